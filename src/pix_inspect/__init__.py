@@ -1,0 +1,1 @@
+"""pix-inspect: relay, recording, screen and tools around the codec in `pix`."""
