@@ -207,7 +207,7 @@ def scan(cursor: Cursor, program: Program) -> Scan:
             cursor.pos = pos + 8
             element: Program = arg  # type: ignore[assignment]
             if len(element) == 1 and element[0][0] == SKIP:
-                cursor.pos += n * element[0][1]  # type: ignore[operator]
+                cursor.pos += n * element[0][1]
             else:
                 for _ in range(n):
                     yield from scan(cursor, element)

@@ -45,13 +45,21 @@ class Protocol:
         return self.text + extra
 
     @classmethod
-    def parse(cls, text: str, features: frozenset[str] | set[str] | tuple[str, ...] = ()) -> Protocol:
+    def parse(
+        cls, text: str, features: frozenset[str] | set[str] | tuple[str, ...] = ()
+    ) -> Protocol:
         """Return the protocol written as `1.38`.
 
         Raises ValueError with one clear line when the text is no version of major 1.
         """
         major, dot, minor = text.strip().partition(".")
-        if major != "1" or not dot or not minor.isascii() or not minor.isdigit() or int(minor) > 255:
+        if (
+            major != "1"
+            or not dot
+            or not minor.isascii()
+            or not minor.isdigit()
+            or int(minor) > 255
+        ):
             raise ValueError(f"{text!r} is no protocol version: write it as 1.38")
         return cls(int(minor), frozenset(features))
 

@@ -182,9 +182,10 @@ def _archive(
             if strict and (not node.target or b"\0" in node.target):
                 raise DecodeError(start, "a symlink's target", repr(text_of(node.target)))
         elif key == b"entry":
-            name = yield from _entry_start(cursor, node, strict)
-            if name is None:
+            opened = yield from _entry_start(cursor, node, strict)
+            if opened is None:
                 continue  # an entry without a node: old parsers take it
+            name = opened
             stack.append((node, name))
             if strict and len(stack) >= DEEPEST:
                 raise DecodeError(start, f"fewer than {DEEPEST} levels of directories", "more")
@@ -198,9 +199,7 @@ def _join(path: bytes, name: bytes) -> bytes:
     return path if len(path) > 1 << 16 else path + b"/" + name if path else name
 
 
-def _entry_start(
-    cursor: Cursor, node: _Node, strict: bool
-) -> Generator[None, None, bytes | None]:
+def _entry_start(cursor: Cursor, node: _Node, strict: bool) -> Generator[None, None, bytes | None]:
     """Scan `( name NAME node (` and return the name; None when the entry has no node."""
     yield from _expect(cursor, b"(")
     name = b""

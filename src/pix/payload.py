@@ -25,7 +25,7 @@ from pix.gates import Gate, Protocol
 from pix.nar import check, scan_nar
 from pix.wire import Reader, pack_u64
 
-Content: TypeAlias = "bytes | bytearray | memoryview | Iterable[bytes]"
+Content: TypeAlias = bytes | bytearray | memoryview | Iterable[bytes]
 """What is sent as payload: bytes, or pieces of them."""
 
 FRAME_SIZE = 32 * 1024
@@ -67,9 +67,7 @@ class RawNar(Carriage):
         try:
             _, end = check(rest, strict=False)
         except DecodeError as error:
-            raise DecodeError(
-                reader.offset + error.offset, error.expected, error.found
-            ) from None
+            raise DecodeError(reader.offset + error.offset, error.expected, error.found) from None
         reader.pos += end
         return rest[:end]
 

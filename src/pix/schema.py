@@ -22,7 +22,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from types import UnionType
-from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pix.composite import MISSING, Field, ListOf, MapOf, Record
 from pix.gates import ALWAYS, Gate
@@ -53,7 +61,9 @@ def _field(spec: _Spec) -> Any:
     return dataclasses.field(metadata=metadata)
 
 
-def wire(doc: str, *, default: Any = MISSING, default_factory: Callable[[], Any] | None = None) -> Any:
+def wire(
+    doc: str, *, default: Any = MISSING, default_factory: Callable[[], Any] | None = None
+) -> Any:
     """Declare a field that every version has."""
     return _field(_Spec(doc, ALWAYS, default, default_factory))
 
@@ -157,3 +167,116 @@ def wire_of(annotation: Any) -> Wire:
     if origin is UnionType:
         raise TypeError(f"{annotation}: write Annotated[…, Maybe(…)] or Annotated[…, Tagged(…)]")
     raise TypeError(f"{annotation!r} names no wire type")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Life:
+    """When something came and went: protocol numbers, with Nix releases in brackets.
+
+    `instead` names what replaced it; empty strings stand for what did not happen.
+    """
+
+    introduced: str
+    obsolete: str = ""
+    removed: str = ""
+    instead: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation of the protocol: its number, its layouts, and what is known about it.
+
+    `feature` must have been negotiated for it; `early_log`: STDERR frames may come before
+    the request is complete, because the daemon starts work before it reads the arguments.
+    """
+
+    code: int
+    name: str
+    doc: str
+    request: Record
+    reply: Record
+    life: Life
+    feature: str | None = None
+    early_log: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@record
+class Nothing:
+    """No fields at all."""
+
+
+OPERATIONS: dict[int, Operation] = {}
+"""Every declared operation by its number."""
+
+
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(wire, since, until, feature, without, payload)
+)
+def operation(
+    code: int,
+    *,
+    introduced: str,
+    obsolete: str = "",
+    removed: str = "",
+    instead: str = "",
+    feature: str | None = None,
+    early_log: bool = False,
+    reply: type | None = None,
+    notes: tuple[str, ...] = (),
+) -> Callable[[type[T]], type[T]]:
+    """Declare operation `code`: the class is its request, its `Reply` (or `reply`) the reply."""
+
+    def declare(cls: type[T]) -> type[T]:
+        answer = reply or cls.__dict__.get("Reply") or Nothing
+        made = record(cls)
+        request, answered = wire_of(made), wire_of(answer)
+        assert isinstance(request, Record)
+        assert isinstance(answered, Record)
+        if code in OPERATIONS:
+            raise TypeError(f"operation {code} is declared twice")
+        life = Life(introduced, obsolete, removed, instead)
+        declared = Operation(
+            code, cls.__name__, request.doc, request, answered, life, feature, early_log, notes
+        )
+        OPERATIONS[code] = declared
+        made.operation = declared  # type: ignore[attr-defined]
+        return made
+
+    return declare
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One kind of STDERR frame: the word it begins with and what follows it."""
+
+    code: int
+    name: str
+    doc: str
+    fields: Record
+    since: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+FRAMES_BY_CODE: dict[int, Frame] = {}
+"""Every declared STDERR frame by the word it begins with."""
+
+
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(wire, since, until, feature, without, payload)
+)
+def stderr_frame(
+    code: int, name: str, *, introduced: int | None = None, notes: tuple[str, ...] = ()
+) -> Callable[[type[T]], type[T]]:
+    """Declare the STDERR frame that begins with the word `code`."""
+
+    def declare(cls: type[T]) -> type[T]:
+        made = record(cls)
+        fields = wire_of(made)
+        assert isinstance(fields, Record)
+        declared = Frame(code, name, fields.doc, fields, introduced, notes)
+        FRAMES_BY_CODE[code] = declared
+        made.frame = declared  # type: ignore[attr-defined]
+        return made
+
+    return declare

@@ -1,0 +1,24 @@
+"""The declarations: every operation, type, log frame and handshake field, once.
+
+Nothing outside this package lists them again.
+"""
+
+from __future__ import annotations
+
+from pix.protocol import handshake, logging, operations, types
+from pix.schema import FRAMES_BY_CODE, OPERATIONS, Frame, Operation
+
+OPERATIONS_BY_NAME: dict[str, Operation] = {op.name: op for op in OPERATIONS.values()}
+"""Every declared operation by its name."""
+
+__all__ = [
+    "FRAMES_BY_CODE",
+    "OPERATIONS",
+    "OPERATIONS_BY_NAME",
+    "Frame",
+    "Operation",
+    "handshake",
+    "logging",
+    "operations",
+    "types",
+]

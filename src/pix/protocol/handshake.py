@@ -1,0 +1,53 @@
+"""What both sides say before the first operation.
+
+In time: client magic; daemon magic and version; client version; then what the negotiated
+version adds, client and daemon each in one run; at the end the daemon's first log loop.
+Each side's fields are one record here, because each direction is a stream of its own.
+Source: Nix `worker-protocol-connection.cc`, `daemon.cc`.
+"""
+
+from __future__ import annotations
+
+from pix.protocol.types import U64, Bool, MaybeCpu, Text, Trusted, TrustedFlag
+from pix.schema import record, since, wire
+
+CLIENT_MAGIC = 0x6E697863
+"""`nixc` read as a big-endian number; the bytes are 63 78 69 6e and four zeros."""
+
+DAEMON_MAGIC = 0x6478696F
+"""`dxio`; the bytes are 6f 69 78 64 and four zeros."""
+
+NOT_ALLOWED = 0xAB9A9FF0
+"""In place of the daemon's magic: the user is not allowed (Determinate Nix 3.21.3), then close."""
+
+
+@record
+class ClientHello:
+    """What the client says in the handshake."""
+
+    magic: U64 = wire("0x6e697863", default=CLIENT_MAGIC)
+    version: U64 = wire("the newest protocol the client speaks, as 0x126 for 1.38")
+    features: tuple[Text, ...] = since(
+        38, default=(), doc="feature strings the client understands, ascending"
+    )
+    cpu: MaybeCpu = since(
+        14, default=None, doc="processor to run on (Nix 1.6 to 2.5 clients with lock-cpu)"
+    )
+    reserve_space: Bool = since(
+        11, default=False, doc="Nix 1.x: let the daemon use the reserved disk space"
+    )
+
+
+@record
+class DaemonHello:
+    """What the daemon says in the handshake, before its log loop."""
+
+    magic: U64 = wire("0x6478696f", default=DAEMON_MAGIC)
+    version: U64 = wire("the newest protocol the daemon speaks")
+    features: tuple[Text, ...] = since(
+        38, default=(), doc="feature strings the daemon understands: its offer, not the outcome"
+    )
+    daemon_nix_version: Text = since(33, default="", doc="the daemon's release, such as 2.26.3")
+    trusted: Trusted = since(
+        35, default=TrustedFlag.UNKNOWN, doc="whether the daemon trusts this client"
+    )

@@ -1,0 +1,899 @@
+"""Every operation of the worker protocol, in the order of their numbers.
+
+A class is a request: the operation's number, then its fields in wire order. `Reply` is what
+follows STDERR_LAST; an operation without one has no reply fields. `since(25)` puts a field on
+the wire from protocol 1.25 on, `until(25)` before it, `feature(...)` where that feature
+string was negotiated. `payload(...)` is the bulk data behind the fields and how it travels.
+
+Daemons do not gate operations by version: each answers every number it knows. The life of
+an operation is given in protocol numbers, with Nix releases in brackets.
+Source: Nix `worker-protocol.hh`, `daemon.cc`, `remote-store.cc`, tags 1.0 to 2.35 and master;
+Lix and Determinate Nix where they are named.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pix.composite import Maybe
+from pix.gates import ALWAYS, Gate
+from pix.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Content
+from pix.protocol.types import (
+    ADD_TEMP_ROOTS,
+    ADD_TO_STORE_SCANNING,
+    DELETE_DEAD_REFERRERS,
+    PROVENANCE,
+    QUERY_ACTIVE_BUILDS,
+    QUERY_PATH_INFOS,
+    REALISATION_WITH_PATH,
+    SUBMIT_OUTPUT,
+    U64,
+    Action,
+    BaseName,
+    BasicDerivation,
+    Bool,
+    BuildMode,
+    BuildResult,
+    ContentAddressMethod,
+    DerivedPath,
+    DerivedPathOf,
+    DrvOutput,
+    DrvOutputText,
+    FilePath,
+    GCPaths,
+    HashName,
+    HashPart,
+    Json,
+    KeyedBuildResult,
+    KeyedSubstitutablePathInfo,
+    MaybeContentAddress,
+    MaybeRealisation,
+    MaybeStorePath,
+    Mode,
+    Name,
+    NarHash,
+    OutputName,
+    Realisation,
+    RealisationJson,
+    Root,
+    Signature,
+    StorePath,
+    SubstitutablePathInfo,
+    Text,
+    Time,
+    UInt,
+    UnkeyedValidPathInfo,
+    ValidPathInfo,
+)
+from pix.schema import feature, operation, payload, record, since, until, wire, wire_of, without
+
+
+@record
+class Done:
+    """A word that clients read and ignore."""
+
+    done: U64 = wire("always 1", default=1)
+
+
+@record
+class Paths:
+    """Some store paths."""
+
+    paths: frozenset[StorePath] = wire("the paths")
+
+
+@operation(0, introduced="0.11", removed="1.10 (Nix 1.0)", instead="closing the connection")
+class Quit:
+    """End the connection; never handled by any daemon in range."""
+
+
+@operation(1, introduced="0.11")
+class IsValidPath:
+    """Is this path in the store, complete and registered?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """Whether it is."""
+
+        valid: Bool = wire("whether the path is valid")
+
+
+@operation(
+    3,
+    introduced="0.11",
+    obsolete="1.12 (Nix 1.2)",
+    removed="Nix 2.34, Lix 2.91",
+    instead="QuerySubstitutablePaths",
+)
+class HasSubstitutes:
+    """Could a substituter provide this path?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """Whether one could."""
+
+        substitutable: Bool = wire("whether a substituter has the path")
+
+
+@operation(
+    4,
+    introduced="0.11",
+    obsolete="1.16 (Nix 2.0)",
+    removed="Nix 2.34, Lix 2.91",
+    instead="QueryPathInfo",
+)
+class QueryPathHash:
+    """What is the hash of this path's NAR?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """The hash."""
+
+        nar_hash: NarHash = wire("SHA-256 of the path's NAR")
+
+
+@operation(
+    5,
+    introduced="0.11",
+    obsolete="1.16 (Nix 2.0)",
+    removed="Nix 2.34, Lix 2.91",
+    instead="QueryPathInfo",
+)
+class QueryReferences:
+    """Which paths does this path refer to?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """The references."""
+
+        references: frozenset[StorePath] = wire("the paths it refers to")
+
+
+@operation(6, introduced="0.11")
+class QueryReferrers:
+    """Which valid paths refer to this path?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """The referrers."""
+
+        referrers: frozenset[StorePath] = wire("the paths that refer to it")
+
+
+@operation(
+    7,
+    introduced="0.11; another layout since 1.25 (Nix 2.4)",
+    notes=(
+        "Until 1.24 the dump is always a NAR, even for a flat file (then of one regular file).",
+        "Since 1.25 text:… and fixed:ALGO send the plain bytes, r: and git: send a NAR.",
+        "A method that cannot be parsed leaves the frames unread: the stream is then out of step.",
+    ),
+)
+class AddToStore:
+    """Add a file or a tree, whose path then follows from its contents."""
+
+    name: Name = wire("the name part of the new path")
+    fixed: Bool = until(25, default=False, doc="0: SHA-256 of the NAR, whatever the next two say")
+    recursive: UInt = until(25, default=1, doc="0 hash the file's bytes, 1 hash the NAR")
+    hash_algo: HashName = until(25, default="sha256", doc="the hash algorithm")
+    method: ContentAddressMethod = since(
+        25, default="fixed:r:sha256", doc="how the path follows from the contents"
+    )
+    references: frozenset[StorePath] = since(
+        25, default=frozenset(), doc="the paths it refers to (text: and r: only)"
+    )
+    repair: Bool = since(25, default=False, doc="write it again even if valid; trusted only")
+    provenance: Json = feature(PROVENANCE, default="", doc="where it came from, JSON or empty")
+    dump: Content = payload(
+        "the contents", (Gate(until=25), RAW_NAR), (Gate(since=25), FRAMES), content="by method"
+    )
+
+    @record
+    class Reply:
+        """What was added."""
+
+        path: StorePath = wire("the new path")
+        info: UnkeyedValidPathInfo = since(25, doc="what the store knows about it")
+
+
+@operation(
+    8, introduced="0.11", obsolete="1.25 (Nix 2.4)", removed="Lix 2.94", instead="AddToStore"
+)
+class AddTextToStore:
+    """Add a small file given as a string."""
+
+    name: Name = wire("the name part of the new path")
+    text: Text = wire("the contents")
+    references: frozenset[StorePath] = wire("the paths it refers to", default=frozenset())
+
+    @record
+    class Reply:
+        """What was added."""
+
+        path: StorePath = wire("the new path")
+
+
+@operation(
+    9,
+    introduced="0.11; named BuildDerivations in Nix 1.0",
+    notes=("Repair needs a trusted client; otherwise an error, then the daemon closes.",),
+)
+class BuildPaths:
+    """Build or substitute these; failures come as an error."""
+
+    paths: tuple[DerivedPath, ...] = wire("what to build")
+    mode: Mode = since(15, default=BuildMode.NORMAL, doc="build, repair or check")
+
+    Reply = Done
+
+
+@operation(10, introduced="0.11")
+class EnsurePath:
+    """Make this path valid, by substituting it if need be."""
+
+    path: StorePath = wire("the path wanted")
+
+    Reply = Done
+
+
+@operation(
+    11,
+    introduced="0.11",
+    notes=("Nix master leaves it out for paths already rooted on the connection.",),
+)
+class AddTempRoot:
+    """Keep this path from the garbage collector while the connection lasts."""
+
+    path: StorePath = wire("the path to keep")
+
+    Reply = Done
+
+
+@operation(12, introduced="0.11")
+class AddIndirectRoot:
+    """Let a symlink outside the store be a garbage collector root."""
+
+    link: FilePath = wire("the symlink's absolute name; not a store path")
+
+    Reply = Done
+
+
+@operation(
+    13,
+    introduced="0.11",
+    obsolete="Nix 2.5 (daemons answer without doing anything)",
+    removed="Lix 2.94",
+    instead="nothing: roots are registered without it",
+)
+class SyncWithGC:
+    """Wait until a running garbage collection has seen this client's roots."""
+
+    Reply = Done
+
+
+@operation(14, introduced="0.11")
+class FindRoots:
+    """List the garbage collector roots."""
+
+    @record
+    class Reply:
+        """The roots, in no particular order; a target may occur several times."""
+
+        roots: tuple[Root, ...] = wire("each root and what it keeps alive")
+
+
+@operation(15, introduced="0.11", removed="1.02", instead="CollectGarbage")
+class OldCollectGarbage:
+    """The first garbage collection request; its layout is gone with it."""
+
+
+@operation(
+    16,
+    introduced="0.11",
+    obsolete="1.17 (Nix 2.0)",
+    removed="Nix 2.32, Lix 2.91",
+    instead="NarFromPath",
+)
+class ExportPath:
+    """Send one path as an export record."""
+
+    path: StorePath = wire("the path to export")
+    sign: UInt = wire("0 or 1, ignored", default=0)
+
+    @record
+    class Reply:
+        """The end of the export."""
+
+        export: Content = payload(
+            "one export record: NAR, path, references, deriver",
+            (ALWAYS, WRITTEN),
+            content="export record",
+        )
+        done: U64 = wire("always 1", default=1)
+
+
+@operation(17, introduced="0.11", removed="1.09", instead="ImportPaths")
+class ImportPath:
+    """The first import request; its layout is gone with it."""
+
+
+@operation(
+    18, introduced="0.11", obsolete="1.16 (Nix 2.0)", removed="Lix 2.91", instead="QueryPathInfo"
+)
+class QueryDeriver:
+    """Which derivation produced this path?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """The deriver."""
+
+        deriver: MaybeStorePath = wire("the derivation, if known")
+
+
+@operation(
+    19,
+    introduced="0.11",
+    notes=(
+        "Usually the first operation, not sent by ssh-ng clients, may come again at any time.",
+        "An untrusted client's overrides are ignored unless they are harmless.",
+    ),
+)
+class SetOptions:
+    """Tell the daemon the client's settings."""
+
+    keep_failed: UInt = wire("keep the build directory of a failed build", default=0)
+    keep_going: UInt = wire("go on with other builds after a failure", default=0)
+    try_fallback: UInt = wire("build when substituting fails", default=0)
+    verbosity: UInt = wire("how much to log, in the client's counting", default=3)
+    max_build_jobs: UInt = wire("builds at a time", default=1)
+    max_silent_time: UInt = wire("seconds a build may be silent, 0 for ever", default=0)
+    use_build_hook: UInt = wire("obsolete: Nix 2.0 and later always send 1", default=1)
+    verbose_build: UInt = wire("a verbosity: 0 to show build output, the highest not to", default=0)
+    log_type: UInt = wire(
+        "obsolete: 0 pretty, 1 escapes, 2 flat; always 0 since Nix 2.0", default=0
+    )
+    print_build_trace: UInt = wire("obsolete: always 0 since Nix 2.0", default=0)
+    build_cores: UInt = wire("NIX_BUILD_CORES, 0 for all", default=0)
+    use_substitutes: UInt = wire("whether to substitute", default=1)
+    overrides: dict[Text, Text] = since(12, default_factory=dict, doc="further settings by name")
+
+
+@operation(
+    20,
+    introduced="1.02",
+    notes=("Unlimited max_freed is 2^64 − 1.",),
+)
+class CollectGarbage:
+    """Find or delete garbage."""
+
+    action: Action = wire("what to do")
+    target: GCPaths = feature(
+        DELETE_DEAD_REFERRERS, default=None, doc="the whole store, or which paths"
+    )
+    paths_to_delete: frozenset[StorePath] = without(
+        DELETE_DEAD_REFERRERS, default=frozenset(), doc="which paths, when deleting specific ones"
+    )
+    ignore_liveness: Bool = wire("delete even what is alive", default=False)
+    max_freed: U64 = wire("stop after so many bytes", default=(1 << 64) - 1)
+    obsolete_1: UInt = wire("always 0", default=0)
+    obsolete_2: UInt = wire("always 0", default=0)
+    obsolete_3: UInt = wire("always 0", default=0)
+
+    @record
+    class Reply:
+        """What was found or deleted."""
+
+        paths: tuple[Text, ...] = wire("the paths found or deleted")
+        bytes_freed: U64 = wire("bytes freed, or that would be")
+        obsolete: U64 = wire("always 0; blocks freed in Nix 1.0 and 1.1", default=0)
+
+
+@operation(21, introduced="1.02", obsolete="1.12 (Nix 1.2)", instead="QuerySubstitutablePathInfos")
+class QuerySubstitutablePathInfo:
+    """What do substituters know about this path?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """What they know, if anything."""
+
+        info: Annotated[
+            SubstitutablePathInfo | None, Maybe(wire_of(SubstitutablePathInfo), lenient=True)
+        ] = wire("what the substituter says", default=None)
+
+
+@operation(
+    22,
+    introduced="1.05",
+    obsolete="1.22 (Nix 2.4)",
+    removed="Lix 2.94",
+    instead="QueryDerivationOutputMap",
+)
+class QueryDerivationOutputs:
+    """Which paths does this derivation produce?"""
+
+    path: StorePath = wire("the derivation")
+
+    @record
+    class Reply:
+        """The output paths."""
+
+        outputs: frozenset[StorePath] = wire("the output paths")
+
+
+@operation(23, introduced="1.05; named QueryValidPaths in Nix 1.0 and 1.1")
+class QueryAllValidPaths:
+    """List every valid path."""
+
+    Reply = Paths
+
+
+@operation(24, introduced="1.05", removed="1.16 (Nix 2.0)")
+class QueryFailedPaths:
+    """List the paths whose build is known to fail."""
+
+    Reply = Paths
+
+
+@operation(25, introduced="1.05", removed="1.16 (Nix 2.0)")
+class ClearFailedPaths:
+    """Forget that the builds of these paths failed."""
+
+    paths: tuple[Text, ...] = wire("the paths, or * for all")
+
+    Reply = Done
+
+
+@operation(
+    26,
+    introduced="1.06",
+    notes=(
+        "Until 1.16 a missing path is an error that says 'is not valid'.",
+        "So it is with the daemons of Nix 2.32.0 to 2.32.5 and 2.33.0 to 2.33.2.",
+    ),
+)
+class QueryPathInfo:
+    """What does the store know about this path?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """What it knows, if the path is valid."""
+
+        info: Annotated[
+            UnkeyedValidPathInfo | None,
+            Maybe(wire_of(UnkeyedValidPathInfo), "valid", lenient=True, gate=Gate(since=17)),
+        ] = wire("what is known, nothing for a path that is not valid", default=None)
+
+
+@operation(
+    27,
+    introduced="1.09",
+    obsolete="1.18 (Nix 2.0)",
+    removed="Nix 2.32, Lix 2.91",
+    instead="AddToStoreNar",
+    early_log=True,
+)
+class ImportPaths:
+    """Add the paths of an export stream."""
+
+    export: Content = payload(
+        "an export stream: 1 and a record, again and again, then 0",
+        (ALWAYS, PULLED),
+        content="export",
+    )
+
+    @record
+    class Reply:
+        """What was imported."""
+
+        paths: tuple[StorePath, ...] = wire("the paths, in the order of the stream")
+
+
+@operation(
+    28,
+    introduced="1.08",
+    obsolete="1.22 (Nix 2.4)",
+    removed="Lix 2.94",
+    instead="QueryDerivationOutputMap",
+)
+class QueryDerivationOutputNames:
+    """Which outputs does this derivation have?"""
+
+    path: StorePath = wire("the derivation")
+
+    @record
+    class Reply:
+        """The output names."""
+
+        names: frozenset[OutputName] = wire("the output names")
+
+
+@operation(29, introduced="1.11 (Nix 1.1)")
+class QueryPathFromHashPart:
+    """Which valid path has this hash part?"""
+
+    hash_part: HashPart = wire("the 32 characters behind the store directory")
+
+    @record
+    class Reply:
+        """The path, if there is one."""
+
+        path: MaybeStorePath = wire("the path, empty when there is none")
+
+
+@operation(
+    30,
+    introduced="1.12 (Nix 1.2)",
+    obsolete="1.19 (Nix 2.0): clients use it only below 1.19",
+    instead="QueryMissing",
+)
+class QuerySubstitutablePathInfos:
+    """What do substituters know about these paths?"""
+
+    paths: frozenset[StorePath] = until(22, default=frozenset(), doc="the paths asked about")
+    paths_with_ca: dict[StorePath, MaybeContentAddress] = since(
+        22, default_factory=dict, doc="the paths asked about, with their content address if known"
+    )
+
+    @record
+    class Reply:
+        """What they know; paths that no substituter has are left out."""
+
+        infos: tuple[KeyedSubstitutablePathInfo, ...] = wire("each path and what is known of it")
+
+
+@operation(31, introduced="1.12 (Nix 1.2)")
+class QueryValidPaths:
+    """Which of these paths are valid?"""
+
+    paths: frozenset[StorePath] = wire("the paths asked about")
+    substitute: Bool = since(27, default=False, doc="substitute those that are not")
+
+    Reply = Paths
+
+
+@operation(32, introduced="1.12 (Nix 1.2)")
+class QuerySubstitutablePaths:
+    """Which of these paths could a substituter provide?"""
+
+    paths: frozenset[StorePath] = wire("the paths asked about")
+
+    Reply = Paths
+
+
+@operation(33, introduced="1.13 (Nix 1.3)")
+class QueryValidDerivers:
+    """Which valid derivations have this path as an output?"""
+
+    path: StorePath = wire("the path asked about")
+
+    @record
+    class Reply:
+        """The derivers."""
+
+        derivers: frozenset[StorePath] = wire("the derivations")
+
+
+@operation(34, introduced="1.14 (Nix 1.8)")
+class OptimiseStore:
+    """Replace equal files in the store by hard links."""
+
+    Reply = Done
+
+
+@operation(35, introduced="1.14 (Nix 1.9)")
+class VerifyStore:
+    """Check the store, and repair it if asked to."""
+
+    check_contents: Bool = wire("hash every path", default=False)
+    repair: Bool = wire("fetch or build what is corrupt again", default=False)
+
+    @record
+    class Reply:
+        """Whether anything is wrong."""
+
+        errors_remain: Bool = wire("whether errors remain")
+
+
+@operation(
+    36,
+    introduced="1.14 (Nix 1.10)",
+    notes=("Needs a trusted client unless (Nix 2.4) the derivation is content-addressed.",),
+)
+class BuildDerivation:
+    """Build a derivation that is sent along; what remote builders are asked."""
+
+    drv_path: StorePath = wire("the derivation's path")
+    derivation: BasicDerivation = wire("the derivation itself")
+    mode: Mode = wire("build, repair or check", default=BuildMode.NORMAL)
+
+    @record
+    class Reply:
+        """How the build ended."""
+
+        result: BuildResult = wire("how the build ended")
+
+
+@operation(37, introduced="1.16 (Nix 2.0)", notes=("Needs a trusted client until Nix 2.16.",))
+class AddSignatures:
+    """Add signatures to a path."""
+
+    path: StorePath = wire("the path")
+    sigs: frozenset[Signature] = wire("the signatures")
+
+    Reply = Done
+
+
+@operation(
+    38,
+    introduced="1.17 (Nix 2.0)",
+    notes=(
+        "STDERR_LAST comes before the path is opened: failures come in the middle of the NAR,"
+        " as two STDERR_ERROR frames, then the daemon closes.",
+    ),
+)
+class NarFromPath:
+    """Send this path as a NAR."""
+
+    path: StorePath = wire("the path wanted")
+
+    @record
+    class Reply:
+        """The NAR, as it is."""
+
+        nar: Content = payload("the path's NAR", (ALWAYS, RAW_NAR), content="nar")
+
+
+@operation(39, introduced="1.17 (Nix 2.0)")
+class AddToStoreNar:
+    """Add a path with its metadata."""
+
+    path: StorePath = wire("the path")
+    deriver: MaybeStorePath = wire("the derivation that produced it, if known", default=None)
+    nar_hash: NarHash = wire("SHA-256 of its NAR")
+    references: frozenset[StorePath] = wire("the paths it refers to", default=frozenset())
+    registration_time: Time = wire("when it became valid", default=0)
+    nar_size: U64 = wire("bytes in its NAR")
+    ultimate: Bool = wire("built here, so trusted without signature", default=False)
+    sigs: frozenset[Signature] = wire("who vouches for it", default=frozenset())
+    ca: MaybeContentAddress = wire("how its path follows from its contents", default=None)
+    provenance: Json = feature(PROVENANCE, default="", doc="where it came from, JSON or empty")
+    repair: Bool = wire("write it again even if valid; trusted only", default=False)
+    dont_check_sigs: Bool = wire("take it without signature; trusted only", default=False)
+    nar: Content = payload(
+        "the path's NAR",
+        (Gate(until=21), RAW_NAR),
+        (Gate(since=21, until=23), PULLED),
+        (Gate(since=23), FRAMES),
+        content="nar",
+    )
+
+
+@operation(40, introduced="1.19 (Nix 2.0)")
+class QueryMissing:
+    """What would have to be built and fetched to get these?"""
+
+    paths: tuple[DerivedPath, ...] = wire("what is wanted")
+
+    @record
+    class Reply:
+        """What would have to be done."""
+
+        will_build: frozenset[StorePath] = wire("derivations to build")
+        will_substitute: frozenset[StorePath] = wire("paths to fetch")
+        unknown: frozenset[StorePath] = wire("paths nobody knows how to get")
+        download_size: U64 = wire("bytes to download")
+        nar_size: U64 = wire("bytes of the NARs of what is fetched")
+
+
+@operation(41, introduced="1.22 (Nix 2.4)")
+class QueryDerivationOutputMap:
+    """Which paths do this derivation's outputs have?"""
+
+    path: StorePath = wire("the derivation")
+
+    @record
+    class Reply:
+        """The outputs by name."""
+
+        outputs: dict[OutputName, MaybeStorePath] = wire(
+            "each output's path, empty when not known yet"
+        )
+
+
+@operation(
+    42,
+    introduced="1.27 (Nix 2.4)",
+    removed="Lix 2.94",
+    early_log=True,
+    notes=(
+        "Nix 2.35 without the feature refuses it before reading the arguments: the stream is"
+        " then out of step.",
+    ),
+)
+class RegisterDrvOutput:
+    """Say what an output of a content-addressed derivation turned out to be."""
+
+    id: DrvOutputText = until(31, default="", doc="the output, by the derivation's hash")
+    out_path: BaseName = until(31, default="", doc="what it is; without the store directory")
+    realisation_json: RealisationJson = without(
+        REALISATION_WITH_PATH, since=31, default="", doc="the realisation as JSON"
+    )
+    realisation: Realisation = feature(REALISATION_WITH_PATH, doc="the realisation")
+
+
+@operation(
+    43,
+    introduced="1.27 (Nix 2.4)",
+    removed="Lix 2.94",
+    early_log=True,
+    notes=(
+        "Nix 2.35 without the feature refuses it before reading the arguments: the stream is"
+        " then out of step.",
+    ),
+)
+class QueryRealisation:
+    """What did this output of a content-addressed derivation turn out to be?"""
+
+    id: DrvOutputText = without(
+        REALISATION_WITH_PATH, default="", doc="the output, by the derivation's hash"
+    )
+    output: DrvOutput = feature(REALISATION_WITH_PATH, doc="the output, by the derivation's path")
+
+    @record
+    class Reply:
+        """What it is, if known."""
+
+        out_paths: frozenset[StorePath] = until(
+            31, default=frozenset(), doc="none or one full path"
+        )
+        realisations: tuple[RealisationJson, ...] = without(
+            REALISATION_WITH_PATH, since=31, default=(), doc="none or one realisation as JSON"
+        )
+        realisation: MaybeRealisation = feature(
+            REALISATION_WITH_PATH, default=None, doc="the realisation, if known"
+        )
+
+
+@operation(
+    44,
+    introduced="1.32 (Nix 2.4)",
+    notes=(
+        "The items' path infos are laid out as for 1.16 without features, whatever was"
+        " negotiated, unless the feature versionedAddToStoreMultiple is in force.",
+    ),
+)
+class AddMultipleToStore:
+    """Add many paths in one go, references first."""
+
+    repair: Bool = wire("write them again even if valid; trusted only", default=False)
+    dont_check_sigs: Bool = wire("take them without signature; trusted only", default=False)
+    items: Content = payload(
+        "a count, then for each path its ValidPathInfo and its NAR",
+        (ALWAYS, FRAMES),
+        content="paths",
+    )
+
+
+@operation(
+    45,
+    introduced="1.32 (Nix 2.6)",
+    notes=("From an untrusted client the frames stay unread: the stream is then out of step.",),
+)
+class AddBuildLog:
+    """Add the log of a build that ran elsewhere."""
+
+    drv: BaseName = wire("the derivation, without the store directory")
+    log: Content = payload("the log", (ALWAYS, FRAMES), content="log")
+
+    Reply = Done
+
+
+@operation(46, introduced="1.34 (Nix 2.8)")
+class BuildPathsWithResults:
+    """Build or substitute these, and say of each how it ended."""
+
+    paths: tuple[DerivedPath, ...] = wire("what to build")
+    mode: Mode = wire("build, repair or check", default=BuildMode.NORMAL)
+
+    @record
+    class Reply:
+        """How each ended."""
+
+        results: tuple[KeyedBuildResult, ...] = wire("one result for each thing asked for")
+
+
+@operation(47, introduced="1.36 (Nix 2.20)", removed="never in Lix")
+class AddPermRoot:
+    """Make a garbage collector root for this path, on the daemon's file system."""
+
+    path: StorePath = wire("the path to keep")
+    gc_root: FilePath = wire("the symlink to make")
+
+    @record
+    class Reply:
+        """The root that was made."""
+
+        gc_root: FilePath = wire("the symlink as the daemon made it")
+
+
+@operation(
+    48,
+    introduced="Determinate Nix 3.14; number reserved upstream",
+    feature=QUERY_ACTIVE_BUILDS,
+)
+class QueryActiveBuilds:
+    """What is the daemon building right now?"""
+
+    @record
+    class Reply:
+        """The builds."""
+
+        builds: Json = wire("a JSON array of builds")
+
+
+@operation(
+    49, introduced="Determinate Nix 3.21.3; number reserved upstream", feature=ADD_TEMP_ROOTS
+)
+class AddTempRoots:
+    """AddTempRoot for many paths."""
+
+    paths: frozenset[StorePath] = wire("the paths to keep")
+
+    Reply = Done
+
+
+@operation(
+    50, introduced="Determinate Nix 3.21.3; number reserved upstream", feature=QUERY_PATH_INFOS
+)
+class QueryPathInfos:
+    """QueryPathInfo for many paths."""
+
+    paths: frozenset[StorePath] = wire("the paths asked about")
+
+    @record
+    class Reply:
+        """What is known, in no particular order."""
+
+        infos: tuple[ValidPathInfo, ...] = wire("those of the paths that are valid")
+
+
+@operation(1000, introduced="Nix 2.36 (master)", feature=SUBMIT_OUTPUT)
+class SubmitOutput:
+    """Inside a build: this is what an output of the build is to be."""
+
+    path: DerivedPathOf = wire("the store path, or output of a derivation")
+    output_name: OutputName = wire("the output of the running build")
+
+    Reply = Done
+
+
+@operation(1001, introduced="Nix 2.36 (master)", feature=ADD_TO_STORE_SCANNING)
+class AddToStoreScanning:
+    """Inside a build: AddToStore, with the references found by scanning the contents."""
+
+    name: Name = wire("the name part of the new path")
+    method: ContentAddressMethod = wire("how the path follows from the contents")
+    dump: Content = payload("the contents", (ALWAYS, FRAMES), content="by method")
+
+    @record
+    class Reply:
+        """What was added."""
+
+        path: StorePath = wire("the new path")
+        info: UnkeyedValidPathInfo = wire("what the store knows about it")
