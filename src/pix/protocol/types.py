@@ -115,7 +115,7 @@ MaybeContentAddress = Annotated[
     str | None,
     String(
         "MaybeContentAddress",
-        "text:ALGO:NIX32, fixed:ALGO:NIX32, fixed:r:… or fixed:git:…; empty when not content-addressed",
+        "text:ALGO:NIX32, fixed:ALGO:NIX32, fixed:r:… or fixed:git:…; empty for none",
         optional=True,
     ),
 ]

@@ -1,0 +1,302 @@
+"""One connection of a recording, turned into the blocks of a synthetic TCP stream.
+
+Knows how what the relay saw (opened, so many bytes from that side, half-closed, reset,
+closed, a note) becomes packets: sequence numbers, acknowledgements, splitting, elision and
+the JSON comments. Knows nothing of files, queues or threads: blocks are appended to a list,
+in the order of the calls, so that acknowledgements never run ahead of what they confirm.
+
+Comments are JSON objects. Packets that open or end something carry `{"event": …}`; other
+keys are `note` (from the relay), `lost` (bytes that were not recorded) and `recorder` (a
+note that belongs to no connection). A packet whose data is not all there is elision when it
+has no `lost`. The flag PSH marks the last packet of a chunk.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pix_inspect.pcapng import (
+    ENHANCED_PACKET,
+    IF_DESCRIPTION,
+    IF_NAME,
+    LINKTYPE_RAW,
+    PACKET,
+    PACKET_BODY,
+    PLAIN_TAIL,
+    comment,
+    interface_description,
+    json_text,
+    packet,
+    plain_tails,
+    tail_option_bytes,
+)
+from pix_inspect.synthetic import (
+    ACK,
+    CLIENT_PORTS,
+    DIRECTIONS,
+    FIN,
+    HEAD,
+    HEADERS,
+    IP_SUM,
+    LARGEST_SEGMENT,
+    MIDDLE,
+    PSH,
+    RST,
+    SEQUENCE_MASK,
+    SYN,
+    TCP_SUM,
+    VERSION,
+    WINDOW,
+    Way,
+)
+
+MOST_UNCONFIRMED = 256
+"""Packets in a row from one side before the other acknowledges: Wireshark walks the list of
+unacknowledged segments at every packet."""
+
+MOST_NOTES = 16
+"""Notes that wait for a packet."""
+
+_FLAGS = ACK | PSH
+_TAILS = tuple(plain_tails(flags) for flags in DIRECTIONS)
+_TAIL_OPTIONS = tuple(tail_option_bytes(flags) for flags in DIRECTIONS)
+
+
+@dataclass(slots=True)
+class Loss:
+    """Bytes of one side that passed and were not recorded, in one run."""
+
+    kept: int
+    """Bytes that should have been kept."""
+    length: int
+    """Bytes that passed."""
+    chunks: int
+    first: int
+    last: int
+    """Times of the first and last chunk, ns since 1970."""
+    why: str
+    sealed: bool = False
+    """The writer has taken it: nothing more is added."""
+
+
+class Track:
+    """A connection as packets; every method appends whole blocks to `out`."""
+
+    def __init__(self, number: int, port: int, opened: dict[str, Any], description: str) -> None:
+        self.number = number
+        self.port = port
+        self.opened = opened
+        """The comment of the SYN: `connection`, `peer`, `about`."""
+        self.offsets = [0, 0]
+        """Bytes passed so far, by side."""
+        self.ended: list[str | None] = [None, None]
+        """By side: None, "half-close" or "reset"."""
+        self.closed = False
+        self._description = description
+        self._interface = 0
+        self._ways = (Way(0, port), Way(1, port))
+        # A port that is used again must begin elsewhere, or Wireshark takes it for the same stream.
+        self._isn = ((number - 1) // len(CLIENT_PORTS)) << 16
+        self._seq = [self._isn, self._isn]
+        self._notes: list[bytes] = []
+        self._last_side = 0
+        self._in_a_row = 0
+        self._window = WINDOW
+
+    def begin(
+        self, interface: int, time: int, out: list[bytes], state: dict[str, Any] | None = None
+    ) -> None:
+        """Write interface and handshake; in mid-connection, from the present offsets on.
+
+        `state` (what the tap said about itself) marks the second case.
+        """
+        self._interface = interface
+        name = b"conn-%d" % self.number
+        options = [(IF_NAME, name), (IF_DESCRIPTION, self._description.encode("utf-8", "replace"))]
+        out.append(interface_description(LINKTYPE_RAW, options))
+        opened = {"event": "open", **self.opened}
+        if state is not None:
+            opened["continues"] = {"offsets": list(self.offsets), "state": state}
+            if json_text(opened) is None:
+                opened["continues"]["state"] = None
+        self._seq = [(self._isn + offset) & SEQUENCE_MASK for offset in self.offsets]
+        first, second = self._ways
+        syn = first.syn(SYN, self._seq[0], 0)
+        self._packet(0, time, syn, out, opened)
+        self._seq[0] += 1
+        self._packet(1, time, second.syn(SYN | ACK, self._seq[1], self._seq[0]), out)
+        self._seq[1] += 1
+        self._bare(0, time, ACK, out)
+        if state is not None:
+            for side, how in enumerate(self.ended):
+                if how is not None:
+                    self.ended[side] = None
+                    self._end(side, time, how, out)
+
+    def chunk(self, side: int, time: int, kept: bytes, length: int, out: list[bytes]) -> None:
+        """Write `length` bytes that `side` sent at `time`, of which the first are `kept`."""
+        captured = HEADERS + len(kept)
+        if length > LARGEST_SEGMENT or self._notes or self.ended[side] or length < len(kept):
+            self._pieces(side, time, kept, length, out, [])
+            return
+        if side == self._last_side:
+            self._in_a_row += 1
+            if self._in_a_row >= MOST_UNCONFIRMED:
+                self._bare(1 - side, time, ACK, out)
+                self._last_side = side
+        else:
+            self._last_side = side
+            self._in_a_row = 0
+        size = HEADERS + length
+        padding = -captured & 3
+        total = PACKET_BODY + PLAIN_TAIL + 4 + captured + padding
+        way = self._ways[side]
+        seq = self._seq
+        here = seq[side]
+        # The same bytes as _packet(Way.headers()), written out: this runs for every chunk.
+        checksum = IP_SUM + size
+        pseudo = TCP_SUM + size - 20
+        out += (
+            PACKET.pack(
+                ENHANCED_PACKET,
+                total,
+                self._interface,
+                time >> 32 & SEQUENCE_MASK,
+                time & SEQUENCE_MASK,
+                captured,
+                size,
+            ),
+            HEAD.pack(
+                VERSION,
+                size,
+                MIDDLE,
+                ~((checksum & 0xFFFF) + (checksum >> 16)) & 0xFFFF,
+                way.addresses,
+                way.ports,
+                here,
+                seq[1 - side],
+                0x50,
+                _FLAGS,
+                WINDOW,
+                (pseudo & 0xFFFF) + (pseudo >> 16),
+                0,
+            ),
+            kept,
+            _TAILS[side][padding].pack(_TAIL_OPTIONS[side], total),
+        )
+        seq[side] = (here + length) & SEQUENCE_MASK
+        self.offsets[side] += length
+
+    def lose(self, side: int, loss: Loss, out: list[bytes], most: int) -> bool:
+        """Write packets without data for up to `most` bytes of `loss`; return whether it is done.
+
+        `loss.length` shrinks by what was written, so that a long loss can be written in parts.
+        """
+        length = min(loss.length, most)
+        about = {
+            "bytes": loss.kept,
+            "passed": loss.length,
+            "chunks": loss.chunks,
+            "until": loss.last,
+            "why": loss.why,
+        }
+        self._pieces(side, loss.first, b"", length, out, [comment({"lost": about})])
+        loss.length -= length
+        return loss.length <= 0
+
+    def half_close(self, side: int, time: int, out: list[bytes]) -> None:
+        """Write that `side` will send no more."""
+        if not self.closed and self.ended[side] is None:
+            self._end(side, time, "half-close", out)
+
+    def reset(self, side: int, time: int, out: list[bytes]) -> None:
+        """Write that `side` hung up."""
+        if not self.closed and self.ended[side] != "reset":
+            self._end(side, time, "reset", out)
+
+    def note(self, text: bytes, time: int, out: list[bytes]) -> None:
+        """Put the JSON `text` on this connection's next packet, or on one of its own if many wait."""
+        self._notes.append(text)
+        if len(self._notes) >= MOST_NOTES:
+            self._update(time, out)
+
+    def close(self, time: int, out: list[bytes]) -> None:
+        """Write that both sides are gone; a side that did not say so gets a FIN all the same."""
+        if self.closed:
+            return
+        unended = [side for side in (0, 1) if self.ended[side] is None]
+        for side in unended:
+            self._fin(side, time, out, {"event": "close", "unended": unended})
+        if not unended:
+            self._update(time, out, {"event": "close"})
+        self.closed = True
+
+    def _update(self, time: int, out: list[bytes], about: dict[str, Any] | None = None) -> None:
+        # A window that changes keeps Wireshark from calling it a duplicate acknowledgement.
+        self._window = WINDOW - 1 if self._window == WINDOW - 2 else WINDOW - 2
+        self._bare(0, time, ACK, out, about, self._window)
+
+    def _end(self, side: int, time: int, how: str, out: list[bytes]) -> None:
+        about = {"event": how, "side": side}
+        if how == "reset":
+            self._bare(side, time, RST | ACK, out, about)
+        else:
+            self._fin(side, time, out, about)
+        self.ended[side] = how
+
+    def _fin(self, side: int, time: int, out: list[bytes], about: dict[str, Any]) -> None:
+        self._bare(side, time, FIN | ACK, out, about)
+        self._seq[side] = self._seq[side] + 1 & SEQUENCE_MASK
+
+    def _bare(
+        self,
+        side: int,
+        time: int,
+        flags: int,
+        out: list[bytes],
+        about: dict[str, Any] | None = None,
+        window: int = WINDOW,
+    ) -> None:
+        self._last_side = side
+        self._in_a_row = 0
+        data = self._ways[side].headers(flags, self._seq[side], self._seq[1 - side], 0, window)
+        self._packet(side, time, data, out, about)
+
+    def _packet(
+        self,
+        side: int,
+        time: int,
+        data: bytes,
+        out: list[bytes],
+        about: dict[str, Any] | None = None,
+        length: int = 0,
+    ) -> None:
+        comments = [comment(about)] if about else []
+        comments += self._notes
+        self._notes = []
+        size = max(len(data), HEADERS + length)
+        out.append(packet(self._interface, time, data, size, DIRECTIONS[side], comments))
+
+    def _pieces(
+        self, side: int, time: int, kept: bytes, length: int, out: list[bytes], notes: list[bytes]
+    ) -> None:
+        self._notes += notes
+        if self.ended[side] == "half-close":  # it spoke after all
+            self._seq[side] = self._seq[side] - 1 & SEQUENCE_MASK
+            self.ended[side] = None
+        length = max(length, len(kept))
+        done = 0
+        while done < length:
+            size = min(LARGEST_SEGMENT, length - done)
+            piece = kept[done : done + size]
+            done += size
+            if side == self._last_side and self._in_a_row >= MOST_UNCONFIRMED:
+                notes, self._notes = self._notes, []
+                self._bare(1 - side, time, ACK, out)
+                self._notes = notes
+            self._in_a_row = self._in_a_row + 1 if side == self._last_side else 0
+            self._last_side = side
+            flags = _FLAGS if done == length else ACK
+            head = self._ways[side].headers(flags, self._seq[side], self._seq[1 - side], size)
+            self._packet(side, time, head + piece, out, None, size)
+            self._seq[side] = self._seq[side] + size & SEQUENCE_MASK
+            self.offsets[side] += size
