@@ -255,7 +255,7 @@ class Conversation:
         self.handshake.request_end = cursor.offset
         self.handshake.request_done = self.now
         self._changed = True
-        if self.handshake.reply is not None:
+        if self.handshake.daemon_end is not None:
             self._over(self.handshake)
         yield from self._wait(CLIENT, lambda: self.protocol is not None)
         yield from self._requests()
@@ -395,6 +395,8 @@ class Conversation:
         while True:
             while cursor.end - cursor.pos < 8:
                 yield
+            if self.lockstep and not self.pending and not self._repeats_error(cursor):
+                yield from self._wait(DAEMON, self._client_spoke)
             if not self.pending or self._at_sea is not None:
                 yield from self._orphan(cursor)
                 continue
@@ -404,6 +406,20 @@ class Conversation:
             if not (yield from self._log(exchange, cursor)):
                 continue
             yield from self._reply(exchange, cursor)
+
+    def _client_spoke(self) -> bool:
+        return bool(self.pending) or not self._lanes[CLIENT].waiting
+
+    def _repeats_error(self, cursor: Cursor) -> bool:
+        """Whether all that is left is a second copy of the error just scanned."""
+        before = self._last_error
+        if before is None or before.error is None or before.daemon_end != cursor.offset:
+            return False
+        length = cursor.offset - before.error[0]
+        pos = cursor.pos
+        return cursor.end == pos + length and (
+            cursor.buf[pos : pos + length] == cursor.buf[pos - length : pos]
+        )
 
     def _log(self, exchange: Exchange, cursor: Cursor) -> Generator[None, None, bool]:
         """Scan STDERR frames up to the last. False when it was an error: no reply follows."""
