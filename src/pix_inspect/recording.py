@@ -75,7 +75,7 @@ class ConnectionLog:
         self._losing: list[Loss | None] = [None, None]
 
     def chunk(self, side: int, time: int, kept: bytes, length: int) -> None:
-        """Record that `length` bytes of `side` pass at `time` (ns); `kept` are the first of them."""
+        """Record that `length` bytes of `side` pass at `time` (ns); `kept` are the first ones."""
         writer = self._writer
         size = len(kept) + OVERHEAD
         if writer.put - writer.taken + size > writer.queue_limit:
@@ -105,7 +105,6 @@ class ConnectionLog:
         self._put(time, "close", None)
 
     def _put(self, time: int, event: str, about: object, size: int = 0) -> None:
-        self._losing = [None, None]
         self._writer.put += size + OVERHEAD
         self._append((self, EVENT, time, None, (event, about, size + OVERHEAD)))
 
@@ -216,9 +215,10 @@ class RecordingWriter:
             self._opened += 1
             number = self._opened
             opened = {"connection": number, "peer": peer.json(), "about": about}
-            port = self._scribe.free_port(number)
+            full = self.queued > self.queue_limit * 2
+            port = None if full else self._scribe.free_port(number)
             track = Track(number, port or CLIENT_PORTS[0], opened, str(peer))
-            if port is None or self.queued > self.queue_limit * 2:
+            if port is None:
                 self._scribe.unrecorded += 1
                 return Unrecorded(self, track, resume)
             log = ConnectionLog(self, track, resume)

@@ -14,7 +14,7 @@ import pix
 from pix_inspect import pcapng
 from pix_inspect.recording_file import Sink
 from pix_inspect.synthetic import CLIENT_PORTS, LARGEST_SEGMENT
-from pix_inspect.track import Track
+from pix_inspect.track import Loss, Track
 
 if TYPE_CHECKING:
     from pix_inspect.recording import ConnectionLog, RecordingWriter
@@ -68,7 +68,6 @@ class Scribe:
         self._last_time = clock.time_ns()
         self._next_look = clock.monotonic() + _LOOK
         self._next_rotation = 0.0
-        self._failed_since: float | None = None
         self._begin_file()
 
     @property
@@ -152,19 +151,20 @@ class Scribe:
         elif event == "reset":
             track.reset(about, time, out)
         elif event == "loss":
-            side, loss = about
-            with self._writer.losses:
-                loss.sealed = True
-            if not track.lose(side, loss, out, _LOSS_PIECE):
-                self._queue.appendleft((log, EVENT, time, None, (event, about, 0)))
-                self._in_hand += size
-                self._flush()
-                return 0
+            self._lose(log, time, about)
         elif event == "close":
             track.close(time, out)
-            self._logs.pop(log.number, None)
-            self._ports.discard(track.port)
+            self._forget(log)
         return size
+
+    def _lose(self, log: "ConnectionLog", time: int, about: tuple[int, Loss]) -> None:
+        side, loss = about
+        with self._writer.losses:
+            loss.sealed = True
+        while not log.track.lose(side, loss, self._out, _LOSS_PIECE):
+            if not self._flush():
+                self._queue.appendleft((log, EVENT, time, None, ("loss", about, 0)))
+                break
 
     def _flush(self) -> bool:
         blocks = b"".join(self._out)
@@ -205,7 +205,7 @@ class Scribe:
             if kept is not None:
                 lost += len(kept)
             elif about[0] == "close":
-                self._ports.discard(log.track.port)
+                self._forget(log)
         with self._writer.losses:
             self._writer.lost += lost
         self._settle()
@@ -242,12 +242,16 @@ class Scribe:
         self._out.append(pcapng.section_header(options))
         self._interfaces = 0
         for log in self._logs.values():
-            log.track.begin(self._interfaces, self._last_time, self._out, self._state(log))
+            log.track.resume(self._interfaces, self._last_time, self._out, self._state(log))
             self._interfaces += 1
         blocks = b"".join(self._out)
         self._out.clear()
         self._begun = len(blocks)
         self._sink.write(blocks)
+
+    def _forget(self, log: "ConnectionLog") -> None:
+        self._logs.pop(log.number, None)
+        self._ports.discard(log.track.port)
 
     def _state(self, log: "ConnectionLog") -> dict[str, Any] | None:
         if log.resume is None:

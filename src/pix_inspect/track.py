@@ -102,35 +102,37 @@ class Track:
         self._in_a_row = 0
         self._window = WINDOW
 
-    def begin(
-        self, interface: int, time: int, out: list[bytes], state: dict[str, Any] | None = None
-    ) -> None:
-        """Write interface and handshake; in mid-connection, from the present offsets on.
+    def begin(self, interface: int, time: int, out: list[bytes]) -> None:
+        """Write the interface and the handshake."""
+        self._open(interface, time, out, {"event": "open", **self.opened})
 
-        `state` (what the tap said about itself) marks the second case.
-        """
+    def resume(
+        self, interface: int, time: int, out: list[bytes], state: dict[str, Any] | None
+    ) -> None:
+        """Write them again in a new file, from the present offsets on, with the tap's `state`."""
+        continues = {"offsets": list(self.offsets), "state": state}
+        opened = {"event": "open", **self.opened, "continues": continues}
+        if json_text(opened) is None:
+            continues["state"] = None
+        ended, self.ended = self.ended, [None, None]
+        self._open(interface, time, out, opened)
+        for side, how in enumerate(ended):
+            if how is not None:
+                self._end(side, time, how, out)
+
+    def _open(self, interface: int, time: int, out: list[bytes], opened: dict[str, Any]) -> None:
         self._interface = interface
         name = b"conn-%d" % self.number
         options = [(IF_NAME, name), (IF_DESCRIPTION, self._description.encode("utf-8", "replace"))]
         out.append(interface_description(LINKTYPE_RAW, options))
-        opened = {"event": "open", **self.opened}
-        if state is not None:
-            opened["continues"] = {"offsets": list(self.offsets), "state": state}
-            if json_text(opened) is None:
-                opened["continues"]["state"] = None
         self._seq = [(self._isn + offset) & SEQUENCE_MASK for offset in self.offsets]
         first, second = self._ways
         syn = first.syn(SYN, self._seq[0], 0)
         self._packet(0, time, syn, out, opened)
-        self._seq[0] += 1
+        self._seq[0] = self._seq[0] + 1 & SEQUENCE_MASK
         self._packet(1, time, second.syn(SYN | ACK, self._seq[1], self._seq[0]), out)
-        self._seq[1] += 1
+        self._seq[1] = self._seq[1] + 1 & SEQUENCE_MASK
         self._bare(0, time, ACK, out)
-        if state is not None:
-            for side, how in enumerate(self.ended):
-                if how is not None:
-                    self.ended[side] = None
-                    self._end(side, time, how, out)
 
     def chunk(self, side: int, time: int, kept: bytes, length: int, out: list[bytes]) -> None:
         """Write `length` bytes that `side` sent at `time`, of which the first are `kept`."""
@@ -214,7 +216,7 @@ class Track:
             self._end(side, time, "reset", out)
 
     def note(self, text: bytes, time: int, out: list[bytes]) -> None:
-        """Put the JSON `text` on this connection's next packet, or on one of its own if many wait."""
+        """Put the JSON `text` on the connection's next packet; if many wait, on one of its own."""
         self._notes.append(text)
         if len(self._notes) >= MOST_NOTES:
             self._update(time, out)
