@@ -124,7 +124,7 @@ def packet(
 
 
 PLAIN_TAIL = 8 + 4 + 4
-"""Bytes after the padded data of a packet whose only option is `epb_flags`."""
+"""Bytes after the padded data of a packet whose only option is `epb_flags`, length included."""
 
 
 def plain_tails(flags: int) -> tuple[Struct, ...]:

@@ -150,7 +150,7 @@ class Track:
             self._in_a_row = 0
         size = HEADERS + length
         padding = -captured & 3
-        total = PACKET_BODY + PLAIN_TAIL + 4 + captured + padding
+        total = PACKET_BODY + PLAIN_TAIL + captured + padding
         way = self._ways[side]
         seq = self._seq
         here = seq[side]
