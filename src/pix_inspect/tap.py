@@ -1,0 +1,129 @@
+"""What the relay tells a recording: chunks, with the bulk of payload left out.
+
+A tap scans both directions of one connection as they pass, only to know which bytes are
+payload. Up to `payload_limit` bytes of each payload are kept, of the rest the length.
+Everything that is not payload is always kept. When the recording cannot keep up, payload is
+left out altogether.
+
+Knows the conversation and the recording's log; nothing of sockets. Called from the relay's
+two threads, each for its own side.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pix.conversation import Conversation
+from pix.exchange import CLIENT, DAEMON, SIDES
+from pix_inspect.recording import ConnectionLog
+
+DEFAULT_PAYLOAD = 64 << 10
+"""Bytes kept of each payload unless told otherwise."""
+
+
+class _Nobody:
+    """An observer that does not care."""
+
+    def started(self, exchange: object) -> None:
+        pass
+
+    def ended(self, exchange: object) -> None:
+        pass
+
+
+class RecordingTap:
+    """Feeds one connection's log. `payload_limit` None keeps all payload."""
+
+    def __init__(
+        self,
+        log: ConnectionLog,
+        payload_limit: int | None = DEFAULT_PAYLOAD,
+        pressed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.log = log
+        self._limit = payload_limit
+        self._pressed = pressed
+        self._lock = threading.Lock()
+        self._skips: tuple[list[list[int]], list[list[int]]] = ([], [])
+        self._offsets = [0, 0]
+        self.conversation = Conversation(_Nobody(), on_payload=self._payload)
+        self._blind = False
+
+    def _payload(self, side: int, start: int, length: int, position: int) -> None:
+        """Mark for elision what of this run lies beyond the limit."""
+        limit = 0 if self._pressed() else self._limit
+        if limit is None:
+            return
+        kept = min(max(limit - position, 0), length)
+        if kept < length:
+            self._skips[side].append([start + kept, start + length])
+
+    def chunk(self, side: int, view: memoryview, time: int) -> None:
+        """Record a chunk that is about to be passed on."""
+        length = len(view)
+        with self._lock:
+            if not self._blind:
+                try:
+                    self.conversation.feed(side, view, time)
+                except Exception as error:
+                    # decoding must never matter to the traffic: from here on keep all bytes
+                    self._blind = True
+                    self._skips[0].clear()
+                    self._skips[1].clear()
+                    self.log.note({"scanner failed": repr(error), "side": SIDES[side]}, time)
+            start = self._offsets[side]
+            self._offsets[side] = start + length
+            skips = self._skips[side]
+            if not skips:
+                self.log.chunk(side, time, bytes(view), length)
+                return
+            self._elided(side, view, start, time, skips)
+
+    def _elided(
+        self, side: int, view: memoryview, start: int, time: int, skips: list[list[int]]
+    ) -> None:
+        """Record the chunk as packets, each a kept beginning and an elided rest."""
+        end = start + len(view)
+        at = start
+        done = 0
+        for skip_start, skip_end in skips:
+            if skip_start >= end:
+                break
+            stop = min(skip_end, end)
+            self.log.chunk(
+                side, time, bytes(view[at - start : max(skip_start, at) - start]), stop - at
+            )
+            at = stop
+            if skip_end > end:
+                break
+            done += 1
+        del skips[:done]
+        if at < end:
+            self.log.chunk(side, time, bytes(view[at - start :]), end - at)
+
+    def half_close(self, side: int, time: int) -> None:
+        """Record that a side sends no more."""
+        with self._lock:
+            self.log.half_close(side, time)
+
+    def reset(self, side: int, time: int) -> None:
+        """Record that a side hung up."""
+        with self._lock:
+            self.log.reset(side, time)
+
+    def closed(self, time: int) -> None:
+        """Record that the connection is over."""
+        with self._lock:
+            self.log.close(time)
+
+    def note(self, note: dict[str, Any], time: int | None = None) -> None:
+        """Record something about the connection."""
+        import time as clock
+
+        with self._lock:
+            self.log.note(note, clock.time_ns() if time is None else time)
+
+
+__all__ = ["CLIENT", "DAEMON", "DEFAULT_PAYLOAD", "RecordingTap"]

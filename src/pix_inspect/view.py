@@ -1,0 +1,374 @@
+"""One exchange, looked at: its bytes, its log frames and its trees.
+
+The recording is read again from the exchange's first packet, with a conversation that goes
+on where the exchange begins; nothing of this is kept by the index. Every field knows its
+side and its span in the stream, so that fields and bytes are one selection.
+
+Knows recordings, conversations and declarations; nothing of screens or JSON.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pix.composite import Tree, tree
+from pix.conversation import Conversation
+from pix.cursor import Limits
+from pix.errors import DecodeError
+from pix.exchange import CLIENT, DAEMON, Exchange, LogFrame
+from pix.gates import Protocol
+from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.logging import STDERR_ERROR
+from pix.schema import FRAMES_BY_CODE, wire_of
+from pix.wire import Node, Wire
+from pix_inspect.reader import Chunk, RecordingReader
+
+if TYPE_CHECKING:
+    from pix_inspect.session import Row
+
+NEVER = 1 << 62
+LONGEST_TREE = 64 << 20
+"""Bytes of one request or reply that are turned into a tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an exchange stands: stream offsets by side (-1 unknown), and in the file."""
+
+    row: Row
+    protocol: Protocol | None
+    daemon_nix: str | None
+    starts: tuple[int, int]
+    ends: tuple[int | None, int | None]
+    position: int
+    finished: bool
+
+
+class Kept:
+    """What was kept of one side's stream, as pieces with their offsets."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._pieces: list[bytes | memoryview] = []
+        self.end = 0
+        """The offset after the last byte that passed."""
+
+    def add(self, offset: int, data: bytes | memoryview, length: int) -> None:
+        """Add what was kept of `length` bytes at `offset`."""
+        if len(data):
+            self._starts.append(offset)
+            self._pieces.append(data)
+        self.end = max(self.end, offset + length)
+
+    def read(self, start: int, end: int) -> list[tuple[int, bytes | None]]:
+        """Return `[start, end)` as pieces `(offset, bytes)`, None where bytes were elided.
+
+        A gap's length is the distance to the next piece, or to `end`.
+        """
+        out: list[tuple[int, bytes | None]] = []
+        at = start
+        i = max(bisect_right(self._starts, start) - 1, 0)
+        while at < end and i < len(self._starts):
+            piece_start, piece = self._starts[i], self._pieces[i]
+            piece_end = piece_start + len(piece)
+            if piece_start >= end:
+                break
+            if piece_end > at:
+                if piece_start > at:
+                    out.append((at, None))
+                    at = piece_start
+                stop = min(piece_end, end)
+                out.append((at, bytes(piece[at - piece_start : stop - piece_start])))
+                at = stop
+            i += 1
+        if at < end:
+            out.append((at, None))
+        return out
+
+    def whole(self, start: int, end: int) -> bytes | None:
+        """Return the bytes `[start, end)`, None when some of them were elided."""
+        pieces = self.read(start, end)
+        if any(data is None for _, data in pieces):
+            return None
+        return b"".join(data for _, data in pieces if data is not None)
+
+    def first(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` on, up to `end` or the first elided byte."""
+        out = []
+        for _, data in self.read(start, end):
+            if data is None:
+                break
+            out.append(data)
+        return b"".join(out)
+
+
+@dataclass(slots=True)
+class Part:
+    """One decoded part of an exchange: a request, a log frame, a reply, an error, a hello.
+
+    `error` says where and why decoding stopped short.
+    """
+
+    name: str
+    side: int
+    start: int
+    end: int | None
+    node: Node | None
+    error: DecodeError | None = None
+    time: int | None = None
+    frame: LogFrame | None = None
+
+
+@dataclass(slots=True)
+class PayloadView:
+    """The payload of an exchange: where it runs, and how much of it was kept (bytes)."""
+
+    name: str
+    content: str
+    carriage: str
+    side: int
+    bytes: int
+    kept: int
+    runs: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+class ExchangeView:
+    """An exchange with everything that can be known of it; decoded when first asked."""
+
+    def __init__(self, reader: RecordingReader, place: Place) -> None:
+        self.place = place
+        self.row = place.row
+        self.protocol = place.protocol
+        self.kept = (Kept(), Kept())
+        self.exchange: Exchange | None = None
+        self._read(reader)
+        if self.exchange is not None and self.exchange.protocol is not None:
+            self.protocol = self.exchange.protocol
+        self._parts: list[Part] | None = None
+
+    def _conversation(self) -> Conversation | None:
+        place = self.place
+        row = place.row
+        limits = Limits(waiting=NEVER)
+        if row.kind == "handshake":
+            return Conversation(detail=True, limits=limits)
+        if row.kind == "opaque" or place.protocol is None:
+            return None
+        client, daemon = (max(start, 0) for start in place.starts)
+        return Conversation.resumed(
+            place.protocol,
+            client,
+            daemon,
+            daemon_nix=place.daemon_nix,
+            detail=True,
+            limits=limits,
+        )
+
+    def _read(self, reader: RecordingReader) -> None:
+        place = self.place
+        talk = self._conversation()
+        ends = [NEVER if end is None else end for end in place.ends]
+        starts = list(place.starts)
+        for side in (CLIENT, DAEMON):
+            if starts[side] < 0:
+                if place.finished or side == CLIENT or talk is None:
+                    ends[side] = NEVER if talk is None else -1
+                starts[side] = 0 if talk is not None else NEVER
+        connection = place.row.connection
+        seen = [starts[CLIENT] if ends[CLIENT] > 0 else NEVER, NEVER]
+        seen[DAEMON] = starts[DAEMON] if ends[DAEMON] > 0 else NEVER
+        for item in reader.read_from(place.position):
+            if item.connection != connection:
+                continue
+            if not isinstance(item, Chunk):
+                if item.kind in ("close", "continue"):
+                    if talk is not None and not place.finished:
+                        talk.close(item.time)
+                    break
+                if talk is not None and item.side is not None:
+                    talk.eof(item.side, item.time)
+                continue
+            _, side, time, offset, data, length, _ = item
+            first = max(offset, starts[side])
+            last = min(offset + length, ends[side])
+            if first < last:
+                cut = data[first - offset : last - offset]
+                self.kept[side].add(first, cut, last - first)
+                if talk is not None:
+                    if len(cut):
+                        talk.feed(side, cut, time)
+                    if missing := last - first - len(cut):
+                        talk.gap(side, missing, time)
+                seen[side] = last
+            if seen[CLIENT] >= ends[CLIENT] and seen[DAEMON] >= ends[DAEMON]:
+                break
+        if talk is None:
+            return
+        if place.finished:
+            talk.close(self.row.started + (self.row.took or 0))
+        wanted = place.row.kind
+        for exchange in talk.exchanges:
+            if exchange.kind == wanted:
+                self.exchange = exchange
+                break
+
+    # Decoding -------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> list[Part]:
+        """The decoded parts in the order of the conversation."""
+        if self._parts is None:
+            self._parts = self._decode()
+        return self._parts
+
+    def part(self, name: str) -> Part | None:
+        """Return the part called `request`, `reply` or `error`."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        return None
+
+    @property
+    def log(self) -> list[Part]:
+        """The log frames, decoded."""
+        return [part for part in self.parts if part.frame is not None]
+
+    def _decode(self) -> list[Part]:
+        exchange = self.exchange
+        if exchange is None:
+            return []
+        protocol = self.protocol or Protocol(0)
+        parts: list[Part] = []
+        if exchange.kind == "handshake":
+            parts.append(self._hello(exchange, protocol))
+        elif exchange.kind == "operation" and exchange.operation is not None:
+            end = exchange.payload_start or exchange.request_end
+            parts.append(
+                self._part(
+                    "request", CLIENT, exchange.start + 8, end, exchange.operation.request, protocol
+                )
+            )
+        for frame in exchange.log or ():
+            part = self._part(
+                frame.frame.name, DAEMON, frame.start + 8, frame.end, frame.frame.fields, protocol
+            )
+            part.start = frame.start
+            part.time = frame.time
+            part.frame = frame
+            parts.append(part)
+        if exchange.kind == "handshake":
+            if exchange.daemon_start is not None:
+                end = exchange.reply[1] if exchange.reply is not None else exchange.daemon_end
+                parts.append(self._part("reply", DAEMON, 0, end, wire_of(DaemonHello), protocol))
+        elif exchange.reply is not None and exchange.operation is not None:
+            start, end = exchange.reply
+            if exchange.reply_payload_start is not None:
+                end = exchange.reply_payload_start
+            parts.append(
+                self._part("reply", DAEMON, start, end, exchange.operation.reply, protocol)
+            )
+        if exchange.error is not None:
+            start, end = exchange.error
+            fields = FRAMES_BY_CODE[STDERR_ERROR].fields
+            part = self._part("error", DAEMON, start + 8, end, fields, protocol)
+            part.start = start
+            parts.append(part)
+        return parts
+
+    def _hello(self, exchange: Exchange, protocol: Protocol) -> Part:
+        return self._part(
+            "request", CLIENT, 0, exchange.request_end, wire_of(ClientHello), protocol
+        )
+
+    def _part(
+        self, name: str, side: int, start: int, end: int | None, wire: Wire, protocol: Protocol
+    ) -> Part:
+        kept = self.kept[side]
+        stop = kept.end if end is None else end
+        data = kept.first(start, min(stop, start + LONGEST_TREE))
+        decoded: Tree = tree(wire, data, protocol, name=name, base=start)
+        node = decoded.nodes[0] if decoded.nodes else None
+        error = decoded.error
+        if error is None and end is not None and decoded.end != end and name != "error":
+            error = DecodeError(
+                decoded.end, f"the end of the {name}", f"{end - decoded.end} more bytes"
+            )
+        return Part(name, side, start, end, node, error)
+
+    @property
+    def payload(self) -> PayloadView | None:
+        """The exchange's payload, None when its operation has none in this version."""
+        exchange = self.exchange
+        if exchange is None or exchange.operation is None or self.protocol is None:
+            return None
+        for side, record in (
+            (CLIENT, exchange.operation.request),
+            (DAEMON, exchange.operation.reply),
+        ):
+            declared = record.payload
+            carriage = declared.carriage(self.protocol) if declared is not None else None
+            if declared is None or carriage is None:
+                continue
+            if exchange.payload_side is None and not exchange.payload_bytes:
+                return None
+            runs = exchange.payload_runs or []
+            kept = sum(
+                len(data)
+                for run_side, start, length in runs
+                for _, data in self.kept[run_side].read(start, start + length)
+                if data is not None
+            )
+            return PayloadView(
+                declared.name,
+                declared.content,
+                carriage.name,
+                side,
+                exchange.payload_bytes,
+                kept,
+                runs,
+            )
+        return None
+
+    def bytes(self, side: int, start: int, end: int) -> list[tuple[int, bytes | None]]:
+        """Return the kept bytes `[start, end)` of a side, None for an elided piece."""
+        return self.kept[side].read(start, end)
+
+    def span(self, side: int) -> tuple[int, int]:
+        """Return `[start, end)` of this exchange in a side's stream; equal when it has none."""
+        start = self.place.starts[side]
+        exchange = self.exchange
+        if start < 0 and exchange is not None and side == DAEMON:
+            start = exchange.daemon_start if exchange.daemon_start is not None else -1
+        if start < 0:
+            return (0, 0)
+        end = self.place.ends[side]
+        return (start, max(start, self.kept[side].end if end is None else end))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is irregular about the exchange, with offsets."""
+        found = list(self.exchange.notes if self.exchange is not None else ())
+        for part in self.parts:
+            if part.error is not None:
+                found.append(f"{part.name}: {part.error}")
+            if part.node is not None:
+                found += irregular(part.node, part.name)
+        if self.row.kind == "opaque":
+            found.append("opaque: not understood from here on")
+        return tuple(found)
+
+
+def irregular(node: Node, path: str) -> list[str]:
+    """Return the notes on a tree's nodes, each with its place."""
+    found = []
+    stack = [(node, path)]
+    while stack:
+        node, path = stack.pop()
+        if node.note is not None:
+            found.append(f"{path} at byte {node.start}: {node.note}")
+        for child in node.children or ():
+            if child.children is not None or child.note is not None:
+                stack.append((child, f"{path}.{child.name}"))
+    return found
