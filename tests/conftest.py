@@ -1,0 +1,57 @@
+"""Set-up for all tests: a terminal that is the same everywhere, snapshots in one place, fast first.
+
+The fixtures here give what is shared beside the repository; those for real Nix are in real_nix/.
+"""
+
+# ruff: noqa: E402 (the environment comes before the imports)
+from __future__ import annotations
+
+import os
+
+# Before Textual is imported: the screens must not depend on who runs the tests.
+for _name in [name for name in os.environ if name == "NO_COLOR" or name.startswith("TEXTUAL")]:
+    del os.environ[_name]
+os.environ["TEXTUAL_ANIMATIONS"] = "none"
+
+from pathlib import Path
+
+import pytest
+from syrupy.extensions.base import AbstractSyrupyExtension
+
+from tests import captures, golden
+from tests.surroundings import lacking
+
+SNAPSHOTS = Path(__file__).resolve().parents[1] / "snapshots"
+
+# Syrupy has no option for this: snapshots/ stands beside src and tests, for people to look at.
+setattr(  # noqa: B010 (a plain assignment is no assignment to mypy)
+    AbstractSyrupyExtension, "dirname", classmethod(lambda cls, *, test_location: str(SNAPSHOTS))
+)
+
+
+def _rank(item: pytest.Item) -> int:
+    if item.get_closest_marker("real_nix"):
+        return 2
+    return 1 if item.get_closest_marker("slow") else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
+
+
+@pytest.fixture(scope="session")
+def captured_runs() -> tuple[captures.Run, ...]:
+    """Every run of the shared captures."""
+    try:
+        return captures.runs()
+    except captures.Missing as why:
+        lacking(str(why))
+
+
+@pytest.fixture(scope="session")
+def golden_values() -> tuple[golden.Golden, ...]:
+    """Every file of the shared golden data."""
+    try:
+        return golden.files()
+    except captures.Missing as why:
+        lacking(str(why))
