@@ -121,8 +121,8 @@ class Flow:
         if packet.flags & SYN:
             if packet.side == 0:
                 opened = next((note for note in packet.comments if "event" in note), {})
-                kind = "continue" if self.continued else "open"
-                yield Event(self.number, kind, None, *_at(packet, opened))
+                begins = "continue" if self.continued else "open"
+                yield Event(self.number, begins, None, *_at(packet, opened))
                 yield from self.notes(packet)
             return
         event = yield from self.notes(packet)
@@ -135,7 +135,7 @@ class Flow:
 
     def notes(self, packet: Packet) -> Generator[Item, None, dict[str, Any] | None]:
         """Yield the notes a packet carries; return the comment about what it opens or ends."""
-        event = None
+        event: dict[str, Any] | None = None
         for note in packet.comments:
             if "event" in note:
                 event = note

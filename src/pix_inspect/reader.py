@@ -210,6 +210,7 @@ class RecordingReader:
         p = 0
         packet_head, tcp_head = pcapng.PACKET.unpack_from, _HEAD.unpack_from
         length_of, append = pcapng.U32.unpack_from, items.append
+        new = tuple.__new__  # what Chunk() comes down to, at half its price
         # The usual packet (data in order, no comment) is read here; all else by _slow.
         while p + pcapng.SMALLEST_BLOCK <= size and len(items) < enough:
             if p + _PLAIN + HEADERS <= size:
@@ -240,7 +241,9 @@ class RecordingReader:
                         offset = flow.offsets[side]
                         data = buffer[p + 68 : p + 28 + captured]
                         time = high << 32 | low
-                        append(Chunk(flow.number, side, time, offset, data, length, base + p))
+                        append(
+                            new(Chunk, (flow.number, side, time, offset, data, length, base + p))
+                        )
                         flow.next[side] = seq + length
                         flow.offsets[side] = offset + length
                         p = end
