@@ -15,6 +15,7 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from syrupy.extensions.base import AbstractSyrupyExtension
 
@@ -27,6 +28,14 @@ SNAPSHOTS = Path(__file__).resolve().parents[1] / "snapshots"
 setattr(  # noqa: B010 (a plain assignment is no assignment to mypy)
     AbstractSyrupyExtension, "dirname", classmethod(lambda cls, *, test_location: str(SNAPSHOTS))
 )
+
+# No test asserts a time, so no example may fail for being slow.
+hypothesis.settings.register_profile("pix", deadline=None)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=20_000)
+if (
+    os.environ.get("CI") != "true"
+):  # where Hypothesis has settings of its own: same examples each time
+    hypothesis.settings.load_profile("pix")
 
 
 def _rank(item: pytest.Item) -> int:

@@ -1,0 +1,60 @@
+# Everything here needs python3 (3.11 or later), make and the package registry, and sets up .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+DEMO ?= recordings/build-with-log.pcapng
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lab recordings bench fuzz clean
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.11 ..." >&2; exit 2; }
+	@echo "setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## look at a recorded session; as text where there is no terminal
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/pix-inspect open $(DEMO); \
+	 else exec $(BIN)/pix-inspect dump $(DEMO); fi
+
+test: $(READY) ## run the tests (those with real Nix after `make lab`)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## format, lint, types, imports, then the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test
+
+format: $(READY) ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lab: $(READY) ## install the four real Nix versions into .lab (150 MB to fetch)
+	@$(BIN)/python -m tests.real_nix.lab install
+
+recordings: lab ## make the recordings in recordings/ again
+	@$(BIN)/python -m scripts.record_stories $(ARGS)
+
+$(VENV)/peers: $(READY)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
+	@touch $@
+
+bench: $(VENV)/peers ## measure beside peers; prints a table of ratios
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: $(READY) ## the property tests, with many more examples
+	@$(BIN)/python -m pytest --hypothesis-profile=fuzz -m "not real_nix" $(or $(ARGS),tests/pix)
+
+clean: ## remove what was set up and built
+	rm -rf $(VENV) .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist snapshot_report.html
