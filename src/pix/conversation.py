@@ -57,13 +57,14 @@ class Observer(Interface):
 class _Lane:
     """One direction: its window, its scanner, and why it is not going on."""
 
-    __slots__ = ("cursor", "eof", "opaque", "scanner", "waiting")
+    __slots__ = ("cursor", "eof", "opaque", "over", "scanner", "waiting")
 
     def __init__(self, cursor: Cursor, scanner: Generator[None, None, None]) -> None:
         self.cursor = cursor
         self.scanner = scanner
         self.waiting = False
         self.eof = False
+        self.over = False
         self.opaque: Exchange | None = None
 
 
@@ -72,7 +73,8 @@ class Conversation:
 
     `detail` keeps log frames and payload runs on the exchanges (memory grows with them);
     `on_payload` is told of payload as it is announced. `protocol` is None until negotiated.
-    Without an observer the exchanges are collected in `exchanges`.
+    Without an observer the exchanges are collected in `exchanges`. With `lockstep`, `turns`
+    is the order that was made up: side, and up to which stream offset it spoke.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Conversation:
         self.observer = observer or _Collector(self.exchanges)
         self.detail = detail
         self.lockstep = lockstep
+        self.turns: list[tuple[int, int]] = []
         self.limits = limits or Limits()
         self.on_payload = on_payload
         self.protocol: Protocol | None = None
@@ -184,6 +187,7 @@ class Conversation:
         self.now = time
         self._changed = True
         self._advance(1 - side)
+        lane.over = side == DAEMON
         if side == CLIENT:
             self._client_ended(lane)
         else:
@@ -209,16 +213,23 @@ class Conversation:
     def _advance(self, side: int) -> None:
         self._changed = False
         self._run(side)
+        self._took_turn(side)
         other = 1 - side
         while self._changed and self._lanes[other].waiting:
             self._changed = False
             self._run(other)
+            self._took_turn(other)
             self._lanes[other].cursor.settle()
             other = 1 - other
 
+    def _took_turn(self, side: int) -> None:
+        if self.lockstep:
+            cursor = self._lanes[side].cursor
+            self.turns.append((side, min(cursor.offset, cursor.received)))
+
     def _run(self, side: int) -> None:
         lane = self._lanes[side]
-        if lane.opaque is not None:
+        if lane.opaque is not None or lane.over:
             return
         try:
             next(lane.scanner)
@@ -383,6 +394,7 @@ class Conversation:
             cursor.pos += -length & 7
             yield from cursor.arrived()
             exchange.answers += 1
+            self._changed = True
             if exchange.log is not None:
                 for frame in exchange.log:
                     if frame.frame.code == STDERR_READ and frame.answer is None:
@@ -453,6 +465,11 @@ class Conversation:
             if code == STDERR_READ:
                 exchange.reads += 1
                 self._changed = True
+                if self.lockstep:
+                    yield from self._wait(DAEMON, lambda: self._answered(exchange))
+
+    def _answered(self, exchange: Exchange) -> bool:
+        return exchange.answers >= exchange.reads or not self._lanes[CLIENT].waiting
 
     def _error(self, exchange: Exchange, cursor: Cursor, start: int) -> Scan:
         """Scan an error behind its code; it ends the exchange."""
@@ -649,6 +666,8 @@ class Conversation:
         exchange.daemon_end = self._lanes[DAEMON].cursor.received
         if self._at_sea is not None:
             exchange.note(f"not answered: the daemon is out of step since {self._at_sea.number}")
+        elif self._daemon_over() and self._lanes[DAEMON].opaque is None:
+            exchange.note("the daemon's stream ends without an answer")
         self._over(exchange)
 
     def _daemon_over(self) -> bool:
