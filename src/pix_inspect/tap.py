@@ -11,16 +11,32 @@ two threads, each for its own side.
 
 from __future__ import annotations
 
+import argparse
 import threading
+import time as clock
 from collections.abc import Callable
 from typing import Any
 
 from pix.conversation import Conversation
-from pix.exchange import CLIENT, DAEMON, SIDES
+from pix.exchange import SIDES
 from pix_inspect.recording import ConnectionLog
+from pix_inspect.units import parse_size
 
 DEFAULT_PAYLOAD = 64 << 10
 """Bytes kept of each payload unless told otherwise."""
+
+
+def payload_limit(text: str) -> int | None:
+    """Return what `full` (None), `none` (0) or a size keeps of each payload, in bytes.
+
+    For argparse: raises ArgumentTypeError with one clear line.
+    """
+    if text == "full":
+        return None
+    try:
+        return 0 if text == "none" else parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or full, or none") from None
 
 
 class _Nobody:
@@ -120,10 +136,5 @@ class RecordingTap:
 
     def note(self, note: dict[str, Any], time: int | None = None) -> None:
         """Record something about the connection."""
-        import time as clock
-
         with self._lock:
             self.log.note(note, clock.time_ns() if time is None else time)
-
-
-__all__ = ["CLIENT", "DAEMON", "DEFAULT_PAYLOAD", "RecordingTap"]

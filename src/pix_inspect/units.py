@@ -39,3 +39,22 @@ def size(count: int) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: `1 path`, `1,204 paths`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that `64K`, `1.5MiB` or `4096` stand for (K is 1024).
+
+    Raises ValueError with one clear line.
+    """
+    word = text.strip().lower().removesuffix("ib").removesuffix("b")
+    unit = word[-1:] if word[-1:].isalpha() else ""
+    try:
+        value = float(word.removesuffix(unit)) * _UNITS[unit]
+        if not 0 <= value < 1 << 62:
+            raise ValueError
+        return int(value)
+    except (ValueError, KeyError, OverflowError):
+        raise ValueError(f"{text!r} is no size: write bytes, or 64K, 10M, 2G") from None

@@ -368,7 +368,9 @@ def irregular(node: Node, path: str) -> list[str]:
         node, path = stack.pop()
         if node.note is not None:
             found.append(f"{path} at byte {node.start}: {node.note}")
-        for child in node.children or ():
-            if child.children is not None or child.note is not None:
-                stack.append((child, f"{path}.{child.name}"))
+        stack.extend(
+            (child, f"{path}.{child.name}")
+            for child in node.children or ()
+            if child.children is not None or child.note is not None
+        )
     return found
