@@ -1,0 +1,188 @@
+"""Make the bundled recordings again: each story with real Nix, through `pix-inspect record`.
+
+    python -m scripts.record_stories [NAME ...]        all by default; `make recordings` is the same
+
+Every story runs in namespaces of its own (tests/real_nix/namespace.py), so that the store is
+/nix/store and no name, path or process of this machine gets into a recording.  Also writes
+recordings/README.md.  Knows the relay only by its command line.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.stories import STORIES, Story
+from tests.real_nix import lab, namespace
+from tests.real_nix.daemons import Daemon, running
+
+RECORDINGS = lab.REPOSITORY / "recordings"
+SOCKET = Path("/tmp/pix.sock")
+OUT = Path("/out")
+START_SECONDS = 20.0
+STORY_SECONDS = 120.0
+
+README = """\
+# Recordings
+
+Small sessions of real Nix clients and daemons, recorded by `pix-inspect record`. The demo, the
+tests, the manual and the README use them.
+
+`make recordings` makes all of them again, `make recordings ARGS=NAME` one (Linux, with root or
+unprivileged user namespaces). Each is made in a namespace of its own: the store is `/nix/store`,
+and nothing tells which machine it was. What is run stands in `scripts/stories.py`.
+
+| recording | client | daemon | story |
+| --- | --- | --- | --- |
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A stage (see stories.Stage) in the namespace, with a daemon and a relay in front of it."""
+
+    daemon: Daemon
+    client: lab.Nix
+
+    def relayed(
+        self, *command: str, status: int = 0, stdin: str | None = None, into: str | None = None
+    ) -> str:
+        """Run a command of the story's client through the relay."""
+        return self._run(
+            command, SOCKET, namespace.rooted(self.client), "/usr/bin", status, stdin, into
+        )
+
+    def direct(self, *command: str) -> str:
+        """Run a command of the story's client with the daemon itself."""
+        return self._run(command, None, namespace.rooted(self.client), "/usr/bin")
+
+    def plain(self, *command: str, path: str = "") -> str:
+        """Run any command; `path` is searched for programs before all else."""
+        return self._run(command, SOCKET, None, f"{path}:{self.client.programs}:/usr/bin:/bin")
+
+    def file(self, name: str, text: str, mode: int = 0o644) -> None:
+        """Write a file in /build."""
+        path = namespace.WORK / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+    def _run(
+        self,
+        command: Sequence[str],
+        relay: Path | None,
+        enter: Callable[[], None] | None,
+        path: str,
+        status: int = 0,
+        stdin: str | None = None,
+        into: str | None = None,
+    ) -> str:
+        env = self.daemon.client(self.client, relay).env
+        if enter is None:
+            del env["NIX_REMOTE"]
+        else:
+            env = {key: value for key, value in env.items() if not key.startswith("XDG_")}
+        env |= {"PATH": path, "HOME": str(namespace.WORK), "TMPDIR": "/tmp"}
+        given = (namespace.WORK / stdin).read_bytes() if stdin else b""
+        done = subprocess.run(
+            command,
+            cwd=namespace.WORK,
+            env=env,
+            input=given,
+            capture_output=True,
+            preexec_fn=enter,
+            timeout=STORY_SECONDS,
+        )
+        said = done.stderr.decode(errors="replace")
+        assert done.returncode == status, f"{command}: status {done.returncode}\n{said}"
+        if into:
+            (namespace.WORK / into).write_bytes(done.stdout)
+            return ""
+        return done.stdout.decode().strip()
+
+
+@contextmanager
+def _recorded(upstream: Path, target: Path) -> Iterator[None]:
+    """A relay at SOCKET that writes `target`."""
+    start = "import sys; from pix_inspect.cli import main; sys.exit(main())"
+    options = ("--listen", SOCKET, "--upstream", upstream, "-o", target)
+    relay = subprocess.Popen(
+        [sys.executable, "-c", start, "record", *map(str, options)], stdin=subprocess.DEVNULL
+    )
+    end = time.monotonic() + START_SECONDS
+    while not SOCKET.exists():
+        assert relay.poll() is None, "pix-inspect record has ended"
+        assert time.monotonic() < end, "pix-inspect record does not listen"
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        relay.send_signal(signal.SIGINT)
+        status = relay.wait(START_SECONDS)
+    assert status == 0, f"pix-inspect record ended with status {status}"
+
+
+def play(story: Story) -> None:
+    """Record one story; runs in the namespace."""
+    assert socket.gethostname() == namespace.HOST
+    target = namespace.WORK / f"{story.name}.pcapng"
+    daemon_nix, client = namespace.inside(story.daemon), namespace.inside(story.client)
+    with running(
+        daemon_nix, trusted=story.trusted, folder=Path("/nix"), store=Path("/nix/store")
+    ) as daemon:
+        with _recorded(daemon.socket, target):
+            story.tell(Play(daemon, client))
+        shutil.copyfile(target, OUT / target.name)
+
+
+def record(story: Story, folder: Path) -> Path:
+    """Record one story in new namespaces; returns the recording, which is in `folder`."""
+    with tempfile.TemporaryDirectory() as mountpoint:
+        command = namespace.command(
+            Path(mountpoint), __spec__.name, ["--inside", story.name], {str(OUT): folder}
+        )
+        subprocess.run(command, cwd=lab.REPOSITORY, check=True, stdin=subprocess.DEVNULL)
+    return folder / f"{story.name}.pcapng"
+
+
+def readme() -> str:
+    """The text of recordings/README.md."""
+    rows = [
+        (f"[{story.name}]({story.name}.pcapng)", story.client, story.daemon, story.about)
+        for story in STORIES.values()
+    ]
+    return README + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line above; returns the exit status."""
+    match arguments:
+        case ["--inside", name]:
+            play(STORIES[name])
+            return 0
+    unknown = set(arguments) - set(STORIES)
+    why = f"no story is called {', '.join(unknown)}" if unknown else namespace.available()
+    if why:
+        print(f"record_stories: {why}", file=sys.stderr)
+        return 2
+    RECORDINGS.mkdir(exist_ok=True)
+    for name in arguments or STORIES:
+        with tempfile.TemporaryDirectory() as folder:
+            made = record(STORIES[name], Path(folder))
+            size = (RECORDINGS / made.name).write_bytes(made.read_bytes())
+        print(f"{made.name}: {size:,} bytes")
+    (RECORDINGS / "README.md").write_text(readme())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

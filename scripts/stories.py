@@ -1,0 +1,270 @@
+"""The stories that the bundled recordings tell, each a few commands of real Nix.
+
+A story says what it is about in its docstring, which is its line in recordings/README.md.  What it
+runs `relayed` is recorded; what it runs `direct` prepares the store and is not.  Knows Nix's
+commands; where they run and how they are recorded is record_stories.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Stage(Protocol):
+    """Where a story plays.  Commands run in /build and return what they print, as a shell would
+    have it; `into` and `stdin` name files, `status` is the exit status there has to be."""
+
+    def relayed(
+        self, *command: str, status: int = 0, stdin: str | None = None, into: str | None = None
+    ) -> str:
+        """Run a command of the story's client through the relay."""
+
+    def direct(self, *command: str) -> str:
+        """Run a command of the story's client with the daemon itself."""
+
+    def plain(self, *command: str, path: str = "") -> str:
+        """Run any command; `path` is searched for programs before all else."""
+
+    def file(self, name: str, text: str, mode: int = 0o644) -> None:
+        """Write a file in /build."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`client` and `daemon` are versions; `tell` plays it."""
+
+    name: str
+    client: str
+    daemon: str
+    trusted: bool
+    tell: Callable[[Stage], None]
+
+    @property
+    def about(self) -> str:
+        """One line."""
+        return " ".join((self.tell.__doc__ or "").split())
+
+
+STORIES: dict[str, Story] = {}
+
+
+def story(
+    client: str, daemon: str | None = None, trusted: bool = True
+) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
+    """Declare a story; its file is named after the function."""
+
+    def declare(tell: Callable[[Stage], None]) -> Callable[[Stage], None]:
+        name = tell.__name__.replace("_", "-")
+        STORIES[name] = Story(name, client, daemon or client, trusted, tell)
+        return tell
+
+    return declare
+
+
+def derivation(name: str, script: str, **attributes: str) -> str:
+    """A Nix expression that runs `script` with /bin/sh; attributes are Nix expressions."""
+    rest = "".join(f"  {key} = {value};\n" for key, value in attributes.items())
+    return (
+        "derivation {\n"
+        f'  name = "{name}";\n'
+        "  system = builtins.currentSystem;\n"
+        '  builder = "/bin/sh";\n'
+        f"  args = [ \"-c\" ''\n{script}\n'' ];\n"
+        f"{rest}}}\n"
+    )
+
+
+def phase(name: str) -> str:
+    """A line of shell that tells Nix about a phase of the build."""
+    return f"""echo '@nix {{ "action": "setPhase", "phase": "{name}" }}' >&2"""
+
+
+def chain(stage: Stage) -> str:
+    """Build three packages in a row, unrecorded; returns the path of the last one."""
+    stage.file("zlib.nix", derivation("zlib-1.3.1", "echo zlib >$out"))
+    stage.file("curl.nix", derivation("curl-8.7.1", "echo $zlib >$out", zlib="import ./zlib.nix"))
+    stage.file(
+        "git.nix",
+        derivation(
+            "git-2.44.1",
+            "echo $curl $zlib >$out",
+            curl="import ./curl.nix",
+            zlib="import ./zlib.nix",
+        ),
+    )
+    return stage.direct("nix-build", "--no-out-link", "git.nix")
+
+
+@story("2.34.8")
+def build_with_log(stage: Stage) -> None:
+    """`nix-build` of a package and its dependency: phases, log lines of stdout and stderr, a result
+    link."""
+    stage.file("greeting.txt", "Hello, world!\n")
+    stage.file(
+        "tools.nix",
+        derivation("tools-0.9", 'echo "collecting tools"\n/bin/sleep 0.1\necho tools >$out'),
+    )
+    stage.file(
+        "hello.nix",
+        derivation(
+            "hello-2.12.1",
+            "\n".join(
+                [
+                    phase("unpackPhase"),
+                    'echo "unpacking source $src"',
+                    phase("buildPhase"),
+                    "for file in main getopt error version; do",
+                    '  echo "cc -O2 -c $file.c -o $file.o"',
+                    "  /bin/sleep 0.05",
+                    "done",
+                    'echo "main.c:14: warning: implicit declaration of greet" >&2',
+                    phase("installPhase"),
+                    'echo "installing to $out"',
+                    "/bin/cat $src $tools >$out",
+                ]
+            ),
+            src="./greeting.txt",
+            tools="import ./tools.nix",
+        ),
+    )
+    stage.relayed("nix-build", "hello.nix")
+
+
+@story("2.34.8")
+def build_failure(stage: Stage) -> None:
+    """`nix-build --keep-going` where one dependency fails and the other is built all the same."""
+    stage.file("good.nix", derivation("docs-1.0", 'echo "writing the manual"\necho ok >$out'))
+    stage.file(
+        "bad.nix",
+        derivation(
+            "library-0.3",
+            "\n".join(
+                [
+                    phase("buildPhase"),
+                    'echo "cc -c parse.c"',
+                    """echo "parse.c:7:3: error: expected ';' before 'return'" >&2""",
+                    "exit 2",
+                ]
+            ),
+        ),
+    )
+    stage.file(
+        "top.nix",
+        derivation("program-1.0", "exit 0", docs="import ./good.nix", library="import ./bad.nix"),
+    )
+    stage.relayed("nix-build", "--no-out-link", "--keep-going", "top.nix", status=1)
+
+
+@story("2.8.0")
+def add_tree(stage: Stage) -> None:
+    """`nix-store --add` of a folder: sub-folders, an executable, a symlink, an empty file."""
+    stage.file("project/README", "A project.\n")
+    stage.file("project/bin/start", "#!/bin/sh\nexec echo started\n", mode=0o755)
+    stage.file("project/src/main.c", "int main(void) { return 0; }\n" * 40)
+    stage.file("project/src/empty.h", "")
+    stage.file("project/docs/notes/first.md", "# First\n")
+    stage.plain("ln", "-s", "../README", "project/docs/README")
+    stage.relayed("nix-store", "--add", "project")
+
+
+@story("2.26.3")
+def queries(stage: Stage) -> None:
+    """Questions about a closure: requisites, tree, referrers, hash, deriver, `nix path-info`; and
+    one about a path that is not there."""
+    git = chain(stage)
+    zlib = stage.direct("nix-build", "--no-out-link", "zlib.nix")
+    stage.relayed("nix-store", "--query", "--requisites", git)
+    stage.relayed("nix-store", "--query", "--tree", git)
+    stage.relayed("nix-store", "--query", "--referrers", zlib)
+    stage.relayed("nix-store", "--query", "--hash", git)
+    stage.relayed("nix-store", "--query", "--deriver", git)
+    stage.relayed("nix", "path-info", "--json", "--closure-size", "--recursive", git)
+    missing = "/nix/store/00000000000000000000000000000000-nothing-here"
+    stage.relayed("nix-store", "--query", "--references", missing, status=1)
+
+
+@story("2.3.7")
+def import_over_1_21(stage: Stage) -> None:
+    """`nix-store --export` and `--import` of a closure over protocol 1.21: NARs that the daemon
+    pulls piece by piece with STDERR_READ."""
+    closure = stage.direct("nix-store", "-qR", chain(stage)).split()
+    stage.relayed("nix-store", "--export", *closure, into="closure.export")
+    stage.direct("nix-store", "--delete", *reversed(closure))
+    stage.relayed("nix-store", "--import", stdin="closure.export")
+
+
+@story("2.34.8")
+def copy(stage: Stage) -> None:
+    """`nix copy` of a closure of three from a binary cache into the daemon's store
+    (AddMultipleToStore)."""
+    git = chain(stage)
+    stage.direct("nix", "copy", "--no-check-sigs", "--to", "file:///build/cache", git)
+    closure = stage.direct("nix-store", "-qR", git).split()
+    stage.direct("nix-store", "--delete", *reversed(closure))
+    stage.relayed("nix", "copy", "--no-check-sigs", "--from", "file:///build/cache", git)
+
+
+@story("2.3.7", "2.34.8")
+def old_client(stage: Stage) -> None:
+    """`nix-build` of Nix 2.3.7 with a daemon that is six years newer: they meet at 1.21."""
+    stage.file("hello.nix", derivation("hello-2.10", 'echo "an old hello"\necho hello >$out'))
+    stage.relayed("nix-build", "--no-out-link", "hello.nix")
+
+
+@story("2.34.8", trusted=False)
+def untrusted(stage: Stage) -> None:
+    """A client that the daemon does not trust: a setting that is ignored, unsigned paths that are
+    refused, a build that is allowed."""
+    git = chain(stage)
+    stage.direct("nix", "copy", "--no-check-sigs", "--to", "file:///build/cache", git)
+    closure = stage.direct("nix-store", "-qR", git).split()
+    stage.direct("nix-store", "--delete", *reversed(closure))
+    take = ("nix", "copy", "--no-check-sigs", "--from", "file:///build/cache", git)
+    stage.relayed(*take, status=1)
+    stage.relayed("nix-build", "--no-out-link", "--option", "sandbox-paths", "/home", "zlib.nix")
+
+
+@story("2.26.3")
+def remote_build(stage: Stage) -> None:
+    """A build sent to this daemon as a remote builder, by ssh-ng: the inputs are copied to it,
+    BuildDerivation, the output fetched with NarFromPath."""
+    stage.file("source", "the source\n")
+    script = 'echo "building far away"\n/bin/cat $src >$out'
+    stage.file("far.nix", derivation("far-1.0", script, src="./source"))
+    # For ssh-ng://localhost Nix starts nix-daemon --stdio without any ssh.
+    bridge = "#!/bin/sh\nexec socat STDIO UNIX-CONNECT:/tmp/pix.sock\n"
+    stage.file("far/nix-daemon", bridge, mode=0o755)
+    here = ("--store", "local?root=/build/here&store=/nix/store")
+    drv = stage.plain("nix-instantiate", *here, "far.nix")
+    builders = ("--builders", "ssh-ng://localhost x86_64-linux - 1 1")
+    stage.plain("nix-store", *here, "--realise", "-j0", *builders, drv, path="/build/far")
+
+
+@story("2.34.8")
+def garbage_collection(stage: Stage) -> None:
+    """Roots, what is dead, a path that may not be deleted because it is alive, and a collection."""
+    git = chain(stage)
+    stage.direct("nix-build", "-o", "result", "curl.nix")
+    curl = stage.plain("readlink", "result")
+    stage.relayed("nix-store", "--gc", "--print-roots")
+    stage.relayed("nix-store", "--gc", "--print-dead")
+    stage.relayed("nix-store", "--delete", curl, status=1)
+    stage.relayed("nix-store", "--delete", git)
+    stage.relayed("nix-collect-garbage")
+
+
+@story("2.34.8")
+def content_addressed(stage: Stage) -> None:
+    """A content-addressed derivation and one that depends on it: realisations are asked for and
+    registered."""
+    floating = {
+        "__contentAddressed": "true",
+        "outputHashMode": '"recursive"',
+        "outputHashAlgo": '"sha256"',
+    }
+    stage.file("data.nix", derivation("data-1", "echo data >$out", **floating))
+    stage.file("user.nix", derivation("user-1", "echo $data >$out", data="import ./data.nix"))
+    stage.relayed("nix-build", "--no-out-link", "user.nix")
+    stage.relayed("nix", "realisation", "info", "--file", "data.nix")
