@@ -46,6 +46,8 @@ class Contents:
         self._name = name
         self._sections: list[tuple[int, list[Flow | None]]] = []
         self._known: dict[int, Flow] = {}
+        self._present: set[Flow] = set()
+        """The connections that have been opened in the present section."""
         self._foreign = False
         self._idle = 0
 
@@ -79,6 +81,7 @@ class Contents:
                     f"format {needs}; this one reads {FORMAT} and shows what it can"
                 )
         self.flows = []
+        self._present = set()
         self._idle = 0
         self._sections.append((position, self.flows))
 
@@ -100,7 +103,7 @@ class Contents:
         """Open a connection at its SYN or SYN/ACK."""
         if packet.flags & ACK:
             if packet.side == 1 and flow.opened:
-                flow.begin(1, packet.seq + 1, flow.offsets[1])
+                self._begin(flow, packet)
             return []
         if flow.opened or packet.side != 0:
             self.warn(f": connection {flow.number} is opened twice; the second time is left out")
@@ -110,12 +113,13 @@ class Contents:
         if type(number) is int and 0 < number < 1 << 31:
             flow.number = number
         offsets = _offsets(note)
-        flow.begin(0, packet.seq + 1, offsets[0] if offsets else 0)
-        flow.offsets[1] = offsets[1] if offsets else 0
+        flow.starts = offsets or [0, 0]
+        flow.offsets = list(flow.starts)
         earlier = self._known.get(flow.number)
         items: list[Item] = []
-        if earlier is not None and offsets is not None:
+        if earlier is not None and offsets is not None and earlier not in self._present:
             self._register(flow)
+            flow.offsets = [max(pair) for pair in zip(offsets, earlier.offsets, strict=True)]
             flow.continued = True
             flow.ended, flow.closed = list(earlier.ended), earlier.closed
             at = (packet.time, note, packet.position)
@@ -131,8 +135,15 @@ class Contents:
             self._register(flow)
             self.connections[flow.number] = note
             items.append(Event(flow.number, "open", None, packet.time, note, packet.position))
+        self._begin(flow, packet)
         items += flow.notes(packet)
         return items
+
+    @staticmethod
+    def _begin(flow: Flow, packet: Packet) -> None:
+        side = packet.side
+        seen = flow.offsets[side] - flow.starts[side]
+        flow.begin(side, packet.seq + 1 + seen, flow.offsets[side])
 
     def open_unseen(self, flow: Flow, packet: Packet) -> list[Item]:
         """Open a connection whose beginning somebody took out of the file."""
@@ -145,6 +156,7 @@ class Contents:
 
     def _register(self, flow: Flow) -> None:
         flow.opened = True
+        self._present.add(flow)
         self._known[flow.number] = flow
         self._idle -= 1
 

@@ -69,6 +69,7 @@ class Flow:
         "offsets",
         "opened",
         "origin",
+        "starts",
         "wraps",
     )
 
@@ -78,6 +79,8 @@ class Flow:
         """Sequence number expected next."""
         self.offsets = [0, 0]
         """Stream offset expected next."""
+        self.starts = [0, 0]
+        """Stream offsets at which the file begins this connection."""
         self.origin = [1, 1]
         """Sequence number of offset 0 before any wrap-around; may be negative."""
         self.wraps: tuple[list[int], list[int]] = ([], [])

@@ -14,7 +14,6 @@ import importlib
 import os
 import stat
 import tempfile
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -179,6 +178,9 @@ class FileSource:
                 os.close(descriptor)
         self._descriptors = []
 
+    def __del__(self) -> None:
+        self.close()
+
 
 class CompressedSource:
     """A compressed file, decompressed into an unnamed temporary file as it is asked for.
@@ -201,26 +203,30 @@ class CompressedSource:
         """Decompress the next piece."""
         if self._finished:
             return False
-        piece = b""
+        pieces: list[bytes] = []
+        size = 0
         try:
-            piece = self._decompressed.read(_PIECE)
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            self.fault = f" cannot be decompressed further: {error}"
-        except Exception as error:  # the zstd libraries have exceptions of their own
-            self.fault = f" cannot be decompressed further: {error}"
-        if not piece:
+            # read1, for read() of a file that is cut drops what it had before the cut
+            while size < _PIECE and (piece := self._decompressed.read1(_PIECE)):
+                pieces.append(piece)
+                size += len(piece)
+            self._finished = size < _PIECE
+        except Exception as error:  # OSError, EOFError, and what the zstd libraries have
             self._finished = True
+            self.fault = f" cannot be decompressed further: {error}"
+        if self._finished:
             self._stream.close()
+        if not size:
             return False
         try:
-            os.pwrite(self._spool.fileno(), piece, self.end)
+            os.pwrite(self._spool.fileno(), b"".join(pieces), self.end)
         except OSError as error:
             directory = tempfile.gettempdir()
             raise Problem(
                 f"no room to decompress {self.path} in {directory}: {error.strerror}; "
                 "set TMPDIR to another directory"
             ) from None
-        self.end += len(piece)
+        self.end += size
         return True
 
     def read(self, position: int, count: int) -> bytes:
@@ -242,3 +248,6 @@ class CompressedSource:
         """Close both files."""
         self._spool.close()
         self._stream.close()
+
+    def __del__(self) -> None:
+        self.close()
