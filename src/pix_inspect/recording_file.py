@@ -78,6 +78,7 @@ class RecordingFile:
         self._keep = keep
         self._aged = 0
         self._put_aside = False
+        self._unrotated: str | None = None
         taken = [age for age in range(1, keep) if os.path.lexists(rotated(path, age))]
         if taken:
             raise Problem(
@@ -85,7 +86,8 @@ class RecordingFile:
                 "choose another name for the recording, or remove it"
             )
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.parent.exists():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(path, _CREATE, 0o600)
         except FileExistsError:
             raise Problem(f"{path} exists: choose another name, or remove it") from None
@@ -114,7 +116,7 @@ class RecordingFile:
             self.failure = f"cannot write {self.path}: {error.strerror}"
             return False
         self.size += written
-        self.failure = None
+        self.failure = self._unrotated
         return True
 
     def gone(self) -> bool:
@@ -151,7 +153,7 @@ class RecordingFile:
                 if age - 1 == 0 or os.path.lexists(rotated(self.path, age - 1)):
                     rotated(self.path, age - 1).rename(rotated(self.path, age))
         except OSError as error:
-            self.failure = f"cannot rotate {self.path}: {error.strerror or error}"
+            self.failure = self._unrotated = f"cannot rotate {self.path}: {error.strerror}"
             return False
         self._aged = min(self._aged + 1, self._keep - 1)
         self._put_aside = True
@@ -172,7 +174,8 @@ class RecordingFile:
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._put_aside = False
-        self.pending, self.size, self.failure = b"", 0, None
+        self.pending, self.size = b"", 0
+        self.failure = self._unrotated = None
         return True
 
     def close(self) -> None:
