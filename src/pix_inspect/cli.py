@@ -1,0 +1,105 @@
+"""The command line: which command was meant, and one clear line when something is wrong.
+
+Commands are modules of `pix_inspect.commands`, imported when chosen, so that capture starts
+without the screen's library. Exit status: 0 done, 1 a comparison or check failed, 2 something
+is wrong that the message names, 130 interrupted; `run` returns its command's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pix
+from pix_inspect.problem import Problem
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "watch": ("watch", "relay on --listen SOCKET and watch the traffic live (the default)"),
+    "run": ("run", "run a command with its daemon traffic recorded, then sum it up"),
+    "record": ("record", "relay and record, without a screen"),
+    "open": ("open", "browse a recording, finished or still growing"),
+    "dump": ("dump", "print a recording as text or JSON"),
+    "import": ("import_", "make a recording of raw streams"),
+    "decode": ("decode", "read a value of a type from bytes"),
+    "encode": ("encode", "write a value of a type as bytes"),
+}
+"""By name: the module in `pix_inspect.commands`, and one line of help."""
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Problem(f"{message}; see {self.prog} --help")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+        return status
+    except Problem as problem:
+        print(f"pix-inspect: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # who read our output has seen enough; keep the interpreter from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"pix-inspect {pix.__version__}")
+        return 0
+    name, rest = _chosen(words)
+    module_name, line = COMMANDS[name]
+    module = importlib.import_module(f"pix_inspect.commands.{module_name}")
+    parser = _Parser(
+        prog=f"pix-inspect {name}", description=f"{line[0].upper()}{line[1:]}.", allow_abbrev=False
+    )
+    module.arguments(parser)
+    status: int = module.main(parser.parse_args(rest))
+    return status
+
+
+def _chosen(words: list[str]) -> tuple[str, list[str]]:
+    """Return the command that was meant and its arguments."""
+    first = words[0]
+    if first in COMMANDS:
+        return first, words[1:]
+    if first.startswith("-"):
+        return "watch", words
+    if Path(first).exists() or Path(first).suffix in (".pcapng", ".gz", ".zst"):
+        return "open", words
+    near = difflib.get_close_matches(first, COMMANDS, 1)
+    hint = f"did you mean {near[0]}?" if near else "pix-inspect --help lists the commands"
+    raise Problem(f"{first!r} is neither a command nor a file; {hint}")
+
+
+def _help() -> str:
+    lines = [
+        "pix-inspect: watch, record and take apart the Nix daemon protocol",
+        "",
+        "  pix-inspect --listen /tmp/sock        relay and watch live",
+        "  pix-inspect run -- nix-build foo.nix  record one command",
+        "  pix-inspect FILE                      browse a recording",
+        "",
+        "commands (each has --help):",
+    ]
+    width = max(map(len, COMMANDS))
+    lines += [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(lines)

@@ -1,0 +1,114 @@
+"""`pix-inspect record`: the relay alone, no screen.
+
+Knows arguments and what to tell the user; the work is `relay`'s and `capture`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from pix_inspect import capture
+from pix_inspect.capture import Capture, say, upstream_from, user_ids, warn_of_trust
+from pix_inspect.problem import Problem
+from pix_inspect.relay import Relay
+from pix_inspect.sockets import Listener, inherited, listen
+from pix_inspect.state import new_recording
+from pix_inspect.units import count
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--listen", type=Path, metavar="SOCKET", help="the socket for clients")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the recording (- for stdout; default: a new one)"
+    )
+    listening_arguments(parser)
+    capture.arguments(parser)
+    parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
+
+
+def listening_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare who may connect to a socket that we make."""
+    parser.add_argument(
+        "--mode", type=_mode, default="0600", help="permissions of the socket (default 0600)"
+    )
+    parser.add_argument(
+        "--allow-user",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let this user connect too (a name, a number, or all)",
+    )
+
+
+def _mode(text: str) -> int:
+    try:
+        mode = int(text, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o777:
+        raise argparse.ArgumentTypeError(f"{text!r} is no mode: write it as 0660")
+    return mode
+
+
+def main(args: argparse.Namespace) -> int:
+    """Relay and record until told to stop."""
+    allowed = user_ids(args.allow_user)
+    listener = _listener(args)
+    try:
+        path = listener.path
+        upstream = upstream_from(args, path)
+        target = None if args.output == "-" else Path(args.output or new_recording("record"))
+        stream = sys.stdout.buffer if target is None else None
+        if stream is not None and sys.stdout.isatty():
+            raise Problem("a recording is no text: pipe -o - into something, or name a file")
+        taken = Capture(
+            target if target is not None else sys.stdout.buffer,
+            upstream,
+            args,
+            listen=None if path is None else str(path),
+            pid=os.getpid(),
+        )
+    except BaseException:
+        listener.close()
+        raise
+    relay = Relay(listener, upstream, taken.open_tap, allowed=allowed, say=say)
+    relay.on_signals(signal.SIGINT, signal.SIGTERM)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not end builds
+    if not args.quiet:
+        _introduce(path, target)
+        warn_of_trust(upstream, shared=True)
+    try:
+        relay.serve()
+    finally:
+        taken.close()
+    if not args.quiet:
+        say(f"{count(taken.connections, 'connection')} recorded in {target or 'the pipe'}")
+    return 0
+
+
+def _listener(args: argparse.Namespace) -> Listener:
+    given = inherited()
+    if given is not None:
+        return given
+    if args.listen is None:
+        raise Problem("no socket to listen on: give --listen SOCKET")
+    return listen(args.listen, args.mode)
+
+
+def _introduce(path: Path | None, target: Path | None) -> None:
+    if path is not None:
+        where = shlex.quote(str(path))
+        say(f"listening on {path}; send a client here with")
+        print(
+            f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …",
+            file=sys.stderr,
+            flush=True,
+        )
+    if target is not None:
+        say(f"recording to {target}")

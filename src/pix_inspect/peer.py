@@ -1,0 +1,55 @@
+"""Who is at the other end of a socket: command line and parents, from /proc where there is one.
+
+Knows processes; nothing of the protocol. What another user's process hides is left out.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from pix_inspect.recording import Peer
+from pix_inspect.sockets import peer_ids
+
+MOST_PARENTS = 8
+
+
+def peer_of(sock: socket.socket) -> Peer:
+    """Return who made this connection, as far as the system tells."""
+    pid, uid, gid = peer_ids(sock)
+    if pid is None:
+        return Peer(None, uid, gid)
+    return Peer(pid, uid, gid, command_line(pid), parents(pid))
+
+
+def command_line(pid: int) -> str | None:
+    """Return a process's command line, its words joined by spaces; None if it cannot be read."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()[:16384]
+    except OSError:
+        return None
+    return raw.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "backslashreplace") or None
+
+
+def parents(pid: int) -> tuple[str, ...]:
+    """Return the names of a process's ancestors, the nearest first."""
+    names: list[str] = []
+    for _ in range(MOST_PARENTS):
+        parent = _parent(pid)
+        if parent is None or parent <= 1:
+            break
+        try:
+            names.append(Path(f"/proc/{parent}/comm").read_text(errors="backslashreplace").strip())
+        except OSError:
+            break
+        pid = parent
+    return tuple(names)
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        raw = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    fields = raw.rpartition(")")[2].split()  # the name before it may hold anything
+    return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else None
