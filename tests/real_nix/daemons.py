@@ -195,7 +195,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
     """Remove a folder with store paths in it, whose folders are read-only."""
     for place, _, _ in os.walk(folder):
         with suppress(OSError):
@@ -250,4 +250,4 @@ def running(
             _stop(process)
     finally:
         if own is not None:
-            _remove(own)
+            remove(own)
