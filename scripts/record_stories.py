@@ -113,10 +113,10 @@ class Play:
 @contextmanager
 def _recorded(upstream: Path, target: Path) -> Iterator[None]:
     """A relay at SOCKET that writes `target`."""
-    start = "import sys; from pix_inspect.cli import main; sys.exit(main())"
     options = ("--listen", SOCKET, "--upstream", upstream, "-o", target)
     relay = subprocess.Popen(
-        [sys.executable, "-c", start, "record", *map(str, options)], stdin=subprocess.DEVNULL
+        [sys.executable, "-m", "pix_inspect", "record", "--quiet", *map(str, options)],
+        stdin=subprocess.DEVNULL,
     )
     end = time.monotonic() + START_SECONDS
     while not SOCKET.exists():
