@@ -472,7 +472,8 @@ class Record(Wire):
             except EncodeError as error:
                 raise error.inside(name) from None
         for name, field in known.items():
-            if name not in values and field.default is MISSING and field.factory is None:
+            optional = field.gate is not ALWAYS or field.factory is not None
+            if name not in values and field.default is MISSING and not optional:
                 raise EncodeError(name, f"{self.name} needs this field")
         return self.kind(**values)
 

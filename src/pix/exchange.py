@@ -53,7 +53,7 @@ class Exchange:
     #: client stream: fields end and payload begins; everything ends
     payload_start: int | None = None
     request_end: int | None = None
-    #: daemon stream: the first and behind the last byte of this exchange
+    #: daemon stream: the first and behind the last byte of this exchange, None when silent
     daemon_start: int | None = None
     daemon_end: int | None = None
     #: daemon stream: reply fields and the payload behind them; the error frame
@@ -67,10 +67,12 @@ class Exchange:
     payload_side: int | None = None
     payload_bytes = 0
     payload_runs: list[tuple[int, int, int]] | None = None
+    #: the daemon said all it had to say to this
+    settled = False
     #: STDERR_READs asked and answered
     reads = 0
     answers = 0
-    #: nothing is missing
+    #: the request and its reply or error are whole
     complete = False
     notes: tuple[str, ...] = ()
 

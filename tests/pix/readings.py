@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from tests import captures, golden
 
 from pix.composite import ListOf, MapOf, Pair, Record, Tree, decode, encode, tree
 from pix.cursor import Cursor, Limits, scan
 from pix.gates import Protocol
 from pix.wire import Node, Wire
+from tests import captures, golden
 
 TRAILING = b"\xff" * 24
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.golden import Golden
-from tests.pix.nars import Tree, nar, node, token, tokens
-from tests.pix.readings import TRAILING, chunks, golden_names
 
 from pix.cursor import Cursor
 from pix.errors import DecodeError
 from pix.nar import Entry, check, scan_nar
+from tests.golden import Golden
+from tests.pix.nars import Tree, nar, node, token, tokens
+from tests.pix.readings import TRAILING, chunks, golden_names
 
 TREE: Tree = {
     b"bin": {b"hello": ("executable", b"#!/bin/sh\n"), b"link": ("symlink", b"hello")},

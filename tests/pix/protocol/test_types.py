@@ -4,14 +4,14 @@ import re
 from typing import Any
 
 import pytest
-from tests.golden import Golden
-from tests.pix.readings import agree, golden_names, one
 
 from pix.composite import ListOf, Record, encode, tree
 from pix.gates import Protocol
 from pix.protocol import types
 from pix.schema import record, since, wire_of
 from pix.wire import Wire
+from tests.golden import Golden
+from tests.pix.readings import agree, golden_names, one
 
 TYPES: dict[str, Any] = {
     "BuildMode": types.Mode,
@@ -43,9 +43,9 @@ class HandshakeInfo:
 
 HANDSHAKE_INFO = wire_of(HandshakeInfo)
 TEXT = wire_of(types.Text)
-SET = ListOf(TEXT, unordered=True)
-LIST = ListOf(TEXT)
-NESTED = {
+SET: Wire = ListOf(TEXT, unordered=True)
+LIST: Wire = ListOf(TEXT)
+NESTED: dict[str, list[Wire]] = {
     "tuple of set<string> x3, set<set<string>>": [SET] * 3 + [ListOf(SET, unordered=True)],
     "tuple of list<string> x3, list<list<string>>": [LIST] * 3 + [ListOf(LIST)],
 }
