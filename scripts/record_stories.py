@@ -57,17 +57,27 @@ class Play:
         self, *command: str, status: int = 0, stdin: str | None = None, into: str | None = None
     ) -> str:
         """Run a command of the story's client through the relay."""
-        return self._run(
-            command, SOCKET, namespace.rooted(self.client), "/usr/bin", status, stdin, into
-        )
+        given = (namespace.WORK / stdin).read_bytes() if stdin else b""
+        said = _end(self._start(command, SOCKET), status, given)
+        if into is None:
+            return said.decode().strip()
+        (namespace.WORK / into).write_bytes(said)
+        return ""
+
+    def together(self, *commands: tuple[str, ...]) -> None:
+        """Run several commands of the story's client through the relay at the same time."""
+        for process in [self._start(command, SOCKET) for command in commands]:
+            _end(process)
 
     def direct(self, *command: str) -> str:
         """Run a command of the story's client with the daemon itself."""
-        return self._run(command, None, namespace.rooted(self.client), "/usr/bin")
+        return _end(self._start(command, None)).decode().strip()
 
     def plain(self, *command: str, path: str = "") -> str:
         """Run any command; `path` is searched for programs before all else."""
-        return self._run(command, SOCKET, None, f"{path}:{self.client.programs}:/usr/bin:/bin")
+        env = self._environment(None, f"{path}:{self.client.programs}:/usr/bin:/bin")
+        del env["NIX_REMOTE"]
+        return _end(_popen(command, env)).decode().strip()
 
     def file(self, name: str, text: str, mode: int = 0o644) -> None:
         """Write a file in /build."""
@@ -76,38 +86,36 @@ class Play:
         path.write_text(text)
         path.chmod(mode)
 
-    def _run(
-        self,
-        command: Sequence[str],
-        relay: Path | None,
-        enter: Callable[[], None] | None,
-        path: str,
-        status: int = 0,
-        stdin: str | None = None,
-        into: str | None = None,
-    ) -> str:
-        env = self.daemon.client(self.client, relay).env
-        if enter is None:
-            del env["NIX_REMOTE"]
-        else:
-            env = {key: value for key, value in env.items() if not key.startswith("XDG_")}
-        env |= {"PATH": path, "HOME": str(namespace.WORK), "TMPDIR": "/tmp"}
-        given = (namespace.WORK / stdin).read_bytes() if stdin else b""
-        done = subprocess.run(
-            command,
-            cwd=namespace.WORK,
-            env=env,
-            input=given,
-            capture_output=True,
-            preexec_fn=enter,
-            timeout=STORY_SECONDS,
-        )
-        said = done.stderr.decode(errors="replace")
-        assert done.returncode == status, f"{command}: status {done.returncode}\n{said}"
-        if into:
-            (namespace.WORK / into).write_bytes(done.stdout)
-            return ""
-        return done.stdout.decode().strip()
+    def _environment(self, socket: Path | None, path: str) -> dict[str, str]:
+        env = self.daemon.client(self.client, socket).env
+        return env | {"PATH": path, "HOME": str(namespace.WORK), "TMPDIR": "/tmp"}
+
+    def _start(self, command: Sequence[str], socket: Path | None) -> subprocess.Popen[bytes]:
+        env = self._environment(socket, "/usr/bin")
+        return _popen(command, env, namespace.rooted(self.client))
+
+
+def _popen(
+    command: Sequence[str], env: dict[str, str], enter: Callable[[], None] | None = None
+) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command,
+        cwd=namespace.WORK,
+        env=env,
+        preexec_fn=enter,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+    )
+
+
+def _end(process: subprocess.Popen[bytes], status: int = 0, given: bytes = b"") -> bytes:
+    """Wait for a command; returns what it printed."""
+    stdout, stderr = process.communicate(given, timeout=STORY_SECONDS)
+    said = stderr.decode(errors="replace")
+    assert process.returncode == status, f"{process.args!r}: status {process.returncode}\n{said}"
+    return stdout
 
 
 @contextmanager

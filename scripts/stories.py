@@ -21,6 +21,9 @@ class Stage(Protocol):
     ) -> str:
         """Run a command of the story's client through the relay."""
 
+    def together(self, *commands: tuple[str, ...]) -> None:
+        """Run several commands of the story's client through the relay at the same time."""
+
     def direct(self, *command: str) -> str:
         """Run a command of the story's client with the daemon itself."""
 
@@ -94,7 +97,12 @@ def chain(stage: Stage) -> str:
             zlib="import ./zlib.nix",
         ),
     )
-    return stage.direct("nix-build", "--no-out-link", "git.nix")
+    return build(stage, "git.nix")
+
+
+def build(stage: Stage, file: str) -> str:
+    """Build a file's derivation, unrecorded.  nix-build would leave a root with a random name."""
+    return stage.direct("nix-store", "--realise", stage.direct("nix-instantiate", file))
 
 
 @story("2.34.8")
@@ -154,7 +162,7 @@ def build_failure(stage: Stage) -> None:
         "top.nix",
         derivation("program-1.0", "exit 0", docs="import ./good.nix", library="import ./bad.nix"),
     )
-    stage.relayed("nix-build", "--no-out-link", "--keep-going", "top.nix", status=1)
+    stage.relayed("nix-build", "--keep-going", "top.nix", status=1)
 
 
 @story("2.8.0")
@@ -174,7 +182,7 @@ def queries(stage: Stage) -> None:
     """Questions about a closure: requisites, tree, referrers, hash, deriver, `nix path-info`; and
     one about a path that is not there."""
     git = chain(stage)
-    zlib = stage.direct("nix-build", "--no-out-link", "zlib.nix")
+    zlib = build(stage, "zlib.nix")
     stage.relayed("nix-store", "--query", "--requisites", git)
     stage.relayed("nix-store", "--query", "--tree", git)
     stage.relayed("nix-store", "--query", "--referrers", zlib)
@@ -210,7 +218,7 @@ def copy(stage: Stage) -> None:
 def old_client(stage: Stage) -> None:
     """`nix-build` of Nix 2.3.7 with a daemon that is six years newer: they meet at 1.21."""
     stage.file("hello.nix", derivation("hello-2.10", 'echo "an old hello"\necho hello >$out'))
-    stage.relayed("nix-build", "--no-out-link", "hello.nix")
+    stage.relayed("nix-build", "hello.nix")
 
 
 @story("2.34.8", trusted=False)
@@ -223,7 +231,7 @@ def untrusted(stage: Stage) -> None:
     stage.direct("nix-store", "--delete", *reversed(closure))
     take = ("nix", "copy", "--no-check-sigs", "--from", "file:///build/cache", git)
     stage.relayed(*take, status=1)
-    stage.relayed("nix-build", "--no-out-link", "--option", "sandbox-paths", "/home", "zlib.nix")
+    stage.relayed("nix-build", "--option", "sandbox-paths", "/srv", "zlib.nix")
 
 
 @story("2.26.3")
@@ -240,6 +248,18 @@ def remote_build(stage: Stage) -> None:
     drv = stage.plain("nix-instantiate", *here, "far.nix")
     builders = ("--builders", "ssh-ng://localhost x86_64-linux - 1 1")
     stage.plain("nix-store", *here, "--realise", "-j0", *builders, drv, path="/build/far")
+
+
+@story("2.34.8")
+def two_clients(stage: Stage) -> None:
+    """Two `nix-build` at the same time, each on its own connection; both need one dependency: the
+    second one waits for the first one's lock, which it looks at every five seconds only."""
+    shared = 'echo "building what both need"\n/bin/sleep 0.4\necho shared >$out'
+    stage.file("shared.nix", derivation("shared-1.0", shared))
+    for name in ("left", "right"):
+        script = f'echo "{name}: starting"\n/bin/sleep 0.2\necho "{name}: done"\necho $shared >$out'
+        stage.file(f"{name}.nix", derivation(f"{name}-1.0", script, shared="import ./shared.nix"))
+    stage.together(("nix-build", "-o", "l", "left.nix"), ("nix-build", "-o", "r", "right.nix"))
 
 
 @story("2.34.8")
@@ -266,5 +286,5 @@ def content_addressed(stage: Stage) -> None:
     }
     stage.file("data.nix", derivation("data-1", "echo data >$out", **floating))
     stage.file("user.nix", derivation("user-1", "echo $data >$out", data="import ./data.nix"))
-    stage.relayed("nix-build", "--no-out-link", "user.nix")
+    stage.relayed("nix-build", "user.nix")
     stage.relayed("nix", "realisation", "info", "--file", "data.nix")
