@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from pix_inspect import pcapng
 from pix_inspect.problem import Problem
@@ -149,7 +149,7 @@ class RecordingWriter:
 
     def __init__(
         self,
-        target: Path | BinaryIO,
+        target: Path | IO[bytes],
         *,
         about: dict[str, object],
         queue_limit: int = 64 << 20,

@@ -14,7 +14,7 @@ import os
 import select
 import stat
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol
 
 from pix_inspect.pcapng import BLOCK
 from pix_inspect.problem import Problem
@@ -189,7 +189,7 @@ class RecordingStream:
     A regular file (standard output redirected) is cut back to whole blocks and tried again.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self.failure: str | None = None
         self.pending = b""
         self.size = 0
