@@ -1,0 +1,429 @@
+"""Filters: which exchanges a filter text means, over the declarations' own field names.
+
+What the index knows (operation, connection, times, sizes, state) is decided without decoding;
+what a message says is decided by looking at it, and only where the rest of the filter leaves
+it open. A field of the declarations is named by its path: `request.path`,
+`reply.info.nar_size`, `error.message`; lists and maps match when one element does.
+
+Knows sessions, views and declarations; nothing of screens.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from pix.composite import Maybe, Record
+from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME
+from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.schema import wire_of
+from pix.wire import Wire
+from pix_inspect.about import about
+from pix_inspect.filter_syntax import (
+    TIME_UNITS,
+    Both,
+    Compare,
+    Either,
+    Expression,
+    FilterError,
+    Not,
+    Value,
+    Word,
+    parse,
+)
+from pix_inspect.session import Row, Session
+from pix_inspect.view import ExchangeView, Part
+
+STATES = ("open", "ok", "error", "cut", "opaque")
+KINDS = ("handshake", "operation", "orphan")
+INDEXED = {
+    "op": "the operation's name or number",
+    "conn": "the connection's number",
+    "number": "the exchange's number",
+    "kind": "handshake, operation, orphan or opaque",
+    "state": "open, ok, error, cut or opaque",
+    "took": "the time from start to end: 10ms",
+    "time": "the time since the recording's start: 2s",
+    "bytes": "bytes in both directions: 1M",
+    "up": "bytes from the client",
+    "down": "bytes from the daemon",
+    "frames": "the number of log frames",
+}
+"""Fields that the index knows."""
+PARTS = {
+    "request": "what the client said",
+    "reply": "what the daemon answered",
+    "error": "the error the daemon answered",
+    "log": "the text of all log frames",
+    "payload": "bytes of payload",
+    "about": "what the timeline shows of it",
+    "notes": "what is irregular",
+}
+"""Fields that are known when an exchange is looked at."""
+
+
+class Subject:
+    """One exchange that is being decided on; decoded only when asked."""
+
+    __slots__ = ("_view", "row", "session")
+
+    def __init__(self, session: Session, i: int) -> None:
+        self.session = session
+        self.row: Row = session.row(i)
+        self._view: ExchangeView | None = None
+
+    @property
+    def view(self) -> ExchangeView:
+        """The exchange, decoded."""
+        if self._view is None:
+            self._view = self.session.exchange(self.row.number - 1)
+        return self._view
+
+
+Test: TypeAlias = Callable[[Subject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter ready to use. `deep`: it has to look at what exchanges say."""
+
+    text: str
+    test: Test
+    deep: bool
+
+    def matches(self, session: Session, i: int) -> bool:
+        """Return whether exchange `i` (from 0) passes."""
+        return self.test(Subject(session, i))
+
+
+def compile_filter(text: str) -> Filter:
+    """Return the filter that `text` means. Raises FilterError with the place of a mistake."""
+    expression = parse(text)
+    if expression is None:
+        return Filter(text, lambda subject: True, False)
+    deep, test = _compile(expression, text)
+    return Filter(text, test, deep)
+
+
+def _compile(expression: Expression, text: str) -> tuple[bool, Test]:
+    if isinstance(expression, Not):
+        deep, inner = _compile(expression.inner, text)
+        return deep, lambda subject: not inner(subject)
+    if isinstance(expression, (Both, Either)):
+        # what the index knows first: it may settle the matter
+        parts = sorted((_compile(part, text) for part in expression.parts), key=lambda p: p[0])
+        tests = tuple(test for _, test in parts)
+        join = all if isinstance(expression, Both) else any
+        return parts[-1][0], lambda subject: join(test(subject) for test in tests)
+    if isinstance(expression, Word):
+        return _word(expression, text)
+    return _compare(expression, text)
+
+
+def _word(word: Word, text: str) -> tuple[bool, Test]:
+    name = word.text.lower()
+    if not word.quoted:
+        if name in STATES:
+            return False, lambda subject: subject.row.state == name
+        if name in KINDS:
+            return False, lambda subject: subject.row.kind == name
+        if name in _operations_lower():
+            return False, _is_operation(name)
+        first = word.text.partition(".")[0]
+        if "." in word.text and first in ("request", "reply", "error"):
+            path = _checked_path(word.text, text, word.start, word.end)
+            return True, lambda subject: any(_said(value) for value in _values(subject, path))
+    needle = name
+    return True, lambda subject: _shows(subject, needle)
+
+
+def _said(value: Any) -> bool:
+    return value not in (None, "", False, 0)
+
+
+@lru_cache(maxsize=1)
+def _operations_lower() -> dict[str, str]:
+    return {name.lower(): name for name in OPERATIONS_BY_NAME}
+
+
+def _is_operation(name: str) -> Test:
+    wanted = _operations_lower()[name]
+    return lambda subject: subject.row.operation == wanted
+
+
+def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
+    field = compare.field
+    value = compare.value
+    first = field.partition(".")[0]
+    if field in INDEXED:
+        return False, _indexed(compare, text)
+    if first not in PARTS:
+        known = difflib.get_close_matches(field, [*INDEXED, *PARTS, *fields()], 1)
+        hint = f"; did you mean {known[0]}?" if known else ""
+        raise FilterError(
+            f"no field {field!r}{hint}", text, compare.start, compare.start + len(field)
+        )
+    matches = _matcher(compare.operator, value)
+    if field == "about":
+        return True, lambda subject: matches(about(subject.view))
+    if field == "notes":
+        return True, lambda subject: any(matches(note) for note in subject.view.notes)
+    if field == "payload":
+        return True, lambda subject: matches(
+            subject.view.payload.bytes if subject.view.payload is not None else 0
+        )
+    if field == "log":
+        return (
+            True,
+            lambda subject: (
+                subject.row.log > 0 and any(matches(said) for said in _log_values(subject))
+            ),
+        )
+    path = _checked_path(field, text, compare.start, compare.start + len(field))
+    if compare.operator == "!=":
+        equal = _matcher("=", value)
+        return True, lambda subject: not any(equal(found) for found in _values(subject, path))
+    return True, lambda subject: any(matches(found) for found in _values(subject, path))
+
+
+def _indexed(compare: Compare, text: str) -> Test:
+    field, operator, value = compare.field, compare.operator, compare.value
+    if field in ("op", "kind", "state"):
+        return _named(field, operator, value, compare, text)
+    number = value.number
+    if number is None:
+        raise FilterError(f"{field} wants a number", text, compare.start, compare.end)
+    if field == "time" and value.unit == "":
+        number *= 1e9
+    if field in ("took", "time") and value.unit and value.unit not in TIME_UNITS:
+        raise FilterError(f"{field} wants a time: 10ms, 2s", text, compare.start, compare.end)
+    if field == "took" and value.unit == "" and number:
+        raise FilterError(
+            f"{field} wants a unit: {value.text}ms, {value.text}s", text, compare.start, compare.end
+        )
+    compared = _numbers(operator, number)
+    if compared is None:
+        raise FilterError(f"{field} is a number: = < >", text, compare.start, compare.end)
+    if field == "took":
+        return lambda subject: subject.row.took is not None and compared(subject.row.took)
+    if field == "time":
+        return lambda subject: compared(subject.row.started - subject.session.started)
+    if field == "conn":
+        return lambda subject: compared(subject.row.connection)
+    if field == "number":
+        return lambda subject: compared(subject.row.number)
+    if field == "up":
+        return lambda subject: compared(subject.row.request_bytes)
+    if field == "down":
+        return lambda subject: compared(subject.row.reply_bytes)
+    if field == "frames":
+        return lambda subject: compared(subject.row.log)
+    return lambda subject: compared(subject.row.request_bytes + subject.row.reply_bytes)
+
+
+def _named(field: str, operator: str, value: Value, compare: Compare, text: str) -> Test:
+    if operator not in ("=", "!=", "~"):
+        raise FilterError(f"{field} is a name: = != ~", text, compare.start, compare.end)
+    if field == "op":
+        if operator == "~":
+            matches = _matcher("~", value)
+            return lambda subject: matches(subject.row.operation or subject.row.kind)
+        code = int(value.number) if value.number is not None else None
+        name = _operations_lower().get(value.text.lower())
+        if code is None and name is None and value.text.lower() not in (*KINDS, "opaque"):
+            near = difflib.get_close_matches(value.text, OPERATIONS_BY_NAME, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            start = compare.end - len(value.text)
+            raise FilterError(f"no operation {value.text!r}{hint}", text, start, compare.end)
+        wanted = value.text.lower()
+
+        def same(subject: Subject) -> bool:
+            row = subject.row
+            if code is not None:
+                return row.code == code
+            return row.operation == name if name is not None else row.kind == wanted
+
+        return same if operator == "=" else lambda subject: not same(subject)
+    choices = STATES if field == "state" else (*KINDS, "opaque")
+    wanted = value.text.lower()
+    if wanted not in choices and operator != "~":
+        raise FilterError(
+            f"{field} is one of {', '.join(choices)}", text, compare.start, compare.end
+        )
+    matches = _matcher(operator, value)
+    if field == "state":
+        return lambda subject: matches(subject.row.state)
+    return lambda subject: matches(subject.row.kind)
+
+
+def _numbers(operator: str, wanted: float) -> Callable[[float], bool] | None:
+    table: dict[str, Callable[[float], bool]] = {
+        "=": lambda found: found == wanted,
+        "!=": lambda found: found != wanted,
+        "<": lambda found: found < wanted,
+        "<=": lambda found: found <= wanted,
+        ">": lambda found: found > wanted,
+        ">=": lambda found: found >= wanted,
+    }
+    return table.get(operator)
+
+
+def _matcher(operator: str, value: Value) -> Callable[[Any], bool]:
+    """Return whether a decoded value matches; texts are compared without regard to case."""
+    if value.pattern is not None:
+        search = value.pattern.search
+        return lambda found: found is not None and search(str(found)) is not None
+    wanted = value.text.lower()
+    if operator == "~":
+        return lambda found: found is not None and wanted in str(found).lower()
+    numbers = _numbers(operator, value.number) if value.number is not None else None
+
+    def matches(found: Any) -> bool:
+        if isinstance(found, bool):
+            found = "true" if found else "false"
+        if isinstance(found, (int, float)):
+            return numbers is not None and numbers(found)
+        same = ("none" if found is None else str(found).lower()) == wanted
+        return same if operator == "=" else not same if operator == "!=" else False
+
+    return matches
+
+
+def _checked_path(path: str, text: str, start: int, end: int) -> tuple[str, ...]:
+    if path not in fields() and path not in ("request", "reply", "error"):
+        known = difflib.get_close_matches(path, fields(), 1)
+        hint = f"; did you mean {known[0]}?" if known else ""
+        parents = path
+        while "." in parents:  # below a map anything may stand
+            parents = parents.rpartition(".")[0]
+            if parents in maps():
+                return tuple(path.split("."))
+        raise FilterError(f"no field {path!r}{hint}", text, start, end)
+    return tuple(path.split("."))
+
+
+def _values(subject: Subject, path: tuple[str, ...]) -> Iterator[Any]:
+    part = subject.view.part(path[0])
+    if part is None or part.node is None:
+        return iter(())
+    return _leaves(part.node.plain(), path[1:])
+
+
+def _leaves(plain: Any, path: tuple[str, ...]) -> Iterator[Any]:
+    """Yield what stands at `path`: every element of lists, keys and values of maps at the end."""
+    if isinstance(plain, list):
+        for element in plain:
+            yield from _leaves(element, path)
+    elif isinstance(plain, dict):
+        if path and path[0] in plain:
+            yield from _leaves(plain[path[0]], path[1:])
+        elif path:
+            for value in plain.values():
+                if isinstance(value, (dict, list)):
+                    yield from _leaves(value, path)
+        else:
+            for key, value in plain.items():
+                yield key
+                yield from _leaves(value, ())
+    elif not path:
+        yield plain
+
+
+def _log_values(subject: Subject) -> Iterator[Any]:
+    for part in subject.view.log:
+        yield part.name
+        yield from _part_values(part)
+
+
+def _part_values(part: Part | None) -> Iterator[Any]:
+    if part is not None and part.node is not None:
+        yield from (
+            value for field in part.node.children or () for value in _leaves(field.plain(), ())
+        )
+
+
+def _shows(subject: Subject, needle: str) -> bool:
+    """Whether `needle` occurs in anything shown of the exchange."""
+    row = subject.row
+    if needle in (row.operation or row.kind).lower():
+        return True
+    view = subject.view
+    if needle in about(view).lower() or any(needle in note.lower() for note in view.notes):
+        return True
+    return any(
+        needle in str(value).lower()
+        for part in view.parts
+        for value in _part_values(part)
+        if value is not None
+    )
+
+
+@lru_cache(maxsize=1)
+def fields() -> dict[str, str]:
+    """Return every field that a filter may name by path, with the declaration's line on it."""
+    found: dict[str, str] = {}
+    for operation in OPERATIONS.values():
+        _collect("request", operation.request, found)
+        _collect("reply", operation.reply, found)
+    _collect("request", wire_of(ClientHello), found)
+    _collect("reply", wire_of(DaemonHello), found)
+    for frame in FRAMES_BY_CODE.values():
+        if frame.name == "STDERR_ERROR":
+            _collect("error", frame.fields, found)
+    return found
+
+
+@lru_cache(maxsize=1)
+def maps() -> frozenset[str]:
+    """Return the paths of maps, whose keys are data."""
+    found: dict[str, str] = {}
+    keyed: set[str] = set()
+    for operation in OPERATIONS.values():
+        _collect("request", operation.request, found, keyed)
+        _collect("reply", operation.reply, found, keyed)
+    return frozenset(keyed)
+
+
+def _collect(
+    path: str, wire: Wire, found: dict[str, str], keyed: set[str] | None = None, depth: int = 0
+) -> None:
+    if isinstance(wire, Maybe):
+        wire = wire.inner
+    inner = getattr(wire, "element", None) or getattr(wire, "value", None)
+    if getattr(wire, "key", None) is not None and keyed is not None:
+        keyed.add(path)
+    if isinstance(inner, Wire):
+        wire = inner.inner if isinstance(inner, Maybe) else inner
+    if isinstance(wire, Record) and depth < 6:
+        for field in wire.fields:
+            found.setdefault(f"{path}.{field.name}", field.doc)
+            _collect(f"{path}.{field.name}", field.wire, found, keyed, depth + 1)
+    for choice in getattr(wire, "choices", {}).values():
+        if choice[2] is not None:
+            _collect(path, choice[2], found, keyed, depth + 1)
+
+
+def completions(text: str, cursor: int) -> tuple[int, list[tuple[str, str]]]:
+    """Return where the word at `cursor` begins and what could stand there, with docs."""
+    start = cursor
+    while start and (text[start - 1].isalnum() or text[start - 1] in "._"):
+        start -= 1
+    typed = text[start:cursor].lower()
+    before = text[:start].rstrip()
+    if before.endswith("=") and before.rstrip("=!").rstrip().endswith("op"):
+        offered = {name: operation.doc for name, operation in OPERATIONS_BY_NAME.items()}
+    else:
+        flags = {word: f"exchanges that are {word}" for word in (*STATES, "handshake", "orphan")}
+        offered = {**INDEXED, **PARTS, **flags, **fields()}
+        if typed and "." not in typed:
+            offered.update({name: operation.doc for name, operation in OPERATIONS_BY_NAME.items()})
+    first = [(name, doc) for name, doc in offered.items() if name.lower().startswith(typed)]
+    rest = [
+        (name, doc)
+        for name, doc in offered.items()
+        if typed and typed in name.lower() and not name.lower().startswith(typed)
+    ]
+    return start, (first + rest)[:50]
