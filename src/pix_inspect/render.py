@@ -45,7 +45,7 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "error": _plain(error),
         "payload": None if payload is None else {"bytes": payload.bytes, "kept": payload.kept},
         "bytes": {"request": row.request_bytes, "reply": row.reply_bytes},
-        "complete": bool(view.exchange is not None and view.exchange.complete),
+        "complete": view.complete,
         "notes": list(view.notes),
     }
 

@@ -1,9 +1,9 @@
 """A recording, finished or growing, as rows: one for each exchange.
 
-The index is columns of numbers, some 60 bytes an exchange, and one conversation for each
-connection that is still open. `poll` reads what was appended, a bounded amount at a time, so
-that a screen stays responsive while a large file is read. What an exchange says is decoded
-when someone looks at it (`pix_inspect.view`).
+The index takes 60 bytes an exchange; beside it stands one conversation for each connection
+that is still open. `poll` reads what was appended, a bounded amount at a time, so that a
+screen stays responsive while a large file is read. What an exchange says is decoded when
+someone looks at it (`pix_inspect.view`).
 
 Knows recordings and conversations; nothing of screens, text or JSON.
 """
@@ -11,26 +11,23 @@ Knows recordings and conversations; nothing of screens, text or JSON.
 from __future__ import annotations
 
 import time as clock
-from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from pix.conversation import Conversation
 from pix.exchange import CLIENT, DAEMON, Exchange, Kind
 from pix.gates import Protocol
 from pix.schema import OPERATIONS
-from pix_inspect.reader import Chunk, Event, RecordingReader
+from pix_inspect.index import NOWHERE, STATES, Index, State
+from pix_inspect.reader import Chunk, Event, Item, RecordingReader
 from pix_inspect.view import ExchangeView, Place
+from pix_inspect.watcher import Watcher
 
-State: TypeAlias = Literal["open", "ok", "error", "cut", "opaque"]
-STATES: tuple[State, ...] = ("open", "ok", "error", "cut", "opaque")
-KINDS: tuple[Kind, ...] = ("handshake", "operation", "orphan", "opaque")
-OPEN, OK, ERROR, CUT, OPAQUE = range(5)
-NO_CODE = 0xFFFF
-NOWHERE = -1
-LONGEST = 0xFFFFFFFF
+__all__ = ["STATES", "ConnectionRow", "Row", "Session", "State"]
+
 BATCH = 2000
+MOST_NOTES = 10_000
 
 
 class Row(NamedTuple):
@@ -88,26 +85,15 @@ class Session:
         """Bytes that the recording says it could not keep."""
         self.notes: list[tuple[int, dict[str, Any]]] = []
         """What the recorder remarked: connection (0 for none) and the remark."""
-        self._watchers: dict[int, _Watcher] = {}
-        self._connection: array[int] = array("I")
-        self._kind = bytearray()
-        self._state = bytearray()
-        self._code: array[int] = array("H")
-        self._started: array[int] = array("q")
-        self._took: array[int] = array("q")
-        self._starts: tuple[array[int], array[int]] = (array("q"), array("q"))
-        self._sizes: tuple[array[int], array[int]] = (array("I"), array("I"))
-        self._log: array[int] = array("I")
-        self._position: array[int] = array("Q")
-        self._long: dict[tuple[int, int], int] = {}
-        self._odd_codes: dict[int, int] = {}
+        self._watchers: dict[int, Watcher] = {}
+        self._index = Index()
 
     def close(self) -> None:
         """Close the file."""
         self.reader.close()
 
     def __len__(self) -> int:
-        return len(self._kind)
+        return self._index.length
 
     @property
     def about(self) -> dict[str, Any]:
@@ -140,11 +126,7 @@ class Session:
         changed = False
         while items := self.reader.poll(BATCH):
             changed = True
-            for item in items:
-                if type(item) is Chunk:
-                    self._chunk(item)
-                else:
-                    self._event(item)  # type: ignore[arg-type]  # the other of two types
+            self._take(items)
             if clock.monotonic() >= until:
                 break
         return changed
@@ -157,20 +139,18 @@ class Session:
 
     # What passes ----------------------------------------------------------------------
 
-    def _chunk(self, chunk: Chunk) -> None:
-        connection, side, time, _, data, length, position = chunk
-        self.last = time
-        if not self.started:
-            self.started = time
-        watcher = self._watchers.get(connection)
-        if watcher is None:
-            watcher = self._watch(connection, time)
-        watcher.position = position
-        if data:
-            watcher.conversation.feed(side, data, time)
-        missing = length - len(data)
-        if missing:
-            watcher.conversation.gap(side, missing, time)
+    def _take(self, items: Iterable[Item]) -> None:
+        watchers = self._watchers
+        for item in items:
+            if type(item) is Chunk:
+                connection, side, time, offset, data, length, position = item
+                self.last = time
+                watcher = watchers.get(connection)
+                if watcher is None:
+                    watcher = self._watch(connection, time, position)
+                watcher.chunk(side, time, offset, data, length, position)
+            else:
+                self._event(item)  # type: ignore[arg-type]  # the other of two types
 
     def _event(self, event: Event) -> None:
         time = event.time
@@ -179,207 +159,140 @@ class Session:
             self.started = time
         number = event.connection
         note = event.note or {}
-        if event.kind == "note" or number == 0:
-            self.notes.append((number, note))
-            self.lost += _lost(note)
-            if number in self.connections:
-                self.connections[number].lost += _lost(note)
-            return
-        if event.kind == "open":
-            self._watch(number, time, note)
-            return
         watcher = self._watchers.get(number)
-        if watcher is None:
-            return
-        if event.kind == "half-close" and event.side is not None:
-            watcher.conversation.eof(event.side, time)
-        elif event.kind in ("close", "continue"):
-            watcher.conversation.close(time)
-            watcher.row.closed = time
+        if event.kind == "note" or number == 0:
+            self._note(number, note, watcher)
+        elif event.kind == "open":
+            self._watch(number, time, event.position, note)
+        elif watcher is None or event.kind == "continue":
+            return  # a recording that was rotated and is read on goes on as if it were one file
+        elif event.kind == "close":
+            watcher.close(time)
+            self.connections[number].closed = time
             del self._watchers[number]
-        elif event.kind == "reset" and event.side is not None:
-            watcher.conversation.eof(event.side, time)
+        elif event.side is not None:
+            watcher.eof(event.side, time)
 
-    def _watch(self, number: int, time: int, opened: dict[str, Any] | None = None) -> _Watcher:
+    def _note(self, number: int, note: dict[str, Any], watcher: Watcher | None) -> None:
+        said = note.get("note")
+        if watcher is not None and isinstance(said, dict) and "boundary" in said:
+            watcher.boundary(said["boundary"])
+            return
+        if len(self.notes) < MOST_NOTES:
+            self.notes.append((number, note))
+        lost = _lost(note)
+        self.lost += lost
+        if number in self.connections:
+            self.connections[number].lost += lost
+
+    def _watch(
+        self, number: int, time: int, position: int, opened: dict[str, Any] | None = None
+    ) -> Watcher:
+        if not self.started:
+            self.started = time
         opened = opened or {}
-        row = ConnectionRow(number, time, peer=opened.get("peer"), about=opened.get("about"))
+        peer, about = opened.get("peer"), opened.get("about")
+        row = ConnectionRow(
+            number,
+            time,
+            peer=peer if isinstance(peer, dict) else None,
+            about=about if isinstance(about, dict) else None,
+        )
         self.connections[number] = row
-        watcher = _Watcher(self, row, opened.get("continues"))
-        self._watchers[number] = watcher
+        watcher = self._watchers[number] = Watcher(number, position, self._started, self._ended)
+        if "continues" in opened:
+            watcher.resume(opened["continues"], time)
+            row.protocol, row.daemon_nix = watcher.protocol, watcher.daemon_nix
         return watcher
 
-    # Columns --------------------------------------------------------------------------
+    def _started(self, watcher: Watcher, exchange: Exchange) -> int:
+        self.connections[watcher.number].exchanges += 1
+        return self._index.add(exchange, watcher.number, watcher.place_of(exchange))
 
-    def _add(self, watcher: _Watcher, exchange: Exchange) -> int:
-        row = len(self._kind)
-        code = exchange.code
-        self._connection.append(watcher.row.number)
-        self._kind.append(KINDS.index(exchange.kind))
-        self._state.append(OPAQUE if exchange.kind == "opaque" else OPEN)
-        if code is None:
-            self._code.append(NO_CODE)
-        elif code < NO_CODE:
-            self._code.append(code)
-        else:
-            self._odd_codes[row] = code
-            self._code.append(NO_CODE)
-        self._started.append(exchange.started)
-        self._took.append(-1)
-        client = exchange.start if exchange.side == CLIENT else NOWHERE
-        daemon = exchange.start if exchange.side == DAEMON else NOWHERE
+    def _ended(self, watcher: Watcher, row: int, exchange: Exchange) -> None:
+        self._index.end(row, exchange)
         if exchange.kind == "handshake":
-            client = daemon = 0
-        self._starts[CLIENT].append(client)
-        self._starts[DAEMON].append(daemon)
-        self._sizes[CLIENT].append(0)
-        self._sizes[DAEMON].append(0)
-        self._log.append(0)
-        self._position.append(watcher.position)
-        watcher.row.exchanges += 1
-        return row
-
-    def _finish(self, row: int, exchange: Exchange) -> None:
-        took = exchange.took
-        self._took[row] = -1 if took is None else took
-        self._log[row] = min(exchange.frames, LONGEST)
-        if exchange.request_end is not None:
-            self._set_size(row, CLIENT, exchange.request_end - exchange.start)
-        if exchange.daemon_start is not None and exchange.daemon_end is not None:
-            self._starts[DAEMON][row] = exchange.daemon_start
-            self._set_size(row, DAEMON, exchange.daemon_end - exchange.daemon_start)
-        if exchange.kind != "opaque":
-            if exchange.error is not None:
-                self._state[row] = ERROR
-                self.errors += 1
-                self.connections[self._connection[row]].errors += 1
-            else:
-                self._state[row] = OK if exchange.complete else CUT
-
-    def _set_size(self, row: int, side: int, size: int) -> None:
-        if size > LONGEST:
-            self._long[row, side] = size
-            size = LONGEST
-        self._sizes[side][row] = max(size, 0)
-
-    def _size(self, row: int, side: int) -> int:
-        size = self._sizes[side][row]
-        return self._long.get((row, side), size) if size == LONGEST else size
+            connection = self.connections[watcher.number]
+            connection.protocol = exchange.protocol
+            connection.daemon_nix = watcher.conversation.daemon_nix
+        if exchange.error is not None and exchange.kind != "opaque":
+            self.errors += 1
+            self.connections[watcher.number].errors += 1
 
     # What is known --------------------------------------------------------------------
 
     def row(self, i: int) -> Row:
         """Return the exchange of index `i` (its number minus 1). Raises IndexError."""
-        kind = KINDS[self._kind[i]]
-        number = self._code[i]
-        code = self._odd_codes.get(i) if number == NO_CODE else number
-        operation = OPERATIONS.get(code) if code is not None else None
-        took = self._took[i]
-        request, reply = self._size(i, CLIENT), self._size(i, DAEMON)
+        entry = self._index.entry(i)
+        operation = OPERATIONS.get(entry.code) if entry.code is not None else None
+        request, reply, took = entry.request_bytes, entry.reply_bytes, entry.took
         if took < 0:
-            request, reply = self._sizes_so_far(i, request, reply)
+            request, reply = self._sizes_so_far(i, entry.connection)
         return Row(
             i + 1,
-            self._connection[i],
-            kind,
+            entry.connection,
+            entry.kind,
             operation.name if operation is not None else None,
-            code,
-            self._started[i],
+            entry.code,
+            entry.started,
             None if took < 0 else took,
             request,
             reply,
-            STATES[self._state[i]],
-            self._log[i],
+            entry.state,
+            entry.log,
         )
 
-    def _sizes_so_far(self, i: int, request: int, reply: int) -> tuple[int, int]:
-        """Sizes of an exchange that is still going on, from its conversation."""
-        watcher = self._watchers.get(self._connection[i])
+    def _live(self, i: int, connection: int) -> tuple[Watcher, Exchange] | None:
+        """An exchange that is going on, with its connection; None when it is over."""
+        watcher = self._watchers.get(connection)
         exchange = watcher.open.get(i) if watcher is not None else None
-        if watcher is None or exchange is None:
-            return request, reply
-        talk = watcher.conversation
-        if exchange.side == CLIENT and exchange.kind != "orphan":
+        return None if watcher is None or exchange is None else (watcher, exchange)
+
+    def _sizes_so_far(self, i: int, connection: int) -> tuple[int, int]:
+        live = self._live(i, connection)
+        if live is None:
+            return 0, 0
+        watcher, exchange = live
+        request = reply = 0
+        if exchange.side == CLIENT:
             end = exchange.request_end
-            request = (talk.received(CLIENT) if end is None else end) - exchange.start
+            request = (watcher.received(CLIENT) if end is None else end) - exchange.start
         start = exchange.start if exchange.side == DAEMON else exchange.daemon_start
         if start is not None:
             end = exchange.daemon_end
-            reply = (talk.received(DAEMON) if end is None else end) - start
+            reply = (watcher.received(DAEMON) if end is None else end) - start
         return max(request, 0), max(reply, 0)
 
     def exchange(self, i: int) -> ExchangeView:
         """Return exchange `i` decoded, as far as it has come. Raises IndexError."""
-        number = self._connection[i]
-        connection = self.connections[number]
-        starts = (self._starts[CLIENT][i], self._starts[DAEMON][i])
-        ends: list[int | None] = [None, None]
-        finished = self._took[i] >= 0
-        for side in (CLIENT, DAEMON):
-            if finished:
-                ends[side] = starts[side] + self._size(i, side) if starts[side] >= 0 else NOWHERE
-        watcher = self._watchers.get(number)
-        live = watcher.open.get(i) if watcher is not None else None
-        if live is not None:
-            if live.daemon_start is not None:
-                starts = (starts[0], live.daemon_start)
-            ends[CLIENT] = live.request_end
-            ends[DAEMON] = live.daemon_end
+        entry = self._index.entry(i)
+        connection = self.connections[entry.connection]
+        starts = [entry.client_start, entry.daemon_start]
+        ends: list[int | None] = [NOWHERE, NOWHERE]
+        notes = self._index.notes(i)
+        finished = entry.took >= 0
+        if finished:
+            for side, size in ((CLIENT, entry.request_bytes), (DAEMON, entry.reply_bytes)):
+                if starts[side] >= 0:
+                    ends[side] = starts[side] + size
+        elif (live := self._live(i, entry.connection)) is not None:
+            exchange = live[1]
+            notes = exchange.notes
+            if exchange.daemon_start is not None:
+                starts[DAEMON] = exchange.daemon_start
+            ends = [exchange.request_end, exchange.daemon_end]
         place = Place(
             row=self.row(i),
             protocol=connection.protocol,
             daemon_nix=connection.daemon_nix,
-            starts=starts,
+            starts=(starts[CLIENT], starts[DAEMON]),
             ends=(ends[CLIENT], ends[DAEMON]),
-            position=self._position[i],
+            position=entry.position,
             finished=finished,
+            complete=entry.complete,
+            notes=notes,
         )
         return ExchangeView(self.reader, place)
-
-
-class _Watcher:
-    """One open connection: its conversation, and the rows of its unfinished exchanges."""
-
-    __slots__ = ("conversation", "open", "position", "row", "session")
-
-    def __init__(
-        self, session: Session, row: ConnectionRow, continues: dict[str, Any] | None
-    ) -> None:
-        self.session = session
-        self.row = row
-        self.position = session.reader.consumed
-        self.open: dict[int, Exchange] = {}
-        self.conversation = Conversation(self)
-        if continues:
-            self.conversation = _continued(self, continues)
-
-    def started(self, exchange: Exchange) -> None:
-        row = self.session._add(self, exchange)
-        exchange.row = row  # type: ignore[attr-defined]  # where this observer keeps it
-        self.open[row] = exchange
-
-    def ended(self, exchange: Exchange) -> None:
-        row: int = exchange.row  # type: ignore[attr-defined]  # put there by `started`
-        del self.open[row]
-        if exchange.kind == "handshake":
-            self.row.protocol = exchange.protocol
-            self.row.daemon_nix = self.conversation.daemon_nix
-        self.session._finish(row, exchange)
-
-
-def _continued(watcher: _Watcher, continues: dict[str, Any]) -> Conversation:
-    """Return the conversation of a connection that began in an earlier file."""
-    offsets = continues.get("offsets") or [0, 0]
-    state = continues.get("state") or {}
-    try:
-        protocol = Protocol.parse(str(state["protocol"]), frozenset(state.get("features", ())))
-        client, daemon = (int(offset) for offset in state.get("boundary") or offsets)
-    except (KeyError, TypeError, ValueError):
-        return watcher.conversation
-    watcher.row.protocol = protocol
-    watcher.row.daemon_nix = state.get("daemon_nix")
-    return Conversation.resumed(
-        protocol, client, daemon, watcher, daemon_nix=watcher.row.daemon_nix
-    )
 
 
 def _lost(note: dict[str, Any]) -> int:

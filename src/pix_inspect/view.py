@@ -35,7 +35,10 @@ LONGEST_TREE = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an exchange stands: stream offsets by side (-1 unknown), and in the file."""
+    """Where an exchange stands: stream offsets by side (-1 unknown), and in the file.
+
+    `notes` is what was remarked on it when it passed, in the light of what came before it.
+    """
 
     row: Row
     protocol: Protocol | None
@@ -44,6 +47,8 @@ class Place:
     ends: tuple[int | None, int | None]
     position: int
     finished: bool
+    complete: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class Kept:
@@ -212,6 +217,7 @@ class ExchangeView:
         for exchange in talk.exchanges:
             if exchange.kind == wanted:
                 self.exchange = exchange
+                exchange.notes = place.notes
                 break
 
     # Decoding -------------------------------------------------------------------------
@@ -347,16 +353,19 @@ class ExchangeView:
         return (start, max(start, self.kept[side].end if end is None else end))
 
     @property
+    def complete(self) -> bool:
+        """Whether nothing of the exchange is missing."""
+        return self.place.complete
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What is irregular about the exchange, with offsets."""
-        found = list(self.exchange.notes if self.exchange is not None else ())
+        found = list(self.place.notes)
         for part in self.parts:
             if part.error is not None:
                 found.append(f"{part.name}: {part.error}")
             if part.node is not None:
                 found += irregular(part.node, part.name)
-        if self.row.kind == "opaque":
-            found.append("opaque: not understood from here on")
         return tuple(found)
 
 
