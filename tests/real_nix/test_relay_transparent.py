@@ -74,12 +74,25 @@ def a_hundred_path_queries(client: Client, work: Path) -> Outcome:
     return _outcome(client, "nix-store", "--query", "--hash", *paths)
 
 
-ACTIONS = [a_build, a_failing_build, an_add_of_a_tree, a_hundred_path_queries]
+def an_unknown_path(client: Client, work: Path) -> Outcome:
+    path = client.state.store / "00000000000000000000000000000000-nothing-here"
+    return _outcome(client, "nix-store", "--query", "--references", str(path))
+
+
+ACTIONS = [a_build, a_failing_build, an_add_of_a_tree, a_hundred_path_queries, an_unknown_path]
 
 
 def _outcome(client: Client, *command: str) -> Outcome:
     done = client.run(*command, check=False)
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def wait_for(what: Callable[[], bool], why: str) -> None:
+    """Wait until something is so; fail if it does not come."""
+    end = time.monotonic() + SECONDS
+    while not what():
+        assert time.monotonic() < end, why
+        time.sleep(0.01)
 
 
 @contextmanager
@@ -93,11 +106,8 @@ def relay(listen: Path, upstream: Path, target: Path) -> Iterator[None]:
         stderr=subprocess.PIPE,
     )
     try:
-        end = time.monotonic() + SECONDS
-        while not listen.exists():
-            assert process.poll() is None, process.communicate()[1].decode()
-            assert time.monotonic() < end, "the relay does not listen"
-            time.sleep(0.01)
+        wait_for(lambda: listen.exists() or process.poll() is not None, "no relay")
+        assert process.poll() is None, process.communicate()[1].decode()
         yield
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=SECONDS)[1]
@@ -159,3 +169,28 @@ def test_same_outcome_and_same_bytes(
     assert at_client.connections == recorded(recording)
     remove(folder)
     assert [path.name for path in place.iterdir()] == ["recording.pcapng"]
+
+
+@pytest.mark.parametrize("nix", ["2.8.0", "2.34.8"], indirect=True)
+def test_an_interrupted_client_takes_its_build_with_it(nix: Nix, place: Path) -> None:
+    between = place / "between"
+    pid = place / "pid"
+    script = BUILD.replace(
+        "echo one", f"echo $$ >{pid}.new; /bin/mv {pid}.new {pid}; /bin/sleep 60"
+    )
+    (place / "source").touch()
+    (place / "long.nix").write_text(script)
+    with running(nix) as daemon, relay(between, daemon.socket, place / "recording.pcapng"):
+        client = subprocess.Popen(
+            ["nix-build", "--no-out-link", "long.nix"],
+            cwd=place,
+            env=daemon.client(socket=between).env,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(pid.exists, "the build does not start")
+        builder = Path("/proc", pid.read_text().strip())
+        assert builder.exists()
+        client.send_signal(signal.SIGINT)
+        assert client.wait(SECONDS) != 0
+        wait_for(lambda: not builder.exists(), "the build goes on without its client")
