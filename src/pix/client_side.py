@@ -7,14 +7,13 @@ answer is the next operation. Source: Nix `remote-store.cc`.
 
 from __future__ import annotations
 
-from pix.cursor import Cursor, Scan, scan
+from pix.cursor import Cursor, Scan, leap, scan, u64_at
 from pix.errors import DecodeError
 from pix.exchange import CLIENT, Exchange
 from pix.greeting import foreign
 from pix.ledger import Ledger
 from pix.payload import PULLED
 from pix.protocol.logging import STDERR_READ
-from pix.schema import OPERATIONS
 
 
 class ClientSide:
@@ -35,15 +34,16 @@ class ClientSide:
                 yield from lane.wait(lambda: not ledger.pending or ledger.daemon.silent)
             while cursor.end - cursor.pos < 8:
                 yield
-            start = cursor.offset
-            code = yield from cursor.word()
+            start = cursor.base + cursor.pos
+            (code,) = u64_at(cursor.buf, cursor.pos)
+            cursor.pos += 8
             exchange = ledger.asked(start, code)
-            operation = OPERATIONS.get(code)
+            operation = exchange.operation
             if operation is None:
                 exchange.note(f"no known operation at byte {start}: {foreign(code)}")
                 raise DecodeError(start + 8, "a known operation before this", foreign(code))
             program = operation.request.program(protocol)
-            if program:
+            if program and not leap(cursor, program):
                 yield from scan(cursor, program)
             payload = operation.request.payload
             if payload is not None:

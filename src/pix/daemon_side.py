@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pix.cursor import Cursor, Scan, scan
+from pix.cursor import Cursor, Scan, leap, scan, u64_at
 from pix.errors import DecodeError
 from pix.exchange import DAEMON, Exchange, LogFrame
 from pix.greeting import foreign
@@ -17,6 +17,8 @@ from pix.ledger import Ledger
 from pix.payload import WRITTEN
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_WRITE
 from pix.schema import FRAMES_BY_CODE
+
+_LAST = (STDERR_LAST,)
 
 
 class DaemonSide:
@@ -49,8 +51,12 @@ class DaemonSide:
                 continue
             exchange = pending[0]
             exchange.answered = ledger.now
-            exchange.daemon_start = cursor.offset
-            if (yield from self._log(exchange, cursor)):
+            exchange.daemon_start = cursor.base + cursor.pos
+            if u64_at(cursor.buf, cursor.pos) == _LAST:
+                cursor.pos += 8
+            elif not (yield from self._log(exchange, cursor)):
+                continue
+            if not self._reply_at_once(exchange, cursor):
                 yield from self._reply(exchange, cursor)
 
     def _client_spoke(self) -> bool:
@@ -126,6 +132,23 @@ class DaemonSide:
         self.status_missing = None
         self.ledger.failed(exchange, start, cursor.offset)
 
+    def _reply_at_once(self, exchange: Exchange, cursor: Cursor) -> bool:
+        """Take a reply without payload that has arrived whole; False, changing nothing, if not."""
+        operation = exchange.operation
+        if operation is None or operation.reply.payload is not None:
+            return False
+        before = cursor.pos
+        program = operation.reply.program(self.ledger.in_force())
+        if program and not leap(cursor, program):
+            return False
+        if cursor.pos > cursor.end:
+            cursor.pos = before
+            return False
+        end = cursor.base + cursor.pos
+        exchange.reply = (cursor.base + before, end)
+        self.ledger.replied(exchange, end)
+        return True
+
     def _reply(self, exchange: Exchange, cursor: Cursor) -> Scan:
         ledger = self.ledger
         operation = exchange.operation
@@ -192,6 +215,6 @@ class DaemonSide:
             failed = ledger.pending[0]
         assert failed.error is not None
         failed.note("the error has no status (Nix 1.0 to 2.3 leave out 0)")
-        ledger.failed(failed, failed.error[0], cursor.received)
+        ledger.failed(failed, failed.error[0], end)
         if failed is ledger.orphan:
-            ledger.stray_ended(failed, cursor.received)
+            ledger.stray_ended(failed, end)
