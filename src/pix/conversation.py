@@ -177,7 +177,7 @@ class Conversation:
         cursor = lane.cursor
         self._ledger.now = time
         cursor.feed(data)
-        if lane.opaque is not None:
+        if lane.opaque is not None or lane.over:
             cursor.pos = cursor.end
             cursor.settle()
             return
@@ -225,6 +225,7 @@ class Conversation:
             lane.over = True
             ledger.daemon_ended()
         if self._lanes[1 - side].eof:
+            ledger.client_ended()
             self._greeting.ended()
             ledger.both_ended()
 

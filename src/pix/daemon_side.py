@@ -201,10 +201,11 @@ class DaemonSide:
         ledger.stray_ended(orphan, cursor.offset)
 
     def ended(self) -> None:
-        """Conclude an error whose status the daemon left out, at the end of its stream."""
+        """Conclude what may lack its end: an error whose status the daemon left out."""
         ledger = self.ledger
-        cursor = ledger.daemon.cursor
-        if self.status_missing != cursor.offset or cursor.pos != cursor.end:
+        end = ledger.daemon.cursor.received
+        if self.status_missing != end:
+            ledger.daemon_ends()
             return
         handshake = ledger.handshake
         if ledger.orphan is not None:

@@ -32,6 +32,7 @@ class Greeting:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.client_magic = False
+        self.refused = False
         self.client_version: int | None = None
         self.daemon_version: int | None = None
         self.client_features: frozenset[str] | None = None
@@ -73,6 +74,7 @@ class Greeting:
         if magic == NOT_ALLOWED:
             handshake.note("the daemon refuses this user (Determinate Nix: allowed-users)")
             handshake.daemon_end = cursor.offset
+            self.refused = True
             while cursor.end == cursor.pos:
                 yield
             raise DecodeError(cursor.offset, "the end of the stream behind a refusal", "more bytes")
@@ -118,6 +120,9 @@ class Greeting:
         silent = daemon.received == 0
         if ledger.daemon.opaque is not None or handshake.error is not None:
             pass
+        elif self.refused:
+            ledger.greeting_ended(None)
+            return
         elif silent and self.client_magic:
             why = "the daemon said nothing: a user who is not allowed, or a crash"
         elif silent:

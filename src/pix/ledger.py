@@ -320,7 +320,10 @@ class Ledger:
         self.changed = True
 
     def client_ended(self) -> None:
-        """Conclude the client's stream."""
+        """Conclude the client's stream; its scanner does not run again."""
+        if self.client.over:
+            return
+        self.client.over = True
         cursor = self.client.cursor
         left = cursor.end - cursor.pos
         end = cursor.received
@@ -329,16 +332,19 @@ class Ledger:
         elif left > 0 and self.client.opaque is None and self._greeted(CLIENT):
             self.give_up(CLIENT, cursor.offset, f"{left} bytes at the end are no operation")
 
+    def daemon_ends(self) -> None:
+        """Give the last few bytes of the daemon's stream to the exchange they belong to."""
+        cursor = self.daemon.cursor
+        if cursor.end <= cursor.pos or self.daemon.opaque is not None or not self._greeted(DAEMON):
+            return
+        if self.pending and self.at_sea is None:
+            if self.pending[0].daemon_start is None:
+                self.pending[0].daemon_start = cursor.offset
+        elif self.orphan is None:
+            self.give_up(DAEMON, cursor.offset, "the stream ends inside a frame")
+
     def daemon_ended(self) -> None:
         """Conclude the daemon's stream."""
-        cursor = self.daemon.cursor
-        left = cursor.end - cursor.pos
-        if left > 0 and self.daemon.opaque is None and self._greeted(DAEMON):
-            if self.pending and self.at_sea is None:
-                if self.pending[0].daemon_start is None:
-                    self.pending[0].daemon_start = cursor.offset
-            elif self.orphan is None:
-                self.give_up(DAEMON, cursor.offset, "the stream ends inside a frame")
         self._no_more_answers()
 
     def _greeted(self, side: int) -> bool:
@@ -350,7 +356,6 @@ class Ledger:
 
     def both_ended(self) -> None:
         """Conclude the conversation: what is still open ends as it is."""
-        self.client_ended()
         self._no_more_answers()
         for lane in (self.client, self.daemon):
             if lane.opaque is not None:
@@ -370,6 +375,8 @@ class Ledger:
             handshake.note(why)
         if handshake.request_end is None:
             handshake.request_end = self.client.cursor.received
-        if handshake.daemon_end is None:
-            handshake.daemon_end = self.daemon.cursor.received
+        if self.daemon.cursor.received:
+            handshake.daemon_start = 0
+            if handshake.daemon_end is None:
+                handshake.daemon_end = self.daemon.cursor.received
         self._finish(handshake)

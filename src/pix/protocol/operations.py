@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pix.composite import Maybe
+from pix.composite import MISSING, Maybe
 from pix.gates import ALWAYS, Gate
 from pix.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Content
 from pix.protocol.types import (
@@ -203,7 +203,7 @@ class AddToStore:
         """What was added."""
 
         path: StorePath = wire("the new path")
-        info: UnkeyedValidPathInfo = since(25, doc="what the store knows about it")
+        info: UnkeyedValidPathInfo = since(25, default=MISSING, doc="what the store knows about it")
 
 
 @operation(
@@ -318,6 +318,7 @@ class ExportPath:
             "one export record: NAR, path, references, deriver",
             (ALWAYS, WRITTEN),
             content="export record",
+            default=b"",
         )
         done: U64 = wire("always 1", default=1)
 
@@ -495,6 +496,7 @@ class ImportPaths:
         "an export stream: 1 and a record, again and again, then 0",
         (ALWAYS, PULLED),
         content="export",
+        default=b"",
     )
 
     @record
@@ -734,7 +736,9 @@ class RegisterDrvOutput:
     realisation_json: RealisationJson = without(
         REALISATION_WITH_PATH, since=31, default="", doc="the realisation as JSON"
     )
-    realisation: Realisation = feature(REALISATION_WITH_PATH, doc="the realisation")
+    realisation: Realisation = feature(
+        REALISATION_WITH_PATH, default=MISSING, doc="the realisation"
+    )
 
 
 @operation(
@@ -753,7 +757,9 @@ class QueryRealisation:
     id: DrvOutputText = without(
         REALISATION_WITH_PATH, default="", doc="the output, by the derivation's hash"
     )
-    output: DrvOutput = feature(REALISATION_WITH_PATH, doc="the output, by the derivation's path")
+    output: DrvOutput = feature(
+        REALISATION_WITH_PATH, default=MISSING, doc="the output, by the derivation's path"
+    )
 
     @record
     class Reply:
