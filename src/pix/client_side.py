@@ -7,7 +7,7 @@ answer is the next operation. Source: Nix `remote-store.cc`.
 
 from __future__ import annotations
 
-from pix.cursor import Cursor, Scan, leap, scan, u64_at
+from pix.cursor import Cursor, Program, Scan, leap, scan, u64_at
 from pix.errors import DecodeError
 from pix.exchange import CLIENT, Exchange
 from pix.greeting import foreign
@@ -29,6 +29,7 @@ class ClientSide:
         lane = ledger.client
         cursor = lane.cursor
         protocol = ledger.in_force()
+        programs: dict[int, Program] = {}
         while True:
             if self.lockstep and ledger.pending:
                 yield from lane.wait(lambda: not ledger.pending or ledger.daemon.silent)
@@ -42,7 +43,9 @@ class ClientSide:
             if operation is None:
                 exchange.note(f"no known operation at byte {start}: {foreign(code)}")
                 raise DecodeError(start + 8, "a known operation before this", foreign(code))
-            program = operation.request.program(protocol)
+            program = programs.get(code)
+            if program is None:
+                program = programs[code] = operation.request.program(protocol)
             if program and not leap(cursor, program):
                 yield from scan(cursor, program)
             payload = operation.request.payload

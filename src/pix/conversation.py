@@ -237,9 +237,9 @@ class Conversation:
     def _advance(self, side: int) -> None:
         """Run a side's scanner, then the other's if it waited for what happened, and so on."""
         ledger = self._ledger
-        ledger.changed = self._lanes[1 - side].eof
-        self._run(side)
         other = 1 - side
+        ledger.changed = self._lanes[other].eof
+        self._run(side)
         while ledger.changed and self._lanes[other].waiting:
             ledger.changed = False
             self._run(other)

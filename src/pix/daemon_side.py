@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pix.cursor import Cursor, Scan, leap, scan, u64_at
+from pix.cursor import Cursor, Program, Scan, leap, scan, u64_at
 from pix.errors import DecodeError
 from pix.exchange import DAEMON, Exchange, LogFrame
 from pix.greeting import foreign
@@ -29,6 +29,7 @@ class DaemonSide:
         self.lockstep = lockstep
         self.status_missing: int | None = None
         """Where the error's status would stand, while that is all that is missing."""
+        self._programs: dict[int, Program] = {}
 
     def greet(self) -> Scan:
         """Scan the log loop that ends the handshake."""
@@ -138,7 +139,10 @@ class DaemonSide:
         if operation is None or operation.reply.payload is not None:
             return False
         before = cursor.pos
-        program = operation.reply.program(self.ledger.in_force())
+        program = self._programs.get(operation.code)
+        if program is None:
+            program = operation.reply.program(self.ledger.in_force())
+            self._programs[operation.code] = program
         if program and not leap(cursor, program):
             return False
         if cursor.pos > cursor.end:
