@@ -292,7 +292,9 @@ class Maybe(Wire):
             if value is None:
                 return
         elif value is None:
-            raise EncodeError("", f"absence cannot be said before 1.{self.gate.since}")
+            raise EncodeError(
+                "", f"absence cannot be said before 1.{self.gate.since} (this is {protocol.text})"
+            )
         self.inner.write(value, out, protocol)
 
     def plain(self, node: Node) -> Any:

@@ -115,8 +115,8 @@ class Gate:
         if self.until is not None and protocol.minor >= self.until:
             return f"does not exist from 1.{self.until} on (this is {protocol.text})"
         if self.feature is not None and self.feature not in protocol.features:
-            return f"needs the feature {self.feature}"
-        return f"does not exist with the feature {self.without}"
+            return f"needs the feature {self.feature} (this is {protocol})"
+        return f"does not exist with the feature {self.without} (this is {protocol})"
 
 
 ALWAYS = Gate()
