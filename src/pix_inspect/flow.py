@@ -90,7 +90,8 @@ class Flow:
         self.opened = False
         self.continued = False
         """It goes on from an earlier file that was read too."""
-        self.ended = [False, False]
+        self.ended: list[str | None] = [None, None]
+        """By side, how it ended: None, "half-close" or "reset"."""
         self.closed = False
 
     def begin(self, side: int, seq: int, offset: int) -> None:
@@ -113,9 +114,9 @@ class Flow:
                 return
             self.closed = True
         elif kind is not None:
-            if self.ended[side]:
+            if self.ended[side] in (kind, "reset"):
                 return
-            self.ended[side] = True
+            self.ended[side] = kind
         if kind is not None:
             yield Event(self.number, kind, None if kind == "close" else side, *_at(packet, event))
 

@@ -54,7 +54,8 @@ class Peer:
         return known
 
     def __str__(self) -> str:
-        words = [f"{key} {getattr(self, key)}" for key in ("pid", "uid") if self.json().get(key)]
+        known = (("pid", self.pid), ("uid", self.uid))
+        words = [f"{name} {number}" for name, number in known if number is not None]
         command = "".join(c if c.isprintable() else repr(c)[1:-1] for c in self.command or "")
         return " ".join([*words, command[:200]]).strip()
 

@@ -14,7 +14,7 @@ import pix
 from pix_inspect import pcapng
 from pix_inspect.recording_file import Sink
 from pix_inspect.synthetic import CLIENT_PORTS, LARGEST_SEGMENT
-from pix_inspect.track import Loss, Track
+from pix_inspect.track import Loss, Parts, Track
 
 if TYPE_CHECKING:
     from pix_inspect.recording import ConnectionLog, RecordingWriter
@@ -60,7 +60,7 @@ class Scribe:
         self._batch = _BATCH if max_size is None else min(_BATCH, max_size // 4)
         self._logs: dict[int, ConnectionLog] = {}
         self._ports: set[int] = set()
-        self._out: list[bytes] = []
+        self._out: Parts = []
         self._in_hand = 0
         self._interfaces = 0
         self._files = 0

@@ -56,6 +56,9 @@ unacknowledged segments at every packet."""
 MOST_NOTES = 16
 """Notes that wait for a packet."""
 
+Parts = list[bytes | memoryview]
+"""Whole blocks when joined."""
+
 _FLAGS = ACK | PSH
 _TAILS = tuple(plain_tails(flags) for flags in DIRECTIONS)
 _TAIL_OPTIONS = tuple(tail_option_bytes(flags) for flags in DIRECTIONS)
@@ -76,6 +79,8 @@ class Loss:
     why: str
     sealed: bool = False
     """The writer has taken it: nothing more is added."""
+    stated: bool = False
+    """Its first part is written, with the comment that says all this."""
 
 
 class Track:
@@ -97,18 +102,17 @@ class Track:
         # A port that is used again must begin elsewhere, or Wireshark takes it for the same stream.
         self._isn = ((number - 1) // len(CLIENT_PORTS)) << 16
         self._seq = [self._isn, self._isn]
+        self._finished = [False, False]
         self._notes: list[bytes] = []
         self._last_side = 0
         self._in_a_row = 0
         self._window = WINDOW
 
-    def begin(self, interface: int, time: int, out: list[bytes]) -> None:
+    def begin(self, interface: int, time: int, out: Parts) -> None:
         """Write the interface and the handshake."""
         self._open(interface, time, out, {"event": "open", **self.opened})
 
-    def resume(
-        self, interface: int, time: int, out: list[bytes], state: dict[str, Any] | None
-    ) -> None:
+    def resume(self, interface: int, time: int, out: Parts, state: dict[str, Any] | None) -> None:
         """Write them again in a new file, from the present offsets on, with the tap's `state`."""
         continues = {"offsets": list(self.offsets), "state": state}
         opened = {"event": "open", **self.opened, "continues": continues}
@@ -120,11 +124,12 @@ class Track:
             if how is not None:
                 self._end(side, time, how, out)
 
-    def _open(self, interface: int, time: int, out: list[bytes], opened: dict[str, Any]) -> None:
+    def _open(self, interface: int, time: int, out: Parts, opened: dict[str, Any]) -> None:
         self._interface = interface
         name = b"conn-%d" % self.number
         options = [(IF_NAME, name), (IF_DESCRIPTION, self._description.encode("utf-8", "replace"))]
         out.append(interface_description(LINKTYPE_RAW, options))
+        self._finished = [False, False]
         self._seq = [(self._isn + offset) & SEQUENCE_MASK for offset in self.offsets]
         first, second = self._ways
         syn = first.syn(SYN, self._seq[0], 0)
@@ -134,12 +139,133 @@ class Track:
         self._seq[1] = self._seq[1] + 1 & SEQUENCE_MASK
         self._bare(0, time, ACK, out)
 
-    def chunk(self, side: int, time: int, kept: bytes, length: int, out: list[bytes]) -> None:
+    def chunk(self, side: int, time: int, kept: bytes, length: int, out: Parts) -> None:
         """Write `length` bytes that `side` sent at `time`, of which the first are `kept`."""
-        captured = HEADERS + len(kept)
-        if length > LARGEST_SEGMENT or self._notes or self.ended[side] or length < len(kept):
-            self._pieces(side, time, kept, length, out, [])
+        if self._notes or self.ended[side] or not len(kept) <= length <= LARGEST_SEGMENT:
+            self._pieces(side, time, kept, length, out)
+        elif length:
+            self._segment(side, time, kept, length, _FLAGS, out)
+
+    def lose(self, side: int, loss: Loss, out: Parts, most: int) -> bool:
+        """Write packets without data for up to `most` bytes of `loss`; return whether it is done.
+
+        `loss.length` shrinks by what was written, so that a long loss can be written in parts.
+        """
+        length = min(loss.length, most)
+        if not loss.stated:
+            loss.stated = True
+            about = {
+                "bytes": loss.kept,
+                "passed": loss.length,
+                "chunks": loss.chunks,
+                "until": loss.last,
+                "why": loss.why,
+            }
+            self._notes.append(comment({"lost": about}))
+        self._pieces(side, loss.first, b"", length, out)
+        loss.length -= length
+        return loss.length <= 0
+
+    def half_close(self, side: int, time: int, out: Parts) -> None:
+        """Write that `side` will send no more."""
+        if not self.closed and self.ended[side] is None:
+            self._end(side, time, "half-close", out)
+
+    def reset(self, side: int, time: int, out: Parts) -> None:
+        """Write that `side` hung up."""
+        if not self.closed and self.ended[side] != "reset":
+            self._end(side, time, "reset", out)
+
+    def note(self, text: bytes, time: int, out: Parts) -> None:
+        """Put the JSON `text` on the connection's next packet; if many wait, on one of its own."""
+        self._notes.append(text)
+        if len(self._notes) >= MOST_NOTES:
+            self._update(time, out)
+
+    def close(self, time: int, out: Parts) -> None:
+        """Write that both sides are gone; a side that did not say so gets a FIN all the same."""
+        if self.closed:
             return
+        unended = [side for side in (0, 1) if self.ended[side] is None]
+        for side in unended:
+            self._fin(side, time, out, {"event": "close", "unended": unended})
+        if not unended:
+            self._update(time, out, {"event": "close"})
+        self.closed = True
+
+    def _update(self, time: int, out: Parts, about: dict[str, Any] | None = None) -> None:
+        # A window that changes keeps Wireshark from calling it a duplicate acknowledgement.
+        self._window = WINDOW - 1 if self._window == WINDOW - 2 else WINDOW - 2
+        self._bare(0, time, ACK, out, about, self._window)
+
+    def _end(self, side: int, time: int, how: str, out: Parts) -> None:
+        about = {"event": how, "side": side}
+        if how == "reset":
+            self._bare(side, time, RST | ACK, out, about)
+        else:
+            self._fin(side, time, out, about)
+        self.ended[side] = how
+
+    def _fin(self, side: int, time: int, out: Parts, about: dict[str, Any]) -> None:
+        self._bare(side, time, FIN | ACK, out, about)
+        self._finished[side] = True
+        self._seq[side] = self._seq[side] + 1 & SEQUENCE_MASK
+
+    def _bare(
+        self,
+        side: int,
+        time: int,
+        flags: int,
+        out: Parts,
+        about: dict[str, Any] | None = None,
+        window: int = WINDOW,
+    ) -> None:
+        self._last_side = side
+        self._in_a_row = 0
+        data = self._ways[side].headers(flags, self._seq[side], self._seq[1 - side], 0, window)
+        self._packet(side, time, data, out, about)
+
+    def _packet(
+        self,
+        side: int,
+        time: int,
+        data: bytes,
+        out: Parts,
+        about: dict[str, Any] | None = None,
+        length: int = 0,
+    ) -> None:
+        comments = [comment(about)] if about else []
+        comments += self._notes
+        self._notes = []
+        size = max(len(data), HEADERS + length)
+        out.append(packet(self._interface, time, data, size, DIRECTIONS[side], comments))
+
+    def _pieces(self, side: int, time: int, kept: bytes, length: int, out: Parts) -> None:
+        if self._finished[side]:  # it speaks after all: take its FIN back
+            self._finished[side] = False
+            self._seq[side] = self._seq[side] - 1 & SEQUENCE_MASK
+            self.ended[side] = None
+        view = memoryview(kept)
+        length = max(length, len(kept))
+        done = 0
+        while done < length:
+            size = min(LARGEST_SEGMENT, length - done)
+            piece = view[done : done + size]
+            done += size
+            flags = _FLAGS if done == length else ACK
+            if self._notes:
+                head = self._ways[side].headers(flags, self._seq[side], self._seq[1 - side], size)
+                self._last_side = side
+                self._in_a_row = 0
+                self._packet(side, time, head + piece, out, None, size)
+                self._advance(side, size)
+            else:
+                self._segment(side, time, piece, size, flags, out)
+
+    def _segment(
+        self, side: int, time: int, kept: bytes | memoryview, length: int, flags: int, out: Parts
+    ) -> None:
+        """Write a packet without comments: what `_packet` would, but this runs for every chunk."""
         if side == self._last_side:
             self._in_a_row += 1
             if self._in_a_row >= MOST_UNCONFIRMED:
@@ -148,13 +274,13 @@ class Track:
         else:
             self._last_side = side
             self._in_a_row = 0
+        captured = HEADERS + len(kept)
         size = HEADERS + length
         padding = -captured & 3
         total = PACKET_BODY + PLAIN_TAIL + captured + padding
         way = self._ways[side]
         seq = self._seq
         here = seq[side]
-        # The same bytes as _packet(Way.headers()), written out: this runs for every chunk.
         checksum = IP_SUM + size
         pseudo = TCP_SUM + size - 20
         out += (
@@ -177,7 +303,7 @@ class Track:
                 here,
                 seq[1 - side],
                 0x50,
-                _FLAGS,
+                flags,
                 WINDOW,
                 (pseudo & 0xFFFF) + (pseudo >> 16),
                 0,
@@ -185,120 +311,9 @@ class Track:
             kept,
             _TAILS[side][padding].pack(_TAIL_OPTIONS[side], total),
         )
-        seq[side] = (here + length) & SEQUENCE_MASK
+        seq[side] = here + length & SEQUENCE_MASK
         self.offsets[side] += length
 
-    def lose(self, side: int, loss: Loss, out: list[bytes], most: int) -> bool:
-        """Write packets without data for up to `most` bytes of `loss`; return whether it is done.
-
-        `loss.length` shrinks by what was written, so that a long loss can be written in parts.
-        """
-        length = min(loss.length, most)
-        about = {
-            "bytes": loss.kept,
-            "passed": loss.length,
-            "chunks": loss.chunks,
-            "until": loss.last,
-            "why": loss.why,
-        }
-        self._pieces(side, loss.first, b"", length, out, [comment({"lost": about})])
-        loss.length -= length
-        return loss.length <= 0
-
-    def half_close(self, side: int, time: int, out: list[bytes]) -> None:
-        """Write that `side` will send no more."""
-        if not self.closed and self.ended[side] is None:
-            self._end(side, time, "half-close", out)
-
-    def reset(self, side: int, time: int, out: list[bytes]) -> None:
-        """Write that `side` hung up."""
-        if not self.closed and self.ended[side] != "reset":
-            self._end(side, time, "reset", out)
-
-    def note(self, text: bytes, time: int, out: list[bytes]) -> None:
-        """Put the JSON `text` on the connection's next packet; if many wait, on one of its own."""
-        self._notes.append(text)
-        if len(self._notes) >= MOST_NOTES:
-            self._update(time, out)
-
-    def close(self, time: int, out: list[bytes]) -> None:
-        """Write that both sides are gone; a side that did not say so gets a FIN all the same."""
-        if self.closed:
-            return
-        unended = [side for side in (0, 1) if self.ended[side] is None]
-        for side in unended:
-            self._fin(side, time, out, {"event": "close", "unended": unended})
-        if not unended:
-            self._update(time, out, {"event": "close"})
-        self.closed = True
-
-    def _update(self, time: int, out: list[bytes], about: dict[str, Any] | None = None) -> None:
-        # A window that changes keeps Wireshark from calling it a duplicate acknowledgement.
-        self._window = WINDOW - 1 if self._window == WINDOW - 2 else WINDOW - 2
-        self._bare(0, time, ACK, out, about, self._window)
-
-    def _end(self, side: int, time: int, how: str, out: list[bytes]) -> None:
-        about = {"event": how, "side": side}
-        if how == "reset":
-            self._bare(side, time, RST | ACK, out, about)
-        else:
-            self._fin(side, time, out, about)
-        self.ended[side] = how
-
-    def _fin(self, side: int, time: int, out: list[bytes], about: dict[str, Any]) -> None:
-        self._bare(side, time, FIN | ACK, out, about)
-        self._seq[side] = self._seq[side] + 1 & SEQUENCE_MASK
-
-    def _bare(
-        self,
-        side: int,
-        time: int,
-        flags: int,
-        out: list[bytes],
-        about: dict[str, Any] | None = None,
-        window: int = WINDOW,
-    ) -> None:
-        self._last_side = side
-        self._in_a_row = 0
-        data = self._ways[side].headers(flags, self._seq[side], self._seq[1 - side], 0, window)
-        self._packet(side, time, data, out, about)
-
-    def _packet(
-        self,
-        side: int,
-        time: int,
-        data: bytes,
-        out: list[bytes],
-        about: dict[str, Any] | None = None,
-        length: int = 0,
-    ) -> None:
-        comments = [comment(about)] if about else []
-        comments += self._notes
-        self._notes = []
-        size = max(len(data), HEADERS + length)
-        out.append(packet(self._interface, time, data, size, DIRECTIONS[side], comments))
-
-    def _pieces(
-        self, side: int, time: int, kept: bytes, length: int, out: list[bytes], notes: list[bytes]
-    ) -> None:
-        self._notes += notes
-        if self.ended[side] == "half-close":  # it spoke after all
-            self._seq[side] = self._seq[side] - 1 & SEQUENCE_MASK
-            self.ended[side] = None
-        length = max(length, len(kept))
-        done = 0
-        while done < length:
-            size = min(LARGEST_SEGMENT, length - done)
-            piece = kept[done : done + size]
-            done += size
-            if side == self._last_side and self._in_a_row >= MOST_UNCONFIRMED:
-                notes, self._notes = self._notes, []
-                self._bare(1 - side, time, ACK, out)
-                self._notes = notes
-            self._in_a_row = self._in_a_row + 1 if side == self._last_side else 0
-            self._last_side = side
-            flags = _FLAGS if done == length else ACK
-            head = self._ways[side].headers(flags, self._seq[side], self._seq[1 - side], size)
-            self._packet(side, time, head + piece, out, None, size)
-            self._seq[side] = self._seq[side] + size & SEQUENCE_MASK
-            self.offsets[side] += size
+    def _advance(self, side: int, size: int) -> None:
+        self._seq[side] = self._seq[side] + size & SEQUENCE_MASK
+        self.offsets[side] += size

@@ -261,6 +261,23 @@ def test_nothing_is_lost_that_was_said_after_the_end(path: Path) -> None:
     assert stream(items_of(path), 1, CLIENT) == (b"after all", 9)
 
 
+def test_a_side_that_hangs_up_after_it_had_finished(path: Path) -> None:
+    writer = RecordingWriter(path, about={}, interval=ASLEEP)
+    log = writer.open(Peer(), {})
+    log.half_close(CLIENT, START)
+    log.chunk(DAEMON, START, b"reply", 5)
+    log.reset(CLIENT, START)
+    log.half_close(CLIENT, START)
+    log.close(START)
+    writer.close()
+    assert kinds(items_of(path), 1) == [
+        ("open", None),
+        ("half-close", CLIENT),
+        ("reset", CLIENT),
+        ("close", None),
+    ]
+
+
 # The file
 
 

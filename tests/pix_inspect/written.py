@@ -10,7 +10,7 @@ from pix_inspect import pcapng
 from pix_inspect.flow import Chunk, Event, Item
 from pix_inspect.reader import RecordingReader
 from pix_inspect.synthetic import CLIENT_PORTS
-from pix_inspect.track import Track
+from pix_inspect.track import Parts, Track
 
 CLIENT, DAEMON = 0, 1
 START = 1_700_000_000_000_000_001
@@ -27,7 +27,7 @@ def section(about: object = ABOUT) -> bytes:
 class Written:
     """A recording under construction; every action takes the next nanosecond."""
 
-    blocks: list[bytes] = field(default_factory=lambda: [section()])
+    blocks: Parts = field(default_factory=lambda: [section()])
     tracks: list[Track] = field(default_factory=list)
     time: int = START
 
