@@ -25,6 +25,9 @@ from pix_inspect.units import parse_size
 DEFAULT_PAYLOAD = 64 << 10
 """Bytes kept of each payload unless told otherwise."""
 
+WORTH_ELIDING = 256
+"""Bytes: to leave out less than this would cost the recording more than it saves."""
+
 
 def payload_limit(text: str) -> int | None:
     """Return what `full` (None), `none` (0) or a size keeps of each payload, in bytes.
@@ -73,7 +76,7 @@ class RecordingTap:
         if limit is None:
             return
         kept = min(max(limit - position, 0), length)
-        if kept < length:
+        if length - kept >= WORTH_ELIDING or (limit == 0 and kept < length):
             self._skips[side].append([start + kept, start + length])
 
     def chunk(self, side: int, view: memoryview, time: int) -> None:
