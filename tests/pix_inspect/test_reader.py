@@ -299,6 +299,7 @@ def test_notes_without_events_and_flags_without_notes(tmp_path: Path) -> None:
     assert kinds(items_of(made.save(tmp_path / "s.pcapng")), 1) == [
         ("open", None),
         ("half-close", DAEMON),
+        ("reset", DAEMON),
     ]
 
 
