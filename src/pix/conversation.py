@@ -172,12 +172,15 @@ class Conversation:
     # What passes by ------------------------------------------------------------------
 
     def feed(self, side: int, data: bytes | bytearray | memoryview, time: int = 0) -> None:
-        """Take the next bytes of a side. The buffer may be reused afterwards."""
+        """Take the next bytes of a side. The buffer may be reused afterwards.
+
+        Bytes behind the end of the side's stream are counted and nothing else.
+        """
         lane = self._lanes[side]
         cursor = lane.cursor
         self._ledger.now = time
         cursor.feed(data)
-        if lane.opaque is not None or lane.over:
+        if lane.opaque is not None or lane.eof:
             cursor.pos = cursor.end
             cursor.settle()
             return
@@ -196,11 +199,11 @@ class Conversation:
         lane = self._lanes[side]
         cursor = lane.cursor
         self._ledger.now = time
-        if lane.opaque is None and not cursor.gap(length):
+        if lane.opaque is None and not lane.eof and not cursor.gap(length):
             at = cursor.received
             reason = f"{length} bytes were not recorded where structure was needed"
             self._ledger.give_up(side, at, reason)
-        if lane.opaque is not None:
+        if lane.opaque is not None or lane.eof:
             cursor.pos = cursor.end + length
             cursor.gap(length)
         else:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pix.composite import ListOf, MapOf, Maybe, Record, Tagged
 from pix.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol.derived_path import SingleDerivedPath
 from pix.protocol.handshake import ClientHello, DaemonHello
-from pix.protocol.types import FEATURES, SingleDerivedPath
+from pix.protocol.types import FEATURES
 from pix.schema import wire_of
 from pix.wire import Boolean, Enumeration, String, Wire, Word, text_of
 from tests.pix.readings import records

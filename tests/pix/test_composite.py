@@ -37,7 +37,11 @@ from pix.wire import String, Word, pack_u64
 from tests.pix.readings import TRAILING, covers, one, scanned
 from tests.pix.strategies import PROTOCOLS, RECORDS, values
 
-RELAXED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(
+    max_examples=max(settings().max_examples // 4, 5),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 V38 = Protocol(38)
 TEXT = wire_of(Text)
 KEY = String("Key", "a key")

@@ -7,15 +7,12 @@ Declarations only; nothing here says who sends what. Layouts: Nix `worker-protoc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from pix.composite import FLAG, Field, Maybe, Tagged
-from pix.cursor import CUSTOM, Cursor, Program, Scan
-from pix.cursor import scan as scan_program
-from pix.errors import DecodeError, EncodeError
-from pix.gates import Protocol
+from pix.composite import Maybe, Tagged
+from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
 from pix.schema import feature, record, since, wire, wire_of, without
-from pix.wire import Boolean, Enumeration, Named, Node, Reader, String, Wire, Word, pack_u64
+from pix.wire import Boolean, Enumeration, Named, String, Word
 
 # Feature strings, in the order in which they appeared (protocol 1.38 and later).
 QUERY_ACTIVE_BUILDS = "queryActiveBuilds"
@@ -385,83 +382,9 @@ GCPaths = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class SingleDerivedPath:
-    """A store path, or an output of an output of … a derivation: `outputs` from the inside out."""
-
-    path: str
-    outputs: tuple[str, ...] = ()
-
-
-class SingleDerivedPathWire(Wire):
-    """Words of 1 for each output step, a 0, the store path, then the output names.
-
-    The layout is recursive on the wire (1, what it is an output of, the output's name), so
-    the depth is data: it is walked without recursion.
-    """
-
-    name = "SingleDerivedPath"
-    doc = "0 and a path; or 1, another SingleDerivedPath, and the name of its output"
-    path = wire_of(StorePath)
-    output = wire_of(OutputName)
-
-    def program(self, protocol: Protocol) -> Program:
-        return ((CUSTOM, self._scan),)
-
-    def _scan(self, cursor: Cursor) -> Scan:
-        depth = 0
-        while tag := (yield from cursor.word()):
-            if tag != 1:
-                raise DecodeError(cursor.offset - 8, "the tag 0 or 1", str(tag))
-            depth += 1
-        text = self.path.program(Protocol(0))
-        for _ in range(depth + 1):
-            yield from scan_program(cursor, text)
-
-    def _depth(self, reader: Reader) -> int:
-        depth = 0
-        while tag := reader.u64():
-            if tag != 1:
-                raise DecodeError(reader.offset - 8, "the tag 0 or 1", str(tag))
-            depth += 1
-        return depth
-
-    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
-        start = reader.offset
-        children: list[Node] = []
-        node = Node(name, self, start, None, None, children, field)
-        out.append(node)
-        depth = self._depth(reader)
-        children.append(Node("depth", FLAG, start, reader.offset, depth))
-        self.path.tree(reader, "path", children)
-        for i in range(depth):
-            self.output.tree(reader, f"output {i}", children)
-        node.end = reader.offset
-
-    def read(self, reader: Reader) -> SingleDerivedPath:
-        depth = self._depth(reader)
-        path = self.path.read(reader)
-        return SingleDerivedPath(path, tuple(self.output.read(reader) for _ in range(depth)))
-
-    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
-        if not isinstance(value, SingleDerivedPath):
-            raise self.expected(value)
-        out += pack_u64(1) * len(value.outputs) + pack_u64(0)
-        self.path.write(value.path, out, protocol)
-        for output in value.outputs:
-            self.output.write(output, out, protocol)
-
-    def plain(self, node: Node) -> Any:
-        _, *rest = (child.value for child in node.children or ())
-        return {"path": rest[0], "outputs": rest[1:]} if rest else None
-
-    def value_of(self, plain: Any) -> Any:
-        if not isinstance(plain, dict) or "path" not in plain:
-            raise EncodeError("", "SingleDerivedPath wanted: {path, outputs}")
-        return SingleDerivedPath(plain["path"], tuple(plain.get("outputs", ())))
-
-
-DerivedPathOf = Annotated[SingleDerivedPath, SingleDerivedPathWire()]
+DerivedPathOf = Annotated[
+    SingleDerivedPath, SingleDerivedPathWire(wire_of(StorePath), wire_of(OutputName))
+]
 
 FieldValue = Annotated[
     int | str,
