@@ -4,7 +4,7 @@ Prints
 - µs per chunk that `ConnectionLog.chunk` takes in the thread of the relay;
 - µs per chunk and MB/s of the writer's thread, small chunks and whole payload, beside a plain
   write of the same bytes;
-- µs per block of `RecordingReader.poll` in batches, and all at once, beside `tshark -r`;
+- µs per block of `RecordingReader.poll` in batches, and all at once, beside `tshark -r … -z conv,tcp`;
 - a round trip of 64 bytes through two relaying threads, all pinned to one core: without
   recording, and recorded; what is added is the ratio that counts.
 
@@ -193,11 +193,11 @@ def main() -> None:
             print(f"  reader, {name}      {taken / COUNT * 1e6:8.2f} µs a block, {taken:.2f} s")
         if shutil.which("tshark"):
             start = time.perf_counter()
-            command = ["tshark", "-r", str(path), "-q"]
+            command = ["tshark", "-r", str(path), "-q", "-z", "conv,tcp"]
             subprocess.run(command, check=True, capture_output=True)
             shark = time.perf_counter() - start
             print(
-                f"  tshark -q                     {shark / COUNT * 1e6:8.2f} µs a block: "
+                f"  tshark -q -z conv,tcp         {shark / COUNT * 1e6:8.2f} µs a block: "
                 f"reader × {taken / shark:.2f}"
             )
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time as clock
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pix_inspect import pcapng
 from pix_inspect.flow import Chunk, Event, Item
@@ -117,3 +121,25 @@ def stream(items: list[Item], connection: int, side: int) -> tuple[bytes, int]:
             data += chunk.data + b"." * (chunk.length - len(chunk.data))
             length += chunk.length
     return bytes(data), length or 0
+
+
+def wait_until(what: str, condition: Callable[[], object]) -> None:
+    deadline = clock.monotonic() + 20
+    while not condition():
+        if clock.monotonic() > deadline:
+            pytest.fail(f"waited 20 s for {what}")
+        clock.sleep(0.005)
+
+
+def block(
+    kind: int, body: bytes = b"", total: int | None = None, again: int | None = None
+) -> bytes:
+    body += bytes(-len(body) & 3)
+    size = len(body) + 12 if total is None else total
+    tail = pcapng.U32.pack(size if again is None else again)
+    return pcapng.BLOCK.pack(kind, size) + body + tail
+
+
+def save(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
