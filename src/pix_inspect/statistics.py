@@ -31,7 +31,7 @@ class Tally:
     up: int = 0
     down: int = 0
     times: array[int] = field(default_factory=lambda: array("q"))
-    _sorted: bool = True
+    in_order: bool = True
 
     def add(self, row: Row) -> None:
         """Count an exchange."""
@@ -44,15 +44,15 @@ class Tally:
         else:
             self.total += row.took
             self.times.append(row.took)
-            self._sorted = False
+            self.in_order = False
 
     def percentile(self, percent: float) -> int | None:
         """Return the duration that `percent` of the exchanges do not exceed (nearest rank)."""
         if not self.times:
             return None
-        if not self._sorted:
+        if not self.in_order:
             self.times = array("q", sorted(self.times))
-            self._sorted = True
+            self.in_order = True
         rank = -(-len(self.times) * percent // 100)
         return self.times[max(int(rank) - 1, 0)]
 
