@@ -4,7 +4,7 @@ Prints
 - µs per chunk that `ConnectionLog.chunk` takes in the thread of the relay;
 - µs per chunk and MB/s of the writer's thread, small chunks and whole payload, beside a plain
   write of the same bytes;
-- µs per block of `RecordingReader.poll` in batches, and all at once, beside `tshark -r … -z conv,tcp`;
+- µs per block of `RecordingReader.poll`, in batches and all at once, beside `tshark -z conv,tcp`;
 - a round trip of 64 bytes through two relaying threads, all pinned to one core: without
   recording, and recorded; what is added is the ratio that counts.
 
