@@ -17,13 +17,10 @@ from pix.exchange import CLIENT, Exchange, Kind
 State: TypeAlias = Literal["open", "ok", "error", "cut", "opaque"]
 STATES: tuple[State, ...] = ("open", "ok", "error", "cut", "opaque")
 KINDS: tuple[Kind, ...] = ("handshake", "operation", "orphan", "opaque")
-OPEN, OK, ERROR, CUT, OPAQUE = range(5)
+_, OK, ERROR, CUT, OPAQUE = range(5)
 NOWHERE = -1
 
 _RECORD = Struct("<qQqIHBBqqIII")
-_END = Struct("<BqqIII")
-_END_AT = 31
-"""Where in a record stands what is known only at an exchange's end."""
 _SIZE = _RECORD.size
 _SHIFT = 12
 _MASK = (1 << _SHIFT) - 1
@@ -61,19 +58,26 @@ class Index:
 
     def __init__(self) -> None:
         self.length = 0
+        self.errors = 0
+        """Exchanges that ended in an error."""
+        self.open: dict[int, tuple[Exchange, int, int]] = {}
+        """What has no record yet, as it is going on: exchange, connection, position."""
         self._blocks: list[bytearray] = []
         self._odd: dict[tuple[int, str], int] = {}
         self._notes: dict[int, tuple[str, ...]] = {}
 
-    def __len__(self) -> int:
-        return self.length
-
-    def add(self, exchange: Exchange, connection: int, position: int) -> int:
-        """Add an exchange that begins and return its number."""
+    def begin(self, exchange: Exchange, connection: int, position: int) -> int:
+        """Take an exchange that begins and return its number."""
         number = self.length
-        at = number & _MASK
-        if not at:
+        if not number & _MASK:
             self._blocks.append(bytearray(_SIZE << _SHIFT))
+        self.open[number] = (exchange, connection, position)
+        self.length = number + 1
+        return number
+
+    def end(self, number: int) -> None:
+        """Make the record of an exchange that is over."""
+        exchange, connection, position = self.open.pop(number)
         kind = exchange.kind
         code = exchange.code
         if code is None:
@@ -81,61 +85,36 @@ class Index:
         elif code >= _NO_CODE:
             self._odd[number, "code"] = code
             code = _NO_CODE
-        client = daemon = NOWHERE
-        if kind == "handshake":
-            client = daemon = 0
-        elif exchange.side == CLIENT:
-            client = exchange.start
+        request = reply = 0
+        client, daemon = _starts(exchange)
+        if exchange.request_end is not None:
+            request = exchange.request_end - exchange.start
+            if not 0 <= request < _LARGEST:
+                request = self._put_aside(number, "request", request)
+        if exchange.daemon_end is not None and daemon >= 0:
+            reply = exchange.daemon_end - daemon
+            if not 0 <= reply < _LARGEST:
+                reply = self._put_aside(number, "reply", reply)
+        if kind == "opaque":
+            state = OPAQUE
+        elif exchange.error is not None:
+            state = ERROR
+            self.errors += 1
         else:
-            daemon = exchange.start
+            state = OK if exchange.complete else CUT
+        ended = exchange.ended
         _RECORD.pack_into(
-            self._blocks[-1],
-            at * _SIZE,
+            self._blocks[number >> _SHIFT],
+            (number & _MASK) * _SIZE,
             exchange.started,
             position,
             client,
             connection,
             code,
             _KIND[kind],
-            OPAQUE if kind == "opaque" else OPEN,
-            -1,
-            daemon,
-            0,
-            0,
-            0,
-        )
-        self.length = number + 1
-        return number
-
-    def end(self, number: int, exchange: Exchange) -> None:
-        """Complete the record of an exchange that is over."""
-        request = reply = 0
-        start = NOWHERE
-        if exchange.kind == "handshake":
-            start = 0
-        if exchange.request_end is not None:
-            request = exchange.request_end - exchange.start
-            if not 0 <= request < _LARGEST:
-                request = self._put_aside(number, "request", request)
-        if exchange.daemon_start is not None:
-            start = exchange.daemon_start
-            if exchange.daemon_end is not None:
-                reply = exchange.daemon_end - start
-                if not 0 <= reply < _LARGEST:
-                    reply = self._put_aside(number, "reply", reply)
-        if exchange.kind == "opaque":
-            state = OPAQUE
-        elif exchange.error is not None:
-            state = ERROR
-        else:
-            state = OK if exchange.complete else CUT
-        took = exchange.took
-        _END.pack_into(
-            self._blocks[number >> _SHIFT],
-            (number & _MASK) * _SIZE + _END_AT,
             state | _COMPLETE if exchange.complete else state,
-            -1 if took is None else max(took, 0),
-            start,
+            0 if ended is None else max(ended - exchange.started, 0),
+            daemon,
             request,
             reply,
             min(exchange.frames, _LARGEST),
@@ -150,17 +129,24 @@ class Index:
         return _LARGEST
 
     def notes(self, number: int) -> tuple[str, ...]:
-        """Return what was remarked on an exchange that is over."""
+        """Return what was remarked on an exchange."""
+        live = self.open.get(number)
+        if live is not None:
+            return live[0].notes
         return self._notes.get(number, ())
 
     def entry(self, number: int) -> Entry:
         """Return a record. Raises IndexError."""
         if not 0 <= number < self.length:
             raise IndexError(f"no exchange {number + 1} of {self.length}")
+        live = self.open.get(number)
+        if live is not None:
+            return _entry_of(*live)
+        block = self._blocks[number >> _SHIFT]
         (
             started, position, client, connection, code, kind, state,
             took, daemon, request, reply, log,
-        ) = _RECORD.unpack_from(self._blocks[number >> _SHIFT], (number & _MASK) * _SIZE)  # fmt: skip
+        ) = _RECORD.unpack_from(block, (number & _MASK) * _SIZE)  # fmt: skip
         operation: int | None = code
         if code == _NO_CODE:
             operation = self._odd.get((number, "code"))
@@ -174,3 +160,22 @@ class Index:
             STATES[state - _COMPLETE if complete else state],
             took, daemon, request, reply, log, complete,
         )  # fmt: skip
+
+
+def _starts(exchange: Exchange) -> tuple[int, int]:
+    """Where an exchange begins in the client's and in the daemon's stream."""
+    if exchange.side == CLIENT:
+        daemon = exchange.daemon_start
+        if daemon is None:
+            daemon = 0 if exchange.kind == "handshake" else NOWHERE
+        return exchange.start, daemon
+    return NOWHERE, exchange.start
+
+
+def _entry_of(exchange: Exchange, connection: int, position: int) -> Entry:
+    client, daemon = _starts(exchange)
+    state: State = "opaque" if exchange.kind == "opaque" else "open"
+    return Entry(
+        exchange.started, position, client, connection, exchange.code, exchange.kind, state,
+        -1, daemon, 0, 0, exchange.frames, False,
+    )  # fmt: skip

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pix.exchange import CLIENT, DAEMON, Exchange, Kind
-from pix.gates import Protocol
+from pix.exchange import CLIENT, DAEMON, Kind
 from pix.schema import OPERATIONS
 from pix_inspect.index import NOWHERE, STATES, Index, State
 from pix_inspect.reader import Chunk, Event, Item, RecordingReader
 from pix_inspect.view import ExchangeView, Place
-from pix_inspect.watcher import Watcher
+from pix_inspect.watcher import ConnectionRow, Watcher
 
 __all__ = ["STATES", "ConnectionRow", "Row", "Session", "State"]
 
@@ -50,25 +48,6 @@ class Row(NamedTuple):
     log: int
 
 
-@dataclass(slots=True)
-class ConnectionRow:
-    """One connection: when it was, who made it, what was agreed.
-
-    Times in nanoseconds since 1970; `closed` is None while it is open.
-    """
-
-    number: int
-    opened: int
-    closed: int | None = None
-    peer: dict[str, Any] | None = None
-    about: dict[str, Any] | None = None
-    protocol: Protocol | None = None
-    daemon_nix: str | None = None
-    exchanges: int = 0
-    errors: int = 0
-    lost: int = 0
-
-
 class Session:
     """The exchanges of a recording. Raises Problem when the file is no recording."""
 
@@ -80,7 +59,6 @@ class Session:
         """When the first packet passed, nanoseconds since 1970; 0 before there is one."""
         self.last = 0
         """When the newest packet passed."""
-        self.errors = 0
         self.lost = 0
         """Bytes that the recording says it could not keep."""
         self.notes: list[tuple[int, dict[str, Any]]] = []
@@ -116,6 +94,11 @@ class Session:
         return self.reader.truncated
 
     @property
+    def errors(self) -> int:
+        """How many exchanges ended in an error."""
+        return self._index.errors
+
+    @property
     def open_connections(self) -> int:
         """How many connections have not ended."""
         return len(self._watchers)
@@ -143,12 +126,11 @@ class Session:
         watchers = self._watchers
         for item in items:
             if type(item) is Chunk:
-                connection, side, time, offset, data, length, position = item
-                self.last = time
-                watcher = watchers.get(connection)
+                watcher = watchers.get(item[0])
                 if watcher is None:
-                    watcher = self._watch(connection, time, position)
-                watcher.chunk(side, time, offset, data, length, position)
+                    watcher = self._watch(item.connection, item.time, item.position)
+                watcher.chunk(item)
+                self.last = item[2]
             else:
                 self._event(item)  # type: ignore[arg-type]  # the other of two types
 
@@ -199,25 +181,10 @@ class Session:
             about=about if isinstance(about, dict) else None,
         )
         self.connections[number] = row
-        watcher = self._watchers[number] = Watcher(number, position, self._started, self._ended)
+        watcher = self._watchers[number] = Watcher(row, position, self._index)
         if "continues" in opened:
             watcher.resume(opened["continues"], time)
-            row.protocol, row.daemon_nix = watcher.protocol, watcher.daemon_nix
         return watcher
-
-    def _started(self, watcher: Watcher, exchange: Exchange) -> int:
-        self.connections[watcher.number].exchanges += 1
-        return self._index.add(exchange, watcher.number, watcher.place_of(exchange))
-
-    def _ended(self, watcher: Watcher, row: int, exchange: Exchange) -> None:
-        self._index.end(row, exchange)
-        if exchange.kind == "handshake":
-            connection = self.connections[watcher.number]
-            connection.protocol = exchange.protocol
-            connection.daemon_nix = watcher.conversation.daemon_nix
-        if exchange.error is not None and exchange.kind != "opaque":
-            self.errors += 1
-            self.connections[watcher.number].errors += 1
 
     # What is known --------------------------------------------------------------------
 
@@ -227,7 +194,7 @@ class Session:
         operation = OPERATIONS.get(entry.code) if entry.code is not None else None
         request, reply, took = entry.request_bytes, entry.reply_bytes, entry.took
         if took < 0:
-            request, reply = self._sizes_so_far(i, entry.connection)
+            request, reply = self._sizes_so_far(i)
         return Row(
             i + 1,
             entry.connection,
@@ -242,17 +209,9 @@ class Session:
             entry.log,
         )
 
-    def _live(self, i: int, connection: int) -> tuple[Watcher, Exchange] | None:
-        """An exchange that is going on, with its connection; None when it is over."""
-        watcher = self._watchers.get(connection)
-        exchange = watcher.open.get(i) if watcher is not None else None
-        return None if watcher is None or exchange is None else (watcher, exchange)
-
-    def _sizes_so_far(self, i: int, connection: int) -> tuple[int, int]:
-        live = self._live(i, connection)
-        if live is None:
-            return 0, 0
-        watcher, exchange = live
+    def _sizes_so_far(self, i: int) -> tuple[int, int]:
+        exchange, connection, _ = self._index.open[i]
+        watcher = self._watchers[connection]
         request = reply = 0
         if exchange.side == CLIENT:
             end = exchange.request_end
@@ -267,30 +226,26 @@ class Session:
         """Return exchange `i` decoded, as far as it has come. Raises IndexError."""
         entry = self._index.entry(i)
         connection = self.connections[entry.connection]
-        starts = [entry.client_start, entry.daemon_start]
+        starts = (entry.client_start, entry.daemon_start)
         ends: list[int | None] = [NOWHERE, NOWHERE]
-        notes = self._index.notes(i)
         finished = entry.took >= 0
         if finished:
             for side, size in ((CLIENT, entry.request_bytes), (DAEMON, entry.reply_bytes)):
                 if starts[side] >= 0:
                     ends[side] = starts[side] + size
-        elif (live := self._live(i, entry.connection)) is not None:
-            exchange = live[1]
-            notes = exchange.notes
-            if exchange.daemon_start is not None:
-                starts[DAEMON] = exchange.daemon_start
+        else:
+            exchange = self._index.open[i][0]
             ends = [exchange.request_end, exchange.daemon_end]
         place = Place(
             row=self.row(i),
             protocol=connection.protocol,
             daemon_nix=connection.daemon_nix,
-            starts=(starts[CLIENT], starts[DAEMON]),
+            starts=starts,
             ends=(ends[CLIENT], ends[DAEMON]),
             position=entry.position,
             finished=finished,
             complete=entry.complete,
-            notes=notes,
+            notes=self._index.notes(i),
         )
         return ExchangeView(self.reader, place)
 

@@ -10,40 +10,51 @@ Knows one connection's bytes and their packets' places; nothing of rows or files
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 from pix.conversation import Conversation
 from pix.exchange import CLIENT, DAEMON, Exchange
 from pix.gates import Protocol
-
-Started: TypeAlias = "Callable[[Watcher, Exchange], int]"
-"""Told of an exchange that begins; returns its row."""
-Ended: TypeAlias = "Callable[[Watcher, int, Exchange], None]"
-"""Told of an exchange that is over, by its row."""
+from pix_inspect.index import Index
+from pix_inspect.reader import Chunk
 
 RECENT = 16
 """Packets of a side whose places are remembered: an operation's number, byte by byte, takes 8."""
 FARTHEST = 1 << 62
 
 
+@dataclass(slots=True)
+class ConnectionRow:
+    """One connection: when it was, who made it, what was agreed.
+
+    Times in nanoseconds since 1970; `closed` is None while it is open.
+    """
+
+    number: int
+    opened: int
+    closed: int | None = None
+    peer: dict[str, Any] | None = None
+    about: dict[str, Any] | None = None
+    protocol: Protocol | None = None
+    daemon_nix: str | None = None
+    exchanges: int = 0
+    errors: int = 0
+    lost: int = 0
+
+
 class Watcher:
-    """Follows a connection; `number` is the connection's, `position` that of its opening."""
+    """Follows a connection, opened at `position` of the file, into the rows of `index`."""
 
     __slots__ = (
-        "_early", "_ended", "_opened_at", "_passed", "_recent", "_resumes_at", "_started",
-        "conversation", "daemon_nix", "number", "open", "protocol",
+        "_early", "_index", "_opened_at", "_passed", "_recent", "_resumes_at",
+        "conversation", "row",
     )  # fmt: skip
 
-    def __init__(self, number: int, position: int, started: Started, ended: Ended) -> None:
-        self.number = number
-        self.open: dict[int, Exchange] = {}
-        """Exchanges that are not over, by row."""
+    def __init__(self, row: ConnectionRow, position: int, index: Index) -> None:
+        self.row = row
         self.conversation = Conversation(self)
-        self.protocol: Protocol | None = None
-        self.daemon_nix: str | None = None
-        self._started = started
-        self._ended = ended
+        self._index = index
         self._opened_at = position
         self._recent: tuple[deque[tuple[int, int]], deque[tuple[int, int]]]
         self._recent = (deque(maxlen=RECENT), deque(maxlen=RECENT))
@@ -51,18 +62,16 @@ class Watcher:
         self._passed = [0, 0]
         self._resumes_at: tuple[int, int] | None = None
 
-    def chunk(
-        self, side: int, time: int, offset: int, data: bytes, length: int, position: int
-    ) -> None:
-        """Take a packet: `length` bytes at a stream offset, the first of them kept."""
+    def chunk(self, chunk: Chunk) -> None:
+        """Take a packet."""
+        _, side, time, offset, data, length, position = chunk
         self._recent[side].append((offset, position))
         if self._early is not None:
             data, length = self._behind(side, time, offset, data, length)
         if data:
             self.conversation.feed(side, data, time)
-        missing = length - len(data)
-        if missing:
-            self.conversation.gap(side, missing, time)
+        if length > len(data):
+            self.conversation.gap(side, length - len(data), time)
 
     def eof(self, side: int, time: int) -> None:
         """Take note that a side sends no more."""
@@ -81,11 +90,12 @@ class Watcher:
             return self._passed[side]
         return self.conversation.received(side)
 
-    def place_of(self, exchange: Exchange) -> int:
+    def _place(self, exchange: Exchange) -> int:
         """Return the position of a packet at or before the exchange's first byte."""
         if exchange.kind != "handshake":
+            start = exchange.start
             for offset, position in reversed(self._recent[exchange.side]):
-                if offset <= exchange.start:
+                if offset <= start:
                     return position
         return self._opened_at
 
@@ -93,15 +103,23 @@ class Watcher:
 
     def started(self, exchange: Exchange) -> None:
         """Take note of an exchange that begins; from here on it is numbered as its row."""
-        row = self._started(self, exchange)
-        exchange.number = row + 1
-        self.open[row] = exchange
+        connection = self.row
+        connection.exchanges += 1
+        recent = self._recent[exchange.side]
+        if recent and recent[-1][0] <= exchange.start and exchange.kind != "handshake":
+            position = recent[-1][1]
+        else:
+            position = self._place(exchange)
+        exchange.number = self._index.begin(exchange, connection.number, position) + 1
 
     def ended(self, exchange: Exchange) -> None:
         """Take note of an exchange that is over."""
-        row = exchange.number - 1
-        del self.open[row]
-        self._ended(self, row, exchange)
+        self._index.end(exchange.number - 1)
+        if exchange.kind == "handshake":
+            self.row.protocol = exchange.protocol
+            self.row.daemon_nix = self.conversation.daemon_nix
+        if exchange.error is not None:
+            self.row.errors += 1
 
     # Beginning in the middle ----------------------------------------------------------
 
@@ -115,7 +133,7 @@ class Watcher:
         self._begin_at(state)
         if self._resumes_at == offsets:
             return
-        early = Exchange(0, "opaque", CLIENT, offsets[CLIENT], time, self.protocol)
+        early = Exchange(0, "opaque", CLIENT, offsets[CLIENT], time, self.row.protocol)
         early.daemon_start = offsets[DAEMON]
         under_way = state.get("exchange")
         what = f": {under_way} was under way" if isinstance(under_way, str) else ""
@@ -132,17 +150,17 @@ class Watcher:
         boundary = _offsets(state.get("boundary"))
         protocol = _protocol(state)
         if protocol is not None:
-            self.protocol = protocol
+            self.row.protocol = protocol
         nix = state.get("daemon_nix")
         if isinstance(nix, str):
-            self.daemon_nix = nix
-        if boundary is None or self.protocol is None:
+            self.row.daemon_nix = nix
+        if boundary is None or self.row.protocol is None:
             return
         if boundary[CLIENT] < self._passed[CLIENT] or boundary[DAEMON] < self._passed[DAEMON]:
             return
         self._resumes_at = boundary
         self.conversation = Conversation.resumed(
-            self.protocol, *boundary, self, daemon_nix=self.daemon_nix
+            self.row.protocol, *boundary, self, daemon_nix=self.row.daemon_nix
         )
 
     def _behind(
