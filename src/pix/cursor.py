@@ -13,14 +13,14 @@ Nothing here knows what any message means.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from struct import Struct
 from typing import TypeAlias
 
 from pix.errors import DecodeError
 
-u64_at = Struct("<Q").unpack_from
+u64_at = struct.Struct("<Q").unpack_from
 
 Window: TypeAlias = "bytes | bytearray | memoryview"
 
@@ -234,57 +234,65 @@ def leap(cursor: Cursor, program: Program) -> bool:
     It is needed when words that say how long something is have not arrived, or are wild.
     What has arrived whole costs a third of the time this way.
     """
-    pos = _leap(cursor.buf, cursor.pos, cursor.end, program, cursor.limits)
+    try:
+        pos = _leap(cursor.buf, cursor.pos, program, cursor.limits)
+    except struct.error:
+        return False
     if pos < 0:
         return False
     cursor.pos = pos
     return True
 
 
-def _leap(buf: Window, pos: int, end: int, program: Program, limits: Limits) -> int:
-    """Return the position behind one value of `program`, -1 where `scan` is needed."""
+def _leap(buf: Window, pos: int, program: Program, limits: Limits) -> int:
+    """Return the position behind one value of `program`, -1 where it is wild or custom.
+
+    Raises struct.error where a word has not arrived.
+    """
+    longest = limits.string
     for step, arg in program:
-        if step == SKIP:
-            pos += arg  # type: ignore[operator]  # a program pairs each step with its argument
-            continue
-        if step == CUSTOM or pos + 8 > end:
-            return -1
-        (n,) = u64_at(buf, pos)
         if step == TEXT:
-            if n > limits.string:
+            (n,) = u64_at(buf, pos)
+            if n > longest:
                 return -1
-            pos += 8 + n + (-n & 7)
+            pos += n + 15 & -8
+        elif step == SKIP:
+            pos += arg  # type: ignore[operator]  # a program pairs each step with its argument
         elif step == TEXTS:
+            (n,) = u64_at(buf, pos)
             if n > limits.count:
                 return -1
-            longest = limits.string
             pos += 8
             for _ in range(n * arg):
-                if pos + 8 > end:
-                    return -1
                 (n,) = u64_at(buf, pos)
                 if n > longest:
                     return -1
-                pos += 8 + n + (-n & 7)
-        elif step == LIST:
-            if n > limits.count:
-                return -1
-            pos += 8
-            element: Program = arg  # type: ignore[assignment]
-            for _ in range(n):
-                pos = _leap(buf, pos, end, element, limits)
-                if pos < 0 or pos > end:
-                    return -1
-        else:  # CHOICE
+                pos += n + 15 & -8
+        elif step == CHOICE:
+            (n,) = u64_at(buf, pos)
             choices: dict[int | None, Program] = arg  # type: ignore[assignment]
             chosen = choices.get(n, choices.get(None))
             if chosen is None:
                 return -1
             pos += 8
             if chosen:
-                pos = _leap(buf, pos, end, chosen, limits)
+                pos = _leap(buf, pos, chosen, limits)
                 if pos < 0:
                     return -1
+        elif step == LIST:
+            (n,) = u64_at(buf, pos)
+            if n > limits.count:
+                return -1
+            pos += 8
+            element: Program = arg  # type: ignore[assignment]
+            for _ in range(n):
+                if pos >= len(buf):
+                    return -1
+                pos = _leap(buf, pos, element, limits)
+                if pos < 0:
+                    return -1
+        else:  # CUSTOM
+            return -1
     return pos
 
 
