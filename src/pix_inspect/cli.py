@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_", "make a recording of raw streams"),
     "analyse": ("analyse", "say where the time went, and what a distant daemon would cost"),
     "check": ("check", "hold a recording to expectations, for continuous integration"),
+    "diff": ("diff", "say what two recordings do not have in common"),
     "explain": ("explain", "say what an operation, type, field or version is"),
     "decode": ("decode", "read a value of a type from bytes"),
     "encode": ("encode", "write a value of a type as bytes"),

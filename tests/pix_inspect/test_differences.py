@@ -1,0 +1,74 @@
+"""Differences: what only one has, what is answered otherwise, and what is masked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pix_inspect.cli import main
+from pix_inspect.differences import Change, changes, compare_exchanges, compare_sessions, meaning
+from pix_inspect.session import Session
+
+RECORDINGS = Path(__file__).parents[2] / "recordings"
+
+
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda path: path.stem)
+def test_a_recording_does_not_differ_from_itself(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diff", str(path), str(path)]) == 0
+    assert "no difference" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2}, [Change("a", 1, 2)]),
+        ({"a": [1, 2]}, {"a": [1]}, [Change("a[1]", 2, None)]),
+        ({"a": {"b": 1}}, {"a": {"c": 1}}, [Change("a.b", 1, None), Change("a.c", None, 1)]),
+        ({"registration_time": 1, "x": 1}, {"registration_time": 2, "x": 1}, []),
+        ([1], {"a": 1}, [Change("", [1], {"a": 1})]),
+    ],
+)
+def test_changes(first: object, second: object, expected: list[Change]) -> None:
+    assert list(changes(first, second)) == expected
+
+
+def test_what_only_one_did_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = RECORDINGS / "build-with-log.pcapng", RECORDINGS / "build-failure.pcapng"
+    assert main(["diff", str(first), str(second), "--format", "json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    one = Session(first).read_all()
+    told = {line["operation"] for line in lines if line["difference"] == "only first"}
+    asked = {one.row(i).operation or one.row(i).kind for i in range(len(one))}
+    assert told
+    assert told <= asked
+    for line in lines:
+        assert bool(line["first"]) == (line["difference"] != "only second")
+
+
+def test_every_exchange_is_paired_once() -> None:
+    first = Session(RECORDINGS / "queries.pcapng").read_all()
+    second = Session(RECORDINGS / "untrusted.pcapng").read_all()
+    pairings = compare_sessions(first, second)
+    assert sorted(i for p in pairings for i in p.first) == list(range(len(first)))
+    assert sorted(i for p in pairings for i in p.second) == list(range(len(second)))
+
+
+def test_two_exchanges_are_compared_field_by_field() -> None:
+    session = Session(RECORDINGS / "queries.pcapng").read_all()
+    infos = [i for i in range(len(session)) if session.row(i).operation == "QueryPathInfo"]
+    views = [session.exchange(i) for i in infos]
+    assert compare_exchanges(views[0], views[0]) == []
+    asked = [meaning(view)["request"]["path"] for view in views]
+    other = next(i for i, path in enumerate(asked) if path != asked[0])
+    assert "request.path" in {change.path for change in compare_exchanges(views[0], views[other])}
+
+
+def test_a_field_may_be_ignored(capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(RECORDINGS / "queries.pcapng")
+    assert main(["diff", path, path, "--ignore", "nar_size"]) == 0
+    capsys.readouterr()
