@@ -6,6 +6,7 @@ held against what a conversation says of the streams.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from pix.conversation import Conversation
 from pix.exchange import CLIENT, DAEMON, Exchange
 from pix_inspect.recording import Peer, RecordingWriter
+from pix_inspect.render import json_of, text_of
 from pix_inspect.session import Session
 from pix_inspect.tap import RecordingTap
 from tests.captures import Connection, Run
@@ -116,3 +118,22 @@ def by_connection(session: Session) -> dict[int, list[int]]:
     for i in range(len(session)):
         found.setdefault(session.row(i).connection, []).append(i)
     return found
+
+
+def in_pieces(passed: Iterable[Step], size: int) -> Iterator[Step]:
+    """The same, in chunks of at most `size` bytes."""
+    for step in passed:
+        if step.what != "data":
+            yield step
+        for at in range(0, len(step.data), size):
+            yield step._replace(data=step.data[at : at + size])
+
+
+def shown(session: Session) -> list[str]:
+    """Everything that `dump` prints of a session, as text and as JSON."""
+    out: list[str] = []
+    for i in range(len(session)):
+        view = session.exchange(i)
+        out += text_of(view, session.started)
+        out.append(json.dumps(json_of(view, session.started)))
+    return out
