@@ -43,7 +43,10 @@ class CommandUpstream:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             process = subprocess.Popen(
-                list(self.words), stdin=theirs, stdout=theirs, start_new_session=True
+                list(self.words),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                start_new_session=True,
             )
         except BaseException:
             ours.close()
