@@ -13,6 +13,7 @@ from pix.gates import version_text
 from pix.protocol.types import TrustedFlag
 from pix.wire import Node
 from pix_inspect.inert import inert, plain
+from pix_inspect.log_text import frame_text
 from pix_inspect.units import count, size
 from pix_inspect.view import ExchangeView
 
@@ -32,14 +33,18 @@ def about(view: ExchangeView) -> str:
     if kind == "handshake":
         return _handshake(view)
     if kind == "opaque":
-        side = 0 if view.place.starts[0] >= 0 else 1
-        start, end = view.span(side)
-        return f"{size(end - start)} from the {SIDES[side]} not understood"
+        sizes = [view.span(side) for side in (0, 1)]
+        found = [
+            f"{size(end - start)} from the {side}"
+            for side, (start, end) in zip(SIDES, sizes, strict=True)
+            if end > start
+        ]
+        return f"{' and '.join(found) or 'nothing'} not understood"
     error = view.part("error")
     if kind == "orphan" and error is not None:
         return _message(error.node)
     if kind == "orphan":
-        return view.log[0].name if view.log else ""
+        return f"{view.log[0].name} {inert(frame_text(view.log[0]), LONGEST)}" if view.log else ""
     request = view.part("request")
     if request is None or request.node is None:
         return ""

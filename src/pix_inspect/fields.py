@@ -14,17 +14,27 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from pix.composite import MapOf, Maybe, Record, Tagged
-from pix.exchange import CLIENT, DAEMON
+from pix.exchange import CLIENT, DAEMON, SIDES
 from pix.gates import version_text
 from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.types import verbosity_name
 from pix.schema import Operation, wire_of
 from pix.wire import Named, Node
 from pix_inspect.inert import inert, plain
-from pix_inspect.units import count, duration, size
+from pix_inspect.log_text import activity, frame_text
+from pix_inspect.units import count, duration, moment, size
 from pix_inspect.view import ExchangeView, Part
 
 RowKind: TypeAlias = Literal["exchange", "part", "field", "frame", "payload", "note", "error"]
 HELLOS = {id(wire_of(ClientHello)), id(wire_of(DaemonHello))}
+CONTENTS = {
+    "nar": "a NAR",
+    "by method": "a NAR or a plain file, as the method says",
+    "paths": "store paths, each with its NAR",
+    "export": "an export stream",
+    "log": "a build log",
+}
+"""What a payload holds, in words."""
 LONGEST_VALUE = 4096
 """Characters of one value that a row shows; the bytes pane has them all."""
 
@@ -107,12 +117,28 @@ def value_text(node: Node, *, named: bool = True) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return f"{value:,}"
+        return _number(node, value)
     if node.children is not None:
         return _summary(node)
     if isinstance(value, str):
         return inert(value, LONGEST_VALUE)
     return "none" if wire.name.startswith("Maybe") else ""
+
+
+def _number(node: Node, value: int) -> str:
+    """A number as its field means it: a time, a verbosity, an activity, a size."""
+    name = node.name
+    if node.wire.name == "Time":
+        said = moment(value) if value else ""
+        return f"{said} ({value})" if said else str(value)
+    if name in ("verbosity", "verbose_build"):
+        level = verbosity_name(value, None)
+        return f"{level} ({value})" if level != str(value) else level
+    if name in ("id", "parent"):
+        return f"{activity(value)} ({value})" if value >> 32 else str(value)
+    if value >= 1000 and name.endswith(("size", "bytes", "bytes_freed")):
+        return f"{value:,} ({size(value)})"
+    return f"{value:,}"
 
 
 def _summary(node: Node) -> str:
@@ -137,8 +163,6 @@ def node_row(node: Node, side: int, depth: int) -> FieldRow:
     declared = node.field
     children: Sequence[Node] = node.children or ()
     value = value_text(node)
-    if isinstance(wire, (Maybe, Tagged)) and len(children) == 2 and children[1].children is None:
-        pass  # the tag is worth a row of its own only by its bytes
     if wire.name == "Pair" and children and children[0].children is None:
         children = ()
     if node.note is not None:
@@ -191,7 +215,7 @@ def rows(view: ExchangeView) -> list[FieldRow]:
     if error is not None:
         out.append(_error_row(error))
     if view.row.kind == "opaque":
-        out.append(_opaque_row(view))
+        out += _opaque_rows(view)
     out += [FieldRow("note", inert(note), kind="note", irregular=True) for note in view.notes]
     return out
 
@@ -315,22 +339,11 @@ def _log_row(view: ExchangeView) -> FieldRow:
 
 def _frame_row(part: Part, started: int, depth: int) -> FieldRow:
     assert part.frame is not None
-    words = []
-    for child in part.node.children if part.node is not None and part.node.children else ():
-        if child.name in ("text", "type", "data"):
-            words.append(
-                plain(child.value)
-                if isinstance(child.value, str)
-                else value_text(child, named=False)
-            )
-        elif child.name == "fields":
-            words += [value_text(field) for field in list(child.children or ())[:6]]
-        elif child.name in ("id", "length"):
-            words.append(f"{child.name} {child.value}")
     after = duration((part.time or started) - started)
+    said = inert(frame_text(part), 400)
     return FieldRow(
         part.name,
-        f"+{after}  {inert(' '.join(word for word in words if word), 400)}".rstrip(),
+        f"+{after}  {said}".rstrip(),
         kind="frame",
         side=DAEMON,
         start=part.start,
@@ -347,7 +360,8 @@ def _payload_row(view: ExchangeView) -> FieldRow:
     payload = view.payload
     assert payload is not None
     elided = payload.bytes - payload.kept
-    value = f"{size(payload.bytes)} of {payload.content}, carried as {payload.carriage}"
+    content = CONTENTS.get(payload.content, payload.content)
+    value = f"{size(payload.bytes)}, {content}, carried as {payload.carriage}"
     if elided:
         value += f"; {size(elided)} not kept"
     runs = [run for run in payload.runs if run[0] == payload.side]
@@ -368,15 +382,15 @@ def _payload_row(view: ExchangeView) -> FieldRow:
     )
 
 
-def _opaque_row(view: ExchangeView) -> FieldRow:
-    side = CLIENT if view.place.starts[CLIENT] >= 0 else DAEMON
-    start, end = view.span(side)
-    return FieldRow(
-        "bytes",
-        f"{size(end - start)} from the {'client' if side == CLIENT else 'daemon'}, not decoded",
-        kind="error",
-        side=side,
-        start=start,
-        end=end,
-        irregular=True,
-    )
+def _opaque_rows(view: ExchangeView) -> list[FieldRow]:
+    out = []
+    for side in (CLIENT, DAEMON):
+        start, end = view.span(side)
+        if view.place.starts[side] >= 0 and (end > start or view.row.took is None):
+            out.append(
+                FieldRow(
+                    "bytes", f"{size(end - start)} from the {SIDES[side]}, not decoded",
+                    kind="error", side=side, start=start, end=end, irregular=True,
+                )
+            )  # fmt: skip
+    return out

@@ -12,20 +12,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls, among them escape
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"  # invisible or joining
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f"  # zero width, line separators, bidi overrides
-    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"  # fillers, variation selectors, specials
-    "\ud800-\udfff"  # surrogates: bytes that were not UTF-8, or broken text
-    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff"  # tags, private use
-    "]"
-)
+_INVISIBLE = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc"
+"""Printable by their category, and not to be seen."""
+
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "␛"}
 
 
-def _escape(match: re.Match[str]) -> str:
-    char = match.group()
+def _escape(char: str) -> str:
     code = ord(char)
     if char in _NAMED:
         return _NAMED[char]
@@ -34,6 +27,19 @@ def _escape(match: re.Match[str]) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{{{code:x}}}"
+
+
+def _is_safe(char: str) -> bool:
+    """Whether a character stands for itself: it can be seen, alone, in a cell of its own.
+
+    Not so are controls, separators, bidi overrides, surrogates, private and unassigned
+    characters (Unicode's "other"), and marks that fall on what stands before them.
+    """
+    return (
+        char.isprintable()
+        and unicodedata.category(char) not in ("Mn", "Me")
+        and char not in _INVISIBLE
+    )
 
 
 def inert(text: str, longest: int | None = None) -> str:
@@ -45,13 +51,7 @@ def inert(text: str, longest: int | None = None) -> str:
         text = text[: max(longest - 1, 0)] + "…"
     if text.isascii() and text.isprintable():
         return text
-    text = _UNSAFE.sub(_escape, text)
-    # a combining mark would fall on what stands before it, perhaps our own text
-    if any(unicodedata.combining(char) for char in text):
-        text = "".join(
-            f"\\u{{{ord(char):x}}}" if unicodedata.combining(char) else char for char in text
-        )
-    return text
+    return "".join(char if _is_safe(char) else _escape(char) for char in text)
 
 
 _ANSI = re.compile("\x1b(?:\\[[0-9;:?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\-_])")

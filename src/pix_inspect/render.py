@@ -8,6 +8,7 @@ Knows views and rows; nothing of files or terminals.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +49,11 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "complete": view.complete,
         "notes": list(view.notes),
     }
+
+
+def json_line(view: ExchangeView, started: int) -> str:
+    """Return an exchange as one line of JSON in printable ASCII."""
+    return json.dumps(json_of(view, started)).replace("\x7f", "\\u007f")
 
 
 def _plain(part: Part | None) -> Any:

@@ -5,6 +5,8 @@ Knows times (ns), sizes (bytes) and counts; nothing else.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 
 def duration(ns: int | None) -> str:
     """Return a duration in nanoseconds as text, such as `0.38 ms`; `–` for None."""
@@ -34,6 +36,13 @@ def size(count: int) -> str:
         if value < 999.5:
             return f"{value:.3g} {unit}"
     return f"{value:.3g} EiB"
+
+
+def moment(seconds: int) -> str:
+    """Return a time in seconds since 1970 as UTC date and time, empty beyond the year 9999."""
+    if not 0 <= seconds < 253_402_300_800:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

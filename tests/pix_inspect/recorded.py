@@ -6,7 +6,6 @@ held against what a conversation says of the streams.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 from pix.conversation import Conversation
 from pix.exchange import CLIENT, DAEMON, Exchange
 from pix_inspect.recording import Peer, RecordingWriter
-from pix_inspect.render import json_of, text_of
+from pix_inspect.render import json_line, text_of
 from pix_inspect.session import Session
 from pix_inspect.tap import RecordingTap
 from tests.captures import Connection, Run
@@ -135,5 +134,5 @@ def shown(session: Session) -> list[str]:
     for i in range(len(session)):
         view = session.exchange(i)
         out += text_of(view, session.started)
-        out.append(json.dumps(json_of(view, session.started)))
+        out.append(json_line(view, session.started))
     return out
