@@ -1,9 +1,8 @@
-"""Values made of values: lists, maps, optional and tagged values, records.
+"""Values made of values: optional and tagged values, and records.
 
 A record is a list of named fields, each with a gate; which of them are on the wire is
 settled once per protocol and cached, for the scanner as well as for the other readings.
-Fields of a list of strings are decoded when they are looked at, so a reply of a million
-paths costs eight bytes a path.
+`tree` finds the ends of a record's simple fields and makes their nodes when somebody looks.
 
 Nothing here knows which records exist. Source of the layouts: Nix `worker-protocol.cc`,
 `length-prefixed-protocol-helper.hh`.
@@ -11,15 +10,26 @@ Nothing here knows which records exist. Source of the layouts: Nix `worker-proto
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from struct import error as StructError  # noqa: N812  (a class, whatever its name)
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from pix.cursor import CHOICE, LIST, TEXTS, Program, Step, merged, u64_at
-from pix.errors import DecodeError, EncodeError, Truncated
+from pix.codec import Tree, decode, encode, tree
+from pix.cursor import CHOICE, Program, Step, merged, u64_at
+from pix.errors import DecodeError, EncodeError
 from pix.gates import ALWAYS, Gate, Protocol
-from pix.wire import Node, Reader, String, Wire, bytes_of, pack_u64, text_of
+from pix.lists import ListOf, MapOf, Pair, Texts
+from pix.wire import (
+    Boolean,
+    Enumeration,
+    Node,
+    Reader,
+    String,
+    Wire,
+    Word,
+    pack_u64,
+)
 
 if TYPE_CHECKING:
     from pix.payload import Payload
@@ -42,199 +52,6 @@ class Field:
     def absent(self) -> Any:
         """Return the value of the field in a version that does not have it."""
         return self.factory() if self.factory is not None else self.default
-
-
-class Texts(Sequence[Node]):
-    """The nodes of a list of strings, made when they are looked at."""
-
-    def __init__(self, reader: Reader, wire: String, starts: array[int]) -> None:
-        self._reader = Reader(reader.buf, reader.protocol, reader.base)
-        self._wire = wire
-        self._starts = starts
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    @overload
-    def __getitem__(self, index: int) -> Node: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Node]: ...
-    def __getitem__(self, index: int | slice) -> Node | list[Node]:
-        if isinstance(index, slice):
-            return [self._node(i) for i in range(*index.indices(len(self._starts)))]
-        return self._node(range(len(self._starts))[index])
-
-    def __iter__(self) -> Iterator[Node]:
-        return (self._node(i) for i in range(len(self._starts)))
-
-    def _node(self, i: int) -> Node:
-        out: list[Node] = []
-        self._reader.pos = self._starts[i]
-        self._wire.tree(self._reader, str(i), out)
-        return out[0]
-
-
-class ListOf(Wire):
-    """A count and so many elements. `unordered`: Nix reads it as a set, we as a frozenset.
-
-    Sets are written in ascending order of their bytes, as Nix does; lists as they are.
-    """
-
-    def __init__(self, element: Wire, *, unordered: bool = False) -> None:
-        self.element = element
-        self.unordered = unordered
-        self.name = f"{'Set' if unordered else 'List'}<{element.name}>"
-        self.doc = f"a count, then so many {element.name}"
-
-    def program(self, protocol: Protocol) -> Program:
-        if isinstance(self.element, String):
-            return ((TEXTS, 1),)
-        return ((LIST, self.element.program(protocol)),)
-
-    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
-        pos = reader.pos
-        start = reader.base + pos
-        count = reader.u64()
-        if isinstance(self.element, String):
-            starts = array("Q")
-            node = Node(name, self, start, None, None, Texts(reader, self.element, starts), field)
-            out.append(node)
-            buf, pos, end = reader.buf, pos + 8, reader.end
-            for _ in range(count):
-                if pos + 8 > end:
-                    raise Truncated(
-                        reader.base + pos, f"{name}[{len(starts)}] of {count}", pos + 8 - end
-                    )
-                (n,) = u64_at(buf, pos)
-                after = pos + 8 + n + (-n & 7)
-                if after > end:
-                    raise Truncated(reader.base + pos, f"a string of {n} bytes", after - end)
-                starts.append(pos)
-                pos = after
-            reader.pos = pos
-            node.end = reader.base + pos
-            return
-        children: list[Node] = []
-        node = Node(name, self, start, None, None, children, field)
-        out.append(node)
-        for i in range(count):
-            before = reader.pos
-            self.element.tree(reader, str(i), children)
-            if reader.pos == before:
-                raise DecodeError(reader.offset, f"element {i} of {count}", "nothing")
-        node.end = reader.base + reader.pos
-
-    def read(self, reader: Reader) -> Any:
-        count = reader.u64()
-        if count > reader.end - reader.pos:  # an element takes 8 bytes at least
-            raise Truncated(reader.offset - 8, f"a list of {count}", count * 8)
-        read = self.element.read
-        values = [read(reader) for _ in range(count)]
-        return frozenset(values) if self.unordered else tuple(values)
-
-    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
-        if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-            raise self.expected(value)
-        if isinstance(value, (set, frozenset)):
-            if not isinstance(self.element, String):
-                raise self.expected(value)
-            value = sorted(value, key=lambda v: bytes_of(v) if isinstance(v, str) else v)
-        items = list(value)
-        out += pack_u64(len(items))
-        for i, item in enumerate(items):
-            try:
-                self.element.write(item, out, protocol)
-            except EncodeError as error:
-                raise error.inside(f"[{i}]") from None
-
-    def plain(self, node: Node) -> Any:
-        return [child.plain() for child in node.children or ()]
-
-    def value_of(self, plain: Any) -> Any:
-        if not isinstance(plain, list):
-            raise self.expected(plain)
-        return [self.element.value_of(item) for item in plain]
-
-
-class MapOf(Wire):
-    """A count and so many pairs of a string and a value, ascending in Nix's own output.
-
-    Read as a dict in wire order, later duplicates winning; written in the dict's order.
-    """
-
-    def __init__(self, key: String, value: Wire) -> None:
-        self.key = key
-        self.value = value
-        self.name = f"Map<{key.name}, {value.name}>"
-        self.doc = f"a count, then so many pairs of {key.name} and {value.name}"
-
-    def program(self, protocol: Protocol) -> Program:
-        if isinstance(self.value, String):
-            return ((TEXTS, 2),)
-        pair = [*self.key.program(protocol), *self.value.program(protocol)]
-        return ((LIST, merged(pair)),)
-
-    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
-        start = reader.offset
-        count = reader.u64()
-        children: list[Node] = []
-        node = Node(name, self, start, None, None, children, field)
-        out.append(node)
-        for _ in range(count):
-            pair_start = reader.offset
-            key = text_of(reader.buf[reader.pos + 8 : reader.skip_string()])
-            entry = Node(key, PAIR, pair_start, None, key, [])
-            children.append(entry)
-            inner: list[Node] = entry.children  # type: ignore[assignment]
-            self.value.tree(reader, "value", inner)
-            entry.end = reader.offset
-        node.end = reader.offset
-
-    def read(self, reader: Reader) -> Any:
-        count = reader.u64()
-        if count > reader.end - reader.pos:
-            raise Truncated(reader.offset - 8, f"a map of {count}", count * 16)
-        return {text_of(reader.string()): self.value.read(reader) for _ in range(count)}
-
-    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
-        if isinstance(value, dict):
-            value = value.items()
-        elif not isinstance(value, (list, tuple)):
-            raise self.expected(value)
-        out += pack_u64(len(value))
-        for key, item in value:
-            try:
-                self.key.write(key, out, protocol)
-                self.value.write(item, out, protocol)
-            except EncodeError as error:
-                raise error.inside(f"[{key!r}]") from None
-
-    def plain(self, node: Node) -> Any:
-        pairs = [
-            (entry.value, entry.children[0].plain() if entry.children else None)
-            for entry in node.children or ()
-        ]
-        plain = dict(pairs)
-        return plain if len(plain) == len(pairs) else [list(pair) for pair in pairs]
-
-    def value_of(self, plain: Any) -> Any:
-        pairs = list(plain.items()) if isinstance(plain, dict) else plain
-        if not isinstance(pairs, list) or not all(len(pair) == 2 for pair in pairs):
-            raise self.expected(plain)
-        return [(key, self.value.value_of(item)) for key, item in pairs]
-
-
-class Pair(Wire):
-    """One entry of a map, as the tree shows it."""
-
-    name = "Pair"
-    doc = "a key and a value"
-
-    def plain(self, node: Node) -> Any:
-        return node.children[0].plain() if node.children else None
-
-
-PAIR = Pair()
 
 
 class Maybe(Wire):
@@ -261,10 +78,10 @@ class Maybe(Wire):
         return ((CHOICE, {0: (), (None if self.lenient else 1): inner}),)
 
     def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
-        if not self.gate.admits(reader.protocol):
+        if self.gate is not ALWAYS and not self.gate.admits(reader.protocol):
             self.inner.tree(reader, name, out, field)
             return
-        start = reader.offset
+        start = reader.base + reader.pos
         tag = self._tag(reader)
         note = None if tag < 2 else f"{tag} is not a canonical boolean"
         flag = Node(self.flag, FLAG, start, start + 8, tag != 0, None, None, note)
@@ -386,6 +203,83 @@ class Tagged(Wire):
         raise self.expected(plain)
 
 
+OTHER, WORD, TEXT, MAYBE_WORD, TEXTS_WAY = range(5)
+Plan: TypeAlias = "tuple[tuple[int, Field], ...]"
+"""The fields of a record, and how the end of each is found.
+
+A word; a string; a flag and perhaps a word; `TEXTS_WAY` and more: a count and once, twice …
+so many strings; or by making its tree.
+"""
+
+
+class Fields(Sequence[Node]):
+    """The nodes of a record's fields; the simple ones are made when they are looked at."""
+
+    __slots__ = ("_base", "_buf", "_plan", "_rows")
+
+    def __init__(self, buf: bytes, base: int, plan: Plan, rows: list[Any]) -> None:
+        self._buf = buf
+        self._base = base
+        self._plan = plan
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Node: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Node]: ...
+    def __getitem__(self, index: int | slice) -> Node | list[Node]:
+        reader = Reader(self._buf, base=self._base)
+        if isinstance(index, slice):
+            places = range(*index.indices(len(self._rows)))
+            return [self._node(reader, i) for i in places]
+        return self._node(reader, range(len(self._rows))[index])
+
+    def __iter__(self) -> Iterator[Node]:
+        reader = Reader(self._buf, base=self._base)
+        return (self._node(reader, i) for i in range(len(self._rows)))
+
+    def _node(self, reader: Reader, i: int) -> Node:
+        row = self._rows[i]
+        if type(row) is int:
+            field = self._plan[i][1]
+            reader.pos = row
+            made: list[Node] = []
+            field.wire.tree(reader, field.name, made, field)
+            row = self._rows[i] = made[0]
+        found: Node = row
+        return found
+
+
+def _behind(buf: bytes, pos: int, end: int, count: int) -> int:
+    """Return the position behind so many strings, beyond `end` when they are not all there."""
+    if count > end - pos >> 3:  # a string takes 8 bytes at least
+        return end + 1
+    try:
+        for _ in range(count):
+            (n,) = u64_at(buf, pos)
+            pos += n + 15 & -8
+    except StructError:
+        return end + 1
+    return pos
+
+
+def _way(wire: Wire) -> int:
+    if type(wire) in (Word, Boolean, Enumeration):
+        return WORD
+    if type(wire) is String:
+        return TEXT
+    if type(wire) is Maybe and wire.gate is ALWAYS and _way(wire.inner) == WORD:
+        return MAYBE_WORD
+    if type(wire) is ListOf and type(wire.element) is String:
+        return TEXTS_WAY
+    if type(wire) is MapOf and type(wire.value) is String:
+        return TEXTS_WAY + 1
+    return OTHER
+
+
 class Record(Wire):
     """Named fields one after the other, without a header.
 
@@ -403,6 +297,7 @@ class Record(Wire):
         self.payload = payload
         self._layouts: dict[Protocol, tuple[Field, ...]] = {}
         self._programs: dict[Protocol, Program] = {}
+        self._last_plan: tuple[Protocol | None, Plan] = (None, ())
 
     def layout(self, protocol: Protocol) -> tuple[Field, ...]:
         """Return the fields that are on the wire in `protocol`, in wire order."""
@@ -425,12 +320,36 @@ class Record(Wire):
         return program
 
     def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
-        children: list[Node] = []
-        node = Node(name, self, reader.base + reader.pos, None, None, children, field)
+        buf, pos, end, base = reader.buf, reader.pos, reader.end, reader.base
+        known, plan = self._last_plan
+        if known is not reader.protocol:
+            plan = tuple((_way(part.wire), part) for part in self.layout(reader.protocol))
+            self._last_plan = (reader.protocol, plan)
+        rows: list[Any] = []
+        node = Node(name, self, base + pos, None, None, Fields(buf, base, plan, rows), field)
         out.append(node)
-        for part in self.layout(reader.protocol):
-            part.wire.tree(reader, part.name, children, part)
-        node.end = reader.base + reader.pos
+        for way, part in plan:
+            if way and pos + 8 <= end:
+                if way == WORD:
+                    rows.append(pos)
+                    pos += 8
+                    continue
+                (n,) = u64_at(buf, pos)
+                if way == TEXT:
+                    after = pos + (n + 15 & -8)
+                elif way == MAYBE_WORD:
+                    after = pos + 8 + 8 * n if n < 2 else end + 1
+                else:
+                    after = _behind(buf, pos + 8, end, n * (way - TEXTS_WAY + 1))
+                if after <= end:
+                    rows.append(pos)
+                    pos = after
+                    continue
+            reader.pos = pos
+            part.wire.tree(reader, part.name, rows, part)
+            pos = reader.pos
+        reader.pos = pos
+        node.end = base + pos
 
     def read(self, reader: Reader) -> Any:
         values = {}
@@ -480,61 +399,13 @@ class Record(Wire):
         return self.kind(**values)
 
 
-def decode(wire: Wire, data: bytes | bytearray | memoryview, protocol: Protocol) -> Any:
-    """Return the one value that `data` is. Raises DecodeError, also when bytes are left over."""
-    reader = Reader(data, protocol)
-    value = wire.read(reader)
-    if reader.pos != reader.end:
-        left = reader.end - reader.pos
-        raise DecodeError(reader.pos, "the end of the data", f"{left} more bytes")
-    return value
-
-
-def encode(wire: Wire, value: Any, protocol: Protocol) -> bytes:
-    """Return the bytes of `value`. Raises EncodeError that names the field and the version."""
-    out = bytearray()
-    wire.write(value, out, protocol)
-    return bytes(out)
-
-
-@dataclass(slots=True)
-class Tree:
-    """What `tree` made of some bytes: the nodes, how far it came, and why no further."""
-
-    nodes: list[Node]
-    end: int
-    error: DecodeError | None
-
-
-def tree(
-    wire: Wire,
-    data: bytes | bytearray | memoryview,
-    protocol: Protocol,
-    *,
-    name: str = "",
-    base: int = 0,
-) -> Tree:
-    """Return the tree of the first value in `data`, partial when the bytes are bad.
-
-    `base` is the stream offset of `data[0]`. Never raises on account of the data: the tree
-    then ends at the bad byte, with the reason in `error`.
-    """
-    reader = Reader(data, protocol, base)
-    nodes: list[Node] = []
-    error = None
-    try:
-        wire.tree(reader, name or wire.name, nodes)
-    except DecodeError as problem:
-        error = problem
-    return Tree(nodes, reader.offset, error)
-
-
 __all__ = [
     "MISSING",
     "Field",
     "ListOf",
     "MapOf",
     "Maybe",
+    "Pair",
     "Record",
     "Tagged",
     "Texts",

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 pack_u64 = Struct("<Q").pack
 ZEROS = bytes(8)
+PADDINGS = tuple(bytes(n) for n in range(8))
+"""The right padding by its length."""
 
 
 class Node:
@@ -84,7 +86,8 @@ class Node:
 class Reader:
     """Complete bytes and a position in them.
 
-    `base` is the stream offset of `buf[0]`; errors and spans are in stream offsets.
+    `base` is the stream offset of `buf[0]`; errors and spans are in stream offsets. What is
+    not `bytes` is copied once: nodes that decode themselves later must not see it change.
     """
 
     __slots__ = ("base", "buf", "end", "pos", "protocol")
@@ -92,7 +95,7 @@ class Reader:
     def __init__(
         self, buf: bytes | bytearray | memoryview, protocol: Protocol = NEWEST, base: int = 0
     ) -> None:
-        self.buf = buf
+        self.buf = buf if type(buf) is bytes else bytes(buf)
         self.pos = 0
         self.end = len(buf)
         self.base = base
@@ -116,12 +119,11 @@ class Reader:
         start = self.pos
         body = self.skip_string()
         padded = self.pos
-        if self.buf[body:padded] != ZEROS[: padded - body]:
+        if self.buf[body:padded] != PADDINGS[padded - body]:
             at = self.base + body
             self.pos = start
-            raise DecodeError(at, "zero padding", bytes(self.buf[body:padded]).hex(" "))
-        (n,) = u64_at(self.buf, start)
-        return bytes(self.buf[start + 8 : start + 8 + n])
+            raise DecodeError(at, "zero padding", self.buf[body:padded].hex(" "))
+        return self.buf[start + 8 : body]
 
     def skip_string(self) -> int:
         """Move behind one string; return the position where its padding starts."""
@@ -341,16 +343,15 @@ class String(Wire):
         if pos + 8 > reader.end:
             raise Truncated(reader.base + pos, f"{name} ({self.name})", pos + 8 - reader.end)
         (n,) = u64_at(buf, pos)
-        pad = -n & 7
         body = pos + 8
-        after = body + n + pad
+        after = body + n + (-n & 7)
         start = reader.base + pos
         if after > reader.end:
             raise Truncated(start, f"{name} ({self.name} of {n} bytes)", after - reader.end)
         reader.pos = after
-        value = str(buf[body : body + n], "utf-8", "surrogateescape")
+        value = text_of(buf[body : body + n])
         note = None
-        if pad and buf[after - pad : after] != ZEROS[:pad]:
+        if buf[body + n : after] != PADDINGS[-n & 7]:
             note = "padding is not zero: Nix readers refuse it"
         out.append(
             Node(name, self, start, reader.base + after, value or self.empty, None, field, note)
