@@ -9,7 +9,6 @@ Knows recordings, conversations and declarations; nothing of screens or JSON.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import STDERR_ERROR
 from pix.schema import FRAMES_BY_CODE, wire_of
 from pix.wire import Node, Wire
+from pix_inspect.kept import Kept
 from pix_inspect.reader import Chunk, RecordingReader
 
 if TYPE_CHECKING:
@@ -49,64 +49,6 @@ class Place:
     finished: bool
     complete: bool = False
     notes: tuple[str, ...] = ()
-
-
-class Kept:
-    """What was kept of one side's stream, as pieces with their offsets."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._pieces: list[bytes | memoryview] = []
-        self.end = 0
-        """The offset after the last byte that passed."""
-
-    def add(self, offset: int, data: bytes | memoryview, length: int) -> None:
-        """Add what was kept of `length` bytes at `offset`."""
-        if len(data):
-            self._starts.append(offset)
-            self._pieces.append(data)
-        self.end = max(self.end, offset + length)
-
-    def read(self, start: int, end: int) -> list[tuple[int, bytes | None]]:
-        """Return `[start, end)` as pieces `(offset, bytes)`, None where bytes were elided.
-
-        A gap's length is the distance to the next piece, or to `end`.
-        """
-        out: list[tuple[int, bytes | None]] = []
-        at = start
-        i = max(bisect_right(self._starts, start) - 1, 0)
-        while at < end and i < len(self._starts):
-            piece_start, piece = self._starts[i], self._pieces[i]
-            piece_end = piece_start + len(piece)
-            if piece_start >= end:
-                break
-            if piece_end > at:
-                if piece_start > at:
-                    out.append((at, None))
-                    at = piece_start
-                stop = min(piece_end, end)
-                out.append((at, bytes(piece[at - piece_start : stop - piece_start])))
-                at = stop
-            i += 1
-        if at < end:
-            out.append((at, None))
-        return out
-
-    def whole(self, start: int, end: int) -> bytes | None:
-        """Return the bytes `[start, end)`, None when some of them were elided."""
-        pieces = self.read(start, end)
-        if any(data is None for _, data in pieces):
-            return None
-        return b"".join(data for _, data in pieces if data is not None)
-
-    def first(self, start: int, end: int) -> bytes:
-        """Return the bytes from `start` on, up to `end` or the first elided byte."""
-        out = []
-        for _, data in self.read(start, end):
-            if data is None:
-                break
-            out.append(data)
-        return b"".join(out)
 
 
 @dataclass(slots=True)
@@ -146,7 +88,8 @@ class ExchangeView:
         self.place = place
         self.row = place.row
         self.protocol = place.protocol
-        self.kept = (Kept(), Kept())
+        connection = place.row.connection
+        self.kept = (Kept(reader, connection, CLIENT), Kept(reader, connection, DAEMON))
         self.exchange: Exchange | None = None
         self._read(reader)
         if self.exchange is not None and self.exchange.protocol is not None:
@@ -174,33 +117,29 @@ class ExchangeView:
     def _read(self, reader: RecordingReader) -> None:
         place = self.place
         talk = self._conversation()
-        ends = [NEVER if end is None else end for end in place.ends]
-        starts = list(place.starts)
+        starts, ends = list(place.starts), [NEVER if end is None else end for end in place.ends]
         for side in (CLIENT, DAEMON):
-            if starts[side] < 0:
-                if place.finished or side == CLIENT or talk is None:
-                    ends[side] = NEVER if talk is None else -1
-                starts[side] = 0 if talk is not None else NEVER
+            if starts[side] < 0 or ends[side] < 0:  # it has no bytes on this side, or not yet
+                starts[side], ends[side] = NEVER, -1
+        seen = list(starts)
         connection = place.row.connection
-        seen = [starts[CLIENT] if ends[CLIENT] > 0 else NEVER, NEVER]
-        seen[DAEMON] = starts[DAEMON] if ends[DAEMON] > 0 else NEVER
         for item in reader.read_from(place.position):
             if item.connection != connection:
                 continue
             if not isinstance(item, Chunk):
-                if item.kind in ("close", "continue"):
+                if item.kind == "close":
                     if talk is not None and not place.finished:
                         talk.close(item.time)
                     break
                 if talk is not None and item.side is not None:
                     talk.eof(item.side, item.time)
                 continue
-            _, side, time, offset, data, length, _ = item
+            _, side, time, offset, data, length, position = item
             first = max(offset, starts[side])
             last = min(offset + length, ends[side])
             if first < last:
                 cut = data[first - offset : last - offset]
-                self.kept[side].add(first, cut, last - first)
+                self.kept[side].add(first, cut, last - first, position)
                 if talk is not None:
                     if len(cut):
                         talk.feed(side, cut, time)
@@ -321,10 +260,7 @@ class ExchangeView:
                 return None
             runs = exchange.payload_runs or []
             kept = sum(
-                len(data)
-                for run_side, start, length in runs
-                for _, data in self.kept[run_side].read(start, start + length)
-                if data is not None
+                self.kept[run_side].count(start, start + length) for run_side, start, length in runs
             )
             return PayloadView(
                 declared.name,
