@@ -3,7 +3,7 @@
 `scan_nar` is the one grammar, resumable like every scanner. Lenient, it accepts whatever a
 Nix parser up to 2.24 accepted: any order of keys inside a node, so that the end of an
 archive is found in all real traffic. Strict, it is the parser of Nix 2.25 with the limits
-of 2.34.7 and later. It keeps nothing but one name per level; contents are skipped.
+of 2.34.7 and later. It keeps one name per level; contents are skipped.
 
 Nothing here knows an operation or how a NAR is carried.
 Source: Nix `archive.cc`; the limits are from 2.31.5, 2.32.8, 2.33.6, 2.34.7, 2.35.
@@ -12,7 +12,7 @@ Source: Nix `archive.cc`; the limits are from 2.31.5, 2.32.8, 2.33.6, 2.34.7, 2.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pix.cursor import Cursor, u64_at
@@ -31,20 +31,35 @@ DEEPEST = 64
 Kind: TypeAlias = Literal["regular", "executable", "symlink", "directory"]
 
 
+Trail: TypeAlias = "tuple[Trail, bytes] | None"
+"""The way from the root to an entry: the way to its directory, and its name; None for the root."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One file, link or directory of a NAR.
 
-    `path` is relative to the archive's root ("" for the root itself), with `/` between the
-    names. `size` and `offset` are of the contents, in bytes, the offset counted from where
-    the scanner's stream counts; -1 where there are none.
+    `size` and `offset` are of the contents, in bytes, the offset counted from where the
+    scanner's stream counts; -1 where there are none. Entries share the names of their
+    directories, so that a deep archive costs no more than its bytes.
     """
 
-    path: str
+    name: str
     kind: Kind
     size: int = 0
     offset: int = -1
     target: str | None = None
+    trail: Trail = field(default=None, compare=False, repr=False)
+
+    @property
+    def path(self) -> str:
+        """The names from the root to here with `/` between them, empty for the root itself."""
+        names = []
+        trail = self.trail
+        while trail is not None:
+            trail, name = trail
+            names.append(name)
+        return text_of(b"/".join(reversed(names)))
 
 
 NarScan: TypeAlias = Generator[None, None, bool]
@@ -116,10 +131,10 @@ def _contents(cursor: Cursor) -> Generator[None, None, tuple[int, int]]:
 class _Node:
     """One open node on the explicit stack."""
 
-    __slots__ = ("executable", "kind", "last", "offset", "path", "phase", "size", "target", "told")
+    __slots__ = ("executable", "kind", "last", "offset", "phase", "size", "target", "told", "trail")
 
-    def __init__(self, path: bytes) -> None:
-        self.path = path
+    def __init__(self, trail: Trail) -> None:
+        self.trail = trail
         self.phase = "type"
         self.kind = b""
         self.executable = False
@@ -138,7 +153,8 @@ class _Node:
         elif self.executable:
             kind = "executable"
         target = None if self.target is None else text_of(self.target)
-        return Entry(text_of(self.path), kind, self.size, self.offset, target)
+        name = text_of(self.trail[1]) if self.trail is not None else ""
+        return Entry(name, kind, self.size, self.offset, target, self.trail)
 
 
 def _archive(
@@ -146,7 +162,7 @@ def _archive(
 ) -> Generator[None, None, None]:
     yield from _expect(cursor, MAGIC)
     yield from _expect(cursor, b"(")
-    node = _Node(b"")
+    node = _Node(None)
     stack: list[tuple[_Node, bytes]] = []
     while True:
         start = cursor.offset
@@ -161,8 +177,9 @@ def _archive(
             node, name = stack.pop()
             closed = yield from _entry_rest(cursor, strict)
             if closed is not None:  # a second node in the same entry: old parsers take it
+                name = closed or name
                 stack.append((node, name))
-                node = _Node(closed or _join(node.path, name))
+                node = _Node((node.trail, name))
         elif key == b"type":
             node.kind = yield from _token(cursor, LONGEST_KEYWORD, "a node's type")
             if node.kind not in (b"regular", b"symlink", b"directory"):
@@ -189,14 +206,9 @@ def _archive(
             stack.append((node, name))
             if strict and len(stack) >= DEEPEST:
                 raise DecodeError(start, f"fewer than {DEEPEST} levels of directories", "more")
-            node = _Node(_join(node.path, name))
+            node = _Node((node.trail, name))
         else:
             raise DecodeError(start, "a key of a NAR node", repr(text_of(key)))
-
-
-def _join(path: bytes, name: bytes) -> bytes:
-    # a hostile archive may nest for ever: the path is for people, so it may stop growing
-    return path if len(path) > 1 << 16 else path + b"/" + name if path else name
 
 
 def _entry_start(cursor: Cursor, node: _Node, strict: bool) -> Generator[None, None, bytes | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from pix.composite import decode, tree
+from pix.contents import ContentKind, ContentReader
 from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.cursor import Limits
 from pix.errors import PixError
@@ -53,6 +54,7 @@ def check(session: Session, random: Random) -> None:
         _settled(exchange, (len(streams[CLIENT]), len(streams[DAEMON])))
         if not gaps:
             _decoded(exchange, streams)
+            _understood(exchange, streams, random)
 
 
 def _settled(e: Exchange, sizes: tuple[int, int]) -> None:
@@ -101,3 +103,28 @@ def _decoded(e: Exchange, streams: tuple[bytearray, bytearray]) -> None:
             pass
         else:
             assert found.error is None, found.error
+
+
+def _understood(e: Exchange, streams: tuple[bytearray, bytearray], random: Random) -> None:
+    """Look into the payload of an exchange, as whatever kind."""
+    if e.payload_side is None or e.protocol is None:
+        return
+    runs = e.payload_runs or ()
+    content = b"".join(bytes(streams[side][at : at + length]) for side, at, length in runs)
+    start, end = e.payload_start, e.request_end
+    if e.payload_side == DAEMON:
+        start, end = e.reply_payload_start, e.daemon_end
+    if start is not None and random.random() < 0.5:
+        content = bytes(streams[e.payload_side][start:end])
+    kind: ContentKind = random.choice(("nar", "paths", "export", "export record"))
+    reader = ContentReader(kind, e.protocol, strict=random.random() < 0.3)
+    at = 0
+    while at < len(content):
+        size = random.choice((len(content), 4096, 100))
+        if random.random() < 0.05:
+            reader.gap(len(content[at : at + size]))
+        else:
+            reader.feed(content[at : at + size])
+        at += size
+    assert reader.size == len(content)
+    assert not (reader.complete and reader.error)
