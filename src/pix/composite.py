@@ -261,7 +261,7 @@ def _behind(buf: bytes, pos: int, end: int, count: int) -> int:
         for _ in range(count):
             (n,) = u64_at(buf, pos)
             pos += n + 15 & -8
-    except StructError:
+    except (StructError, OverflowError):  # behind the end, or far behind it
         return end + 1
     return pos
 

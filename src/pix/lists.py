@@ -90,7 +90,7 @@ class ListOf(Wire):
                     (n,) = u64_at(buf, pos)
                     starts.append(pos)
                     pos += n + 15 & -8
-            except StructError:
+            except (StructError, OverflowError):  # behind the end, or far behind it
                 if pos <= end:
                     what = f"{name}[{len(starts)}] of {count}"
                     raise Truncated(reader.base + pos, what, pos + 8 - end) from None

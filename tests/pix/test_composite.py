@@ -178,6 +178,16 @@ def test_wild_count_allocates_nothing(wire: Any) -> None:
         scanned(wire, [raw], V38)
 
 
+@pytest.mark.parametrize("n", [1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
+def test_wild_string_in_a_list_is_an_error_of_the_tree(n: int) -> None:
+    raw = pack_u64(2) + pack_u64(n) + bytes(64)
+    found = tree(ListOf(TEXT), raw, V38)
+    assert isinstance(found.error, Truncated)
+    assert found.error.offset == 8
+    names = RECORDS["QueryReferrers.reply"]
+    assert isinstance(tree(names, raw, V38).error, Truncated)
+
+
 def test_set_is_written_ascending_and_read_in_any_order() -> None:
     wire = ListOf(TEXT, unordered=True)
     assert encode(wire, frozenset({"b", "a"}), V38) == encode(wire, ["a", "b"], V38)

@@ -50,8 +50,8 @@ def info(i: int, size: int) -> ValidPathInfo:
 def batch(protocol: Protocol) -> bytes:
     """The content of an AddMultipleToStore."""
     out = pack_u64(len(TREES))
-    for i, tree in enumerate(TREES):
-        archive = nar(tree)
+    for i, files in enumerate(TREES):
+        archive = nar(files)
         out += encode(wire_of(ValidPathInfo), info(i, len(archive)), protocol) + archive
     return out
 
