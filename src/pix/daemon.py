@@ -112,6 +112,11 @@ class DaemonConnection(Operations):
         if self._dialogue is not None:
             self._dialogue.end()
 
+    def detach(self) -> socket.socket:
+        """Hand over the socket of a greeted connection, for bytes that are not our business."""
+        dialogue, self._dialogue = self._talk(), None
+        return dialogue.detach()
+
     def __enter__(self) -> DaemonConnection:
         return self.connect()
 

@@ -11,6 +11,7 @@ particular operations. Source: Nix `worker-protocol-connection.cc`, `remote-stor
 from __future__ import annotations
 
 import re
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -128,6 +129,12 @@ class Dialogue:
         """Close the connection."""
         self.failure = self.failure or "it was closed"
         self.stream.close()
+
+    def detach(self) -> socket.socket:
+        """Hand the socket over to the caller. Raises NixDaemonError in mid-operation."""
+        self._ready()
+        self.failure = "its socket was handed over"
+        return self.stream.detach()
 
     @contextmanager
     def _operation(self, name: str) -> Iterator[None]:

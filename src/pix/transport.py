@@ -80,6 +80,11 @@ class Stream:
         """Close the connection."""
         self._sock.close()
 
+    def detach(self) -> socket.socket:
+        """Hand the socket over, blocking as sockets are; the stream is of no use afterwards."""
+        self._sock.setblocking(True)
+        return self._sock
+
     def send(self, data: Window, meanwhile: Callable[[], None] | None = None) -> None:
         """Send all of `data`. Raises Lost.
 

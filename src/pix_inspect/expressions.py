@@ -1,0 +1,232 @@
+"""The language of the REPL: a small part of Python's expressions, and nothing beyond it.
+
+A line is an expression or `name = expression`. Calls go to functions that the session offers,
+attributes to fields of declared values; there is no import, no lambda, no dunder, no method.
+The text is parsed by `ast` and walked here; nothing is ever compiled or evaluated by Python.
+
+Knows expressions; nothing of daemons. What can be named is given by the caller.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+LONGEST_LINE = 100_000
+DEEPEST = 50
+MOST_STEPS = 1_000_000
+LONGEST_VALUE = 64 << 20
+
+Call = Callable[..., Any]
+Attribute = Callable[[Any, str], Any]
+
+
+class ExpressionError(Exception):
+    """A line that cannot be understood or carried out: `column` (from 0) says where."""
+
+    def __init__(self, message: str, column: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.column = column
+
+
+_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+
+
+class Evaluator:
+    """Carries out lines. `functions` may be called, `attribute` reads a field of a value.
+
+    `variables` holds what earlier lines assigned.
+    """
+
+    def __init__(self, functions: Mapping[str, Call], attribute: Attribute) -> None:
+        self.functions = functions
+        self.attribute = attribute
+        self.variables: dict[str, Any] = {}
+        self._steps = 0
+
+    def run(self, line: str) -> Any:
+        """Return the value of a line; None for an assignment. Raises ExpressionError."""
+        name, expression = self.parse(line)
+        self._steps = 0
+        value = self._value(expression, {}, 0)
+        if name is not None:
+            self.variables[name] = value
+            return None
+        return value
+
+    def parse(self, line: str) -> tuple[str | None, ast.expr]:
+        """Return the name assigned to, if any, and the expression. Raises ExpressionError."""
+        if len(line) > LONGEST_LINE:
+            raise ExpressionError(f"a line may have {LONGEST_LINE:,} characters")
+        try:
+            body = ast.parse(line.strip(), mode="exec").body
+        except SyntaxError as error:
+            raise ExpressionError(error.msg, max((error.offset or 1) - 1, 0)) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise ExpressionError(f"this cannot be read: {error}") from None
+        if len(body) != 1:
+            raise ExpressionError("one expression a line" if body else "an expression is missing")
+        statement = body[0]
+        if isinstance(statement, ast.Expr):
+            return None, statement.value
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target = statement.targets[0]
+            if isinstance(target, ast.Name):
+                if target.id in self.functions or target.id.startswith("_"):
+                    raise ExpressionError(f"{target.id} cannot be assigned to", target.col_offset)
+                return target.id, statement.value
+        raise ExpressionError("a line is an expression or NAME = expression", statement.col_offset)
+
+    def _value(self, node: ast.expr, local: dict[str, Any], depth: int) -> Any:
+        self._steps += 1
+        if depth > DEEPEST or self._steps > MOST_STEPS:
+            raise ExpressionError("this line asks for too much", node.col_offset)
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if method is None:
+            what = type(node).__name__
+            raise ExpressionError(f"{what} is not part of this language", node.col_offset)
+        try:
+            return method(node, local, depth + 1)
+        except (TypeError, LookupError, ArithmeticError) as error:
+            text = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise ExpressionError(text or type(error).__name__, node.col_offset) from None
+
+    def _constant(self, node: ast.Constant, local: dict[str, Any], depth: int) -> Any:
+        if node.value is ... or isinstance(node.value, complex):
+            raise ExpressionError("not a value of this protocol", node.col_offset)
+        return node.value
+
+    def _name(self, node: ast.Name, local: dict[str, Any], depth: int) -> Any:
+        if node.id in local:
+            return local[node.id]
+        if node.id in self.variables:
+            return self.variables[node.id]
+        if node.id in self.functions:
+            return self.functions[node.id]
+        raise ExpressionError(f"nothing is called {node.id}", node.col_offset)
+
+    def _call(self, node: ast.Call, local: dict[str, Any], depth: int) -> Any:
+        if not isinstance(node.func, ast.Name) or node.func.id not in self.functions:
+            name = ast.unparse(node.func)[:60]
+            raise ExpressionError(f"{name} cannot be called", node.col_offset)
+        if any(isinstance(each, ast.Starred) for each in node.args):
+            raise ExpressionError("* is not part of this language", node.col_offset)
+        given = [self._value(each, local, depth) for each in node.args]
+        named = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise ExpressionError("** is not part of this language", node.col_offset)
+            named[keyword.arg] = self._value(keyword.value, local, depth)
+        return self.functions[node.func.id](*given, **named)
+
+    def _attribute(self, node: ast.Attribute, local: dict[str, Any], depth: int) -> Any:
+        if node.attr.startswith("_"):
+            raise ExpressionError(f"no field {node.attr}", node.col_offset)
+        return self.attribute(self._value(node.value, local, depth), node.attr)
+
+    def _subscript(self, node: ast.Subscript, local: dict[str, Any], depth: int) -> Any:
+        value = self._value(node.value, local, depth)
+        if not isinstance(value, (list, tuple, dict, str, bytes)):
+            raise ExpressionError(f"{type(value).__name__} has no elements", node.col_offset)
+        if isinstance(node.slice, ast.Slice):
+            bounds = [
+                None if part is None else self._value(part, local, depth)
+                for part in (node.slice.lower, node.slice.upper, node.slice.step)
+            ]
+            if isinstance(value, dict):
+                raise ExpressionError("a map has no slices", node.col_offset)
+            return value[slice(*bounds)]
+        return value[self._value(node.slice, local, depth)]
+
+    def _list(self, node: ast.List, local: dict[str, Any], depth: int) -> Any:
+        return [self._value(each, local, depth) for each in node.elts]
+
+    def _tuple(self, node: ast.Tuple, local: dict[str, Any], depth: int) -> Any:
+        return [self._value(each, local, depth) for each in node.elts]
+
+    def _set(self, node: ast.Set, local: dict[str, Any], depth: int) -> Any:
+        return frozenset(self._value(each, local, depth) for each in node.elts)
+
+    def _dict(self, node: ast.Dict, local: dict[str, Any], depth: int) -> Any:
+        if any(key is None for key in node.keys):
+            raise ExpressionError("** is not part of this language", node.col_offset)
+        return {
+            self._value(key, local, depth): self._value(value, local, depth)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key is not None
+        }
+
+    def _listcomp(self, node: ast.ListComp, local: dict[str, Any], depth: int) -> Any:
+        if len(node.generators) != 1 or not isinstance(node.generators[0].target, ast.Name):
+            raise ExpressionError("one `for NAME in …` here", node.col_offset)
+        generator = node.generators[0]
+        source = self._value(generator.iter, local, depth)
+        if not isinstance(source, (list, tuple, dict, frozenset)):
+            raise ExpressionError(
+                f"{type(source).__name__} has no elements", generator.iter.col_offset
+            )
+        out = []
+        assert isinstance(generator.target, ast.Name)
+        for element in source:
+            inner = {**local, generator.target.id: element}
+            if all(self._value(test, inner, depth) for test in generator.ifs):
+                out.append(self._value(node.elt, inner, depth))
+        return out
+
+    def _unaryop(self, node: ast.UnaryOp, local: dict[str, Any], depth: int) -> Any:
+        value = self._value(node.operand, local, depth)
+        if isinstance(node.op, ast.Not):
+            return not value
+        if isinstance(node.op, ast.USub) and isinstance(value, (int, float)):
+            return -value
+        raise ExpressionError("not part of this language", node.col_offset)
+
+    def _binop(self, node: ast.BinOp, local: dict[str, Any], depth: int) -> Any:
+        first, second = (self._value(each, local, depth) for each in (node.left, node.right))
+        if isinstance(node.op, ast.Add) and type(first) is type(second):
+            if isinstance(first, (str, bytes, list)):
+                if len(first) + len(second) > LONGEST_VALUE:
+                    raise ExpressionError("this value grows too large", node.col_offset)
+                return first + second
+            if isinstance(first, (int, float)):
+                return first + second
+        if isinstance(node.op, ast.Sub) and all(
+            isinstance(v, (int, float)) for v in (first, second)
+        ):
+            return first - second
+        raise ExpressionError(
+            f"{type(first).__name__} and {type(second).__name__} cannot be combined so",
+            node.col_offset,
+        )
+
+    def _boolop(self, node: ast.BoolOp, local: dict[str, Any], depth: int) -> Any:
+        wanted = isinstance(node.op, ast.Or)
+        value: Any = None
+        for each in node.values:
+            value = self._value(each, local, depth)
+            if bool(value) is wanted:
+                break
+        return value
+
+    def _compare(self, node: ast.Compare, local: dict[str, Any], depth: int) -> Any:
+        left = self._value(node.left, local, depth)
+        for compare, each in zip(node.ops, node.comparators, strict=True):
+            right = self._value(each, local, depth)
+            if not _COMPARE[type(compare)](left, right):
+                return False
+            left = right
+        return True
