@@ -169,6 +169,11 @@ def _wait(daemon: Daemon) -> None:
     while daemon.process.poll() is None and time.monotonic() < end:
         with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
             probe.connect(str(daemon.socket))
+            # the first connection makes the database: a second one meanwhile finds it busy
+            probe.shutdown(socket.SHUT_WR)
+            probe.settimeout(START_SECONDS)
+            while probe.recv(4096):
+                pass
             return
         time.sleep(0.01)
     raise NoDaemon(f"nix-daemon {daemon.nix.label} did not start: {daemon.log or 'no word'}")
