@@ -1,0 +1,41 @@
+"""`pix-inspect open`: browse a recording, finished or still growing.
+
+Knows arguments and whether there is a terminal; the screen is `ui`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pix_inspect.problem import Problem
+from pix_inspect.session import Session
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the recording")
+
+
+def need_terminal(instead: str) -> None:
+    """Raise Problem, with what to do `instead`, where no screen can be drawn."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not all(stream is not None and stream.isatty() for stream in streams):
+        raise Problem(f"the screen needs a terminal; {instead}")
+    if os.environ.get("TERM") == "dumb":
+        raise Problem(f"this terminal (TERM=dumb) cannot draw a screen; {instead}")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Show the recording until the user quits."""
+    session = Session(args.file)
+    try:
+        need_terminal(f"`pix-inspect dump {args.file}` prints the same as text")
+        from pix_inspect.ui.app import Inspector
+
+        Inspector(session).run()
+    finally:
+        session.close()
+    return 0

@@ -1,0 +1,334 @@
+"""The main screen: timeline, fields, bytes and explanation as one selection.
+
+Choosing an exchange shows its fields and bytes; choosing a field lights its bytes; choosing a
+byte selects its field. What arrives is taken in on a timer, a bounded amount at a time, and
+moves nothing that the user put somewhere.
+
+Knows the panes and the session; nothing of how either works inside.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer
+
+from pix_inspect.fields import rows
+from pix_inspect.session import Session
+from pix_inspect.ui.copying import copy
+from pix_inspect.ui.explain import Explanation
+from pix_inspect.ui.explaining import explanation
+from pix_inspect.ui.fields import Fields
+from pix_inspect.ui.glances import heavy
+from pix_inspect.ui.hexview import Bytes
+from pix_inspect.ui.lines import Lines
+from pix_inspect.ui.status import Banner, Status, trouble
+from pix_inspect.ui.text import fit_end, safe
+from pix_inspect.ui.timeline import Timeline, TimelineHead
+from pix_inspect.units import size
+from pix_inspect.view import ExchangeView
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.app import Inspector
+
+POLL = 0.015
+"""Seconds of reading in one go: what is left of a frame is the user's."""
+
+PANES = ("timeline", "fields", "bytes", "explanation")
+
+
+class Browse(Screen[None]):
+    """One recording, finished or growing."""
+
+    app: Inspector
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "toggle_explanation", "Explain", id="view.explain"),
+        Binding("x", "toggle_bytes", "Bytes on or off", show=False, id="view.bytes"),
+        Binding("backslash", "maximise", "Maximise the pane, and back", show=False,
+                key_display="\\", id="view.maximise"),
+        Binding("tab", "app.focus_next", "Next pane", show=False, id="pane.next"),
+        Binding("shift+tab", "app.focus_previous", "Previous pane", show=False,
+                id="pane.previous"),
+        Binding("escape", "back", "Back", show=False, id="back"),
+        Binding("colon", "app.command_palette", "All commands", show=False, key_display=":",
+                id="palette"),
+        Binding("question_mark,f1", "help", "Keys", key_display="?", id="help"),
+        Binding("q", "leave", "Quit", id="quit"),
+    ]  # fmt: skip
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.view: ExchangeView | None = None
+        self.index: int | None = None
+        self._looked: tuple[object, ...] | None = None
+        self._live = False
+        self._reading = True
+        self._zoomed: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay the panes out; where they stand is the style sheet's."""
+        timeline = Timeline(self.session, id="timeline")
+        yield Status(self.session, id="status")
+        yield Banner(id="banner")
+        with Container(id="body"):
+            with Vertical(id="timeline-frame"):
+                yield TimelineHead(timeline)
+                yield timeline
+            with Vertical(id="side"):
+                yield Fields(id="fields")
+                yield Bytes(id="bytes")
+                yield Explanation(id="explanation")
+        yield Footer(show_command_palette=False)
+
+    # The panes --------------------------------------------------------------------------
+
+    @property
+    def timeline(self) -> Timeline:
+        """The timeline."""
+        return self.query_one(Timeline)
+
+    @property
+    def fields(self) -> Fields:
+        """The fields of the chosen exchange."""
+        return self.query_one(Fields)
+
+    @property
+    def bytes(self) -> Bytes:
+        """The bytes of the chosen exchange."""
+        return self.query_one(Bytes)
+
+    def on_mount(self) -> None:
+        """Read what there is, then keep up."""
+        self.query_one(Banner).display = False
+        self.timeline.focus()
+        self._check_live()
+        self._reading = not self._live
+        self._take()
+        self.timeline.waiting = self.app.lesson()
+        self.fields.waiting = ["Choose an exchange to see its fields."]
+        if not self._live:
+            self.timeline.begin_at(0, follow=False)
+        self.set_interval(1 / 20, self._tick)
+        self.set_interval(1, self._check_live)
+
+    # What arrives -----------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self._take()
+        self._renew()
+
+    def _take(self) -> None:
+        changed = self.session.poll(POLL)
+        status = self.query_one(Status)
+        if changed:
+            self.timeline.grow(new=not self._reading)
+            self.call_next(self._soon)
+        elif self._reading:
+            self._reading = False
+            self._say_trouble()
+        status.reading = self._reading and self.session.size > 1 << 20
+        if changed or self._live:
+            status.refresh()
+
+    def _soon(self) -> None:
+        """Read on as soon as what the user did is done, while there is a lot to read."""
+        if self._reading and self.session.consumed < self.session.size:
+            self.set_timer(0.004, self._take)
+
+    def _check_live(self) -> None:
+        self._live = self.app.is_live()
+        self.timeline.set_live(self._live)
+        status = self.query_one(Status)
+        if status.live != self._live:
+            status.live = self._live
+            status.refresh()
+        if self._live or not self._reading:
+            self._say_trouble()
+
+    def _say_trouble(self) -> None:
+        said = [*self.app.trouble(), *trouble(self.session, self._live)]
+        self.query_one(Banner).say(said)
+
+    # One selection ----------------------------------------------------------------------
+
+    def on_lines_moved(self, message: Lines.Moved) -> None:
+        """Show the exchange under the timeline's cursor."""
+        if isinstance(message, Lines.Entered):
+            if message.pane is self.timeline:
+                self._reach(self.fields)
+        elif message.pane is self.timeline and self.timeline.chosen is not None:
+            self._choose(self.timeline.chosen)
+
+    on_lines_entered = on_lines_moved
+
+    def _signature(self, index: int) -> tuple[object, ...]:
+        row = self.session.row(index)
+        return (row.number, row.state, row.request_bytes, row.reply_bytes, row.log)
+
+    def _choose(self, index: int) -> None:
+        if index == self.index:
+            return
+        self.index = index
+        self._look(index, again=False)
+
+    def _renew(self) -> None:
+        """Look again at an exchange that has gone on."""
+        index = self.index
+        if (
+            index is not None
+            and self._looked is not None
+            and self._looked != self._signature(index)
+        ):
+            self._look(index, again=True)
+
+    def _look(self, index: int, *, again: bool) -> None:
+        self._looked = self._signature(index)
+        if not heavy(self.session, self.session.row(index)):
+            self._show(index, self.session.exchange(index), again=again)
+            return
+        if not again:
+            self.view = None
+            self.fields.clear("reading …")
+            self.bytes.show(None)
+        self._looked = None
+
+        def read() -> None:
+            view = self.session.exchange(index)
+            view.parts  # noqa: B018  # decoded here, where it keeps nobody waiting
+            self.app.call_from_thread(self._show_late, index, view, again)
+
+        self.run_worker(read, thread=True, exclusive=True, group="exchange")
+
+    def _show_late(self, index: int, view: ExchangeView, again: bool) -> None:
+        if index == self.index:
+            self._looked = self._signature(index)
+            self._show(index, view, again=again and self.view is not None)
+
+    def _show(self, index: int, view: ExchangeView, *, again: bool) -> None:
+        self.view = view
+        row = view.row
+        found = rows(view)
+        name = row.operation or row.kind
+        code = f" ({row.code})" if row.code is not None else ""
+        self.fields.entitle(safe(f"#{row.number} {name}{code}"))
+        self.fields.waiting = ["nothing was said"]
+        if again:
+            self.fields.renew(found)
+        else:
+            self.fields.show(name, found)
+        self.bytes.show(view, keep=again)
+        self._field_chosen(move=not again)
+
+    def on_fields_chosen(self) -> None:
+        """Light the bytes of the chosen field and say what it is."""
+        self._field_chosen(move=True)
+
+    def _field_chosen(self, *, move: bool) -> None:
+        path = self.fields.path
+        around = self.fields.outline.rows(path)
+        if self.fields.row is None:
+            around = around[: max(len(path) - 1, 0)]
+        spans = [
+            (row.side, row.start, row.end)
+            for row in around
+            if row.side is not None and row.start >= 0
+        ]
+        own = bool(around) and around[-1].start >= 0
+        lit = spans[-1] if own else None
+        near = spans[-2] if own and len(spans) > 2 else None
+        self.bytes.light(lit, near, move=move)
+        self._explain(lit)
+
+    def _explain(self, lit: tuple[int, int, int] | None) -> None:
+        around = self.fields.outline.rows(self.fields.path)
+        crumbs = " › ".join(safe(row.label, 60) for row in around)
+        span = f"  [{lit[1]}, {lit[2]}) {size(lit[2] - lit[1])}" if lit is not None else ""
+        room = max(self.bytes.size.width - len(span) - len(self.bytes.TITLE) - 8, 10)
+        self.bytes.entitle(fit_end(crumbs, room) + span if crumbs else "")
+        pane = self.query_one(Explanation)
+        if self.has_class("-explaining"):
+            pane.say(explanation(self.view, around))
+
+    def on_bytes_chosen(self, message: Bytes.Chosen) -> None:
+        """Select the field of the chosen byte."""
+        path = self.fields.outline.at_byte(message.side, message.offset)
+        self.fields.select(path)
+        row = self.fields.outline.row(path)
+        lit = None
+        if row is not None and row.side is not None:
+            lit = (row.side, row.start, row.end)
+        self.bytes.light(lit, move=False)
+        self._explain(lit)
+
+    def on_bytes_entered(self) -> None:
+        """Go to the field of the byte under the cursor."""
+        self._reach(self.fields)
+
+    # Keys -------------------------------------------------------------------------------
+
+    def action_toggle_bytes(self) -> None:
+        """Show or hide the bytes."""
+        self._toggle("-no-bytes", self.bytes)
+
+    def action_toggle_explanation(self) -> None:
+        """Show or hide what the declarations say."""
+        pane = self.query_one(Explanation)
+        self._toggle("-explaining", pane)
+        if self.has_class("-explaining"):
+            pane.say(explanation(self.view, self.fields.outline.rows(self.fields.path)))
+
+    def _toggle(self, name: str, pane: Widget) -> None:
+        self._zoom(None)
+        self.toggle_class(name)
+        if self.focused is pane:
+            self.fields.focus()
+
+    def _reach(self, pane: Widget) -> None:
+        """Focus a pane, also when it is hidden or another one is maximised."""
+        if self._zoomed is not None and self._zoomed != pane.id:
+            self._zoom(pane.id)
+        pane.focus()
+
+    def action_maximise(self) -> None:
+        """Give the focused pane the whole screen, or take it back."""
+        focused = self.focused.id if self.focused is not None else None
+        self._zoom(None if self._zoomed is not None else focused)
+
+    def _zoom(self, pane: str | None) -> None:
+        if pane is not None and pane not in PANES:
+            return
+        self._zoomed = pane
+        for name in PANES:
+            self.set_class(name == pane, f"-only-{name}")
+
+    def action_back(self) -> None:
+        """Undo one step: a maximised pane, then the way into fields and bytes."""
+        if self._zoomed is not None:
+            self._zoom(None)
+        elif self.focused is not self.timeline:
+            self.timeline.focus()
+
+    def action_copy(self, how: str) -> None:
+        """Copy what is chosen in the focused pane."""
+        if self.view is not None:
+            whole = self.focused is self.timeline
+            row = None if whole else self.fields.row
+            self.app.put(copy(how, self.view, row, self.session.started))
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        self.app.action_help()
+
+    def action_leave(self) -> None:
+        """Go back a step; from here, quit."""
+        if self._zoomed is not None:
+            self._zoom(None)
+        else:
+            self.app.leave()

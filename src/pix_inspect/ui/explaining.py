@@ -1,0 +1,107 @@
+"""What the declarations say about a field: its meaning, its type, when it is on the wire.
+
+Knows field rows, declarations and gates; nothing of widgets. The same declarations drive the
+codec, so nothing here can be out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pix.exchange import CLIENT
+from pix.schema import OPERATIONS, Operation
+from pix.wire import Enumeration, Node
+from pix_inspect.fields import FieldRow
+from pix_inspect.ui.text import safe
+from pix_inspect.units import size
+from pix_inspect.view import ExchangeView
+
+Paragraph = tuple[str, str]
+"""Tone and safe text."""
+
+MOST_VALUES = 40
+LONGEST_VALUE = 2000
+
+
+def explanation(view: ExchangeView | None, rows: Sequence[FieldRow]) -> list[Paragraph]:
+    """Return what is known of the last of `rows`, the rows from the top down to it."""
+    if view is None:
+        return [("dim", "Nothing is chosen.")]
+    if not rows:
+        return list(_exchange(view))
+    row = rows[-1]
+    found = [("name", " › ".join(safe(each.label) for each in rows))]
+    if row.doc:
+        found.append(("text", _sentence(row.doc)))
+    node = row.node
+    if node is not None:
+        found += _typed(node, row)
+    if row.gate:
+        found.append(("accent", f"On the wire {row.gate}; this is {view.protocol or 'unknown'}."))
+    if row.start >= 0:
+        side = "client" if row.side == CLIENT else "daemon"
+        length = row.end - row.start
+        found.append(
+            ("dim", f"{size(length)} of the {side}'s stream: [{row.start}, {row.end})"
+                    f" = [{row.start:#x}, {row.end:#x})")
+        )  # fmt: skip
+    if row.irregular:
+        found.append(("warn", "Irregular: see the remark beside the value."))
+    if row.value and len(row.value) > 30:
+        found.append(("text", safe(row.value, LONGEST_VALUE)))
+    if isinstance(node, Node) and isinstance(node.wire, Enumeration):
+        found += _values(node)
+    if (len(rows) == 1 and row.label == "request") or row.label == "operation":
+        operation = OPERATIONS.get(view.row.code) if view.row.code is not None else None
+        if operation is not None:
+            found += list(about_operation(operation))
+    return found
+
+
+def _sentence(text: str) -> str:
+    text = safe(text.strip())
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", ":")) else f"{text}."
+
+
+def _typed(node: Node, row: FieldRow) -> Iterator[Paragraph]:
+    wire = node.wire
+    if wire.name:
+        doc = f": {wire.doc}" if wire.doc and wire.doc != row.doc else ""
+        yield "dim", safe(f"Type {wire.name}{doc}")
+
+
+def _values(node: Node) -> Iterator[Paragraph]:
+    wire = node.wire
+    assert isinstance(wire, Enumeration)
+    members = list(wire.by_label.values())
+    for member in members[:MOST_VALUES]:
+        here = member == node.value
+        doc = f"  {member.doc}" if member.doc else ""
+        sign = "▸" if here else " "
+        yield ("text" if here else "dim"), safe(f"{sign} {int(member):>4}  {member.label}{doc}")
+    if len(members) > MOST_VALUES:
+        yield "dim", f"  … {len(members) - MOST_VALUES} more"
+
+
+def about_operation(operation: Operation) -> Iterator[Paragraph]:
+    """Yield what is known of an operation as such."""
+    life = operation.life
+    words = [f"Operation {operation.code}", f"since {life.introduced}"]
+    words += [f"obsolete from {life.obsolete}"] if life.obsolete else []
+    words += [f"removed in {life.removed}"] if life.removed else []
+    words += [f"instead: {life.instead}"] if life.instead else []
+    words += [f"needs the feature {operation.feature}"] if operation.feature else []
+    yield "accent", safe(", ".join(words) + ".")
+    for note in operation.notes:
+        yield "text", safe(f"• {note}")
+
+
+def _exchange(view: ExchangeView) -> Iterator[Paragraph]:
+    operation = OPERATIONS.get(view.row.code) if view.row.code is not None else None
+    if operation is None:
+        yield "name", safe(view.row.kind)
+        return
+    yield "name", f"{operation.name} ({operation.code})"
+    yield "text", _sentence(operation.doc)
+    yield from about_operation(operation)

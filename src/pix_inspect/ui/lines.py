@@ -1,0 +1,274 @@
+"""A pane of lines: a cursor, keys and mouse, and strips made only for what is visible.
+
+The base of every list on the screen. A subclass says how many lines there are and what
+segments each has; nothing grows with their number. Nothing but the user moves the cursor or
+the scroll position, except that a pane whose cursor follows the end stays at the end.
+
+Knows cells, keys and scrolling; nothing of sessions or the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+GROUNDS = frozenset(["cursor", "blurred", "lit", "near"])
+"""Tones that mark the ground behind the text."""
+
+TONES = GROUNDS | {
+    *("text", "dim", "name", "label", "number", "good", "bad", "warn", "accent"),
+    *("client", "daemon", "mark"),
+}
+"""The ways in which text can look; app.tcss gives each its theme variables."""
+
+
+COMPONENTS = {f"tone--{tone}" for tone in TONES}
+
+
+class Toned(Widget):
+    """A widget that draws its own lines, in tones."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
+
+    def __init__(self, *children: Widget, **about: Any) -> None:
+        super().__init__(*children, **about)
+        self._tones: dict[str, Style] = {}
+
+    def tone(self, name: str) -> Style:
+        """Return the style of a tone: the foreground alone, but for those that mark a ground."""
+        style = self._tones.get(name)
+        if style is None:
+            whole = self.get_component_rich_style(f"tone--{name}")
+            if name not in GROUNDS:
+                whole = Style(
+                    color=whole.color,
+                    bold=whole.bold,
+                    dim=whole.dim,
+                    italic=whole.italic,
+                    underline=whole.underline,
+                    reverse=whole.reverse,
+                )
+            style = self._tones[name] = whole
+        return style
+
+    def notify_style_update(self) -> None:
+        """Forget the tones of the theme before."""
+        super().notify_style_update()
+        self._tones = {}
+        self.refresh()
+
+
+class Lines(ScrollView, Toned, can_focus=True):
+    """Lines with a cursor."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS  # only the first base's are inherited
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Next line", show=False, id="line.next"),
+        Binding("up,k", "move(-1)", "Previous line", show=False, id="line.previous"),
+        Binding("home,g", "first", "First line", show=False, id="line.first"),
+        Binding("end,G", "last", "Last line", show=False, id="line.last"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page.up"),
+        Binding("ctrl+d", "half_page(1)", "Half a page down", show=False, id="page.half_down"),
+        Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False, id="page.half_up"),
+    ]
+    TITLE = ""
+
+    class Moved(Message):
+        """The user moved the cursor."""
+
+        def __init__(self, pane: Lines) -> None:
+            super().__init__()
+            self.pane = pane
+
+        @property
+        def control(self) -> Lines:
+            """The pane whose cursor moved."""
+            return self.pane
+
+    class Entered(Moved):
+        """The user wants more of the line under the cursor."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.cursor = 0
+        self._strips: LRUCache[Hashable, Strip] = LRUCache(1024)
+
+    # For subclasses ---------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        raise NotImplementedError
+
+    def segments(self, line: int, width: int) -> Iterable[Segment]:
+        """Return what stands on a line, of safe text; what is behind `width` is cut."""
+        raise NotImplementedError
+
+    def key(self, line: int) -> Hashable:
+        """Return what a line's strip depends on besides place and width; None: keep no strip."""
+        return 0
+
+    def nothing(self) -> list[str]:
+        """Return what to say when there are no lines."""
+        return []
+
+    # Looks ------------------------------------------------------------------------------
+
+    def notify_style_update(self) -> None:
+        """Forget what was drawn in the theme before."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    @property
+    def frame(self) -> Widget:
+        """The widget that has the border with the title."""
+        return self
+
+    def redraw(self) -> None:
+        """Draw all that is visible again."""
+        self._strips.clear()
+        self.refresh()
+
+    def entitle(self, detail: str = "") -> None:
+        """Write the pane's title, with a detail of safe text behind it."""
+        title = f"{self.TITLE}  {detail}" if detail else self.TITLE
+        self.frame.border_title = Content(title)
+
+    def on_mount(self) -> None:
+        """Size up."""
+        self.entitle()
+        self.resize_lines()
+
+    def resize_lines(self) -> None:
+        """Take note that the number of lines has changed."""
+        self.virtual_size = Size(0, self.count)
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight."""
+        self.show_cursor()
+
+    @property
+    def inner(self) -> Size:
+        """The cells there are for lines."""
+        return self.scrollable_content_region.size
+
+    def render_line(self, y: int) -> Strip:
+        """Return the strip of a visible line."""
+        width = self.inner.width
+        line = y + round(self.scroll_y)
+        count = self.count
+        if line >= count:
+            return self._blank(line, count, width)
+        at_cursor = line == self.cursor
+        key = self.key(line)
+        where = (line, width, at_cursor and (2 if self.has_focus else 1), key)
+        strip = self._strips.get(where) if key is not None else None
+        if strip is None:
+            strip = self._strip(line, width, at_cursor)
+            if self.key(line) is not None:
+                self._strips[where[0], where[1], where[2], self.key(line)] = strip
+        return strip
+
+    def _blank(self, line: int, count: int, width: int) -> Strip:
+        said = self.nothing() if not count else []
+        if line < len(said):
+            return Strip([Segment(said[line], self.tone("dim"))]).adjust_cell_length(
+                width, self.rich_style
+            )
+        return Strip.blank(width, self.rich_style)
+
+    def _strip(self, line: int, width: int, at_cursor: bool) -> Strip:
+        strip = Strip(self.segments(line, width)).adjust_cell_length(width)
+        if not at_cursor:
+            return strip.apply_style(self.rich_style)
+        if not self.has_focus:
+            return strip.apply_style(self.rich_style + self.tone("blurred"))
+        cursor = self.tone("cursor")  # its foreground goes before the text's own
+        return Strip([Segment(each.text, (each.style or Style()) + cursor) for each in strip])
+
+    # The cursor -------------------------------------------------------------------------
+
+    def move_to(self, line: int, *, tell: bool = True) -> None:
+        """Put the cursor on a line and show it; `tell` whether to say so."""
+        line = max(0, min(line, self.count - 1))
+        if line != self.cursor:
+            before, self.cursor = self.cursor, line
+            self.refresh_line(before)
+            self.refresh_line(line)
+            self.show_cursor()
+            if tell:
+                self.moved()
+        else:
+            self.show_cursor()
+
+    def moved(self) -> None:
+        """Say that the user moved the cursor."""
+        self.post_message(self.Moved(self))
+
+    def show_cursor(self) -> None:
+        """Scroll no further than needed to have the cursor in sight."""
+        height = self.inner.height
+        top = round(self.scroll_y)
+        if height <= 0:
+            return
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, force=True)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
+
+    def action_move(self, lines: int) -> None:
+        """Move the cursor by some lines."""
+        self.move_to(self.cursor + lines)
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by pages."""
+        self.move_to(self.cursor + pages * max(self.inner.height - 1, 1))
+
+    def action_half_page(self, pages: int) -> None:
+        """Move the cursor by half pages."""
+        self.move_to(self.cursor + pages * max(self.inner.height // 2, 1))
+
+    def action_first(self) -> None:
+        """Go to the first line."""
+        self.move_to(0)
+
+    def action_last(self) -> None:
+        """Go to the last line."""
+        self.move_to(self.count - 1)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse clicked; a second click enters."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        line = offset.y + round(self.scroll_y)
+        if line < self.count:
+            self.click_at(line, offset.x, event.chain)
+
+    def click_at(self, line: int, x: int, chain: int) -> None:
+        """Do what a click on a line means."""
+        self.move_to(line)
+        if chain == 2:
+            self.post_message(self.Entered(self))
+
+    def on_focus(self) -> None:
+        """Draw the cursor as the one that keys move."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Draw the cursor as one that stays."""
+        self.refresh()
