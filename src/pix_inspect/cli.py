@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "open": ("open", "browse a recording, finished or still growing"),
     "dump": ("dump", "print a recording as text or JSON"),
     "import": ("import_", "make a recording of raw streams"),
+    "send": ("send", "send hand-built operations to a daemon"),
+    "repl": ("repl", "send operations one line at a time, with completion and history"),
     "analyse": ("analyse", "say where the time went, and what a distant daemon would cost"),
     "check": ("check", "hold a recording to expectations, for continuous integration"),
     "diff": ("diff", "say what two recordings do not have in common"),
