@@ -118,7 +118,8 @@ class Greeting:
             return
         why = None
         silent = daemon.received == 0
-        if ledger.daemon.opaque is not None or handshake.error is not None:
+        failed = handshake.error is not None and handshake.error[1] is not None
+        if ledger.daemon.opaque is not None or failed:
             pass
         elif self.refused:
             ledger.greeting_ended(None)

@@ -111,6 +111,15 @@ def test_daemon_could_not_start() -> None:
     assert handshake.notes == ("the daemon could not start",)
 
 
+def test_error_that_breaks_off_in_the_handshake() -> None:
+    talk = Playbook(V38) >> HELLO << DaemonHello(version=0x126)
+    talk << said(StderrError(message="cannot open the store"), V38)[:50] << EOF >> EOF
+    (handshake,) = talk.exchanges()
+    assert handshake.notes == (
+        f"the daemon's stream ends inside the handshake, at byte {talk.size[DAEMON]}",
+    )
+
+
 def test_error_without_status_in_the_handshake() -> None:
     """Nix 1.0 to 1.7 leave out a status of 0, then close."""
     v14 = Protocol(14)
