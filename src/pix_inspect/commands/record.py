@@ -16,6 +16,7 @@ from pix_inspect import capture
 from pix_inspect.capture import Capture, say, upstream_from, user_ids, warn_of_trust
 from pix_inspect.problem import Problem
 from pix_inspect.relay import Relay
+from pix_inspect.running import registered
 from pix_inspect.sockets import Listener, inherited, listen
 from pix_inspect.state import new_recording
 from pix_inspect.units import count
@@ -84,7 +85,8 @@ def main(args: argparse.Namespace) -> int:
         _introduce(path, target)
         warn_of_trust(upstream, shared=True)
     try:
-        relay.serve()
+        with registered(path, str(upstream), target):
+            relay.serve()
     finally:
         taken.close()
     if not args.quiet:
