@@ -30,12 +30,15 @@ class ClientSide:
         cursor = lane.cursor
         protocol = ledger.in_force()
         programs: dict[int, Program] = {}
+        most = cursor.limits.pending
         while True:
             if self.lockstep and ledger.pending:
                 yield from lane.wait(lambda: not ledger.pending or ledger.daemon.silent)
             while cursor.end - cursor.pos < 8:
                 yield
             start = cursor.base + cursor.pos
+            if len(ledger.pending) >= most:
+                raise DecodeError(start, f"at most {most} operations without answer", "one more")
             (code,) = u64_at(cursor.buf, cursor.pos)
             cursor.pos += 8
             exchange = ledger.asked(start, code)

@@ -43,13 +43,15 @@ class Limits:
     """What is taken for a wild length rather than waited for.
 
     `string` in bytes (one string outside payload), `count` in elements, `waiting` in bytes
-    one side may run ahead while its meaning depends on the other side. Nix itself has no
-    such limits; a larger value makes the rest of the direction opaque.
+    one side may run ahead while its meaning depends on the other side, `pending` in
+    operations that wait for their answer at a time. Nix itself has no such limits; a larger
+    value makes the rest of the direction opaque.
     """
 
     string: int = 1 << 30
     count: int = 1 << 28
     waiting: int = 1 << 20
+    pending: int = 1 << 14
 
 
 class Cursor:
