@@ -1,0 +1,317 @@
+"""The relay: bytes, ends of streams, and faults, with real sockets."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pix_inspect.recording import Peer
+from pix_inspect.relay import CLIENT, DAEMON
+from pix_inspect.sockets import listen
+from tests.pix_inspect.relaying import WAIT, Notes, Stage, received, staged
+
+
+def hangs_up(sock: socket.socket) -> bool:
+    """Wait for the other side to be gone entirely, as a daemon that builds watches for it."""
+    poll = select.poll()
+    poll.register(sock, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(WAIT * 1000))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bytes_pass_unchanged_in_any_chunking(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    up, down = rng.randbytes(1_500_000), rng.randbytes(900_000)
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+
+        def say(sock: socket.socket, data: bytes) -> None:
+            own = random.Random(len(data) + seed)
+            at = 0
+            while at < len(data):
+                size = own.choice((1, 7, 8, 1000, 65536, 300_000))
+                sock.sendall(data[at : at + size])
+                at += size
+            sock.shutdown(socket.SHUT_WR)
+
+        threads = [
+            threading.Thread(target=say, args=(client, up)),
+            threading.Thread(target=say, args=(daemon, down)),
+        ]
+        heard: dict[int, bytes] = {}
+        threads += [
+            threading.Thread(target=lambda: heard.update({DAEMON: received(client)})),
+            threading.Thread(target=lambda: heard.update({CLIENT: received(daemon)})),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WAIT)
+        assert heard[CLIENT] == up
+        assert heard[DAEMON] == down
+        assert stage.taps[0].over.wait(WAIT)
+        assert bytes(stage.taps[0].sides[CLIENT]) == up
+        assert bytes(stage.taps[0].sides[DAEMON]) == down
+        client.close()
+        daemon.close()
+
+
+def test_the_tap_knows_before_the_daemon_does(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"request")
+        assert daemon.recv(100) == b"request"
+        assert bytes(stage.taps[0].sides[CLIENT]) == b"request"
+        client.close()
+        daemon.close()
+
+
+def test_a_client_that_shuts_its_sending_side_still_gets_its_answer(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"all I have to say")
+        client.shutdown(socket.SHUT_WR)
+        assert received(daemon) == b"all I have to say"
+        daemon.sendall(b"x" * 100_000)
+        daemon.close()
+        assert received(client) == b"x" * 100_000
+        assert stage.taps[0].over.wait(WAIT)
+        client.close()
+
+
+def test_a_client_that_is_gone_is_a_hang_up_for_a_silent_daemon(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"build this")
+        assert daemon.recv(100) == b"build this"
+        client.close()
+        assert hangs_up(daemon)
+        daemon.close()
+
+
+def test_a_hang_up_after_a_half_close_is_noticed(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.shutdown(socket.SHUT_WR)
+        assert daemon.recv(1) == b""
+        poll = select.poll()
+        poll.register(daemon, 0)
+        assert not poll.poll(50), "a half-close alone is no hang-up"
+        client.close()
+        assert hangs_up(daemon)
+        daemon.close()
+
+
+def test_a_daemon_that_dies_in_mid_reply_is_an_end_for_the_client(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"question")
+        assert daemon.recv(100) == b"question"
+        daemon.sendall(b"half an ans")
+        daemon.close()
+        assert received(client) == b"half an ans"
+        client.close()
+
+
+def test_last_words_arrive_though_the_daemon_takes_no_more(tmp_path: Path) -> None:
+    """A daemon that refuses an upload says why and closes, while the client is still sending."""
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.settimeout(WAIT)
+        daemon.sendall(b"no permission")
+        daemon.close()
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            client.sendall(bytes(64 << 20))
+        assert received(client) == b"no permission"
+        client.close()
+
+
+def test_a_client_that_never_reads_disturbs_nobody(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        stuck, flooding = stage.pair()
+        flooding.setblocking(False)
+        sent = 0
+        poll = select.poll()
+        poll.register(flooding, select.POLLOUT)
+        while poll.poll(200):
+            sent += flooding.send(bytes(65536))
+        assert sent < 4 << 20, "what a relay holds for a client is bounded"
+        client, daemon = stage.pair()
+        client.sendall(b"hello")
+        assert daemon.recv(10) == b"hello"
+        for sock in (stuck, flooding, client, daemon):
+            sock.close()
+
+
+def test_bytes_one_at_a_time_arrive_one_at_a_time(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        for i in range(200):
+            client.sendall(bytes([i]))
+            assert daemon.recv(10) == bytes([i])
+        client.close()
+        daemon.close()
+
+
+class Failing(Notes):
+    def chunk(self, side: int, view: memoryview, time: int) -> None:
+        raise ValueError("a bug in a decoder")
+
+
+def test_a_tap_that_raises_is_let_go_and_the_bytes_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with staged(tmp_path, Failing) as stage:
+        client, daemon = stage.pair()
+        for _ in range(3):
+            client.sendall(b"on and on")
+            assert daemon.recv(100) == b"on and on"
+        daemon.sendall(b"answer")
+        assert client.recv(100) == b"answer"
+        client.close()
+        daemon.close()
+    assert "no longer recorded" in capsys.readouterr().err
+    assert ("note", {"tap failed": "ValueError('a bug in a decoder')"}) in stage.taps[0].events
+
+
+def test_a_connection_whose_tap_cannot_be_opened_is_relayed_all_the_same(tmp_path: Path) -> None:
+    def refuse(peer: Peer) -> Any:
+        raise OSError("no space left")
+
+    with staged(tmp_path, refuse) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"hello")
+        assert daemon.recv(10) == b"hello"
+        client.close()
+        daemon.close()
+    assert "not recorded" in stage.said[0]
+
+
+def test_without_a_daemon_the_client_sees_an_end_and_the_relay_says_why_once(
+    tmp_path: Path,
+) -> None:
+    with staged(tmp_path, daemon=False) as stage:
+        for _ in range(3):
+            with stage.client() as client:
+                assert received(client) == b""
+        assert len(stage.said) == 1
+        assert "is the daemon running?" in stage.said[0]
+        assert stage.taps[0].over.wait(WAIT)
+        assert stage.taps[0].events[0][0] == "note"
+        # the daemon comes up: the next client reaches it
+        back = listen(tmp_path / "daemon")
+        with stage.client() as client:
+            daemon, _ = back.sock.accept()
+            client.sendall(b"there you are")
+            assert daemon.recv(100) == b"there you are"
+            daemon.close()
+        back.close()
+
+
+def test_five_hundred_at_once(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        pairs = []
+        for i in range(500):
+            client = stage.client()
+            client.sendall(i.to_bytes(4, "little"))
+            pairs.append((client, stage.accept()))
+        # accepted in any order: who is connected with whom is known by what they say
+        for _, daemon in pairs:
+            daemon.sendall(daemon.recv(4))
+        for i, (client, _) in enumerate(pairs):
+            assert client.recv(4) == i.to_bytes(4, "little")
+        for client, daemon in pairs:
+            client.close()
+            daemon.close()
+
+
+def test_only_those_allowed_get_in(tmp_path: Path) -> None:
+    with staged(tmp_path, allowed=frozenset({os.getuid() + 1})) as stage:
+        with stage.client() as client:
+            assert received(client) == b""
+        assert "refused a client of user" in stage.said[0]
+        assert stage.taps == []
+
+
+def _stopping(stage: Stage, times: int) -> None:
+    for _ in range(times):
+        stage.relay.stop()
+
+
+def test_stopped_once_it_lets_clients_finish(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"before")
+        assert daemon.recv(10) == b"before"
+        _stopping(stage, 1)
+        client.sendall(b"after")
+        assert daemon.recv(10) == b"after"
+        client.close()
+        assert hangs_up(daemon)
+        daemon.close()
+        stage.thread.join(WAIT)
+        assert not stage.thread.is_alive()
+        assert "waiting for 1 connected client" in stage.said[0]
+        assert not stage.path.exists()
+
+
+def test_stopped_twice_it_hangs_up_on_them(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"x")
+        assert daemon.recv(1) == b"x"
+        _stopping(stage, 2)
+        assert received(client) == b""
+        assert hangs_up(daemon)
+        client.close()
+        daemon.close()
+
+
+SHORT_OF_DESCRIPTORS = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+from tests.pix_inspect.relaying import staged
+with staged(Path({folder!r})) as stage:
+    held = []
+    for _ in range(3):
+        held.append(stage.pair())
+    import os
+    spare = []
+    try:
+        while True:
+            spare.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        pass
+    os.close(spare.pop())
+    waiting = stage.client()          # takes the last descriptor: the relay cannot accept it
+    for client, daemon in held:       # those who are connected notice nothing
+        client.sendall(b"still here")
+        assert daemon.recv(100) == b"still here"
+    while spare:
+        os.close(spare.pop())
+    daemon = stage.accept()           # now there is room again
+    waiting.sendall(b"at last")
+    assert daemon.recv(100) == b"at last"
+print("fine", stage.said)
+"""
+
+
+def test_short_of_descriptors_it_waits_and_goes_on(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    script = SHORT_OF_DESCRIPTORS.format(root=root, folder=str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("fine")
