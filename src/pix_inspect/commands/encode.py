@@ -1,0 +1,71 @@
+"""`pix-inspect encode`: the JSON that `decode` prints, back to bytes on standard output.
+
+Knows JSON and where bytes may go; what they are is `pix.registry`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from pix.codec import encode
+from pix.errors import EncodeError
+from pix_inspect.inert import inert
+from pix_inspect.problem import Problem
+from pix_inspect.type_arguments import ALL, declare, wanted
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    declare(parser, "a file of JSON values, as `decode --format json` prints them")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the bytes of every value."""
+    if sys.stdout.isatty():
+        raise Problem("bytes are not for a terminal: write `> FILE` or `| COMMAND` behind it")
+    want = wanted(args)
+    out = bytearray()
+    done = 0
+    for plain in _values(want.data, want.source):
+        done += 1
+        try:
+            out += encode(want.wire, want.wire.value_of(plain), want.protocol)
+        except EncodeError as error:
+            raise Problem(
+                inert(f"{want.source}: value {done}: {want.wire.name}: {error} ({want.protocol})")
+            ) from None
+    if want.count not in (None, ALL, done) or not done:
+        raise Problem(f"{want.source}: {done} values, wanted {want.count or 'one at least'}")
+    sys.stdout.buffer.write(out)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _values(data: bytes, source: str) -> Iterator[Any]:
+    """Yield the JSON values of a file, one after the other. Raises Problem."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(f"{source}: byte {error.start} is not UTF-8: JSON is wanted here") from None
+    decoder = json.JSONDecoder()
+    at = _blank(text, 0)
+    while at < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            where = f"line {error.lineno}, column {error.colno}"
+            raise Problem(f"{source}: {where}: no JSON: {error.msg}") from None
+        except (RecursionError, ValueError) as error:
+            raise Problem(f"{source}: JSON that cannot be read: {error}") from None
+        yield value
+        at = _blank(text, at)
+
+
+def _blank(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n":
+        at += 1
+    return at
