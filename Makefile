@@ -8,7 +8,7 @@ DEMO ?= recordings/build-with-log.pcapng
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lab recordings bench fuzz clean
+.PHONY: help demo test check format lab recordings bench fuzz properties clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,10 @@ $(VENV)/peers: $(READY)
 bench: $(VENV)/peers ## measure beside peers; prints a table of ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-fuzz: $(READY) ## the property tests, with many more examples
+fuzz: $(READY) ## a million broken sessions through the codec (ARGS="--count 50000" for fewer)
+	@$(BIN)/python -m tests.fuzz.fuzz_codec $(or $(ARGS),--count 1000000)
+
+properties: $(READY) ## the property tests, with many more examples
 	@$(BIN)/python -m pytest --hypothesis-profile=fuzz -m "not real_nix" $(or $(ARGS),tests/pix)
 
 clean: ## remove what was set up and built
