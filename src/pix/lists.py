@@ -205,7 +205,9 @@ class MapOf(Wire):
 
     def value_of(self, plain: Any) -> Any:
         pairs = list(plain.items()) if isinstance(plain, dict) else plain
-        if not isinstance(pairs, list) or not all(len(pair) == 2 for pair in pairs):
+        if not isinstance(pairs, list) or any(
+            not isinstance(p, list | tuple) or len(p) != 2 for p in pairs
+        ):
             raise self.expected(plain)
         return [(key, self.value.value_of(item)) for key, item in pairs]
 

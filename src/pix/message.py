@@ -21,6 +21,7 @@ from pix.cursor import Program
 from pix.errors import DecodeError, EncodeError
 from pix.gates import Protocol
 from pix.greeting import foreign
+from pix.nar import check
 from pix.payload import FRAME_SIZE, FRAMES, PULLED, RAW_NAR, WRITTEN, Carriage, Payload, framed
 from pix.wire import Node, Reader, Wire, pack_u64
 
@@ -134,7 +135,14 @@ class PayloadWire(Wire):
             for frame in framed(value):
                 out += frame
         else:
-            out += b"".join(parts)
+            content = b"".join(parts)
+            try:
+                _, end = check(content, strict=False)
+            except DecodeError as error:
+                raise EncodeError("", f"no NAR: {error}") from None
+            if end != len(content):
+                raise EncodeError("", f"the NAR ends at byte {end}, but more follows")
+            out += content
 
 
 def _unbase64(plain: Any) -> bytes:

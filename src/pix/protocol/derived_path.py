@@ -90,6 +90,7 @@ class SingleDerivedPathWire(Wire):
         return {"path": rest[0], "outputs": rest[1:]} if rest else None
 
     def value_of(self, plain: Any) -> Any:
-        if not isinstance(plain, dict) or "path" not in plain:
+        outputs = plain.get("outputs", []) if isinstance(plain, dict) else None
+        if not isinstance(outputs, list) or "path" not in plain:
             raise EncodeError("", "SingleDerivedPath wanted: {path, outputs}")
-        return SingleDerivedPath(plain["path"], tuple(plain.get("outputs", ())))
+        return SingleDerivedPath(plain["path"], tuple(outputs))
