@@ -112,9 +112,10 @@ class Inspector(App[Answer]):
             "",
             f"    NIX_REMOTE=unix://{where} nix-build …",
             "",
-            "  or, for clients that take only a path (Nix 2.4 and later):",
+            "  or, with Nix 2.4 and later:",
             "",
-            f"    NIX_REMOTE=daemon NIX_DAEMON_SOCKET_PATH={where} nix …",
+            "    NIX_REMOTE=daemon \\",
+            f"    NIX_DAEMON_SOCKET_PATH={where} nix build …",
         ]
 
     # Clipboard --------------------------------------------------------------------------

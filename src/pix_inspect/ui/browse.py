@@ -107,6 +107,7 @@ class Browse(Screen[None]):
     def on_mount(self) -> None:
         """Read what there is, then keep up."""
         self.query_one(Banner).display = False
+        self.add_class("-empty")
         self.timeline.focus()
         self._check_live()
         self._reading = not self._live
@@ -129,6 +130,7 @@ class Browse(Screen[None]):
         status = self.query_one(Status)
         if changed:
             self.timeline.grow(new=not self._reading)
+            self.set_class(not self.timeline.count, "-empty")
             self.call_next(self._soon)
         elif self._reading:
             self._reading = False
@@ -314,6 +316,8 @@ class Browse(Screen[None]):
             self._zoom(None)
         elif self.focused is not self.timeline:
             self.timeline.focus()
+        else:
+            self.query_one(Banner).dismiss()
 
     def action_copy(self, how: str) -> None:
         """Copy what is chosen in the focused pane."""

@@ -50,7 +50,7 @@ ABOUT = Column("about", "about", 0, False, 0)
 TOOK = Column("took", "took", 8, True, 2)
 UP = Column("up", "up ↑", 8, True, 7)
 DOWN = Column("down", "down ↓", 8, True, 6)
-LANE = Column("lane", "waterfall", 24, False, 9)
+LANE = Column("lane", "waterfall", 16, False, 9)
 COLUMNS = (NUMBER, TIME, CONNECTION, STATE, OPERATION, ABOUT, TOOK, UP, DOWN, LANE)
 
 
@@ -70,14 +70,14 @@ def layout(
     gaps = len(widths) - 1
     for column in sorted(widths, key=lambda column: -column.rank):
         left = width - sum(widths.values()) - gaps
-        least = LEAST_ABOUT + (20 if column is LANE else 0)
+        least = LEAST_ABOUT + (6 if column is LANE else 0)
         if left >= least or not column.rank:
             break
         del widths[column]
         gaps -= 1
     left = max(width - sum(widths.values()) - gaps, 0)
     if LANE in widths:
-        more = max(0, (left - 30) // 2)
+        more = max(0, (left - 24) // 2)
         widths[LANE] += more
         left -= more
     if OPERATION in widths and left > 40:

@@ -12,12 +12,10 @@ from pix.exchange import CLIENT
 from pix.schema import OPERATIONS, Operation
 from pix.wire import Enumeration, Node
 from pix_inspect.fields import FieldRow
+from pix_inspect.ui.prose import Paragraph
 from pix_inspect.ui.text import safe
 from pix_inspect.units import size
 from pix_inspect.view import ExchangeView
-
-Paragraph = tuple[str, str]
-"""Tone and safe text."""
 
 MOST_VALUES = 40
 LONGEST_VALUE = 2000

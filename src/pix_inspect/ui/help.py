@@ -15,11 +15,19 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import ModalScreen
 
-from pix_inspect.ui.lines import Lines
+from pix_inspect.ui.prose import Prose
 from pix_inspect.ui.text import fit
 
 Key = tuple[str, str, str]
 """What is pressed, what happens, and the binding's name."""
+
+MOUSE = [
+    ("", "", ""),
+    ("Mouse", "", ""),
+    ("", "click", "Choose; on a byte, its field"),
+    ("", "double click", "Go in, open"),
+    ("", "shift+drag", "Select text, as the terminal does it"),
+]
 
 
 def keys_of(cls: type[DOMNode], app: App[Any], *, inherited: bool = False) -> list[Key]:
@@ -48,7 +56,7 @@ def sections(app: App[Any], panes: Iterable[type[DOMNode]]) -> list[tuple[str, l
     return [(getattr(pane, "TITLE", "") or "Everywhere", keys_of(pane, app)) for pane in panes]
 
 
-class HelpText(Lines):
+class HelpText(Prose):
     """The keys in two columns."""
 
     TITLE = "Keys"
@@ -61,13 +69,7 @@ class HelpText(Lines):
                 self._lines.append(("", "", ""))
             self._lines.append((title, "", ""))
             self._lines += [("", pressed, said) for pressed, said, _ in keys]
-        self._lines += [
-            ("", "", ""),
-            ("Mouse", "", ""),
-            ("", "click", "Choose; on a byte, its field"),
-            ("", "double click", "Go in, open"),
-            ("", "shift+drag", "Select text as the terminal does"),
-        ]
+        self._lines += MOUSE
 
     @property
     def count(self) -> int:
@@ -80,8 +82,8 @@ class HelpText(Lines):
         if title:
             yield Segment(title, self.tone("name"))
             return
-        yield Segment("  " + fit(pressed, 22), self.tone("accent"))
-        yield Segment(said, self.tone("text"))
+        yield Segment("  " + fit(pressed, 20), self.tone("accent"))
+        yield Segment(" " + said, self.tone("text"))
 
 
 class Help(ModalScreen[None]):

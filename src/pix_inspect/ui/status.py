@@ -6,6 +6,7 @@ Knows what a session says of itself; nothing of exchanges.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from textual.strip import Strip
 
 from pix_inspect.session import Session
 from pix_inspect.ui.lines import Toned
-from pix_inspect.ui.text import fit, fit_end, safe
-from pix_inspect.units import count, size
+from pix_inspect.ui.text import fit, fit_end, safe, wrapped
+from pix_inspect.units import count, duration, size
 
 
 def elapsed(ns: int) -> str:
@@ -50,6 +51,12 @@ def sockets(about: dict[str, Any]) -> str:
     return " ⇄ ".join(words)
 
 
+MINUTE = 60_000_000_000
+
+MOST_LINES = 3
+"""Lines that the banner takes at most."""
+
+
 class Status(Toned):
     """Live or finished, the sockets, what there is, how long it went on."""
 
@@ -57,6 +64,7 @@ class Status(Toned):
         super().__init__(id=id)
         self.session = session
         self.live = False
+        self.now = time.time_ns
         self.reading = False
 
     def render_line(self, y: int) -> Strip:
@@ -73,13 +81,11 @@ class Status(Toned):
             state = Segment("■ finished", tone("dim"))
         errors = session.errors
         counts = [
-            (count(len(session.connections), "conn"), "text"),
+            (self._connections(), "text"),
             (count(len(session), "op"), "text"),
             (count(errors, "error"), "bad" if errors else "dim"),
-            (elapsed(session.last - session.started), "text"),
+            (self._elapsed(), "text"),
         ]
-        if session.open_connections and self.live:
-            counts.insert(1, (f"{session.open_connections} open", "accent"))
         right: list[Segment] = []
         for text, name in counts:
             right += [Segment("  "), Segment(text, tone(name))]
@@ -92,6 +98,21 @@ class Status(Toned):
         middle = fit(fit_end(where, max(width - used, 0)), max(width - used, 0))
         strip = Strip([*left, Segment(middle, tone("dim")), *right])
         return strip.adjust_cell_length(width).apply_style(self.rich_style)
+
+    def _connections(self) -> str:
+        session = self.session
+        still = session.open_connections if self.live else 0
+        return count(len(session.connections), "conn") + (f" ({still} open)" if still else "")
+
+    def _elapsed(self) -> str:
+        """How long it has been going on, or went on."""
+        session = self.session
+        if self.live:
+            return elapsed(
+                max(self.now(), session.last) - session.started if session.started else 0
+            )
+        lasted = session.last - session.started
+        return elapsed(lasted) if lasted >= MINUTE else duration(lasted)
 
 
 def trouble(session: Session, live: bool) -> list[str]:
@@ -116,16 +137,36 @@ class Banner(Toned):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.said: list[str] = []
+        self._dismissed: list[str] = []
+        self._wrapped: list[str] = []
 
     def say(self, said: list[str]) -> None:
         """Show these lines, or nothing."""
         if said != self.said:
             self.said = said
-            self.display = bool(said)
-            self.refresh()
+            self._arrange()
+
+    def dismiss(self) -> bool:
+        """Hide what is said until there is something else to say; return whether it showed."""
+        shown = bool(self.display)
+        self._dismissed = self.said
+        self._arrange()
+        return shown
+
+    def _arrange(self) -> None:
+        self.display = bool(self.said) and self.said != self._dismissed
+        width = max(self.screen.size.width - 3, 10)
+        self._wrapped = [line for text in self.said for line in wrapped(text, width)][:MOST_LINES]
+        self.styles.height = max(len(self._wrapped), 1)
+        self.refresh(layout=True)
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        if self.said:
+            self._arrange()
 
     def render_line(self, y: int) -> Strip:
-        """Return all of it on one line."""
-        text = "  ·  ".join(self.said)
-        strip = Strip([Segment(" ⚠ " + fit(text, max(self.size.width - 3, 0)))])
+        """Return a line of it."""
+        text = self._wrapped[y] if y < len(self._wrapped) else ""
+        strip = Strip([Segment(" ⚠ " if y == 0 else "   "), Segment(text)])
         return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)

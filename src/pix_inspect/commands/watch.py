@@ -1,0 +1,202 @@
+"""`pix-inspect --listen SOCKET`: relay, and watch live.
+
+The relay is a process in a session of its own, so that neither Ctrl-C nor a terminal that
+closes nor a screen that crashes ends anyone's build; the screen follows its recording.
+
+Knows arguments, the relay's process and what to tell the user.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pix_inspect.capture import say, upstream_from, user_ids, warn_of_trust
+from pix_inspect.commands import record
+from pix_inspect.commands.open import need_terminal
+from pix_inspect.problem import Problem
+from pix_inspect.session import Session
+from pix_inspect.state import new_recording
+
+PATIENCE = 10.0
+"""Seconds for the relay to begin, and to write what is left when it ends."""
+
+SECTION = 28
+"""Bytes of a recording from which on it can be followed."""
+
+PREFIX = "pix-inspect: "
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments: those of `record`, and whether there is a screen."""
+    record.arguments(parser)
+    parser.add_argument(
+        "--detach", action="store_true", help="start the relay, say how to watch it, and return"
+    )
+
+
+class RelayProcess:
+    """A relay in a process of its own. Raises Problem when it does not begin."""
+
+    def __init__(self, socket: Path, recording: Path, options: list[str]) -> None:
+        self.socket = socket
+        self.recording = recording
+        # What it says goes to a file without a name: a pipe would break when the screen goes.
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115
+        self._warnings: list[str] = []
+        self._was_there = recording.exists()
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pix_inspect", "record", "--quiet"),
+                *("--listen", str(socket), "-o", str(recording)),
+                *options,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._words,
+            start_new_session=True,
+        )
+        self._wait_for_beginning()
+
+    def _wait_for_beginning(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if self._process.poll() is not None:
+                said = self.said()
+                raise Problem(said[-1] if said else "the relay ended before it began")
+            if not self._was_there and _size(self.recording) >= SECTION:
+                return
+            time.sleep(0.01)
+        self.stop()
+        raise Problem(f"the relay did not begin within {PATIENCE:.0f} seconds")
+
+    @property
+    def pid(self) -> int:
+        """The relay's process."""
+        return self._process.pid
+
+    def warn(self, line: str) -> None:
+        """Add something the user should know to what the relay said."""
+        self._warnings.append(line)
+
+    def alive(self) -> bool:
+        """Return whether it is running."""
+        return self._process.poll() is None
+
+    def said(self) -> list[str]:
+        """Return what it had to say since it began, one line each."""
+        size = os.fstat(self._words.fileno()).st_size
+        raw = os.pread(self._words.fileno(), min(size, 65536), max(0, size - 65536))
+        lines = raw.decode("utf-8", "backslashreplace").splitlines()
+        return [*self._warnings, *(line.removeprefix(PREFIX) for line in lines if line.strip())]
+
+    def stop(self) -> None:
+        """Have it accept no more clients and end when the last one is done."""
+        if self.alive():
+            self._process.send_signal(signal.SIGINT)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it has ended; return whether it has."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def let_go(self) -> None:
+        """Leave it to itself; Popen would complain of a child that nobody waits for."""
+        self._process.returncode = 0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def options_of(args: argparse.Namespace) -> list[str]:
+    """Return the command line of `record` that means what `args` mean."""
+    options = ["--mode", f"{args.mode:o}"]
+    for user in args.allow_user:
+        options += ["--allow-user", user]
+    if args.upstream is not None:
+        options += ["--upstream", args.upstream]
+    if args.upstream_command is not None:
+        options += ["--upstream-command", args.upstream_command]
+    options += ["--payload", "full" if args.payload is None else str(args.payload)]
+    if args.max_size is not None:
+        options += ["--max-size", str(args.max_size), "--keep", str(args.keep)]
+    return options
+
+
+def main(args: argparse.Namespace) -> int:
+    """Relay and show what passes until the user quits."""
+    if args.listen is None:
+        raise Problem("no socket to listen on: give --listen SOCKET")
+    if args.output == "-":
+        raise Problem("the screen follows a file: give -o FILE, or use `pix-inspect record -o -`")
+    if not args.detach:
+        need_terminal(f"`pix-inspect record --listen {shlex.quote(str(args.listen))}` has none")
+    user_ids(args.allow_user)
+    upstream = upstream_from(args, args.listen)
+    recording = Path(args.output) if args.output is not None else new_recording("live")
+    relay = RelayProcess(args.listen, recording, options_of(args))
+    warn_of_trust(upstream, shared=True, tell=relay.warn)
+    if args.detach:
+        _say_detached(relay)
+        return 0
+    try:
+        return _watch(relay)
+    finally:
+        if relay.alive():
+            relay.let_go()
+
+
+def _watch(relay: RelayProcess) -> int:
+    answer: str | None = None
+    try:
+        session = Session(relay.recording)
+        try:
+            from pix_inspect.ui.app import Inspector
+
+            answer = Inspector(session, relay).run()
+        finally:
+            session.close()
+    finally:
+        _leave(relay, answer)
+    return 0
+
+
+def _leave(relay: RelayProcess, answer: str | None) -> None:
+    """Stop the relay, or say how to come back to it."""
+    if not relay.alive():
+        say(f"recorded in {relay.recording}")
+        return
+    if answer != "stop":
+        _say_detached(relay)
+        return
+    relay.stop()
+    if relay.wait(0.5):
+        say(f"recorded in {relay.recording}")
+    else:
+        say("the relay ends when its last client is done; until then:")
+        print(f"    pix-inspect open {shlex.quote(str(relay.recording))}", file=sys.stderr)
+
+
+def _say_detached(relay: RelayProcess) -> None:
+    for line in relay.said():
+        say(line)
+    say(f"the relay goes on listening on {relay.socket}")
+    print(
+        f"    pix-inspect open {shlex.quote(str(relay.recording))}    # watch it\n"
+        f"    kill -INT {relay.pid}    # stop it when its last client is done",
+        file=sys.stderr,
+    )
