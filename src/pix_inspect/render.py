@@ -14,11 +14,16 @@ from typing import Any
 
 from pix_inspect.about import about
 from pix_inspect.fields import FieldRow, rows
+from pix_inspect.inert import inert
+from pix_inspect.session import ConnectionRow
 from pix_inspect.units import duration, size
 from pix_inspect.view import ExchangeView, Part
 
 LONGEST_LIST = 50
 """Elements of a list that the text form shows unless told otherwise."""
+
+LONGEST_COMMAND = 200
+"""Characters of a command line."""
 
 SIGNS = {"open": "◐", "ok": "✓", "error": "✗", "cut": "✂", "opaque": "?"}
 
@@ -58,6 +63,16 @@ def json_line(view: ExchangeView, started: int) -> str:
 
 def _plain(part: Part | None) -> Any:
     return None if part is None or part.node is None else part.node.plain()
+
+
+def connection_line(connection: ConnectionRow) -> str:
+    """Return a line that says who made a connection."""
+    peer = connection.peer or {}
+    words = [f"connection {connection.number}"]
+    words += [f"{key} {peer[key]}" for key in ("pid", "uid") if isinstance(peer.get(key), int)]
+    if isinstance(peer.get("command"), str):
+        words.append(inert(peer["command"], LONGEST_COMMAND))
+    return f"── {'  '.join(words)} ──"
 
 
 def text_of(view: ExchangeView, started: int, longest: int | None = LONGEST_LIST) -> Iterator[str]:

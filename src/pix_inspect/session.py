@@ -24,7 +24,7 @@ from pix_inspect.watcher import ConnectionRow, Watcher
 
 __all__ = ["STATES", "ConnectionRow", "Row", "Session", "State"]
 
-BATCH = 2000
+BATCH = 500
 MOST_NOTES = 10_000
 
 

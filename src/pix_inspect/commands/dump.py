@@ -1,17 +1,33 @@
 """`pix-inspect dump`: a recording as text for people, or as JSON for programs.
 
-One line of JSON an exchange, in order of start. Knows rendering; nothing of decoding.
+Exchanges are printed while the recording is read, in order of start; with `--follow` as they
+end, while it grows. Knows arguments and what goes where; nothing of decoding.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
+import re
 import sys
+import time as clock
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pix_inspect.render import LONGEST_LIST, json_of, text_of
+from pix_inspect.problem import Problem
+from pix_inspect.render import LONGEST_LIST, connection_line, json_line, text_of
 from pix_inspect.session import Session
+from pix_inspect.units import size
+
+if TYPE_CHECKING:
+    from pix_inspect.filters import Filter
+
+BIG = 32 << 20
+"""Bytes of a recording from which on it is worth saying how far reading has come."""
+STEP = 0.05
+"""Seconds of reading between looks at what can be printed."""
+LAST = 1 << 62
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,31 +36,154 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text (default) or JSON lines"
     )
+    parser.add_argument("--filter", metavar="EXPR", help="only exchanges that match")
+    parser.add_argument(
+        "--exchange", type=selection, metavar="N[..M]", help="one exchange, or from N to M"
+    )
+    parser.add_argument("--from", type=number, dest="first", metavar="N", help="from exchange N on")
+    parser.add_argument("--to", type=number, dest="last", metavar="M", help="up to exchange M")
+    parser.add_argument(
+        "--follow", action="store_true", help="go on as the recording grows, until Ctrl-C"
+    )
     parser.add_argument("--all", action="store_true", help="show lists whole, however long")
+
+
+def number(text: str) -> int:
+    """Return an exchange's number. For argparse: raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no exchange: they are numbered from 1")
+    return int(text)
+
+
+def selection(text: str) -> tuple[int, int]:
+    """Return the first and last number that `5`, `5..9`, `5..` or `..9` mean."""
+    match = re.fullmatch(r"(\d*)(\.\.|-)?(\d*)", text, re.ASCII)
+    if match is None or not (match[1] or match[3]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no selection: write 5, 5..9, 5.. or ..9")
+    first = number(match[1]) if match[1] else 1
+    if not match[2]:
+        return first, first
+    return first, number(match[3]) if match[3] else LAST
 
 
 def main(args: argparse.Namespace) -> int:
     """Print the exchanges of a recording."""
-    session = Session(args.recording).read_all()
-    as_json = args.format == "json"
-    longest = None if args.all else LONGEST_LIST
+    first, last = args.exchange or (args.first or 1, args.last or LAST)
+    if first > last:
+        raise Problem(f"nothing to show from exchange {first} to {last}: swap them")
+    wanted = _filter(args.filter)
+    session = Session(args.recording)
     out = sys.stdout
-    for i in range(len(session)):
+    with contextlib.suppress(AttributeError, ValueError):
+        out.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # unless replaced
+    longest = None if args.all else LONGEST_LIST
+    shown_connections: set[int] = set()
+    progress = _Progress(session)
+    source = as_they_end(session) if args.follow else in_order(session, last, progress)
+    for i in source:
+        if not first <= i + 1 <= last or (wanted is not None and not wanted.matches(session, i)):
+            continue
+        progress.clear()
         view = session.exchange(i)
-        if as_json:
-            out.write(json.dumps(json_of(view, session.started)) + "\n")
+        if args.format == "json":
+            out.write(json_line(view, session.started) + "\n")
         else:
+            connection = session.connections[view.row.connection]
+            if connection.number not in shown_connections:
+                shown_connections.add(connection.number)
+                out.write(connection_line(connection) + "\n")
             for line in text_of(view, session.started, longest):
                 out.write(line + "\n")
-    report(session)
+        if args.follow:
+            out.flush()
+    progress.clear()
+    out.flush()
+    if first > len(session) and first > 1:
+        raise Problem(f"{args.recording} has no exchange {first}: it has {len(session):,}")
+    report(session, whole=last == LAST)
     return 0
 
 
-def report(session: Session) -> None:
-    """Say on stderr what the recording lacks."""
+def _filter(text: str | None) -> Filter | None:
+    """Return the filter of that text. Raises Problem."""
+    if text is None:
+        return None
+    from pix_inspect.filter_syntax import FilterError
+    from pix_inspect.filters import compile_filter
+
+    try:
+        return compile_filter(text)
+    except FilterError as error:
+        raise Problem(str(error)) from None
+
+
+def in_order(session: Session, last: int, progress: _Progress) -> Iterator[int]:
+    """Yield the exchanges in order of start, each when it is over; what is open comes at the end.
+
+    Reads no further than the exchange of number `last`.
+    """
+    i = 0
+    while session.poll(STEP):
+        progress.show()
+        while i < len(session) and session.row(i).took is not None:
+            yield i
+            i += 1
+            if i >= last:
+                return
+    yield from range(i, min(len(session), last))
+
+
+def as_they_end(session: Session) -> Iterator[int]:
+    """Yield exchanges as they end, for ever."""
+    seen = 0
+    going_on: list[int] = []
+    while True:
+        changed = session.poll(STEP)
+        going_on += range(seen, len(session))
+        seen = len(session)
+        still = []
+        for i in going_on:
+            if session.row(i).took is None:
+                still.append(i)
+            else:
+                yield i
+        going_on = still
+        if not changed:
+            clock.sleep(STEP)
+
+
+class _Progress:
+    """How far a big recording has been read, on stderr, where a person waits for it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._on = session.size >= BIG and sys.stderr.isatty() and not sys.stdout.isatty()
+        self._next = 0.0
+        self._visible = False
+
+    def show(self) -> None:
+        """Say it again, a few times a second."""
+        if not self._on or clock.monotonic() < self._next:
+            return
+        self._next = clock.monotonic() + 0.2
+        done, whole = self._session.consumed, max(self._session.size, 1)
+        count = f"{len(self._session):,} exchanges"
+        text = f"\r{min(100 * done // whole, 100)} % of {size(whole)}, {count}\x1b[K"
+        print(text, end="", file=sys.stderr, flush=True)
+        self._visible = True
+
+    def clear(self) -> None:
+        """Remove it."""
+        if self._visible:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._visible = False
+
+
+def report(session: Session, *, whole: bool) -> None:
+    """Say on stderr what the recording lacks, as far as it was read."""
     for warning in session.reader.warnings:
         print(f"pix-inspect: {warning}", file=sys.stderr)
-    if session.truncated is not None:
+    if whole and session.truncated is not None:
         offset, lost = session.truncated
         print(
             f"pix-inspect: {session.path} is cut at byte {offset}: the last {lost} bytes are no"
