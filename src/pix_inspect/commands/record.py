@@ -60,6 +60,9 @@ def _mode(text: str) -> int:
 def main(args: argparse.Namespace) -> int:
     """Relay and record until told to stop."""
     allowed = user_ids(args.allow_user)
+    # a signal between making the socket and being able to remove it waits
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, held)
     listener = _listener(args)
     try:
         path = listener.path
@@ -81,6 +84,7 @@ def main(args: argparse.Namespace) -> int:
     relay = Relay(listener, upstream, taken.open_tap, allowed=allowed, say=say)
     relay.on_signals(signal.SIGINT, signal.SIGTERM)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not end builds
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
     if not args.quiet:
         _introduce(path, target)
         warn_of_trust(upstream, shared=True)
