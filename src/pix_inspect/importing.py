@@ -6,12 +6,43 @@ rule. Knows taps and recordings; the formats are modules of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pix_inspect.nixwire import MAGIC, nixwire
+from pix_inspect.problem import Problem
 from pix_inspect.raw_streams import Passed
 from pix_inspect.recording import Peer, RecordingWriter
+from pix_inspect.strace_log import is_strace, strace_log
 from pix_inspect.tap import RecordingTap
+
+
+def captured(path: Path) -> tuple[str, Iterator[Passed]]:
+    """Return the format of another tool's capture, and what passed in it. Raises Problem."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {error.strerror}") from None
+    if head.startswith(MAGIC):
+        return "nixwire", nixwire(path)
+    if is_strace(head):
+        return "strace", strace_log(path)
+    raise Problem(
+        f"{path}: neither a .nixwire file nor a log of strace; two raw streams are imported with"
+        " --client FILE --daemon FILE"
+    )
+
+
+def one_after_the_other(captures: Iterable[Iterable[Passed]]) -> Iterator[Passed]:
+    """Yield the events of several captures, their connections numbered on."""
+    before = 0
+    for capture in captures:
+        most = 0
+        for event in capture:
+            most = max(most, event.connection)
+            yield event._replace(connection=before + event.connection)
+        before += most
 
 
 def write_recording(
@@ -39,7 +70,10 @@ def write_recording(
                 tap = taps[event.connection] = RecordingTap(log, payload_limit)
             if event.what == "data":
                 assert event.side is not None
-                tap.chunk(event.side, memoryview(event.data), event.time)
+                if event.data:
+                    tap.chunk(event.side, memoryview(event.data), event.time)
+                if event.missing:
+                    tap.gap(event.side, event.missing, event.time)
             elif event.what == "half-close" and event.side is not None:
                 tap.half_close(event.side, event.time)
             elif event.what == "reset" and event.side is not None:

@@ -1,7 +1,7 @@
 """Two raw streams, as `socat -r/-R` or a recorder leaves them, as one connection's events.
 
 With an events file (JSON lines: `{"t": seconds, "dir": "c2s"|"s2c", "off": bytes, "len":
-bytes}`, and `{"t": …, "ev": "open"|"eof"|"close", "dir": …}`) times and order are true.
+bytes}`, and `{"t": …, "ev": "open"|"eof"|"hangup"|"close", "dir": …}`) times and order are true.
 Without one they are made up: each side speaks when the protocol lets it, a microsecond
 apart, so that requests stand before their replies.
 
@@ -22,6 +22,8 @@ from pix_inspect.problem import Problem
 
 What: TypeAlias = Literal["open", "data", "half-close", "reset", "close"]
 SIDES = {"c2s": CLIENT, "s2c": DAEMON}
+KNOWN = ("open", "error", "send-error")
+"""Events that say nothing of the streams."""
 MICROSECOND = 1000
 CHUNK = 64 << 10
 
@@ -29,7 +31,8 @@ CHUNK = 64 << 10
 class Passed(NamedTuple):
     """Something that happened on a connection: `data` of a side, or how it went on.
 
-    `connection` counts from 1; `time` is in nanoseconds since 1970.
+    `connection` counts from 1; `time` is in nanoseconds since 1970; so many bytes as are
+    `missing` passed behind the data and are not known.
     """
 
     connection: int
@@ -37,6 +40,7 @@ class Passed(NamedTuple):
     what: What
     side: int | None = None
     data: bytes = b""
+    missing: int = 0
 
 
 def read_bytes(path: Path) -> bytes:
@@ -96,6 +100,8 @@ def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Pas
         what = event.get("ev")
         if what == "eof" and side is not None:
             yield Passed(1, time, "half-close", side)
+        elif what == "hangup" and side is not None:
+            yield Passed(1, time, "reset", side)
         elif what == "close":
             closed = True
         elif what is None and side is not None:
@@ -109,8 +115,8 @@ def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Pas
                 )
             yield Passed(1, time, "data", side, streams[side][offset : offset + length])
             done[side] = offset + length
-        elif what != "open":
-            raise Problem(f"{where}: neither a chunk nor open, eof or close")
+        elif what not in KNOWN:
+            raise Problem(f"{where}: neither a chunk nor open, eof, hangup or close")
     for side in (CLIENT, DAEMON):
         left = streams[side][done[side] :]
         if left:  # bytes that no event speaks of are not lost

@@ -100,6 +100,14 @@ class RecordingTap:
                 return
             self._elided(side, view, start, time, skips)
 
+    def gap(self, side: int, length: int, time: int) -> None:
+        """Record that `length` bytes passed of which nothing is known."""
+        with self._lock:
+            if not self._blind:
+                self.conversation.gap(side, length, time)
+            self._offsets[side] += length
+            self.log.chunk(side, time, b"", length)
+
     def _elided(
         self, side: int, view: memoryview, start: int, time: int, skips: list[list[int]]
     ) -> None:

@@ -1,4 +1,4 @@
-"""`pix-inspect import`: raw streams made into a recording.
+"""`pix-inspect import`: raw streams and other tools' captures made into a recording.
 
 Knows arguments; the work is `pix_inspect.importing`'s.
 """
@@ -9,7 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from pix_inspect.importing import write_recording
+from pix_inspect.importing import captured, one_after_the_other, write_recording
+from pix_inspect.problem import Problem
 from pix_inspect.raw_streams import raw_streams
 from pix_inspect.tap import payload_limit
 from pix_inspect.units import count
@@ -18,11 +19,11 @@ from pix_inspect.units import count
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "--client", type=Path, required=True, metavar="FILE", help="the bytes the client sent"
-    )
-    parser.add_argument(
-        "--daemon", type=Path, required=True, metavar="FILE", help="the bytes the daemon sent"
-    )
+        "captures", nargs="*", type=Path, metavar="FILE",
+        help="a .nixwire file or a log of `strace -f -xx -s 1000000`",
+    )  # fmt: skip
+    parser.add_argument("--client", type=Path, metavar="FILE", help="the bytes the client sent")
+    parser.add_argument("--daemon", type=Path, metavar="FILE", help="the bytes the daemon sent")
     parser.add_argument(
         "--events", type=Path, metavar="FILE", help="JSON lines with the time of each chunk"
     )
@@ -39,12 +40,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Make a recording of two raw streams."""
-    connections = write_recording(
-        raw_streams(args.client, args.daemon, args.events),
-        args.output,
-        about={"tool": "pix-inspect import", "events": args.events is not None},
-        payload_limit=args.payload,
-    )
+    """Make a recording of other tools' captures, or of two raw streams."""
+    about: dict[str, object] = {"tool": "pix-inspect import"}
+    streams = (args.client, args.daemon)
+    if args.captures:
+        if any((*streams, args.events)):
+            raise Problem("give either captures or --client and --daemon, not both")
+        found = [captured(path) for path in args.captures]
+        about["formats"] = [form for form, _ in found]
+        passed = one_after_the_other(events for _, events in found)
+    elif None in streams:
+        raise Problem("say what to import: FILE…, or --client FILE --daemon FILE")
+    else:
+        passed = raw_streams(*streams, args.events)
+        about["events"] = args.events is not None
+    connections = write_recording(passed, args.output, about=about, payload_limit=args.payload)
     print(f"pix-inspect: {args.output}: {count(connections, 'connection')}", file=sys.stderr)
     return 0
