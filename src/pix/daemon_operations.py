@@ -22,7 +22,7 @@ from pix.daemon_error import NixDaemonError
 from pix.dialogue import Write
 from pix.errors import EncodeError
 from pix.gates import Protocol as Version
-from pix.installable import base_name, derived_path
+from pix.installable import base_name, derived_path, one_by_one, several
 from pix.protocol import operations as op
 from pix.protocol.derived_path import SingleDerivedPath
 from pix.protocol.types import (
@@ -76,7 +76,7 @@ class Operations:
 
     def query_valid_paths(self, paths: Iterable[str], substitute: bool = False) -> set[str]:
         """Return those of `paths` that are valid; `substitute` the others first, if possible."""
-        wanted = frozenset(paths)
+        wanted = several(paths)
         if substitute and self.protocol.minor < 27:
             missing = wanted - self.query_valid_paths(wanted)
             for path in sorted(self.query_substitutable_paths(missing)):
@@ -91,7 +91,7 @@ class Operations:
 
     def query_path_infos(self, paths: Iterable[str]) -> list[ValidPathInfo]:
         """Return what is known of those of `paths` that are valid (Determinate Nix)."""
-        return list(self.call(op.QueryPathInfos(paths=frozenset(paths))).infos)
+        return list(self.call(op.QueryPathInfos(paths=several(paths))).infos)
 
     def query_path_from_hash_part(self, hash_part: str) -> str | None:
         """Return the valid path with these 32 characters, None when there is none."""
@@ -112,7 +112,7 @@ class Operations:
 
     def query_substitutable_paths(self, paths: Iterable[str]) -> set[str]:
         """Return those of `paths` that a substituter could provide."""
-        return set(self.call(op.QuerySubstitutablePaths(paths=frozenset(paths))).paths)
+        return set(self.call(op.QuerySubstitutablePaths(paths=several(paths))).paths)
 
     def query_missing(self, paths: Iterable[str]) -> op.QueryMissing.Reply:
         """Return what would have to be built and fetched to get `paths`, sizes in bytes."""
@@ -135,7 +135,11 @@ class Operations:
 
     def query_active_builds(self) -> Any:
         """Return the running builds, a list as the daemon's JSON has it (Determinate Nix)."""
-        return json.loads(self.call(op.QueryActiveBuilds()).builds)
+        text = self.call(op.QueryActiveBuilds()).builds
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise NixDaemonError(f"the daemon's list of builds is no JSON: {error}") from None
 
     # adding
 
@@ -143,7 +147,7 @@ class Operations:
         self, name: str, content: str | bytes, references: Iterable[str] | None = None
     ) -> str:
         """Add a file with this content and these references; return its path."""
-        refs = frozenset(references or ())
+        refs = several(references or ())
         if self.protocol.minor < 25:
             text = content if isinstance(content, str) else upload.as_text(content)
             request: Any = op.AddTextToStore(name=name, text=text, references=refs)
@@ -165,7 +169,7 @@ class Operations:
         `source` is a NAR for `fixed:r:ALGO` and `fixed:git:ALGO`, and the file's own bytes for
         `fixed:ALGO` and `text:ALGO`. It is read once, in pieces.
         """
-        refs = frozenset(references)
+        refs = several(references)
         if self.protocol.minor >= 25:
             new = op.AddToStore(
                 name=name,
@@ -253,7 +257,7 @@ class Operations:
 
     def add_signatures(self, path: str, sigs: Iterable[str]) -> None:
         """Add signatures, `KEY:BASE64` each, to a path."""
-        self.call(op.AddSignatures(path=path, sigs=frozenset(sigs)))
+        self.call(op.AddSignatures(path=path, sigs=several(sigs)))
 
     def register_drv_output(
         self, output: str | DrvOutput, out_path: str, signatures: Iterable[str] = ()
@@ -262,7 +266,7 @@ class Operations:
 
         `output` as in query_realisation, `out_path` the full store path.
         """
-        sigs = frozenset(signatures)
+        sigs = several(signatures)
         if REALISATION_WITH_PATH in self.protocol.features:
             if isinstance(output, str):
                 raise EncodeError("RegisterDrvOutput", "a DrvOutput is needed with this daemon")
@@ -337,7 +341,7 @@ class Operations:
 
     def add_temp_roots(self, paths: Iterable[str]) -> None:
         """Keep many paths at once (Determinate Nix)."""
-        self.call(op.AddTempRoots(paths=frozenset(paths)))
+        self.call(op.AddTempRoots(paths=several(paths)))
 
     def add_indirect_root(self, link: str) -> None:
         """Let the symlink `link`, outside the store, be a garbage collector root."""
@@ -364,7 +368,7 @@ class Operations:
         `paths` are for DELETE_SPECIFIC, `max_freed` is in bytes, `delete_referrers` needs the
         feature delete-dead-specific-referrers.
         """
-        which = frozenset(paths)
+        which = several(paths)
         request = op.CollectGarbage(
             action=GCAction.of(action), ignore_liveness=ignore_liveness, max_freed=max_freed
         )
@@ -394,6 +398,4 @@ class Operations:
 
     def _derived(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Return what is to be built in the words of the version. Raises EncodeError."""
-        if isinstance(paths, str):
-            raise EncodeError("paths", "a list of paths is wanted, not one path")
-        return tuple(derived_path(path, self.protocol) for path in paths)
+        return tuple(derived_path(path, self.protocol) for path in one_by_one(paths))

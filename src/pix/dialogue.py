@@ -45,6 +45,9 @@ HANDSHAKE = "the handshake"
 LOG_LINES = 200
 """How many of an operation's last log lines an error keeps."""
 
+LONGEST_ERROR = 1 << 15
+"""Bytes at the end of a broken NAR in which the daemon's error is looked for."""
+
 CLOSING = 0.05
 """Seconds to find out whether a repeated error is the second copy of one before a close."""
 
@@ -340,7 +343,7 @@ class Dialogue:
 
     def _nar(self) -> Iterator[bytes]:
         """Yield a NAR that stands bare in the stream. Raises what the daemon says in its midst."""
-        tail: deque[bytes] = deque(maxlen=3)
+        tail: deque[bytes] = deque()
         scanner = RAW_NAR.scan(self.stream.cursor)
         passing = self.stream.passing(scanner)
         start = self.stream.cursor.offset
@@ -352,6 +355,8 @@ class Dialogue:
                     whole = stop.value
                     break
                 tail.append(piece)
+                if sum(map(len, tail)) - len(tail[0]) >= LONGEST_ERROR:
+                    tail.popleft()
                 yield piece
         except Lost as lost:
             self._in_step = False

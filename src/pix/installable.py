@@ -1,10 +1,12 @@
-"""What is to be built, as people name it and as the protocol does.
+"""Paths and what is to be built, as people name them and as the protocol does.
 
 People write `DRV^out,dev` and `DRV^*`, on the wire stands `!`, and before 1.30 a derivation
 named plainly means all its outputs. Source: Nix `derived-path.cc`, `worker-protocol.cc`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from pix.errors import EncodeError
 from pix.gates import Protocol
@@ -32,3 +34,15 @@ def derived_path(text: str, protocol: Protocol) -> str:
 def base_name(path: str) -> str:
     """Return a store path without its store directory."""
     return path.rpartition("/")[2]
+
+
+def one_by_one(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the texts in their order. Raises EncodeError for one text, whose letters they are."""
+    if isinstance(texts, (str, bytes)):
+        raise EncodeError("", f"a list is wanted, not one {type(texts).__name__} {texts!r:.60}")
+    return tuple(texts)
+
+
+def several(texts: Iterable[str]) -> frozenset[str]:
+    """Return the texts as a set. Raises as `one_by_one`."""
+    return frozenset(one_by_one(texts))

@@ -181,8 +181,10 @@ def test_build_paths_says_what_cannot_be_asked() -> None:
     with playing(minor=29) as daemon:
         with pytest.raises(EncodeError, match=r"hello\.drv\^\* asks for its outputs"):
             daemon.connection.build_paths([DRV])
-        with pytest.raises(EncodeError, match="a list of paths"):
+        with pytest.raises(EncodeError, match="a list is wanted, not one str '/nix"):
             daemon.connection.build_paths(HELLO)
+        with pytest.raises(EncodeError, match="a list is wanted"):
+            daemon.connection.query_valid_paths(HELLO)
 
 
 def test_a_failed_build_is_an_error_with_its_log() -> None:
@@ -380,6 +382,17 @@ def test_default_socket(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_daemon_there(tmp_path: Path) -> None:
     with pytest.raises(NixDaemonError, match=r"no daemon at .*: No such file or directory"):
         DaemonConnection(tmp_path / "socket").connect()
+
+
+def test_a_daemon_that_does_not_accept_runs_into_the_timeout(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(0)
+        with socket.socket(socket.AF_UNIX) as first:
+            first.connect(path)
+            with pytest.raises(NixDaemonError, match=r"nobody accepted .* within 0\.05 s"):
+                DaemonConnection(path, timeout=0.05).connect()
 
 
 def test_before_and_after() -> None:
