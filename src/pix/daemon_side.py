@@ -44,7 +44,8 @@ class DaemonSide:
         while True:
             while cursor.end - cursor.pos < 8:
                 yield
-            if self.lockstep and not ledger.pending and not self._repeats_error(cursor):
+            if not ledger.pending and ledger.client.waiting and not self._repeats_error(cursor):
+                # what the client said in advance comes first, however the bytes were cut
                 yield from ledger.daemon.wait(self._client_spoke)
             pending = ledger.pending
             if not pending or ledger.at_sea is not None:
@@ -66,7 +67,12 @@ class DaemonSide:
     def _repeats_error(self, cursor: Cursor) -> bool:
         """Whether all that is left is a second copy of the error just scanned."""
         before = self.ledger.last_error
-        if before is None or before.error is None or before.daemon_end != cursor.offset:
+        if (
+            not self.lockstep
+            or before is None
+            or before.error is None
+            or before.daemon_end != cursor.offset
+        ):
             return False
         length = cursor.offset - before.error[0]
         pos = cursor.pos

@@ -307,7 +307,7 @@ class Ledger:
         if lane.opaque is not None:
             return
         handshake = self.greeting() if self.protocol is None else self.handshake
-        if handshake is not None and handshake.ended is None:
+        if handshake is not None and not self._greeted(side):
             handshake.note(f"the {SIDES[side]} {reason}")
         if side == CLIENT:
             self._request_cut(offset, f"request undecodable {reason}")

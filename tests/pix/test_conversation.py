@@ -155,6 +155,27 @@ def test_pipelined_with_frames_in_between() -> None:
     assert all(e.complete for e in talk.exchanges())
 
 
+def test_all_that_was_pipelined_is_answered_in_one_chunk() -> None:
+    """Both sides say everything at once: the daemon's answers wait for the requests."""
+    talk = Playbook(V38).greet() >> VALID >> VALID << StderrLast() << YES << StderrLast() << YES
+    expected = [seen(e) for e in talk.exchanges()]
+    streams = [b"".join(data or b"" for s, data in talk.turns if s == side) for side in (0, 1)]
+    conversation = Conversation(detail=True)
+    for side in (CLIENT, DAEMON):
+        conversation.feed(side, streams[side])
+    assert [seen(e) for e in conversation.exchanges] == expected
+
+
+def test_next_operation_behind_pulled_payload_in_advance() -> None:
+    talk = Playbook(Protocol(21)).greet()
+    add = AddToStoreNar(path=PATH, nar_hash=HASH, nar_size=1, nar=b"")
+    talk >> said(add, Protocol(21)) + said(VALID, Protocol(21))
+    talk << said(StderrLast(), Protocol(21)) * 2 + said(YES, Protocol(21))
+    _, added, asked = talk.exchanges()
+    assert added.complete
+    assert asked.complete
+
+
 def test_client_half_closes_and_still_hears_the_answer() -> None:
     talk = Playbook(V38).greet() >> VALID >> EOF << StderrNext(text="…\n") << StderrLast() << YES
     handshake, asked = talk.exchanges()
