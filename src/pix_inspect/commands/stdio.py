@@ -36,6 +36,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Relay standard input and output until both directions are over."""
+    # a client kills its remote program when it is done: the relay outlives that in a session
+    # of its own, sees the end of its input, and brings the recording to its end
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.setsid()
+    status = 1
+    try:
+        status = _relay(args)
+    except Problem as problem:
+        print(f"pix-inspect: {problem}", file=sys.stderr)
+        status = 2
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _relay(args: argparse.Namespace) -> int:
     upstream = upstream_from(args, None)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
