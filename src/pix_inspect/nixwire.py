@@ -21,6 +21,7 @@ MAGIC = b"NIXWREC\0"
 VERSION = 1
 LONGEST_TIME = 1 << 62
 CLIENT_HELLO = b"cxin"
+DAEMON_HELLO = b"oixd"
 _HEADER = Struct("<8sHHQI")
 _RECORD = Struct("<QBI")
 
@@ -53,7 +54,8 @@ def nixwire(path: Path) -> Iterator[Passed]:
             data = file.read(length)
             position += length
             if swapped is None and data:
-                swapped = (direction == 0) != data.startswith(CLIENT_HELLO)
+                hellos = (CLIENT_HELLO, DAEMON_HELLO)
+                swapped = data.startswith(hellos[1 - direction])
             side = CLIENT if (direction == 0) != bool(swapped) else DAEMON
             time = max(time, min(epoch + after, LONGEST_TIME))
             if data:

@@ -158,7 +158,7 @@ class Session:
     def _note(self, number: int, note: dict[str, Any], watcher: Watcher | None) -> None:
         said = note.get("note")
         if watcher is not None and isinstance(said, dict) and "boundary" in said:
-            watcher.boundary(said["boundary"])
+            watcher.boundary(said)
             return
         if len(self.notes) < MOST_NOTES:
             self.notes.append((number, note))

@@ -14,11 +14,12 @@ from __future__ import annotations
 import argparse
 import threading
 import time as clock
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from pix.conversation import Conversation
-from pix.exchange import SIDES
+from pix.exchange import SIDES, Exchange
 from pix_inspect.recording import ConnectionLog
 from pix_inspect.units import parse_size
 
@@ -42,14 +43,8 @@ def payload_limit(text: str) -> int | None:
         raise argparse.ArgumentTypeError(f"{error}, or full, or none") from None
 
 
-class _Nobody:
-    """An observer that does not care."""
-
-    def started(self, exchange: object) -> None:
-        pass
-
-    def ended(self, exchange: object) -> None:
-        pass
+MOST_BOUNDARIES = 4096
+"""Boundaries that are remembered: the recording may lag that many exchanges behind."""
 
 
 class RecordingTap:
@@ -67,8 +62,60 @@ class RecordingTap:
         self._lock = threading.Lock()
         self._skips: tuple[list[list[int]], list[list[int]]] = ([], [])
         self._offsets = [0, 0]
-        self.conversation = Conversation(_Nobody(), on_payload=self._payload)
+        self._open = 0
+        self._latest: Exchange | None = None
+        self._boundaries: deque[tuple[int, int]] = deque(maxlen=MOST_BOUNDARIES)
+        self._owes_boundary = False
+        self.conversation = Conversation(self, on_payload=self._payload)
         self._blind = False
+        log.resume = self.resume
+
+    # A recording that is rotated goes on in mid-connection; these say where it can be decoded.
+
+    def started(self, exchange: Exchange) -> None:
+        """Take note of an exchange that begins."""
+        self._open += 1
+        self._latest = exchange
+
+    def ended(self, exchange: Exchange) -> None:
+        """Take note of an exchange that is over: perhaps a boundary between two operations."""
+        self._open -= 1
+        if self._open or not exchange.complete or exchange.notes or exchange.kind == "orphan":
+            return
+        if exchange.request_end is None or exchange.daemon_end is None:
+            return
+        boundary = (exchange.request_end, exchange.daemon_end)
+        self._boundaries.append(boundary)
+        if self._owes_boundary:
+            self._owes_boundary = False
+            self.log.note(self._state(boundary), exchange.ended or exchange.started)
+
+    def resume(self) -> dict[str, Any]:
+        """Return what a reader needs who begins at the log's present offsets.
+
+        `boundary` holds the stream offsets, by side, of the first place between two
+        operations from there on, None when that has not passed yet; it is noted when it does.
+        """
+        with self._lock:
+            client, daemon = self.log.track.offsets
+            for boundary in self._boundaries:
+                if boundary[0] >= client and boundary[1] >= daemon:
+                    return self._state(boundary)
+            self._owes_boundary = True
+            return self._state(None)
+
+    def _state(self, boundary: tuple[int, int] | None) -> dict[str, Any]:
+        talk = self.conversation
+        protocol = talk.protocol
+        state: dict[str, Any] = {
+            "protocol": protocol.text if protocol is not None else None,
+            "features": sorted(protocol.features) if protocol is not None else [],
+            "daemon_nix": talk.daemon_nix,
+            "boundary": list(boundary) if boundary is not None else None,
+        }
+        if boundary is None and self._open and self._latest is not None:
+            state["exchange"] = self._latest.name
+        return state
 
     def _payload(self, side: int, start: int, length: int, position: int) -> None:
         """Mark for elision what of this run lies beyond the limit."""
