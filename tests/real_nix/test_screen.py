@@ -1,0 +1,105 @@
+"""The screen in a real terminal (tmux), in front of a real daemon: watched, filtered, quit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real_nix.daemons import Daemon
+from tests.surroundings import lacking
+
+pytestmark = pytest.mark.real_nix
+WAIT = 30.0
+
+HELLO = """
+derivation { name = "hello"; system = builtins.currentSystem; builder = "/bin/sh";
+  args = [ "-c" "echo greetings from the builder; echo done > $out" ]; }
+"""
+
+
+class Terminal:
+    """A program in a tmux session of its own."""
+
+    def __init__(self, folder: Path, *command: str) -> None:
+        self.socket = folder / "tmux"
+        self._tmux(
+            "new-session", "-d", "-x", "120", "-y", "40", "-s", "t", *command,
+            env={**os.environ, "XDG_STATE_HOME": str(folder / "state"), "TERM": "xterm-256color"},
+        )  # fmt: skip
+
+    def _tmux(self, *words: str, env: dict[str, str] | None = None, check: bool = True) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", str(self.socket), "-f", "/dev/null", *words],
+            capture_output=True, text=True, env=env, check=check,
+        )  # fmt: skip
+        return done.stdout
+
+    def shown(self) -> str:
+        """Return what is on the screen."""
+        return self._tmux("capture-pane", "-p", "-t", "t", check=False)
+
+    def press(self, *keys: str) -> None:
+        """Press keys."""
+        self._tmux("send-keys", "-t", "t", *keys)
+
+    def wait_for(self, text: str) -> str:
+        """Return the screen once it shows `text`."""
+        until = time.monotonic() + WAIT
+        while text not in (screen := self.shown()):
+            assert time.monotonic() < until, f"no {text!r} on the screen:\n{screen}"
+            time.sleep(0.05)
+        return screen
+
+    def ended(self) -> bool:
+        """Return whether the program has ended, waiting for it."""
+        until = time.monotonic() + WAIT
+        while time.monotonic() < until:
+            if not self._tmux("list-sessions", check=False).strip():
+                return True
+            time.sleep(0.05)
+        return False
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._tmux("kill-server", check=False)
+
+
+@pytest.fixture
+def terminal(daemon: Daemon, tmp_path: Path) -> Iterator[Terminal]:
+    if shutil.which("tmux") is None:
+        lacking("tmux is not installed")
+    made = Terminal(
+        tmp_path, sys.executable, "-m", "pix_inspect", "--listen", str(tmp_path / "relay"),
+        "--upstream", str(daemon.socket),
+    )  # fmt: skip
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("nix", ["2.8.0", "2.34.8"], indirect=True)
+def test_a_build_is_watched_and_is_none_the_worse(
+    daemon: Daemon, terminal: Terminal, tmp_path: Path
+) -> None:
+    terminal.wait_for("NIX_REMOTE=unix://")  # an empty screen teaches
+    (tmp_path / "hello.nix").write_text(HELLO)
+    client = daemon.client(socket=tmp_path / "relay")
+    done = client.run("nix-build", "--no-out-link", tmp_path / "hello.nix")
+    out = Path(done.stdout.decode().strip())
+    assert out.read_text() == "done\n"
+    assert b"greetings from the builder" in done.stderr
+    screen = terminal.wait_for("BuildPaths")
+    assert "AddToStore" in screen
+    assert "hello.drv" in screen
+    terminal.press("g")
+    terminal.wait_for("magic")  # the handshake's fields
+    terminal.press("q")
+    assert terminal.ended()
+    direct = daemon.client().run("nix-build", "--no-out-link", tmp_path / "hello.nix")
+    assert direct.stdout == done.stdout
