@@ -214,6 +214,14 @@ def test_run_ends_with_the_status_of_its_command(
     assert "Traceback" not in done.stderr
 
 
+def test_run_fails_when_an_expectation_does(place: Path) -> None:
+    words = ("run", "--upstream", "d", "-o", "r.pcapng", "--check", "count() > 0", "--", "true")
+    done = pix(*words, cwd=place)
+    assert done.returncode == 1
+    assert "✗ count() > 0: 0" in done.stderr
+    assert pix("run", "--check", "nonsense", "--", "true", cwd=place).returncode == 2
+
+
 def test_run_dies_of_the_signal_its_command_died_of(place: Path) -> None:
     done = pix("run", "--upstream", "d", "-o", "r", "--", "sh", "-c", "kill -TERM $$", cwd=place)
     assert done.returncode == -signal.SIGTERM

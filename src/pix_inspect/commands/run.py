@@ -18,8 +18,11 @@ from pathlib import Path
 
 from pix_inspect import capture
 from pix_inspect.capture import Capture, say, upstream_from, warn_of_trust
+from pix_inspect.commands.check import line, understood
+from pix_inspect.gate import Expectation, check
 from pix_inspect.problem import Problem
 from pix_inspect.relay import Relay
+from pix_inspect.session import Session
 from pix_inspect.sockets import listen
 from pix_inspect.state import new_recording
 from pix_inspect.upstream import Upstream
@@ -33,17 +36,28 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the recording")
     capture.arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no summary at the end")
+    parser.add_argument(
+        "--check",
+        action="append",
+        default=[],
+        metavar="EXPECTATION",
+        help="what must hold of the traffic, such as 'count(op = QueryPathInfo) < 100'",
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command; return its status, 127 and 126 as shells do, 128+N for signal N."""
+    """Run the command; return its status, 127 and 126 as shells do, 128+N for signal N.
+
+    A command that succeeds while a --check does not hold ends with status 1.
+    """
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not command:
         raise Problem("no command to run: pix-inspect run -- nix-build foo.nix")
     if shutil.which(command[0]) is None:
         say(f"{command[0]}: no such command")
         return NOT_EXECUTABLE if Path(command[0]).exists() else NOT_FOUND
+    expected = understood(args.check) if args.check else []
     folder = Path(tempfile.mkdtemp(prefix="pix-"))
     socket = folder / "s"
     try:
@@ -56,7 +70,18 @@ def main(args: argparse.Namespace) -> int:
     _report(target, taken, args.quiet)
     if status < 0:
         return _die_alike(-status)
-    return status
+    return status or _held(target, expected)
+
+
+def _held(target: Path, expected: list[Expectation]) -> int:
+    """Say whether the expectations hold of the recording; return 1 when one does not."""
+    if not expected:
+        return 0
+    session = Session(target).read_all()
+    verdicts = [check(session, each) for each in expected]
+    for verdict in verdicts:
+        print(line(verdict), file=sys.stderr)
+    return 0 if all(verdict.holds for verdict in verdicts) else 1
 
 
 def _relayed(command: list[str], socket: Path, upstream: Upstream, taken: Capture) -> int:
