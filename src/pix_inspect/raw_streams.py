@@ -24,6 +24,8 @@ What: TypeAlias = Literal["open", "data", "half-close", "reset", "close"]
 SIDES = {"c2s": CLIENT, "s2c": DAEMON}
 KNOWN = ("open", "error", "send-error")
 """Events that say nothing of the streams."""
+LATEST = 1 << 32
+"""Seconds: a time beyond that is none."""
 MICROSECOND = 1000
 CHUNK = 64 << 10
 
@@ -96,7 +98,7 @@ def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Pas
         where = f"{events}, line {number}"
         event = _event(line, where)
         time = max(time, start + int(event["t"] * 1e9))
-        side = SIDES.get(event.get("dir", ""))
+        side = SIDES.get(str(event.get("dir")))
         what = event.get("ev")
         if what == "eof" and side is not None:
             yield Passed(1, time, "half-close", side)
@@ -115,7 +117,7 @@ def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Pas
                 )
             yield Passed(1, time, "data", side, streams[side][offset : offset + length])
             done[side] = offset + length
-        elif what not in KNOWN:
+        elif str(what) not in KNOWN:
             raise Problem(f"{where}: neither a chunk nor open, eof, hangup or close")
     for side in (CLIENT, DAEMON):
         left = streams[side][done[side] :]
@@ -131,6 +133,7 @@ def _event(line: bytes, where: str) -> dict[str, Any]:
         event = json.loads(line)
     except ValueError as error:
         raise Problem(f"{where}: not JSON ({error})") from None
-    if not isinstance(event, dict) or not isinstance(event.get("t"), (int, float)):
+    time = event.get("t") if isinstance(event, dict) else None
+    if not isinstance(time, (int, float)) or not abs(time) < LATEST:
         raise Problem(f"{where}: no time `t` in seconds")
-    return event
+    return dict(event)

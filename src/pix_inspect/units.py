@@ -31,11 +31,11 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     value = float(count)
-    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
         value /= 1024
         if value < 999.5:
-            return f"{value:.3g} {unit}"
-    return f"{value:.3g} EiB"
+            break
+    return f"{value:.3g} {unit}"
 
 
 def moment(seconds: int) -> str:
