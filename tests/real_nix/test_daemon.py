@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.errors import EncodeError
 from pix.nar import check
@@ -35,6 +36,7 @@ from pix.upload import Item
 from tests.pix.nars import nar, token, tokens
 from tests.real_nix.daemons import Daemon, running
 from tests.real_nix.lab import Nix
+from tests.real_nix.recorder import Recorder, Streams
 
 pytestmark = pytest.mark.real_nix
 
@@ -44,15 +46,8 @@ TREE = nar(
 )
 
 
-def connected(daemon: Daemon, **options: Any) -> DaemonConnection:
-    """Connect; a daemon whose first connections make the store may refuse one of them."""
-    connection = DaemonConnection(daemon.socket, timeout=120, **options)
-    for _ in range(20):
-        try:
-            return connection.connect()
-        except NixDaemonError as error:
-            problem = error
-    raise problem
+def connected(daemon: Daemon, socket: Path | None = None, **options: Any) -> DaemonConnection:
+    return DaemonConnection(socket or daemon.socket, timeout=120, **options).connect()
 
 
 Reach: TypeAlias = "Callable[..., DaemonConnection]"
@@ -151,6 +146,19 @@ class Drv:
             args=("-c", script),
             env={"builder": "/bin/sh", "name": name, "out": self.out, "system": SYSTEM},
         )
+
+
+def understood(streams: Streams) -> None:
+    """Hold both streams of a connection to be exchanges from the first byte to the last."""
+    conversation = Conversation(lockstep=True)
+    conversation.feed(CLIENT, streams.c2s)
+    conversation.feed(DAEMON, streams.s2c)
+    conversation.close()
+    assert len(conversation.exchanges) > 15
+    for exchange in conversation.exchanges:
+        assert exchange.kind in ("handshake", "operation"), exchange.notes
+        assert exchange.complete, (exchange.operation, exchange.notes)
+        assert not exchange.notes
 
 
 def contents(store: DaemonConnection, path: str) -> bytes:
@@ -437,10 +445,13 @@ def test_roots(nix: Nix, daemon: Daemon, store: DaemonConnection) -> None:
 
 
 @pytest.mark.parametrize("nix", ["2.8.0", "2.34.8"], indirect=True)
-def test_every_version_from_1_18_on(nix: Nix, reach: Reach) -> None:
+def test_every_version_from_1_18_on(nix: Nix, daemon: Daemon) -> None:
+    """And an observer understands every byte that passes."""
     newest = SPEAKS[nix.label] & 0xFF
     for minor in range(18, newest + 1):
-        with reach(version=f"1.{minor}") as store:
+        listen = daemon.state.folder / f"recorder-{minor}"
+        recorder = Recorder(listen, daemon.socket)
+        with recorder, connected(daemon, socket=listen, version=f"1.{minor}") as store:
             assert store.daemon_version == 0x100 | minor
             text = store.add_text_to_store(f"text-{minor}", "hello")
             assert store.query_path_info(text).nar_size == 120
@@ -461,6 +472,9 @@ def test_every_version_from_1_18_on(nix: Nix, reach: Reach) -> None:
             with pytest.raises(NixDaemonError) as caught:
                 store.build_paths([f"{failing.path}^*"])
             assert caught.value.status == (100 if minor < 26 else None)
+            store.close()
+            recorder.settle()
+            understood(recorder.connections[-1])
 
 
 @pytest.mark.parametrize("nix", ["2.8.0", "2.26.3", "2.34.8"], indirect=True)
