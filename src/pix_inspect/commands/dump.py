@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pix_inspect.problem import Problem
+from pix_inspect.redaction import redact
 from pix_inspect.render import LONGEST_LIST, connection_line, json_line, text_of
 from pix_inspect.session import Session
 from pix_inspect.units import size
@@ -46,6 +47,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--follow", action="store_true", help="go on as the recording grows, until Ctrl-C"
     )
     parser.add_argument("--all", action="store_true", help="show lists whole, however long")
+    parser.add_argument(
+        "--redact", action="store_true", help="blank settings that are secrets, such as tokens"
+    )
 
 
 def number(text: str) -> int:
@@ -85,6 +89,8 @@ def main(args: argparse.Namespace) -> int:
             continue
         progress.clear()
         view = session.exchange(i)
+        if args.redact:
+            redact(view)
         if args.format == "json":
             out.write(json_line(view, session.started) + "\n")
         else:

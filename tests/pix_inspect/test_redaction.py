@@ -1,0 +1,89 @@
+"""Secrets in exports: blanked by name, everywhere, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pix.composite import encode
+from pix.gates import Protocol
+from pix.protocol.operations import SetOptions
+from pix.schema import wire_of
+from pix.wire import pack_u64
+from pix_inspect.cli import main
+from pix_inspect.recording import Peer, RecordingWriter
+from pix_inspect.redaction import REDACTED, is_secret
+
+V35 = Protocol(35)
+OVERRIDES = {
+    "access-tokens": "github.com=ghp_hunter2",
+    "cores": "4",
+    "netrc-file": "/home/me/hunter2",
+    "some-password": "hunter2",
+    "trusted-public-keys": "cache.example-1:abc",
+}
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "s.pcapng"
+    writer = RecordingWriter(path, about={})
+    log = writer.open(Peer(), {}, time=1_700_000_000_000_000_000)
+    request = pack_u64(19) + encode(wire_of(SetOptions), SetOptions(overrides=OVERRIDES), V35)
+    last = pack_u64(0x616C7473)
+    said = [
+        (0, pack_u64(0x6E697863) + pack_u64(0x123)),
+        (1, pack_u64(0x6478696F) + pack_u64(0x123)),
+        (0, bytes(16)),
+        (1, pack_u64(6) + b"2.18.0\0\0" + pack_u64(1) + last),
+        (0, request),
+        (1, last),
+    ]
+    for i, (side, data) in enumerate(said):
+        log.chunk(side, 1_700_000_000_000_000_000 + i, data, len(data))
+    log.close(1_700_000_000_000_001_000)
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_is_in_a_redacted_dump(
+    recording: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dump", str(recording), "--format", form]) == 0
+    assert "hunter2" in capsys.readouterr().out
+    assert main(["dump", str(recording), "--format", form, "--redact"]) == 0
+    out = capsys.readouterr().out
+    assert "hunter2" not in out
+    assert out.count(REDACTED) == 3
+    assert "access-tokens" in out
+    assert "cache.example-1:abc" in out
+
+
+def test_the_json_is_otherwise_the_same(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["dump", str(recording), "--format", "json"])
+    plain = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    main(["dump", str(recording), "--format", "json", "--redact"])
+    redacted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for one, other in zip(plain, redacted, strict=True):
+        if one["operation"] == "SetOptions":
+            one["request"].pop("overrides")
+            other["request"].pop("overrides")
+        assert one == other
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("access-tokens", True), ("extra-access-tokens", True), ("netrc-file", True),
+        ("secret-key-files", True), ("API_TOKEN", True), ("impure-env-password", True),
+        ("signing-key", True), ("cores", False), ("substituters", False),
+        ("trusted-public-keys", False), ("extra-trusted-public-keys", False), ("keep-going", False),
+    ],
+)  # fmt: skip
+def test_what_counts_as_secret(name: str, secret: bool) -> None:
+    assert is_secret(name) is secret
