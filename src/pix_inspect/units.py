@@ -31,11 +31,11 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} B"
     value = float(count)
-    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
+    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
         value /= 1024
         if value < 999.5:
-            break
-    return f"{value:.3g} {unit}"
+            return f"{value:.3g} {unit}"
+    return f"{value / 1024:.3g} EiB"
 
 
 def moment(seconds: int) -> str:
