@@ -7,6 +7,7 @@ connection. Knows relays and recordings; starts without the screen's library.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import pwd
 import sys
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pix
+from pix_inspect.connection import Tap, now
 from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer, RecordingWriter
-from pix_inspect.relay import Tap, now
 from pix_inspect.sockets import same_socket
 from pix_inspect.tap import RecordingTap, payload_limit
 from pix_inspect.units import parse_size
@@ -62,8 +63,9 @@ def _size(text: str) -> int:
 
 
 def say(line: str) -> None:
-    """Tell the user something, on stderr."""
-    print(f"pix-inspect: {line}", file=sys.stderr, flush=True)
+    """Tell the user something, on stderr; that the terminal is gone stops nobody."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"pix-inspect: {line}", file=sys.stderr, flush=True)
 
 
 class Capture:

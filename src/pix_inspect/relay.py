@@ -1,17 +1,9 @@
-"""The relay: bytes from client to daemon and back, unchanged, in order, at once.
+"""The relay: accepts clients, decides who may in, and connects each to the daemon.
 
-Two blocking threads a connection, one for each direction: receive, tell the tap, send. The
-tap is told before the bytes go on, so that a cause is noted before its effect. There is no
-timeout. Nothing that a tap does or raises changes what is passed on.
+A thread for each client; its connection's bytes are `connection`'s business. While
+descriptors or threads are short it waits, and so do new clients; those connected go on.
 
-    half-close   a side that sends no more is passed on as SHUT_WR; it may still read
-    hang-up      a side that is gone has its partner hung up on, so that a daemon stops the
-                 build of a client that was killed
-    broken pipe  a side that takes no more makes its partner's sending fail, while what it
-                 said last is still delivered
-
-Knows sockets and threads; bytes, not meaning. Source of what a daemon expects: Nix
-`monitor-fd.hh` (it watches its client for a hang-up).
+Knows listening, stopping and what can go wrong on the way to the daemon; no bytes.
 """
 
 from __future__ import annotations
@@ -23,161 +15,24 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
 
+from pix_inspect.connection import PATIENCE, Connection, Tap, now, started
 from pix_inspect.peer import peer_of
+from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer
 from pix_inspect.sockets import Listener, peer_ids
 from pix_inspect.upstream import Upstream, complaint
 
-CLIENT, DAEMON = 0, 1
-SMALL_BUFFER = 64 << 10
-LARGE_BUFFER = 256 << 10
 STACK = 256 << 10
 """Bytes of stack for each thread: two threads a connection, hundreds of connections."""
 
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-PATIENCE = 0.05
-"""Seconds between tries while descriptors are short."""
 
-_EPOCH = time.time_ns() - time.monotonic_ns()
-
-
-def now() -> int:
-    """Return nanoseconds since 1970 on a clock that never steps."""
-    return _EPOCH + time.monotonic_ns()
-
-
-class Tap(Protocol):
-    """Told of everything that passes on one connection, from the threads that pass it."""
-
-    def chunk(self, side: int, view: memoryview, time: int) -> None:
-        """These bytes are about to be passed on; the view is not valid afterwards."""
-
-    def half_close(self, side: int, time: int) -> None:
-        """This side sends no more."""
-
-    def reset(self, side: int, time: int) -> None:
-        """This side hung up."""
-
-    def closed(self, time: int) -> None:
-        """All is over."""
-
-    def note(self, note: dict[str, Any], time: int) -> None:
-        """Something worth knowing happened."""
-
-
-class Connection:
-    """One client's connection and its two pumps."""
-
-    def __init__(
-        self,
-        client: socket.socket,
-        daemon: socket.socket,
-        process: subprocess.Popen[bytes] | None,
-        tap: Tap | None,
-    ) -> None:
-        self.ends = (client, daemon)
-        self.process = process
-        self.tap = tap
-        self._fallen = threading.Lock()
-
-    def run(self) -> None:
-        """Pass bytes until both directions are over, then close both ends."""
-        back = threading.Thread(target=self._pump, args=(DAEMON,), daemon=True, name="daemon side")
-        back.start()
-        try:
-            self._pump(CLIENT)
-        finally:
-            back.join()
-            for end in self.ends:
-                end.close()
-            self._tell("closed", now())
-            if self.process is not None:
-                self.process.wait()
-
-    def hang_up(self) -> None:
-        """End the connection: both ends see a hang-up."""
-        for end in self.ends:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def _pump(self, side: int) -> None:
-        source, target = self.ends[side], self.ends[1 - side]
-        buffer = memoryview(bytearray(SMALL_BUFFER))
-        receive, send = source.recv_into, target.sendall
-        tap = self.tap
-        while True:
-            try:
-                n = receive(buffer)
-            except OSError:  # the peer closed with bytes of ours unread
-                self._tell("reset", side, now())
-                self._gone(side)
-                return
-            if n == 0:
-                break
-            view = buffer[:n]
-            if tap is not None:
-                try:
-                    tap.chunk(side, view, now())
-                except Exception as error:
-                    tap = None
-                    self._fall(error)
-            try:
-                send(view)
-            except OSError:
-                # the target takes no more; its last words may still be on their way back
-                with contextlib.suppress(OSError):
-                    source.shutdown(socket.SHUT_RD)
-                return
-            if n == len(buffer) and n < LARGE_BUFFER:
-                buffer = memoryview(bytearray(LARGE_BUFFER))
-        self._tell("half_close", side, now())
-        if not _hung_up(source):
-            with contextlib.suppress(OSError):
-                target.shutdown(socket.SHUT_WR)
-            # it may still read; that it hangs up later must not go unnoticed
-            _wait_for_hang_up(source)
-        self._gone(side)
-
-    def _gone(self, side: int) -> None:
-        """A side is gone: hang up on the other."""
-        with contextlib.suppress(OSError):
-            self.ends[1 - side].shutdown(socket.SHUT_RDWR)
-
-    def _tell(self, what: str, *about: Any) -> None:
-        tap = self.tap
-        if tap is not None:
-            try:
-                getattr(tap, what)(*about)
-            except Exception as error:
-                self._fall(error)
-
-    def _fall(self, error: Exception) -> None:
-        """Let go of a tap that failed; the bytes go on."""
-        with self._fallen:
-            tap, self.tap = self.tap, None
-        if tap is not None:
-            print(f"pix-inspect: a connection is no longer recorded: {error!r}", file=sys.stderr)
-            with contextlib.suppress(Exception):
-                tap.note({"tap failed": repr(error)}, now())
-
-
-def _hung_up(sock: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(sock, 0)
-    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
-
-
-def _wait_for_hang_up(sock: socket.socket) -> None:
-    poll = select.poll()
-    with contextlib.suppress(OSError, ValueError):
-        poll.register(sock, 0)
-        poll.poll()
+TOLD = "the relay was told to stop"
 
 
 class Relay:
@@ -203,13 +58,18 @@ class Relay:
         self.say = say
         self.connections: set[Connection] = set()
         self._changed = threading.Condition()
-        self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._wake, self._waker = _pipe()
+        # not closed before the relay goes: a late signal must not write to a number used anew
+        weakref.finalize(self, _close, self._wake, self._waker)
         self._stopping = 0
         self._starting = 0
         self._trouble: str | None = None
 
     def stop(self) -> None:
-        """Stop accepting; called again, hang up on those still connected. Safe in a signal."""
+        """Stop accepting; again: hang up on those connected; again: do not wait even for that.
+
+        Safe in a signal's handler.
+        """
         self._stopping += 1
         with contextlib.suppress(OSError):
             os.write(self._waker, b"x")
@@ -234,12 +94,16 @@ class Relay:
             try:
                 client, _ = listening.accept()
             except OSError as error:
-                if error.errno in OUT_OF_DESCRIPTORS:
-                    self._report(f"cannot accept a client for now: {os.strerror(error.errno)}")
+                if _short(error):
+                    self._report(f"cannot accept a client for now: {error.strerror}")
                     time.sleep(PATIENCE)  # who waits stays in the queue
                 continue
-            client.setblocking(True)
-            self._begin(client)
+            try:
+                client.setblocking(True)
+                self._begin(client)
+            except OSError as error:  # it was gone before it was looked at
+                client.close()
+                self._report(f"a client could not be served: {error}")
         self.listener.close()
         self._wind_up()
 
@@ -251,14 +115,7 @@ class Relay:
             return
         with self._changed:
             self._starting += 1
-        thread = threading.Thread(target=self._serve_one, args=(client,), daemon=True)
-        while True:
-            try:
-                thread.start()
-                return
-            except RuntimeError:  # no room for another thread: those that run will end
-                self._report("cannot start a thread for a client for now")
-                time.sleep(PATIENCE)
+        started(threading.Thread(target=self._serve_one, args=(client,), daemon=True), self._report)
 
     def _serve_one(self, client: socket.socket) -> None:
         connection: Connection | None = None
@@ -267,11 +124,11 @@ class Relay:
             reached = self._reach(client, tap)
             if reached is None:
                 return
-            connection = Connection(client, *reached, tap)
+            connection = Connection(client, *reached, tap, self.say)
             with self._changed:
                 self.connections.add(connection)
                 if self._stopping > 1:
-                    connection.hang_up()
+                    connection.hang_up(TOLD)
             connection.run()
         finally:
             client.close()
@@ -294,9 +151,9 @@ class Relay:
         while True:
             try:
                 reached = self.upstream.connect()
-            except OSError as error:
-                if error.errno in OUT_OF_DESCRIPTORS:
-                    self._report(f"cannot reach the daemon for now: {os.strerror(error.errno)}")
+            except (OSError, Problem) as error:
+                if _short(error) and self._stopping < 2:
+                    self._report(f"cannot reach the daemon for now: {error}")
                     time.sleep(PATIENCE)
                     continue
                 why = complaint(self.upstream, error)
@@ -322,16 +179,34 @@ class Relay:
                     f"no longer accepting; waiting for {self._starting} connected"
                     f" client{'s' if self._starting > 1 else ''} (again to hang up on them)"
                 )
-        hung_up = False
-        while True:
+        while self._stopping < 2:
             with self._changed:
                 if not self._starting:
-                    break
-                if self._stopping > 1 and not hung_up:
-                    hung_up = True
-                    for connection in self.connections:
-                        connection.hang_up()
+                    return
                 # a signal wakes the main thread only between waits
                 self._changed.wait(0.1)
-        os.close(self._wake)
-        os.close(self._waker)
+        with self._changed:
+            for connection in self.connections:
+                connection.hang_up(TOLD)
+        while self._stopping < 3:
+            with self._changed:
+                if not self.connections:  # who still waits for a daemon to accept is left behind
+                    return
+                self._changed.wait(0.1)
+
+
+def _short(error: Exception) -> bool:
+    """Return whether the system is short of something for now."""
+    return isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS
+
+
+def _pipe() -> tuple[int, int]:
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    return wake, waker
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)

@@ -32,7 +32,8 @@ LISTEN_FDS_START = 3
 def address(path: Path) -> Iterator[str]:
     """Give a text that names `path` to bind and connect, however long it is.
 
-    Raises Problem when the path cannot be named at all.
+    Raises Problem when the path cannot be named at all, OSError when its directory cannot be
+    reached.
     """
     if len(os.fsencode(path)) <= LONGEST_PATH:
         yield str(path)
@@ -41,10 +42,7 @@ def address(path: Path) -> Iterator[str]:
         raise Problem(f"{path}: the file name is too long for a socket; choose a shorter one")
     if not Path("/proc/self/fd").is_dir():
         raise Problem(f"{path} has more than {LONGEST_PATH} bytes; choose a shorter path")
-    try:
-        folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Problem(f"{path}: {os.strerror(error.errno or 0)}") from None
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:

@@ -83,8 +83,10 @@ def upstream_of(path: str | None, command: str | None) -> Upstream:
     return SocketUpstream(Path(os.path.abspath(chosen)))  # noqa: PTH100 - links stay links
 
 
-def complaint(upstream: Upstream, error: OSError) -> str:
+def complaint(upstream: Upstream, error: OSError | Problem) -> str:
     """Return one line that says why the daemon cannot be reached, and what to do."""
+    if isinstance(error, Problem):
+        return f"cannot reach the daemon: {error}"
     why = os.strerror(error.errno) if error.errno else str(error)
     if isinstance(upstream, CommandUpstream):
         return f"cannot start {upstream}: {why}"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pix_inspect.connection import Tap
 from pix_inspect.recording import Peer
-from pix_inspect.relay import Relay, Tap
+from pix_inspect.relay import Relay
 from pix_inspect.sockets import connect, listen
 from pix_inspect.upstream import SocketUpstream
 
@@ -111,6 +113,14 @@ def staged(
         if listening is not None:
             listening.close()
         assert not thread.is_alive()
+
+
+def until(so: Callable[[], bool]) -> None:
+    """Wait until something is so; fail if it does not come."""
+    end = time.monotonic() + WAIT
+    while not so():
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.002)
 
 
 def received(sock: socket.socket) -> bytes:

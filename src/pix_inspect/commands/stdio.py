@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pix_inspect import capture
 from pix_inspect.capture import Capture, upstream_from
+from pix_inspect.connection import Connection
 from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer
-from pix_inspect.relay import Connection
 from pix_inspect.state import new_recording
 from pix_inspect.upstream import complaint
 
