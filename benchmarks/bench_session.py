@@ -4,7 +4,7 @@ Prints, for QueryPathInfo (72 bytes up, 520 down) on one connection:
 - seconds to index it, and µs an exchange; of these, what reading packets alone takes;
 - resident bytes an exchange that the index adds;
 - seconds until the first rows are there, and µs to look a row up and to decode an exchange;
-- for comparison, tshark over the same file, decoding nothing (seconds and MiB), where there is
+- for comparison, tshark counting conversations in the same file (seconds and MiB), where there is
   one, and a plain loop of Python that says how fast the machine is at the moment.
 
 CPU seconds of this process; each measurement runs in a process of its own.
@@ -69,7 +69,8 @@ def write(path: Path, count: int) -> None:
 
 
 def resident() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    """Bytes of this process in memory now; the peak would count its parent's too."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def index(path: Path) -> None:
@@ -120,10 +121,12 @@ def peer(path: Path) -> None:
         print("           no tshark to compare with")
         return
     start = time.perf_counter()
-    subprocess.run(["tshark", "-r", str(path), "-q"], check=True, capture_output=True)
+    subprocess.run(
+        ["tshark", "-r", str(path), "-q", "-z", "conv,tcp"], check=True, capture_output=True
+    )
     took = time.perf_counter() - start
     most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
-    print(f"{took:8.2f} s   tshark -q, {most:,} MiB")
+    print(f"{took:8.2f} s   tshark -z conv,tcp, {most:,} MiB")
 
 
 PARTS = {"index": index, "packets": packets, "tshark": peer}
