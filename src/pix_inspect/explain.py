@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pix.composite import Field, ListOf, MapOf, Maybe, Record, Tagged
+from pix.composite import Field, Record
 from pix.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS, Frame, Operation, types
 from pix.protocol.handshake import ClientHello, DaemonHello
-from pix.protocol.logging import Activity, Result
 from pix.protocol.types import FEATURES
 from pix.schema import wire_of
 from pix.wire import Enumeration, Wire
+from pix_inspect.declared import enumerations, parts_of, records, scalars, users_of
 from pix_inspect.problem import Problem
 
 RELEASES = {
@@ -52,85 +52,6 @@ class Entry:
     facts: list[tuple[str, str]] = field(default_factory=list)
     tables: list[tuple[str, Table]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
-
-
-@lru_cache(maxsize=1)
-def records() -> dict[str, Record]:
-    """Return every record type that the declarations use, by name."""
-    found: dict[str, Record] = {}
-
-    def visit(wire: Wire) -> None:
-        for inner in parts_of(wire):
-            visit(inner)
-        if isinstance(wire, Record) and wire.name not in found and wire.fields:
-            found[wire.name] = wire
-            for part in wire.fields:
-                visit(part.wire)
-
-    for operation in OPERATIONS.values():
-        visit(operation.request)
-        visit(operation.reply)
-    for frame in FRAMES_BY_CODE.values():
-        visit(frame.fields)
-    visit(wire_of(ClientHello))
-    visit(wire_of(DaemonHello))
-    spoken = {op.request.name for op in OPERATIONS.values()}
-    spoken |= {f"{name}.Reply" for name in spoken}
-    spoken |= {frame.fields.name for frame in FRAMES_BY_CODE.values()}
-    return {name: record for name, record in found.items() if name not in spoken}
-
-
-@lru_cache(maxsize=1)
-def enumerations() -> dict[str, Enumeration]:
-    """Return every enumeration that the declarations use, by name."""
-    found: dict[str, Enumeration] = {}
-
-    def visit(wire: Wire) -> None:
-        if isinstance(wire, Enumeration):
-            found[wire.name] = wire
-        for inner in parts_of(wire):
-            visit(inner)
-        if isinstance(wire, Record):
-            for part in wire.fields:
-                visit(part.wire)
-
-    for operation in OPERATIONS.values():
-        visit(operation.request)
-        visit(operation.reply)
-    for frame in FRAMES_BY_CODE.values():
-        visit(frame.fields)
-    visit(wire_of(DaemonHello))
-    for annotation in (types.Action, types.Level, Activity, Result):
-        visit(wire_of(annotation))
-    return found
-
-
-@lru_cache(maxsize=1)
-def scalars() -> dict[str, Wire]:
-    """Return the named wire types that hold no others, by name."""
-    found: dict[str, Wire] = {}
-    for value in vars(types).values():
-        try:
-            wire = wire_of(value)
-        except TypeError:
-            continue
-        if not isinstance(wire, (Record, Enumeration)) and wire.name:
-            found.setdefault(wire.name, wire)
-    return found
-
-
-def parts_of(wire: Wire) -> Iterator[Wire]:
-    """Yield the wire types directly inside a list, a map, an optional or a tagged value."""
-    if isinstance(wire, ListOf):
-        yield wire.element
-    elif isinstance(wire, MapOf):
-        yield wire.value
-    elif isinstance(wire, Maybe):
-        yield wire.inner
-    elif isinstance(wire, Tagged):
-        for _, _, inner in wire.choices.values():
-            if inner is not None:
-                yield inner
 
 
 @lru_cache(maxsize=1)
@@ -272,22 +193,6 @@ def _record(record: Record, protocol: Protocol | None, title: str = "") -> Entry
         [("used by", ", ".join(users_of(record)))] if users_of(record) else [],
         [("layout", _layout(record, protocol))],
     )
-
-
-def users_of(wire: Wire) -> list[str]:
-    """Return the operations and frames in which a wire type occurs."""
-
-    def holds(candidate: Wire) -> bool:
-        if candidate is wire:
-            return True
-        inner = list(parts_of(candidate))
-        if isinstance(candidate, Record):
-            inner += [part.wire for part in candidate.fields]
-        return any(holds(each) for each in inner)
-
-    found = [op.name for op in OPERATIONS.values() if holds(op.request) or holds(op.reply)]
-    found += [frame.name for frame in FRAMES_BY_CODE.values() if holds(frame.fields)]
-    return found
 
 
 def _field(part: Field, record: Record) -> Entry:

@@ -8,7 +8,8 @@ from pix.gates import Protocol
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS
 from pix.protocol.types import FEATURES
 from pix_inspect.commands.explain import text
-from pix_inspect.explain import entry, enumerations, names, records
+from pix_inspect.declared import enumerations, records
+from pix_inspect.explain import entry, names
 from pix_inspect.problem import Problem
 
 

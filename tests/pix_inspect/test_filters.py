@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pix_inspect.filter_fields import completions, fields
 from pix_inspect.filter_syntax import FilterError
-from pix_inspect.filters import compile_filter, completions, fields
+from pix_inspect.filters import compile_filter
 from pix_inspect.session import Session
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
