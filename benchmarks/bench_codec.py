@@ -23,7 +23,7 @@ from typing import Any
 import construct as c
 
 from pix.composite import Record, encode
-from pix.cursor import Cursor, scan
+from pix.cursor import Cursor, leap, scan
 from pix.gates import Protocol
 from pix.protocol.operations import BuildDerivation, QueryAllValidPaths, QueryPathInfo
 from pix.protocol.types import BuildResult, BuildStatus, UnkeyedValidPathInfo
@@ -114,7 +114,8 @@ def scan_all(wire: Wire, data: bytes, protocol: Protocol, chunk: int, messages: 
 
     def scanner() -> Any:
         for _ in range(messages):
-            yield from scan(cursor, program)
+            if not leap(cursor, program):  # as the conversation does
+                yield from scan(cursor, program)
 
     running = scanner()
     for start in range(0, len(data), chunk):
