@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -31,7 +32,7 @@ from pix_inspect.ui.timeline import Timeline
 from pix_inspect.units import size
 
 MOST_COPIED = 72_000
-"""Characters that terminals take through OSC 52; more go to a file."""
+"""Bytes that terminals take through OSC 52; more go to a file."""
 
 DEFAULT_THEME = "textual-dark"
 
@@ -61,7 +62,7 @@ class Inspector(App[Answer]):
     running, or `stop` it when the last client is done.
     """
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "pix-inspect"
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
@@ -71,8 +72,15 @@ class Inspector(App[Answer]):
     ]
     PANES: ClassVar[tuple[type[Lines], ...]] = (Timeline, Fields, Bytes)
 
-    def __init__(self, session: Session, relay: RunningRelay | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        relay: RunningRelay | None = None,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
         super().__init__()
+        self.now = now
+        """The time, in nanoseconds since 1970."""
         self.session = session
         self.relay = relay
         if self.no_color and self.theme.startswith("ansi"):
@@ -122,15 +130,14 @@ class Inspector(App[Answer]):
 
     def put(self, copied: Copied) -> None:
         """Copy a text; what is more than terminals take goes to a file."""
-        if len(copied.text) <= MOST_COPIED:
-            self.copy_to_clipboard(copied.text)
-            self.notify(
-                f"copied {safe(copied.what)} ({size(len(copied.text))})", markup=False, timeout=2
-            )
+        raw = copied.text.encode("utf-8", "surrogateescape")
+        if len(raw) <= MOST_COPIED:
+            self.copy_to_clipboard(raw.decode("utf-8", "replace"))  # terminals take UTF-8 only
+            self.notify(f"copied {safe(copied.what)} ({size(len(raw))})", markup=False, timeout=2)
             return
         descriptor, name = tempfile.mkstemp(prefix="pix-inspect-", suffix=".txt")
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(copied.text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(raw)
         self.notify(
             f"{safe(copied.what)} is too long for a terminal's clipboard: it is in {name}",
             markup=False,

@@ -74,8 +74,8 @@ class Browse(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; where they stand is the style sheet's."""
-        timeline = Timeline(self.session, id="timeline")
-        yield Status(self.session, id="status")
+        timeline = Timeline(self.session, self.app.now, id="timeline")
+        yield Status(self.session, self.app.now, id="status")
         yield Banner(id="banner")
         with Container(id="body"):
             with Vertical(id="timeline-frame"):
@@ -103,6 +103,13 @@ class Browse(Screen[None]):
     def bytes(self) -> Bytes:
         """The bytes of the chosen exchange."""
         return self.query_one(Bytes)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was read is shown and nothing is being looked up."""
+        chosen = self.timeline.chosen
+        shown = self.view is not None and self.view.row.number - 1 == chosen
+        return not self._reading and self.index == chosen and (shown or chosen is None)
 
     def on_mount(self) -> None:
         """Read what there is, then keep up."""

@@ -91,6 +91,15 @@ class ByteLines:
                 return section.first + (offset - section.start) // self.per_line
         return None
 
+    def near(self, side: int, offset: int) -> int | None:
+        """Return the line of a byte; behind a side's last one, that one's; else the head."""
+        for at in (offset, offset - 1):
+            line = self.find(side, at)
+            if line is not None:
+                return line
+        heads = (s.first for s in self._sections if s.kind == "head" and s.side == side)
+        return next(heads, None)
+
     def first_byte(self) -> tuple[int, int] | None:
         """Return the side and offset of the first byte there is."""
         for section in self._sections:

@@ -94,13 +94,16 @@ def name_of(row: Row) -> str:
     return f"operation {row.code}" if row.code is not None else row.kind
 
 
-def took(row: Row) -> str:
-    """Return a duration, slow ones with a sign."""
-    if row.took is None:
-        return "…"
-    sign = "▲" if row.took >= VERY_SLOW else "△" if row.took >= SLOW else ""
-    text = duration(row.took)
-    if row.took >= MINUTE:  # two numbers: 2m05s, 1h02m
+def took(row: Row, now: int | None = None) -> str:
+    """Return a duration, slow ones with a sign; `now` is up to when it goes on, if it does."""
+    lasted = row.took
+    if lasted is None:
+        if now is None or now < row.started:
+            return "…"
+        lasted = now - row.started
+    sign = "▲" if lasted >= VERY_SLOW else "△" if lasted >= SLOW else ""
+    text = duration(lasted) + ("…" if row.took is None else "")
+    if lasted >= MINUTE:  # two numbers: 2m05s, 1h02m
         text = text.replace(" min", "m").replace(" h ", "h").replace(" s", "s").replace(" ", "")
     return sign + text
 

@@ -117,9 +117,10 @@ class Bytes(Lines):
         self.lit, self.near = lit, near
         if move and lit is not None and self.lines is not None:
             side, start, _ = lit
-            line = self.lines.find(side, start)
+            line = self.lines.near(side, start)
             if line is not None:
-                self.at = (side, start)
+                if self.lines.find(side, start) is not None:
+                    self.at = (side, start)
                 self.cursor = line
                 self._show_lit()
         self.redraw()
@@ -129,7 +130,7 @@ class Bytes(Lines):
         if self.lit is None or self.lines is None:
             return
         side, start, end = self.lit
-        first = self.lines.find(side, start)
+        first = self.lines.near(side, start)
         last = self.lines.find(side, max(end - 1, start))
         height = self.inner.height
         if first is None or height <= 0:
@@ -171,7 +172,7 @@ class Bytes(Lines):
         yield Segment(f"{found.start:0{self._offset_width}x}", self.tone("dim"))
         if found.kind == "elided":
             style = self._style(found.side, found.start, None)
-            yield Segment("  ")
+            yield Segment("  ", self.tone("dim"))
             yield Segment(f"⋯ {size(length)} not kept, up to {found.end:#x}", style)
             return
         yield from self._bytes(found)
@@ -183,17 +184,18 @@ class Bytes(Lines):
             piece for _, piece in self.view.bytes(line.side, line.start, line.end) if piece
         )
         per_line = self.lines.per_line
+        dim = self.tone("dim")
         styles = [self._style(line.side, line.start + i, byte) for i, byte in enumerate(data)]
         for i in range(per_line):
             gap = "  " if i % WORD == 0 else " "
             if i >= len(data):
-                yield Segment(gap + "  ")
+                yield Segment(gap + "  ", dim)
                 continue
             # the space between two bytes of one field belongs to the field
             joined = i > 0 and i % WORD and self._same(styles[i - 1], styles[i])
-            yield Segment(gap, styles[i] if joined else None)
+            yield Segment(gap, styles[i] if joined else dim)
             yield Segment(f"{data[i]:02x}", styles[i])
-        yield Segment("  ")
+        yield Segment("  ", dim)
         for byte, style in zip(data, styles, strict=True):
             yield Segment(chr(byte) if SHOWN[byte] else "·", style)
 

@@ -6,7 +6,7 @@ Knows what a session says of itself; nothing of exchanges.
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,11 @@ MOST_LINES = 3
 class Status(Toned):
     """Live or finished, the sockets, what there is, how long it went on."""
 
-    def __init__(self, session: Session, id: str | None = None) -> None:
+    def __init__(self, session: Session, now: Callable[[], int], id: str | None = None) -> None:
         super().__init__(id=id)
         self.session = session
+        self.now = now
         self.live = False
-        self.now = time.time_ns
         self.reading = False
 
     def render_line(self, y: int) -> Strip:
@@ -86,10 +86,8 @@ class Status(Toned):
             (count(errors, "error"), "bad" if errors else "dim"),
             (self._elapsed(), "text"),
         ]
-        right: list[Segment] = []
-        for text, name in counts:
-            right += [Segment("  "), Segment(text, tone(name))]
-        right.append(Segment(" "))
+        right = [Segment("  ")]
+        right += [Segment(f"{text}  ", tone(name)) for text, name in counts]
         left = [Segment(" pix-inspect  ", tone("name")), state, Segment("  ")]
         used = sum(segment.cell_length for segment in (*left, *right))
         where = sockets(session.about)

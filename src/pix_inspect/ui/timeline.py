@@ -8,7 +8,7 @@ Knows a session's rows; nothing of fields or bytes.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -57,12 +57,13 @@ class Timeline(Lines):
                 id="timeline.copy_json"),
     ]  # fmt: skip
 
-    def __init__(self, session: Session, id: str | None = None) -> None:
+    def __init__(self, session: Session, now: Callable[[], int], id: str | None = None) -> None:
         super().__init__(id=id)
         self.session = session
         self.glances = Glances(session)
         self.following = True
         self.live = False
+        self.now = now
         self.marks: set[int] = set()
         self.clock = CLOCKS[0]
         self.hidden: frozenset[str] = frozenset()
@@ -230,7 +231,8 @@ class Timeline(Lines):
                 return ("…", tone("dim")) if said is None else (said, tone("text"))
             case "took":
                 slow = row.took is not None and row.took >= columns.SLOW
-                return columns.took(row), tone("warn" if slow else "number")
+                now = self.now() if self.live else None
+                return columns.took(row, now), tone("warn" if slow else "number")
         up, down = columns.sizes(row)
         return (up if column.name == "up" else down), tone("number")
 

@@ -1,0 +1,210 @@
+"""What the screen looks like: every pane and state, in three sizes, light, dark and without colour.
+
+The pictures are in snapshots/; the README shows some of them. `pytest --snapshot-update` takes
+them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from pix.exchange import CLIENT, DAEMON
+from pix.protocol import operations as ops
+from pix.protocol.logging import StderrLast, StderrNext
+from pix_inspect.ui.app import Inspector
+from pix_inspect.ui.leaving import Leaving
+from tests.pix.playbook import said
+from tests.pix_inspect.ui.played import (
+    PROTOCOL,
+    Played,
+    Relay,
+    after,
+    browse,
+    live,
+    opened,
+    recorded,
+    settled,
+)
+
+Compare = Callable[..., bool]
+
+WIDE = (120, 40)
+SMALL = (80, 24)
+LARGE = (200, 60)
+PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
+
+
+def at(operation: str, *keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Go to the first exchange of an operation that failed, or else to the first, then keys."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        screen = browse(pilot)
+        rows = [screen.session.row(i) for i in range(len(screen.session))]
+        found = [row for row in rows if row.operation == operation]
+        failed = [row for row in found if row.state == "error"]
+        screen.timeline.move_to((failed or found)[0].number - 1)
+        await settled(pilot)
+        await after(*keys)(pilot)
+
+    return run
+
+
+def small_session(path: Path, queries: int = 3, **about: Any) -> tuple[Played, Any]:
+    played = Played(path, **{"upstream": "/nix/var/nix/daemon-socket/socket", **about})
+    track = played.connect()
+    for number in range(queries):
+        asked = ops.IsValidPath(path=f"{PATH}-{number}")
+        played.ask(track, asked, StderrLast(), ops.IsValidPath.Reply(valid=number % 2 == 0))
+    return played.save(), track
+
+
+def test_readme(snap_compare: Compare) -> None:
+    keys = ("tab", *["j"] * 7, "e")
+    assert snap_compare(
+        recorded("build-with-log"), terminal_size=(132, 40), run_before=at("QueryPathInfo", *keys)
+    )
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE, LARGE], ids=["80x24", "120x40", "200x60"])
+def test_sizes(snap_compare: Compare, size: tuple[int, int]) -> None:
+    run = at("BuildPaths", "tab", "j", "j")
+    assert snap_compare(recorded("two-clients"), terminal_size=size, run_before=run)
+
+
+def test_error(snap_compare: Compare) -> None:
+    run = at("BuildPaths", "tab", "G", "k", "k", "k", "e")
+    assert snap_compare(recorded("build-failure"), terminal_size=WIDE, run_before=run)
+
+
+def test_light(snap_compare: Compare) -> None:
+    app = recorded("queries")
+    app.theme = "textual-light"
+    run = at("QueryPathInfo", "tab", "j", "j", "e")
+    assert snap_compare(app, terminal_size=WIDE, run_before=run)
+
+
+def test_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("textual.constants.DEFAULT_THEME", "ansi-dark")
+    app = recorded("build-failure")
+    assert app.theme == "textual-dark", "ansi themes are black on black without colour"
+    run = at("BuildPaths", "tab", "j", "j")
+    assert snap_compare(app, terminal_size=WIDE, run_before=run)
+
+
+def test_sixteen_colours(snap_compare: Compare) -> None:
+    app = recorded("build-failure")
+    app.theme = "ansi-dark"
+    run = at("BuildPaths", "tab", "j", "j")
+    assert snap_compare(app, terminal_size=WIDE, run_before=run)
+
+
+def test_log_frames(snap_compare: Compare) -> None:
+    run = at("BuildPaths", "tab", "j", "j", "j", "j", "j", "enter", "j", "j", "enter")
+    assert snap_compare(recorded("build-with-log"), terminal_size=WIDE, run_before=run)
+
+
+def test_bytes(snap_compare: Compare) -> None:
+    run = at("AddToStore", "tab", "tab", *["j"] * 12, "l", "l", "backslash")
+    assert snap_compare(recorded("add-tree"), terminal_size=WIDE, run_before=run)
+
+
+def test_handshake(snap_compare: Compare) -> None:
+    run = after("tab", "G", "e")
+    assert snap_compare(recorded("old-client"), terminal_size=WIDE, run_before=run)
+
+
+def test_waterfall(snap_compare: Compare) -> None:
+    run = after("G", "backslash")
+    assert snap_compare(recorded("two-clients"), terminal_size=(160, 36), run_before=run)
+
+
+def test_help(snap_compare: Compare) -> None:
+    run = after("question_mark")
+    assert snap_compare(recorded("queries"), terminal_size=(100, 60), run_before=run)
+
+
+def test_palette(snap_compare: Compare) -> None:
+    assert snap_compare(recorded("queries"), terminal_size=WIDE, run_before=after("colon"))
+
+
+def test_nobody_yet(snap_compare: Compare, tmp_path: Path) -> None:
+    app = live(Played(tmp_path / "r.pcapng", upstream="/nix/var/nix/daemon-socket/socket"))
+    assert snap_compare(app, terminal_size=SMALL, run_before=after())
+
+
+def test_nobody_at_all(snap_compare: Compare, tmp_path: Path) -> None:
+    app = opened(Played(tmp_path / "r.pcapng").path)
+    assert snap_compare(app, terminal_size=SMALL, run_before=after())
+
+
+def test_live(snap_compare: Compare, tmp_path: Path) -> None:
+    played, track = small_session(tmp_path / "r.pcapng", 12)
+    frame = StderrNext(text="building…\n")
+    played.ask(track, ops.BuildPaths(paths=(f"{PATH}.drv!out",), mode=0), frame, frame).save()
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("k", "k", "k")
+        other = played.connect()
+        played.ask(other, ops.SyncWithGC()).save()
+        await settled(pilot)
+
+    assert snap_compare(live(played), terminal_size=WIDE, run_before=run)
+
+
+def test_leaving(snap_compare: Compare, tmp_path: Path) -> None:
+    played, _ = small_session(tmp_path / "r.pcapng")
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("q")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Leaving)
+
+    assert snap_compare(live(played), terminal_size=SMALL, run_before=run)
+
+
+def test_trouble(snap_compare: Compare, tmp_path: Path) -> None:
+    played, _ = small_session(tmp_path / "r.pcapng")
+    relay = Relay()
+    relay.words = ["connection 3: /nix/var/nix/daemon-socket/socket: connection refused"]
+    relay.running = False
+    assert snap_compare(live(played, relay), terminal_size=SMALL, run_before=after())
+
+
+def test_elided(snap_compare: Compare, tmp_path: Path) -> None:
+    played, track = small_session(tmp_path / "r.pcapng", 1)
+    size = 5_000_000
+    request = ops.AddToStoreNar(
+        path=PATH, deriver=None, nar_hash="0" * 64, references=frozenset(), registration_time=0,
+        nar_size=size, ultimate=False, sigs=frozenset(), ca="", repair=False,
+        dont_check_sigs=False, nar=b"",
+    )  # fmt: skip
+    played.ask(track, said(request, PROTOCOL)[:-8])  # without the frame that ends the payload
+    played.say(track, CLIENT, size.to_bytes(8, "little") + b"\r\0\0\0\0\0\0\0nix-archive-1\0\0\0")
+    played.say(track, CLIENT, b"(" * 20, size - 24)
+    played.say(track, CLIENT, bytes(8))
+    played.say(track, DAEMON, StderrLast()).save()
+    run = at("AddToStoreNar", "tab", "G")
+    assert snap_compare(opened(played.path), terminal_size=WIDE, run_before=run)
+
+
+def test_not_understood(snap_compare: Compare, tmp_path: Path) -> None:
+    played, track = small_session(tmp_path / "r.pcapng", 1)
+    played.ask(track, (7777).to_bytes(8, "little") + b"no operation has this number")
+    played.say(track, DAEMON, b"?" * 16)
+    played.close(track).save()
+    assert snap_compare(opened(played.path), terminal_size=WIDE, run_before=after("G", "tab"))
+
+
+def test_a_thousand_exchanges(snap_compare: Compare, tmp_path: Path) -> None:
+    played, _ = small_session(tmp_path / "r.pcapng", 1000)
+    app: Inspector = opened(played.path)
+    assert snap_compare(app, terminal_size=WIDE, run_before=after("G", "k", "k"))
