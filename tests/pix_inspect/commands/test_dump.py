@@ -349,9 +349,10 @@ def test_memory_does_not_grow_with_the_payload(tmp_path: Path) -> None:
         written.chunk(track, CLIENT, word(1) + b")" + bytes(7))
         written.chunk(track, 1, word(LAST) + name)
         file.write(written.data)
+    # VmHWM and not ru_maxrss, which a process inherits from the one that started it
     script = (
-        "import resource, sys; from pix_inspect import cli; cli.main(sys.argv[1:]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        "import re, sys; from pix_inspect import cli; cli.main(sys.argv[1:]);"
+        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "dump", "--format", "json", str(path)],
