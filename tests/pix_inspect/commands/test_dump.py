@@ -351,8 +351,9 @@ def test_memory_does_not_grow_with_the_payload(tmp_path: Path) -> None:
         file.write(written.data)
     # VmHWM and not ru_maxrss, which a process inherits from the one that started it
     script = (
-        "import re, sys; from pix_inspect import cli; cli.main(sys.argv[1:]);"
-        "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
+        "import sys; from pix_inspect import cli; cli.main(sys.argv[1:]);"
+        "status = open('/proc/self/status').read();"
+        "print(status.partition('VmHWM:')[2].split()[0], file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "dump", "--format", "json", str(path)],
