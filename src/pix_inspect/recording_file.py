@@ -78,7 +78,8 @@ class RecordingFile:
         self._keep = keep
         self._aged = 0
         self._put_aside = False
-        self._unrotated: str | None = None
+        self._stands: str | None = None
+        """What is wrong though blocks can be written: the file is gone, or could not be rotated."""
         taken = [age for age in range(1, keep) if os.path.lexists(rotated(path, age))]
         if taken:
             raise Problem(
@@ -116,7 +117,7 @@ class RecordingFile:
             self.failure = f"cannot write {self.path}: {error.strerror}"
             return False
         self.size += written
-        self.failure = self._unrotated
+        self.failure = self._stands
         return True
 
     def gone(self) -> bool:
@@ -153,7 +154,7 @@ class RecordingFile:
                 if age - 1 == 0 or os.path.lexists(rotated(self.path, age - 1)):
                     rotated(self.path, age - 1).rename(rotated(self.path, age))
         except OSError as error:
-            self.failure = self._unrotated = f"cannot rotate {self.path}: {error.strerror}"
+            self.failure = self._stands = f"cannot rotate {self.path}: {error.strerror}"
             return False
         self._aged = min(self._aged + 1, self._keep - 1)
         self._put_aside = True
@@ -169,13 +170,13 @@ class RecordingFile:
         try:
             descriptor = os.open(self.path, _CREATE, 0o600)
         except OSError as error:
-            self.failure = f"{self.path} {what}: {error.strerror}"
+            self.failure = self._stands = f"{self.path} {what}: {error.strerror}"
             return False
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._put_aside = False
         self.pending, self.size = b"", 0
-        self.failure = self._unrotated = None
+        self.failure = self._stands = None
         return True
 
     def close(self) -> None:
