@@ -11,6 +11,7 @@ import contextlib
 import os
 import pwd
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,7 @@ from pix_inspect.recording import Peer, RecordingWriter
 from pix_inspect.sockets import same_socket
 from pix_inspect.tap import RecordingTap, payload_limit
 from pix_inspect.units import parse_size
-from pix_inspect.upstream import CommandUpstream, SocketUpstream, Upstream, upstream_of
+from pix_inspect.upstream import SocketUpstream, Upstream, require, upstream_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,9 +64,18 @@ def _size(text: str) -> int:
 
 
 def say(line: str) -> None:
-    """Tell the user something, on stderr; that the terminal is gone stops nobody."""
+    """Tell the user something, on stderr."""
+    narrate(f"pix-inspect: {line}")
+
+
+def narrate(line: str) -> None:
+    """Print a line to stderr; that the terminal is gone stops nobody."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"pix-inspect: {line}", file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
+
+
+MINDING = 0.5
+"""Seconds between looks at whether the recording is being written."""
 
 
 class Capture:
@@ -89,6 +99,17 @@ class Capture:
             keep=args.keep,
         )
         self.connections = 0
+        self._over = threading.Event()
+        threading.Thread(target=self._mind, daemon=True, name="minding the recording").start()
+
+    def _mind(self) -> None:
+        """Say when the recording cannot be written, and when it can again."""
+        told: str | None = None
+        while not self._over.wait(MINDING):
+            failure = self.writer.failure
+            if failure != told:
+                told = failure
+                say("recording again" if told is None else f"{told}; the traffic goes on")
 
     def open_tap(self, peer: Peer) -> Tap:
         """Return the tap of a new connection."""
@@ -98,6 +119,7 @@ class Capture:
 
     def close(self) -> None:
         """Write what is left, and say what could not be recorded."""
+        self._over.set()
         self.writer.close()
         if self.writer.failure is not None:
             say(f"the recording is incomplete: {self.writer.failure}")
@@ -105,8 +127,13 @@ class Capture:
             say(f"{self.writer.lost:,} bytes that passed were not recorded")
 
 
-def upstream_from(args: argparse.Namespace, listening: Path | None) -> Upstream:
-    """Return the upstream of the options. Raises Problem when it is the relay itself."""
+def upstream_from(
+    args: argparse.Namespace, listening: Path | None, *, required: bool = True
+) -> Upstream:
+    """Return the upstream of the options.
+
+    Raises Problem when it is the relay itself, or, if `required`, clearly is not there.
+    """
     upstream = upstream_of(args.upstream, args.upstream_command)
     if (
         listening is not None
@@ -117,20 +144,28 @@ def upstream_from(args: argparse.Namespace, listening: Path | None) -> Upstream:
             f"{listening} cannot be both the relay and its daemon; name the daemon's socket"
             " with --upstream"
         )
+    if required:
+        require(upstream)
     return upstream
 
 
 def warn_of_trust(upstream: Upstream, shared: bool, tell: Callable[[str], None] = say) -> None:
-    """Say when the daemon will see a more trusted user than the client's."""
-    if os.getuid() == 0 and not isinstance(upstream, CommandUpstream):
-        who = "every client" if shared else "the client"
+    """Say, where other users may connect, that the daemon takes them for the relay's user."""
+    if not shared:
+        return
+    uid = os.getuid()
+    what = "the daemon" if isinstance(upstream, SocketUpstream) else "the command"
+    if uid == 0:
         tell(
-            f"the daemon sees the relay's user, root: it trusts {who} as root; run the relay as"
-            " the user whose session is examined"
+            f"{what} sees the relay's user, root, and trusts every client as root, whoever it is;"
+            " run the relay as the user whose session is examined"
         )
-    elif shared:
-        name = pwd.getpwuid(os.getuid()).pw_name
-        tell(f"the daemon sees every client as {name}, the relay's user")
+        return
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"user {uid}"
+    tell(f"{what} sees every client as {name}, the relay's user, and trusts it as that user")
 
 
 def user_ids(names: list[str]) -> frozenset[int] | None:

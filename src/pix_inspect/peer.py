@@ -35,18 +35,19 @@ def parents(pid: int) -> tuple[str, ...]:
     """Return the names of a process's ancestors, the nearest first."""
     names: list[str] = []
     for _ in range(MOST_PARENTS):
-        parent = _parent(pid)
-        if parent is None or parent <= 1:
+        above = parent(pid)
+        if above is None or above <= 1:
             break
         try:
-            names.append(Path(f"/proc/{parent}/comm").read_text(errors="backslashreplace").strip())
+            names.append(Path(f"/proc/{above}/comm").read_text(errors="backslashreplace").strip())
         except OSError:
             break
-        pid = parent
+        pid = above
     return tuple(names)
 
 
-def _parent(pid: int) -> int | None:
+def parent(pid: int) -> int | None:
+    """Return the process that started this one, None where it cannot be read."""
     try:
         raw = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:

@@ -17,12 +17,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pix_inspect.problem import Problem
 from pix_inspect.state import state_directory
+
+FOLDER = "running"
+CONNECTED = "03"
+"""State of a socket in /proc/net/unix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A relay: its process, when that started (clock ticks since boot), and its paths."""
+    """A relay: its process, when that started (clock ticks since boot), and its paths.
+
+    Without a socket of its own (`listen` None) it relays its standard streams.
+    """
 
     pid: int
     born: int
@@ -48,12 +56,6 @@ def birth(pid: int) -> int | None:
     return 0
 
 
-def _folder() -> Path:
-    folder = state_directory() / "running"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
 @contextlib.contextmanager
 def registered(listen: Path | None, upstream: str, recording: Path | None) -> Iterator[None]:
     """Register this process while it relays. A state directory that fails is no obstacle."""
@@ -66,8 +68,8 @@ def registered(listen: Path | None, upstream: str, recording: Path | None) -> It
         None if recording is None else str(recording.absolute()),
     )
     path: Path | None = None
-    with contextlib.suppress(Exception):
-        path = _folder() / f"{pid}.json"
+    with contextlib.suppress(OSError, Problem):
+        path = state_directory(FOLDER) / f"{pid}.json"
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -83,21 +85,55 @@ def registered(listen: Path | None, upstream: str, recording: Path | None) -> It
 def relays() -> list[Running]:
     """Return the relays that run, the newest last; removes registrations of those that do not."""
     found = []
-    for path in sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime):
+    for path in newest_first(state_directory(FOLDER), "*.json"):
         entry = _read(path)
         if entry is not None and birth(entry.pid) == entry.born:
             found.append(entry)
         else:
             with contextlib.suppress(OSError):
                 path.unlink()
-    return found
+    return found[::-1]
+
+
+def newest_first(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that match, the one changed last first."""
+    found = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def connections(relay: Running) -> int | None:
+    """Return how many clients are connected to a relay right now, None where unknown.
+
+    Of the relay's sockets those that are connected and have a name were accepted on the socket
+    it listens on. Source: proc_pid_net(5), unix(7).
+    """
+    if relay.listen is None:
+        return 1
+    try:
+        own = set()
+        for link in Path(f"/proc/{relay.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                own.add(str(link.readlink()))
+        lines = Path(f"/proc/{relay.pid}/net/unix").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    rows = (line.split(maxsplit=7) for line in lines[1:])
+    return sum(
+        len(row) == 8 and row[5] == CONNECTED and f"socket:[{row[6]}]" in own for row in rows
+    )
 
 
 def _read(path: Path) -> Running | None:
     try:
         said: dict[str, Any] = json.loads(path.read_text())
-        return Running(
-            int(said["pid"]), int(said["born"]), said["listen"], said["upstream"], said["recording"]
-        )
+        listen, upstream, recording = said["listen"], said["upstream"], said["recording"]
+        if not isinstance(upstream, str) or not all(
+            isinstance(path, str | None) for path in (listen, recording)
+        ):
+            return None
+        return Running(int(said["pid"]), int(said["born"]), listen, upstream, recording)
     except (OSError, ValueError, KeyError, TypeError):
         return None

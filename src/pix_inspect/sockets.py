@@ -49,11 +49,15 @@ def address(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def connect(path: Path) -> socket.socket:
-    """Return a connection to the socket at `path`. Raises OSError, Problem."""
+def connect(path: Path, *, wait: bool = True) -> socket.socket:
+    """Return a connection to the socket at `path`. Raises OSError, Problem.
+
+    Where many wait to be accepted, waits too, or raises BlockingIOError.
+    """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with address(path) as name:
+            sock.setblocking(wait)
             sock.connect(name)
     except BaseException:
         sock.close()
@@ -86,13 +90,11 @@ def listen(path: Path, mode: int = 0o600) -> Listener:
     path = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow symlinks
     _make_room(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
+    mask = os.umask(0o777 & ~mode)  # the socket is never open to more than it shall be
     try:
         with address(path) as name:
             sock.bind(name)
         made = os.lstat(path)
-        if mode != 0o600:
-            os.chmod(path, mode)  # noqa: PTH101 - next to the lstat it belongs to
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
@@ -116,14 +118,28 @@ def _make_room(path: Path) -> None:
         what = "a symbolic link" if stat.S_ISLNK(there.st_mode) else "not a socket"
         raise Problem(f"{path} exists and is {what}; choose another path or remove it")
     try:
-        connect(path).close()
+        connect(path, wait=False).close()
+    except BlockingIOError:
+        pass  # somebody listens, and so many want in that there is a queue
     except ConnectionRefusedError:
-        if _identity(os.lstat(path)) == _identity(there):
-            path.unlink()
+        _remove(path, there)
         return
     except OSError as error:
         raise Problem(f"{path} exists and cannot be tried ({_why(error)}); remove it") from None
     raise Problem(f"{path} is in use by another process; choose another path or stop that one")
+
+
+def _remove(path: Path, seen: os.stat_result) -> None:
+    """Remove the dead socket that was seen, not what may stand there since."""
+    try:
+        if _identity(os.lstat(path)) == _identity(seen):
+            path.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise Problem(
+            f"{path} is a dead socket and cannot be removed: {_why(error)}; choose another path"
+        ) from None
 
 
 def inherited() -> Listener | None:

@@ -13,14 +13,19 @@ from pathlib import Path
 from pix_inspect.problem import Problem
 
 
-def state_directory() -> Path:
-    """Return the directory, made with mode 0700 if need be. Raises Problem."""
+def state_directory(name: str = "") -> Path:
+    """Return the directory, or the one called `name` in it, made with mode 0700 if need be.
+
+    Raises Problem.
+    """
     base = os.environ.get("XDG_STATE_HOME", "")
-    root = Path(base) if base.startswith("/") else Path.home() / ".local/state"
-    folder = root / "pix-inspect"
+    folder = (Path(base) if base.startswith("/") else _home() / ".local/state") / "pix-inspect"
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
+        if name:
+            folder /= name
+            folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise Problem(
             f"cannot make {folder}: {error.strerror}; name a recording with -o, or set"
@@ -29,18 +34,18 @@ def state_directory() -> Path:
     return folder
 
 
-def new_recording(name: str) -> Path:
-    """Return the path of a recording that does not exist yet: the name and the time."""
-    folder = state_directory() / "recordings"
+def _home() -> Path:
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise Problem(f"cannot make {folder}: {error.strerror}; name one with -o") from None
-    stamp = time.strftime("%Y-%m-%d-%H%M%S")
+        return Path.home()
+    except RuntimeError:
+        raise Problem("this user has no home directory; set XDG_STATE_HOME") from None
+
+
+def new_recording(name: str) -> Path:
+    """Return a path for a recording: the time, the name, and this process's number.
+
+    Processes that start in the same second get different ones. Raises Problem.
+    """
     stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-.")[:40]
-    path = folder / f"{stamp}-{stem or 'session'}.pcapng"
-    number = 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stamp}-{stem}-{number}.pcapng"
-    return path
+    stamp = time.strftime("%Y-%m-%d-%H%M%S")
+    return state_directory("recordings") / f"{stamp}-{stem or 'session'}-{os.getpid()}.pcapng"

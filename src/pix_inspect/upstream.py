@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
+import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +79,36 @@ def upstream_of(path: str | None, command: str | None) -> Upstream:
         if not words:
             raise Problem("--upstream-command is empty; write it as 'nix-daemon --stdio'")
         return CommandUpstream(words)
-    if path is None:
-        path = os.environ.get("NIX_DAEMON_SOCKET_PATH") or None
-    chosen = DEFAULT_SOCKET if path is None else Path(path.removeprefix("unix://"))
+    chosen = _socket_path(path) if path is not None else _usual()
     return SocketUpstream(Path(os.path.abspath(chosen)))  # noqa: PTH100 - links stay links
+
+
+def _usual() -> Path:
+    """Return the socket that a client started here would use."""
+    if named := os.environ.get("NIX_DAEMON_SOCKET_PATH"):
+        return Path(named)
+    remote = os.environ.get("NIX_REMOTE", "")
+    return _socket_path(remote) if remote.startswith("unix:///") else DEFAULT_SOCKET
+
+
+def _socket_path(text: str) -> Path:
+    if not text.startswith("unix://"):
+        return Path(text)
+    return Path(text.removeprefix("unix://").partition("?")[0])
+
+
+def require(upstream: Upstream) -> None:
+    """Raise Problem where it is clear without trying that no daemon can be reached."""
+    if isinstance(upstream, CommandUpstream):
+        if shutil.which(upstream.words[0]) is None:
+            raise Problem(f"--upstream-command: {upstream.words[0]}: no such command")
+        return
+    path = upstream.path
+    try:
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            raise Problem(f"{path} is no socket; name the daemon's socket with --upstream")
+    except OSError as error:
+        raise Problem(complaint(upstream, error)) from None
 
 
 def complaint(upstream: Upstream, error: OSError | Problem) -> str:

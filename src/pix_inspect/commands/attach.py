@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 from pathlib import Path
 
 from pix_inspect.problem import Problem
@@ -23,17 +24,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen(name: str | None, running: list[Running]) -> Running:
-    """Return the relay that `name` means. Raises Problem."""
+    """Return the relay that `name` means, the newest for None. Raises Problem."""
     recorded = [each for each in running if each.recording is not None]
     if not recorded:
         raise Problem("no relay runs; start one with pix-inspect record --listen SOCKET")
     if name is None:
         return recorded[-1]
-    for each in recorded:
-        paths = {each.listen, each.recording, Path(each.recording or "").name}
-        if name in paths or name == str(each.pid) or str(Path(name).absolute()) in paths:
-            return each
-    raise Problem(f"no relay {name!r}; pix-inspect list shows those that run")
+    meant = [each for each in recorded if name in names(each)]
+    if len(meant) > 1:
+        pids = ", ".join(str(each.pid) for each in meant)
+        raise Problem(f"{name!r} may be any of the relays {pids}; give one of these numbers")
+    if not meant:
+        raise Problem(f"no relay {name!r}; pix-inspect list shows those that run")
+    return meant[0]
+
+
+def names(relay: Running) -> set[str]:
+    """Return what a relay may be called: its process, its paths, their last part."""
+    found = {str(relay.pid)}
+    for text in (relay.listen, relay.recording):
+        if text is not None:
+            path = Path(text)
+            found |= {text, path.name, path.stem, os.path.relpath(path)}
+    return found
 
 
 def main(args: argparse.Namespace) -> int:

@@ -6,16 +6,19 @@ Knows how they look as text and as JSON.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import time
 from pathlib import Path
 
 from pix_inspect.inert import inert
-from pix_inspect.running import relays
+from pix_inspect.running import Running, connections, newest_first, relays
 from pix_inspect.state import state_directory
-from pix_inspect.units import size
+from pix_inspect.units import count, size
 
 MOST_RECORDINGS = 20
+STREAMS = "standard streams"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,47 +26,45 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def recordings() -> list[Path]:
-    """Return the recordings in the state directory, the newest first."""
-    folder = state_directory() / "recordings"
-    return sorted(folder.glob("*.pcapng"), key=lambda path: path.stat().st_mtime, reverse=True)
+def recordings() -> list[tuple[Path, os.stat_result]]:
+    """Return the newest recordings in the state directory, and what the system says of them."""
+    found: list[tuple[Path, os.stat_result]] = []
+    for path in newest_first(state_directory("recordings"), "*.pcapng")[:MOST_RECORDINGS]:
+        with contextlib.suppress(OSError):  # gone meanwhile
+            found.append((path, path.stat()))
+    return found
 
 
 def main(args: argparse.Namespace) -> int:
     """Print relays and recordings."""
-    running = relays()
-    kept = recordings()[:MOST_RECORDINGS]
+    running = [(relay, connections(relay)) for relay in relays()]
+    kept = recordings()
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "relays": [
-                        {
-                            "pid": each.pid,
-                            "listen": each.listen,
-                            "upstream": each.upstream,
-                            "recording": each.recording,
-                        }
-                        for each in running
-                    ],
-                    "recordings": [
-                        {"path": str(path), "bytes": path.stat().st_size} for path in kept
-                    ],
-                }
-            )
-        )
+        print(json.dumps({"relays": [_json(*each) for each in running],
+                          "recordings": [{"path": str(path), "bytes": about.st_size,
+                                          "changed": about.st_mtime_ns // 1_000_000_000}
+                                         for path, about in kept]}))  # fmt: skip
         return 0
     if not running:
         print("no relay runs")
-    for each in running:
-        where = inert(each.listen or "a given socket")
-        print(f"relay {each.pid}: {where} ⇄ {inert(each.upstream)}")
-        if each.recording is not None:
-            print(f"    {inert(each.recording)}")
+    for relay, clients in running:
+        where = inert(relay.listen or STREAMS)
+        now = "" if clients is None else f"  {count(clients, 'connection')}"
+        print(f"relay {relay.pid}: {where} ⇄ {inert(relay.upstream)}{now}")
+        print(f"    {inert(relay.recording or 'recorded into a pipe')}")
     if kept:
         print("recordings:")
-    for path in kept:
-        stat = path.stat()
-        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(stat.st_mtime))
-        print(f"  {day}  {size(stat.st_size):>9}  {inert(str(path))}")
+    for path, about in kept:
+        day = time.strftime("%Y-%m-%d %H:%M", time.localtime(about.st_mtime))
+        print(f"  {day}  {size(about.st_size):>9}  {inert(str(path))}")
     return 0
+
+
+def _json(relay: Running, clients: int | None) -> dict[str, object]:
+    return {
+        "pid": relay.pid,
+        "listen": relay.listen,
+        "upstream": relay.upstream,
+        "recording": relay.recording,
+        "connections": clients,
+    }

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from pix_inspect import capture
-from pix_inspect.capture import Capture, say, upstream_from, user_ids, warn_of_trust
+from pix_inspect.capture import Capture, narrate, say, upstream_from, user_ids, warn_of_trust
 from pix_inspect.problem import Problem
 from pix_inspect.relay import Relay
 from pix_inspect.running import registered
@@ -66,7 +66,8 @@ def main(args: argparse.Namespace) -> int:
     listener = _listener(args)
     try:
         path = listener.path
-        upstream = upstream_from(args, path)
+        # who is started by the service manager may be up before the daemon is
+        upstream = upstream_from(args, path, required=args.listen is not None)
         target = None if args.output == "-" else Path(args.output or new_recording("record"))
         stream = sys.stdout.buffer if target is None else None
         if stream is not None and sys.stdout.isatty():
@@ -87,7 +88,7 @@ def main(args: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
     if not args.quiet:
         _introduce(path, target)
-        warn_of_trust(upstream, shared=True)
+    warn_of_trust(upstream, shared=allowed != frozenset({os.getuid()}))
     try:
         with registered(path, str(upstream), target):
             relay.serve()
@@ -100,6 +101,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _listener(args: argparse.Namespace) -> Listener:
     given = inherited()
+    if given is not None and args.listen is not None:
+        given.sock.close()
+        raise Problem("the service manager gave a socket (LISTEN_FDS): leave out --listen")
     if given is not None:
         return given
     if args.listen is None:
@@ -111,10 +115,6 @@ def _introduce(path: Path | None, target: Path | None) -> None:
     if path is not None:
         where = shlex.quote(str(path))
         say(f"listening on {path}; send a client here with")
-        print(
-            f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …",
-            file=sys.stderr,
-            flush=True,
-        )
+        narrate(f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …")
     if target is not None:
         say(f"recording to {target}")

@@ -15,20 +15,24 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 from pix_inspect import capture
-from pix_inspect.capture import Capture, say, upstream_from, warn_of_trust
+from pix_inspect.capture import Capture, narrate, say, upstream_from
 from pix_inspect.commands.check import line, understood
 from pix_inspect.gate import Expectation, check
 from pix_inspect.problem import Problem
 from pix_inspect.relay import Relay
+from pix_inspect.running import registered
 from pix_inspect.session import Session
-from pix_inspect.sockets import listen
+from pix_inspect.sockets import Listener, listen
 from pix_inspect.state import new_recording
 from pix_inspect.upstream import Upstream
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
+LONGEST_FOLDER = 80
+"""Bytes of the folder for sockets: old clients take paths of 106 bytes and no more."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,19 +62,39 @@ def main(args: argparse.Namespace) -> int:
         say(f"{command[0]}: no such command")
         return NOT_EXECUTABLE if Path(command[0]).exists() else NOT_FOUND
     expected = understood(args.check) if args.check else []
-    folder = Path(tempfile.mkdtemp(prefix="pix-"))
-    socket = folder / "s"
+    upstream = upstream_from(args, None)
+    target: Path = args.output or new_recording(Path(command[0]).name)
+    folder = _private_folder()
     try:
-        upstream = upstream_from(args, None)
-        target: Path = args.output or new_recording(Path(command[0]).name)
-        taken = Capture(target, upstream, args, listen=str(socket), command=command)
-        status = _relayed(command, socket, upstream, taken)
+        listener = listen(folder / "s")
+        try:
+            taken = Capture(target, upstream, args, listen=str(listener.path), command=command)
+        except BaseException:
+            listener.close()
+            raise
+        with registered(listener.path, str(upstream), target):
+            status = _relayed(command, listener, upstream, taken)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _report(target, taken, args.quiet)
+    held = 0
+    try:
+        _report(target, taken, args.quiet)
+        held = _held(target, expected)
+    except Problem as problem:  # the command's status matters more than what we make of it
+        say(str(problem))
+        held = 2 if expected else 0
     if status < 0:
         return _die_alike(-status)
-    return status or _held(target, expected)
+    return status or held
+
+
+def _private_folder() -> Path:
+    """Make a folder for the socket, with a name so short that any client can take it."""
+    try:
+        usual = len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
+        return Path(tempfile.mkdtemp(prefix="pix-", dir=None if usual else "/tmp"))
+    except OSError as error:
+        raise Problem(f"cannot make a folder for the socket: {error}; set TMPDIR") from None
 
 
 def _held(target: Path, expected: list[Expectation]) -> int:
@@ -79,26 +103,25 @@ def _held(target: Path, expected: list[Expectation]) -> int:
         return 0
     session = Session(target).read_all()
     verdicts = [check(session, each) for each in expected]
+    session.close()
     for verdict in verdicts:
-        print(line(verdict), file=sys.stderr)
+        narrate(line(verdict))
     return 0 if all(verdict.holds for verdict in verdicts) else 1
 
 
-def _relayed(command: list[str], socket: Path, upstream: Upstream, taken: Capture) -> int:
+def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: Capture) -> int:
     """Run the command with a relay beside it; return its status, -N for signal N."""
-    listener = listen(socket)
     relay = Relay(listener, upstream, taken.open_tap, say=say)
-    warn_of_trust(upstream, shared=False)
     serving = threading.Thread(target=relay.serve, name="relay")
     environment = dict(os.environ)
-    environment["NIX_REMOTE"] = f"unix://{socket}"
-    environment["NIX_DAEMON_SOCKET_PATH"] = str(socket)
+    environment["NIX_REMOTE"] = f"unix://{listener.path}"
+    environment["NIX_DAEMON_SOCKET_PATH"] = str(listener.path)
     # Ctrl-C is for the command, which has the terminal; we wait for what it does
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _TERMINAL_SIGNALS}
+    before = [(number, _let_pass(number)) for number in _TERMINAL_SIGNALS]
     try:
         serving.start()
         try:
-            process = subprocess.Popen(command, env=environment, preexec_fn=_default_signals)
+            process = subprocess.Popen(command, env=environment)
         except OSError as error:
             say(f"{command[0]}: {error.strerror}")
             return NOT_EXECUTABLE
@@ -109,7 +132,7 @@ def _relayed(command: list[str], socket: Path, upstream: Upstream, taken: Captur
         relay.on_signals(signal.SIGINT, signal.SIGTERM)
         relay.stop()
         serving.join()
-        for number, handler in before.items():
+        for number, handler in before:
             signal.signal(number, handler)
         taken.close()
 
@@ -117,9 +140,15 @@ def _relayed(command: list[str], socket: Path, upstream: Upstream, taken: Captur
 _TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
-def _default_signals() -> None:
-    for number in _TERMINAL_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+def _let_pass(number: int) -> Any:
+    """Have a signal do nothing here, yet what it does by itself in the command.
+
+    One that is ignored (nohup) stays ignored in both. Returns what was set before.
+    """
+    before = signal.getsignal(number)
+    if before != signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
+    return signal.SIG_DFL if before is None else before
 
 
 def _report(target: Path, taken: Capture, quiet: bool) -> None:
@@ -127,8 +156,8 @@ def _report(target: Path, taken: Capture, quiet: bool) -> None:
         if taken.connections:
             from pix_inspect.summary import summary
 
-            for line in summary(target):
-                print(line, file=sys.stderr)
+            for row in summary(target):
+                narrate(row)
         else:
             say("the command made no connection to the daemon")
     say(f"recorded in {target}")

@@ -9,17 +9,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import select
 import signal
 import socket
+import stat
 import sys
 import threading
 from pathlib import Path
 
 from pix_inspect import capture
-from pix_inspect.capture import Capture, upstream_from
+from pix_inspect.capture import Capture, say, upstream_from
 from pix_inspect.connection import Connection
+from pix_inspect.peer import command_line, parent, parents
 from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer
+from pix_inspect.running import registered
 from pix_inspect.state import new_recording
 from pix_inspect.upstream import complaint
 
@@ -36,6 +40,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Relay standard input and output until both directions are over."""
+    if sys.stdin.isatty():
+        raise Problem(
+            "standard input is a terminal: stdio is for programs, such as ssh-ng://HOST with"
+            " remote-program=pix-inspect; to relay here, use pix-inspect run"
+        )
     # a client kills its remote program when it is done: the relay outlives that in a session
     # of its own, sees the end of its input, and brings the recording to its end
     child = os.fork()
@@ -60,19 +69,30 @@ def _relay(args: argparse.Namespace) -> int:
         daemon, process = upstream.connect()
     except OSError as error:
         raise Problem(complaint(upstream, error)) from None
-    taken = Capture(args.output or new_recording("stdio"), upstream, args, stdio=True)
+    target: Path = args.output or new_recording("stdio")
+    try:
+        taken = Capture(target, upstream, args, stdio=True)
+    except Problem:
+        daemon.close()
+        raise
     ours, theirs = socket.socketpair()
-    tap = taken.open_tap(Peer(pid=os.getppid(), uid=os.getuid()))
-    threads = [
-        threading.Thread(target=_from_input, args=(theirs,), daemon=True),
-        threading.Thread(target=_to_output, args=(theirs,)),
-    ]
-    for thread in threads:
-        thread.start()
-    Connection(ours, daemon, process, tap).run()
-    threads[1].join()
+    tap = taken.open_tap(_client())
+    outward = threading.Thread(target=_to_output, args=(theirs,))
+    outward.start()
+    threading.Thread(target=_from_input, args=(theirs,), daemon=True).start()
+    with registered(None, str(upstream), target):
+        Connection(ours, daemon, process, tap, say).run()
+        outward.join()
     taken.close()
     return 0
+
+
+def _client() -> Peer:
+    """Return who started us: this is the relay's own process, its parent was started."""
+    pid = parent(os.getppid())
+    if pid is None:
+        return Peer(uid=os.getuid())
+    return Peer(pid, os.getuid(), os.getgid(), command_line(pid), parents(pid))
 
 
 def _from_input(end: socket.socket) -> None:
@@ -81,6 +101,20 @@ def _from_input(end: socket.socket) -> None:
             end.sendall(piece)
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_WR)
+    _wait_for_nobody_reading()
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+
+
+def _wait_for_nobody_reading() -> None:
+    """Wait until nobody is there to read our output: then the client is gone for good."""
+    output = sys.stdout.fileno()
+    if not stat.S_ISREG(os.fstat(output).st_mode):
+        poll = select.poll()
+        poll.register(output, 0)
+        poll.poll()
+        return
+    threading.Event().wait()
 
 
 def _to_output(end: socket.socket) -> None:
