@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer
 
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
 
 POLL = 0.015
-"""Seconds of reading in one go: what is left of a frame is the user's."""
+PAUSE = 0.004
+"""Seconds of reading in one go, and between two while there is a lot to read."""
 
 PANES = ("timeline", "fields", "bytes", "explanation")
 
@@ -71,6 +73,7 @@ class Browse(Screen[None]):
         self._live = False
         self._reading = True
         self._zoomed: str | None = None
+        self._more: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; where they stand is the style sheet's."""
@@ -129,16 +132,18 @@ class Browse(Screen[None]):
     # What arrives -----------------------------------------------------------------------
 
     def _tick(self) -> None:
-        self._take()
+        if self._more is None:
+            self._take()
         self._renew()
 
     def _take(self) -> None:
+        self._more = None
         changed = self.session.poll(POLL)
         status = self.query_one(Status)
         if changed:
             self.timeline.grow(new=not self._reading)
             self.set_class(not self.timeline.count, "-empty")
-            self.call_next(self._soon)
+            self._read_on()
         elif self._reading:
             self._reading = False
             self._say_trouble()
@@ -146,10 +151,10 @@ class Browse(Screen[None]):
         if changed or self._live:
             status.refresh()
 
-    def _soon(self) -> None:
-        """Read on as soon as what the user did is done, while there is a lot to read."""
-        if self._reading and self.session.consumed < self.session.size:
-            self.set_timer(0.004, self._take)
+    def _read_on(self) -> None:
+        """Go on before the next tick while there is a lot to read; keys come in between."""
+        if self._more is None and self.session.consumed < self.session.size:
+            self._more = self.set_timer(PAUSE, self._take)
 
     def _check_live(self) -> None:
         self._live = self.app.is_live()

@@ -18,7 +18,7 @@ from pix_inspect.about import about
 from pix_inspect.session import Row, Session
 from pix_inspect.ui.text import safe
 
-SHARE = 0.012
+SHARE = 0.02
 FRAME = 0.05
 """Seconds that may be spent on glances in each stretch of seconds."""
 

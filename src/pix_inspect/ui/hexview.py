@@ -13,6 +13,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.strip import Strip
 
 from pix_inspect.ui.byte_lines import ByteLine, ByteLines
 from pix_inspect.ui.fields import ARROWS
@@ -154,8 +155,9 @@ class Bytes(Lines):
         """Strips are kept until something is lit, for `redraw` forgets them."""
         return None if line == self.cursor else 0
 
-    def _strip(self, line: int, width: int, at_cursor: bool) -> object:  # type: ignore[override]
-        return super()._strip(line, width, False)
+    def strip_of(self, line: int, width: int, at_cursor: bool) -> Strip:
+        """Return the strip of a line; the cursor is a byte of it."""
+        return super().strip_of(line, width, False)
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
         """Return a line: direction, offset, bytes, characters."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -48,13 +49,14 @@ class Toned(Widget):
         self._tones: dict[str, Style] = {}
 
     def tone(self, name: str) -> Style:
-        """Return the style of a tone: the foreground alone, but for those that mark a ground."""
+        """Return the style of a tone: on the widget's own ground, but for those that are one."""
         style = self._tones.get(name)
         if style is None:
             whole = self.get_component_rich_style(f"tone--{name}")
             if name not in GROUNDS:
                 whole = Style(
                     color=whole.color,
+                    bgcolor=self.rich_style.bgcolor,
                     bold=whole.bold,
                     dim=whole.dim,
                     italic=whole.italic,
@@ -64,11 +66,33 @@ class Toned(Widget):
             style = self._tones[name] = whole
         return style
 
+    @property
+    def ground(self) -> Style:
+        """The widget's own style."""
+        style = self._tones.get("")
+        if style is None:
+            style = self._tones[""] = self.rich_style
+        return style
+
     def notify_style_update(self) -> None:
         """Forget the tones of the theme before."""
         super().notify_style_update()
         self._tones = {}
         self.refresh()
+
+
+def line_strip(segments: Iterable[Segment], width: int, ground: Style) -> Strip:
+    """Return segments as a strip of exactly `width` cells."""
+    kept: list[Segment] = []
+    used = 0
+    for segment in segments:
+        text, style, _ = segment
+        used += len(text) if text.isascii() else cell_len(text)
+        kept.append(segment if style is not None else Segment(text, ground))
+    if used < width:
+        kept.append(Segment(" " * (width - used), ground))
+    strip = Strip(kept, max(used, width))
+    return strip if used <= width else strip.crop(0, width)
 
 
 class Lines(ScrollView, Toned, can_focus=True):
@@ -155,7 +179,11 @@ class Lines(ScrollView, Toned, can_focus=True):
 
     def resize_lines(self) -> None:
         """Take note that the number of lines has changed."""
-        self.virtual_size = Size(0, self.count)
+        size = Size(0, self.count)
+        if size != self.virtual_size:
+            # set as it is, the size would have the whole screen laid out anew
+            self.set_reactive(ScrollView.virtual_size, size)
+            self._scroll_update(size)
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
@@ -172,33 +200,30 @@ class Lines(ScrollView, Toned, can_focus=True):
         line = y + round(self.scroll_y)
         count = self.count
         if line >= count:
-            return self._blank(line, count, width)
+            said = self.nothing() if not count else ()
+            text = said[line] if line < len(said) else ""
+            return line_strip([Segment(text, self.tone("dim"))], width, self.ground)
         at_cursor = line == self.cursor
         key = self.key(line)
+        if key is None:
+            return self.strip_of(line, width, at_cursor)
         where = (line, width, at_cursor and (2 if self.has_focus else 1), key)
-        strip = self._strips.get(where) if key is not None else None
+        strip = self._strips.get(where)
         if strip is None:
-            strip = self._strip(line, width, at_cursor)
-            if self.key(line) is not None:
-                self._strips[where[0], where[1], where[2], self.key(line)] = strip
+            strip = self._strips[where] = self.strip_of(line, width, at_cursor)
         return strip
 
-    def _blank(self, line: int, count: int, width: int) -> Strip:
-        said = self.nothing() if not count else []
-        if line < len(said):
-            return Strip([Segment(said[line], self.tone("dim"))]).adjust_cell_length(
-                width, self.rich_style
-            )
-        return Strip.blank(width, self.rich_style)
-
-    def _strip(self, line: int, width: int, at_cursor: bool) -> Strip:
-        strip = Strip(self.segments(line, width)).adjust_cell_length(width)
+    def strip_of(self, line: int, width: int, at_cursor: bool) -> Strip:
+        """Return the strip of a line, drawn now."""
+        segments = self.segments(line, width)
         if not at_cursor:
-            return strip.apply_style(self.rich_style)
+            return line_strip(segments, width, self.ground)
+        cursor = self.tone("cursor" if self.has_focus else "blurred")
         if not self.has_focus:
-            return strip.apply_style(self.rich_style + self.tone("blurred"))
-        cursor = self.tone("cursor")  # its foreground goes before the text's own
-        return Strip([Segment(each.text, (each.style or Style()) + cursor) for each in strip])
+            cursor = Style(bgcolor=cursor.bgcolor)  # the text keeps its own foreground
+        ground = self.ground + cursor
+        found = [Segment(each.text, (each.style or ground) + cursor) for each in segments]
+        return line_strip(found, width, ground)
 
     # The cursor -------------------------------------------------------------------------
 

@@ -55,8 +55,9 @@ class Prose(Lines):
         tone, text = self._wrapped[line]
         yield Segment(text, self.tone(tone))
 
-    def _strip(self, line: int, width: int, at_cursor: bool) -> Strip:
-        return super()._strip(line, width, False)
+    def strip_of(self, line: int, width: int, at_cursor: bool) -> Strip:
+        """Return the strip of a line, without a cursor."""
+        return super().strip_of(line, width, False)
 
     def move_to(self, line: int, *, tell: bool = True) -> None:
         """Scroll so that a line is the first one."""

@@ -73,6 +73,8 @@ class Timeline(Lines):
         self._seen = 0
         self._last_mark: int | None = None
         self._columns: list[tuple[Column, int]] = []
+        self._columns_for: Hashable = None
+        self._has_lane = False
         self._lane = Lane(0, 1)
         self._lane_at: Hashable = None
 
@@ -109,12 +111,11 @@ class Timeline(Lines):
         if known == self._known:
             return
         first = self._known == 0
-        wider = len(str(known)) > max(4, len(str(max(self._known, 1))))
+        had_room = self._known < round(self.scroll_y) + self.inner.height
         self._known = known
         self.resize_lines()
-        if wider:
-            self._columns = []
-            self.redraw()
+        if had_room or self._columns_for != self._layout_for(self.inner.width - 1):
+            self.refresh()
         if not new:
             self._seen = known
         if self.following:
@@ -170,22 +171,20 @@ class Timeline(Lines):
     @property
     def columns(self) -> list[tuple[Column, int]]:
         """The columns that fit, with their cells."""
-        width = self.inner.width - 1
-        longer = len(self._columns) > 1 and self._columns[1][1] < self._longest_time
-        if longer or not self._columns or sum(w + 1 for _, w in self._columns) - 1 != width:
+        return self._fitted_columns(self.inner.width - 1)
+
+    def _fitted_columns(self, width: int) -> list[tuple[Column, int]]:
+        wanted = self._layout_for(width)
+        if not self._columns or wanted != self._columns_for:
             self._columns = columns.layout(width, self._known, self._longest_time, self.hidden)
+            self._columns_for = wanted
+            self._has_lane = any(column is columns.LANE for column, _ in self._columns)
+            self._strips.clear()
+            self._refresh_head()
         return self._columns
 
-    def key(self, line: int) -> Hashable:
-        """Strips of exchanges that are over are kept."""
-        row = self.session.row(line)
-        if row.took is None:
-            return None
-        lane = None if columns.LANE in self._columns_only() else 0
-        if lane is None:
-            self._measure_lane()
-            lane = hash((self._lane.start, self._lane.end))
-        return (row.state, self.glances.get(row), line in self.marks, self._last_mark, lane)
+    def _layout_for(self, width: int) -> Hashable:
+        return (width, len(str(self._known)), self._longest_time)
 
     @property
     def _longest_time(self) -> int:
@@ -194,22 +193,35 @@ class Timeline(Lines):
         signs = 0 if self.clock == "relative" else 1
         return len(columns.seconds(self.session.last - self.session.started)) + signs
 
-    def _columns_only(self) -> set[Column]:
-        return {column for column, _ in self.columns}
+    def _refresh_head(self) -> None:
+        for head in self.screen.query(TimelineHead):
+            head.refresh()
+
+    def key(self, line: int) -> Hashable:
+        """Strips of exchanges that are over are kept."""
+        row = self.session.row(line)
+        if row.took is None:
+            return None
+        lane = None
+        if self._has_lane:
+            self._measure_lane()
+            lane = (self._lane.start, self._lane.end)
+        return (self.glances.get(row), line in self.marks, lane)
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
         """Return the cells of an exchange's line."""
         row = self.session.row(line)
         mark = "◆" if line in self.marks else "▸" if line == self.cursor else " "
         yield Segment(mark, self.tone("mark"))
-        for i, (column, cells) in enumerate(self.columns):
-            if i:
-                yield Segment(" ")
+        gap = ""
+        for column, cells in self._fitted_columns(width - 1):
             if column is columns.LANE:
+                yield Segment(gap)
                 yield from self._bar(row, line, cells)
-            else:
-                text, style = self._cell(column, row)
-                yield Segment((fit_right if column.right else fit)(text, cells), style)
+                continue
+            text, style = self._cell(column, row)
+            yield Segment(gap + (fit_right if column.right else fit)(text, cells), style)
+            gap = " "
 
     def _cell(self, column: Column, row: Row) -> tuple[str, Style]:
         tone = self.tone
@@ -356,16 +368,14 @@ class Timeline(Lines):
         self.clock = ways[(ways.index(self.clock) + 1) % len(ways) if self.clock in ways else 0]
         self._columns = []
         self.redraw()
-        for head in self.screen.query(TimelineHead):
-            head.refresh()
+        self._refresh_head()
 
     def action_lane(self) -> None:
         """Show or hide the waterfall."""
         self.hidden = self.hidden ^ {"lane"}
         self._columns = []
         self.redraw()
-        for head in self.screen.query(TimelineHead):
-            head.refresh()
+        self._refresh_head()
 
 
 class TimelineHead(Toned):

@@ -1,0 +1,178 @@
+"""How the screen keeps up: a large recording browsed, and a fast one followed.
+
+Prints, for QueryPathInfo on one connection, at 120×40 without a terminal:
+- seconds from the first poll until the first rows stand, and until all is read while the screen
+  answers keys; the longest time in between that it was deaf;
+- milliseconds from page-down to the last frame that it causes (median, p99), fields, bytes and all;
+- how long the screen is deaf while exchanges arrive 10,000 a second (p99, longest);
+- resident MiB with all rows indexed.
+
+Wall seconds of a process that shares its machine; the figures are for comparing runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from textual.screen import Screen
+
+from benchmarks.bench_session import write
+from pix_inspect.session import Session
+from pix_inspect.ui.app import Inspector
+from pix_inspect.ui.browse import Browse
+
+COUNT = 1_000_000
+PAGES = 200
+RATE = 10_000
+SECONDS = 5
+
+
+def resident() -> float:
+    """MiB of this process in memory now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / (1 << 20)
+
+
+class Following:
+    """A relay that runs: the screen then takes the recording for a live one."""
+
+    socket = Path("/run/pix.sock")
+
+    def alive(self) -> bool:
+        return True
+
+    def said(self) -> list[str]:
+        return []
+
+
+async def deaf(gaps: list[float], stop: asyncio.Event) -> None:
+    """Note how late the event loop comes back."""
+    while not stop.is_set():
+        start = time.perf_counter()
+        await asyncio.sleep(0.005)
+        gaps.append(time.perf_counter() - start - 0.005)
+
+
+class Painted(Inspector):
+    """Tells when something was painted."""
+
+    painted = 0.0
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, renderable)
+        self.painted = time.perf_counter()
+
+
+async def settle(app: Painted, since: float) -> float:
+    """Wait until nothing has been painted for 40 ms; return when the last was, in seconds."""
+    while app.painted < since or time.perf_counter() - app.painted < 0.04:
+        await asyncio.sleep(0.002)
+    return app.painted - since
+
+
+def p99(values: list[float]) -> float:
+    return sorted(values)[int(len(values) * 0.99)] * 1e3 if values else 0.0
+
+
+async def browse(path: Path) -> None:
+    app = Painted(Session(path))
+    stop = asyncio.Event()
+    gaps: list[float] = []
+    start = time.perf_counter()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, Browse)
+        watch = asyncio.create_task(deaf(gaps, stop))
+        first = None
+        while not screen.settled:
+            await asyncio.sleep(0.01)
+            if first is None and screen.timeline.count:
+                first = time.perf_counter() - start
+        read = time.perf_counter() - start
+        stop.set()
+        await watch
+        longest = max(gaps, default=0.0) * 1e3
+        print(f"  first rows after {first or 0:.2f} s, all {screen.timeline.count:,} read after"
+              f" {read:.1f} s; deaf p99 {p99(gaps):.0f} ms, longest {longest:.0f} ms")  # fmt: skip
+        count = screen.timeline.count
+        drawn: list[float] = []
+        for page in range(PAGES if count > PAGES else 0):
+            if page == PAGES // 2:
+                screen.timeline.move_to(screen.timeline.count // 2)
+                await pilot.pause(0.2)
+            start = time.perf_counter()
+            screen.timeline.action_page(1)
+            drawn.append(await settle(app, start))
+        print(
+            f"  page down: median {statistics.median(drawn) * 1e3:.1f} ms, p99 {p99(drawn):.1f} ms"
+        )
+        print(f"  resident {resident():.0f} MiB")
+
+
+async def follow(path: Path) -> None:
+    whole = path.read_bytes()
+    grown = path.with_suffix(".live.pcapng")
+    size = len(whole) * RATE * SECONDS // COUNT
+    with grown.open("wb") as file:
+        file.write(whole[:65536])
+        file.flush()
+        app = Inspector(Session(grown), Following())
+        stop = asyncio.Event()
+        gaps: list[float] = []
+
+        def feed() -> None:
+            at, start = 65536, time.perf_counter()
+            while at < size:
+                due = min(size, int(size * (time.perf_counter() - start) / SECONDS) + 65536)
+                if due > at:
+                    file.write(whole[at:due])
+                    file.flush()
+                    at = due
+                time.sleep(0.03)
+
+        async with app.run_test(size=(120, 40)):
+            screen = app.screen
+            assert isinstance(screen, Browse)
+            feeding = threading.Thread(target=feed)
+            feeding.start()
+            watch = asyncio.create_task(deaf(gaps, stop))
+            used = time.process_time()
+            await asyncio.sleep(SECONDS)
+            used = time.process_time() - used
+            behind = len(screen.session) - screen.timeline.count
+            left = screen.session.size - screen.session.consumed
+            stop.set()
+            await watch
+            feeding.join()
+            longest = max(gaps, default=0.0) * 1e3
+            print(f"  {RATE:,} a second: deaf p99 {p99(gaps):.0f} ms, longest"
+                  f" {longest:.0f} ms; {screen.timeline.count:,} shown, {behind} rows and"
+                  f" {left:,} bytes behind; {used / SECONDS:.0%} of a processor")  # fmt: skip
+    grown.unlink()
+
+
+def main() -> None:
+    """Print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (10_000, COUNT):
+            path = Path(folder) / f"{count}.pcapng"
+            write(path, count)
+            print(f"{count:,} exchanges, {path.stat().st_size >> 20} MiB")
+            for what in ("browse", "follow") if count == COUNT else ["browse"]:
+                subprocess.run([sys.executable, "-m", __spec__.name, what, str(path)], check=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        asyncio.run({"browse": browse, "follow": follow}[sys.argv[1]](Path(sys.argv[2])))
+    else:
+        main()
