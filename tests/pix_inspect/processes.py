@@ -56,7 +56,7 @@ class RelayProcess:
     said: list[str] = field(default_factory=list)
 
     @property
-    def socket(self) -> Path:
+    def path(self) -> Path:
         return self.place / "s"
 
     @property
@@ -65,7 +65,7 @@ class RelayProcess:
 
     def pair(self) -> tuple[socket.socket, socket.socket]:
         """Return both ends of a relayed connection: the client's and the daemon's."""
-        client = connect(self.socket)
+        client = connect(self.path)
         server, _ = self.daemon.accept()
         for end in (client, server):
             end.settimeout(WAIT)

@@ -162,12 +162,12 @@ def test_a_killed_relay_ends_sessions_and_leaves_a_recording_that_reads(tmp_path
 def test_a_daemon_that_restarts_is_found_again(tmp_path: Path) -> None:
     with recording(tmp_path) as relay:
         relay.daemon.close()
-        with connect(relay.socket) as client:
+        with connect(relay.path) as client:
             client.settimeout(WAIT)
             assert received(client) == b""
         relay.says("no daemon listens on it")
         (tmp_path / "d").unlink()
-        with connect(relay.socket) as client:
+        with connect(relay.path) as client:
             client.settimeout(WAIT)
             assert received(client) == b""
         relay.says("is the daemon running?")
@@ -206,16 +206,16 @@ def test_another_user_is_let_in_only_when_named(tmp_path: Path) -> None:
         return done.stdout.strip()
 
     with recording(tmp_path) as relay:
-        assert stranger(relay.socket) == "PermissionError", "the socket is the owner's alone"
+        assert stranger(relay.path) == "PermissionError", "the socket is the owner's alone"
         assert not any("trust" in line for line in relay.said)
         assert relay.stop() == 0
     with recording(tmp_path, "-o", "2.pcapng", "--mode", "0666") as relay:
-        assert stranger(relay.socket) in ("0", "BrokenPipeError", "ConnectionResetError")
+        assert stranger(relay.path) in ("0", "BrokenPipeError", "ConnectionResetError")
         relay.says("refused a client of user 65534")
         assert relay.stop() == 0
     with recording(tmp_path, "-o", "3.pcapng", "--mode", "666", "--allow-user", "65534") as relay:
         relay.says("trusts every client as root")
-        client = subprocess.Popen([sys.executable, "-c", script, str(relay.socket)], stdout=-1)
+        client = subprocess.Popen([sys.executable, "-c", script, str(relay.path)], stdout=-1)
         server, _ = relay.daemon.accept()
         server.settimeout(WAIT)
         assert server.recv(10) == b"me"
