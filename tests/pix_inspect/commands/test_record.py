@@ -45,7 +45,7 @@ def test_what_passes_is_recorded_for_its_user_alone(tmp_path: Path) -> None:
         assert relay.stop() == 0
         relay.says("1 connection recorded in r.pcapng")
         assert stat.S_IMODE(relay.recording.stat().st_mode) == 0o600
-        assert not relay.socket.exists()
+        assert not relay.path.exists()
     session = Session(tmp_path / "r.pcapng").read_all()
     assert session.row(0).kind == "handshake"
     assert session.about["about"]["upstream"] == str(tmp_path / "d")
@@ -70,7 +70,7 @@ def test_interrupted_once_it_lets_clients_finish(tmp_path: Path) -> None:
         client, server = relay.pair()
         relay.process.send_signal(signal.SIGINT)
         relay.says("waiting for 1 connected client")
-        assert not relay.socket.exists()
+        assert not relay.path.exists()
         client.sendall(HELLO)
         assert server.recv(100) == HELLO
         client.close()
