@@ -134,7 +134,11 @@ def test_over_one_socket_as_both_streams(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     words = [*PIX, "stdio", "--upstream", "d", "-o", "r.pcapng"]
     process = subprocess.Popen(
-        words, cwd=tmp_path, env=environment(tmp_path), stdin=theirs, stdout=theirs
+        words,
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=theirs.fileno(),
+        stdout=theirs.fileno(),
     )
     theirs.close()
     server, _ = listener.sock.accept()
