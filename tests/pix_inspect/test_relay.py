@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import select
@@ -314,3 +315,178 @@ def test_short_of_descriptors_it_waits_and_goes_on(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("fine")
+
+
+def test_a_reset_is_noted_and_ends_the_other_side(tmp_path: Path) -> None:
+    """A client that closes without having read what it was sent."""
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        daemon.sendall(b"never read")
+        until(lambda: bool(select.select([client], [], [], 0)[0]))
+        client.sendall(b"last words")
+        client.close()
+        assert received(daemon) == b"last words"
+        assert hangs_up(daemon)
+        daemon.close()
+        assert stage.taps[0].over.wait(WAIT)
+        assert ("reset", CLIENT) in stage.taps[0].events
+
+
+def test_a_daemon_that_shuts_its_receiving_side_still_learns_that_the_client_is_gone(
+    tmp_path: Path,
+) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        daemon.shutdown(socket.SHUT_RD)
+
+        def refused() -> bool:
+            try:
+                client.sendall(b"more")
+            except OSError:
+                return True
+            return False
+
+        until(refused)
+        daemon.sendall(b"enough of that")
+        assert client.recv(100) == b"enough of that"
+        client.close()
+        assert hangs_up(daemon)
+        daemon.close()
+        assert stage.taps[0].over.wait(WAIT)
+        note = {"undelivered": "client", "of the last bytes": 4}
+        assert ("note", note) in stage.taps[0].events
+
+
+def test_a_half_close_from_the_daemon_leaves_the_client_its_say(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        daemon.sendall(b"that was all")
+        daemon.shutdown(socket.SHUT_WR)
+        assert received(client) == b"that was all"
+        client.sendall(b"x" * 300_000)
+        client.close()
+        assert received(daemon) == b"x" * 300_000
+        daemon.close()
+        assert stage.taps[0].over.wait(WAIT)
+        assert stage.taps[0].events == [("half-close", DAEMON), ("half-close", CLIENT), ("closed",)]
+
+
+def test_all_that_a_client_said_before_it_left_arrives(tmp_path: Path) -> None:
+    """The daemon reads only after the client is gone."""
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.setblocking(False)
+        said = 0
+        poll = select.poll()
+        poll.register(client, select.POLLOUT)
+        while poll.poll(100):
+            said += client.send(bytes(10_000))
+        client.close()
+        assert len(received(daemon)) == said
+        daemon.close()
+
+
+class Starving(Notes):
+    def chunk(self, side: int, view: memoryview, time: int) -> None:
+        raise MemoryError
+
+
+def test_a_tap_that_runs_out_of_memory_is_let_go(tmp_path: Path) -> None:
+    with staged(tmp_path, Starving) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"on and on")
+        assert daemon.recv(100) == b"on and on"
+        client.close()
+        daemon.close()
+
+
+def test_a_pump_that_fails_hangs_up_on_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be no memory for a buffer: nobody is left waiting for what never comes."""
+    monkeypatch.setattr("pix_inspect.connection.LARGE_BUFFER", 1 << 60)
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(b"small")
+        assert daemon.recv(100) == b"small"
+        sender = threading.Thread(target=lambda: _send_or_fail(client, bytes(1 << 20)))
+        sender.start()
+        received(daemon)
+        assert received(client) == b""
+        sender.join(WAIT)
+        client.close()
+        daemon.close()
+        assert stage.taps[0].over.wait(WAIT)
+        assert any("a connection is given up: MemoryError" in line for line in stage.said)
+
+
+def _send_or_fail(sock: socket.socket, data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        sock.sendall(data)
+
+
+def test_while_no_thread_can_be_started_clients_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+    left = [True, True, False, True, True, False]
+
+    def scarce(thread: threading.Thread) -> None:
+        if left and thread.name != "MainThread" and left.pop(0):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with staged(tmp_path) as stage:
+        monkeypatch.setattr(threading.Thread, "start", scarce)
+        client, daemon = stage.pair()
+        client.sendall(b"at last")
+        assert daemon.recv(100) == b"at last"
+        assert any("cannot start a thread" in line for line in stage.said)
+        client.close()
+        daemon.close()
+
+
+def test_a_daemon_that_accepts_nobody_holds_up_no_stop(tmp_path: Path) -> None:
+    full = socket.socket(socket.AF_UNIX)
+    full.bind(str(tmp_path / "daemon"))
+    full.listen(0)
+    with staged(tmp_path, daemon=False) as stage:
+        clients = [stage.client() for _ in range(4)]
+        until(lambda: len(stage.taps) == 4)
+        stage.relay.stop()
+        until(lambda: any("no longer accepting" in line for line in stage.said))
+        stage.relay.stop()
+        stage.thread.join(WAIT)
+        assert not stage.thread.is_alive()
+        full.close()
+        for client in clients:
+            client.close()
+
+
+def test_a_late_signal_writes_to_nobody(tmp_path: Path) -> None:
+    """What the relay wakes itself with is not closed as long as a signal may use it."""
+    with staged(tmp_path) as stage:
+        stage.relay.stop()
+        stage.thread.join(WAIT)
+        reading, writing = os.pipe()
+        for _ in range(3):
+            stage.relay.stop()
+        assert not select.select([reading], [], [], 0)[0]
+        os.close(reading)
+        os.close(writing)
+
+
+def test_what_the_relay_holds_for_a_connection_is_bounded(tmp_path: Path) -> None:
+    """Nobody reads on either side: what is sent stays with the senders."""
+    with staged(tmp_path) as stage:
+        ends = stage.pair()
+        for end in ends:
+            end.setblocking(False)
+            sent = 0
+            poll = select.poll()
+            poll.register(end, select.POLLOUT)
+            while poll.poll(100):
+                sent += end.send(bytes(65536))
+            assert sent < 2 << 20
+        for end in ends:
+            end.close()
