@@ -27,7 +27,7 @@ def test_this_process_is_known_to_itself() -> None:
 def test_names_that_look_like_fields_of_proc_do_not_confuse(tmp_path: Path) -> None:
     odd = tmp_path / "a) S 1 (b"
     odd.symlink_to(sys.executable)
-    words = [odd, "-c", "print(); input()"]
+    words = [str(odd), "-c", "print(); input()"]
     child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"\n"
