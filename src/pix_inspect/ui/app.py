@@ -26,6 +26,7 @@ from pix_inspect.ui.help import Help, keys_of, sections
 from pix_inspect.ui.hexview import Bytes
 from pix_inspect.ui.leaving import Answer, Leaving
 from pix_inspect.ui.lines import Lines
+from pix_inspect.ui.log import Log
 from pix_inspect.ui.status import being_written
 from pix_inspect.ui.text import safe
 from pix_inspect.ui.timeline import Timeline
@@ -70,7 +71,7 @@ class Inspector(App[Answer]):
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit"),
         Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette"),
     ]
-    PANES: ClassVar[tuple[type[Lines], ...]] = (Timeline, Fields, Bytes)
+    PANES: ClassVar[tuple[type[Lines], ...]] = (Timeline, Fields, Log, Bytes)
 
     def __init__(
         self,

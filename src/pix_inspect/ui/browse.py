@@ -20,14 +20,16 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from pix_inspect.fields import rows
-from pix_inspect.session import Session
-from pix_inspect.ui.copying import copy
+from pix_inspect.session import ConnectionRow, Session
+from pix_inspect.ui.copying import Copied, copy
 from pix_inspect.ui.explain import Explanation
 from pix_inspect.ui.explaining import explanation
 from pix_inspect.ui.fields import Fields
 from pix_inspect.ui.glances import heavy
 from pix_inspect.ui.hexview import Bytes
 from pix_inspect.ui.lines import Lines
+from pix_inspect.ui.log import Log
+from pix_inspect.ui.narration import narration
 from pix_inspect.ui.status import Banner, Status, trouble
 from pix_inspect.ui.text import fit_end, safe
 from pix_inspect.ui.timeline import Timeline, TimelineHead
@@ -41,7 +43,7 @@ POLL = 0.015
 PAUSE = 0.004
 """Seconds of reading in one go, and between two while there is a lot to read."""
 
-PANES = ("timeline", "fields", "bytes", "explanation")
+PANES = ("timeline", "fields", "log", "bytes", "explanation")
 
 
 class Browse(Screen[None]):
@@ -51,6 +53,8 @@ class Browse(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "toggle_explanation", "Explain", id="view.explain"),
+        Binding("L", "toggle_log", "Log in place of the fields, and back", show=False,
+                id="view.log"),
         Binding("x", "toggle_bytes", "Bytes on or off", show=False, id="view.bytes"),
         Binding("backslash", "maximise", "Maximise the pane, and back", show=False,
                 key_display="\\", id="view.maximise"),
@@ -86,6 +90,7 @@ class Browse(Screen[None]):
                 yield timeline
             with Vertical(id="side"):
                 yield Fields(id="fields")
+                yield Log(id="log")
                 yield Bytes(id="bytes")
                 yield Explanation(id="explanation")
         yield Footer(show_command_palette=False)
@@ -101,6 +106,11 @@ class Browse(Screen[None]):
     def fields(self) -> Fields:
         """The fields of the chosen exchange."""
         return self.query_one(Fields)
+
+    @property
+    def log_pane(self) -> Log:
+        """What the daemon said in the chosen exchange."""
+        return self.query_one(Log)
 
     @property
     def bytes(self) -> Bytes:
@@ -176,6 +186,9 @@ class Browse(Screen[None]):
         """Show the exchange under the timeline's cursor."""
         if isinstance(message, Lines.Entered):
             if message.pane is self.timeline:
+                self._reach(self.log_pane if self.has_class("-logging") else self.fields)
+            elif message.pane is self.log_pane:
+                self.remove_class("-logging")
                 self._reach(self.fields)
         elif message.pane is self.timeline and self.timeline.chosen is not None:
             self._choose(self.timeline.chosen)
@@ -238,6 +251,8 @@ class Browse(Screen[None]):
         else:
             self.fields.show(name, found)
         self.bytes.show(view, keep=again)
+        if self.has_class("-logging"):
+            self.log_pane.say(narration(view), keep=again)
         self._field_chosen(move=not again)
 
     def on_fields_chosen(self) -> None:
@@ -268,7 +283,26 @@ class Browse(Screen[None]):
         self.bytes.entitle(fit_end(crumbs, room) + span if crumbs else "")
         pane = self.query_one(Explanation)
         if self.has_class("-explaining"):
-            pane.say(explanation(self.view, around))
+            pane.say(explanation(self.view, around, self._connection))
+
+    def on_log_chosen(self, message: Log.Chosen) -> None:
+        """Select the frame that said the chosen line."""
+        part = message.part
+        if part is None:
+            return
+        path = self.fields.outline.at_byte(part.side, part.start)
+        for depth in range(1, len(path) + 1):
+            row = self.fields.outline.row(path[:depth])
+            if row is not None and row.part is part:
+                self.fields.select(path[:depth])
+        end = part.end if part.end is not None else part.start + 8
+        lit = (part.side, part.start, end)
+        self.bytes.light(lit)
+        self._explain(lit)
+
+    def on_log_copy(self, message: Log.Copy) -> None:
+        """Copy the log."""
+        self.app.put(Copied("the log", message.text))
 
     def on_bytes_chosen(self, message: Bytes.Chosen) -> None:
         """Select the field of the chosen byte."""
@@ -291,18 +325,38 @@ class Browse(Screen[None]):
         """Show or hide the bytes."""
         self._toggle("-no-bytes", self.bytes)
 
+    def action_toggle_log(self) -> None:
+        """Show the log in place of the fields, or the fields again."""
+        focused = self.focused
+        self._zoom(None)
+        self.toggle_class("-logging")
+        if self.has_class("-logging"):
+            if self.view is not None:
+                self.log_pane.say(narration(self.view))
+            if focused is self.fields:
+                self.log_pane.focus()
+        elif focused is self.log_pane:
+            self.fields.focus()
+
     def action_toggle_explanation(self) -> None:
         """Show or hide what the declarations say."""
         pane = self.query_one(Explanation)
         self._toggle("-explaining", pane)
         if self.has_class("-explaining"):
-            pane.say(explanation(self.view, self.fields.outline.rows(self.fields.path)))
+            around = self.fields.outline.rows(self.fields.path)
+            pane.say(explanation(self.view, around, self._connection))
 
     def _toggle(self, name: str, pane: Widget) -> None:
         self._zoom(None)
         self.toggle_class(name)
         if self.focused is pane:
             self.fields.focus()
+
+    @property
+    def _connection(self) -> ConnectionRow | None:
+        """The connection of the exchange that is shown."""
+        view = self.view
+        return self.session.connections.get(view.row.connection) if view is not None else None
 
     def _reach(self, pane: Widget) -> None:
         """Focus a pane, also when it is hidden or another one is maximised."""

@@ -12,6 +12,7 @@ from pix.exchange import CLIENT
 from pix.schema import OPERATIONS, Operation
 from pix.wire import Enumeration, Node
 from pix_inspect.fields import FieldRow
+from pix_inspect.session import ConnectionRow
 from pix_inspect.ui.prose import Paragraph
 from pix_inspect.ui.text import safe
 from pix_inspect.units import size
@@ -21,8 +22,15 @@ MOST_VALUES = 40
 LONGEST_VALUE = 2000
 
 
-def explanation(view: ExchangeView | None, rows: Sequence[FieldRow]) -> list[Paragraph]:
-    """Return what is known of the last of `rows`, the rows from the top down to it."""
+def explanation(
+    view: ExchangeView | None,
+    rows: Sequence[FieldRow],
+    connection: ConnectionRow | None = None,
+) -> list[Paragraph]:
+    """Return what is known of the last of `rows`, the rows from the top down to it.
+
+    For a whole part, also of the exchange's connection.
+    """
     if view is None:
         return [("dim", "Nothing is chosen.")]
     if not rows:
@@ -53,6 +61,8 @@ def explanation(view: ExchangeView | None, rows: Sequence[FieldRow]) -> list[Par
         operation = OPERATIONS.get(view.row.code) if view.row.code is not None else None
         if operation is not None:
             found += list(about_operation(operation))
+    if len(rows) == 1 and connection is not None:
+        found += list(about_connection(connection))
     return found
 
 
@@ -80,6 +90,21 @@ def _values(node: Node) -> Iterator[Paragraph]:
         yield ("text" if here else "dim"), safe(f"{sign} {int(member):>4}  {member.label}{doc}")
     if len(members) > MOST_VALUES:
         yield "dim", f"  … {len(members) - MOST_VALUES} more"
+
+
+def about_connection(connection: ConnectionRow) -> Iterator[Paragraph]:
+    """Yield who made a connection and what was agreed on it."""
+    words = [f"Connection {connection.number}"]
+    peer = connection.peer or {}
+    words += [str(peer["command"])] if peer.get("command") else []
+    words += [f"{name} {peer[name]}" for name in ("pid", "uid") if peer.get(name) is not None]
+    parents = peer.get("parents")
+    if isinstance(parents, list) and parents:
+        words.append("from " + " ← ".join(map(str, parents)))
+    if connection.protocol is not None:
+        words.append(f"protocol {connection.protocol}")
+    words += [f"daemon Nix {connection.daemon_nix}"] if connection.daemon_nix else []
+    yield "dim", safe(", ".join(words) + ".", LONGEST_VALUE)
 
 
 def about_operation(operation: Operation) -> Iterator[Paragraph]:

@@ -110,6 +110,16 @@ def test_log_frames(snap_compare: Compare) -> None:
     assert snap_compare(recorded("build-with-log"), terminal_size=WIDE, run_before=run)
 
 
+def test_log(snap_compare: Compare) -> None:
+    run = at("BuildPaths", "L", "tab", *["j"] * 8)
+    assert snap_compare(recorded("build-with-log"), terminal_size=WIDE, run_before=run)
+
+
+def test_log_of_a_failure(snap_compare: Compare) -> None:
+    run = at("BuildPaths", "L", "tab")
+    assert snap_compare(recorded("build-failure"), terminal_size=SMALL, run_before=run)
+
+
 def test_bytes(snap_compare: Compare) -> None:
     run = at("AddToStore", "tab", "tab", *["j"] * 12, "l", "l", "backslash")
     assert snap_compare(recorded("add-tree"), terminal_size=WIDE, run_before=run)

@@ -13,10 +13,11 @@ from pix_inspect.ui.help import Help, HelpText, keys_of
 from pix_inspect.ui.hexview import Bytes
 from pix_inspect.ui.leaving import Leaving
 from pix_inspect.ui.lines import Lines
+from pix_inspect.ui.log import Log
 from pix_inspect.ui.timeline import Timeline
 from tests.pix_inspect.ui.played import browse, focus, lines_of, recorded, settled
 
-PLACES: list[type[Any]] = [Lines, Timeline, Fields, Bytes, Browse, Help, Leaving]
+PLACES: list[type[Any]] = [Lines, Timeline, Fields, Log, Bytes, Browse, Help, Leaving]
 
 
 def bindings() -> list[tuple[type[Any], Binding]]:
@@ -54,12 +55,12 @@ def test_every_action_exists() -> None:
 
 
 async def test_the_help_lists_every_key_of_every_pane() -> None:
-    async with recorded("queries").run_test(size=(120, 90)) as pilot:
+    async with recorded("queries").run_test(size=(120, 110)) as pilot:
         await settled(pilot)
         await pilot.press("question_mark")
         await pilot.pause()
         text = "\n".join(lines_of(pilot.app.screen.query_one(HelpText)))
-        for place in (Lines, Timeline, Fields, Bytes, Browse):
+        for place in (Lines, Timeline, Fields, Log, Bytes, Browse):
             for pressed, said, _ in keys_of(place, pilot.app):
                 assert any(
                     line.split("  ")[0:3] and pressed in line and said in line
@@ -73,7 +74,7 @@ async def test_the_palette_has_every_action() -> None:
     async with recorded("queries").run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         offered = {command.title for command in pilot.app.get_system_commands(browse(pilot))}
-        for place in (Timeline, Fields, Bytes, Browse):
+        for place in (Timeline, Fields, Log, Bytes, Browse):
             for _, said, _ in keys_of(place, pilot.app):
                 assert any(title.endswith(said) for title in offered), said
 
@@ -93,7 +94,7 @@ async def test_a_command_of_the_palette_does_what_its_key_does() -> None:
 
 async def test_a_key_that_was_changed_works_and_is_shown() -> None:
     app = recorded("queries")
-    async with app.run_test(size=(120, 90)) as pilot:
+    async with app.run_test(size=(120, 110)) as pilot:
         await settled(pilot)
         app.update_keymap({"view.explain": "z"})
         await pilot.press("z")

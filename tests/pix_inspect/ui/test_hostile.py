@@ -116,10 +116,18 @@ async def test_hostile_text_on_a_small_screen_and_in_what_is_copied(
     app = live(session_of(tmp_path / "r.pcapng", [text, text]))
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        await pilot.press("k", "tab", "j", "j", "y", "Y", "ctrl+y")
+        session = browse(pilot).session
+        logs = [i for i in range(len(session)) if session.row(i).log]
+        browse(pilot).timeline.move_to(logs[0])
+        await settled(pilot)
+        await pilot.press("tab", "j", "j", "y", "Y", "ctrl+y")
         check(pilot)
         await pilot.press("tab", "G", "backslash")
         await pilot.pause()
+        check(pilot)
+        await pilot.press("escape", "escape", "L", "tab", "G", "y")
+        await pilot.pause()
+        assert browse(pilot).log_pane.count
         check(pilot)
 
 
