@@ -140,10 +140,6 @@ def test_help(snap_compare: Compare) -> None:
     assert snap_compare(recorded("queries"), terminal_size=(100, 60), run_before=run)
 
 
-def test_palette(snap_compare: Compare) -> None:
-    assert snap_compare(recorded("queries"), terminal_size=WIDE, run_before=after("colon"))
-
-
 def test_nobody_yet(snap_compare: Compare, tmp_path: Path) -> None:
     app = live(Played(tmp_path / "r.pcapng", upstream="/nix/var/nix/daemon-socket/socket"))
     assert snap_compare(app, terminal_size=SMALL, run_before=after())
