@@ -18,10 +18,10 @@ from typing import BinaryIO
 
 import pix
 from pix_inspect.connection import Tap, now
+from pix_inspect.payload_limit import payload_limit
 from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer, RecordingWriter
 from pix_inspect.sockets import same_socket
-from pix_inspect.tap import RecordingTap, payload_limit
 from pix_inspect.units import parse_size
 from pix_inspect.upstream import SocketUpstream, Upstream, require, upstream_of
 
@@ -84,6 +84,11 @@ class Capture:
     def __init__(
         self, target: Path | BinaryIO, upstream: Upstream, args: argparse.Namespace, **about: object
     ) -> None:
+        # here, not at the top: it brings the protocol's declarations, and the socket that
+        # clients wait for comes first
+        from pix_inspect.tap import RecordingTap
+
+        self._tap = RecordingTap
         self.upstream = upstream
         self.limit: int | None = args.payload
         self.writer = RecordingWriter(
@@ -115,7 +120,7 @@ class Capture:
         """Return the tap of a new connection."""
         self.connections += 1
         log = self.writer.open(peer, {"upstream": str(self.upstream)}, time=now())
-        return RecordingTap(log, self.limit, lambda: self.writer.pressed)
+        return self._tap(log, self.limit, lambda: self.writer.pressed)
 
     def close(self) -> None:
         """Write what is left, and say what could not be recorded."""

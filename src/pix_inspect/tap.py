@@ -11,7 +11,6 @@ two threads, each for its own side.
 
 from __future__ import annotations
 
-import argparse
 import threading
 import time as clock
 from collections import deque
@@ -20,28 +19,11 @@ from typing import Any
 
 from pix.conversation import Conversation
 from pix.exchange import SIDES, Exchange
+from pix_inspect.payload_limit import DEFAULT_PAYLOAD
 from pix_inspect.recording import ConnectionLog
-from pix_inspect.units import parse_size
-
-DEFAULT_PAYLOAD = 64 << 10
-"""Bytes kept of each payload unless told otherwise."""
 
 WORTH_ELIDING = 256
 """Bytes: to leave out less than this would cost the recording more than it saves."""
-
-
-def payload_limit(text: str) -> int | None:
-    """Return what `full` (None), `none` (0) or a size keeps of each payload, in bytes.
-
-    For argparse: raises ArgumentTypeError with one clear line.
-    """
-    if text == "full":
-        return None
-    try:
-        return 0 if text == "none" else parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}, or full, or none") from None
-
 
 MOST_BOUNDARIES = 4096
 """Boundaries that are remembered: the recording may lag that many exchanges behind."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pix_inspect.payload_limit import payload_limit
 from pix_inspect.recording import Peer, RecordingWriter
 from pix_inspect.recording_file import rotated
 from pix_inspect.session import Row, Session
-from pix_inspect.tap import WORTH_ELIDING, RecordingTap, payload_limit
+from pix_inspect.tap import WORTH_ELIDING, RecordingTap
 from tests import captures
 from tests.captures import Connection, Run
 from tests.pix_inspect.recorded import Step, interleaved, record, shown, take

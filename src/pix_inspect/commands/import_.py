@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from pix_inspect.importing import captured, one_after_the_other, write_recording
+from pix_inspect.payload_limit import payload_limit
 from pix_inspect.problem import Problem
 from pix_inspect.raw_streams import raw_streams
-from pix_inspect.tap import payload_limit
 from pix_inspect.units import count
 
 
