@@ -12,6 +12,7 @@ throughput, higher is.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -30,12 +31,19 @@ from pix.gates import Protocol
 from pix.protocol.operations import AddToStore, IsValidPath
 from pix.schema import wire_of
 from pix.wire import pack_u64
+from pix_inspect.relay import Relay
+from pix_inspect.sockets import listen
+from pix_inspect.upstream import SocketUpstream
 
 V35 = Protocol(35)
 RUNS = 5
 TRIPS = 4000
 BULK = 512 << 20
 FRAME = 32 << 10
+LONG = 10 << 30
+LONG_SECONDS = 60
+"""The long upload ends after LONG bytes or these seconds, whichever is first."""
+STARTS = 9
 REQUEST = pack_u64(1) + encode(
     wire_of(IsValidPath), IsValidPath(path="/nix/store/" + "a" * 32 + "-hello"), V35
 )
@@ -45,6 +53,13 @@ GREETING = (
     pack_u64(0x6478696F) + pack_u64(0x123) + pack_u64(6) + b"2.18.0\0\0" + pack_u64(1)
     + pack_u64(0x616C7473)
 )  # fmt: skip
+
+
+def bare(here: str, there: str) -> None:
+    """Relay without a tap."""
+    relay = Relay(listen(Path(here)), SocketUpstream(Path(there)), lambda peer: None)
+    relay.on_signals(signal.SIGTERM)
+    relay.serve()
 
 
 def daemon(path: str) -> None:
@@ -83,7 +98,8 @@ def _exactly(sock: socket.socket, size: int) -> bytes:
 def greeted(path: Path) -> socket.socket:
     """Return a connection on which the handshake is over."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.connect(str(path))
+    while sock.connect_ex(str(path)) == errno.ECONNREFUSED:  # bound, and about to listen
+        time.sleep(0.001)
     sock.sendall(HELLO)
     _exactly(sock, len(GREETING))
     return sock
@@ -134,6 +150,7 @@ def process(words: list[str], path: Path, cpus: set[int]) -> Iterator[subprocess
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        path.unlink(missing_ok=True)
 
 
 def relays(folder: Path) -> dict[str, list[str]]:
@@ -145,6 +162,9 @@ def relays(folder: Path) -> dict[str, list[str]]:
     if shutil.which("socat") is not None:
         found["socat"] = ["socat", f"UNIX-LISTEN:{here},fork", f"UNIX-CONNECT:{there}"]
         found["socat -b 65536"] = ["socat", "-b", "65536", *found["socat"][1:]]
+    found["pix-inspect, nothing recorded"] = [
+        *(sys.executable, __file__, "--bare", str(here), str(there))
+    ]
     found["pix-inspect, payload elided"] = [*pix, "-o", str(folder / "elided.pcapng")]
     found["pix-inspect, payload full"] = [
         *pix, "--payload", "full", "-o", str(folder / "full.pcapng")
@@ -162,9 +182,8 @@ def measured(folder: Path, measure: Callable[[Path], float], cpus: set[int]) -> 
         for name, words in relays(folder).items():
             with process(words, folder / "relay", cpus):
                 found[name] = measure(folder / "relay")
-            for left in (folder / "relay", *folder.glob("*.pcapng")):
-                left.unlink(missing_ok=True)
-    there.unlink(missing_ok=True)
+            for left in folder.glob("*.pcapng"):
+                left.unlink()
     return found
 
 
@@ -180,6 +199,8 @@ def main() -> None:
         _print_trips(trips)
         _print_speeds(speeds)
         _print_memory(folder)
+        _print_long_transfer(folder)
+        _print_start(folder)
 
 
 def _median(runs: list[dict[str, float]], name: str, of: str = "") -> float:
@@ -222,7 +243,63 @@ def _print_memory(folder: Path) -> None:
             each = (_resident(relay.pid) - before) / len(held) / 1024
             for sock in held:
                 sock.close()
+        for left in folder.glob("*.pcapng"):
+            left.unlink()
     print(f"\nresident memory: {before >> 20} MiB, and {each:.0f} KiB a connection")
+
+
+def _print_long_transfer(folder: Path) -> None:
+    """Print the relay's memory in the course of one long upload."""
+    there = folder / "daemon"
+    found = []
+    with process([sys.executable, __file__, str(there)], there, os.sched_getaffinity(0)):
+        words = relays(folder)["pix-inspect, payload elided"]
+        with process(words, folder / "relay", os.sched_getaffinity(0)) as relay:
+            until = time.monotonic() + LONG_SECONDS
+            done = 0
+            while done < LONG and time.monotonic() < until:
+                bulk(folder / "relay")
+                done += BULK
+                found.append(_resident(relay.pid))
+        kept = sum(path.stat().st_size for path in folder.glob("*.pcapng"))
+    for left in folder.glob("*.pcapng"):
+        left.unlink()
+    print(
+        f"over {done / (1 << 30):.1f} GiB: {found[0] >> 20} MiB resident after the first"
+        f" {BULK >> 20} MiB, at most {max(found) >> 20} MiB; {kept >> 20} MiB recorded"
+    )
+
+
+def _print_start(folder: Path) -> None:
+    """Print how long after its start a relay listens, beside the interpreter's own start."""
+    there, here = folder / "daemon", folder / "relay"
+    with process([sys.executable, __file__, str(there)], there, os.sched_getaffinity(0)):
+        words = relays(folder)["pix-inspect, payload elided"]
+        times = []
+        for _ in range(STARTS):
+            start = time.perf_counter()
+            child = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+            while not _listens(here):
+                time.sleep(0.0005)
+            times.append(time.perf_counter() - start)
+            child.terminate()
+            child.wait()
+            for left in folder.glob("*.pcapng"):
+                left.unlink()
+    bare = []
+    for _ in range(STARTS):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", ""], check=True)
+        bare.append(time.perf_counter() - start)
+    print(
+        f"listening {statistics.median(times) * 1000:.0f} ms after its start; python alone takes"
+        f" {statistics.median(bare) * 1000:.0f} ms"
+    )
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 HOLDER = f"""
@@ -245,4 +322,7 @@ def _resident(pid: int) -> int:
 
 
 if __name__ == "__main__":
-    daemon(sys.argv[1])
+    if sys.argv[1] == "--bare":
+        bare(*sys.argv[2:])
+    else:
+        daemon(sys.argv[1])
