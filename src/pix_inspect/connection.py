@@ -1,14 +1,16 @@
 """One relayed connection: two pumps, one for each direction, and the tap they tell.
 
 Each pump is a blocking thread: receive, tell the tap, send. The tap is told before the bytes
-go on, so that a cause is noted before its effect. There is no timeout. Nothing that a tap
-does or raises changes what is passed on.
+go on, so that a cause is noted before its effect. There is no timeout for those who are
+there. Nothing that a tap does or raises changes what is passed on.
 
     half-close   a side that sends no more is passed on as SHUT_WR; it may still read
     hang-up      a side that is gone has its partner hung up on, so that a daemon stops the
                  build of a client that was killed
     broken pipe  a side that takes no more makes its partner's sending fail, while what it
                  said last is still delivered
+    stuck        a daemon that does not read is still told that its client is gone; what the
+                 client said last is dropped then, because it would hide that
 
 A reset (the peer closed with bytes unread) is passed on as a hang-up: Unix sockets offer no
 way to cause one. Knows sockets and threads; bytes, not meaning. Source of what a daemon
@@ -20,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -32,6 +35,12 @@ SMALL_BUFFER = 64 << 10
 LARGE_BUFFER = 256 << 10
 PATIENCE = 0.05
 """Seconds between tries while the system is short of something."""
+
+GLANCE = 500_000
+"""Microseconds of a send in vain after which we look whether the sender is still there.
+
+A daemon that takes nothing in that time from a client that is gone is told so.
+"""
 
 _EPOCH = time.time_ns() - time.monotonic_ns()
 
@@ -72,6 +81,8 @@ class Connection:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.ends = (client, daemon)
+        # a send to the daemon comes back now and then, to look whether the client is there
+        daemon.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, GLANCE))
         self.process = process
         self.tap = tap
         self.say = say
@@ -111,7 +122,7 @@ class Connection:
     def _pump(self, side: int) -> None:
         source, target = self.ends[side], self.ends[1 - side]
         buffer = memoryview(bytearray(SMALL_BUFFER))
-        receive, send, clock = source.recv_into, target.sendall, time.monotonic_ns
+        receive, send, clock = source.recv_into, target.send, time.monotonic_ns
         tap = self.tap
         note = None if tap is None else tap.chunk
         while True:
@@ -131,7 +142,12 @@ class Connection:
                     note = None
                     self._fall(error)
             try:
-                send(view)
+                try:
+                    sent = send(view)
+                except BlockingIOError:
+                    sent = 0
+                if sent < n:
+                    self._send_slowly(side, view[sent:])
             except OSError:
                 self._refused(side, n)
                 return
@@ -144,6 +160,23 @@ class Connection:
             # it may still read; that it hangs up later must not go unnoticed
             _wait_for_hang_up(source)
         self._gone(side)
+
+    def _send_slowly(self, side: int, rest: memoryview) -> None:
+        """Send to a side that takes little or nothing, as long as it takes.
+
+        Raises OSError when it takes no more, and when it takes nothing for a GLANCE from a
+        side that is gone.
+        """
+        source, target = self.ends[side], self.ends[1 - side]
+        in_vain = 0
+        while rest:
+            try:
+                rest = rest[target.send(rest) :]
+                in_vain = 0
+            except BlockingIOError:
+                in_vain = in_vain + 1 if _hung_up(source) else 0
+                if in_vain == 2:
+                    raise
 
     def _refused(self, side: int, length: int) -> None:
         """A side's partner takes no more; its last words may still be on their way back."""

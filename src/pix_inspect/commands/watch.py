@@ -63,7 +63,11 @@ class RelayProcess:
             stderr=self._words,
             start_new_session=True,
         )
-        self._wait_for_beginning()
+        try:
+            self._wait_for_beginning()
+        except BaseException:
+            self.close()
+            raise
 
     def _wait_for_beginning(self) -> None:
         until = time.monotonic() + PATIENCE
@@ -110,9 +114,11 @@ class RelayProcess:
             return False
         return True
 
-    def let_go(self) -> None:
-        """Leave it to itself; Popen would complain of a child that nobody waits for."""
-        self._process.returncode = 0
+    def close(self) -> None:
+        """Leave it to itself, if it is running."""
+        self._words.close()
+        if self.alive():  # Popen would complain of a child that nobody waits for
+            self._process.returncode = 0
 
 
 def _size(path: Path) -> int:
@@ -152,12 +158,12 @@ def main(args: argparse.Namespace) -> int:
     warn_of_trust(upstream, shared=True, tell=relay.warn)
     if args.detach:
         _say_detached(relay)
+        relay.close()
         return 0
     try:
         return _watch(relay)
     finally:
-        if relay.alive():
-            relay.let_go()
+        relay.close()
 
 
 def _watch(relay: RelayProcess) -> int:

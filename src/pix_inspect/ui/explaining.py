@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pix.composite import Record
 from pix.exchange import CLIENT
 from pix.schema import OPERATIONS, Operation
 from pix.wire import Enumeration, Node
@@ -42,6 +43,7 @@ def explanation(
     node = row.node
     if node is not None:
         found += _typed(node, row)
+    found += _absent(row, view)
     if row.gate:
         found.append(("accent", f"On the wire {row.gate}; this is {view.protocol or 'unknown'}."))
     if row.start >= 0:
@@ -77,6 +79,18 @@ def _typed(node: Node, row: FieldRow) -> Iterator[Paragraph]:
     if wire.name:
         doc = f": {wire.doc}" if wire.doc and wire.doc != row.doc else ""
         yield "dim", safe(f"Type {wire.name}{doc}")
+
+
+def _absent(row: FieldRow, view: ExchangeView) -> Iterator[Paragraph]:
+    """Yield the fields that other versions have in a record and this one has not."""
+    node = row.node if row.node is not None else row.part.node if row.part is not None else None
+    protocol = view.protocol
+    if node is None or protocol is None or not isinstance(node.wire, Record):
+        return
+    absent = [field for field in node.wire.fields if not field.gate.admits(protocol)]
+    if absent:
+        words = ", ".join(f"{field.name} ({field.gate.text})" for field in absent)
+        yield "dim", safe(f"Not on the wire in {protocol}: {words}.")
 
 
 def _values(node: Node) -> Iterator[Paragraph]:

@@ -175,14 +175,13 @@ class Fields(Lines):
             side = "client" if row.side == CLIENT else "daemon"
             yield Segment(f"{ARROWS[row.side]} ", self.tone(side))
         label_tone = {"part": "name", "payload": "name", "error": "bad", "note": "warn"}
-        absent = row.kind == "absent"  # type: ignore[comparison-overlap]
-        tone = "dim" if absent else label_tone.get(row.kind, "label")
+        tone = label_tone.get(row.kind, "label")
         sign = "! " if row.irregular and row.kind == "field" else ""
         label = sign + safe(row.label) + ("  " if row.value else "")
         yield Segment(label, self.tone("bad" if row.irregular and row.kind != "note" else tone))
         if row.value:
             used = len(indent) + 2 + len(label)
-            value_tone = "dim" if absent or row.kind in ("part", "frame") else "text"
+            value_tone = "dim" if row.kind in ("part", "frame") else "text"
             room = max(width - used, 8)
             yield Segment(_fitted(safe(row.value), room), self.tone(value_tone))
 

@@ -1,0 +1,69 @@
+"""`watch`: the relay it starts is told the same, and says in one line why it does not begin."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from pix_inspect.commands import open as open_command
+from pix_inspect.commands import record, watch
+from pix_inspect.problem import Problem
+
+
+def parsed(module: object, words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    module.arguments(parser)  # type: ignore[attr-defined]
+    return parser.parse_args(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--mode", "0660", "--allow-user", "all", "--allow-user", "1000"],
+        ["--upstream", "/run/daemon", "--payload", "full"],
+        ["--upstream-command", "nix-daemon --stdio", "--payload", "none"],
+        ["--payload", "1M", "--max-size", "10M", "--keep", "7"],
+    ],
+)
+def test_the_relay_is_told_what_watch_was_told(words: list[str]) -> None:
+    told = parsed(watch, ["--listen", "/tmp/s", *words])
+    again = parsed(record, ["--listen", "/tmp/s", *watch.options_of(told)])
+    assert vars(again) == {k: v for k, v in vars(told).items() if k != "detach"}
+
+
+def test_a_relay_that_does_not_begin_says_why(tmp_path: Path) -> None:
+    there = tmp_path / "file"
+    there.write_text("no socket")
+    with pytest.raises(Problem, match="file"):
+        watch.RelayProcess(there, tmp_path / "r.pcapng", ["--upstream", "/nowhere"])
+    recording = tmp_path / "there.pcapng"
+    recording.write_text("already there, and longer than the head of a recording")
+    with pytest.raises(Problem, match=r"there\.pcapng"):
+        watch.RelayProcess(tmp_path / "s", recording, ["--upstream-command", "cat"])
+
+
+def test_a_relay_is_stopped(tmp_path: Path) -> None:
+    options = ["--upstream-command", "cat"]
+    relay = watch.RelayProcess(tmp_path / "s", tmp_path / "r.pcapng", options)
+    assert relay.alive()
+    assert relay.said() == []
+    relay.warn("a warning")
+    assert relay.said() == ["a warning"]
+    relay.stop()
+    assert relay.wait(10)
+    assert not relay.alive()
+    relay.close()
+    assert not (tmp_path / "s").exists()
+
+
+def test_without_a_terminal_one_line_says_what_to_use() -> None:
+    recording = Path(__file__).parents[3] / "recordings/queries.pcapng"
+    with pytest.raises(Problem, match="pix-inspect dump"):
+        open_command.main(parsed(open_command, [str(recording)]))
+    with pytest.raises(Problem, match="pix-inspect record"):
+        watch.main(parsed(watch, ["--listen", "/tmp/pix-nobody"]))
+    with pytest.raises(Problem, match="--listen"):
+        watch.main(parsed(watch, []))

@@ -1,0 +1,94 @@
+"""A connection whose daemon does not read: who waits, who is told, and what is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import select
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from pix_inspect.connection import CLIENT
+from tests.pix_inspect.relaying import WAIT, received, staged
+
+
+def stuffed(sock: socket.socket) -> int:
+    """Send until nothing more goes; return the bytes that did."""
+    sock.setblocking(False)
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    sent = 0
+    while poll.poll(200):
+        sent += sock.send(bytes(65536))
+    return sent
+
+
+def hangs_up(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(WAIT * 1000))
+
+
+def _send_or_fail(sock: socket.socket, data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        sock.sendall(data)
+
+
+@pytest.mark.parametrize("too", [False, True], ids=["client stuck", "both stuck"])
+def test_a_daemon_that_does_not_read_learns_that_its_client_is_gone(
+    tmp_path: Path, too: bool
+) -> None:
+    """As without a relay, where the hang-up shows at once behind what was not read."""
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        stuffed(client)
+        if too:
+            stuffed(daemon)
+        client.close()
+        assert hangs_up(daemon)
+        assert stage.taps[0].over.wait(WAIT)
+        notes = [event[1] for event in stage.taps[0].events if event[0] == "note"]
+        assert any(note.get("undelivered") == "client" for note in notes)
+        # what the daemon had been given, it may still read
+        daemon.setblocking(True)
+        daemon.settimeout(WAIT)
+        assert 0 < len(received(daemon)) < len(stage.taps[0].sides[CLIENT])
+        daemon.close()
+
+
+def test_a_client_that_is_there_may_wait_for_its_daemon_as_long_as_it_likes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pix_inspect.connection.GLANCE", 1000)
+    data = random.Random(1).randbytes(2_000_000)
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        sending = threading.Thread(target=_send_or_fail, args=(client, data))
+        sending.start()
+        sending.join(0.3)  # hundreds of glances
+        assert sending.is_alive()
+        got = bytearray()
+        while len(got) < len(data) // 2:
+            got += daemon.recv(1000)
+        assert bytes(got) == data[: len(got)]
+        assert stage.taps[0].events == []
+        daemon.close()
+        sending.join(WAIT)
+        client.close()
+
+
+def test_a_slow_daemon_gets_all_of_what_a_client_left_behind(tmp_path: Path) -> None:
+    data = random.Random(2).randbytes(400_000)
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(data)
+        client.close()
+        got = bytearray()
+        while piece := daemon.recv(10_000):
+            got += piece
+            select.select([], [], [], 0.01)
+        assert bytes(got) == data
+        daemon.close()
