@@ -79,6 +79,15 @@ class Play:
         del env["NIX_REMOTE"]
         return _end(_popen(command, env)).decode().strip()
 
+    def spoken(self, *lines: str) -> None:
+        """Send lines of the REPL through the relay, on one connection."""
+        command = [sys.executable, "-m", "pix_inspect", "send", "--upstream", str(SOCKET), *lines]
+        _end(_popen(command, self._environment(SOCKET, "/usr/bin:/bin")))
+
+    def address(self) -> str:
+        """The daemon itself, as a store URL."""
+        return f"unix://{self.daemon.socket}"
+
     def file(self, name: str, text: str, mode: int = 0o644) -> None:
         """Write a file in /build."""
         path = namespace.WORK / name

@@ -30,6 +30,12 @@ class Stage(Protocol):
     def plain(self, *command: str, path: str = "") -> str:
         """Run any command; `path` is searched for programs before all else."""
 
+    def spoken(self, *lines: str) -> None:
+        """Send lines of the REPL through the relay, on one connection."""
+
+    def address(self) -> str:
+        """The daemon itself, as a store URL."""
+
     def file(self, name: str, text: str, mode: int = 0o644) -> None:
         """Write a file in /build."""
 
@@ -86,7 +92,7 @@ def phase(name: str) -> str:
 
 def chain(stage: Stage) -> str:
     """Build three packages in a row, unrecorded; returns the path of the last one."""
-    stage.file("zlib.nix", derivation("zlib-1.3.1", "echo zlib >$out"))
+    _zlib(stage)
     stage.file("curl.nix", derivation("curl-8.7.1", "echo $zlib >$out", zlib="import ./zlib.nix"))
     stage.file(
         "git.nix",
@@ -98,6 +104,26 @@ def chain(stage: Stage) -> str:
         ),
     )
     return build(stage, "git.nix")
+
+
+FLOATING = {
+    "__contentAddressed": "true",
+    "outputHashMode": '"recursive"',
+    "outputHashAlgo": '"sha256"',
+}
+"""Attributes of a derivation whose outputs are addressed by their contents."""
+
+
+def _bridge(stage: Stage) -> None:
+    """Make the relay the far end of ssh-ng://localhost: Nix starts that without any ssh."""
+    bridge = "#!/bin/sh\nexec socat STDIO UNIX-CONNECT:/tmp/pix.sock\n"
+    stage.file("far/nix-daemon", bridge, mode=0o755)
+
+
+def _zlib(stage: Stage) -> str:
+    """Write a package without dependencies; returns its file."""
+    stage.file("zlib.nix", derivation("zlib-1.3.1", "echo zlib >$out"))
+    return "zlib.nix"
 
 
 def build(stage: Stage, file: str) -> str:
@@ -241,9 +267,7 @@ def remote_build(stage: Stage) -> None:
     stage.file("source", "the source\n")
     script = 'echo "building far away"\n/bin/cat $src >$out'
     stage.file("far.nix", derivation("far-1.0", script, src="./source"))
-    # For ssh-ng://localhost Nix starts nix-daemon --stdio without any ssh.
-    bridge = "#!/bin/sh\nexec socat STDIO UNIX-CONNECT:/tmp/pix.sock\n"
-    stage.file("far/nix-daemon", bridge, mode=0o755)
+    _bridge(stage)
     here = ("--store", "local?root=/build/here&store=/nix/store")
     drv = stage.plain("nix-instantiate", *here, "far.nix")
     builders = ("--builders", "ssh-ng://localhost x86_64-linux - 1 1")
@@ -279,12 +303,123 @@ def garbage_collection(stage: Stage) -> None:
 def content_addressed(stage: Stage) -> None:
     """A content-addressed derivation and one that depends on it: realisations are asked for and
     registered."""
-    floating = {
-        "__contentAddressed": "true",
-        "outputHashMode": '"recursive"',
-        "outputHashAlgo": '"sha256"',
-    }
-    stage.file("data.nix", derivation("data-1", "echo data >$out", **floating))
+    stage.file("data.nix", derivation("data-1", "echo data >$out", **FLOATING))
     stage.file("user.nix", derivation("user-1", "echo $data >$out", data="import ./data.nix"))
     stage.relayed("nix-build", "user.nix")
     stage.relayed("nix", "realisation", "info", "--file", "data.nix")
+
+
+@story("2.3.7")
+def add_tree_1_21(stage: Stage) -> None:
+    """`nix-store --add` of a folder by Nix 2.3.7: a bare NAR behind the request, no frames."""
+    stage.file("project/README", "A project.\n")
+    stage.file("project/bin/start", "#!/bin/sh\nexec echo started\n", mode=0o755)
+    stage.plain("ln", "-s", "../README", "project/bin/README")
+    stage.relayed("nix-store", "--add", "project")
+
+
+@story("2.3.7")
+def realise_1_21(stage: Stage) -> None:
+    """Nix 2.3.7: what a derivation and its outputs need, then `nix-store --realise`, which first has
+    the derivation itself made valid (EnsurePath)."""
+    stage.file("hello.nix", derivation("hello-2.10", "echo hello >$out"))
+    drv = stage.direct("nix-instantiate", "hello.nix")
+    out = stage.direct("nix-store", "--realise", drv)
+    stage.relayed("nix-store", "--query", "--requisites", "--include-outputs", drv)
+    stage.direct("nix-store", "--delete", out)
+    stage.relayed("nix-store", "--realise", drv)
+
+
+@story("2.34.8")
+def build_outputs(stage: Stage) -> None:
+    """`nix build` of a derivation with two outputs (BuildPathsWithResults), then `nix build
+    --rebuild`, which finds that it does not come out the same twice."""
+    stage.file(
+        "twins.nix",
+        derivation(
+            "twins-1.0",
+            "read now rest </proc/uptime\necho $dev >$out\necho $now >$dev",
+            outputs='[ "out" "dev" ]',
+        ),
+    )
+    nix = ("nix", "--extra-experimental-features", "nix-command", "build", "--no-link", "-f")
+    stage.relayed(*nix, "twins.nix", "out")
+    stage.relayed(*nix, "twins.nix", "dev", "--rebuild", status=1)
+
+
+@story("2.26.3")
+def lookups(stage: Stage) -> None:
+    """A path found by the hash in its name, one that is not found, and which derivations could
+    have made a path."""
+    zlib = build(stage, _zlib(stage))
+    hash_part = zlib.removeprefix("/nix/store/").partition("-")[0]
+    look = ("nix", "store", "path-from-hash-part")
+    stage.relayed(*look, hash_part)
+    stage.relayed(*look, "0" * 32, status=1)
+    stage.relayed("nix-store", "--query", "--valid-derivers", zlib)
+
+
+@story("2.8.0")
+def maintenance(stage: Stage) -> None:
+    """A store looked after: all paths listed, a path signed, equal files linked, and a check of all
+    contents that finds a file changed behind the daemon's back."""
+    stage.file("first", "the same contents\n")
+    stage.file("second", "the same contents\n")
+    stage.file("third", "some other contents\n")
+    first = stage.direct("nix-store", "--add", "first")
+    stage.direct("nix-store", "--add", "second")
+    changed = stage.direct("nix-store", "--add", "third")
+    stage.plain("nix-store", "--generate-binary-cache-key", "example-1", "secret", "public")
+    stage.relayed("nix", "path-info", "--all")
+    stage.relayed("nix", "store", "sign", "--key-file", "secret", first)
+    stage.relayed("nix-store", "--optimise")
+    stage.plain("chmod", "u+w", changed)
+    stage.plain("sh", "-c", f"echo changed >{changed}")
+    stage.relayed("nix-store", "--verify", "--check-contents", status=1)
+
+
+@story("2.34.8")
+def copy_log_and_realisation(stage: Stage) -> None:
+    """A build log sent to the daemon (AddBuildLog), and a content-addressed path copied with its
+    realisation (RegisterDrvOutput)."""
+    stage.file("logged.nix", derivation("logged-1", 'echo "what the builder said"\necho ok >$out'))
+    drv = stage.direct("nix-instantiate", "logged.nix")
+    stage.direct("nix-store", "--realise", drv)
+    daemon = stage.address()
+    stage.relayed("nix", "store", "copy-log", "--from", daemon, "--to", "daemon", drv)
+    stage.file("data.nix", derivation("data-2", "echo more data >$out", **FLOATING))
+    stage.direct("nix", "build", "--no-link", "--file", "data.nix")
+    cache = "file:///build/cache"
+    stage.direct("nix", "copy", "--no-check-sigs", "--to", cache, "--file", "data.nix")
+    stage.direct("nix-collect-garbage")
+    stage.relayed("nix", "copy", "--no-check-sigs", "--from", cache, "--file", "data.nix")
+
+
+@story("2.26.3")
+def mounted_store(stage: Stage) -> None:
+    """`nix build -o` in a store that is mounted here and served from elsewhere: the far daemon is
+    asked to make the root (AddPermRoot)."""
+    stage.file("hello.nix", derivation("hello-2.12.1", "echo hello >$out"))
+    _bridge(stage)
+    nix = ("nix", "build", "-f", "hello.nix", "-o", "/build/result")
+    stage.plain(*nix, "--store", "mounted-ssh-ng://localhost", path="/build/far")
+
+
+@story("2.8.0")
+def by_hand(stage: Stage) -> None:
+    """Operations that daemons answer and commands send no more, by `pix-inspect send`."""
+    zlib = build(stage, _zlib(stage))
+    drv = stage.direct("nix-store", "--query", "--deriver", zlib)
+    stage.spoken(
+        f'HasSubstitutes(path="{zlib}")',
+        f'QueryPathHash(path="{zlib}")',
+        f'QueryReferences(path="{zlib}")',
+        f'QueryDeriver(path="{zlib}")',
+        f'QuerySubstitutablePathInfo(path="{zlib}")',
+        f'QuerySubstitutablePathInfos(paths_with_ca={{"{zlib}": None}})',
+        f'QuerySubstitutablePaths(paths=["{zlib}"])',
+        f'QueryDerivationOutputs(path="{drv}")',
+        f'QueryDerivationOutputNames(path="{drv}")',
+        f'ExportPath(path="{zlib}", sign=0)',
+        r'ImportPaths(export=b"\0\0\0\0\0\0\0\0")',
+    )
