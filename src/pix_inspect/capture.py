@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import pwd
+import resource
 import sys
 import threading
 from collections.abc import Callable
@@ -152,6 +153,17 @@ def upstream_from(
     if required:
         require(upstream)
     return upstream
+
+
+def allow_many_connections(upstream: Upstream) -> None:
+    """Take as many descriptors as this process may have: two for each connection.
+
+    Where each connection starts a command, that would inherit the limit; there it stays.
+    """
+    if isinstance(upstream, SocketUpstream):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def warn_of_trust(upstream: Upstream, shared: bool, tell: Callable[[str], None] = say) -> None:

@@ -84,6 +84,8 @@ class Connection:
         # a send to the daemon comes back now and then, to look whether the client is there
         daemon.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, GLANCE))
         self.process = process
+        self.answered = False
+        """Whether the daemon has said anything."""
         self.tap = tap
         self.say = say
         self._falling = threading.Lock()
@@ -125,6 +127,9 @@ class Connection:
         receive, send, clock = source.recv_into, target.send, time.monotonic_ns
         tap = self.tap
         note = None if tap is None else tap.chunk
+        if side == DAEMON:
+            _wait_to_receive(source)
+            self.answered = True
         while True:
             try:
                 n = receive(buffer)
@@ -227,6 +232,13 @@ def _hung_up(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, 0)
     return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
+
+
+def _wait_to_receive(sock: socket.socket) -> None:
+    poll = select.poll()
+    with contextlib.suppress(OSError, ValueError):
+        poll.register(sock, select.POLLIN)
+        poll.poll()
 
 
 def _wait_for_hang_up(sock: socket.socket) -> None:

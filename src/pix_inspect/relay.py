@@ -21,16 +21,21 @@ import weakref
 from collections.abc import Callable
 
 from pix_inspect.connection import PATIENCE, Connection, Tap, now, started
+from pix_inspect.lineage import Lineage, lineage_of, new_relay, objection
 from pix_inspect.peer import peer_of
 from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer
 from pix_inspect.sockets import Listener, peer_ids
-from pix_inspect.upstream import Upstream, complaint
+from pix_inspect.troubles import Troubles
+from pix_inspect.upstream import SocketUpstream, Upstream, complaint
 
 STACK = 256 << 10
 """Bytes of stack for each thread: two threads a connection, hundreds of connections."""
 
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+MOST_UNANSWERED = 1000
+"""Connections to which the daemon has said nothing yet; each holds two descriptors and threads."""
 
 TOLD = "the relay was told to stop"
 
@@ -63,7 +68,9 @@ class Relay:
         weakref.finalize(self, _close, self._wake, self._waker)
         self._stopping = 0
         self._starting = 0
-        self._trouble: str | None = None
+        self._name = new_relay()
+        self._troubles = Troubles(say)
+        self._report = self._troubles.report
 
     def stop(self) -> None:
         """Stop accepting; again: hang up on those connected; again: do not wait even for that.
@@ -92,7 +99,7 @@ class Relay:
             if self._stopping:
                 break
             try:
-                client, _ = listening.accept()
+                client, address = listening.accept()
             except OSError as error:
                 if _short(error):
                     self._report(f"cannot accept a client for now: {error.strerror}")
@@ -100,14 +107,14 @@ class Relay:
                 continue
             try:
                 client.setblocking(True)
-                self._begin(client)
+                self._begin(client, lineage_of(address))
             except OSError as error:  # it was gone before it was looked at
                 client.close()
                 self._report(f"a client could not be served: {error}")
         self.listener.close()
         self._wind_up()
 
-    def _begin(self, client: socket.socket) -> None:
+    def _begin(self, client: socket.socket, lineage: Lineage) -> None:
         _, uid, _ = peer_ids(client)
         if self.allowed is not None and uid not in self.allowed:
             self.say(f"refused a client of user {uid}; --allow-user lets others in")
@@ -115,13 +122,18 @@ class Relay:
             return
         with self._changed:
             self._starting += 1
-        started(threading.Thread(target=self._serve_one, args=(client,), daemon=True), self._report)
+        thread = threading.Thread(target=self._serve_one, args=(client, lineage), daemon=True)
+        started(thread, self._report)
 
-    def _serve_one(self, client: socket.socket) -> None:
+    def _serve_one(self, client: socket.socket, lineage: Lineage) -> None:
         connection: Connection | None = None
         try:
             tap = self._open_tap(client)
-            reached = self._reach(client, tap)
+            why = self._objection(lineage)
+            if why is not None:
+                self._refuse(tap, why)
+                return
+            reached = self._reach(tap, (*lineage, self._name))
             if reached is None:
                 return
             connection = Connection(client, *reached, tap, self.say)
@@ -145,32 +157,48 @@ class Relay:
             self.say(f"a connection is not recorded: {error!r}")
             return None
 
+    def _objection(self, lineage: Lineage) -> str | None:
+        """Return why a client is not led to the daemon, None if it is."""
+        upstream = self.upstream
+        if isinstance(upstream, SocketUpstream) and self.listener.is_at(upstream.path):
+            return f"cannot reach the daemon: {upstream} leads to this relay itself"
+        return objection(self._name, lineage) or self._crowd()
+
+    def _crowd(self) -> str | None:
+        with self._changed:
+            if len(self.connections) < MOST_UNANSWERED:
+                return None
+            waiting = sum(not connection.answered for connection in self.connections)
+        if waiting < MOST_UNANSWERED:
+            return None
+        return (
+            f"{waiting:,} clients wait for the daemon's first word: no more are let in"
+            " (does the way to the daemon lead back to this relay?)"
+        )
+
+    def _refuse(self, tap: Tap | None, why: str) -> None:
+        """Say and note why a client is not led to the daemon."""
+        self._report(why)
+        if tap is not None:
+            with contextlib.suppress(Exception):
+                tap.note({"upstream": why}, now())
+                tap.closed(now())
+
     def _reach(
-        self, client: socket.socket, tap: Tap | None
+        self, tap: Tap | None, lineage: Lineage
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None] | None:
         while True:
             try:
-                reached = self.upstream.connect()
+                reached = self.upstream.connect(lineage)
             except (OSError, Problem) as error:
                 if _short(error) and self._stopping < 2:
                     self._report(f"cannot reach the daemon for now: {error}")
                     time.sleep(PATIENCE)
                     continue
-                why = complaint(self.upstream, error)
-                self._report(why)
-                if tap is not None:
-                    with contextlib.suppress(Exception):
-                        tap.note({"upstream": why}, now())
-                        tap.closed(now())
+                self._refuse(tap, complaint(self.upstream, error))
                 return None
-            self._trouble = None
+            self._troubles.over()
             return reached
-
-    def _report(self, trouble: str) -> None:
-        """Say what is wrong, once until it changes."""
-        if trouble != self._trouble:
-            self._trouble = trouble
-            self.say(trouble)
 
     def _wind_up(self) -> None:
         with self._changed:

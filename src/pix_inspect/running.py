@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pix_inspect.lineage import PREFIX
 from pix_inspect.problem import Problem
 from pix_inspect.state import state_directory
 
@@ -108,7 +109,7 @@ def connections(relay: Running) -> int | None:
     """Return how many clients are connected to a relay right now, None where unknown.
 
     Of the relay's sockets those that are connected and have a name were accepted on the socket
-    it listens on. Source: proc_pid_net(5), unix(7).
+    it listens on, or lead on to the daemon. Source: proc_pid_net(5), unix(7).
     """
     if relay.listen is None:
         return 1
@@ -122,7 +123,11 @@ def connections(relay: Running) -> int | None:
         return None
     rows = (line.split(maxsplit=7) for line in lines[1:])
     return sum(
-        len(row) == 8 and row[5] == CONNECTED and f"socket:[{row[6]}]" in own for row in rows
+        len(row) == 8
+        and row[5] == CONNECTED
+        and f"socket:[{row[6]}]" in own
+        and not row[7].startswith(f"@{PREFIX}")
+        for row in rows
     )
 
 

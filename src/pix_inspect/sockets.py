@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix_inspect.lineage import Lineage, sign
 from pix_inspect.problem import Problem
 
 LONGEST_PATH = 107 if os.uname().sysname == "Linux" else 103
@@ -49,13 +50,15 @@ def address(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def connect(path: Path, *, wait: bool = True) -> socket.socket:
+def connect(path: Path, *, wait: bool = True, lineage: Lineage = ()) -> socket.socket:
     """Return a connection to the socket at `path`. Raises OSError, Problem.
 
-    Where many wait to be accepted, waits too, or raises BlockingIOError.
+    Where many wait to be accepted, waits too, or raises BlockingIOError. The other end learns
+    through which relays it comes (`lineage`).
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        sign(sock, lineage)
         with address(path) as name:
             sock.setblocking(wait)
             sock.connect(name)
@@ -72,6 +75,17 @@ class Listener:
     sock: socket.socket
     path: Path | None
     identity: tuple[int, int] | None = None
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether a path leads to this very socket."""
+        if self.path is None:
+            return False
+        try:
+            found = _identity(path.stat())
+            # our file may be gone, and its number another's by now
+            return found == _identity(self.path.stat()) and self.identity in (None, found)
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Stop listening and remove the socket file, if it is still the one we made."""

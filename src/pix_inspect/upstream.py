@@ -14,6 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix_inspect.lineage import Lineage, environment
 from pix_inspect.problem import Problem
 from pix_inspect.sockets import connect
 
@@ -26,9 +27,11 @@ class SocketUpstream:
 
     path: Path
 
-    def connect(self) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
+    def connect(
+        self, lineage: Lineage = ()
+    ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Return a new connection. Raises OSError."""
-        return connect(self.path), None
+        return connect(self.path, lineage=lineage), None
 
     def __str__(self) -> str:
         return str(self.path)
@@ -40,7 +43,9 @@ class CommandUpstream:
 
     words: tuple[str, ...]
 
-    def connect(self) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
+    def connect(
+        self, lineage: Lineage = ()
+    ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Start the command and return a socket to its standard streams. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -49,6 +54,7 @@ class CommandUpstream:
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 start_new_session=True,
+                env=environment(lineage),
             )
         except BaseException:
             ours.close()

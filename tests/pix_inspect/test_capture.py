@@ -5,16 +5,24 @@ from __future__ import annotations
 import argparse
 import os
 import pwd
+import resource
 from pathlib import Path
 
 import pytest
 
-from pix_inspect.capture import Capture, arguments, say, user_ids, warn_of_trust
+from pix_inspect.capture import (
+    Capture,
+    allow_many_connections,
+    arguments,
+    say,
+    user_ids,
+    warn_of_trust,
+)
 from pix_inspect.connection import CLIENT
 from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer
 from pix_inspect.session import Session
-from pix_inspect.upstream import CommandUpstream, SocketUpstream
+from pix_inspect.upstream import CommandUpstream, SocketUpstream, Upstream
 from tests.pix_inspect.processes import HELLO
 
 DAEMON = SocketUpstream(Path("/d"))
@@ -95,3 +103,19 @@ def test_nobody_to_tell_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
             gone.close()
         except BrokenPipeError:
             return
+
+
+@pytest.mark.parametrize(
+    ("upstream", "raised"), [(DAEMON, True), (CommandUpstream(("nix-daemon", "--stdio")), False)]
+)
+def test_descriptors_are_taken_where_no_command_inherits_the_limit(
+    upstream: Upstream, raised: bool
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+    try:
+        allow_many_connections(upstream)
+        now, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        assert now == (hard if raised else soft - 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

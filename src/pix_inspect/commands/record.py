@@ -82,6 +82,7 @@ def main(args: argparse.Namespace) -> int:
     except BaseException:
         listener.close()
         raise
+    capture.allow_many_connections(upstream)
     relay = Relay(listener, upstream, taken.open_tap, allowed=allowed, say=say)
     relay.on_signals(signal.SIGINT, signal.SIGTERM)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not end builds

@@ -20,6 +20,7 @@ from pathlib import Path
 from pix_inspect import capture
 from pix_inspect.capture import Capture, say, upstream_from
 from pix_inspect.connection import Connection
+from pix_inspect.lineage import inherited_lineage, new_relay
 from pix_inspect.peer import command_line, parent, parents
 from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer
@@ -66,7 +67,7 @@ def _relay(args: argparse.Namespace) -> int:
     upstream = upstream_from(args, None)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        daemon, process = upstream.connect()
+        daemon, process = upstream.connect((*inherited_lineage(), new_relay()))
     except OSError as error:
         raise Problem(complaint(upstream, error)) from None
     target: Path = args.output or new_recording("stdio")
