@@ -169,15 +169,15 @@ def _quietly(carry: Any, source: socket.socket, target: socket.socket) -> None:
 
 
 def test_a_chain_of_relays_is_no_circle(tmp_path: Path) -> None:
-    with staged(tmp_path) as stage:
-        with (
-            relaying(tmp_path / "before", SocketUpstream(stage.path), []),
-            socket.socket(socket.AF_UNIX) as client,
-        ):
-            client.settimeout(WAIT)
-            client.connect(str(tmp_path / "before"))
-            daemon = stage.accept()
-            client.sendall(b"through both")
-            assert daemon.recv(100) == b"through both"
-            daemon.close()
-            assert received(client) == b""
+    with (
+        staged(tmp_path) as stage,
+        relaying(tmp_path / "before", SocketUpstream(stage.path), []),
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        client.settimeout(WAIT)
+        client.connect(str(tmp_path / "before"))
+        daemon = stage.accept()
+        client.sendall(b"through both")
+        assert daemon.recv(100) == b"through both"
+        daemon.close()
+        assert received(client) == b""
