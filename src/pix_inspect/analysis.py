@@ -279,9 +279,7 @@ class Analyst:
         ended = exchange.ended
         if ended is None:
             return
-        split.times.append(ended - exchange.started)
-        split.in_order = False
-        split.total += ended - exchange.started
+        split.spend(ended - exchange.started)
         sent = exchange.request_done or ended
         answered = max(exchange.answered or ended, sent)
         split.requesting += max(sent - exchange.started, 0)

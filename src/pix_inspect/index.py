@@ -9,6 +9,7 @@ Knows what is remembered of an exchange; nothing of files, bytes or decoding.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -51,6 +52,11 @@ class Entry(NamedTuple):
     reply_bytes: int
     log: int
     complete: bool
+
+
+Finished: TypeAlias = "tuple[int, int | None, Kind, int, int, int, int, bool]"
+"""An exchange that is over, for counting: connection, code, kind, start, duration (both ns),
+bytes up and down, whether it ended in an error."""
 
 
 class Index:
@@ -160,6 +166,30 @@ class Index:
             STATES[state - _COMPLETE if complete else state],
             took, daemon, request, reply, log, complete,
         )  # fmt: skip
+
+    def finished(self, first: int, last: int, going_on: list[int]) -> Iterator[Finished]:
+        """Yield the exchanges `[first, last)` that are over; the others join `going_on`."""
+        number = first
+        last = min(last, self.length)
+        live = self.open
+        while number < last:
+            at = number & _MASK
+            stop = min(at + last - number, _MASK + 1)
+            block = memoryview(self._blocks[number >> _SHIFT])[at * _SIZE : stop * _SIZE]
+            for record in _RECORD.iter_unpack(block):
+                started, _, _, connection, code, kind, state, took, _, request, reply, _ = record
+                if number in live:
+                    going_on.append(number)
+                elif code == _NO_CODE or request == _LARGEST or reply == _LARGEST:
+                    entry = self.entry(number)
+                    yield (
+                        connection, entry.code, entry.kind, started, took,
+                        entry.request_bytes, entry.reply_bytes, entry.state == "error",
+                    )  # fmt: skip
+                else:
+                    failed = state & ~_COMPLETE == ERROR
+                    yield connection, code, KINDS[kind], started, took, request, reply, failed
+                number += 1
 
 
 def _starts(exchange: Exchange) -> tuple[int, int]:

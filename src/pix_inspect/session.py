@@ -11,13 +11,13 @@ Knows recordings and conversations; nothing of screens, text or JSON.
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pix.exchange import CLIENT, DAEMON, Kind
 from pix.schema import OPERATIONS
-from pix_inspect.index import NOWHERE, STATES, Index, State
+from pix_inspect.index import NOWHERE, STATES, Finished, Index, State
 from pix_inspect.reader import Chunk, Event, Item, RecordingReader
 from pix_inspect.view import ExchangeView, Place
 from pix_inspect.watcher import ConnectionRow, Watcher
@@ -208,6 +208,21 @@ class Session:
             entry.state,
             entry.log,
         )
+
+    def finished(self, first: int, last: int, going_on: list[int]) -> Iterator[Finished]:
+        """Yield what is over of the exchanges `[first, last)` from 0, quickly, for counting.
+
+        The numbers of those that go on are added to `going_on`.
+        """
+        return self._index.finished(first, last, going_on)
+
+    @staticmethod
+    def name_of(code: int | None, kind: str) -> str:
+        """Return what an exchange is counted as: its operation, or what else it is."""
+        operation = OPERATIONS.get(code) if code is not None else None
+        if operation is not None:
+            return operation.name
+        return kind if code is None else f"operation {code}"
 
     def _sizes_so_far(self, i: int) -> tuple[int, int]:
         exchange, connection, _ = self._index.open[i]
