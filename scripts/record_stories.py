@@ -4,11 +4,13 @@
 
 Every story runs in namespaces of its own (tests/real_nix/namespace.py), so that the store is
 /nix/store and no name, path or process of this machine gets into a recording.  Also writes
-recordings/README.md.  Knows the relay only by its command line.
+recordings/README.md and which exchange is the best example of what.  Knows the relay only by its
+command line.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
@@ -21,6 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix_inspect.bundled import EXAMPLES
+from pix_inspect.examples import choose
 from scripts.stories import STORIES, Story
 from tests.real_nix import lab, namespace
 from tests.real_nix.daemons import Daemon, running
@@ -198,6 +202,7 @@ def main(arguments: Sequence[str]) -> int:
             size = (RECORDINGS / made.name).write_bytes(made.read_bytes())
         print(f"{made.name}: {size:,} bytes")
     (RECORDINGS / "README.md").write_text(readme())
+    (RECORDINGS / EXAMPLES).write_text(json.dumps(choose(RECORDINGS), indent=1) + "\n")
     return 0
 
 

@@ -320,8 +320,8 @@ def add_tree_1_21(stage: Stage) -> None:
 
 @story("2.3.7")
 def realise_1_21(stage: Stage) -> None:
-    """Nix 2.3.7: what a derivation and its outputs need, then `nix-store --realise`, which first has
-    the derivation itself made valid (EnsurePath)."""
+    """Nix 2.3.7: what a derivation and its outputs need, then `nix-store --realise`, which first
+    has the derivation itself made valid (EnsurePath)."""
     stage.file("hello.nix", derivation("hello-2.10", "echo hello >$out"))
     drv = stage.direct("nix-instantiate", "hello.nix")
     out = stage.direct("nix-store", "--realise", drv)

@@ -1,6 +1,7 @@
-"""`pix-inspect explain`: the protocol manual in the terminal.
+"""`pix-inspect explain`: the protocol manual in the terminal, and an exchange byte by byte.
 
-Knows how an entry looks as text and as JSON; what it says is `pix_inspect.explain`'s.
+Knows how an entry and its example look as text and as JSON; what they say is the business of
+`pix_inspect.explain` and `pix_inspect.annotated`.
 """
 
 from __future__ import annotations
@@ -8,15 +9,24 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
+import sys
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+from pix.exchange import SIDES
 from pix.gates import Protocol
+from pix_inspect import annotated
+from pix_inspect.bundled import examples, recording
 from pix_inspect.explain import Entry, Table, entry, names
 from pix_inspect.problem import Problem
 
 WIDTH = 100
 WIDEST_CELL = 44
+EXAMPLE_FRAMES = 2
+"""Log frames of an example that are shown; a log can be long, and is not what it is about."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +38,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--version", metavar="1.N", help="show only what this version has")
     parser.add_argument("--features", default="", metavar="A,B", help="with these features")
+    parser.add_argument(
+        "--in",
+        dest="recording",
+        nargs=2,
+        metavar=("FILE", "N"),
+        help="explain exchange N of a recording byte by byte",
+    )
+    parser.add_argument("--no-example", action="store_true", help="leave out the recorded example")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print an entry, or the names of all."""
+    """Print an entry, an exchange, or the names of all."""
+    if args.recording is not None:
+        if args.name or args.version is not None or args.features:
+            raise Problem("--in FILE N explains what is there: no name or version goes with it")
+        return _exchange(args.recording[0], args.recording[1], args.format)
     if not args.name:
         return _index(args.format)
     protocol = None
@@ -43,11 +65,90 @@ def main(args: argparse.Namespace) -> int:
         except ValueError as error:
             raise Problem(str(error)) from None
     found = entry(" ".join(args.name), protocol)
+    example = None if args.no_example else examples().get(found.title)
     if args.format == "json":
-        print(json.dumps(dataclasses.asdict(found)))
-    else:
-        print("\n".join(text(found)))
+        place = None
+        if example is not None:
+            place = {"recording": example[0], "exchange": example[1]}
+        print(json.dumps(dataclasses.asdict(found) | {"example": place}))
+        return 0
+    print("\n".join(text(found)))
+    if example is not None:
+        print("\n".join(_example(found.title, *example)))
     return 0
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else 120
+
+
+def _example(title: str, name: str, number: int) -> Iterator[str]:
+    """Yield what shows an entry in a bundled recording, annotated."""
+    from pix_inspect.examples import span
+    from pix_inspect.session import Session
+
+    session = Session(recording(name)).read_all()
+    view = session.exchange(number - 1)
+    yield ""
+    yield f"  example: exchange {number} of recordings/{name}.pcapng, protocol {view.protocol}"
+    place = span(view, title)
+    if place is None:
+        lines = annotated.annotated(view, frames=EXAMPLE_FRAMES)
+    else:
+        lines = annotated.within(annotated.annotated(view), *place)
+    for line in annotated.text(lines, _width() - 4):
+        yield f"    {line}"
+    session.close()
+
+
+def _exchange(file: str, number: str, form: str) -> int:
+    """Print one exchange of a recording byte by byte."""
+    from pix_inspect.render import text_of
+    from pix_inspect.session import Session
+
+    if not number.isdigit() or number == "0":
+        raise Problem(f"{number!r} is no exchange: they are numbered from 1")
+    session = Session(Path(file)).read_all()
+    if int(number) > len(session):
+        raise Problem(f"{file} has {len(session):,} exchanges, no {number}")
+    view = session.exchange(int(number) - 1)
+    lines = annotated.annotated(view)
+    if form == "json":
+        for line in lines:
+            print(json.dumps(_json(line)))
+    else:
+        print(next(text_of(view, session.started)))
+        doc = view.exchange.operation.doc if view.exchange and view.exchange.operation else ""
+        if doc:
+            print(f"  {doc}")
+        print("\n".join(_explained(lines)))
+    session.close()
+    return 0
+
+
+def _explained(lines: list[annotated.ByteLine]) -> Iterator[str]:
+    """Yield annotated lines, each with what the declarations say about it below."""
+    width = _width()
+    for i, line in enumerate(lines):
+        first = i == 0 or (line.side, line.part) != (lines[i - 1].side, lines[i - 1].part)
+        yield from list(annotated.text([line], width))[0 if first else 1 :]
+        if line.label and line.doc:
+            gate = f" ({line.gate})" if line.gate else ""
+            yield f"{' ' * 58}{'  ' * line.depth}{line.doc}{gate}"
+
+
+def _json(line: annotated.ByteLine) -> dict[str, Any]:
+    return {
+        "side": SIDES[line.side],
+        "offset": line.offset,
+        "bytes": None if line.data is None else line.data.hex(),
+        "part": line.part,
+        "field": line.label,
+        "value": line.value,
+        "meaning": line.doc,
+        "gate": line.gate,
+        "not shown": line.more,
+    }
 
 
 def _index(form: str) -> int:

@@ -1,0 +1,90 @@
+"""Which exchange of the bundled recordings shows an operation, a frame or a type best.
+
+The choice is made when recordings are made, by looking at all of them, and kept beside them,
+so that explaining something opens one small file only. An example is whole, succeeded, and
+says much in few bytes.
+
+Knows sessions and trees; nothing of how an example is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pix.composite import Record
+from pix.wire import Enumeration, Node
+from pix_inspect.session import Session
+from pix_inspect.view import ExchangeView
+
+ROOM = 900
+"""Bytes of an exchange beyond which an example is too long to be read."""
+
+Score = tuple[int, int, int]
+Place = tuple[str, int]
+
+
+def choose(folder: Path) -> dict[str, Place]:
+    """Return, for everything that occurs in a folder's recordings, where it is shown best."""
+    best: dict[str, tuple[Score, Place]] = {}
+    for path in sorted(folder.glob("*.pcapng")):
+        session = Session(path).read_all()
+        for i in range(len(session)):
+            view = session.exchange(i)
+            place = (path.stem, view.row.number)
+            for name, score in shown(view):
+                known = best.get(name)
+                if known is None or score > known[0]:
+                    best[name] = (score, place)
+        session.close()
+    return {name: place for name, (_, place) in sorted(best.items())}
+
+
+def shown(view: ExchangeView) -> Iterator[tuple[str, Score]]:
+    """Yield what an exchange shows, and how well: more is better."""
+    row = view.row
+    room = row.request_bytes + row.reply_bytes
+    fits = int(room <= ROOM)
+    nodes = [part.node for part in view.parts if part.node is not None]
+    held = [inner for node in nodes for inner in walk(node)]
+    filled = sum(1 for node in held if node.children is None and node.value not in (None, "", 0))
+    whole = int(row.state == "ok" and view.complete) + int(bool(filled))
+    score = (whole, fits, min(filled, 12) * 100 - room if fits else -room)
+    yield row.operation or row.kind, score
+    for part in view.log:
+        yield part.name, (fits, -len(view.log), -room)
+    if view.part("error") is not None:
+        yield "STDERR_ERROR", (fits, 0, -room)
+    for node in held:
+        if isinstance(node.wire, Record | Enumeration) and node.end != node.start:
+            yield node.wire.name, score
+
+
+def span(view: ExchangeView, name: str) -> tuple[int, int, int] | None:
+    """Return where in an exchange the frame or type `name` stands first: side, start, end.
+
+    None when the exchange as a whole is what the example is about.
+    """
+    if name in (view.row.operation, view.row.kind):
+        return None
+    for part in view.parts:
+        if name in (part.name, "STDERR_ERROR" if part.name == "error" else None):
+            return part.side, part.start, part.end or part.start
+        found = None
+        for node in walk(part.node) if part.node is not None else ():
+            if node.end == node.start or node.wire.name != name:
+                continue
+            if found is None or node.start < found[1]:
+                found = (part.side, node.start, node.start if node.end is None else node.end)
+        if found is not None:
+            return found
+    return None
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield a node and all below it."""
+    pending = [node]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(node.children or ())
