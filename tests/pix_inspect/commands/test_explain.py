@@ -37,7 +37,7 @@ def test_an_exchange_is_explained_byte_by_byte(capsys: pytest.CaptureFixture[str
     assert main(["explain", "--in", file, "5"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("#5 ")
-    assert "the derivation that produced it" in said
+    assert "  deriver  " in said
     assert main(["explain", "--in", file, "5", "--format", "json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[0]["bytes"] == "1200000000000000"
