@@ -42,11 +42,12 @@ OPTION = Struct("<HH")
 PACKET = Struct("<IIIIIII")
 """Type, total length, interface, time high, time low, captured length, original length."""
 PACKET_BODY = PACKET.size
+TIME_AT = 12
+"""Where the time stands in a packet block."""
 
 _SECTION = Struct("<IHHq")
 _INTERFACE = Struct("<HHI")
 _STATISTICS = Struct("<III")
-_FLAGS_OPTION = OPTION.pack(EPB_FLAGS, 4)
 _END_OF_OPTIONS = OPTION.pack(0, 0)
 
 Options = Iterable[tuple[int, bytes]]
@@ -127,18 +128,15 @@ PLAIN_TAIL = 8 + 4 + 4
 """Bytes after the padded data of a packet whose only option is `epb_flags`, length included."""
 
 
-def plain_tails(flags: int) -> tuple[Struct, ...]:
-    """Return packers of what follows the data of a packet that carries `flags` alone.
-
-    Indexed by the padding (0 to 3 bytes); each packs `(tail_option_bytes(flags), total)`.
-    """
-    size = len(tail_option_bytes(flags))
-    return tuple(Struct(f"<{padding}x{size}sI") for padding in range(4))
-
-
-def tail_option_bytes(flags: int) -> bytes:
-    """Return the option list that holds only `epb_flags`."""
-    return _FLAGS_OPTION + U32.pack(flags) + _END_OF_OPTIONS
+def packet_frame(
+    interface: int, captured: int, original_length: int, flags: int
+) -> tuple[bytes, bytes]:
+    """Return what stands before and behind `captured` bytes of data in a packet of time 0."""
+    padding = bytes(-captured & 3)
+    options = _options([(EPB_FLAGS, U32.pack(flags))])
+    total = PACKET_BODY + captured + len(padding) + len(options) + 4
+    head = PACKET.pack(ENHANCED_PACKET, total, interface, 0, 0, captured, original_length)
+    return head, b"".join((padding, options, U32.pack(total)))
 
 
 def read_options(data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:

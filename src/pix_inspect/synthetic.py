@@ -26,6 +26,8 @@ CLIENT_PORTS = tuple(port for port in range(49152, 65536) if port not in TAKEN_P
 
 HEADERS = 40
 """Bytes of the IPv4 and TCP headers before the data."""
+SEQUENCE_AT = 24
+"""Where the sequence number stands in them, and behind it the acknowledgement."""
 LARGEST_SEGMENT = 65535 - HEADERS
 """Bytes of data in one packet: an IPv4 total length has 16 bits."""
 

@@ -12,39 +12,33 @@ has no `lost`. The flag PSH marks the last packet of a chunk.
 """
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any
 
 from pix_inspect.pcapng import (
-    ENHANCED_PACKET,
     IF_DESCRIPTION,
     IF_NAME,
     LINKTYPE_RAW,
-    PACKET,
     PACKET_BODY,
-    PLAIN_TAIL,
+    TIME_AT,
     comment,
     interface_description,
     json_text,
     packet,
-    plain_tails,
-    tail_option_bytes,
+    packet_frame,
 )
 from pix_inspect.synthetic import (
     ACK,
     CLIENT_PORTS,
     DIRECTIONS,
     FIN,
-    HEAD,
     HEADERS,
-    IP_SUM,
     LARGEST_SEGMENT,
-    MIDDLE,
     PSH,
     RST,
+    SEQUENCE_AT,
     SEQUENCE_MASK,
     SYN,
-    TCP_SUM,
-    VERSION,
     WINDOW,
     Way,
 )
@@ -59,9 +53,19 @@ MOST_NOTES = 16
 Parts = list[bytes | memoryview]
 """Whole blocks when joined."""
 
+Frame = tuple[bytes, bytes, bytes, bytes]
+"""A packet without its time, sequence numbers and data."""
+
+BEGIN = Struct(f"<{TIME_AT}sII")
+"""What comes before the time, its high and its low half."""
+MIDST = Struct(f">{PACKET_BODY - TIME_AT - 8 + SEQUENCE_AT}sII{HEADERS - SEQUENCE_AT - 8}s")
+"""What comes before the sequence number, that, the acknowledgement, the rest of the headers."""
+
+LONGEST_ALIKE = 4096
+"""Bytes of data: packets this short come again and again in few lengths."""
+MOST_FRAMES = 32
+
 _FLAGS = ACK | PSH
-_TAILS = tuple(plain_tails(flags) for flags in DIRECTIONS)
-_TAIL_OPTIONS = tuple(tail_option_bytes(flags) for flags in DIRECTIONS)
 
 
 @dataclass(slots=True)
@@ -107,6 +111,7 @@ class Track:
         self._last_side = 0
         self._in_a_row = 0
         self._window = WINDOW
+        self._frames: tuple[dict[int, Frame], dict[int, Frame]] = ({}, {})
 
     def begin(self, interface: int, time: int, out: Parts) -> None:
         """Write the interface and the handshake."""
@@ -126,6 +131,8 @@ class Track:
 
     def _open(self, interface: int, time: int, out: Parts, opened: dict[str, Any]) -> None:
         self._interface = interface
+        for frames in self._frames:
+            frames.clear()
         name = b"conn-%d" % self.number
         options = [(IF_NAME, name), (IF_DESCRIPTION, self._description.encode("utf-8", "replace"))]
         out.append(interface_description(LINKTYPE_RAW, options))
@@ -274,45 +281,39 @@ class Track:
         else:
             self._last_side = side
             self._in_a_row = 0
-        captured = HEADERS + len(kept)
-        size = HEADERS + length
-        padding = -captured & 3
-        total = PACKET_BODY + PLAIN_TAIL + captured + padding
-        way = self._ways[side]
         seq = self._seq
         here = seq[side]
-        checksum = IP_SUM + size
-        pseudo = TCP_SUM + size - 20
+        frame = self._frames[side].get(length)
+        if frame is None or len(kept) != length or flags != _FLAGS:
+            frame = self._frame(side, len(kept), length, flags)
+        begin, middle, end, tail = frame
         out += (
-            PACKET.pack(
-                ENHANCED_PACKET,
-                total,
-                self._interface,
-                time >> 32 & SEQUENCE_MASK,
-                time & SEQUENCE_MASK,
-                captured,
-                size,
-            ),
-            HEAD.pack(
-                VERSION,
-                size,
-                MIDDLE,
-                ~((checksum & 0xFFFF) + (checksum >> 16)) & 0xFFFF,
-                way.addresses,
-                way.ports,
-                here,
-                seq[1 - side],
-                0x50,
-                flags,
-                WINDOW,
-                (pseudo & 0xFFFF) + (pseudo >> 16),
-                0,
-            ),
+            BEGIN.pack(begin, time >> 32, time & SEQUENCE_MASK),
+            MIDST.pack(middle, here, seq[1 - side], end),
             kept,
-            _TAILS[side][padding].pack(_TAIL_OPTIONS[side], total),
+            tail,
         )
         seq[side] = here + length & SEQUENCE_MASK
         self.offsets[side] += length
+
+    def _frame(self, side: int, kept: int, length: int, flags: int) -> Frame:
+        """Return what is alike in all packets of these lengths: the bytes around what differs."""
+        headers = self._ways[side].headers(flags, 0, 0, length)
+        head, tail = packet_frame(
+            self._interface, HEADERS + kept, HEADERS + length, DIRECTIONS[side]
+        )
+        frame = (
+            head[:TIME_AT],
+            head[TIME_AT + 8 :] + headers[:SEQUENCE_AT],
+            headers[SEQUENCE_AT + 8 :],
+            tail,
+        )
+        if kept == length <= LONGEST_ALIKE and flags == _FLAGS:
+            frames = self._frames[side]
+            if len(frames) >= MOST_FRAMES:
+                frames.clear()
+            frames[length] = frame
+        return frame
 
     def _advance(self, side: int, size: int) -> None:
         self._seq[side] = self._seq[side] + size & SEQUENCE_MASK

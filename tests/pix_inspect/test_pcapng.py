@@ -47,9 +47,9 @@ def test_a_packet_byte_by_byte() -> None:
 @given(st.binary(max_size=9), st.sampled_from([pcapng.INBOUND, pcapng.OUTBOUND]))
 def test_the_short_way_to_write_a_packet_gives_the_same_bytes(data: bytes, flags: int) -> None:
     block = pcapng.packet(1, 2, data, 50, flags)
-    tails, options = pcapng.plain_tails(flags), pcapng.tail_option_bytes(flags)
-    tail = tails[-len(data) & 3].pack(options, len(block))
-    assert block.endswith(data + tail)
+    head, tail = pcapng.packet_frame(1, len(data), 50, flags)
+    assert head[pcapng.TIME_AT + 8 :] + data + tail == block[pcapng.TIME_AT + 8 :]
+    assert head[: pcapng.TIME_AT] == block[: pcapng.TIME_AT]
     assert len(block) == pcapng.PACKET_BODY + len(data) + (-len(data) & 3) + pcapng.PLAIN_TAIL
 
 
