@@ -17,19 +17,17 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widget import Widget
 
 from pix_inspect.session import Session
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.copying import Copied
-from pix_inspect.ui.fields import Fields
-from pix_inspect.ui.help import Help, keys_of, sections
-from pix_inspect.ui.hexview import Bytes
+from pix_inspect.ui.help import Help, action_of, keys_of, panes_of, sections
 from pix_inspect.ui.leaving import Answer, Leaving
 from pix_inspect.ui.lines import Lines
-from pix_inspect.ui.log import Log
+from pix_inspect.ui.statistics_screen import StatisticsScreen
 from pix_inspect.ui.status import being_written
 from pix_inspect.ui.text import safe
-from pix_inspect.ui.timeline import Timeline
 from pix_inspect.units import size
 
 MOST_COPIED = 72_000
@@ -70,8 +68,10 @@ class Inspector(App[Answer]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit"),
         Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette"),
+        Binding("S", "statistics", "Statistics", show=False, id="app.statistics"),
     ]
-    PANES: ClassVar[tuple[type[Lines], ...]] = (Timeline, Fields, Log, Bytes)
+    BROWSING = frozenset(["statistics"])
+    """Actions that need the main screen."""
 
     def __init__(
         self,
@@ -149,29 +149,53 @@ class Inspector(App[Answer]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every named action of the screen and its panes, and the theme."""
         yield SystemCommand("Theme", "Choose colours", self.action_change_theme)
-        places: list[DOMNode] = (
-            [screen, *(screen.query(pane).first() for pane in self.PANES)]
-            if (isinstance(screen, Browse))
-            else [screen]
-        )
-        for place in places:
+        for place in [screen, *panes_of(screen), self]:
             title = getattr(place, "TITLE", None)
+            where = f"{title}: " if isinstance(place, Widget) and title else ""
+            if isinstance(place, Screen):
+                where = ""
             for pressed, said, name in keys_of(type(place), self):
-                where = f"{title}: " if title and title != self.TITLE else ""
-                yield SystemCommand(f"{where}{said}", pressed, self._runner(place, name))
+                if place is not self or self.check_action(action_of(type(place), name), ()):
+                    yield SystemCommand(f"{where}{said}", pressed, self._runner(place, name))
+        if isinstance(screen.focused, Lines):
+            for pressed, said, name in keys_of(Lines, self):
+                run = self._runner(screen.focused, name, Lines)
+                yield SystemCommand(f"Move: {said}", pressed, run)
         yield SystemCommand("Save a picture of the screen", "SVG", self.deliver_screenshot)
 
-    def _runner(self, place: DOMNode, name: str) -> Callable[[], object]:
-        for binding in Binding.make_bindings(type(place).BINDINGS):
-            if name in (binding.id, binding.action):
-                return lambda: self.run_action(binding.action, place)
-        raise KeyError(name)
+    def _runner(
+        self, place: DOMNode, name: str, declared: type[DOMNode] | None = None
+    ) -> Callable[[], object]:
+        action = action_of(declared or type(place), name)
+        return lambda: self.run_action(action, place)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Have what is about the main screen work there alone."""
+        return action.partition("(")[0] not in self.BROWSING or isinstance(self.screen, Browse)
 
     def action_help(self) -> None:
         """Show all keys, those of the panes first."""
-        panes: list[type[DOMNode]] = [Browse, Lines, *self.PANES]
-        if isinstance(self.screen, Browse):
-            self.push_screen(Help(sections(self, panes)))
+        screen = self.screen
+        if not isinstance(screen, Help):
+            panes = list(dict.fromkeys(type(pane) for pane in panes_of(screen)))
+            places: list[type[DOMNode]] = [type(screen), type(self), Lines, *panes]
+            self.push_screen(Help(sections(self, places)))
+
+    def action_statistics(self) -> None:
+        """Show where the time went."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            filtered = getattr(browse, "filter_text", "")
+            shown = getattr(browse, "shown", None) if filtered else None
+            screen = StatisticsScreen(browse.session, shown, filtered)
+            self.push_screen(screen, lambda wanted: self._apply(browse, wanted))
+
+    def _apply(self, browse: Browse, wanted: str | None) -> None:
+        if wanted is not None:
+            getattr(browse, "apply_filter", self._no_filter)(wanted)
+
+    def _no_filter(self, wanted: str) -> None:
+        self.notify(wanted, markup=False)
 
     # Leaving ----------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 
 from pix_inspect.ui.prose import Prose
 from pix_inspect.ui.text import fit
@@ -51,9 +52,39 @@ def _declared(cls: type[DOMNode], *, inherited: bool) -> Iterator[BindingType]:
         yield from base.__dict__.get("BINDINGS", ())
 
 
+def panes_of(screen: Screen[Any]) -> list[Widget]:
+    """Return the panes on a screen that have keys of their own, one of each kind.
+
+    Where there are several, that which has the focus stands for them.
+    """
+    found: dict[type[Widget], Widget] = {}
+    for widget in screen.query("*").results(Widget):
+        if type(widget).__module__.startswith(__package__ or "") and _declares(type(widget)):
+            known = found.setdefault(type(widget), widget)
+            if widget.has_focus and not known.has_focus:
+                found[type(widget)] = widget
+    return list(found.values())
+
+
+def _declares(cls: type[DOMNode]) -> bool:
+    return any(isinstance(each, Binding) and each.id for each in cls.__dict__.get("BINDINGS", ()))
+
+
+def action_of(cls: type[DOMNode], name: str) -> str:
+    """Return what the binding of this name does. Raises KeyError."""
+    for binding in Binding.make_bindings(cls.__dict__.get("BINDINGS", ())):
+        if name in (binding.id, binding.action):
+            return binding.action
+    raise KeyError(name)
+
+
 def sections(app: App[Any], panes: Iterable[type[DOMNode]]) -> list[tuple[str, list[Key]]]:
     """Return the keys by where they work."""
-    return [(getattr(pane, "TITLE", "") or "Everywhere", keys_of(pane, app)) for pane in panes]
+    found: dict[str, list[Key]] = {}
+    for pane in panes:
+        title = "Everywhere" if issubclass(pane, App) else getattr(pane, "TITLE", "")
+        found.setdefault(title or "Everywhere", []).extend(keys_of(pane, app))
+    return list(found.items())
 
 
 class HelpText(Prose):
