@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dump": ("dump", "print a recording as text or JSON"),
     "import": ("import_", "make a recording of raw streams"),
     "send": ("send", "send hand-built operations to a daemon"),
+    "daemon": ("daemon", "serve a small Nix store of our own: a daemon where no Nix is"),
     "repl": ("repl", "send operations one line at a time, with completion and history"),
     "analyse": ("analyse", "say where the time went, and what a distant daemon would cost"),
     "check": ("check", "hold a recording to expectations, for continuous integration"),

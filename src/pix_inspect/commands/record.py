@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def listening_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare who may connect to a socket that we make."""
     parser.add_argument(
-        "--mode", type=_mode, default="0600", help="permissions of the socket (default 0600)"
+        "--mode", type=socket_mode, default="0600", help="permissions of the socket (default 0600)"
     )
     parser.add_argument(
         "--allow-user",
@@ -47,7 +47,8 @@ def listening_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _mode(text: str) -> int:
+def socket_mode(text: str) -> int:
+    """Return the permissions written as `0660`. Raises ArgumentTypeError."""
     try:
         mode = int(text, 8)
     except ValueError:

@@ -1,0 +1,92 @@
+"""`pix-inspect daemon --listen SOCKET`: the embedded daemon by itself.
+
+Knows arguments and what to tell the user; the daemon is `pix_inspect.embedded`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import signal
+import threading
+from pathlib import Path
+
+from pix_inspect.capture import narrate, say, user_ids
+from pix_inspect.commands.record import socket_mode
+from pix_inspect.embedded.daemon import NEWEST, EmbeddedDaemon
+from pix_inspect.problem import Problem
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add("--listen", type=Path, metavar="SOCKET", help="socket to create and listen on")
+    add("--store", type=Path, metavar="DIR", help="keep the store there (default: in memory)")
+    add("--store-dir", default="/nix/store", metavar="PATH", help="what store paths begin with")
+    add("--version", default=NEWEST, help="newest protocol to speak (default 1.38)")
+    add("--features", default="", metavar="A,B", help="feature strings to offer (1.38)")
+    add("--allow-build", action="store_true", help="run builders, as this user, unconfined")
+    add("--untrusted", action="store_true", help="trust no client, as Nix does others than root")
+    add(
+        "--no-require-sigs",
+        action="store_true",
+        help="take unsigned paths, as with require-sigs = false",
+    )
+    add("--mode", type=socket_mode, default=0o600, help="permissions of the socket (default 0600)")
+    add("--allow-user", action="append", default=[], metavar="USER", help="let this user in, too")
+    add("--json", action="store_true", help="say where it listens as JSON on standard output")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    if args.listen is None:
+        raise Problem("no socket to listen on: give --listen SOCKET")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    daemon = EmbeddedDaemon(
+        args.listen,
+        store=args.store,
+        store_dir=args.store_dir,
+        version=args.version,
+        features=[word for word in args.features.split(",") if word],
+        allow_build=args.allow_build,
+        trusted=not args.untrusted,
+        require_sigs=not args.no_require_sigs,
+        mode=args.mode,
+        allow_users=user_ids(args.allow_user),
+    )
+    with daemon:
+        _announce(daemon, args)
+        stop.wait()
+    for fault in daemon.faults:
+        say(f"a connection ended by a fault of ours: {type(fault).__name__}: {fault}")
+    return 0
+
+
+def _announce(daemon: EmbeddedDaemon, args: argparse.Namespace) -> None:
+    socket = str(daemon.path)
+    if args.json:
+        about = {
+            "listening": socket,
+            "store": None if args.store is None else str(args.store.absolute()),
+            "store_dir": args.store_dir,
+            "version": daemon.protocol.text,
+            "features": sorted(daemon.protocol.features),
+        }
+        print(json.dumps(about), flush=True)
+        return
+    where = "in memory" if args.store is None else f"in {args.store}"
+    builds = "builds" if args.allow_build else "no builds"
+    say(f"a Nix daemon listens on {socket} ({daemon.protocol}, store {where}, {builds})")
+    narrate(f"    {paste(daemon, args)} nix …")
+
+
+def paste(daemon: EmbeddedDaemon, args: argparse.Namespace) -> str:
+    """Return the variables that point a Nix client at the daemon, as a shell reads them."""
+    socket = shlex.quote(str(daemon.path))
+    words = ["NIX_REMOTE=daemon", f"NIX_DAEMON_SOCKET_PATH={socket}"]
+    if args.store_dir != "/nix/store":
+        words.append(f"NIX_STORE_DIR={shlex.quote(args.store_dir)}")
+    return " ".join(words)

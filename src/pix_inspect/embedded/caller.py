@@ -1,0 +1,100 @@
+"""Who asks: one client's connection, what it may do, and what it keeps alive.
+
+`answers` is the table of what the daemon can do: each operation's class and the function that
+answers it. Knows clients; the operations are in modules of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pix.schema import Operation
+from pix_inspect.embedded.refusal import Refusal
+from pix_inspect.embedded.store import Store
+from pix_inspect.embedded.talk import Talk
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(slots=True)
+class House:
+    """What all callers of one daemon share.
+
+    `temporary` are the temporary roots: base names by caller. `stopping` becomes true when
+    the daemon is to end, for builds to look at.
+    """
+
+    store: Store
+    trusted: bool = True
+    require_sigs: bool = True
+    allow_build: bool = False
+    stopping: bool = False
+    temporary: dict[int, set[str]] = field(default_factory=dict)
+
+
+class Caller:
+    """One client. Its temporary roots last as long as its connection."""
+
+    def __init__(self, house: House, talk: Talk, pid: int | None = None) -> None:
+        self.house = house
+        self.store = house.store
+        self.talk = talk
+        self.number = (pid or os.getpid()) << 16 | next(_NUMBERS) & 0xFFFF
+        self.house.temporary[self.number] = set()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the client may do what changes what others rely on."""
+        return self.house.trusted
+
+    def may(self, otherwise: str) -> None:
+        """Raise Refusal with that message unless the client is trusted."""
+        if not self.trusted:
+            raise Refusal(otherwise)
+
+    def base(self, path: str) -> str:
+        """Return the base name of a path. Raises Refusal for what is no store path."""
+        return self.store.paths.base(path)
+
+    def bases(self, paths: Iterable[str]) -> frozenset[str]:
+        """Return the base names of paths. Raises Refusal."""
+        return frozenset(map(self.base, paths))
+
+    def keep(self, base: str) -> None:
+        """Let a path be a root for as long as this connection lasts."""
+        with self.store.lock:
+            self.house.temporary[self.number].add(base)
+
+    def leave(self) -> None:
+        """Give up the temporary roots."""
+        with self.store.lock:
+            self.house.temporary.pop(self.number, None)
+
+    def answer(self, request: Any) -> Any:
+        """Return the reply to a request. Raises Refusal."""
+        operation: Operation = request.operation
+        found = ANSWERS.get(operation.code)
+        if found is None:
+            raise Refusal(f"invalid operation {operation.code}", ends=True)
+        return found(self, request)
+
+
+Answer = Callable[[Caller, Any], Any]
+
+ANSWERS: dict[int, Answer] = {}
+"""What is answered, by the operation's number."""
+
+
+def answers(*requests: Any) -> Callable[[Answer], Answer]:
+    """Declare the function that answers requests of these classes."""
+
+    def declare(function: Answer) -> Answer:
+        for request in requests:
+            ANSWERS[request.operation.code] = function
+        return function
+
+    return declare

@@ -1,0 +1,30 @@
+"""Single files and NARs: one from the other.
+
+Knows the NAR of a regular file; nothing of who wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pix.nar import MAGIC
+from pix.wire import pack_u64
+from pix_inspect.embedded.addressing import file_of
+from pix_inspect.embedded.spool import Spool
+from pix_inspect.embedded.store import Store
+from pix_inspect.nar_files import token
+
+
+def contents_of(store: Store, base: str) -> bytes:
+    """Return the contents of a valid path that is one file. Raises Refusal."""
+    with Spool() as nar:
+        nar.fill(store.nar(base))
+        file = file_of(nar)
+        return b"".join(nar.pieces(file.offset, file.size))
+
+
+def nar_of_file(size: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the NAR of a regular file with these contents, `size` bytes of them."""
+    yield b"".join(map(token, (MAGIC, b"(", b"type", b"regular", b"contents"))) + pack_u64(size)
+    yield from pieces
+    yield bytes(-size & 7) + token(b")")

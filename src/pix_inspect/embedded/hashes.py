@@ -1,0 +1,100 @@
+"""Hashes as Nix writes them: algorithms, nix32, and the other notations that are read.
+
+nix32 counts from the last byte, five bits a digit, without e, o, t and u. Knows digests and
+their texts; nothing of store paths. Source: Nix `hash.cc`, `base-nix-32.cc`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+
+ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
+_VALUES = {digit: value for value, digit in enumerate(ALPHABET)}
+
+SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
+"""The algorithms, and how many bytes their digests have. blake3 is not in Python's library."""
+
+
+def nix32(raw: bytes) -> str:
+    """Return bytes in Nix's base 32."""
+    number = int.from_bytes(raw, "little")
+    digits = (len(raw) * 8 + 4) // 5
+    return "".join(ALPHABET[number >> 5 * i & 31] for i in reversed(range(digits)))
+
+
+def from_nix32(text: str) -> bytes:
+    """Return the bytes of a nix32 text. Raises ValueError."""
+    number = 0
+    for digit in text:
+        if digit not in _VALUES:
+            raise ValueError(f"{digit!r} is no nix32 digit")
+        number = number << 5 | _VALUES[digit]
+    size = len(text) * 5 // 8
+    if number >> 8 * size:
+        raise ValueError(f"{text!r} is no nix32 text: bits are left over")
+    return number.to_bytes(size, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A digest and its algorithm."""
+
+    algorithm: str
+    raw: bytes
+
+    @property
+    def hex(self) -> str:
+        """The digest in lower-case hexadecimal digits."""
+        return self.raw.hex()
+
+    @property
+    def nix32(self) -> str:
+        """The digest as content addresses have it."""
+        return nix32(self.raw)
+
+    @property
+    def sri(self) -> str:
+        """The digest as messages have it: `sha256-` and base64."""
+        return f"{self.algorithm}-{base64.b64encode(self.raw).decode()}"
+
+    @classmethod
+    def parse(cls, text: str, algorithm: str | None = None) -> Digest:
+        """Return the digest that `text` writes, in any of Nix's notations.
+
+        A prefix (`sha256:` or `sha256-`) names the algorithm, else `algorithm` does. Raises
+        ValueError with the message of Nix.
+        """
+        rest, sri = text, False
+        for mark in ":-":
+            prefix, found, after = text.partition(mark)
+            if found and prefix in SIZES:
+                if algorithm is not None and prefix != algorithm:
+                    raise ValueError(
+                        f"hash '{text}' should have type '{algorithm}' but has '{prefix}'"
+                    )
+                algorithm, rest, sri = prefix, after, mark == "-"
+                break
+        if algorithm is None:
+            raise ValueError(f"hash '{text}' does not include a type")
+        if algorithm not in SIZES:
+            raise ValueError(f"unknown hash algorithm '{algorithm}'")
+        size = SIZES[algorithm]
+        try:
+            if not sri and len(rest) == 2 * size:
+                return cls(algorithm, bytes.fromhex(rest))
+            if not sri and len(rest) == (size * 8 + 4) // 5:
+                return cls(algorithm, from_nix32(rest))
+            raw = base64.b64decode(rest, validate=True)
+        except (ValueError, binascii.Error):
+            raw = b""
+        if len(raw) != size:
+            raise ValueError(f"hash '{text}' has wrong length for hash algorithm '{algorithm}'")
+        return cls(algorithm, raw)
+
+
+def sha256(data: bytes) -> Digest:
+    """Return the SHA-256 of some bytes."""
+    return Digest("sha256", hashlib.sha256(data).digest())

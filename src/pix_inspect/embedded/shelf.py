@@ -1,0 +1,262 @@
+"""Where the store keeps what it is given: in memory, or in a folder that survives restarts.
+
+A shelf keeps NARs by base name, and small records (path infos, realisations, roots) by kind
+and key. It does not know what they mean or which paths refer to which.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from pix_inspect.embedded import trees
+from pix_inspect.embedded.refusal import Refusal
+from pix_inspect.embedded.spool import PIECE, Spool
+from pix_inspect.nar_files import nar_of
+from pix_inspect.problem import Problem
+
+IN_MEMORY = 1 << 30
+"""Bytes of NARs that a store in memory takes."""
+
+
+class Shelf(Protocol):
+    """What the store needs of a place to keep things."""
+
+    folder: Path | None
+    """Where the trees are on disk, if they are anywhere."""
+
+    def room(self) -> int | None:
+        """Return how many bytes fit, None when only the disk knows."""
+
+    def put(self, base: str, nar: Spool) -> None:
+        """Keep a NAR. Raises Refusal."""
+
+    def nar(self, base: str) -> Iterator[bytes]:
+        """Yield a NAR that is kept. Raises Refusal when it is gone."""
+
+    def remove(self, base: str) -> int:
+        """Remove a NAR; return the bytes that are free again."""
+
+    def size(self, base: str) -> int:
+        """Return the bytes that `remove` would free."""
+
+    def records(self, kind: str) -> Iterator[tuple[str, Any]]:
+        """Yield the records of a kind, each with its key."""
+
+    def record(self, kind: str, key: str, value: Any) -> None:
+        """Keep a record, in place of one of the same key; None removes it."""
+
+    def append(self, log: str, pieces: Iterator[bytes]) -> None:
+        """Keep the log of a derivation."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class MemoryShelf:
+    """Keeps NARs as bytes, of which `most` fit."""
+
+    folder: Path | None = None
+
+    def __init__(self, most: int = IN_MEMORY) -> None:
+        self._most = most
+        self._nars: dict[str, bytes] = {}
+        self._size = 0
+        self._lock = threading.Lock()
+        self.logs: dict[str, bytes] = {}
+
+    def room(self) -> int | None:
+        """Return how many bytes fit."""
+        return self._most - self._size
+
+    def put(self, base: str, nar: Spool) -> None:
+        """Keep a NAR. Raises Refusal when there is no room for it, or it is none."""
+        trees.entries(nar)
+        with self._lock:
+            old = len(self._nars.get(base, b""))
+            if self._size - old + nar.size > self._most:
+                raise Refusal(
+                    f"no room in the store: it is in memory, where {self._most} bytes fit"
+                )
+            self._nars[base] = nar.whole()
+            self._size += nar.size - old
+
+    def nar(self, base: str) -> Iterator[bytes]:
+        """Yield a NAR that is kept."""
+        nar = self._nars.get(base)
+        if nar is None:
+            raise Refusal(f"the contents of {base} are gone")
+        for start in range(0, len(nar), PIECE):
+            yield nar[start : start + PIECE]
+
+    def remove(self, base: str) -> int:
+        """Remove a NAR; return its size in bytes."""
+        with self._lock:
+            size = len(self._nars.pop(base, b""))
+            self._size -= size
+        return size
+
+    def size(self, base: str) -> int:
+        """Return the size of a NAR in bytes."""
+        return len(self._nars.get(base, b""))
+
+    def records(self, kind: str) -> Iterator[tuple[str, Any]]:
+        """Yield nothing: a store in memory begins empty."""
+        yield from ()
+
+    def record(self, kind: str, key: str, value: Any) -> None:
+        """Do nothing: the store itself is in memory."""
+
+    def append(self, log: str, pieces: Iterator[bytes]) -> None:
+        """Keep the log of a derivation."""
+        self.logs[log] = b"".join(pieces)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._nars.clear()
+
+
+class FolderShelf:
+    """Keeps trees in `home`, as a Nix store of its own has them.
+
+    The store directory lies below `home` like `root=` of Nix has it, or is where it says
+    when that is inside `home`. Raises Problem for a folder that cannot be used.
+    """
+
+    def __init__(self, home: Path, directory: str) -> None:
+        self.home = home.absolute()
+        below = Path(directory)
+        inside = below.is_relative_to(self.home)
+        self.folder: Path | None = below if inside else self.home / below.relative_to("/")
+        self._trees = self.folder
+        self._new = self.home / "new"
+        self._records = self.home / "records"
+        self._logs = self.home / "nix/var/log/nix/drvs"
+        try:
+            for folder in (self._trees, self._new, self._records, self._logs):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.home.chmod(0o700)
+            self._lock = self._alone()
+            for left in self._new.iterdir():
+                trees.remove(left)
+        except OSError as error:
+            raise Problem(f"cannot keep a store in {home}: {error.strerror}") from None
+
+    def _alone(self) -> IO[bytes]:
+        file = (self.home / "lock").open("wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise Problem(f"{self.home} is in use by another daemon") from None
+        return file
+
+    def room(self) -> int | None:
+        """Return None: the disk knows."""
+        return None
+
+    def put(self, base: str, nar: Spool) -> None:
+        """Write a tree to its place. Raises Refusal."""
+        place = self._trees / base
+        new = self._new / f"{secrets.token_hex(8)}"
+        try:
+            trees.restore(nar, new)
+            trees.remove(place)
+            new.rename(place)
+            trees.seal(place)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise Refusal(f"cannot write {place}: {why}") from None
+        finally:
+            with suppress(OSError):
+                trees.remove(new)
+
+    def nar(self, base: str) -> Iterator[bytes]:
+        """Yield the NAR of a tree."""
+        try:
+            yield from nar_of(self._trees / base)
+        except Problem as problem:
+            raise Refusal(str(problem)) from None
+
+    def remove(self, base: str) -> int:
+        """Remove a tree; return the bytes that this freed."""
+        place = self._trees / base
+        try:
+            size = trees.size_of(place)
+            trees.remove(place)
+        except OSError as error:
+            raise Refusal(f"cannot remove {place}: {error.strerror}") from None
+        return size
+
+    def size(self, base: str) -> int:
+        """Return the bytes that removing a tree would free."""
+        try:
+            return trees.size_of(self._trees / base)
+        except OSError:
+            return 0
+
+    def records(self, kind: str) -> Iterator[tuple[str, Any]]:
+        """Yield the records of a kind; what cannot be read is left out."""
+        folder = self._records / kind
+        if not folder.is_dir():
+            return
+        for file in sorted(folder.iterdir()):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                whole = json.loads(file.read_bytes())
+                yield whole["key"], whole["value"]
+
+    def record(self, kind: str, key: str, value: Any) -> None:
+        """Write a record, whole or not at all. Raises Refusal."""
+        folder = self._records / kind
+        name = base64.urlsafe_b64encode(key.encode("utf-8", "surrogateescape")).decode()
+        place = folder / (name if len(name) < 200 else _short(name))
+        try:
+            if value is None:
+                place.unlink(missing_ok=True)
+                return
+            folder.mkdir(exist_ok=True)
+            new = self._new / secrets.token_hex(8)
+            new.write_text(json.dumps({"key": key, "value": value}))
+            new.replace(place)
+        except OSError as error:
+            raise Refusal(f"cannot write to {self.home}: {error.strerror}") from None
+
+    def append(self, log: str, pieces: Iterator[bytes]) -> None:
+        """Write a derivation's log where Nix looks for it."""
+        folder = self._logs / log[:2]
+        try:
+            folder.mkdir(exist_ok=True)
+            new = self._new / secrets.token_hex(8)
+            with new.open("wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+            new.replace(folder / log[2:])
+        except OSError as error:
+            raise Refusal(f"cannot write a log: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Let another daemon use the folder."""
+        self._lock.close()
+
+
+def _short(name: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def shelf(home: Path | None, directory: str) -> Shelf:
+    """Return a shelf in memory, or in the folder `home`. Raises Problem."""
+    if home is None:
+        return MemoryShelf()
+    if os.path.lexists(home) and not home.is_dir():
+        raise Problem(f"{home} is no folder: a store cannot be kept in it")
+    return FolderShelf(home, directory)
