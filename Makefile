@@ -8,7 +8,7 @@ DEMO ?= recordings/build-with-log.pcapng
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lab recordings bench fuzz properties clean
+.PHONY: help demo test check format lab recordings manual bench fuzz properties clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lab: $(READY) ## install the four real Nix versions into .lab (150 MB to fetch)
 
 recordings: lab ## make the recordings in recordings/ again
 	@$(BIN)/python -m scripts.record_stories $(ARGS)
+
+manual: $(READY) ## write the protocol manual to build/manual
+	@$(BIN)/pix-inspect manual -o build/manual $(ARGS)
 
 $(VENV)/peers: $(READY)
 	@$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'

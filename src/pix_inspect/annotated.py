@@ -10,8 +10,9 @@ Knows views and field rows; nothing of how lines are coloured or wrapped.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pix.composite import Maybe
 from pix.exchange import CLIENT, DAEMON
 from pix.schema import FRAMES_BY_CODE
 from pix_inspect.fields import FieldRow, rows
@@ -173,6 +174,8 @@ def _spans(row: FieldRow, part: str, depth: int) -> Iterator[_Span]:
         return
     own = True
     for child in row.children:
+        if child.start == row.start and row.node is not None and isinstance(row.node.wire, Maybe):
+            child.label = f"{row.label} {child.label}"  # the word says of which value it speaks
         if child.start < 0 or child.side is None or child.end < child.start:
             continue
         if child.start > at:
@@ -211,8 +214,10 @@ def _lines(view: ExchangeView, span: _Span, longest: int) -> Iterator[ByteLine]:
 
 
 def within(lines: Iterable[ByteLine], side: int, start: int, end: int) -> list[ByteLine]:
-    """Return the lines that begin in `[start, end)` of a side's stream."""
-    return [line for line in lines if line.side == side and start <= line.offset < end]
+    """Return the lines that begin in `[start, end)` of a side's stream, moved to the left."""
+    found = [line for line in lines if line.side == side and start <= line.offset < end]
+    left = min((line.depth for line in found), default=0)
+    return [replace(line, depth=line.depth - left) for line in found]
 
 
 def text(lines: Iterable[ByteLine], width: int) -> Iterator[str]:

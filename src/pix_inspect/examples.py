@@ -20,7 +20,10 @@ from pix_inspect.view import ExchangeView
 ROOM = 900
 """Bytes of an exchange beyond which an example is too long to be read."""
 
-Score = tuple[int, int, int]
+RECENT = 32
+"""From this minor on a protocol counts as today's: examples are taken from it if they can be."""
+
+Score = tuple[int, ...]
 Place = tuple[str, int]
 
 
@@ -49,12 +52,13 @@ def shown(view: ExchangeView) -> Iterator[tuple[str, Score]]:
     held = [inner for node in nodes for inner in walk(node)]
     filled = sum(1 for node in held if node.children is None and node.value not in (None, "", 0))
     whole = int(row.state == "ok" and view.complete) + int(bool(filled))
-    score = (whole, fits, min(filled, 12) * 100 - room if fits else -room)
+    recent = int(view.protocol is not None and view.protocol.minor >= RECENT)
+    score = (whole, fits, recent, min(filled, 12) * 100 - room if fits else -room)
     yield row.operation or row.kind, score
     for part in view.log:
-        yield part.name, (fits, -len(view.log), -room)
+        yield part.name, (fits, recent, -len(view.log), -room)
     if view.part("error") is not None:
-        yield "STDERR_ERROR", (fits, 0, -room)
+        yield "STDERR_ERROR", (fits, recent, 0, -room)
     for node in held:
         if isinstance(node.wire, Record | Enumeration) and node.end != node.start:
             yield node.wire.name, score

@@ -1,0 +1,54 @@
+"""`pix-inspect manual`: the whole protocol manual as a folder of pages.
+
+Knows where files go; what they say is `pix_inspect.manual`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pix_inspect.manual import html, markdown
+from pix_inspect.manual.links import Links
+from pix_inspect.manual.pages import pages
+from pix_inspect.manual.specimens import Specimens
+from pix_inspect.problem import Problem
+
+MARK = "made-by-pix-inspect"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--format", choices=("html", "markdown"), default="html")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the manual; a folder that holds anything else is left alone."""
+    folder: Path = args.output
+    try:
+        _ready(folder)
+        with Specimens() as specimens:
+            made = pages(specimens)
+        write = html.site if args.format == "html" else markdown.site
+        total = 0
+        for name, text in write(made, Links(made)):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            total += 1
+    except OSError as error:
+        raise Problem(f"{error.filename or folder}: {error.strerror}") from None
+    first = folder / ("index.html" if args.format == "html" else "index.md")
+    print(f"{len(made)} pages, {total} files; begin with {first}", file=sys.stderr)
+    return 0
+
+
+def _ready(folder: Path) -> None:
+    """Make the folder. Raises Problem when something else is in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / f".{MARK}"
+    if not mark.exists() and any(folder.iterdir()):
+        raise Problem(f"{folder} is not empty: name a new folder, or one that the manual was in")
+    mark.write_text("")
