@@ -210,6 +210,26 @@ class Conversation:
             self._advance(side)
             cursor.settle()
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether what passed is whole and understood: the next thing is a new operation."""
+        ledger = self._ledger
+        handshake = ledger.handshake
+        return (
+            ledger.protocol is not None
+            and (handshake is None or handshake.ended is not None)
+            and not (ledger.pending or ledger.requesting or ledger.orphan or ledger.at_sea)
+            and all(lane.is_at_rest for lane in self._lanes)
+        )
+
+    def skip(self, client: int, daemon: int) -> None:
+        """Go on at these stream offsets: up to them only whole exchanges passed, unobserved.
+
+        Only while `at_rest`. Skipped exchanges are not numbered.
+        """
+        for lane, offset in zip(self._lanes, (client, daemon), strict=True):
+            lane.cursor.base = offset - lane.cursor.end
+
     def eof(self, side: int, time: int = 0) -> None:
         """Take note that a side will send nothing more."""
         lane = self._lanes[side]

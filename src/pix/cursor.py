@@ -246,6 +246,14 @@ def leap(cursor: Cursor, program: Program) -> bool:
     return True
 
 
+def is_whole(data: Window, start: int, program: Program, limits: Limits) -> bool:
+    """Return whether `data` from `start` on is one value of `program` and nothing else."""
+    try:
+        return _leap(data, start, program, limits) == len(data)
+    except struct.error:
+        return False
+
+
 def _leap(buf: Window, pos: int, program: Program, limits: Limits) -> int:
     """Return the position behind one value of `program`, -1 where it is wild or custom.
 

@@ -35,6 +35,12 @@ class Lane:
         """Whether nothing more will be understood here."""
         return self.eof or self.opaque is not None
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all that arrived is scanned, and no more."""
+        cursor = self.cursor
+        return cursor.pos == cursor.end and not self.waiting and not self.silent
+
     def wait(self, ready: Callable[[], bool]) -> Scan:
         """Wait until the other side makes `ready` true."""
         while not ready():

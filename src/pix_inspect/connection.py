@@ -20,6 +20,7 @@ expects: Nix `monitor-fd.hh` (it watches its client for a hang-up).
 from __future__ import annotations
 
 import contextlib
+import mmap
 import select
 import socket
 import struct
@@ -31,8 +32,11 @@ from typing import Any, Protocol
 
 CLIENT, DAEMON = 0, 1
 SIDES = ("client", "daemon")
-SMALL_BUFFER = 64 << 10
+SMALL_BUFFER = 4 << 10
 LARGE_BUFFER = 256 << 10
+"""Bytes; memory that is asked for when a read fills the small one, and given back after CALM."""
+CALM = 64
+"""Reads in a row that would have fitted the small buffer."""
 PATIENCE = 0.05
 """Seconds between tries while the system is short of something."""
 
@@ -123,7 +127,8 @@ class Connection:
 
     def _pump(self, side: int) -> None:
         source, target = self.ends[side], self.ends[1 - side]
-        buffer = memoryview(bytearray(SMALL_BUFFER))
+        small = buffer = memoryview(bytearray(SMALL_BUFFER))
+        calm = 0
         receive, send, clock = source.recv_into, target.send, time.monotonic_ns
         tap = self.tap
         note = None if tap is None else tap.chunk
@@ -156,8 +161,14 @@ class Connection:
             except OSError:
                 self._refused(side, n)
                 return
-            if n == len(buffer) and n < LARGE_BUFFER:
-                buffer = memoryview(bytearray(LARGE_BUFFER))
+            if n >= SMALL_BUFFER:
+                if buffer is small:
+                    buffer = memoryview(mmap.mmap(-1, LARGE_BUFFER))
+                calm = 0
+            elif buffer is not small:
+                calm += 1
+                if calm == CALM:
+                    buffer = small
         self._tell("half_close", side, now())
         if not _hung_up(source):
             with contextlib.suppress(OSError):

@@ -15,18 +15,26 @@ import threading
 import time as clock
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from pix.conversation import Conversation
-from pix.exchange import SIDES, Exchange
+from pix.exchange import CLIENT, SIDES, Exchange
+from pix.trips import Shape, Trips
 from pix_inspect.payload_limit import DEFAULT_PAYLOAD
 from pix_inspect.recording import ConnectionLog
 
 WORTH_ELIDING = 256
 """Bytes: to leave out less than this would cost the recording more than it saves."""
 
+SHORT = 4096
+"""Bytes of a chunk that may be a plain request or answer."""
+
 MOST_BOUNDARIES = 4096
 """Boundaries that are remembered: the recording may lag that many exchanges behind."""
+
+
+_trips = lru_cache(maxsize=64)(Trips)
 
 
 class RecordingTap:
@@ -50,6 +58,10 @@ class RecordingTap:
         self._owes_boundary = False
         self.conversation = Conversation(self, on_payload=self._payload)
         self._blind = False
+        self._trips: Trips | None = None
+        """While the conversation is at rest: what passes is plain, and is not fed to it."""
+        self._asked: tuple[bytes, int, Shape] | None = None
+        """The plain request that waits for its answer: bytes, time, what answers it."""
         log.resume = self.resume
 
     # A recording that is rotated goes on in mid-connection; these say where it can be decoded.
@@ -66,11 +78,16 @@ class RecordingTap:
             return
         if exchange.request_end is None or exchange.daemon_end is None:
             return
-        boundary = (exchange.request_end, exchange.daemon_end)
+        self._passed(
+            (exchange.request_end, exchange.daemon_end), exchange.ended or exchange.started
+        )
+
+    def _passed(self, boundary: tuple[int, int], time: int) -> None:
+        """Take note of a boundary, and note it where one is owed."""
         self._boundaries.append(boundary)
         if self._owes_boundary:
             self._owes_boundary = False
-            self.log.note(self._state(boundary), exchange.ended or exchange.started)
+            self.log.note(self._state(boundary), time)
 
     def resume(self) -> dict[str, Any]:
         """Return what a reader needs who begins at the log's present offsets.
@@ -84,6 +101,8 @@ class RecordingTap:
                 if boundary[0] >= client and boundary[1] >= daemon:
                     return self._state(boundary)
             self._owes_boundary = True
+            if self._asked is not None:
+                self._catch_up()
             return self._state(None)
 
     def _state(self, boundary: tuple[int, int] | None) -> dict[str, Any]:
@@ -108,30 +127,73 @@ class RecordingTap:
         if length - kept >= WORTH_ELIDING or (limit == 0 and kept < length):
             self._skips[side].append([start + kept, start + length])
 
-    def chunk(self, side: int, view: memoryview, time: int) -> None:
+    def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
         """Record a chunk that is about to be passed on."""
-        length = len(view)
+        length = len(data)
+        if length <= SHORT:
+            data = bytes(data)
         with self._lock:
-            if not self._blind:
-                try:
-                    self.conversation.feed(side, view, time)
-                except Exception as error:
-                    # decoding must never matter to the traffic: from here on keep all bytes
-                    self._blind = True
-                    self._skips[0].clear()
-                    self._skips[1].clear()
-                    self.log.note({"scanner failed": repr(error), "side": SIDES[side]}, time)
+            trips = self._trips
+            if trips is not None and isinstance(data, bytes):
+                # most of what passes, so nothing is called here that need not be
+                if side == CLIENT:
+                    if self._asked is None:
+                        answer = trips.asked(data)
+                        if answer is not None:
+                            self._asked = (data, time, answer)
+                            self._offsets[0] += length
+                            self.log.chunk(0, time, data, length)
+                            return
+                elif self._asked is not None and trips.answered(self._asked[2], data):
+                    self._asked = None
+                    offsets = self._offsets
+                    offsets[1] += length
+                    self._passed((offsets[0], offsets[1]), time)
+                    self.log.chunk(1, time, data, length)
+                    return
+            self._scan(side, data, time)
             start = self._offsets[side]
             self._offsets[side] = start + length
             skips = self._skips[side]
-            if not skips:
-                self.log.chunk(side, time, bytes(view), length)
-                return
-            self._elided(side, view, start, time, skips)
+            if skips:
+                self._elided(side, memoryview(data), start, time, skips)
+            else:
+                self.log.chunk(side, time, bytes(data), length)
+
+    def _scan(self, side: int, data: bytes | memoryview, time: int) -> None:
+        """Have the conversation look at a chunk."""
+        if self._blind:
+            return
+        talk = self.conversation
+        try:
+            if self._trips is not None:
+                self._catch_up()
+            talk.feed(side, data, time)
+            if not self._open and talk.at_rest:
+                assert talk.protocol is not None
+                self._trips = _trips(talk.protocol, talk.limits)
+        except Exception as error:
+            # decoding must never matter to the traffic: from here on keep all bytes
+            self._blind = True
+            self._skips[0].clear()
+            self._skips[1].clear()
+            self.log.note({"scanner failed": repr(error), "side": SIDES[side]}, time)
+
+    def _catch_up(self) -> None:
+        """Tell the conversation of what was plain."""
+        asked, self._asked, self._trips = self._asked, None, None
+        client, daemon = self._offsets
+        if asked is None:
+            self.conversation.skip(client, daemon)
+        else:
+            self.conversation.skip(client - len(asked[0]), daemon)
+            self.conversation.feed(CLIENT, asked[0], asked[1])
 
     def gap(self, side: int, length: int, time: int) -> None:
         """Record that `length` bytes passed of which nothing is known."""
         with self._lock:
+            if self._trips is not None:
+                self._catch_up()
             if not self._blind:
                 self.conversation.gap(side, length, time)
             self._offsets[side] += length

@@ -417,7 +417,7 @@ def test_a_pump_that_fails_hangs_up_on_both(
         client.close()
         daemon.close()
         assert stage.taps[0].over.wait(WAIT)
-        assert any("a connection is given up: MemoryError" in line for line in stage.said)
+        assert any("a connection is given up: " in line for line in stage.said)
 
 
 def _send_or_fail(sock: socket.socket, data: bytes) -> None:

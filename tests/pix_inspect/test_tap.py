@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from pix_inspect.payload_limit import payload_limit
-from pix_inspect.recording import Peer, RecordingWriter
+from pix_inspect.recording import Peer, RecordingWriter, Resume
 from pix_inspect.recording_file import rotated
 from pix_inspect.session import Row, Session
 from pix_inspect.tap import WORTH_ELIDING, RecordingTap
 from tests import captures
 from tests.captures import Connection, Run
-from tests.pix_inspect.recorded import Step, interleaved, record, shown, take
+from tests.pix_inspect.recorded import Step, interleaved, record, shown, steps, take
 
 STORY = "2.34.8-2.34.8/build-multi"
 
@@ -164,3 +164,53 @@ def test_a_file_that_begins_in_mid_exchange_names_it(
         session = Session(file).read_all()
         notes += [note for i in range(len(session)) for note in session.exchange(i).notes]
     assert any("began in the previous file: BuildPaths" in note for note in notes), notes
+
+
+class Noted:
+    """A log that keeps what it is told, and stands where the tap stands."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.track = self
+        self.offsets = [0, 0]
+        self.resume: Resume | None = None
+
+    def chunk(self, side: int, time: int, kept: bytes, length: int) -> None:
+        self.calls.append((side, time, bytes(kept), length))
+        self.offsets[side] += length
+
+    def note(self, note: dict[str, object], time: int) -> None:
+        self.calls.append((time, note))
+
+
+@pytest.mark.parametrize("limit", [None, 0, 65536])
+@pytest.mark.parametrize("longest", [None, 8, 40])
+def test_what_is_plain_changes_nothing_in_the_recording(
+    limit: int | None,
+    longest: int | None,
+    captured_runs: tuple[Run, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sessions in whole and in small chunks, with and without a look at plain round trips."""
+    plain = 0
+    for run in captured_runs[:: 1 if longest is None else 8]:
+        for connection in run.connections:
+            taps = []
+            for glances in (True, False):
+                log = Noted()
+                tap = RecordingTap(log, limit)  # type: ignore[arg-type]
+                if not glances:
+                    monkeypatch.setattr(tap.conversation.__class__, "at_rest", False)
+                for i, step in enumerate(steps(connection)):
+                    if step.what != "data":
+                        continue
+                    size = longest or len(step.data)
+                    for at in range(0, len(step.data), size):
+                        tap.chunk(step.side, memoryview(step.data)[at : at + size], step.time)
+                    plain += tap._trips is not None
+                    if i % 5 == 0 and log.resume is not None:
+                        log.calls.append((log.resume(),))
+                monkeypatch.undo()
+                taps.append(log.calls)
+            assert taps[0] == taps[1]
+    assert plain > 100 or longest
