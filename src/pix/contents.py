@@ -109,6 +109,11 @@ class ContentReader:
         """Bytes of content so far."""
         return self._cursor.received
 
+    @property
+    def offset(self) -> int:
+        """Bytes of content that were understood so far: up to here all entries were told of."""
+        return self._cursor.offset
+
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes of the content. The buffer may be reused afterwards."""
         self._cursor.feed(data)

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("list", "show running relays and recent recordings"),
     "stdio": ("stdio", "relay standard input and output: remote-program of ssh-ng"),
     "dump": ("dump", "print a recording as text or JSON"),
+    "payload": ("payload", "list the files that were sent along, and save them"),
     "import": ("import_", "make a recording of raw streams"),
     "send": ("send", "send hand-built operations to a daemon"),
     "daemon": ("daemon", "serve a small Nix store of our own: a daemon where no Nix is"),
