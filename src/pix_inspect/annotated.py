@@ -14,12 +14,16 @@ from dataclasses import dataclass, replace
 
 from pix.composite import Maybe
 from pix.exchange import CLIENT, DAEMON
+from pix.payload import FRAMES, PULLED
 from pix.schema import FRAMES_BY_CODE
 from pix_inspect.fields import FieldRow, rows
 from pix_inspect.view import ExchangeView
 
 WORD = 8
 """Bytes of the protocol's unit: every line holds one or two."""
+
+DIVIDED = frozenset({FRAMES.name, PULLED.name})
+"""Ways to carry payload in pieces, each with its length before it."""
 
 RUNS = 8
 """Runs of a payload (frames, answers to STDERR_READ) that are shown one by one."""
@@ -137,6 +141,9 @@ def _payload(view: ExchangeView, row: FieldRow, start: int, longest: int) -> Ite
     """Yield the payload's runs, and the words between them that say how long each run is."""
     side, payload = row.side, view.payload
     if side is None or payload is None:
+        return
+    if payload.carriage not in DIVIDED:  # a NAR's structure belongs to it as its contents do
+        yield from _lines(view, _Span(side, start, row.end, row, row.label, 1, True), longest)
         return
     shown = 0
     for run_side, run, length in payload.runs:

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "hold a recording to expectations, for continuous integration"),
     "diff": ("diff", "say what two recordings do not have in common"),
     "explain": ("explain", "say what an operation, type, field or version is"),
+    "tour": ("tour", "take a guided walk through recorded sessions"),
     "manual": ("manual", "write the protocol manual as a folder of pages"),
     "decode": ("decode", "read a value of a type from bytes"),
     "encode": ("encode", "write a value of a type as bytes"),

@@ -1,0 +1,78 @@
+"""`pix-inspect tour`: guided walks through the bundled recordings.
+
+On a terminal in the screen, elsewhere as text. Knows arguments and how steps read as text;
+what they say is `pix_inspect.tours`'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterator
+
+from pix_inspect import annotated, bundled, tours
+from pix_inspect.session import Session
+
+WIDTH = 100
+LINES = 12
+"""Lines of bytes that a step shows as text."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("name", nargs="?", help="which one; without it all are listed")
+    parser.add_argument("--text", action="store_true", help="print it, also on a terminal")
+
+
+def main(args: argparse.Namespace) -> int:
+    """List the tours, or take one."""
+    if args.name is None:
+        for name in tours.names():
+            tour = tours.tour(name)
+            print(f"{name:<14} {tour.title}: {tour.summary}")
+        return 0
+    tour = tours.tour(args.name)
+    if args.text or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print("\n".join(text(tour)))
+        return 0
+    from pix_inspect.commands.open import need_terminal
+    from pix_inspect.ui.touring import Touring
+
+    need_terminal("`pix-inspect tour --text` prints it")
+    Touring(tour).run()
+    return 0
+
+
+def text(tour: tours.Tour) -> Iterator[str]:
+    """Yield a tour's lines: each step, and the bytes it means."""
+    yield f"{tour.title}: {tour.summary}"
+    sessions: dict[str, Session] = {}
+    try:
+        for number, step in enumerate(tour.steps, 1):
+            if step.recording not in sessions:
+                sessions[step.recording] = Session(bundled.recording(step.recording)).read_all()
+            place = tours.place(step, sessions[step.recording])
+            row = place.view.row
+            yield ""
+            yield f"{number} of {len(tour.steps)}  {step.recording}, exchange {row.number}"
+            yield from textwrap.wrap(place.text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+            yield from _bytes(place)
+    finally:
+        for session in sessions.values():
+            session.close()
+
+
+def _bytes(place: tours.Place) -> Iterator[str]:
+    row = place.row
+    lines = annotated.annotated(place.view)
+    if row.kind == "payload":  # with the words around its pieces
+        lines = [line for line in lines if line.part == row.label]
+    elif row.side is None or row.end <= row.start:
+        return
+    else:
+        lines = annotated.within(lines, row.side, row.start, row.end)
+    shown = list(annotated.text(lines[:LINES], WIDTH - 4))
+    yield from (f"    {line}" for line in shown)
+    if len(lines) > LINES:
+        yield f"    … {len(lines) - LINES:,} more lines"

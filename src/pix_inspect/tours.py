@@ -1,0 +1,126 @@
+"""Guided walks through the bundled recordings: what they say, and which bytes they mean.
+
+A tour is a TOML file in recordings/tours: a title, a summary, and steps. A step names a
+recording, a filter whose first hit is the exchange, the way to a field by its labels (`~word`
+is the first one that says the word), and a text, in which {value} stands for the field's value,
+so that nothing recorded is typed by hand.
+
+Knows recordings, filters and field rows; nothing of screens.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pix_inspect import bundled
+from pix_inspect.fields import FieldRow, rows
+from pix_inspect.filters import compile_filter
+from pix_inspect.problem import Problem
+from pix_inspect.session import Session
+from pix_inspect.view import ExchangeView
+
+FOLDER = "tours"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: where it leads, and what there is to say."""
+
+    recording: str
+    where: str
+    field: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """A tour; `name` is its file's."""
+
+    name: str
+    title: str
+    summary: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step leads: exchange `number` (from 0) of its recording, and a row of its fields."""
+
+    number: int
+    view: ExchangeView
+    row: FieldRow
+    text: str
+
+
+def names() -> list[str]:
+    """Return the names of all tours, in the order in which one would take them."""
+    found = {path.stem for path in (bundled.folder() / FOLDER).glob("*.toml")}
+    first = [name for name in ("handshake", "build", "nar", "errors") if name in found]
+    return [*first, *sorted(found - set(first))]
+
+
+def tour(name: str) -> Tour:
+    """Return a tour. Raises Problem when there is none of that name, or its file is broken."""
+    path = bundled.folder() / FOLDER / f"{name}.toml"
+    if name not in names():
+        raise Problem(f"no tour is called {name!r}: there are {', '.join(names())}")
+    return read(path)
+
+
+def read(path: Path) -> Tour:
+    """Return the tour in a file. Raises Problem when it cannot be read."""
+    try:
+        found = tomllib.loads(path.read_text())
+        steps = tuple(
+            Step(
+                step["recording"],
+                step["where"],
+                tuple(step["field"]),
+                " ".join(step["text"].split()),
+            )
+            for step in found["step"]
+        )
+        return Tour(path.stem, found["title"], found["summary"], steps)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Problem(f"{path}: {error}") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Problem(f"{path}: a step lacks {error}") from None
+
+
+def place(step: Step, session: Session) -> Place:
+    """Return where a step leads in its recording, which `session` has read.
+
+    Raises Problem when the recording has no such exchange or field.
+    """
+    wanted = compile_filter(step.where)
+    for i in range(len(session)):
+        if wanted.matches(session, i):
+            view = session.exchange(i)
+            row = field(view, step.field)
+            if row is None:
+                where = " → ".join(step.field)
+                raise Problem(f"exchange {i + 1} of {step.recording} has no field {where}")
+            return Place(i, view, row, step.text.replace("{value}", row.value))
+    raise Problem(f"no exchange of {step.recording} passes {step.where}")
+
+
+def field(view: ExchangeView, path: tuple[str, ...]) -> FieldRow | None:
+    """Return the row at the end of a path of labels, None when there is none."""
+    found: FieldRow | None = None
+    below = rows(view)
+    for label in path:
+        found = next((row for row in below if _is(row, label)), None)
+        if found is None and label.isdigit() and int(label) < len(below):
+            found = below[int(label)]
+        if found is None:
+            return None
+        below = list(found.children)
+    return found
+
+
+def _is(row: FieldRow, label: str) -> bool:
+    if label.startswith("~"):
+        return label[1:] in f"{row.label} {row.value}"
+    return row.label == label
