@@ -28,6 +28,7 @@ from pix_inspect.embedded.caller import Caller, answers
 from pix_inspect.embedded.files import nar_of_file
 from pix_inspect.embedded.hashes import Digest
 from pix_inspect.embedded.incoming import Source
+from pix_inspect.embedded.modulo import check_derivation
 from pix_inspect.embedded.path_info import PathInfo
 from pix_inspect.embedded.references import Search
 from pix_inspect.embedded.refusal import Refusal, quoted
@@ -108,6 +109,8 @@ def _added(
         path = ca.path(store.paths, name, store.full(references))
         base = store.paths.base(path)
         caller.keep(base)
+        if store.known(base) is None:
+            check_derivation(store, base, nar)
         info = PathInfo(base, nar.sha256, nar.size, references, ca=str(ca))
         added = store.add(info, nar, again=again)
     if caller.talk.protocol.minor < NEW_LAYOUT:
@@ -290,6 +293,7 @@ def _import(
                 f"  got:       {nar.size}"
             )
         _check_signature(caller, info, nar, check_sigs=check_sigs)
+        check_derivation(store, info.base, nar)
         caller.keep(info.base)
         store.add(info, nar, again=again)
 

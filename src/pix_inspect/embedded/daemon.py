@@ -20,14 +20,14 @@ from types import TracebackType
 from pix import __version__
 from pix.gates import Protocol
 from pix.protocol.types import FEATURES
-from pix_inspect.embedded import adding, keeping, queries, upkeep
+from pix_inspect.embedded import adding, building, keeping, planning, queries, realisations, upkeep
 from pix_inspect.embedded.caller import Caller, House
 from pix_inspect.embedded.store import Store
 from pix_inspect.embedded.talk import OLDEST_CLIENT, Offer, Talk
 from pix_inspect.problem import Problem
 from pix_inspect.sockets import Listener, listen, peer_ids
 
-OPERATIONS = (adding, keeping, queries, upkeep)
+OPERATIONS = (adding, building, keeping, planning, queries, realisations, upkeep)
 """The modules that answer; importing them fills the table."""
 
 NIX_VERSION = f"{__version__} (pix-inspect)"

@@ -26,6 +26,9 @@ def set_options(caller: Caller, request: op.SetOptions) -> None:
     options.verbosity = request.verbosity + (1 if older and request.verbosity > 1 else 0)
     options.keep_failed = bool(request.keep_failed)
     options.keep_going = bool(request.keep_going)
+    options.max_silent = request.max_silent_time
+    timeout = request.overrides.get("timeout", "0")
+    options.timeout = int(timeout) if timeout.isascii() and timeout.isdigit() else 0
     options.overrides = dict(request.overrides)
 
 

@@ -35,7 +35,7 @@ from pix.protocol.types import TrustedFlag, Verbosity
 from pix.schema import OPERATIONS, Operation, wire_of
 from pix.wire import pack_u64
 from pix_inspect.embedded.incoming import HungUp, Source, framed
-from pix_inspect.embedded.refusal import Refusal
+from pix_inspect.embedded.refusal import COLOURED, Refusal
 
 OLDEST_CLIENT = 18
 """Clients below 1.18 are turned away, as by Nix 2.32 and later."""
@@ -62,11 +62,13 @@ class Offer:
 
 @dataclass(slots=True)
 class Options:
-    """What the client set by SetOptions."""
+    """What the client set by SetOptions; times in seconds, 0 for none."""
 
     verbosity: int = Verbosity.INFO
     keep_failed: bool = False
     keep_going: bool = False
+    timeout: int = 0
+    max_silent: int = 0
     overrides: dict[str, str] = field(default_factory=dict)
 
 
@@ -273,10 +275,10 @@ class Talk:
 
     def result(self, activity: int, kind: ResultType, *fields: int | str) -> None:
         """Tell news of an activity."""
+        if kind == ResultType.BUILD_LOG_LINE and self.offer.protocol.minor < COLOURED:
+            self.say(StderrNext(text=f"{fields[0]}\n"))  # Nix 2.3 says it twice
         if self.protocol.minor >= ACTIVITIES:
             self.say(StderrResult(id=activity, type=kind, fields=fields))
-        elif kind in (ResultType.BUILD_LOG_LINE, ResultType.POST_BUILD_LOG_LINE):
-            self.say(StderrNext(text=f"{fields[0]}\n"))
 
     # the socket
 

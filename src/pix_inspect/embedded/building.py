@@ -1,0 +1,337 @@
+"""Building what clients ask for: inputs first, one derivation at a time.
+
+A client's builds run in its own connection's thread; two clients that want the same
+derivation wait for each other. Knows the operations and their order; one build is `work`.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from pix.protocol import operations as op
+from pix.protocol.logging import ActivityType, ResultType, StderrNext
+from pix.protocol.types import BuildMode, BuildResult, BuildStatus, KeyedBuildResult
+from pix_inspect.embedded.builder import Interrupted
+from pix_inspect.embedded.caller import Caller, answers
+from pix_inspect.embedded.derivation import Derivation, derivation_of
+from pix_inspect.embedded.incoming import HungUp
+from pix_inspect.embedded.outcome import Outcome, cannot_build, dependencies_failed
+from pix_inspect.embedded.planning import (
+    Target,
+    inputs_of,
+    missing_outputs,
+    plan,
+    wanted_outputs,
+)
+from pix_inspect.embedded.realisations import built_outputs
+from pix_inspect.embedded.refusal import Refusal, bold_red, quoted, rendered
+from pix_inspect.embedded.work import Work
+
+SYSTEM = f"{platform.machine()}-linux"
+"""The system that builders are run for."""
+
+NO_BUILDS = (
+    "Unable to start any build; either increase '--max-jobs' or enable remote builds.\n"
+    "For more information run 'man nix.conf' and search for '/machines'."
+)
+"""What a daemon with max-jobs = 0 says."""
+
+WITH_OUTPUTS = 28
+"""From 1.28 on a result says what was built."""
+
+WITH_TIMES = 29
+"""From 1.29 on a result says when, and how often."""
+
+_TURN = threading.Condition()
+_RUNNING: set[tuple[int, str]] = set()
+
+
+@dataclass(slots=True)
+class Count:
+    """How far the builds of a request are."""
+
+    done: int = 0
+    expected: int = 0
+    running: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Builds:
+    """The builds of one request, and what became of each."""
+
+    caller: Caller
+    mode: int
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    count: Count = field(default_factory=Count)
+    _whole: int = 0
+    _builds: int = 0
+    _copies: int = 0
+
+    def begin(self) -> None:
+        """Tell of the beginning, as Nix's worker does."""
+        talk = self.caller.talk
+        self._whole = talk.start(ActivityType.REALISE)
+        self._builds = talk.start(ActivityType.BUILDS)
+        self._copies = talk.start(ActivityType.COPY_PATHS)
+        self._progress()
+
+    def end(self) -> None:
+        """Tell of the end."""
+        for activity in (self._copies, self._builds, self._whole):
+            self.caller.talk.stop(activity)
+
+    def _progress(self) -> None:
+        talk, count = self.caller.talk, self.count
+        numbers = (count.done, count.expected, count.running, count.failed)
+        talk.result(self._builds, ResultType.PROGRESS, *numbers)
+        talk.result(self._copies, ResultType.PROGRESS, 0, 0, 0, 0)
+        talk.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.FILE_TRANSFER), 0)
+        talk.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.COPY_PATH), 0)
+
+    def target(self, target: Target) -> Outcome:
+        """Get a target, and return how that ended."""
+        if not target.built:
+            return self.path(target.base)
+        self._all([target], target.base)
+        return self._wanted(target)
+
+    def path(self, base: str) -> Outcome:
+        """Get a path itself: there is nobody to fetch it from."""
+        store = self.caller.store
+        if store.known(base) is not None:
+            return Outcome(BuildStatus.ALREADY_VALID)
+        return Outcome(
+            BuildStatus.NO_SUBSTITUTERS,
+            f"path {quoted(store.paths.full(base))} is required, but there is no substituter that"
+            " can build it",
+        )
+
+    def _wanted(self, target: Target) -> Outcome:
+        outcome = self.outcomes[target.base]
+        if not outcome.good or target.outputs is None:
+            return outcome
+        kept = {name: base for name, base in outcome.outputs.items() if name in target.outputs}
+        return Outcome(outcome.status, "", kept, outcome.started, outcome.stopped, outcome.rounds)
+
+    def _all(self, targets: Iterable[Target], top: str) -> None:
+        """Build derivations, the deepest first, without recursion."""
+        store = self.caller.store
+        self.count.expected += len(plan(store, targets).build - self.outcomes.keys())
+        self._progress()
+        stack = [(target, False) for target in targets]
+        while stack:
+            target, ready = stack.pop()
+            if not target.built:
+                continue
+            if store.known(target.base) is None:
+                self.outcomes[target.base] = self.path(target.base)
+                continue
+            try:
+                derivation = derivation_of(store, target.base)
+                names = wanted_outputs(store, target.base, target, derivation)
+                inputs = inputs_of(store, derivation)
+                missing = missing_outputs(store, derivation, names)
+            except Refusal as refusal:
+                self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, refusal.message)
+                continue
+            before = self.outcomes.get(target.base)
+            if before is not None and (not before.good or names <= before.outputs.keys()):
+                continue
+            first = target.base == top
+            if not missing and not (first and self.mode != BuildMode.NORMAL):
+                known = derivation.known_outputs(store)
+                self.outcomes[target.base] = Outcome(
+                    BuildStatus.ALREADY_VALID,
+                    outputs={n: b for n, b in known.items() if b is not None and store.known(b)},
+                )
+            elif not ready:
+                stack.append((target, True))
+                stack.extend((below, False) for below in reversed(inputs))
+            else:
+                self._after_inputs(target.base, derivation, inputs, first)
+
+    def _after_inputs(
+        self, drv: str, derivation: Derivation, inputs: list[Target], first: bool
+    ) -> None:
+        store = self.caller.store
+        failed = sum(
+            not (self.outcomes[one.base] if one.built else self.path(one.base)).good
+            for one in inputs
+        )
+        if failed:
+            outputs = [output.path for output in derivation.outputs.values() if output.path]
+            text = cannot_build(store.paths.full(drv), dependencies_failed(failed), outputs)
+            outcome = Outcome(BuildStatus.DEPENDENCY_FAILED, text)
+        else:
+            outcome = self.one(drv, derivation, self.mode if first else BuildMode.NORMAL)
+        self.outcomes[drv] = outcome
+        if not outcome.good and not first:
+            self.caller.talk.say(StderrNext(text=rendered(outcome.error)))
+
+    def one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
+        """Build one derivation whose inputs are there. Raises HungUp when the client is gone."""
+        key = (id(self.caller.store), drv)
+        if self.caller.house.allow_build:
+            self._take_turn(key)
+        try:
+            return self._one(drv, derivation, mode)
+        except Interrupted:
+            raise HungUp from None
+        finally:
+            with _TURN:
+                _RUNNING.discard(key)
+                _TURN.notify_all()
+
+    def _take_turn(self, key: tuple[int, str]) -> None:
+        with _TURN:
+            while key in _RUNNING:
+                if self.caller.house.stopping or self.caller.talk.gone():
+                    raise HungUp
+                _TURN.wait(0.2)
+            _RUNNING.add(key)
+
+    def _one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
+        store = self.caller.store
+        full = store.paths.full(drv)
+        try:
+            missing = missing_outputs(store, derivation, derivation.outputs)
+            if mode == BuildMode.NORMAL and not missing:
+                known = derivation.known_outputs(store)
+                outputs = {name: base for name, base in known.items() if base is not None}
+                return Outcome(BuildStatus.ALREADY_VALID, outputs=outputs)
+            if mode == BuildMode.CHECK and missing:
+                text = f"some outputs of {quoted(full)} are not valid, so checking is not possible"
+                return Outcome(BuildStatus.MISC_FAILURE, text)
+            refused = self._impossible(derivation)
+        except Refusal as refusal:
+            return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
+        work = Work(self.caller, drv, derivation, mode)
+        if refused is not None:
+            return work.fail(BuildStatus.MISC_FAILURE, bold_red(refused))
+        self.count.running += 1
+        self._progress()
+        outcome = work.do()
+        self.count.running -= 1
+        if outcome.good:
+            self.count.done += 1
+        else:
+            self.count.failed += 1
+        self._progress()
+        return outcome
+
+    def _impossible(self, derivation: Derivation) -> str | None:
+        """Return why a derivation cannot be built here at all, None when it can."""
+        if not self.caller.house.allow_build:
+            return NO_BUILDS
+        if derivation.builder.startswith("builtin:"):
+            return f"unsupported builtin builder '{derivation.builder.removeprefix('builtin:')}'"
+        if derivation.system not in (SYSTEM, "builtin"):
+            return (
+                f"required system or feature not available\nRequired system: '{derivation.system}'"
+                f" with features {{}}\nCurrent system: '{SYSTEM}' with features {{}}"
+            )
+        return None
+
+
+def _targets(caller: Caller, paths: Iterable[str], mode: int) -> list[Target]:
+    if mode == BuildMode.REPAIR and not caller.trusted:
+        raise Refusal("repairing is not allowed because you are not in 'trusted-users'", ends=True)
+    if mode not in BuildMode.__members__.values():
+        raise Refusal("Invalid build mode", ends=True)
+    return [Target.parse(path, caller.store.paths, caller.talk.protocol) for path in paths]
+
+
+@answers(op.BuildPaths)
+def build_paths(caller: Caller, request: op.BuildPaths) -> op.Done:
+    """Build; a failure is an error."""
+    failed = [one for one in _build(caller, request.paths, request.mode) if not one[1].good]
+    if len(failed) == 1:
+        raise failed[0][1].refusal()
+    if failed:
+        for _, outcome in failed:
+            caller.talk.say(StderrNext(text=rendered(outcome.error)))
+        which = ", ".join(f"'{caller.store.paths.full(target.base)}'" for target, _ in failed)
+        raise Refusal(f"build of {which} failed", status=failed[0][1].refusal().status)
+    return op.Done()
+
+
+@answers(op.BuildPathsWithResults)
+def build_paths_with_results(
+    caller: Caller, request: op.BuildPathsWithResults
+) -> op.BuildPathsWithResults.Reply:
+    """Build; failures are results like others."""
+    return op.BuildPathsWithResults.Reply(
+        results=tuple(
+            KeyedBuildResult(path=target.text, result=_result(caller, target.base, outcome))
+            for target, outcome in _build(caller, request.paths, request.mode)
+        )
+    )
+
+
+def _build(caller: Caller, paths: Iterable[str], mode: int) -> list[tuple[Target, Outcome]]:
+    targets = _targets(caller, paths, mode)
+    builds = Builds(caller, mode)
+    builds.begin()
+    found = []
+    for target in targets:
+        found.append((target, builds.target(target)))
+        if not found[-1][1].good and not caller.talk.options.keep_going:
+            break
+    builds.end()
+    return found
+
+
+@answers(op.BuildDerivation)
+def build_derivation(caller: Caller, request: op.BuildDerivation) -> op.BuildDerivation.Reply:
+    """Build a derivation that came along."""
+    store = caller.store
+    drv = caller.base(request.drv_path)
+    if not drv.endswith(".drv"):
+        raise Refusal(f"path {quoted(request.drv_path)} is not a derivation", ends=True)
+    derivation = Derivation.basic(request.derivation)
+    if not caller.trusted and not derivation.content_addressed:
+        raise Refusal("you are not privileged to build input-addressed derivations")
+    builds = Builds(caller, request.mode)
+    builds.begin()
+    absent = sorted(path for path in derivation.sources if store.known(caller.base(path)) is None)
+    if absent:
+        failures = dependencies_failed(len(absent))
+        outcome = Outcome(
+            BuildStatus.DEPENDENCY_FAILED, cannot_build(request.drv_path, failures, [])
+        )
+    else:
+        builds.count.expected = 1
+        outcome = builds.one(drv, derivation, request.mode)
+    builds.end()
+    return op.BuildDerivation.Reply(result=_result(caller, drv, outcome, derivation))
+
+
+@answers(op.EnsurePath)
+def ensure_path(caller: Caller, request: op.EnsurePath) -> op.Done:
+    """Make a path valid; there is nobody to fetch it from."""
+    base = caller.base(request.path)
+    outcome = Builds(caller, BuildMode.NORMAL).path(base)
+    if not outcome.good:
+        raise Refusal(outcome.error)
+    return op.Done()
+
+
+def _result(
+    caller: Caller, drv: str, outcome: Outcome, derivation: Derivation | None = None
+) -> BuildResult:
+    minor = caller.talk.protocol.minor
+    result = BuildResult(status=outcome.status, error_msg=outcome.error)
+    if minor >= WITH_TIMES:
+        result.times_built = outcome.rounds
+        result.is_non_deterministic = outcome.status == BuildStatus.NOT_DETERMINISTIC
+        result.start_time = outcome.started
+        result.stop_time = outcome.stopped
+    if outcome.good and outcome.outputs and minor >= WITH_OUTPUTS:
+        with suppress(Refusal):
+            built_outputs(caller, drv, derivation, outcome.outputs, result)
+    return result
