@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-DEMO ?= recordings/build-with-log.pcapng
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -21,9 +20,8 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: $(READY) ## look at a recorded session; as text where there is no terminal
-	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/pix-inspect open $(DEMO); \
-	 else exec $(BIN)/pix-inspect dump $(DEMO); fi
+demo: $(READY) ## see it at work, without Nix; as text where there is no terminal
+	@$(BIN)/pix-inspect demo $(ARGS)
 
 test: $(READY) ## run the tests (those with real Nix after `make lab`)
 	@$(BIN)/python -m pytest $(ARGS)
