@@ -11,6 +11,7 @@ Knows recordings, filters and field rows; nothing of screens.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +47,14 @@ class Tour:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a step leads: exchange `number` (from 0) of its recording, and a row of its fields."""
+    """Where a step leads: exchange `number` (from 0) of its recording, and a row of its fields.
+
+    `path` is the way to the row by the numbers of the rows around it.
+    """
 
     number: int
     view: ExchangeView
+    path: tuple[int, ...]
     row: FieldRow
     text: str
 
@@ -98,26 +103,30 @@ def place(step: Step, session: Session) -> Place:
     for i in range(len(session)):
         if wanted.matches(session, i):
             view = session.exchange(i)
-            row = field(view, step.field)
-            if row is None:
+            found = field(view, step.field)
+            if found is None:
                 where = " → ".join(step.field)
                 raise Problem(f"exchange {i + 1} of {step.recording} has no field {where}")
-            return Place(i, view, row, step.text.replace("{value}", row.value))
+            path, row = found
+            return Place(i, view, path, row, step.text.replace("{value}", row.value))
     raise Problem(f"no exchange of {step.recording} passes {step.where}")
 
 
-def field(view: ExchangeView, path: tuple[str, ...]) -> FieldRow | None:
-    """Return the row at the end of a path of labels, None when there is none."""
+def field(view: ExchangeView, labels: tuple[str, ...]) -> tuple[tuple[int, ...], FieldRow] | None:
+    """Return the row at the end of a way of labels, and its path, None when there is none."""
+    path: list[int] = []
     found: FieldRow | None = None
-    below = rows(view)
-    for label in path:
-        found = next((row for row in below if _is(row, label)), None)
-        if found is None and label.isdigit() and int(label) < len(below):
-            found = below[int(label)]
-        if found is None:
+    below: Sequence[FieldRow] = rows(view)
+    for label in labels:
+        number = next((i for i, row in enumerate(below) if _is(row, label)), None)
+        if number is None and label.isdigit() and int(label) < len(below):
+            number = int(label)
+        if number is None:
             return None
-        below = list(found.children)
-    return found
+        path.append(number)
+        found = below[number]
+        below = found.children
+    return None if found is None else (tuple(path), found)
 
 
 def _is(row: FieldRow, label: str) -> bool:
