@@ -19,15 +19,20 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
+from pix_inspect.problem import Problem
 from pix_inspect.session import Session
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.copying import Copied
 from pix_inspect.ui.help import Help, action_of, keys_of, panes_of, sections
 from pix_inspect.ui.leaving import Answer, Leaving
 from pix_inspect.ui.lines import Lines
+from pix_inspect.ui.path_dialog import Chosen, PathDialog
+from pix_inspect.ui.payload_pane import PayloadPane
+from pix_inspect.ui.payload_saving import Wish
 from pix_inspect.ui.statistics_screen import StatisticsScreen
 from pix_inspect.ui.status import being_written
 from pix_inspect.ui.text import safe
+from pix_inspect.ui.writing import Pace, Writing
 from pix_inspect.units import size
 
 MOST_COPIED = 72_000
@@ -143,6 +148,47 @@ class Inspector(App[Answer]):
             f"{safe(copied.what)} is too long for a terminal's clipboard: it is in {name}",
             markup=False,
         )
+
+    # Saving -----------------------------------------------------------------------------
+
+    def on_payload_pane_copy(self, message: PayloadPane.Copy) -> None:
+        """Copy the path of a file in a payload."""
+        self.put(Copied("the path", message.text))
+
+    def on_payload_pane_save(self, message: PayloadPane.Save) -> None:
+        """Save a file of a payload, an archive, or a directory."""
+        try:
+            wish = Wish.of(message.contents, message.number, message.how)
+        except Problem as problem:
+            self.warn(str(problem))
+            return
+        self.save_to(wish.title, wish.name, wish.check, wish.write)
+
+    def save_to(
+        self,
+        title: str,
+        name: str,
+        check: Callable[[Path, bool], None],
+        write: Callable[[Chosen, Pace], str],
+    ) -> None:
+        """Ask where to, then write there in the background, and say what became of it."""
+
+        def begin(chosen: Chosen | None) -> None:
+            if chosen is not None:
+                work = Writing(f"writing {chosen.path}", lambda pace: write(chosen, pace))
+                self.push_screen(work, lambda said: self._wrote(said or "", failed=work.failed))
+
+        self.push_screen(PathDialog(title, name, check, new=True), begin)
+
+    def _wrote(self, said: str, *, failed: bool) -> None:
+        if failed:
+            self.warn(said)
+        else:
+            self.notify(safe(said, 400), markup=False)
+
+    def warn(self, text: str) -> None:
+        """Say in one line what cannot be done."""
+        self.notify(safe(text, 400), severity="warning", markup=False)
 
     # Commands ---------------------------------------------------------------------------
 

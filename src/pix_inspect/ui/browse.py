@@ -30,6 +30,7 @@ from pix_inspect.ui.hexview import Bytes
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.log import Log
 from pix_inspect.ui.narration import narration
+from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.status import Banner, Status, trouble
 from pix_inspect.ui.text import fit_end, safe
 from pix_inspect.ui.timeline import Timeline, TimelineHead
@@ -43,7 +44,7 @@ POLL = 0.015
 PAUSE = 0.004
 """Seconds of reading in one go, and between two while there is a lot to read."""
 
-PANES = ("timeline", "fields", "log", "bytes", "explanation")
+PANES = ("timeline", "fields", "log", "payload", "bytes", "explanation")
 
 
 class Browse(Screen[None]):
@@ -55,6 +56,8 @@ class Browse(Screen[None]):
         Binding("e", "toggle_explanation", "Explain", id="view.explain"),
         Binding("L", "toggle_log", "Log in place of the fields, and back", show=False,
                 id="view.log"),
+        Binding("P", "toggle_payload", "Payload in place of the fields, and back", show=False,
+                id="view.payload"),
         Binding("x", "toggle_bytes", "Bytes on or off", show=False, id="view.bytes"),
         Binding("backslash", "maximise", "Maximise the pane, and back", show=False,
                 key_display="\\", id="view.maximise"),
@@ -91,6 +94,7 @@ class Browse(Screen[None]):
             with Vertical(id="side"):
                 yield Fields(id="fields")
                 yield Log(id="log")
+                yield PayloadPane(id="payload")
                 yield Bytes(id="bytes")
                 yield Explanation(id="explanation")
         yield Footer(show_command_palette=False)
@@ -111,6 +115,18 @@ class Browse(Screen[None]):
     def log_pane(self) -> Log:
         """What the daemon said in the chosen exchange."""
         return self.query_one(Log)
+
+    @property
+    def payload_pane(self) -> PayloadPane:
+        """The files that were sent along with the chosen exchange."""
+        return self.query_one(PayloadPane)
+
+    @property
+    def side_pane(self) -> Lines:
+        """What stands beside the timeline: the fields, or what took their place."""
+        if self.has_class("-logging"):
+            return self.log_pane
+        return self.payload_pane if self.has_class("-payload") else self.fields
 
     @property
     def bytes(self) -> Bytes:
@@ -186,7 +202,7 @@ class Browse(Screen[None]):
         """Show the exchange under the timeline's cursor."""
         if isinstance(message, Lines.Entered):
             if message.pane is self.timeline:
-                self._reach(self.log_pane if self.has_class("-logging") else self.fields)
+                self._reach(self.side_pane)
             elif message.pane is self.log_pane:
                 self.remove_class("-logging")
                 self._reach(self.fields)
@@ -254,6 +270,8 @@ class Browse(Screen[None]):
         if self.has_class("-logging"):
             self.log_pane.say(narration(view), keep=again)
         self._field_chosen(move=not again)
+        if self.has_class("-payload"):
+            self.payload_pane.show(view, keep=again)
 
     def on_fields_chosen(self) -> None:
         """Light the bytes of the chosen field and say what it is."""
@@ -304,6 +322,17 @@ class Browse(Screen[None]):
         """Copy the log."""
         self.app.put(Copied("the log", message.text))
 
+    def on_payload_pane_chosen(self, message: PayloadPane.Chosen) -> None:
+        """Light the bytes of the chosen file."""
+        if self.has_class("-payload"):
+            self.bytes.light(message.span)
+            self._explain(message.span)
+            place, contents = self.payload_pane.place, self.payload_pane.contents
+            if place is not None and contents is not None and message.span is not None:
+                _, start, end = message.span
+                name = safe(contents.entry_path(place), 200)
+                self.bytes.entitle(f"{name}  [{start}, {end}) {size(end - start)}")
+
     def on_bytes_chosen(self, message: Bytes.Chosen) -> None:
         """Select the field of the chosen byte."""
         path = self.fields.outline.at_byte(message.side, message.offset)
@@ -327,16 +356,26 @@ class Browse(Screen[None]):
 
     def action_toggle_log(self) -> None:
         """Show the log in place of the fields, or the fields again."""
-        focused = self.focused
+        self._toggle_side("-logging")
+        if self.has_class("-logging") and self.view is not None:
+            self.log_pane.say(narration(self.view))
+
+    def action_toggle_payload(self) -> None:
+        """Show the payload in place of the fields, or the fields again."""
+        self._toggle_side("-payload")
+        if self.has_class("-payload"):
+            self.payload_pane.show(self.view)
+        else:
+            self._field_chosen(move=True)
+
+    def _toggle_side(self, name: str) -> None:
+        """Put another pane beside the timeline; the focus stays on that side."""
+        focused = self.focused is self.side_pane
         self._zoom(None)
-        self.toggle_class("-logging")
-        if self.has_class("-logging"):
-            if self.view is not None:
-                self.log_pane.say(narration(self.view))
-            if focused is self.fields:
-                self.log_pane.focus()
-        elif focused is self.log_pane:
-            self.fields.focus()
+        for other in ("-logging", "-payload"):
+            self.set_class(other == name and not self.has_class(name), other)
+        if focused:
+            self.side_pane.focus()
 
     def action_toggle_explanation(self) -> None:
         """Show or hide what the declarations say."""

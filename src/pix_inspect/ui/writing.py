@@ -1,0 +1,89 @@
+"""Files written while the screen stays alive: how far it has come, and a key to stop it.
+
+Knows threads and the screen; what is written is somebody else's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from pix_inspect.problem import Problem
+from pix_inspect.saving import Stopped
+from pix_inspect.ui.text import safe
+
+
+class Pace:
+    """How far some writing has come; may be told from any thread. Raises Stopped when told to."""
+
+    def __init__(self) -> None:
+        self.said = ""
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Have the writer end at its next word."""
+        self._stop.set()
+
+    def say(self, text: str) -> None:
+        """Take note of how far it is. Raises Stopped."""
+        self.said = text
+        if self._stop.is_set():
+            raise Stopped
+
+
+class Writing(ModalScreen[str]):
+    """Runs `write` in a thread; returns what became of it, one line.
+
+    `write` is given a Pace and returns what to say at the end; it may raise Problem.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Stop", id="writing.stop"),
+    ]
+
+    def __init__(self, title: str, write: Callable[[Pace], str]) -> None:
+        super().__init__()
+        self._title = title
+        self._write = write
+        self.pace = Pace()
+        self.failed = False
+
+    def compose(self) -> ComposeResult:
+        """Say what is being written and how far it is."""
+        with Vertical(id="writing"):
+            yield Static(Content(safe(self._title, 300)))
+            yield Static(id="pace")
+            yield Static(Content("esc stop"), id="path-keys")
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.set_interval(0.1, self._show)
+        self.run_worker(self._run, thread=True, exit_on_error=False)
+
+    def _show(self) -> None:
+        self.query_one("#pace", Static).update(Content(safe(self.pace.said, 200)))
+
+    def _run(self) -> None:
+        try:
+            said = self._write(self.pace)
+        except Stopped:
+            said = "stopped; nothing was left behind"
+        except Problem as problem:
+            self.failed = True
+            said = str(problem)
+        except Exception as error:  # damaged recordings must not end the screen
+            self.failed = True
+            said = f"cannot be written: {error}"
+        self.app.call_from_thread(self.dismiss, said)
+
+    def action_stop(self) -> None:
+        """Stop writing."""
+        self.pace.stop()
