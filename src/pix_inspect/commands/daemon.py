@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pix_inspect.capture import narrate, say, user_ids
 from pix_inspect.commands.record import socket_mode
-from pix_inspect.embedded.daemon import NEWEST, EmbeddedDaemon
+from pix_inspect.embedded.daemon import DIRECTORY, NEWEST, EmbeddedDaemon
+from pix_inspect.embedded.shelf import FolderShelf
 from pix_inspect.problem import Problem
 
 
@@ -23,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--listen", type=Path, metavar="SOCKET", help="socket to create and listen on")
     add("--store", type=Path, metavar="DIR", help="keep the store there (default: in memory)")
-    add("--store-dir", default="/nix/store", metavar="PATH", help="what store paths begin with")
+    add("--store-dir", default=DIRECTORY, metavar="PATH", help="what store paths begin with")
     add("--version", default=NEWEST, help="newest protocol to speak (default 1.38)")
     add("--features", default="", metavar="A,B", help="feature strings to offer (1.38)")
     add("--allow-build", action="store_true", help="run builders, as this user, unconfined")
@@ -84,9 +85,18 @@ def _announce(daemon: EmbeddedDaemon, args: argparse.Namespace) -> None:
 
 
 def paste(daemon: EmbeddedDaemon, args: argparse.Namespace) -> str:
-    """Return the variables that point a Nix client at the daemon, as a shell reads them."""
-    socket = shlex.quote(str(daemon.path))
-    words = ["NIX_REMOTE=daemon", f"NIX_DAEMON_SOCKET_PATH={socket}"]
-    if args.store_dir != "/nix/store":
-        words.append(f"NIX_STORE_DIR={shlex.quote(args.store_dir)}")
-    return " ".join(words)
+    """Return the variables that point a Nix client at the daemon, as a shell reads them.
+
+    Clients read derivations and outputs from the disk themselves, so they are told where a
+    store in a folder lies: `root` (Nix 2.4), unless it is where its paths say.
+    """
+    socket = str(daemon.path)
+    shelf = daemon.store.shelf
+    if isinstance(shelf, FolderShelf) and not shelf.in_place:
+        return f"NIX_REMOTE={shlex.quote(f'unix://{socket}?root={shelf.home}')}"
+    variables = {"NIX_REMOTE": "daemon", "NIX_DAEMON_SOCKET_PATH": socket}
+    if args.store_dir != DIRECTORY:
+        variables["NIX_STORE_DIR"] = args.store_dir
+    if isinstance(shelf, FolderShelf):
+        variables["NIX_LOG_DIR"] = str(shelf.logs)
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())

@@ -34,6 +34,7 @@ NIX_VERSION = f"{__version__} (pix-inspect)"
 """What the daemon says where others say their Nix release."""
 
 NEWEST = "1.38"
+DIRECTORY = "/nix/store"
 MOST_CLIENTS = 500
 """Connections at a time; more are turned away."""
 
@@ -58,7 +59,7 @@ class EmbeddedDaemon:
         path: Path | str | None = None,
         *,
         store: Store | Path | None = None,
-        store_dir: str = "/nix/store",
+        store_dir: str = DIRECTORY,
         version: str = NEWEST,
         features: Iterable[str] = (),
         allow_build: bool = False,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from pix_inspect.embedded import trees
+from pix_inspect.embedded.hashes import sha256
 from pix_inspect.embedded.refusal import Refusal
 from pix_inspect.embedded.spool import PIECE, Spool
 from pix_inspect.nar_files import nar_of
@@ -128,20 +129,20 @@ class FolderShelf:
     """Keeps trees in `home`, as a Nix store of its own has them.
 
     The store directory lies below `home` like `root=` of Nix has it, or is where it says
-    when that is inside `home`. Raises Problem for a folder that cannot be used.
+    when that is inside `home`. `logs` is what Nix calls its log directory. Raises Problem for a folder that cannot be used.
     """
 
     def __init__(self, home: Path, directory: str) -> None:
         self.home = home.absolute()
         below = Path(directory)
-        inside = below.is_relative_to(self.home)
+        self.in_place = inside = below.is_relative_to(self.home)
         self.folder: Path | None = below if inside else self.home / below.relative_to("/")
         self._trees = self.folder
         self._new = self.home / "new"
         self._records = self.home / "records"
-        self._logs = self.home / "nix/var/log/nix/drvs"
+        self.logs = self.home / ("log" if inside else "nix/var/log/nix")
         try:
-            for folder in (self._trees, self._new, self._records, self._logs):
+            for folder in (self._trees, self._new, self._records, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             self.home.chmod(0o700)
             self._lock = self._alone()
@@ -217,7 +218,9 @@ class FolderShelf:
         """Write a record, whole or not at all. Raises Refusal."""
         folder = self._records / kind
         name = base64.urlsafe_b64encode(key.encode("utf-8", "surrogateescape")).decode()
-        place = folder / (name if len(name) < 200 else _short(name))
+        place = folder / (
+            name if len(name) < 200 else sha256(key.encode("utf-8", "surrogateescape")).hex
+        )
         try:
             if value is None:
                 place.unlink(missing_ok=True)
@@ -231,9 +234,9 @@ class FolderShelf:
 
     def append(self, log: str, pieces: Iterator[bytes]) -> None:
         """Write a derivation's log where Nix looks for it."""
-        folder = self._logs / log[:2]
+        folder = self.logs / "drvs" / log[:2]
         try:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             new = self._new / secrets.token_hex(8)
             with new.open("wb") as file:
                 for piece in pieces:
@@ -245,12 +248,6 @@ class FolderShelf:
     def close(self) -> None:
         """Let another daemon use the folder."""
         self._lock.close()
-
-
-def _short(name: str) -> str:
-    import hashlib
-
-    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def shelf(home: Path | None, directory: str) -> Shelf:
