@@ -15,13 +15,9 @@ from typing import Any
 from pix_inspect.render import json_of
 from pix_inspect.session import Session
 from pix_inspect.view import ExchangeView
+from pix_inspect.volatile import FIELDS
 
-VOLATILE = frozenset(
-    (
-        "registration_time", "start_time", "stop_time", "cpu_user", "cpu_system", "id", "parent",
-        "daemon_nix_version",
-    )
-)  # fmt: skip
+VOLATILE = frozenset(FIELDS)
 """Fields whose values differ between runs of the same thing."""
 
 SLOWER = 3.0
@@ -65,6 +61,10 @@ class Pairing:
         return "slower" if high - low > SLOW and high > low * SLOWER else "same"
 
 
+class Unordered(list[Any]):
+    """A set as JSON would hold it: the order of its elements means nothing."""
+
+
 def changes(
     first: Any, second: Any, path: str = "", mask: frozenset[str] = VOLATILE
 ) -> Iterator[Change]:
@@ -74,6 +74,11 @@ def changes(
             if key not in mask:
                 below = f"{path}.{key}" if path else key
                 yield from changes(first.get(key), second.get(key), below, mask)
+    elif isinstance(first, Unordered) and isinstance(second, Unordered):
+        for item in _without(first, second):
+            yield Change(path, item, None)
+        for item in _without(second, first):
+            yield Change(path, None, item)
     elif isinstance(first, list) and isinstance(second, list):
         for i in range(max(len(first), len(second))):
             one = first[i] if i < len(first) else None
@@ -81,6 +86,14 @@ def changes(
             yield from changes(one, two, f"{path}[{i}]", mask)
     elif first != second:
         yield Change(path, first, second)
+
+
+def _without(items: list[Any], others: list[Any]) -> Iterator[Any]:
+    """Yield what is in a set, but not in another one."""
+    known = {json.dumps(item, sort_keys=True) for item in others}
+    for item in items:
+        if json.dumps(item, sort_keys=True) not in known:
+            yield item
 
 
 def meaning(view: ExchangeView) -> dict[str, Any]:

@@ -1,0 +1,283 @@
+"""`pix-inspect replay client|daemon FILE`: one side of a recording, played to the other side, live.
+
+Knows arguments, and how what came of it looks as a table and as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pix.gates import NEWEST_MINOR, Protocol
+from pix_inspect.inert import inert, plain
+from pix_inspect.payload_limit import payload_limit
+from pix_inspect.problem import Problem
+from pix_inspect.replay.client import Options, ReplayClient
+from pix_inspect.replay.recorded import RecordedSession
+from pix_inspect.replay.verdicts import Ignored, Judge, Outcome, Verdict
+from pix_inspect.session import Session
+from pix_inspect.units import count
+from pix_inspect.upstream import require, upstream_of
+from pix_inspect.volatile import FIELDS, TEXTS
+
+SIGNS = {"same": "=", "different": "≠", "failed": "✗", "skipped": "–"}
+MOST_CHANGES = 8
+INTERRUPTED = 130
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--list-volatile", action=_ListVolatile, nargs=0, help="say what is not compared"
+    )
+    sides = parser.add_subparsers(dest="side", required=True, metavar="client|daemon")
+    client = sides.add_parser(
+        "client",
+        help="send the recorded requests to a daemon and compare its answers",
+        allow_abbrev=False,
+    )
+    _client_arguments(client)
+
+
+class _ListVolatile(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        for line in volatile_lines():
+            print(line)
+        parser.exit()
+
+
+def volatile_lines() -> Iterator[str]:
+    """Yield what is never compared, for people."""
+    width = max(map(len, FIELDS))
+    yield "fields:"
+    for name, why in sorted(FIELDS.items()):
+        yield f"  {name:<{width}}  {why}"
+    yield "in texts:"
+    for pattern, _, why in TEXTS:
+        yield f"  {why}: {pattern.pattern}"
+
+
+def _client_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recording", type=Path, metavar="FILE")
+    parser.add_argument("--upstream", metavar="SOCKET", help="the daemon's socket")
+    parser.add_argument(
+        "--upstream-command", metavar="COMMAND", help="start this for each connection instead"
+    )
+    parser.add_argument(
+        "--version", metavar="1.N", help="speak at most this, not what was recorded"
+    )
+    parser.add_argument("--features", metavar="A,B", help="offer these features (1.38)")
+    parser.add_argument("--fast", action="store_true", help="do not keep the recorded pauses")
+    parser.add_argument(
+        "--connection", type=int, action="append", metavar="N", help="only this connection"
+    )
+    parser.add_argument("--filter", metavar="EXPR", help="send only what this filter admits")
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="FIELD",
+        help="do not compare this field: a name, or a path such as QueryPathInfo.reply.sigs",
+    )
+    parser.add_argument("--log", action="store_true", help="compare STDERR frames too")
+    parser.add_argument(
+        "--timeout", type=float, metavar="SECONDS", help="give up after so much silence"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="record the replay to OUT")
+    parser.add_argument(
+        "--payload",
+        type=payload_limit,
+        default="64K",
+        metavar="full|none|SIZE",
+        help="how much payload to keep and compare (default 64K)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, one line an exchange")
+    parser.add_argument(
+        "--list-volatile", action=_ListVolatile, nargs=0, help="say what is not compared"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Play the side that was asked for."""
+    return _client(args)
+
+
+def _client(args: argparse.Namespace) -> int:
+    upstream = upstream_of(args.upstream, args.upstream_command)
+    require(upstream)
+    recorded = RecordedSession(args.recording)
+    wanted = _wanted(recorded, args)
+    options = Options(_protocol(args), args.fast, args.timeout, args.payload)
+    with contextlib.ExitStack() as stack:
+        if args.output is None:
+            folder = tempfile.mkdtemp(prefix="pix-replay-")
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            out = Path(folder) / "replay.pcapng"
+        else:
+            out = args.output
+        client = ReplayClient(recorded, wanted, upstream, out, options)
+        stack.callback(client.close)
+        table = _Table(args.json)
+        return _play(client, out, table, args)
+
+
+def _play(client: ReplayClient, out: Path, table: _Table, args: argparse.Namespace) -> int:
+    interrupted = False
+    with contextlib.closing(Session(out)) as again:
+        ignored = Ignored.volatile_and(args.ignore)
+        judge = Judge(client.recorded, again, client.sent, ignored, log=args.log)
+        found: dict[int, Verdict] = {}
+        told = 0
+
+        def tell() -> None:
+            """Print what is over, in that order."""
+            nonlocal told
+            reasons = client.failed | client.skipped
+            for verdict in judge.verdicts(reasons):
+                found[verdict.number - 1] = verdict
+            for i in list(client.concluded)[told:]:
+                verdict = found.get(i)
+                if i in reasons:
+                    outcome: Outcome = "failed" if i in client.failed else "skipped"
+                    verdict = judge.silent(i, outcome, reasons[i])
+                if verdict is None:
+                    break
+                found.pop(i, None)
+                told += 1
+                table.row(verdict)
+
+        try:
+            for _ in client.run():
+                tell()
+        except KeyboardInterrupt:
+            interrupted = True
+            client.interrupted("interrupted")
+        client.close()
+        again.read_all()
+        tell()
+        table.end(len(client.wanted))
+    return INTERRUPTED if interrupted else int(table.differs)
+
+
+class _Table:
+    """The outcome, row by row."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.counts = dict.fromkeys(SIGNS, 0)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is not the same."""
+        return any(number for outcome, number in self.counts.items() if outcome != "same")
+
+    def row(self, verdict: Verdict) -> None:
+        """Print one verdict."""
+        self.counts[verdict.outcome] += 1
+        if self.as_json:
+            print(json.dumps(as_json(verdict)), flush=True)
+            return
+        for line in as_text(verdict):
+            print(line)
+        sys.stdout.flush()
+
+    def end(self, of: int) -> None:
+        """Sum up."""
+        words = [f"{number:,} {outcome}" for outcome, number in self.counts.items() if number]
+        line = f"{count(of, 'exchange')}: {', '.join(words) or 'nothing'}"
+        print(line, file=sys.stderr if self.as_json else sys.stdout)
+
+
+def as_json(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as JSON."""
+    return {
+        "exchange": verdict.number,
+        "connection": verdict.connection,
+        "operation": verdict.operation,
+        "about": verdict.about,
+        "outcome": verdict.outcome,
+        "again": verdict.again,
+        "why": verdict.why,
+        "changes": [
+            {"field": change.path, "recorded": change.first, "now": change.second}
+            for change in verdict.changes
+        ],
+    }
+
+
+def as_text(verdict: Verdict) -> Iterator[str]:
+    """Yield a verdict's lines, inert."""
+    head = f"{SIGNS[verdict.outcome]} #{verdict.number:<5} {verdict.connection:>3}  "
+    line = f"{head}{verdict.operation:<24} {verdict.about}".rstrip()
+    if verdict.outcome != "same":
+        line += f"  {verdict.outcome}"
+    yield line + (f": {inert(plain(verdict.why), 300)}" if verdict.why else "")
+    for change in verdict.changes[:MOST_CHANGES]:
+        yield f"      {inert(change.path, 80)}: {_short(change.first)} → {_short(change.second)}"
+    if len(verdict.changes) > MOST_CHANGES:
+        yield f"      … {len(verdict.changes) - MOST_CHANGES} more fields"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return inert(plain(value) if isinstance(value, str) else json.dumps(value), 70)
+
+
+def _wanted(recorded: RecordedSession, args: argparse.Namespace) -> list[int]:
+    """Return which exchanges are to be sent: those asked for, and their handshakes."""
+    session = recorded.session
+    numbers = recorded.connections.keys() if args.connection is None else set(args.connection)
+    for number in numbers:
+        if number not in recorded.connections:
+            raise Problem(
+                f"{args.recording} has no connection {number}:"
+                f" it has {count(len(recorded.connections), 'connection')}"
+            )
+    wanted = []
+    admits = _filter(args.filter)
+    for number in numbers:
+        mine = [
+            i
+            for i in recorded.connections[number]
+            if session.row(i).kind in ("operation", "opaque")
+            and (admits is None or admits.matches(session, i))
+        ]
+        if admits is None or mine:
+            first = recorded.connections[number][:1]
+            wanted += [i for i in first if session.row(i).kind == "handshake"] + mine
+    if not wanted:
+        raise Problem(f"no exchange of {args.recording} is admitted by the filter")
+    return sorted(wanted)
+
+
+def _filter(text: str | None) -> Any:
+    if text is None:
+        return None
+    from pix_inspect.filter_syntax import FilterError
+    from pix_inspect.filters import compile_filter
+
+    try:
+        return compile_filter(text)
+    except FilterError as error:
+        raise Problem(str(error)) from None
+
+
+def _protocol(args: argparse.Namespace) -> Protocol | None:
+    if args.version is None and args.features is None:
+        return None
+    features = frozenset(word for word in (args.features or "").split(",") if word)
+    try:
+        protocol = Protocol.parse(args.version or f"1.{NEWEST_MINOR}", features)
+    except ValueError as error:
+        raise Problem(f"--version: {error}") from None
+    if features and protocol.minor < NEWEST_MINOR:
+        raise Problem(f"--features need --version 1.{NEWEST_MINOR}")
+    return protocol
