@@ -6,7 +6,6 @@ and key. It does not know what they mean or which paths refer to which.
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
@@ -129,7 +128,8 @@ class FolderShelf:
     """Keeps trees in `home`, as a Nix store of its own has them.
 
     The store directory lies below `home` like `root=` of Nix has it, or is where it says
-    when that is inside `home`. `logs` is what Nix calls its log directory. Raises Problem for a folder that cannot be used.
+    when that is inside `home`. `logs` is what Nix calls its log directory. Raises Problem for
+    a folder that cannot be used.
     """
 
     def __init__(self, home: Path, directory: str) -> None:
