@@ -217,10 +217,7 @@ class FolderShelf:
     def record(self, kind: str, key: str, value: Any) -> None:
         """Write a record, whole or not at all. Raises Refusal."""
         folder = self._records / kind
-        name = base64.urlsafe_b64encode(key.encode("utf-8", "surrogateescape")).decode()
-        place = folder / (
-            name if len(name) < 200 else sha256(key.encode("utf-8", "surrogateescape")).hex
-        )
+        place = folder / sha256(key.encode("utf-8", "surrogateescape")).nix32
         try:
             if value is None:
                 place.unlink(missing_ok=True)
