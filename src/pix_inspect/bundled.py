@@ -1,8 +1,9 @@
 """The recordings that come with pix-inspect, and which exchange of them shows what.
 
 They lie in `recordings/` of the source tree, or in the package when it is installed. Beside
-them stands examples.json: for every operation, STDERR frame and record type that occurs, the
-recording and exchange that show it best. `make recordings` writes it; see `pix_inspect.examples`.
+them stands examples.json: for every operation, STDERR frame and type that occurs, the recording
+and exchange that show it best, and for every operation who sent it. `make recordings` writes
+it; see `pix_inspect.examples`.
 
 Knows files; nothing of what they hold.
 """
@@ -13,6 +14,7 @@ import json
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from pix_inspect.problem import Problem
 
@@ -39,11 +41,21 @@ def recording(name: str) -> Path:
     return path
 
 
-@lru_cache(maxsize=1)
 def examples() -> dict[str, tuple[str, int]]:
     """Return which exchange shows what: a name, then recording and number (from 1)."""
+    return {name: (place[0], place[1]) for name, place in _index().get("examples", {}).items()}
+
+
+def senders() -> dict[str, list[str]]:
+    """Return who sent an operation in these recordings: a command and the protocol it spoke."""
+    found: dict[str, list[str]] = _index().get("senders", {})
+    return found
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, Any]:
     try:
         found = json.loads((folder() / EXAMPLES).read_text())
     except (OSError, ValueError):
         return {}
-    return {name: (place[0], place[1]) for name, place in found.items()}
+    return found if isinstance(found, dict) else {}

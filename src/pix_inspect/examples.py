@@ -11,11 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pix.composite import Record
 from pix.wire import Enumeration, Node
 from pix_inspect.session import Session
 from pix_inspect.view import ExchangeView
+
+UNTELLING = frozenset(
+    {"--extra-experimental-features", "--no-check-sigs", "--no-link", "--option", "--key-file"}
+    | {"--file", "--from", "--to", "--expr"}
+)
+"""Options that do not change what is asked of the daemon, or only with their argument."""
+
+GROUPS = (["store"], ["realisation"])
+"""Commands of `nix` that have commands of their own."""
 
 ROOM = 900
 """Bytes of an exchange beyond which an example is too long to be read."""
@@ -27,20 +37,49 @@ Score = tuple[int, ...]
 Place = tuple[str, int]
 
 
-def choose(folder: Path) -> dict[str, Place]:
-    """Return, for everything that occurs in a folder's recordings, where it is shown best."""
+def choose(folder: Path) -> dict[str, Any]:
+    """Return, for everything that occurs in a folder's recordings, where it is shown best.
+
+    And, for every operation, which commands sent it in which protocol.
+    """
     best: dict[str, tuple[Score, Place]] = {}
+    senders: dict[str, set[str]] = {}
     for path in sorted(folder.glob("*.pcapng")):
         session = Session(path).read_all()
         for i in range(len(session)):
             view = session.exchange(i)
             place = (path.stem, view.row.number)
+            if view.row.operation is not None:
+                connection = session.connections[view.row.connection]
+                said = f"{command(connection.peer)} ({connection.protocol})"
+                senders.setdefault(view.row.operation, set()).add(said)
             for name, score in shown(view):
                 known = best.get(name)
                 if known is None or score > known[0]:
                     best[name] = (score, place)
         session.close()
-    return {name: place for name, (_, place) in sorted(best.items())}
+    return {
+        "examples": {name: list(place) for name, (_, place) in sorted(best.items())},
+        "senders": {name: sorted(found) for name, found in sorted(senders.items())},
+    }
+
+
+def command(peer: dict[str, Any] | None) -> str:
+    """Return a client's program and its options, without the arguments that name things.
+
+    The recordings' ssh-ng clients reach the relay through socat, in place of ssh.
+    """
+    words = str((peer or {}).get("command") or "somebody").split()
+    if "pix_inspect" in words:
+        return f"pix-inspect {words[words.index('pix_inspect') + 1]}"
+    kept = [words[0].rpartition("/")[2]]
+    if kept == ["socat"]:
+        return "ssh-ng"
+    if kept == ["nix"]:
+        spoken = [word for word in words[1:] if not word.startswith("-") and word != "nix-command"]
+        kept += spoken[: 2 if spoken[:1] in GROUPS else 1]
+    kept += [word for word in words[1:] if word.startswith("--") and word not in UNTELLING]
+    return " ".join(kept)
 
 
 def shown(view: ExchangeView) -> Iterator[tuple[str, Score]]:

@@ -23,6 +23,7 @@ from pix.protocol.types import FEATURES
 from pix.schema import wire_of
 from pix.wire import Enumeration, Wire
 from pix_inspect.declared import enumerations, parts_of, records, scalars, users_of
+from pix_inspect.errata import about
 from pix_inspect.problem import Problem
 
 RELEASES = {
@@ -52,6 +53,8 @@ class Entry:
     facts: list[tuple[str, str]] = field(default_factory=list)
     tables: list[tuple[str, Table]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    """What other documents get wrong about it."""
 
 
 @lru_cache(maxsize=1)
@@ -74,6 +77,12 @@ def entry(name: str, protocol: Protocol | None = None) -> Entry:
 
     Raises Problem with suggestions when nothing has that name.
     """
+    found = _entry(name, protocol)
+    found.documents = tuple(wrong.text for wrong in about(found.title))
+    return found
+
+
+def _entry(name: str, protocol: Protocol | None) -> Entry:
     versions = re.findall(r"1\.(\d+)", name)
     if versions and re.fullmatch(r"\s*1\.\d+(\s*(?:\.\.|against|vs\.?|-|,)?\s*1\.\d+)?\s*", name):
         if len(versions) == 2:
@@ -86,7 +95,7 @@ def entry(name: str, protocol: Protocol | None = None) -> Entry:
         return found
     lowered = {known.lower(): known for known in names()}
     if name.lower() in lowered and lowered[name.lower()] != name:
-        return entry(lowered[name.lower()], protocol)
+        return _entry(lowered[name.lower()], protocol)
     near = difflib.get_close_matches(name.lower(), lowered, 3)
     hint = ", ".join(lowered[word] for word in near)
     raise Problem(

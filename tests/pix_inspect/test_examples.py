@@ -8,13 +8,22 @@ import pytest
 
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS
 from pix_inspect import bundled
-from pix_inspect.examples import choose, shown, span
+from pix_inspect.examples import choose, command, shown, span
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
 
 
 def test_the_index_beside_the_recordings_is_what_they_say() -> None:
-    assert bundled.examples() == choose(bundled.folder())
+    found = choose(bundled.folder())
+    assert bundled.examples() == {name: tuple(place) for name, place in found["examples"].items()}
+    assert bundled.senders() == found["senders"]
+
+
+def test_senders_are_commands_and_protocols() -> None:
+    assert "nix-store --add (1.34)" in bundled.senders()["AddToStore"]
+    assert "nix path-info --all (1.34)" in bundled.senders()["QueryAllValidPaths"]
+    assert "pix-inspect send (1.34)" in bundled.senders()["QueryDeriver"]
+    assert command(None) == "somebody"
 
 
 def test_every_example_shows_what_it_is_for() -> None:
@@ -40,4 +49,4 @@ def test_operations_and_frames_have_examples() -> None:
 def test_an_unknown_recording_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="there are add-tree"):
         bundled.recording("nothing")
-    assert choose(tmp_path) == {}
+    assert choose(tmp_path) == {"examples": {}, "senders": {}}

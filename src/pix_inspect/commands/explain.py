@@ -19,7 +19,7 @@ from typing import Any
 from pix.exchange import SIDES
 from pix.gates import Protocol
 from pix_inspect import annotated
-from pix_inspect.bundled import examples, recording
+from pix_inspect.bundled import examples, recording, senders
 from pix_inspect.explain import Entry, Table, entry, names
 from pix_inspect.problem import Problem
 
@@ -73,6 +73,12 @@ def main(args: argparse.Namespace) -> int:
         print(json.dumps(dataclasses.asdict(found) | {"example": place}))
         return 0
     print("\n".join(text(found)))
+    sent = senders().get(found.title)
+    if sent:
+        print("\n  sent in the bundled recordings by")
+        print(
+            textwrap.fill(", ".join(sent), WIDTH, initial_indent="    ", subsequent_indent="    ")
+        )
     if example is not None:
         print("\n".join(_example(found.title, *example)))
     return 0
@@ -186,7 +192,16 @@ def text(found: Entry) -> Iterator[str]:
     if found.notes:
         yield ""
         for note in found.notes:
-            yield from textwrap.wrap(note, WIDTH, initial_indent="  * ", subsequent_indent="    ")
+            yield from _point(note)
+    if found.documents:
+        yield ""
+        yield "  where documents are wrong"
+        for wrong in found.documents:
+            yield from _point(wrong)
+
+
+def _point(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="  * ", subsequent_indent="    ")
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -15,11 +15,12 @@ from pix.protocol import FRAMES_BY_CODE, OPERATIONS, Frame, Operation
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.types import FEATURES
 from pix.schema import wire_of
+from pix_inspect.bundled import senders
 from pix_inspect.declared import enumerations, records, scalars
+from pix_inspect.errata import ERRATA, about
 from pix_inspect.explain import RELEASES, Entry, Table, entry
 from pix_inspect.manual.blocks import Block, Bullets, Facts, Grid, Heading, Page, Prose
 from pix_inspect.manual.chapters import CHAPTERS, Chapter, Example
-from pix_inspect.manual.errata import ERRATA, about
 from pix_inspect.manual.layouts import DAEMONS, ages, changes, pairs, releases
 from pix_inspect.manual.specimens import Specimens
 
@@ -70,9 +71,7 @@ def _errors_of(*names: str) -> Iterator[Block]:
     wrong = list(dict.fromkeys(erratum for name in names for erratum in about(name)))
     if wrong:
         yield Heading("Where documents are wrong", "documents")
-        yield Bullets(
-            tuple(f"According to {each.document}, {each.claim}: {each.fact}." for each in wrong)
-        )
+        yield Bullets(tuple(each.text for each in wrong))
 
 
 def _notes(found: Entry) -> Iterator[Block]:
@@ -113,16 +112,11 @@ def _operation(operation: Operation, specimens: Specimens) -> Page:
     blocks += _notes(found)
     blocks += _errors_of(operation.name)
     blocks += specimens.shown(operation.name, picture=True)
-    seen = specimens.seen.get(operation.name)
+    seen = senders().get(operation.name)
     if seen:
         blocks.append(Heading("Who sends it", "senders"))
-        blocks.append(
-            Grid(
-                "Commands that sent it in the bundled recordings",
-                ("recording", "command", "protocol", "times"),
-                [(*place, f"{times:,}") for place, times in sorted(seen.items())],
-            )
-        )
+        blocks.append(Prose("In the bundled recordings, with the protocol that was spoken:"))
+        blocks.append(Bullets(tuple(f"`{each}`" for each in seen)))
     return Page(
         f"operations/{operation.name}",
         f"{operation.name} ({operation.code})",

@@ -5,13 +5,11 @@ Opens each recording once. Knows sessions and blocks; nothing of what a page say
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from pix_inspect import bundled
 from pix_inspect.annotated import annotated, within
 from pix_inspect.examples import span
-from pix_inspect.inert import inert
 from pix_inspect.manual.blocks import Block, Bytes, Heading, Picture, Prose
 from pix_inspect.manual.sequence import picture as drawn
 from pix_inspect.session import Session
@@ -22,17 +20,12 @@ FRAMES = 2
 
 
 class Specimens:
-    """The examples; close it after use.
-
-    `seen` counts, for every operation, the recordings, commands and protocols that have it.
-    """
+    """The examples; close it after use."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
-        self.seen: dict[str, Counter[tuple[str, str, str]]] = {}
         for path in sorted(bundled.folder().glob("*.pcapng")):
             self._sessions[path.stem] = Session(path).read_all()
-            self._count(path.stem, self._sessions[path.stem])
 
     def __enter__(self) -> Specimens:
         return self
@@ -40,16 +33,6 @@ class Specimens:
     def __exit__(self, *error: object) -> None:
         for session in self._sessions.values():
             session.close()
-
-    def _count(self, name: str, session: Session) -> None:
-        for i in range(len(session)):
-            row = session.row(i)
-            if row.operation is None:
-                continue
-            connection = session.connections[row.connection]
-            command = str((connection.peer or {}).get("command", ""))
-            place = (name, inert(command, 60), str(connection.protocol or ""))
-            self.seen.setdefault(row.operation, Counter())[place] += 1
 
     def view(self, name: str) -> tuple[str, ExchangeView] | None:
         """Return the example of something and where it is, None when no recording has one."""

@@ -16,9 +16,9 @@ from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.types import FEATURES
 from pix.schema import wire_of
 from pix_inspect.declared import enumerations, records, scalars
+from pix_inspect.errata import ERRATA
 from pix_inspect.manual import html, markdown
 from pix_inspect.manual.blocks import Bytes, Page, Picture
-from pix_inspect.manual.errata import ERRATA
 from pix_inspect.manual.links import Links
 from pix_inspect.manual.pages import pages
 from pix_inspect.manual.specimens import Specimens

@@ -18,6 +18,11 @@ class Erratum:
     claim: str
     fact: str
 
+    @property
+    def text(self) -> str:
+        """Both, as a sentence."""
+        return f"According to {self.document}, {self.claim}: {self.fact}."
+
 
 TVIX = "the Tvix and Snix protocol documents"
 FIRST_TVIX = "the first version of the Tvix document"
