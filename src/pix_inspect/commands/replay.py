@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,15 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from pix.gates import NEWEST_MINOR, Protocol
+from pix_inspect.capture import Capture, narrate, say, user_ids
+from pix_inspect.commands.record import listening_arguments
 from pix_inspect.inert import inert, plain
 from pix_inspect.payload_limit import payload_limit
 from pix_inspect.problem import Problem
+from pix_inspect.relay import Relay
 from pix_inspect.replay.client import Options, ReplayClient
+from pix_inspect.replay.daemon import PlayedDaemon
 from pix_inspect.replay.recorded import RecordedSession
 from pix_inspect.replay.verdicts import Ignored, Judge, Outcome, Verdict
 from pix_inspect.session import Session
+from pix_inspect.sockets import listen
 from pix_inspect.units import count
-from pix_inspect.upstream import require, upstream_of
+from pix_inspect.upstream import SocketUpstream, require, upstream_of
 from pix_inspect.volatile import FIELDS, TEXTS
 
 SIGNS = {"same": "=", "different": "≠", "failed": "✗", "skipped": "–"}
@@ -44,6 +51,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     _client_arguments(client)
+    daemon = sides.add_parser(
+        "daemon",
+        help="answer clients as the recorded daemon did",
+        allow_abbrev=False,
+    )
+    _daemon_arguments(daemon)
 
 
 class _ListVolatile(argparse.Action):
@@ -104,9 +117,29 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _daemon_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recording", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--listen", type=Path, metavar="SOCKET", required=True, help="the socket for clients"
+    )
+    parser.add_argument(
+        "--pace", action="store_true", help="take as long over each answer as the daemon took"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="record to OUT")
+    parser.add_argument(
+        "--payload",
+        type=payload_limit,
+        default="64K",
+        metavar="full|none|SIZE",
+        help="how much payload to keep in OUT (default 64K)",
+    )
+    listening_arguments(parser)
+    parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
+
+
 def main(args: argparse.Namespace) -> int:
     """Play the side that was asked for."""
-    return _client(args)
+    return _client(args) if args.side == "client" else _daemon(args)
 
 
 def _client(args: argparse.Namespace) -> int:
@@ -131,7 +164,8 @@ def _client(args: argparse.Namespace) -> int:
 def _play(client: ReplayClient, out: Path, table: _Table, args: argparse.Namespace) -> int:
     interrupted = False
     with contextlib.closing(Session(out)) as again:
-        ignored = Ignored.volatile_and(args.ignore)
+        chosen = [] if client.options.wanted is None else ["version", "features"]
+        ignored = Ignored.volatile_and([*args.ignore, *chosen])
         judge = Judge(client.recorded, again, client.sent, ignored, log=args.log)
         found: dict[int, Verdict] = {}
         told = 0
@@ -140,10 +174,10 @@ def _play(client: ReplayClient, out: Path, table: _Table, args: argparse.Namespa
             """Print what is over, in that order."""
             nonlocal told
             reasons = client.failed | client.skipped
-            for verdict in judge.verdicts(reasons):
-                found[verdict.number - 1] = verdict
+            for each in judge.verdicts(reasons):
+                found[each.number - 1] = each
             for i in list(client.concluded)[told:]:
-                verdict = found.get(i)
+                verdict: Verdict | None = found.get(i)
                 if i in reasons:
                     outcome: Outcome = "failed" if i in client.failed else "skipped"
                     verdict = judge.silent(i, outcome, reasons[i])
@@ -164,6 +198,35 @@ def _play(client: ReplayClient, out: Path, table: _Table, args: argparse.Namespa
         tell()
         table.end(len(client.wanted))
     return INTERRUPTED if interrupted else int(table.differs)
+
+
+def _daemon(args: argparse.Namespace) -> int:
+    """Play the daemon until told to stop; a relay in front of it lets in whom it may."""
+    allowed = user_ids(args.allow_user)
+    with contextlib.ExitStack() as stack:
+        recorded = RecordedSession(args.recording)
+        played = stack.enter_context(PlayedDaemon(recorded, pace=args.pace, say=_say))
+        listener = listen(args.listen, args.mode)
+        stack.callback(listener.close)
+        upstream = SocketUpstream(played.path)
+        taken: Capture | None = None
+        if args.output is not None:
+            args.max_size, args.keep = None, 1
+            taken = Capture(args.output, upstream, args, played=str(args.recording))
+            stack.callback(taken.close)
+        open_tap = taken.open_tap if taken is not None else lambda _: None
+        relay = Relay(listener, upstream, open_tap, allowed=allowed, say=_say)
+        relay.on_signals(signal.SIGINT, signal.SIGTERM)
+        if not args.quiet:
+            where = shlex.quote(str(listener.path))
+            _say(f"playing {args.recording} on {listener.path}; send a client here with")
+            narrate(f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …")
+        relay.serve()
+    return 0
+
+
+def _say(line: str) -> None:
+    say(inert(line, 1000))
 
 
 class _Table:

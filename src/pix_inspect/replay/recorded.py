@@ -17,7 +17,7 @@ from typing import Any
 from pix.errors import DecodeError
 from pix.exchange import CLIENT, DAEMON, Exchange
 from pix.gates import Protocol
-from pix.payload import Carriage
+from pix.payload import RAW_NAR, Carriage
 from pix.schema import Operation
 from pix.wire import Reader, Wire
 from pix_inspect.problem import Problem
@@ -107,14 +107,14 @@ class RecordedExchange:
 
     def content(self, side: int) -> Iterator[bytes]:
         """Yield the payload that a side sent, without frames and padding; raises Problem."""
-        for run_side, start, length in self.exchange.payload_runs or ():
-            if run_side == side:
-                yield from self.raw(side, start, start + length)
+        for start, length in content_spans(self.view, side):
+            yield from self.raw(side, start, start + length)
 
-    def lacks_content(self) -> bool:
-        """Return whether some of the payload was elided."""
-        payload = self.view.payload
-        return payload is not None and payload.kept < payload.bytes
+    def content_size(self, side: int) -> tuple[int, int]:
+        """Return how many bytes of payload a side sent, and how many of them were not kept."""
+        spans = list(content_spans(self.view, side))
+        lacking = sum(self.lacks(side, start, start + length) for start, length in spans)
+        return sum(length for _, length in spans), lacking
 
     # What the daemon said --------------------------------------------------------------
 
@@ -136,6 +136,24 @@ class RecordedExchange:
 
     def _value(self, wire: Wire, data: bytes, base: int, behind: int = 0) -> Any:
         return wire.read(Reader(data[behind:], self.protocol, base + behind))
+
+
+def content_spans(view: ExchangeView, side: int) -> Iterator[tuple[int, int]]:
+    """Yield where the payload of a side stands in its stream: offsets and lengths."""
+    exchange = view.exchange
+    if exchange is None or exchange.operation is None or view.protocol is None:
+        return
+    record = exchange.operation.request if side == CLIENT else exchange.operation.reply
+    carriage = None if record.payload is None else record.payload.carriage(view.protocol)
+    if carriage is RAW_NAR:  # its runs are the contents of its files alone
+        start = exchange.payload_start if side == CLIENT else exchange.reply_payload_start
+        end = exchange.request_end if side == CLIENT else exchange.daemon_end
+        if start is not None and end is not None:
+            yield start, end - start
+    elif carriage is not None:
+        for run_side, start, length in exchange.payload_runs or ():
+            if run_side == side:
+                yield start, length
 
 
 class RecordedSession:

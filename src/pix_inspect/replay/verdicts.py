@@ -20,7 +20,7 @@ from pix.gates import Protocol
 from pix.wire import Node
 from pix_inspect.about import about
 from pix_inspect.differences import Change, Unordered, changes
-from pix_inspect.replay.recorded import RecordedSession
+from pix_inspect.replay.recorded import RecordedSession, content_spans
 from pix_inspect.session import Session
 from pix_inspect.view import ExchangeView, Part
 from pix_inspect.volatile import FIELDS, steady
@@ -97,9 +97,19 @@ def verdict(
 def _said(view: ExchangeView, protocols: tuple[Protocol, Protocol], log: bool) -> dict[str, Any]:
     said: dict[str, Any] = {name: _part(view.part(name), protocols) for name in ("reply", "error")}
     said["complete"] = view.complete
+    if view.row.kind == "handshake":
+        said["reply"] = _agreed(view, said["reply"])
     if log:
         said["log"] = [{"frame": part.name, **_part(part, protocols)} for part in view.log]
     return said
+
+
+def _agreed(view: ExchangeView, reply: Any) -> Any:
+    """Return what a handshake came to; what either side could do beyond that is left out."""
+    if not isinstance(reply, dict) or view.protocol is None:
+        return reply
+    agreed = {"version": view.protocol.text, "features": Unordered(sorted(view.protocol.features))}
+    return agreed | {name: reply[name] for name in ("trusted",) if name in reply}
 
 
 def _part(part: Part | None, protocols: tuple[Protocol, Protocol]) -> Any:
@@ -132,10 +142,7 @@ def value_of(node: Node, protocols: tuple[Protocol, Protocol]) -> Any:
 
 def _payload(first: ExchangeView, second: ExchangeView) -> Iterator[Change]:
     """Yield how the payload of two replies differs, if it does."""
-    sizes = [
-        view.payload.bytes if view.payload is not None and view.payload.side == DAEMON else 0
-        for view in (first, second)
-    ]
+    sizes = [sum(length for _, length in content_spans(view, DAEMON)) for view in (first, second)]
     if sizes[0] != sizes[1]:
         yield Change("payload", f"{sizes[0]:,} bytes", f"{sizes[1]:,} bytes")
         return
@@ -161,11 +168,8 @@ def _payload(first: ExchangeView, second: ExchangeView) -> Iterator[Change]:
 
 def _kept_content(view: ExchangeView) -> Iterator[bytes]:
     """Yield the payload of a reply up to the first byte that was not kept."""
-    payload = view.payload
-    if payload is None or payload.side != DAEMON:
-        return
     kept = view.kept[DAEMON]
-    for _, start, length in payload.runs:
+    for start, length in content_spans(view, DAEMON):
         for at in range(start, start + length, PIECE):
             end = min(at + PIECE, start + length)
             piece = kept.first(at, end)
