@@ -6,33 +6,20 @@ Knows how they look as text and as JSON.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import time
-from pathlib import Path
 
 from pix_inspect.inert import inert
-from pix_inspect.running import Running, connections, newest_first, relays
-from pix_inspect.state import state_directory
+from pix_inspect.recent import recordings
+from pix_inspect.running import Running, connections, relays
 from pix_inspect.units import count, size
 
-MOST_RECORDINGS = 20
 STREAMS = "standard streams"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def recordings() -> list[tuple[Path, os.stat_result]]:
-    """Return the newest recordings in the state directory, and what the system says of them."""
-    found: list[tuple[Path, os.stat_result]] = []
-    for path in newest_first(state_directory("recordings"), "*.pcapng")[:MOST_RECORDINGS]:
-        with contextlib.suppress(OSError):  # gone meanwhile
-            found.append((path, path.stat()))
-    return found
 
 
 def main(args: argparse.Namespace) -> int:

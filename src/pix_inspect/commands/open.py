@@ -1,4 +1,4 @@
-"""`pix-inspect open`: browse a recording, finished or still growing.
+"""`pix-inspect open`: browse recordings, finished or still growing, each in a tab.
 
 Knows arguments and whether there is a terminal; the screen is `ui`'s.
 """
@@ -16,7 +16,7 @@ from pix_inspect.session import Session
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="the recording")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
 
 
 def need_terminal(instead: str) -> None:
@@ -29,13 +29,15 @@ def need_terminal(instead: str) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Show the recording until the user quits."""
-    session = Session(args.file)
+    """Show the recordings until the user quits."""
+    sessions: list[Session] = []
     try:
-        need_terminal(f"`pix-inspect dump {args.file}` prints the same as text")
+        sessions.extend(Session(file) for file in args.files)
+        need_terminal(f"`pix-inspect dump {args.files[0]}` prints the same as text")
         from pix_inspect.ui.app import Inspector
 
-        Inspector(session).run()
+        Inspector(sessions[0], others=sessions[1:]).run()
     finally:
-        session.close()
+        for session in sessions:
+            session.close()
     return 0

@@ -1,4 +1,4 @@
-"""The application: themes, commands, clipboard, and how it ends.
+"""The application: recordings in tabs, commands, clipboard, saving, and how it ends.
 
 Knows screens and the terminal; what is on the main screen is `browse`'s.
 """
@@ -6,12 +6,11 @@ Knows screens and the terminal; what is on the main screen is `browse`'s.
 from __future__ import annotations
 
 import os
-import shlex
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -30,7 +29,7 @@ from pix_inspect.ui.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.payload_saving import Wish
 from pix_inspect.ui.statistics_screen import StatisticsScreen
-from pix_inspect.ui.status import being_written
+from pix_inspect.ui.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording
 from pix_inspect.ui.text import safe
 from pix_inspect.ui.writing import Pace, Writing
 from pix_inspect.units import size
@@ -47,20 +46,8 @@ HEIGHTS = [(0, "-short"), (30, "-tall")]
 """From which height on the explanation has room beside the bytes."""
 
 
-class RunningRelay(Protocol):
-    """The relay that this screen was started with, a process of its own."""
-
-    socket: Path
-
-    def alive(self) -> bool:
-        """Return whether it is running."""
-
-    def said(self) -> list[str]:
-        """Return what it had to say since it began, one line each."""
-
-
 class Inspector(App[Answer]):
-    """The inspector of one recording.
+    """The inspector of one recording or several, each with a main screen that keeps its state.
 
     Returns what to do with the relay, if there is one and clients are connected: `leave` it
     running, or `stop` it when the last client is done.
@@ -73,8 +60,15 @@ class Inspector(App[Answer]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit"),
         Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette"),
+        Binding("ctrl+o", "open", "Open a recording", show=False, id="app.open"),
+        Binding("ctrl+w", "close_tab", "Close the recording", show=False, id="app.close"),
+        Binding("right_curly_bracket,ctrl+pagedown", "next_tab(1)", "Next recording",
+                key_display="}", show=False, id="app.next_tab"),
+        Binding("left_curly_bracket,ctrl+pageup", "next_tab(-1)", "Previous recording",
+                key_display="{", show=False, id="app.previous_tab"),
         Binding("S", "statistics", "Statistics", show=False, id="app.statistics"),
-    ]
+    ]  # fmt: skip
+    DEFAULT_MODE = "recording-1"
     BROWSING = frozenset(["statistics"])
     """Actions that need the main screen."""
 
@@ -83,54 +77,139 @@ class Inspector(App[Answer]):
         session: Session,
         relay: RunningRelay | None = None,
         now: Callable[[], int] = time.time_ns,
+        *,
+        others: Sequence[Session] = (),
     ) -> None:
         super().__init__()
         self.now = now
         """The time, in nanoseconds since 1970."""
-        self.session = session
         self.relay = relay
+        self.tabs = [Tab(self.DEFAULT_MODE, session, relay)]
+        """The recordings that are open."""
+        self.add_mode(self.DEFAULT_MODE, self.get_default_screen)
+        self._opened = 1
+        self._others = list(others)
+        self._own: list[Session] = []
         if self.no_color and self.theme.startswith("ansi"):
             self.theme = DEFAULT_THEME  # without colour the others would be black on black
 
     def get_default_screen(self) -> Screen[object]:
-        """Return the main screen."""
-        return Browse(self.session)  # type: ignore[return-value]
+        """Return the main screen of the first recording."""
+        return Browse(self.tabs[0].session)  # type: ignore[return-value]
 
-    # What the screen asks ---------------------------------------------------------------
+    def on_mount(self) -> None:
+        """Open what else was asked for."""
+        for session in self._others:
+            self._add(session)
+        self._others = []
 
-    def is_live(self) -> bool:
-        """Return whether the recording is still being written."""
-        if self.relay is not None:
-            return self.relay.alive()
-        about = self.session.about.get("about")
-        pid = about.get("pid") if isinstance(about, dict) else None
-        return being_written(self.session.path, pid)
+    def on_unmount(self) -> None:
+        """Close what was opened here."""
+        for session in self._own:
+            session.close()
 
-    def trouble(self) -> list[str]:
-        """Return what the relay complained of."""
-        if self.relay is None:
-            return []
-        said = [safe(line, 300) for line in self.relay.said()[-3:]]
-        return said if self.relay.alive() else ["the relay has ended", *said]
+    # Recordings -------------------------------------------------------------------------
 
-    def lesson(self) -> list[str]:
-        """Return what to say while there is nothing to see."""
-        about = self.session.about.get("about")
-        listen = about.get("listen") if isinstance(about, dict) else None
-        if not listen or not self.is_live():
-            return ["", "  No client connected while this was recorded."]
-        where = safe(shlex.quote(str(listen)))
-        return [
-            "",
-            "  No client has connected yet. In another terminal:",
-            "",
-            f"    NIX_REMOTE=unix://{where} nix-build …",
-            "",
-            "  or, with Nix 2.4 and later:",
-            "",
-            "    NIX_REMOTE=daemon \\",
-            f"    NIX_DAEMON_SOCKET_PATH={where} nix build …",
-        ]
+    @property
+    def tab(self) -> Tab:
+        """The recording on the screen."""
+        return next((tab for tab in self.tabs if tab.name == self.current_mode), self.tabs[0])
+
+    @property
+    def session(self) -> Session:
+        """The session of the recording on the screen."""
+        on_screen = [screen for screen in self.screen_stack if isinstance(screen, Browse)]
+        return on_screen[-1].session if on_screen else self.tab.session
+
+    def tab_of(self, session: Session) -> Tab:
+        """Return the tab of a session, a passing one when it has none."""
+        return next((tab for tab in self.tabs if tab.session is session), Tab("", session))
+
+    def _add(self, session: Session) -> Tab:
+        """Open a recording in a tab of its own, without going there."""
+        self._opened += 1
+        tab = Tab(f"recording-{self._opened}", session)
+        self.tabs.append(tab)
+        self.add_mode(tab.name, lambda: Browse(session))
+        self._name_tabs()
+        return tab
+
+    def _name_tabs(self) -> None:
+        """Have every screen name the recordings that are open."""
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                for bar in screen.query(TabBar):
+                    bar.say(self.tabs, self.tab)
+
+    def go_to(self, tab: Tab) -> None:
+        """Put another recording on the screen, as it was left."""
+        self.switch_mode(tab.name)
+        self._name_tabs()
+
+    def open_recording(self, path: Path) -> None:
+        """Open a recording, or go to it when it is open. Raises Problem."""
+        for tab in self.tabs:
+            if _same(tab.session.path, path):
+                self.go_to(tab)
+                return
+        session = Session(path)
+        self._own.append(session)
+        self.go_to(self._add(session))
+
+    def action_open(self) -> None:
+        """Ask for a recording and open it."""
+
+        def check(path: Path, replace: bool) -> None:
+            if not any(_same(tab.session.path, path) for tab in self.tabs):
+                Session(path).close()
+
+        def go_on(chosen: Chosen | None) -> None:
+            if chosen is not None:
+                try:
+                    self.open_recording(chosen.path)
+                except Problem as problem:
+                    self.warn(str(problem))
+
+        self.push_screen(
+            PathDialog("Open a recording", "", check, offers=at_hand(), wanted=is_recording), go_on
+        )
+
+    async def action_close_tab(self) -> None:
+        """Close the recording on the screen; with the last one, quit."""
+        await self.close_tab(self.tab)
+
+    async def close_tab(self, tab: Tab) -> None:
+        """Close a recording."""
+        if len(self.tabs) == 1:
+            self.leave()
+            return
+        if tab.relay is not None and tab.relay.alive():
+            self.warn("this recording is being made for this screen: q quits")
+            return
+        if tab is self.tab:
+            at = self.tabs.index(tab)
+            self.go_to(self.tabs[at + 1 if at + 1 < len(self.tabs) else at - 1])
+        self.tabs.remove(tab)
+        await self.remove_mode(tab.name)
+        if tab.session in self._own:
+            self._own.remove(tab.session)
+            tab.session.close()
+        self._name_tabs()
+
+    def action_next_tab(self, step: int) -> None:
+        """Go to the next recording that is open."""
+        if len(self.tabs) > 1:
+            self.go_to(self.tabs[(self.tabs.index(self.tab) + step) % len(self.tabs)])
+        else:
+            self.warn("only this recording is open: ctrl+o opens another")
+
+    def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:
+        """Go to the recording that was clicked."""
+        self.go_to(message.tab)
+
+    async def on_tab_bar_closed(self, message: TabBar.Closed) -> None:
+        """Close the recording whose cross was clicked."""
+        await self.close_tab(message.tab)
 
     # Clipboard --------------------------------------------------------------------------
 
@@ -251,7 +330,7 @@ class Inspector(App[Answer]):
 
     def leave(self) -> None:
         """Quit, after asking what happens to clients that are connected."""
-        clients = self.session.open_connections
+        clients = self.tabs[0].session.open_connections
         if self.relay is None or not self.relay.alive() or not clients:
             self.exit("stop")
         elif not isinstance(self.screen, Leaving):
@@ -260,3 +339,10 @@ class Inspector(App[Answer]):
     def _answered(self, answer: Answer | None) -> None:
         if answer is not None:
             self.exit(answer)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

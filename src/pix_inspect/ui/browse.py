@@ -32,6 +32,7 @@ from pix_inspect.ui.log import Log
 from pix_inspect.ui.narration import narration
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.status import Banner, Status, trouble
+from pix_inspect.ui.tabs import Tab, TabBar
 from pix_inspect.ui.text import fit_end, safe
 from pix_inspect.ui.timeline import Timeline, TimelineHead
 from pix_inspect.units import size
@@ -85,6 +86,7 @@ class Browse(Screen[None]):
     def compose(self) -> ComposeResult:
         """Lay the panes out; where they stand is the style sheet's."""
         timeline = Timeline(self.session, self.app.now, id="timeline")
+        yield TabBar()
         yield Status(self.session, self.app.now, id="status")
         yield Banner(id="banner")
         with Container(id="body"):
@@ -98,6 +100,11 @@ class Browse(Screen[None]):
                 yield Bytes(id="bytes")
                 yield Explanation(id="explanation")
         yield Footer(show_command_palette=False)
+
+    @property
+    def tab(self) -> Tab:
+        """The recording, and the relay that makes it if it is this screen's."""
+        return self.app.tab_of(self.session)
 
     # The panes --------------------------------------------------------------------------
 
@@ -143,12 +150,13 @@ class Browse(Screen[None]):
     def on_mount(self) -> None:
         """Read what there is, then keep up."""
         self.query_one(Banner).display = False
+        self.query_one(TabBar).say(self.app.tabs, self.tab)
         self.add_class("-empty")
         self.timeline.focus()
         self._check_live()
         self._reading = not self._live
         self._take()
-        self.timeline.waiting = self.app.lesson()
+        self.timeline.waiting = self.tab.lesson()
         self.fields.waiting = ["Choose an exchange to see its fields."]
         if not self._live:
             self.timeline.begin_at(0, follow=False)
@@ -183,7 +191,7 @@ class Browse(Screen[None]):
             self._more = self.set_timer(PAUSE, self._take)
 
     def _check_live(self) -> None:
-        self._live = self.app.is_live()
+        self._live = self.tab.is_live()
         self.timeline.set_live(self._live)
         status = self.query_one(Status)
         if status.live != self._live:
@@ -193,7 +201,7 @@ class Browse(Screen[None]):
             self._say_trouble()
 
     def _say_trouble(self) -> None:
-        said = [*self.app.trouble(), *trouble(self.session, self._live)]
+        said = [*self.tab.trouble(), *trouble(self.session, self._live)]
         self.query_one(Banner).say(said)
 
     # One selection ----------------------------------------------------------------------

@@ -98,9 +98,6 @@ class Touring(Inspector):
             self.pop_screen()
         if not self._shows(path):
             self.push_screen(Stop(Session(path)))
-        browse = self.screen
-        if isinstance(browse, Browse):
-            self.session = browse.session
         self._lead(found)
 
     def _shows(self, path: Path) -> bool:
