@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pix_inspect.exporting import Printer
 from pix_inspect.problem import Problem
-from pix_inspect.redaction import redact
-from pix_inspect.render import LONGEST_LIST, connection_line, json_line, text_of
+from pix_inspect.render import LONGEST_LIST
 from pix_inspect.session import Session
 from pix_inspect.units import size
 
@@ -80,26 +80,20 @@ def main(args: argparse.Namespace) -> int:
     out = sys.stdout
     with contextlib.suppress(AttributeError, ValueError):
         out.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # unless replaced
-    longest = None if args.all else LONGEST_LIST
-    shown_connections: set[int] = set()
+    printer = Printer(
+        session,
+        args.format,
+        redacted=args.redact,
+        longest=None if args.all else LONGEST_LIST,
+    )
     progress = _Progress(session)
     source = as_they_end(session) if args.follow else in_order(session, last, progress)
     for i in source:
         if not first <= i + 1 <= last or (wanted is not None and not wanted.matches(session, i)):
             continue
         progress.clear()
-        view = session.exchange(i)
-        if args.redact:
-            redact(view)
-        if args.format == "json":
-            out.write(json_line(view, session.started) + "\n")
-        else:
-            connection = session.connections[view.row.connection]
-            if connection.number not in shown_connections:
-                shown_connections.add(connection.number)
-                out.write(connection_line(connection) + "\n")
-            for line in text_of(view, session.started, longest):
-                out.write(line + "\n")
+        for line in printer.lines(i):
+            out.write(line + "\n")
         if args.follow:
             out.flush()
     progress.clear()

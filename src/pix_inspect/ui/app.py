@@ -22,6 +22,7 @@ from pix_inspect.problem import Problem
 from pix_inspect.session import Session
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.copying import Copied
+from pix_inspect.ui.export import Export
 from pix_inspect.ui.help import Help, action_of, keys_of, panes_of, sections
 from pix_inspect.ui.leaving import Answer, Leaving
 from pix_inspect.ui.lines import Lines
@@ -66,10 +67,11 @@ class Inspector(App[Answer]):
                 key_display="}", show=False, id="app.next_tab"),
         Binding("left_curly_bracket,ctrl+pageup", "next_tab(-1)", "Previous recording",
                 key_display="{", show=False, id="app.previous_tab"),
+        Binding("X", "export", "Export what is shown", show=False, id="app.export"),
         Binding("S", "statistics", "Statistics", show=False, id="app.statistics"),
     ]  # fmt: skip
     DEFAULT_MODE = "recording-1"
-    BROWSING = frozenset(["statistics"])
+    BROWSING = frozenset(["statistics", "export"])
     """Actions that need the main screen."""
 
     def __init__(
@@ -249,6 +251,7 @@ class Inspector(App[Answer]):
         name: str,
         check: Callable[[Path, bool], None],
         write: Callable[[Chosen, Pace], str],
+        switch: str = "",
     ) -> None:
         """Ask where to, then write there in the background, and say what became of it."""
 
@@ -257,7 +260,15 @@ class Inspector(App[Answer]):
                 work = Writing(f"writing {chosen.path}", lambda pace: write(chosen, pace))
                 self.push_screen(work, lambda said: self._wrote(said or "", failed=work.failed))
 
-        self.push_screen(PathDialog(title, name, check, new=True), begin)
+        dialog = PathDialog(title, name, check, new=True, switch=switch, switched=bool(switch))
+        self.push_screen(dialog, begin)
+
+    def action_export(self) -> None:
+        """Write the exchanges that are shown into a file."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            wish = Export(browse.session, *shown_of(browse))
+            self.save_to(wish.title, wish.name, wish.check, wish.write, "blank secrets")
 
     def _wrote(self, said: str, *, failed: bool) -> None:
         if failed:
@@ -310,9 +321,7 @@ class Inspector(App[Answer]):
         """Show where the time went."""
         browse = self.screen
         if isinstance(browse, Browse):
-            filtered = getattr(browse, "filter_text", "")
-            shown = getattr(browse, "shown", None) if filtered else None
-            screen = StatisticsScreen(browse.session, shown, filtered)
+            screen = StatisticsScreen(browse.session, *shown_of(browse))
             self.push_screen(screen, lambda wanted: self._apply(browse, wanted))
 
     def _apply(self, browse: Browse, wanted: str | None) -> None:
@@ -339,6 +348,12 @@ class Inspector(App[Answer]):
     def _answered(self, answer: Answer | None) -> None:
         if answer is not None:
             self.exit(answer)
+
+
+def shown_of(browse: Browse) -> tuple[Sequence[int] | None, str]:
+    """Return the exchanges that a filter lets through, None for all; and the filter's text."""
+    filtered: str = getattr(browse, "filter_text", "")
+    return (getattr(browse, "shown", None) if filtered else None), filtered
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -42,10 +42,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What was chosen; `replace` what is there."""
+    """What was chosen; `replace` what is there; `switched` as the dialog's switch stood."""
 
     path: Path
     replace: bool = False
+    switched: bool = False
 
 
 def names_at(text: str, wanted: Callable[[str], bool] = lambda name: True) -> list[str]:
@@ -123,13 +124,15 @@ class PathDialog(ModalScreen[Chosen | None]):
     """Asks for a path; returns None when the user thinks better of it.
 
     `check` raises Problem when a path will not do; AlreadyThere is asked about. `offers` are
-    shown until something is written; `new`: what is asked for need not be there.
+    shown until something is written; `new`: what is asked for need not be there; `switch`:
+    the words of something to be switched on or off.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Cancel", id="path.cancel"),
         Binding("tab", "complete", "Complete", priority=True, id="path.complete"),
         Binding("down", "choose(1)", "Choose", priority=True, id="path.next"),
+        Binding("ctrl+r", "switch", "Switch", show=False, priority=True, id="path.switch"),
         Binding("up", "choose(-1)", "Choose back", show=False, priority=True, id="path.previous"),
     ]
 
@@ -142,6 +145,8 @@ class PathDialog(ModalScreen[Chosen | None]):
         offers: Sequence[Offer] = (),
         wanted: Callable[[str], bool] = lambda name: True,
         new: bool = False,
+        switch: str = "",
+        switched: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
@@ -150,6 +155,8 @@ class PathDialog(ModalScreen[Chosen | None]):
         self._offers = offers
         self._wanted = wanted
         self._new = new
+        self._switch = switch
+        self._switched = switched
         self._confirmed: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -161,6 +168,8 @@ class PathDialog(ModalScreen[Chosen | None]):
             yield line
             yield Offers()
             yield Static(id="path-trouble")
+            if self._switch:
+                yield Static(id="path-switch")
             yield Static(Content("enter take  tab complete  ↓↑ choose  esc cancel"), id="path-keys")
 
     @property
@@ -178,6 +187,7 @@ class PathDialog(ModalScreen[Chosen | None]):
         stem = len(self._start)
         self.line.focus()
         self.line.cursor_position = stem
+        self._show_switch()
         self._offer()
 
     def on_input_changed(self) -> None:
@@ -199,6 +209,16 @@ class PathDialog(ModalScreen[Chosen | None]):
 
     def _say(self, text: str) -> None:
         self.query_one("#path-trouble", Static).update(Content(safe(text, 400)))
+
+    def _show_switch(self) -> None:
+        for line in self.query("#path-switch").results(Static):
+            sign = "☑" if self._switched else "☐"
+            line.update(Content(f"{sign} {self._switch}   ctrl+r changes"))
+
+    def action_switch(self) -> None:
+        """Turn the switch, if there is one."""
+        self._switched = not self._switched
+        self._show_switch()
 
     def action_complete(self) -> None:
         """Write as much of the name as is certain, or the chosen one."""
@@ -262,4 +282,4 @@ class PathDialog(ModalScreen[Chosen | None]):
         except Problem as problem:
             self._say(str(problem))
             return
-        self.dismiss(Chosen(path, replace))
+        self.dismiss(Chosen(path, replace, self._switched and bool(self._switch)))

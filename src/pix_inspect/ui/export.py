@@ -1,0 +1,48 @@
+"""What is shown, written into a file: which format, how far it has come.
+
+Knows exporting and saving; nothing of widgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pix_inspect.exporting import Printer, exported, format_of
+from pix_inspect.inert import inert
+from pix_inspect.saving import PRIVATE, check_target, save, suggested
+from pix_inspect.session import Session
+from pix_inspect.ui.path_dialog import Chosen
+from pix_inspect.ui.writing import Pace
+from pix_inspect.units import count, size
+
+
+class Export:
+    """The exchanges `shown` (None for all there are now) of a session."""
+
+    def __init__(self, session: Session, shown: Sequence[int] | None, filtered: str) -> None:
+        self._session = session
+        self._numbers: Sequence[int] = range(len(session)) if shown is None else list(shown)
+        which = f" of {len(session):,}, {inert(filtered, 60)}" if shown is not None else ""
+        self.title = f"Export {count(len(self._numbers), 'exchange')}{which}  (.txt or .jsonl)"
+        self.name = f"{suggested(session.path.name.partition('.')[0])}.jsonl"
+
+    @staticmethod
+    def check(path: Path, replace: bool) -> None:
+        """Raise Problem when nothing can be written there."""
+        format_of(path)
+        check_target(path, replace=replace)
+
+    def write(self, chosen: Chosen, pace: Pace) -> str:
+        """Write, and return what to say. Raises Problem, Stopped."""
+        printer = Printer(self._session, format_of(chosen.path), redacted=chosen.switched)
+
+        def numbers() -> Iterable[int]:
+            for done, number in enumerate(self._numbers):
+                if not done % 16:
+                    pace.say(f"{done:,} of {len(self._numbers):,}")
+                yield number
+
+        pieces = exported(printer, numbers())
+        written = save(chosen.path, pieces, mode=PRIVATE, replace=chosen.replace)
+        return f"{count(len(self._numbers), 'exchange')}, {size(written)} in {chosen.path}"
