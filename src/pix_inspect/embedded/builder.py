@@ -95,7 +95,7 @@ def _structured(text: str, derivation: Derivation, room: Room, top: Path) -> dic
         raise Refusal("cannot process __json attribute: it is no object")
     outputs = {name: output.path for name, output in derivation.outputs.items()}
     (top / ".attrs.json").write_text(room.inward(json.dumps(attributes | {"outputs": outputs})))
-    shell = [f"declare -A outputs=({' '.join(f'[{k}]={_sh(v)}' for k, v in outputs.items())} )"]
+    shell = _declared("outputs", outputs)
     for key, value in attributes.items():
         if key.isidentifier() and key.isascii():
             shell += _declared(key, value)

@@ -321,6 +321,12 @@ def ensure_path(caller: Caller, request: op.EnsurePath) -> op.Done:
     return op.Done()
 
 
+@answers(op.SubmitOutput)
+def submit_output(caller: Caller, request: op.SubmitOutput) -> op.Done:
+    """Refuse: builders are given no connection to this daemon."""
+    raise Refusal("outputs can be submitted inside of a build only")
+
+
 def _result(
     caller: Caller, drv: str, outcome: Outcome, derivation: Derivation | None = None
 ) -> BuildResult:

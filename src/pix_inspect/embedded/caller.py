@@ -75,12 +75,9 @@ class Caller:
             self.house.temporary.pop(self.number, None)
 
     def answer(self, request: Any) -> Any:
-        """Return the reply to a request. Raises Refusal."""
+        """Return the reply to a request of a kind in `ANSWERS`. Raises Refusal."""
         operation: Operation = request.operation
-        found = ANSWERS.get(operation.code)
-        if found is None:
-            raise Refusal(f"invalid operation {operation.code}", ends=True)
-        return found(self, request)
+        return ANSWERS[operation.code](self, request)
 
 
 Answer = Callable[[Caller, Any], Any]

@@ -21,7 +21,7 @@ from pix import __version__
 from pix.gates import Protocol
 from pix.protocol.types import FEATURES
 from pix_inspect.embedded import adding, building, keeping, planning, queries, realisations, upkeep
-from pix_inspect.embedded.caller import Caller, House
+from pix_inspect.embedded.caller import ANSWERS, Caller, House
 from pix_inspect.embedded.store import Store
 from pix_inspect.embedded.talk import OLDEST_CLIENT, Offer, Talk
 from pix_inspect.problem import Problem
@@ -177,7 +177,7 @@ class EmbeddedDaemon:
             sock.close()
 
     def _client(self, sock: socket.socket) -> None:
-        talk = Talk(sock, self._offer)
+        talk = Talk(sock, self._offer, ANSWERS)
         pid, _, _ = peer_ids(sock)
         caller = Caller(self.house, talk, pid)
         try:

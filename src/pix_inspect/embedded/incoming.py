@@ -27,6 +27,10 @@ class HungUp(Exception):
     """The client is gone, or sends nothing more in the midst of something."""
 
 
+class OutOfStep(Exception):
+    """The client's stream cannot be followed any further; the message says why."""
+
+
 class Source:
     """Bytes from `more`, which returns the next ones, none at the end."""
 
@@ -131,13 +135,8 @@ class Source:
 
 
 def framed(source: Source) -> Iterator[bytes]:
-    """Yield the content of frames up to the empty one. Raises as `Source.take`."""
+    """Yield the content of frames up to the empty one. Raises HungUp, OutOfStep."""
     while n := source.word():
         if n >= 1 << 32:
-            raise DecodeError(source.cursor.offset - 8, "the length of a frame", f"{n:#x}")
+            raise OutOfStep(f"{n:#x} is no length of a frame")
         yield from source.run(n)
-
-
-def pulling(pieces: Iterator[bytes]) -> Source:
-    """Return a source of what an iterator yields."""
-    return Source(lambda: next(pieces, b""))

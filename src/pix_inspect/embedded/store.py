@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,11 +44,15 @@ class Store:
         self.outputs_of: dict[str, frozenset[str]] = {}
         self.realisations: dict[str, tuple[str, frozenset[str]]] = {}
         for _, plain in self.shelf.records("valid"):
-            self._enter(PathInfo.of_plain(plain))
+            with suppress(ValueError, KeyError, TypeError, AttributeError, Refusal):
+                info = PathInfo.of_plain(plain)
+                self.paths.check_base(info.base)
+                self._enter(info)
         for key, _ in self.shelf.records("roots"):
-            self.links.add(key)
+            self.links.add(str(key))
         for key, value in self.shelf.records("realisations"):
-            self.realisations[key] = (str(value["outPath"]), frozenset(value["signatures"]))
+            with suppress(KeyError, TypeError):
+                self.realisations[key] = (str(value["outPath"]), frozenset(value["signatures"]))
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -11,7 +11,7 @@ import itertools
 import os
 import select
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ from pix.protocol.logging import (
 from pix.protocol.types import TrustedFlag, Verbosity
 from pix.schema import OPERATIONS, Operation, wire_of
 from pix.wire import pack_u64
-from pix_inspect.embedded.incoming import HungUp, Source, framed
+from pix_inspect.embedded.incoming import HungUp, OutOfStep, Source, framed
 from pix_inspect.embedded.refusal import COLOURED, Refusal
 
 OLDEST_CLIENT = 18
@@ -75,12 +75,13 @@ class Options:
 class Talk:
     """One connection, from greeting to end.
 
-    `protocol` is what was negotiated, `options` what the client asked for. `answer` is called
-    with each request and returns its reply, or raises Refusal.
+    `protocol` is what was negotiated, `options` what the client asked for, `known` are the
+    operations that can be answered.
     """
 
-    def __init__(self, sock: socket.socket, offer: Offer) -> None:
+    def __init__(self, sock: socket.socket, offer: Offer, known: Container[int]) -> None:
         self.offer = offer
+        self._known = known
         self.protocol = offer.protocol
         self.options = Options()
         self._sock = sock
@@ -91,7 +92,10 @@ class Talk:
     # the order of things
 
     def serve(self, answer: Callable[[Any], Any]) -> None:
-        """Greet, then answer request after request until the client hangs up or errs."""
+        """Greet, then answer request after request until the client hangs up or errs.
+
+        `answer` is called with each request and returns its reply, or raises Refusal.
+        """
         try:
             if self._greet():
                 while not self._source.over():
@@ -137,7 +141,7 @@ class Talk:
         try:
             code = self._source.word()
             operation = OPERATIONS.get(code)
-            if operation is None or not self._offered(operation):
+            if operation is None or code not in self._known or not self._offered(operation):
                 raise Refusal(f"invalid operation {code}", ends=True)
             try:
                 request = self._source.value(operation.request, self.protocol)
@@ -146,17 +150,27 @@ class Talk:
             self._upload = self._payload(operation)
             reply = answer(request)
             self._drain()
-        except Refusal as refusal:
-            if not refusal.ends or self._upload is not None:
-                self._drain()
-            self._refuse(refusal)
-        except DecodeError as error:
-            # payload that cannot be read: nobody knows where it would end
-            self._refuse(Refusal(f"{operation.name if operation else ''}: {error}", ends=True))
+        except (Refusal, DecodeError, OutOfStep) as error:
+            self._refuse(self._settled(error))
         else:
             self._reply(operation, reply)
         finally:
             self._upload = None
+
+    def _settled(self, error: Exception) -> Refusal:
+        """Get back into step with the client if that is possible; return what to tell it."""
+        if isinstance(error, Refusal):
+            refusal = error
+        else:
+            # content that is none leaves frames in step, but a bare NAR has no other end
+            in_step = isinstance(error, DecodeError) and self._carriage in (FRAMES, PULLED)
+            refusal = Refusal(str(error), ends=not in_step)
+        if refusal is error or self._carriage is FRAMES:
+            try:
+                self._drain()
+            except (DecodeError, OutOfStep):
+                refusal.ends = True
+        return refusal
 
     def _offered(self, operation: Operation) -> bool:
         return operation.feature is None or operation.feature in self.protocol.features
@@ -218,14 +232,12 @@ class Talk:
         """Ask the client for payload as long as somebody wants more."""
         while True:
             self.say(StderrRead(length=PULL))
-            start = self._source.cursor.offset
             n = self._source.word()
             if n > PULL:
-                raise DecodeError(start, f"an answer of at most {PULL} bytes", str(n))
+                raise OutOfStep(f"an answer of {n} bytes to a question for {PULL}")
             yield from self._source.run(n)
-            padding = b"".join(self._source.run(-n & 7))
-            if any(padding):
-                raise DecodeError(start + 8 + n, "zero padding", padding.hex(" "))
+            if any(b"".join(self._source.run(-n & 7))):
+                raise OutOfStep("the padding of an answer is not zero")
             if n == 0:
                 return
 

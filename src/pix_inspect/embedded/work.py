@@ -47,7 +47,7 @@ class Work:
     derivation: Derivation
     mode: int
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=SHOWN_LINES))
-    _log: Spool = field(default_factory=Spool)
+    _log: Spool | None = None
     _activity: int = 0
 
     @property
@@ -85,15 +85,13 @@ class Work:
             (self.path, "", 1, 1),
             Verbosity.INFO,
         )
-        try:
-            outcome = self._do()
-        except Refusal as refusal:
-            outcome = self.fail(BuildStatus.MISC_FAILURE, bold_red(refusal.message))
-        finally:
+        with Spool() as self._log:
             try:
-                self.caller.store.shelf.append(self.drv, self._log.pieces())
+                outcome = self._do()
+            except Refusal as refusal:
+                outcome = self.fail(BuildStatus.MISC_FAILURE, bold_red(refusal.message))
             finally:
-                self._log.close()
+                self.caller.store.shelf.append(self.drv, self._log.pieces())
         talk.stop(self._activity)
         outcome.started, outcome.stopped, outcome.rounds = started, int(time.time()), 1
         return outcome
@@ -229,6 +227,6 @@ class Work:
                 pass
         self.tail.append(line)
         raw = bytes_of(line) + b"\n"
-        if self._log.size + len(raw) <= LONGEST_LOG:
+        if self._log is not None and self._log.size + len(raw) <= LONGEST_LOG:
             self._log.write(raw)
         talk.result(self._activity, ResultType.BUILD_LOG_LINE, line)
