@@ -22,6 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="its process id, its socket, or its recording (default: the newest)",
     )
 
+    importlib.import_module("pix_inspect.commands.open").settings_argument(parser)
+
 
 def chosen(name: str | None, running: list[Running]) -> Running:
     """Return the relay that `name` means, the newest for None. Raises Problem."""
@@ -55,5 +57,6 @@ def main(args: argparse.Namespace) -> int:
     command = importlib.import_module("pix_inspect.commands.open")
     parser = argparse.ArgumentParser()
     command.arguments(parser)
-    status: int = command.main(parser.parse_args([str(relay.recording)]))
+    words = ["--no-settings"] if args.no_settings else []
+    status: int = command.main(parser.parse_args([*words, "--", str(relay.recording)]))
     return status

@@ -10,13 +10,32 @@ import os
 import sys
 from pathlib import Path
 
+from pix_inspect.capture import say
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
+from pix_inspect.settings import NO_SETTINGS, Settings
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
+
+    settings_argument(parser)
+
+
+def settings_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the argument of every command that has a screen."""
+    parser.add_argument(
+        "--no-settings",
+        action="store_true",
+        help="begin with the usual theme, panes and columns, and remember nothing"
+        f" (also: {NO_SETTINGS}=1)",
+    )
+
+
+def settings_of(args: argparse.Namespace) -> Settings | None:
+    """Return what the screen remembers, None when it is not to."""
+    return None if args.no_settings else Settings.load()
 
 
 def need_terminal(instead: str) -> None:
@@ -36,7 +55,10 @@ def main(args: argparse.Namespace) -> int:
         need_terminal(f"`pix-inspect dump {args.files[0]}` prints the same as text")
         from pix_inspect.ui.app import Inspector
 
-        Inspector(sessions[0], others=sessions[1:]).run()
+        app = Inspector(sessions[0], others=sessions[1:], settings=settings_of(args))
+        app.run()
+        if app.complaint is not None:
+            say(app.complaint)
     finally:
         for session in sessions:
             session.close()

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from pix_inspect.capture import say, upstream_from, user_ids, warn_of_trust
 from pix_inspect.commands import record
-from pix_inspect.commands.open import need_terminal
+from pix_inspect.commands.open import need_terminal, settings_argument, settings_of
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
+from pix_inspect.settings import Settings
 from pix_inspect.state import new_recording
 
 PATIENCE = 10.0
@@ -40,6 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detach", action="store_true", help="start the relay, say how to watch it, and return"
     )
+    settings_argument(parser)
 
 
 class RelayProcess:
@@ -161,19 +163,22 @@ def main(args: argparse.Namespace) -> int:
         relay.close()
         return 0
     try:
-        return _watch(relay)
+        return _watch(relay, settings_of(args))
     finally:
         relay.close()
 
 
-def _watch(relay: RelayProcess) -> int:
+def _watch(relay: RelayProcess, settings: Settings | None) -> int:
     answer: str | None = None
     try:
         session = Session(relay.recording)
         try:
             from pix_inspect.ui.app import Inspector
 
-            answer = Inspector(session, relay).run()
+            app = Inspector(session, relay, settings=settings)
+            answer = app.run()
+            if app.complaint is not None:
+                say(app.complaint)
         finally:
             session.close()
     finally:

@@ -20,6 +20,7 @@ from textual.widget import Widget
 
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
+from pix_inspect.settings import Settings
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.copying import Copied
 from pix_inspect.ui.export import Export
@@ -29,6 +30,7 @@ from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.payload_saving import Wish
+from pix_inspect.ui.remembering import recall, remembered, theme_of
 from pix_inspect.ui.statistics_screen import StatisticsScreen
 from pix_inspect.ui.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording
 from pix_inspect.ui.text import safe
@@ -81,6 +83,7 @@ class Inspector(App[Answer]):
         now: Callable[[], int] = time.time_ns,
         *,
         others: Sequence[Session] = (),
+        settings: Settings | None = None,
     ) -> None:
         super().__init__()
         self.now = now
@@ -89,9 +92,14 @@ class Inspector(App[Answer]):
         self.tabs = [Tab(self.DEFAULT_MODE, session, relay)]
         """The recordings that are open."""
         self.add_mode(self.DEFAULT_MODE, self.get_default_screen)
+        self.complaint: str | None = None
+        """What is to be said when the screen is gone."""
         self._opened = 1
         self._others = list(others)
         self._own: list[Session] = []
+        self._settings = settings
+        if settings is not None and (theme := theme_of(settings.known, self)) is not None:
+            self.theme = theme
         if self.no_color and self.theme.startswith("ansi"):
             self.theme = DEFAULT_THEME  # without colour the others would be black on black
 
@@ -105,10 +113,33 @@ class Inspector(App[Answer]):
             self._add(session)
         self._others = []
 
+        if self._settings is not None and self._settings.complaint is not None:
+            self.warn(self._settings.complaint)
+
     def on_unmount(self) -> None:
         """Close what was opened here."""
         for session in self._own:
             session.close()
+
+    # Settings ---------------------------------------------------------------------------
+
+    def recall(self, browse: Browse) -> None:
+        """Have a main screen look as it was left the last time."""
+        if self._settings is not None:
+            left = recall(browse, self._settings.known)
+            if left and browse.session is self.tabs[0].session:
+                self.warn(f"settings that make no sense are left out: {', '.join(left)}")
+
+    def exit(
+        self, result: Answer | None = None, return_code: int = 0, message: object = None
+    ) -> None:
+        """Remember how the screen looks, and end."""
+        found = [screen for screen in self.screen_stack if isinstance(screen, Browse)]
+        if self._settings is not None and found and found[0].is_mounted:
+            trouble = self._settings.keep(remembered(self, found[0]))
+            if trouble is not None:
+                self.complaint = trouble
+        super().exit(result, return_code, message)  # type: ignore[arg-type]
 
     # Recordings -------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer
@@ -22,6 +21,7 @@ from textual.widgets import Footer
 from pix_inspect.fields import rows
 from pix_inspect.session import ConnectionRow, Session
 from pix_inspect.ui.copying import Copied, copy
+from pix_inspect.ui.dividers import Dividing, Shares
 from pix_inspect.ui.explain import Explanation
 from pix_inspect.ui.explaining import explanation
 from pix_inspect.ui.fields import Fields
@@ -48,7 +48,7 @@ PAUSE = 0.004
 PANES = ("timeline", "fields", "log", "payload", "bytes", "explanation")
 
 
-class Browse(Screen[None]):
+class Browse(Dividing):
     """One recording, finished or growing."""
 
     app: Inspector
@@ -62,6 +62,11 @@ class Browse(Screen[None]):
         Binding("x", "toggle_bytes", "Bytes on or off", show=False, id="view.bytes"),
         Binding("backslash", "maximise", "Maximise the pane, and back", show=False,
                 key_display="\\", id="view.maximise"),
+        Binding("plus", "widen(1)", "More room for the pane", show=False, key_display="+",
+                id="pane.more"),
+        Binding("minus", "widen(-1)", "Less room for the pane", show=False, key_display="-",
+                id="pane.less"),
+        Binding("0", "usual_sizes", "Usual sizes of the panes", show=False, id="pane.usual"),
         Binding("tab", "app.focus_next", "Next pane", show=False, id="pane.next"),
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False,
                 id="pane.previous"),
@@ -75,6 +80,7 @@ class Browse(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self.shares = Shares()
         self.view: ExchangeView | None = None
         self.index: int | None = None
         self._looked: tuple[object, ...] | None = None
@@ -151,6 +157,7 @@ class Browse(Screen[None]):
         """Read what there is, then keep up."""
         self.query_one(Banner).display = False
         self.query_one(TabBar).say(self.app.tabs, self.tab)
+        self.app.recall(self)
         self.add_class("-empty")
         self.timeline.focus()
         self._check_live()

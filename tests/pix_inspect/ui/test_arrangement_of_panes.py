@@ -1,0 +1,164 @@
+"""Panes: their sizes by key and by mouse, and what is remembered of how the screen looked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from pix_inspect.session import Session
+from pix_inspect.settings import Settings
+from pix_inspect.ui.app import Inspector
+from pix_inspect.ui.dividers import Shares
+from tests.pix_inspect.ui.played import RECORDINGS, browse, recorded, settled
+
+SIZE = (120, 40)
+
+
+def remembering(path: Path, name: str = "queries") -> Inspector:
+    return Inspector(Session(RECORDINGS / f"{name}.pcapng"), settings=Settings.read(path))
+
+
+def region(pilot: Pilot[Any], name: str) -> Any:
+    return browse(pilot).query_one(f"#{name}").region
+
+
+async def test_keys_give_the_focused_pane_more_room_and_less() -> None:
+    async with recorded("queries").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        before = region(pilot, "timeline-frame").width
+        await pilot.press("plus", "plus")
+        await pilot.pause()
+        assert region(pilot, "timeline-frame").width > before
+        await pilot.press("minus", "minus", "minus")
+        await pilot.pause()
+        assert region(pilot, "timeline-frame").width < before
+        await pilot.press("tab")
+        before = region(pilot, "fields").height
+        await pilot.press("plus")
+        await pilot.pause()
+        assert region(pilot, "fields").height > before
+        await pilot.press("tab", "plus", "plus")
+        await pilot.pause()
+        assert region(pilot, "fields").height < before
+        for _ in range(30):
+            await pilot.press("plus")
+        await pilot.pause()
+        assert region(pilot, "fields").height >= 3
+        await pilot.press("0")
+        await pilot.pause()
+        assert browse(pilot).shares == Shares()
+        assert region(pilot, "fields").height == before
+
+
+async def test_a_pane_alone_on_its_side_grows_sideways() -> None:
+    async with recorded("queries").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("x", "tab")
+        before = region(pilot, "fields").width
+        await pilot.press("plus")
+        await pilot.pause()
+        assert region(pilot, "fields").width > before
+
+
+async def drag(pilot: Pilot[Any], start: tuple[int, int], end: tuple[int, int]) -> None:
+    await pilot.mouse_down(offset=start)
+    await pilot.hover(offset=end)
+    await pilot.mouse_up(offset=end)
+    await pilot.pause()
+
+
+async def test_borders_are_dragged_by_the_mouse() -> None:
+    async with recorded("queries").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        edge = region(pilot, "side").x
+        await drag(pilot, (edge, 10), (40, 10))
+        assert abs(region(pilot, "side").x - 40) <= 1
+        edge = region(pilot, "bytes").y
+        await drag(pilot, (80, edge), (80, 12))
+        assert abs(region(pilot, "bytes").y - 12) <= 1
+        await drag(pilot, (40, 10), (119, 10))
+        assert region(pilot, "side").width >= 10
+        before = region(pilot, "side").x
+        await drag(pilot, (5, 5), (50, 20))
+        assert region(pilot, "side").x == before, "that was no border"
+
+
+async def test_a_narrow_screen_has_a_share_of_its_own() -> None:
+    async with recorded("queries").run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        edge = region(pilot, "fields").y
+        await drag(pilot, (20, edge), (20, 15))
+        assert abs(region(pilot, "fields").y - 15) <= 1
+        assert region(pilot, "timeline-frame").width == 80
+        await pilot.resize_terminal(*SIZE)
+        await settled(pilot)
+        assert region(pilot, "timeline-frame").height == region(pilot, "body").height
+        assert 60 <= region(pilot, "timeline-frame").width <= 75
+
+
+async def test_how_the_screen_looked_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    app = remembering(path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        app.theme = "nord"
+        await pilot.press("e", "L", "t", "w", "plus")
+        await settled(pilot)
+        width = region(pilot, "timeline-frame").width
+        await pilot.press("q")
+    assert json.loads(path.read_text())["theme"] == "nord"
+    again = remembering(path, "two-clients")
+    async with again.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        screen = browse(pilot)
+        assert again.theme == "nord"
+        assert screen.has_class("-explaining")
+        assert screen.log_pane.display
+        assert screen.timeline.clock == "delta"
+        assert "lane" in screen.timeline.hidden
+        assert region(pilot, "timeline-frame").width == width
+        await pilot.press("P")
+        await pilot.press("q")
+    async with remembering(path, "add-tree").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("j", "j")
+        await settled(pilot)
+        assert browse(pilot).payload_pane.count > 5
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"theme": "no such theme"},
+        {"theme": 3, "explain": "yes", "bytes": None, "side": [], "clock": {}, "sizes": 7},
+        {"hidden columns": ["nothing"], "side": "elsewhere", "clock": "marked"},
+        {"sizes": {"across": 1000, "top": "x", "other": 3}},
+        {"unknown": True},
+    ],
+    ids=range(5),
+)
+async def test_settings_that_make_no_sense_are_left_out(
+    tmp_path: Path, known: dict[str, Any]
+) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(known))
+    app = remembering(path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert app.theme == "textual-dark"
+        assert not browse(pilot).has_class("-explaining")
+        await pilot.press("q")
+    assert set(json.loads(path.read_text())) > {"theme", "sizes"}
+
+
+async def test_a_broken_file_is_said_on_the_screen(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("{")
+    app = remembering(path)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        assert any("settings are left out" in note.message for note in app._notifications)
