@@ -31,7 +31,9 @@ def parsed(module: object, words: list[str]) -> argparse.Namespace:
 def test_the_relay_is_told_what_watch_was_told(words: list[str]) -> None:
     told = parsed(watch, ["--listen", "/tmp/s", *words])
     again = parsed(record, ["--listen", "/tmp/s", *watch.options_of(told)])
-    assert vars(again) == {k: v for k, v in vars(told).items() if k not in ("detach", "no_settings")}
+    assert vars(again) == {
+        k: v for k, v in vars(told).items() if k not in ("detach", "no_settings")
+    }
 
 
 def test_a_relay_that_does_not_begin_says_why(tmp_path: Path) -> None:
