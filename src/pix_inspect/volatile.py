@@ -22,6 +22,7 @@ FIELDS: dict[str, str] = {
 
 TEXTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"\{temp:\d+\}"), "{temp:…}", "temporary roots name a process"),
+    (re.compile(r"(?<=/temproots/)\d+"), "…", "temporary roots name a process"),
     (re.compile(r"(?<=/proc/)\d+(?=/)"), "…", "roots of running processes"),
     (re.compile(r"(?<=/)nix-build-([^/]*?)-\d+(?=[-/])"), r"nix-build-\1-…", "build directories"),
     (re.compile(r"(?<=/)nix-\d+-\d+(?=[-/.])"), "nix-…", "temporary files name a process"),

@@ -12,7 +12,7 @@ Source of the order of things: Nix `daemon.cc`, `worker-protocol-connection.cc`.
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from pix.composite import Record, encode
@@ -188,9 +188,10 @@ class PlayedConnection:
         while n := self.stream.word():
             yield from self.stream.passing(self._skip(n))
 
-    def _skip(self, size: int) -> Any:
-        self.stream.cursor.pos += size
-        yield from ()
+    def _skip(self, size: int) -> Generator[None, None, bool]:
+        cursor = self.stream.cursor
+        cursor.pos += size
+        yield from cursor.arrived()
         return True
 
     def _pull(self, found: list[Candidate], digest: Digest) -> None:

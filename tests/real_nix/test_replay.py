@@ -1,0 +1,110 @@
+"""Recordings replayed: to real daemons, and to real clients."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from pix_inspect.replay.daemon import PlayedDaemon
+from pix_inspect.replay.recorded import RecordedSession
+from scripts.stories import STORIES
+from tests.real_nix import lab, namespace
+from tests.real_nix.daemons import Client, running
+from tests.real_nix.lab import Nix
+from tests.real_nix.test_relay_transparent import ACTIONS, Outcome, relay
+from tests.surroundings import lacking
+
+pytestmark = pytest.mark.real_nix
+
+RECORDINGS = lab.REPOSITORY / "recordings"
+SECONDS = 120.0
+
+OVER_SSH = ("mounted-store", "remote-build")
+PATIENT = ("two-clients",)
+"""Its second client waits for five seconds, with every real daemon."""
+
+
+@pytest.mark.parametrize("version", lab.VERSIONS)
+def test_a_daemon_of_the_same_version_answers_as_recorded(
+    version: str, nix_of: Callable[[str], Nix]
+) -> None:
+    names = [
+        name
+        for name, story in STORIES.items()
+        if story.daemon == version
+        and name not in PATIENT
+        and (RECORDINGS / f"{name}.pcapng").exists()
+    ]
+    for name in names:
+        nix_of(STORIES[name].client), nix_of(version)
+    why = namespace.available()
+    if why is not None:
+        lacking(f"no namespaces here: {why}")
+    with TemporaryDirectory() as mountpoint:
+        command = namespace.command(
+            Path(mountpoint),
+            "tests.real_nix.retold",
+            ["--log", *names],
+            {"/recordings": RECORDINGS},
+        )
+        done = subprocess.run(
+            command,
+            cwd=lab.REPOSITORY,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["story"] for each in told] == names
+    for each in told:
+        verdicts = each["verdicts"]
+        assert verdicts, each["story"]
+        assert [v for v in verdicts if v["outcome"] != "same"] == [], each["story"]
+
+
+def questions(client: Client, work: Path) -> Outcome:
+    """Add a file and ask about it in several ways."""
+    (work / "file").write_text("contents\n")
+    path = client.run("nix-store", "--add", "file").stdout.decode().strip()
+    said = [
+        client.run("nix-store", "--query", *question, path).stdout
+        for question in (("--hash",), ("--references",), ("--referrers",), ("--size",))
+    ]
+    return Outcome(0, b"".join([path.encode(), *said]), b"")
+
+
+def dump_of_a_path(client: Client, work: Path) -> Outcome:
+    """Add a tree and export it; `nix` reads it from the daemon, the client has no store."""
+    (work / "tree").mkdir()
+    (work / "tree/large").write_bytes(bytes(range(256)) * 1024)
+    path = client.run("nix-store", "--add", "tree").stdout.decode().strip()
+    done = client.run("nix", "path-info", "--json", path)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("nix", lab.VERSIONS, indirect=True)
+def test_real_clients_work_against_a_recording_of_the_same_commands(nix: Nix) -> None:
+    actions = [*ACTIONS, questions, *([dump_of_a_path] if nix.label != "2.3.7" else [])]
+    with TemporaryDirectory(prefix="play-") as folder, running(nix) as daemon:
+        place = Path(folder)
+        for number, action in enumerate(actions):
+            recording, between = place / f"{number}.pcapng", place / f"between-{number}"
+            work = daemon.state.folder / "tmp"
+            with relay(between, daemon.socket, recording):
+                expected = action(daemon.client(socket=between), work)
+            shutil.rmtree(work)
+            work.mkdir()
+            unanswered: list[str] = []
+            with PlayedDaemon(RecordedSession(recording), say=unanswered.append) as played:
+                again = action(daemon.client(socket=played.path), work)
+            shutil.rmtree(work)
+            work.mkdir()
+            assert unanswered == [], action.__name__
+            assert again == expected, action.__name__
