@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.bench_relay import greeted
 from tests.real_nix import lab
 from tests.real_nix.daemons import Client, Daemon, running
 
@@ -40,11 +41,12 @@ derivation {{
 
 @contextmanager
 def through(words: list[str], path: Path) -> Iterator[None]:
-    """Run a relay that listens on `path`."""
+    """Run a relay that listens on `path`, and wait until it relays: its start is not measured."""
     child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 10
     while not path.exists() and time.monotonic() < until:
         time.sleep(0.01)
+    greeted(path).close()
     try:
         yield
     finally:

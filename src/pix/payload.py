@@ -19,7 +19,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pix.cursor import Cursor
+from pix.cursor import Cursor, u64_at
 from pix.errors import DecodeError, EncodeError
 from pix.gates import Gate, Protocol
 from pix.nar import check, scan_nar
@@ -84,7 +84,10 @@ class Frames(Carriage):
 
     def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
         while True:
-            n = yield from cursor.word()
+            while cursor.end - cursor.pos < 8:
+                yield
+            (n,) = u64_at(cursor.buf, cursor.pos)
+            cursor.pos += 8
             if n == 0:
                 return True
             if n >= 1 << 32:

@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -31,6 +32,9 @@ from pix_inspect.upstream import SocketUpstream, Upstream, complaint
 
 STACK = 256 << 10
 """Bytes of stack for each thread: two threads a connection, hundreds of connections."""
+
+SWITCH = 0.0005
+"""Seconds after which the thread that writes the recording makes way for one that passes bytes."""
 
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -89,6 +93,7 @@ class Relay:
     def serve(self) -> None:
         """Accept until told to stop, then wait for the connections that are left."""
         threading.stack_size(STACK)
+        sys.setswitchinterval(SWITCH)
         listening = self.listener.sock
         listening.setblocking(False)
         poll = select.poll()

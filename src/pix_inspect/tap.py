@@ -27,6 +27,8 @@ from pix_inspect.recording import ConnectionLog
 WORTH_ELIDING = 256
 """Bytes: to leave out less than this would cost the recording more than it saves."""
 
+EVERYTHING = 1 << 64
+
 SHORT = 4096
 """Bytes of a chunk that may be a plain request or answer."""
 
@@ -47,10 +49,10 @@ class RecordingTap:
         pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self.log = log
-        self._limit = payload_limit
+        self._keeps = self._limit = EVERYTHING if payload_limit is None else payload_limit
         self._pressed = pressed
         self._lock = threading.Lock()
-        self._skips: tuple[list[list[int]], list[list[int]]] = ([], [])
+        self._skips: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self._offsets = [0, 0]
         self._open = 0
         self._latest: Exchange | None = None
@@ -120,12 +122,10 @@ class RecordingTap:
 
     def _payload(self, side: int, start: int, length: int, position: int) -> None:
         """Mark for elision what of this run lies beyond the limit."""
-        limit = 0 if self._pressed() else self._limit
-        if limit is None:
-            return
-        kept = min(max(limit - position, 0), length)
+        limit = self._keeps
+        kept = 0 if position >= limit else min(limit - position, length)
         if length - kept >= WORTH_ELIDING or (limit == 0 and kept < length):
-            self._skips[side].append([start + kept, start + length])
+            self._skips[side].append((start + kept, start + length))
 
     def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
         """Record a chunk that is about to be passed on."""
@@ -165,6 +165,7 @@ class RecordingTap:
         if self._blind:
             return
         talk = self.conversation
+        self._keeps = 0 if self._pressed() else self._limit
         try:
             if self._trips is not None:
                 self._catch_up()
@@ -200,26 +201,26 @@ class RecordingTap:
             self.log.chunk(side, time, b"", length)
 
     def _elided(
-        self, side: int, view: memoryview, start: int, time: int, skips: list[list[int]]
+        self, side: int, view: memoryview, start: int, time: int, skips: list[tuple[int, int]]
     ) -> None:
         """Record the chunk as packets, each a kept beginning and an elided rest."""
         end = start + len(view)
         at = start
         done = 0
+        note = self.log.chunk
         for skip_start, skip_end in skips:
             if skip_start >= end:
                 break
-            stop = min(skip_end, end)
-            self.log.chunk(
-                side, time, bytes(view[at - start : max(skip_start, at) - start]), stop - at
-            )
+            stop = min(end, skip_end)
+            kept = view[at - start : skip_start - start] if skip_start > at else b""
+            note(side, time, bytes(kept), stop - at)
             at = stop
             if skip_end > end:
                 break
             done += 1
         del skips[:done]
         if at < end:
-            self.log.chunk(side, time, bytes(view[at - start :]), end - at)
+            note(side, time, bytes(view[at - start :]), end - at)
 
     def half_close(self, side: int, time: int) -> None:
         """Record that a side sends no more."""

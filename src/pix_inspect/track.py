@@ -61,9 +61,8 @@ BEGIN = Struct(f"<{TIME_AT}sII")
 MIDST = Struct(f">{PACKET_BODY - TIME_AT - 8 + SEQUENCE_AT}sII{HEADERS - SEQUENCE_AT - 8}s")
 """What comes before the sequence number, that, the acknowledgement, the rest of the headers."""
 
-LONGEST_ALIKE = 4096
-"""Bytes of data: packets this short come again and again in few lengths."""
 MOST_FRAMES = 32
+"""Packets come again and again in few lengths; so many are remembered."""
 
 _FLAGS = ACK | PSH
 
@@ -283,10 +282,10 @@ class Track:
             self._in_a_row = 0
         seq = self._seq
         here = seq[side]
-        frame = self._frames[side].get(length)
-        if frame is None or len(kept) != length or flags != _FLAGS:
-            frame = self._frame(side, len(kept), length, flags)
-        begin, middle, end, tail = frame
+        alike = (len(kept) << 16) + length if flags == _FLAGS else -1
+        begin, middle, end, tail = self._frames[side].get(alike) or self._frame(
+            side, len(kept), length, flags
+        )
         out += (
             BEGIN.pack(begin, time >> 32, time & SEQUENCE_MASK),
             MIDST.pack(middle, here, seq[1 - side], end),
@@ -308,11 +307,11 @@ class Track:
             headers[SEQUENCE_AT + 8 :],
             tail,
         )
-        if kept == length <= LONGEST_ALIKE and flags == _FLAGS:
+        if flags == _FLAGS:
             frames = self._frames[side]
             if len(frames) >= MOST_FRAMES:
                 frames.clear()
-            frames[length] = frame
+            frames[(kept << 16) + length] = frame
         return frame
 
     def _advance(self, side: int, size: int) -> None:
