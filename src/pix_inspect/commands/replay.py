@@ -83,10 +83,7 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--upstream-command", metavar="COMMAND", help="start this for each connection instead"
     )
-    parser.add_argument(
-        "--version", metavar="1.N", help="speak at most this, not what was recorded"
-    )
-    parser.add_argument("--features", metavar="A,B", help="offer these features (1.38)")
+    _version_arguments(parser)
     parser.add_argument("--fast", action="store_true", help="do not keep the recorded pauses")
     parser.add_argument(
         "--connection", type=int, action="append", metavar="N", help="only this connection"
@@ -117,11 +114,19 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _version_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--version", metavar="1.N", help="speak at most this version, not the recorded one"
+    )
+    parser.add_argument("--features", metavar="A,B", help="offer these features (1.38)")
+
+
 def _daemon_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recording", type=Path, metavar="FILE")
     parser.add_argument(
         "--listen", type=Path, metavar="SOCKET", required=True, help="the socket for clients"
     )
+    _version_arguments(parser)
     parser.add_argument(
         "--pace", action="store_true", help="take as long over each answer as the daemon took"
     )
@@ -205,7 +210,9 @@ def _daemon(args: argparse.Namespace) -> int:
     allowed = user_ids(args.allow_user)
     with contextlib.ExitStack() as stack:
         recorded = RecordedSession(args.recording)
-        played = stack.enter_context(PlayedDaemon(recorded, pace=args.pace, say=_say))
+        played = stack.enter_context(
+            PlayedDaemon(recorded, speaks=_protocol(args), pace=args.pace, say=_say)
+        )
         listener = listen(args.listen, args.mode)
         stack.callback(listener.close)
         upstream = SocketUpstream(played.path)

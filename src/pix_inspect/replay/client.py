@@ -125,8 +125,11 @@ class ReplayClient:
         self._closing.clear()
 
     def _wait_for(self, step: Step) -> float:
-        """Return for how many seconds a step has to wait, inf where that depends on others."""
+        """Return for how many seconds a step has to wait."""
         connection = self._connections.get(step.connection)
+        if step.doing == "send" and connection is not None and connection.left_us:
+            self._open(step)  # the daemon hung up: the rest goes on a new connection
+            connection = self._connections[step.connection]
         if connection is not None and not connection.closed:
             if step.doing != "open" and self._marked.get(step.connection, 0) < step.answered:
                 return TICK
@@ -151,11 +154,12 @@ class ReplayClient:
             self._close(step)
 
     def _open(self, step: Step) -> None:
+        """Connect to the daemon, for a recorded connection or for what is left of one."""
         recorded = self.recorded
         number = step.connection
-        indexes = recorded.connections[number]
-        first = recorded.session.row(indexes[0])
-        handshake = recorded.exchange(indexes[0]) if first.kind == "handshake" else None
+        first = recorded.connections[number][0]
+        is_handshake = recorded.session.row(first).kind == "handshake"
+        handshake = recorded.exchange(first) if is_handshake else None
         try:
             reached = self.upstream.connect(())
         except (OSError, Problem) as error:
@@ -172,14 +176,15 @@ class ReplayClient:
         self._connections[number] = connection
         self._numbers[number] = log.number
         self.sent[log.number] = []
-        first_sent = indexes[0] if handshake is not None else -1
-        connection.open(first_sent, reached)
-        self.sent[log.number].append(first_sent)
+        self._seen[number] = 0
+        index = first if is_handshake and first not in self.concluded else -1
+        connection.open(index, reached)
+        self.sent[log.number].append(index)
 
     def _refuse(self, number: int, why: str) -> None:
         """Give up a connection that could not be made."""
         for i in self.wanted:
-            if self.recorded.session.row(i).connection == number:
+            if i not in self.concluded and self.recorded.session.row(i).connection == number:
                 self.failed[i] = why
                 self.concluded[i] = None
         self._over.add(number)

@@ -38,6 +38,8 @@ CHUNK = 1 << 16
 
 STRING_WORD = 8
 
+HUNG_UP = "the daemon closed the connection"
+
 
 @dataclass(slots=True)
 class Asked:
@@ -101,6 +103,11 @@ class ReplayedConnection:
         return self._sock is not None
 
     @property
+    def left_us(self) -> bool:
+        """Whether the daemon hung up on a connection that was of use until then."""
+        return self.closed and self.failure == HUNG_UP and self.done > 1
+
+    @property
     def idle(self) -> bool:
         """Whether all that was asked is answered."""
         return self.done >= len(self.asked)
@@ -158,7 +165,7 @@ class ReplayedConnection:
         if not data:
             self.tap.half_close(DAEMON, time)
             self._talk.eof(DAEMON, time)
-            self.fail("the daemon closed the connection")
+            self.fail(HUNG_UP)
             return
         self.tap.chunk(DAEMON, memoryview(data), time)
         self._heard = (self._heard + data)[-STRING_WORD:] if len(data) < 8 else data[-8:]

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from pix.gates import Protocol
 from pix.transport import Stream
 from pix_inspect.replay.played import PlayedConnection, greeting_of
 from pix_inspect.replay.recorded import RecordedSession
@@ -27,6 +28,7 @@ from pix_inspect.sockets import listen
 class PlayedDaemon:
     """Listens at `path`, by default in a private folder. Raises Problem on creation.
 
+    `speaks` is the newest version and the features to announce, None for the recorded ones.
     `pace`: answers take as long as they took. `say` gets a line about each request that has no
     answer.
     """
@@ -36,10 +38,14 @@ class PlayedDaemon:
         recorded: RecordedSession,
         path: Path | None = None,
         *,
+        speaks: Protocol | None = None,
         pace: bool = False,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.hello = greeting_of(recorded)
+        if speaks is not None:
+            self.hello.version = speaks.number
+            self.hello.features = tuple(sorted(speaks.features))
         self.repertoire = Repertoire(recorded)
         self.pace = pace
         self.say = say

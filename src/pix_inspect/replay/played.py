@@ -238,7 +238,9 @@ class PlayedConnection:
                 self._reply(recorded, asked, same)
             return not self._closed_then(recorded)
         except (DecodeError, EncodeError) as problem:
-            raise Unanswered(f"the answer #{recorded.number} does not fit: {problem}") from None
+            was, now = recorded.protocol, self.protocol
+            why = f"the answer #{recorded.number} of {was} cannot be given in {now}: {problem}"
+            raise Unanswered(why) from None
         except Problem as problem:
             raise Unanswered(str(problem)) from None
 

@@ -28,6 +28,7 @@ from pix.protocol.logging import (
     StderrStartActivity,
     StderrStopActivity,
 )
+from pix.protocol.types import DELETE_DEAD_REFERRERS, SpecificPaths
 from pix.schema import wire_of
 from pix.upload import file_nar
 from pix.wire import Wire, bytes_of, pack_u64, text_of
@@ -88,6 +89,8 @@ def translated(
         return changed, content()
     if isinstance(request, ops.QuerySubstitutablePathInfos):
         return _substitutable(request, now.minor), content()
+    if isinstance(request, ops.CollectGarbage):
+        return _garbage(request, now), content()
     return request, content()
 
 
@@ -172,6 +175,19 @@ def _substitutable(request: ops.QuerySubstitutablePathInfos, now: int) -> Any:
     if now >= WITH_ADDRESS and request.paths:
         return ops.QuerySubstitutablePathInfos(paths_with_ca=dict.fromkeys(sorted(request.paths)))
     return request
+
+
+def _garbage(request: ops.CollectGarbage, now: Protocol) -> Any:
+    """Return a CollectGarbage with its paths where that version has them."""
+    changed = copy.copy(request)
+    if DELETE_DEAD_REFERRERS in now.features:
+        if request.target is None and request.paths_to_delete:
+            changed.target = SpecificPaths(paths=request.paths_to_delete)
+            changed.paths_to_delete = frozenset()
+    elif request.target is not None and not request.target.delete_referrers:
+        changed.paths_to_delete = request.target.paths
+        changed.target = None
+    return changed
 
 
 # Answers ------------------------------------------------------------------------------------
