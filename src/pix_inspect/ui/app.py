@@ -322,7 +322,7 @@ class Inspector(App[Answer]):
             if isinstance(place, Screen):
                 where = ""
             for pressed, said, name in keys_of(type(place), self):
-                if place is not self or self.check_action(action_of(type(place), name), ()):
+                if place is not self or self._works_on(screen, action_of(type(place), name)):
                     yield SystemCommand(f"{where}{said}", pressed, self._runner(place, name))
         if isinstance(screen.focused, Lines):
             for pressed, said, name in keys_of(Lines, self):
@@ -338,7 +338,10 @@ class Inspector(App[Answer]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Have what is about the main screen work there alone."""
-        return action.partition("(")[0] not in self.BROWSING or isinstance(self.screen, Browse)
+        return self._works_on(self.screen, action)
+
+    def _works_on(self, screen: Screen[object], action: str) -> bool:
+        return action.partition("(")[0] not in self.BROWSING or isinstance(screen, Browse)
 
     def action_help(self) -> None:
         """Show all keys, those of the panes first."""

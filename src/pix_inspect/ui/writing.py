@@ -55,6 +55,7 @@ class Writing(ModalScreen[str]):
         self._write = write
         self.pace = Pace()
         self.failed = False
+        self._gone = False
 
     def compose(self) -> ComposeResult:
         """Say what is being written and how far it is."""
@@ -67,6 +68,11 @@ class Writing(ModalScreen[str]):
         """Begin."""
         self.set_interval(0.1, self._show)
         self.run_worker(self._run, thread=True, exit_on_error=False)
+
+    def on_unmount(self) -> None:
+        """Stop writing when the screen ends."""
+        self._gone = True
+        self.pace.stop()
 
     def _show(self) -> None:
         self.query_one("#pace", Static).update(Content(safe(self.pace.said, 200)))
@@ -82,7 +88,8 @@ class Writing(ModalScreen[str]):
         except Exception as error:  # damaged recordings must not end the screen
             self.failed = True
             said = f"cannot be written: {error}"
-        self.app.call_from_thread(self.dismiss, said)
+        if not self._gone:  # nobody would hear it
+            self.app.call_from_thread(self.dismiss, said)
 
     def action_stop(self) -> None:
         """Stop writing."""

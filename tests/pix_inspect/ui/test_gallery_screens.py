@@ -1,0 +1,184 @@
+"""Pictures of the other screens: statistics, payload, dialogs, tabs and the palette.
+
+They are in snapshots/, like those of the main screen; `pytest --snapshot-update` takes them
+again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from pix_inspect.session import Session
+from pix_inspect.ui.app import Inspector
+from pix_inspect.ui.path_dialog import Offer, PathDialog
+from pix_inspect.ui.writing import Pace, Writing
+from tests.pix_inspect.payloads import with_archive
+from tests.pix_inspect.ui.played import RECORDINGS, browse, opened, recorded, settled
+from tests.pix_inspect.ui.test_gallery import LARGE, SMALL, WIDE, Compare, at
+from tests.pix_inspect.ui.test_palette import shown_palette
+from tests.pix_inspect.ui.test_statistics_screen import counted
+
+Run = Callable[[Pilot[Any]], Awaitable[None]]
+
+
+def in_statistics(*keys: str) -> Run:
+    async def run(pilot: Pilot[Any]) -> None:
+        await counted(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await counted(pilot)
+
+    return run
+
+
+def in_payload(operation: str, *keys: str) -> Run:
+    async def run(pilot: Pilot[Any]) -> None:
+        await at(operation, "P", "tab", *keys)(pilot)
+        while not browse(pilot).payload_pane.settled:
+            await pilot.pause(0.01)
+        await pilot.pause()
+
+    return run
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE, LARGE], ids=["80x24", "120x40", "200x60"])
+def test_statistics(snap_compare: Compare, size: tuple[int, int]) -> None:
+    run = in_statistics("j", "j")
+    assert snap_compare(recorded("two-clients"), terminal_size=size, run_before=run)
+
+
+def test_statistics_of_a_failure(snap_compare: Compare) -> None:
+    run = in_statistics("s", "tab", "j", "tab", "tab", *["l"] * 6)
+    assert snap_compare(recorded("build-failure"), terminal_size=WIDE, run_before=run)
+
+
+def test_statistics_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    run = in_statistics("j", "tab", "tab", "j")
+    assert snap_compare(recorded("build-failure"), terminal_size=SMALL, run_before=run)
+
+
+def test_statistics_light(snap_compare: Compare) -> None:
+    app = recorded("two-clients")
+    app.theme = "textual-light"
+    assert snap_compare(app, terminal_size=WIDE, run_before=in_statistics("backslash"))
+
+
+def test_payload(snap_compare: Compare) -> None:
+    run = in_payload("AddToStore", *["j"] * 3)
+    assert snap_compare(recorded("add-tree"), terminal_size=WIDE, run_before=run)
+
+
+def test_payload_of_several_paths(snap_compare: Compare) -> None:
+    run = in_payload("AddMultipleToStore", "j")
+    assert snap_compare(recorded("copy"), terminal_size=SMALL, run_before=run)
+
+
+def test_payload_that_was_not_kept(snap_compare: Compare, tmp_path: Path) -> None:
+    app = opened(with_archive(tmp_path, keep=700))
+    run = in_payload("AddToStoreNar", "j", "j")
+    assert snap_compare(app, terminal_size=WIDE, run_before=run)
+
+
+def test_no_payload(snap_compare: Compare) -> None:
+    assert snap_compare(
+        recorded("queries"), terminal_size=SMALL, run_before=in_payload("QueryPathInfo")
+    )
+
+
+def test_tabs(snap_compare: Compare) -> None:
+    names = ["queries", "two-clients", "build-failure", "add-tree"]
+    first, *others = (Session(RECORDINGS / f"{name}.pcapng") for name in names)
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("right_curly_bracket", "right_curly_bracket")
+        await settled(pilot)
+
+    app = Inspector(first, others=others)
+    assert snap_compare(app, terminal_size=SMALL, run_before=run)
+
+
+def asking(dialog: PathDialog, *keys: str) -> Run:
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        pilot.app.push_screen(dialog)
+        while not dialog.is_mounted or dialog.focused is None:
+            await pilot.pause(0.01)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+
+    return run
+
+
+def test_opening(snap_compare: Compare) -> None:
+    offers = [
+        Offer("/home/me/.local/state/pix-inspect/recordings/live.pcapng", "● /tmp/pix.sock"),
+        Offer("/home/me/.local/state/pix-inspect/recordings/run.pcapng", "2026-11-21 07:31"),
+    ]
+    dialog = PathDialog("Open a recording", "", lambda path, replace: None, offers=offers)
+    run = asking(dialog, "down", "down")
+    assert snap_compare(recorded("queries"), terminal_size=WIDE, run_before=run)
+
+
+def test_saving_over_something(
+    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pix_inspect.ui.export import Export
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("folder/x", "out.jsonl", "out.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    dialog = PathDialog(
+        "Export 30 exchanges  (.txt or .jsonl)", "out.jsonl", Export.check, new=True,
+        switch="blank secrets", switched=True,
+    )  # fmt: skip
+    run = asking(dialog, "enter")
+    assert snap_compare(recorded("queries"), terminal_size=SMALL, run_before=run)
+
+
+def test_writing(snap_compare: Compare) -> None:
+    async def run(pilot: Pilot[Any]) -> None:
+        def write(pace: Pace) -> str:
+            while True:
+                pace.say("12,384 of 1,000,000")
+                time.sleep(0.01)
+
+        await settled(pilot)
+        pilot.app.push_screen(Writing("writing all.jsonl", write))
+        while not isinstance(pilot.app.screen, Writing) or not pilot.app.screen.query("#pace"):
+            await pilot.pause(0.01)
+        while "12,384" not in str(pilot.app.screen.query_one("#pace").render()):
+            await pilot.pause(0.01)
+
+    assert snap_compare(recorded("queries"), terminal_size=SMALL, run_before=run)
+
+
+def test_palette(snap_compare: Compare) -> None:
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("colon")
+        await shown_palette(pilot, "copy")
+
+    assert snap_compare(recorded("queries"), terminal_size=WIDE, run_before=run)
+
+
+def test_help_of_the_statistics(snap_compare: Compare) -> None:
+    run = in_statistics_help
+    assert snap_compare(recorded("queries"), terminal_size=(100, 50), run_before=run)
+
+
+async def in_statistics_help(pilot: Pilot[Any]) -> None:
+    await counted(pilot)
+    await pilot.press("question_mark")
+    await pilot.pause()
+    await pilot.pause()
