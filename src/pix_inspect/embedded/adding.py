@@ -33,7 +33,7 @@ from pix_inspect.embedded.path_info import PathInfo
 from pix_inspect.embedded.references import Search
 from pix_inspect.embedded.refusal import Refusal, quoted
 from pix_inspect.embedded.spool import Spool
-from pix_inspect.embedded.store_paths import check_name, name_of
+from pix_inspect.embedded.store_paths import name_of
 
 NEW_LAYOUT = 25
 """From 1.25 on AddToStore names a method and may send plain bytes."""
@@ -94,7 +94,6 @@ def _added(
     again: bool = False,
 ) -> op.AddToStore.Reply:
     """Take contents in, and add them under the path that follows from them."""
-    check_name(name)
     store = caller.store
     with Spool(search, store.shelf.room()) as nar:
         if is_nar:
@@ -221,6 +220,8 @@ def nar_from_path(caller: Caller, request: op.NarFromPath) -> op.NarFromPath.Rep
     base = caller.base(request.path)
 
     def nar() -> Iterator[bytes]:
+        if caller.store.known(base) is None:
+            raise Refusal(f"path {quoted(request.path)} is not a valid store path")
         yield from caller.store.nar(base)
 
     return op.NarFromPath.Reply(nar=nar())

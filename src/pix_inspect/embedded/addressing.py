@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pix.nar import Entry
 from pix.wire import bytes_of
 from pix_inspect.embedded.hashes import SIZES, Digest
-from pix_inspect.embedded.refusal import Refusal, quoted
+from pix_inspect.embedded.refusal import Refusal, magenta, quoted
 from pix_inspect.embedded.spool import Spool
 from pix_inspect.embedded.store_paths import StorePaths
 from pix_inspect.embedded.trees import entries
@@ -63,7 +63,8 @@ class Method:
             raise Refusal(f"unknown hash algorithm {quoted(algorithm)}")
         if kind == "text:" and algorithm != "sha256":
             raise Refusal(
-                f"unexpected algorithm {quoted(algorithm)}: text is addressed by sha256 only"
+                f"text content address hash should use {magenta('sha256')}, but instead uses"
+                f" {magenta(algorithm)}"
             )
         if kind == "git:" and algorithm not in ("sha1", "sha256"):
             raise Refusal("Git file ingestion must use SHA-1 or SHA-256 hash")

@@ -129,7 +129,8 @@ class Builds:
             if not target.built:
                 continue
             if store.known(target.base) is None:
-                self.outcomes[target.base] = self.path(target.base)
+                why = f"failed to obtain derivation of {quoted(store.paths.full(target.base))}"
+                self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, why)
                 continue
             try:
                 derivation = derivation_of(store, target.base)

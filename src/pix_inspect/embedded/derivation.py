@@ -14,7 +14,7 @@ from typing import Any
 from pix.protocol.types import BasicDerivation
 from pix.wire import bytes_of, text_of
 from pix_inspect.embedded.files import contents_of
-from pix_inspect.embedded.refusal import Refusal, quoted
+from pix_inspect.embedded.refusal import Refusal, magenta, quoted
 from pix_inspect.embedded.store import Store
 from pix_inspect.embedded.store_paths import name_of
 
@@ -92,7 +92,8 @@ def derivation_of(store: Store, base: str) -> Derivation:
     """Return a valid derivation of the store. Raises Refusal."""
     info = store.info(base)
     if not base.endswith(".drv"):
-        raise Refusal(f"path {quoted(store.paths.full(base))} is not a derivation")
+        why = magenta(f"store path {quoted(base)} is not a valid derivation path")
+        raise Refusal(f"error parsing derivation {quoted(store.paths.full(base))}: {why}")
     if info.nar_size > LONGEST:
         raise Refusal(f"derivation {quoted(store.paths.full(base))} is too large")
     try:

@@ -89,7 +89,7 @@ def collect(house: House, wanted: Wanted, note: Note) -> tuple[list[str], int]:
         elif wanted.action == GCAction.TRY_DELETE_SPECIFIC:
             dead = frozenset(_but_alive(store, wanted, living))
         else:
-            raise Refusal(f"unknown garbage collector action {wanted.action}", ends=True)
+            raise Refusal("Invalid GC action", ends=True)
         deleted, freed = _delete(store, dead, wanted.max_freed, note)
     note("deleting unused links...")
     return sorted(deleted), freed

@@ -70,7 +70,6 @@ def add_perm_root(caller: Caller, request: op.AddPermRoot) -> op.AddPermRoot.Rep
             f" (are you running nix-build inside the store?)"
         )
     caller.keep(base)
-    caller.store.info(base)
     garbage.make_link(link, request.path, caller.store)
     caller.store.link(str(link))
     return op.AddPermRoot.Reply(gc_root=str(link))

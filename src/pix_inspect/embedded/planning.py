@@ -15,7 +15,7 @@ from pix.protocol.logging import ActivityType
 from pix.protocol.types import Verbosity
 from pix_inspect.embedded.caller import Caller, answers
 from pix_inspect.embedded.derivation import Derivation, derivation_of
-from pix_inspect.embedded.refusal import Refusal, quoted
+from pix_inspect.embedded.refusal import Refusal, magenta, quoted
 from pix_inspect.embedded.store import Store
 from pix_inspect.embedded.store_paths import StorePaths
 
@@ -44,7 +44,8 @@ class Target:
             raise Refusal("experimental Nix feature 'dynamic-derivations' is disabled", ends=True)
         base = paths.base(path)
         if not base.endswith(".drv"):
-            raise Refusal(f"path {quoted(path)} is not a derivation", ends=True)
+            why = magenta(f"store path {quoted(base)} is not a valid derivation path")
+            raise Refusal(f"error parsing derivation {quoted(path)}: {why}", ends=True)
         if names == "*":
             return cls(base, True, None, text)
         if not names or not all(names.split(",")):

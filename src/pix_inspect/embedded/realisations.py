@@ -14,7 +14,7 @@ from pix.protocol.types import REALISATION_WITH_PATH, BuildResult, UnkeyedRealis
 from pix_inspect.embedded.caller import Caller, answers
 from pix_inspect.embedded.derivation import Derivation, derivation_of
 from pix_inspect.embedded.modulo import output_hashes
-from pix_inspect.embedded.refusal import Refusal, quoted
+from pix_inspect.embedded.refusal import Refusal, magenta
 
 WITH_SIGNATURES = 31
 """Before 1.31 a realisation is an output and a path, without signatures."""
@@ -86,7 +86,7 @@ def register_drv_output(caller: Caller, request: op.RegisterDrvOutput) -> None:
 
 def _checked(key: str) -> str:
     if not _ID.fullmatch(key):
-        raise Refusal(f"Invalid derivation output id {quoted(key)}", ends=True)
+        raise Refusal(f"Invalid derivation output id {magenta(key)}", ends=True)
     return key
 
 

@@ -61,7 +61,12 @@ def rendered(message: str, traces: Iterable[str] = ()) -> str:
 
 def quoted(text: str) -> str:
     """Return a name in a message, in quotes and magenta."""
-    return f"'\x1b[35;1m{text}\x1b[0m'"
+    return f"'{magenta(text)}'"
+
+
+def magenta(value: object) -> str:
+    """Return what a message is about, without quotes."""
+    return f"\x1b[35;1m{value}\x1b[0m"
 
 
 def bold_red(text: str) -> str:

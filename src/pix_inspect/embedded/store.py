@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pix_inspect.embedded.path_info import PathInfo
-from pix_inspect.embedded.refusal import Refusal, not_valid, quoted
+from pix_inspect.embedded.refusal import Refusal, not_valid
 from pix_inspect.embedded.shelf import Shelf, shelf
 from pix_inspect.embedded.spool import Spool
 from pix_inspect.embedded.store_paths import DIGITS, StorePaths
@@ -148,10 +148,7 @@ class Store:
     def _need(self, info: PathInfo) -> None:
         missing = sorted(info.references - self._infos.keys() - {info.base})
         if missing:
-            raise Refusal(
-                f"cannot register path {quoted(self.paths.full(info.base))}: its reference"
-                f" {quoted(self.paths.full(missing[0]))} is not valid"
-            )
+            raise not_valid(self.paths.full(missing[0]))
 
     def register(self, info: PathInfo) -> PathInfo:
         """Make a path valid whose contents are in place. Raises Refusal as `add`."""

@@ -8,12 +8,12 @@ store directory and the name. Knows that; nothing of files. Source: Nix `store-d
 
 from __future__ import annotations
 
-import hashlib
 import string
 from collections.abc import Iterable
 
+from pix.wire import bytes_of
 from pix_inspect.embedded.hashes import ALPHABET, Digest, nix32, sha256
-from pix_inspect.embedded.refusal import Refusal, quoted
+from pix_inspect.embedded.refusal import Refusal, magenta, quoted
 
 DIGITS = 32
 LONGEST_NAME = 211
@@ -26,7 +26,9 @@ def check_name(name: str) -> None:
     if not name:
         raise Refusal("name must not be empty")
     if len(name) > LONGEST_NAME:
-        raise Refusal(f"name {quoted(name)} must be no longer than {LONGEST_NAME} characters")
+        raise Refusal(
+            f"name {quoted(name)} must be no longer than {magenta(LONGEST_NAME)} characters"
+        )
     if name in (".", "..") or name.startswith((".-", "..-")):
         raise Refusal(f"name {quoted(name)} is not valid")
     for character in name:
@@ -51,33 +53,39 @@ class StorePaths:
         """
         parent, slash, base = path.rpartition("/")
         if not slash or parent != self.directory:
-            raise Refusal(f"path {quoted(path)} is not in the Nix store", ends=True)
-        self.check_base(base)
+            shown = magenta(f'"{path}"')
+            raise Refusal(f"path {shown} is not in the Nix store", ends=True)
+        try:
+            self.check_base(base)
+        except Refusal as refusal:
+            raise Refusal(refusal.message, ends=True) from None
         return base
 
     def check_base(self, base: str) -> None:
         """Raise Refusal for what is no base name of a store path."""
         digits, dash, name = base[:DIGITS], base[DIGITS : DIGITS + 1], base[DIGITS + 1 :]
-        if len(base) < DIGITS + 2:
-            why = f"store path {quoted(base)} is too short"
-        elif not _DIGITS.issuperset(digits):
+        if len(base) <= DIGITS:
+            raise Refusal(f"{quoted(base)} is too short to be a valid store path")
+        if not _DIGITS.issuperset(digits):
             wrong = next(digit for digit in digits if digit not in _DIGITS)
-            why = f"store path {quoted(base)} contains illegal base-32 character {quoted(wrong)}"
-        elif dash != "-":
-            why = f"store path {quoted(base)} has no dash behind its hash"
-        else:
-            try:
-                check_name(name)
-            except Refusal as refusal:
-                raise Refusal(refusal.message, ends=True) from None
-            return
-        raise Refusal(why, ends=True)
+            raise Refusal(
+                f"store path {quoted(base)} contains illegal base-32 character {quoted(wrong)}"
+            )
+        if dash != "-":
+            raise Refusal(f"store path {quoted(base)} has no dash behind its hash")
+        try:
+            check_name(name)
+        except Refusal as refusal:
+            raise Refusal(
+                f"path {quoted(base)} is not a valid store path: {refusal.message}"
+            ) from None
 
     def make(self, kind: str, inner: Digest, name: str) -> str:
         """Return the full path of that kind, inner hash and name. Raises Refusal."""
-        check_name(name)
         text = f"{kind}:{inner.algorithm}:{inner.hex}:{self.directory}:{name}"
-        return self.full(f"{nix32(folded(hashlib.sha256(text.encode()).digest()))}-{name}")
+        base = f"{nix32(folded(sha256(bytes_of(text)).raw))}-{name}"
+        self.check_base(base)
+        return self.full(base)
 
     def text(self, digest: Digest, name: str, references: Iterable[str] = ()) -> str:
         """Return the path of a text with that SHA-256, which refers to full paths."""

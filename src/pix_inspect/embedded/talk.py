@@ -35,7 +35,7 @@ from pix.protocol.types import TrustedFlag, Verbosity
 from pix.schema import OPERATIONS, Operation, wire_of
 from pix.wire import pack_u64
 from pix_inspect.embedded.incoming import HungUp, OutOfStep, Source, framed
-from pix_inspect.embedded.refusal import COLOURED, Refusal
+from pix_inspect.embedded.refusal import COLOURED, Refusal, magenta
 
 OLDEST_CLIENT = 18
 """Clients below 1.18 are turned away, as by Nix 2.32 and later."""
@@ -142,7 +142,7 @@ class Talk:
             code = self._source.word()
             operation = OPERATIONS.get(code)
             if operation is None or code not in self._known or not self._offered(operation):
-                raise Refusal(f"invalid operation {code}", ends=True)
+                raise Refusal(f"invalid operation {magenta(code)}", ends=True)
             try:
                 request = self._source.value(operation.request, self.protocol)
             except DecodeError as error:
@@ -164,7 +164,9 @@ class Talk:
         else:
             # content that is none leaves frames in step, but a bare NAR has no other end
             in_step = isinstance(error, DecodeError) and self._carriage in (FRAMES, PULLED)
-            refusal = Refusal(str(error), ends=not in_step)
+            refusal = Refusal(
+                f"bad archive: {error}" if self._upload else str(error), ends=not in_step
+            )
         if refusal is error or self._carriage is FRAMES:
             try:
                 self._drain()

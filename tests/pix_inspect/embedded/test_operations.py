@@ -101,7 +101,7 @@ def test_obsolete_questions(version: str) -> None:
         assert ask(op.AddTextToStore(name="x", text="y")).path.endswith("-x")
         with pytest.raises(NixDaemonError, match="is not valid"):
             ask(op.QueryReferences(path=ABSENT))
-        with pytest.raises(NixDaemonError, match="not a derivation"):
+        with pytest.raises(NixDaemonError, match="not a valid derivation path"):
             ask(op.QueryDerivationOutputs(path=c.add_text_to_store("plain", "")))
 
 
@@ -120,7 +120,7 @@ def test_exporting_and_importing(version: str) -> None:
         assert c.query_path_info(user).references == [a]
         with pytest.raises(NixDaemonError):
             c.import_paths((7).to_bytes(8, "little") * 3)
-    with watched(version) as c, pytest.raises(NixDaemonError, match=r"reference .* is not valid"):
+    with watched(version) as c, pytest.raises(NixDaemonError, match="is not valid"):
         c.import_paths((1).to_bytes(8, "little") + records[2] + bytes(8))
 
 

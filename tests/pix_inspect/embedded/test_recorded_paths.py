@@ -35,7 +35,8 @@ def added(recording: Path) -> list[tuple[Protocol, Any, Any]]:
         assert view.exchange is not None
         raw = view.kept[CLIENT].whole(*view.span(CLIENT))
         reply = view.exchange.reply
-        said = None if reply is None else view.kept[DAEMON].whole(*reply)
+        ends = None if reply is None or reply[1] is None else (reply[0], reply[1])
+        said = None if ends is None else view.kept[DAEMON].whole(*ends)
         if raw is None or said is None:
             continue
         reader = Reader(raw, view.protocol)

@@ -104,7 +104,7 @@ def test_a_greeting_that_is_none_ends_the_connection(said: bytes, heard: int) ->
 def test_an_unknown_operation_is_refused_twice(code: int) -> None:
     with raw() as sock:
         sock.sendall(pack_u64(code) + b"whatever")
-        assert errors(end(sock), Protocol(38)) == [f"invalid operation {code}"] * 2
+        assert errors(end(sock), Protocol(38)) == [f"invalid operation \x1b[35;1m{code}\x1b[0m"] * 2
 
 
 @pytest.mark.parametrize(
