@@ -325,7 +325,8 @@ def same(
             answer = ask(connection)
         except NixDaemonError as error:
             answer = re.sub(r"\s+", " ", str(error))
-        for part in (answer, getattr(answer, "info", None)):
+        parts: list[Any] = [answer, getattr(answer, "info", None)]
+        for part in parts:
             if hasattr(part, "registration_time"):
                 part.registration_time = 0
         answers.append(answer)
