@@ -112,6 +112,11 @@ class DaemonConnection(Operations):
         if self._dialogue is not None:
             self._dialogue.end()
 
+    def interrupt(self) -> None:
+        """Hang up, from another thread: whoever waits for the daemon there is told at once."""
+        if self._dialogue is not None:
+            self._dialogue.stream.interrupt()
+
     def detach(self) -> socket.socket:
         """Hand over the socket of a greeted connection, for bytes that are not our business."""
         dialogue, self._dialogue = self._talk(), None
@@ -156,6 +161,11 @@ class DaemonConnection(Operations):
     def trusted(self) -> TrustedFlag | int:
         """Whether the daemon trusts us; UNKNOWN where it does not say (before 1.35)."""
         return self._talk().trusted
+
+    @property
+    def failure(self) -> str | None:
+        """Why the connection is of no more use, None while it is. Raises as `protocol`."""
+        return self._talk().failure
 
     def call(self, request: Any, write: Write | None = None) -> Any:
         """Ask anything: an object of a class in `pix.protocol.operations`; return its `Reply`.

@@ -16,6 +16,7 @@ import struct
 import tempfile
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
 from pix.cursor import Cursor, Limits, Program, Scan, Window, scan
@@ -79,6 +80,11 @@ class Stream:
     def close(self) -> None:
         """Close the connection."""
         self._sock.close()
+
+    def interrupt(self) -> None:
+        """Hang up without closing, which is safe while another thread waits for the peer."""
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def detach(self) -> socket.socket:
         """Hand the socket over, blocking as sockets are; the stream is of no use afterwards."""

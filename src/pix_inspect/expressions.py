@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,10 @@ LONGEST_LINE = 100_000
 DEEPEST = 50
 MOST_STEPS = 1_000_000
 LONGEST_VALUE = 64 << 20
+MOST_MADE = 256 << 20
+"""Bytes, characters and elements that one line may put together in all."""
+LARGEST = 1 << 64
+"""Numbers are smaller: nothing on the wire is larger."""
 
 Call = Callable[..., Any]
 Attribute = Callable[[Any, str], Any]
@@ -49,7 +54,8 @@ _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
 class Evaluator:
     """Carries out lines. `functions` may be called, `attribute` reads a field of a value.
 
-    `variables` holds what earlier lines assigned.
+    `variables` holds what earlier lines assigned. A function with an attribute `quotes` is
+    given what calls in its arguments would send (their attribute `request`), unsent.
     """
 
     def __init__(self, functions: Mapping[str, Call], attribute: Attribute) -> None:
@@ -57,23 +63,37 @@ class Evaluator:
         self.attribute = attribute
         self.variables: dict[str, Any] = {}
         self._steps = 0
+        self._made = 0
 
     def run(self, line: str) -> Any:
         """Return the value of a line; None for an assignment. Raises ExpressionError."""
         name, expression = self.parse(line)
-        self._steps = 0
-        value = self._value(expression, {}, 0)
+        self._steps = self._made = 0
+        try:
+            value = self._value(expression, {}, 0)
+        except (RecursionError, MemoryError):
+            raise ExpressionError("this line asks for too much") from None
         if name is not None:
             self.variables[name] = value
             return None
         return value
+
+    def look(self, line: str) -> Any:
+        """Return the value of a line in which nothing is called. Raises ExpressionError."""
+        _, expression = self.parse(line)
+        if any(isinstance(node, ast.Call) for node in ast.walk(expression)):
+            raise ExpressionError("this would be carried out")
+        self._steps = self._made = 0
+        return self._value(expression, {}, 0)
 
     def parse(self, line: str) -> tuple[str | None, ast.expr]:
         """Return the name assigned to, if any, and the expression. Raises ExpressionError."""
         if len(line) > LONGEST_LINE:
             raise ExpressionError(f"a line may have {LONGEST_LINE:,} characters")
         try:
-            body = ast.parse(line.strip(), mode="exec").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what Python thinks of an escape is no matter
+                body = ast.parse(line.strip(), mode="exec").body
         except SyntaxError as error:
             raise ExpressionError(error.msg, max((error.offset or 1) - 1, 0)) from None
         except (ValueError, RecursionError, MemoryError) as error:
@@ -104,10 +124,21 @@ class Evaluator:
         except (TypeError, LookupError, ArithmeticError) as error:
             text = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise ExpressionError(text or type(error).__name__, node.col_offset) from None
+        except ValueError as error:
+            if type(error) is not ValueError and not isinstance(error, UnicodeError):
+                raise  # a function's own
+            raise ExpressionError(str(error), node.col_offset) from None
+
+    def _spend(self, size: int, node: ast.expr) -> None:
+        self._made += size
+        if size > LONGEST_VALUE or self._made > MOST_MADE:
+            raise ExpressionError("this value grows too large", node.col_offset)
 
     def _constant(self, node: ast.Constant, local: dict[str, Any], depth: int) -> Any:
         if node.value is ... or isinstance(node.value, complex):
             raise ExpressionError("not a value of this protocol", node.col_offset)
+        if isinstance(node.value, int) and node.value >= LARGEST:
+            raise ExpressionError("numbers go up to 2^64 − 1", node.col_offset)
         return node.value
 
     def _name(self, node: ast.Name, local: dict[str, Any], depth: int) -> Any:
@@ -125,13 +156,31 @@ class Evaluator:
             raise ExpressionError(f"{name} cannot be called", node.col_offset)
         if any(isinstance(each, ast.Starred) for each in node.args):
             raise ExpressionError("* is not part of this language", node.col_offset)
-        given = [self._value(each, local, depth) for each in node.args]
+        function = self.functions[node.func.id]
+        quotes = getattr(function, "quotes", False)
+        given = [
+            self._quoted(each, local, depth) if quotes else self._value(each, local, depth)
+            for each in node.args
+        ]
+        return function(*given, **self._keywords(node, local, depth))
+
+    def _keywords(self, node: ast.Call, local: dict[str, Any], depth: int) -> dict[str, Any]:
         named = {}
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise ExpressionError("** is not part of this language", node.col_offset)
             named[keyword.arg] = self._value(keyword.value, local, depth)
-        return self.functions[node.func.id](*given, **named)
+        return named
+
+    def _quoted(self, node: ast.expr, local: dict[str, Any], depth: int) -> Any:
+        """Return what a call would send, in place of its result; other values as they are."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            request = getattr(self.functions.get(node.func.id), "request", None)
+            if request is not None:
+                if node.args:
+                    raise ExpressionError("fields are named here", node.col_offset)
+                return request(**self._keywords(node, local, depth))
+        return self._value(node, local, depth)
 
     def _attribute(self, node: ast.Attribute, local: dict[str, Any], depth: int) -> Any:
         if node.attr.startswith("_"):
@@ -149,7 +198,9 @@ class Evaluator:
             ]
             if isinstance(value, dict):
                 raise ExpressionError("a map has no slices", node.col_offset)
-            return value[slice(*bounds)]
+            part = value[slice(*bounds)]
+            self._spend(len(part), node)
+            return part
         return value[self._value(node.slice, local, depth)]
 
     def _list(self, node: ast.List, local: dict[str, Any], depth: int) -> Any:
@@ -199,19 +250,24 @@ class Evaluator:
         first, second = (self._value(each, local, depth) for each in (node.left, node.right))
         if isinstance(node.op, ast.Add) and type(first) is type(second):
             if isinstance(first, (str, bytes, list)):
-                if len(first) + len(second) > LONGEST_VALUE:
-                    raise ExpressionError("this value grows too large", node.col_offset)
+                each = 8 if isinstance(first, list) else 1
+                self._spend(each * (len(first) + len(second)), node)
                 return first + second
             if isinstance(first, (int, float)):
-                return first + second
+                return self._number(first + second, node)
         if isinstance(node.op, ast.Sub) and all(
             isinstance(v, (int, float)) for v in (first, second)
         ):
-            return first - second
+            return self._number(first - second, node)
         raise ExpressionError(
             f"{type(first).__name__} and {type(second).__name__} cannot be combined so",
             node.col_offset,
         )
+
+    def _number(self, value: int | float, node: ast.expr) -> int | float:
+        if isinstance(value, int) and abs(value) >= LARGEST:
+            raise ExpressionError("numbers go up to 2^64 − 1", node.col_offset)
+        return value
 
     def _boolop(self, node: ast.BoolOp, local: dict[str, Any], depth: int) -> Any:
         wanted = isinstance(node.op, ast.Or)

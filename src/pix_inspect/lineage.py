@@ -23,6 +23,9 @@ MOST = 8
 PREFIX = "pix-inspect:"
 
 _NAME = re.compile(rb"\0pix-inspect:((?:[0-9a-f]{8}\.){1,%d})[0-9a-f]+\Z" % MOST)
+CLIENT_PREFIX = "pix-inspect-client:"
+
+_CLIENT = re.compile(rb"\0pix-inspect-client:([a-z]{1,20})\.[0-9a-f]+\Z")
 _VALUE = re.compile(rf"[0-9a-f]{{8}}(?:\.[0-9a-f]{{8}}){{0,{MOST - 1}}}\Z")
 _counter = itertools.count()
 
@@ -59,6 +62,22 @@ def sign(sock: socket.socket, lineage: Lineage) -> None:
     name = f"\0{PREFIX}{'.'.join(lineage)}.{os.getpid():x}{next(_counter) & 0xFFFFF:05x}"
     with contextlib.suppress(OSError):  # taken by somebody, or not to be had here
         sock.bind(name)
+
+
+def sign_client(sock: socket.socket, name: str) -> None:
+    """Name a socket, before it is connected, after the part of this tool that is the client.
+
+    `name` is a word of small letters.
+    """
+    mark = f"{os.getpid():x}{next(_counter) & 0xFFFFF:05x}"
+    with contextlib.suppress(OSError):
+        sock.bind(f"\0{CLIENT_PREFIX}{name}.{mark}")
+
+
+def client_of(address: object) -> str | None:
+    """Return which part of this tool made an accepted connection, None where it was another."""
+    found = _CLIENT.match(address) if isinstance(address, bytes) else None
+    return None if found is None else f"pix-inspect {found[1].decode()}"
 
 
 def objection(relay: str, lineage: Lineage) -> str | None:

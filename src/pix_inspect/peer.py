@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from pix_inspect.lineage import client_of
 from pix_inspect.recording import Peer
 from pix_inspect.sockets import peer_ids
 
@@ -19,7 +20,14 @@ def peer_of(sock: socket.socket) -> Peer:
     pid, uid, gid = peer_ids(sock)
     if pid is None:
         return Peer(None, uid, gid)
-    return Peer(pid, uid, gid, command_line(pid), parents(pid))
+    return Peer(pid, uid, gid, client_of(_name(sock)) or command_line(pid), parents(pid))
+
+
+def _name(sock: socket.socket) -> object:
+    try:
+        return sock.getpeername()
+    except OSError:
+        return None
 
 
 def command_line(pid: int) -> str | None:

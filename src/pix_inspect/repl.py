@@ -8,102 +8,93 @@
     AddToStore(name="x", dump=nar("./dir"))         payload from files
     save(NarFromPath(path="…").reply.nar, "x.nar")  and to files
 
-Knows the client library and the declarations; nothing of terminals.
+Knows the client library and the declarations; what else can be called is `repl_commands`.
+Nothing of terminals. One thread carries lines out; `interrupt` may come from another.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from pix.composite import MISSING, Record
+from pix.composite import encode
+from pix.conversation import Conversation
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.errors import EncodeError
-from pix.gates import Protocol
+from pix.gates import NEWEST, OLDEST_MINOR
+from pix.gates import Protocol as Version
+from pix.hello import OLDEST_DAEMON
 from pix.protocol import OPERATIONS_BY_NAME, operations, types
-from pix.protocol.derived_path import SingleDerivedPath
+from pix.protocol.types import FEATURES
 from pix.schema import Operation
-from pix.wire import Named, bytes_of, pack_u64
-from pix_inspect.explain import Entry, entry
+from pix.wire import pack_u64
 from pix_inspect.expressions import Evaluator, ExpressionError
-from pix_inspect.nar_files import nar_of
+from pix_inspect.lineage import sign_client
 from pix_inspect.problem import Problem
-from pix_inspect.raw_talk import Heard, listen
+from pix_inspect.raw_talk import Heard, RawTalk
+from pix_inspect.repl_commands import commands
+from pix_inspect.repl_functions import Function, build, function_of, told
+from pix_inspect.repl_values import Answer, attribute, plain, store_paths
+from pix_inspect.sockets import address
+from pix_inspect.upstream import SocketUpstream, complaint, upstream_of
 
-PATIENCE = 1.0
-"""Seconds of silence after which the answer to raw bytes counts as whole."""
 MOST_LOG = 10_000
 """Log frames kept of one operation."""
-RECORDS: dict[str, type] = {
-    name: kind
-    for name, kind in vars(types).items()
-    if isinstance(kind, type) and isinstance(getattr(kind, "wire", None), Record)
-}
+MOST_PATHS = 5_000
+"""Store paths remembered for completion."""
+WAITING_TO_CONNECT = 10.0
+"""Seconds that a daemon has to accept a connection."""
 
 
-@dataclass(slots=True)
-class Answer:
-    """What came of one operation: its request and reply objects, the log, and the time (s).
+class Route(Protocol):
+    """The way to a daemon: through a relay, or straight."""
 
-    `error` is the daemon's error object in place of a reply, `protocol` what was spoken.
-    """
-
-    operation: str
-    protocol: Protocol
-    request: Any
-    reply: Any = None
-    error: Any = None
-    log: list[Any] = field(default_factory=list)
-    took: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A file that was written."""
-
-    path: str
-    size: int
+    def through(self, daemon: Path) -> Path:
+        """Return the socket to connect to in order to reach this daemon. Raises Problem."""
 
 
 class Session:
-    """Names, a connection that is made when it is first needed, and what was asked so far."""
+    """Names, a connection that is made when it is first needed, and what was asked so far.
+
+    `say` is told in one line when the connection changes; `route` is how daemons are reached.
+    """
 
     def __init__(
         self,
         socket_path: str | None = None,
-        version: str = "1.38",
+        version: str = NEWEST.text,
         features: tuple[str, ...] = (),
         timeout: float | None = None,
+        *,
+        say: Callable[[str], None] = lambda line: None,
+        route: Route | None = None,
     ) -> None:
         self.socket_path = socket_path
         self.version = version
         self.features = features
         self.timeout = timeout
+        self.say = say
+        self.route = route
+        self.recording: Path | None = None
+        """The recording whose payloads `recorded` gives when none is named."""
         self.connection: DaemonConnection | None = None
+        self.talk: RawTalk | None = None
+        """A connection that is driven by hand."""
+        self.options: dict[str, Any] = {}
+        self.paths: dict[str, None] = {}
+        """Store paths that replies told of, the newest last."""
         self.dangerous: Callable[[str], bool] = lambda what: True
         """Asked before something is deleted."""
-        functions: dict[str, Callable[..., Any]] = {
-            name: self._operation(operation) for name, operation in OPERATIONS_BY_NAME.items()
-        }
-        functions |= {name: _record(kind) for name, kind in RECORDS.items()}
-        functions |= {
-            "SingleDerivedPath": lambda path, outputs=(): SingleDerivedPath(path, tuple(outputs)),
-            "connect": self.connect,
-            "close": self.close,
-            "raw": self.raw,
-            "u64": lambda number: pack_u64(_integer(number)),
-            "text": lambda value: _string(value),
-            "hex": _hex,
-            "nar": lambda path: b"".join(nar_of(Path(path).expanduser())),
-            "file": _file,
-            "save": _save,
-            "help": _help,
-            "len": lambda value: len(as_list(value)),
-            "version": lambda: self._connected().protocol.text,
-        }
+        self._interrupted = False
+        functions = {name: self._operation(op) for name, op in OPERATIONS_BY_NAME.items()}
+        functions |= commands(self)
+        self.functions: dict[str, Function] = functions
         self.evaluator = Evaluator(functions, attribute)
 
     def run(self, line: str) -> Any:
@@ -111,7 +102,18 @@ class Session:
 
         Raises ExpressionError, NixDaemonError, EncodeError or Problem: one line each.
         """
+        self._interrupted = False
         return self.evaluator.run(line)
+
+    def interrupt(self) -> None:
+        """End a wait in another thread: the connection it waits for is hung up on."""
+        self._interrupted = True
+        for each in (self.connection, self.talk):
+            if each is not None:
+                with contextlib.suppress(OSError):
+                    each.interrupt()
+
+    # Connections --------------------------------------------------------------------------
 
     def connect(
         self,
@@ -120,50 +122,107 @@ class Session:
         features: list[str] | tuple[str, ...] = (),
     ) -> str:
         """Connect to a daemon, speaking at most `version`; say what was agreed."""
+        _check(path is None or isinstance(path, str), "path: the path of a socket wanted")
+        _check(version is None or isinstance(version, str), 'version: a text wanted, as "1.38"')
+        _check(
+            isinstance(features, (list, tuple, frozenset))
+            and all(isinstance(each, str) for each in features),
+            "features: a list of names wanted",
+        )
+        wanted = (version or self.version, tuple(features))
+        _parsed(*wanted)
         self.close()
         if path is not None:
-            self.socket_path = path
-        if version is not None:
-            self.version = version
-        self.features = tuple(features)
-        connection = self._connected()
+            self.socket_path = os.path.expanduser(path)  # noqa: PTH111  (it may be no path at all)
+        self.version, self.features = wanted
+        return self._told(self.connected(quiet=True))
+
+    def _told(self, connection: DaemonConnection) -> str:
         nix = f", Nix {connection.daemon_nix_version}" if connection.daemon_nix_version else ""
-        return f"connected to {connection.socket_path}: protocol {connection.protocol}{nix}"
+        return f"connected to {self._daemon()}: protocol {connection.protocol}{nix}"
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self.connection is not None:
+        """Close the connection, if there is one, and what is driven by hand."""
+        for each in (self.connection, self.talk):
+            if each is not None:
+                each.close()
+        self.connection = self.talk = None
+
+    def _daemon(self) -> Path:
+        upstream = upstream_of(self.socket_path, None)
+        assert isinstance(upstream, SocketUpstream)
+        return upstream.path
+
+    def new_socket(self) -> socket.socket:
+        """Return a new connection to the daemon, before any greeting. Raises Problem."""
+        daemon = self._daemon()
+        path = daemon if self.route is None else self.route.through(daemon)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sign_client(sock, "repl")
+            sock.settimeout(self.timeout or WAITING_TO_CONNECT)
+            with address(path) as name:
+                sock.connect(name)
+            sock.settimeout(None)
+        except OSError as error:
+            sock.close()
+            why = complaint(SocketUpstream(daemon), error).replace("--upstream", 'connect("…")')
+            raise Problem(why) from None
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def new_connection(self) -> DaemonConnection:
+        """Return a new connection that has greeted. Raises Problem, NixDaemonError."""
+        protocol = _parsed(self.version, self.features)
+        connection = DaemonConnection(
+            self.socket_path,
+            version=protocol.text,
+            features=self.features,
+            timeout=self.timeout,
+        )
+        connection.over(self.new_socket())
+        if protocol.minor < OLDEST_DAEMON:
+            self.say(f"spoken to as a client of {protocol.text}, older than any daemon takes today")
+        return connection
+
+    def connected(self, *, quiet: bool = False) -> DaemonConnection:
+        """Return the connection, made now where there is none. Raises Problem, NixDaemonError."""
+        if self.connection is not None and self.connection.failure is not None:
             self.connection.close()
             self.connection = None
-
-    def _connected(self) -> DaemonConnection:
         if self.connection is None:
-            try:
-                Protocol.parse(self.version)
-            except ValueError as error:
-                raise Problem(str(error)) from None
-            self.connection = DaemonConnection(
-                self.socket_path,
-                version=self.version,
-                features=self.features,
-                timeout=self.timeout,
-            )
-        self.connection.connect()
+            self.connection = self.new_connection()
+            if not quiet:
+                self.say(self._told(self.connection))
         return self.connection
 
-    def _operation(self, operation: Operation) -> Callable[..., Answer]:
-        kind = operation.request.kind
+    @property
+    def protocol(self) -> Version:
+        """What is spoken, or would be."""
+        if self.connection is not None:
+            return self.connection.protocol
+        return _parsed(self.version, self.features)
 
-        def ask(*given: Any, **fields: Any) -> Answer:
-            if given:
-                raise ExpressionError(f"fields are named: {signature(operation)}")
-            request = build(operation.request, fields, signature(operation))
+    # Operations ---------------------------------------------------------------------------
+
+    def _operation(self, operation: Operation) -> Function:
+        def made(fields: dict[str, Any]) -> Any:
+            protocol = self.connected().protocol
+            return build(operation.request, fields, offered.signature, protocol)
+
+        def ask(**fields: Any) -> Answer:
+            request = made(fields)
             if operation.name == "CollectGarbage" and not self._may_delete(request):
                 raise ExpressionError("not sent")
-            assert isinstance(request, kind)
             return self.ask(operation, request)
 
-        return ask
+        def request(**fields: Any) -> bytes:
+            return self.encoded(operation, made(fields))
+
+        offered = function_of(operation, ask, request)
+        return offered
 
     def _may_delete(self, request: Any) -> bool:
         action = request.action
@@ -171,9 +230,19 @@ class Session:
             return True
         return self.dangerous("this deletes store paths")
 
+    def encoded(self, operation: Operation, request: Any) -> bytes:
+        """Return what a request is on the wire, with its payload where that stands inline."""
+        protocol = self.connected().protocol
+        out = bytearray(pack_u64(operation.code) + encode(operation.request, request, protocol))
+        payload = operation.request.payload
+        carriage = payload.carriage(protocol) if payload is not None else None
+        if payload is not None and carriage is not None and carriage.inline:
+            carriage.write(getattr(request, payload.name), out)
+        return bytes(out)
+
     def ask(self, operation: Operation, request: Any) -> Answer:
         """Send a request and return what came of it; a daemon's error is an answer, too."""
-        connection = self._connected()
+        connection = self.connected()
         answer = Answer(operation.name, connection.protocol, request)
 
         def keep(frame: Any) -> None:
@@ -184,183 +253,88 @@ class Session:
         start = time.monotonic()
         try:
             answer.reply = connection.call(request)
+        except EncodeError as error:
+            path = error.path.removeprefix(f"{operation.name}.")
+            raise ExpressionError(told(EncodeError(path, error.why))) from None
         except NixDaemonError as error:
-            if error.frame is None:
+            if connection.failure is not None:
                 self.connection = None  # it is of no more use: the next line connects again
-                raise
+            if error.frame is None:
+                raise self._over(error, connection) from None
             answer.error = error.frame
+            if connection.failure is not None:
+                answer.note = "out of step after this: the next line connects again"
         finally:
             connection.log = None
             answer.took = time.monotonic() - start
+        self.remember(answer.request)
+        self.remember(answer.reply)
         return answer
 
-    def raw(self, *parts: Any, wait: float = PATIENCE, half_close: bool = False) -> Heard:
-        """Send bytes as they are on a connection of their own, and tell what the daemon did."""
-        data = b"".join(part if isinstance(part, bytes) else _string(part) for part in parts)
-        with DaemonConnection(
-            self.socket_path, version=self.version, features=self.features, timeout=self.timeout
-        ) as connection:
-            return listen(connection, data, wait, half_close)
+    def _over(self, error: NixDaemonError, connection: DaemonConnection) -> Problem:
+        """Return what to say when there is no answer; the connection may be over."""
+        if self._interrupted:
+            return Problem("interrupted: the connection was closed; the next line connects again")
+        said = str(error)
+        if connection.failure is not None:
+            said += "; the connection is over, the next line makes a new one"
+        return Problem(said)
 
+    def remember(self, value: Any) -> None:
+        """Keep the store paths in a value for completion."""
+        for path in itertools.islice(store_paths(value), MOST_PATHS):
+            self.paths.pop(path, None)
+            self.paths[path] = None
+        while len(self.paths) > MOST_PATHS:
+            del self.paths[next(iter(self.paths))]
 
-def build(record: Record, fields: dict[str, Any], usage: str) -> Any:
-    """Return an object of a record from fields by name, enumerations also by their labels.
+    # By hand ------------------------------------------------------------------------------
 
-    Raises ExpressionError that names the field.
-    """
-    known = {part.name: part for part in record.fields}
-    values: dict[str, Any] = {}
-    for name, value in fields.items():
-        if record.payload is not None and name == record.payload.name:
-            values[name] = value
-            continue
-        if name not in known:
-            raise ExpressionError(f"no field {name}: {usage}")
-        wire = known[name].wire
+    def new_talk(self, *, greet: bool = True) -> RawTalk:
+        """Return a new connection that is driven by hand. Raises Problem, NixDaemonError."""
+        if not greet:
+            return RawTalk(self.new_socket(), Conversation())
+        connection = self.new_connection()
+        talk = Conversation.resumed(
+            connection.protocol, 0, 0, daemon_nix=connection.daemon_nix_version
+        )
+        return RawTalk(connection.detach(), talk)
+
+    def raw(self, data: bytes, wait: float, *, half_close: bool, greet: bool) -> Heard:
+        """Send bytes on a connection of their own, and tell what the daemon did."""
+        with self._driving(self.new_talk(greet=greet)) as talk:
+            talk.send(data)
+            if half_close:
+                talk.half_close()
+            return talk.hear(wait)
+
+    @contextlib.contextmanager
+    def _driving(self, talk: RawTalk) -> Iterator[RawTalk]:
+        before, self.talk = self.talk, talk
         try:
-            values[name] = wire.value_of(value) if isinstance(value, (str, list, dict)) else value
-        except EncodeError as error:
-            raise ExpressionError(f"{name}: {error}") from None
-    for name, part in known.items():
-        optional = part.default is not MISSING or part.factory is not None
-        if name not in values and not optional and not part.gate.text:
-            raise ExpressionError(f"{name} is missing: {usage}")
-    return record.kind(**values)
+            yield talk
+        finally:
+            talk.close()
+            self.talk = before
 
 
-def signature(operation: Operation) -> str:
-    """Return how an operation is written: its fields, those that may be left out with `=`."""
-    record = operation.request
-    words = []
-    for part in record.fields:
-        optional = part.default is not MISSING or part.factory is not None or part.gate.text
-        words.append(f"{part.name}=…" if optional else part.name)
-    if record.payload is not None:
-        words.append(record.payload.name)
-    return f"{operation.name}({', '.join(words)})"
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ExpressionError(otherwise)
 
 
-def _record(kind: type) -> Callable[..., Any]:
-    wire: Record = kind.wire  # type: ignore[attr-defined]  # chosen for having one
-
-    def make(**fields: Any) -> Any:
-        usage = f"{wire.name}({', '.join(part.name for part in wire.fields)})"
-        return build(wire, fields, usage)
-
-    return make
-
-
-def attribute(value: Any, name: str) -> Any:
-    """Return a field of an answer, a declared value or an enumeration."""
-    if isinstance(value, (Answer, Saved, Heard, SingleDerivedPath)):
-        if name in type(value).__dataclass_fields__:
-            return as_list(getattr(value, name))
-    elif isinstance(value, Named):
-        if name in ("label", "doc"):
-            return getattr(value, name)
-    elif isinstance(getattr(type(value), "wire", None), Record):
-        record: Record = type(value).wire
-        names = [part.name for part in record.fields]
-        if record.payload is not None:
-            names.append(record.payload.name)
-        if name in names:
-            found = getattr(value, name)
-            return None if found is MISSING else as_list(found)
-    raise ExpressionError(f"{type(value).__name__} has no field {name}")
-
-
-def as_list(value: Any) -> Any:
-    """Return a set as a sorted list, everything else as it is."""
-    return sorted(value) if isinstance(value, (set, frozenset)) else value
-
-
-def plain(value: Any, protocol: Protocol | None = None) -> Any:
-    """Return a value as JSON would hold it, without the fields that `protocol` lacks."""
-    if isinstance(value, Named):
-        return value.label
-    if isinstance(value, (set, frozenset)):
-        return [plain(each, protocol) for each in sorted(value)]
-    if isinstance(value, (list, tuple)):
-        return [plain(each, protocol) for each in value]
-    if isinstance(value, dict):
-        return {key: plain(each, protocol) for key, each in value.items()}
-    if isinstance(value, (bytes, bytearray)):
-        return {"bytes": len(value), "hex": bytes(value[:64]).hex()}
-    if isinstance(value, Protocol):
-        return value.text
-    if isinstance(value, Answer):
-        protocol = value.protocol
-    if isinstance(value, (Answer, Saved, Heard, SingleDerivedPath)):
-        names = type(value).__dataclass_fields__
-        return {name: plain(getattr(value, name), protocol) for name in names}
-    record = getattr(type(value), "wire", None)
-    if isinstance(record, Record):
-        return dict(_fields_of(value, record, protocol))
-    if isinstance(value, Entry):
-        return value.summary
-    return value
-
-
-def _fields_of(value: Any, record: Record, protocol: Protocol | None) -> Iterator[tuple[str, Any]]:
-    for part in record.fields:
-        found = getattr(value, part.name)
-        if found is not MISSING and (protocol is None or part.gate.admits(protocol)):
-            yield part.name, plain(found, protocol)
-    if record.payload is not None:
-        found = getattr(value, record.payload.name)
-        if found is not MISSING:
-            yield record.payload.name, plain(found, protocol)
-
-
-def _integer(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < 1 << 64:
-        raise ExpressionError(f"u64 takes a number from 0 to 2^64 − 1, not {value!r}")
-    return value
-
-
-def _string(value: Any) -> bytes:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return pack_u64(_integer(value))
-    if isinstance(value, (str, bytes)):
-        raw = bytes_of(value) if isinstance(value, str) else value
-        return pack_u64(len(raw)) + raw + bytes(-len(raw) & 7)
-    raise ExpressionError(f"text wanted, not {type(value).__name__}")
-
-
-def _hex(value: Any) -> bytes:
+def _parsed(version: str, features: tuple[str, ...]) -> Version:
+    """Return what is to be spoken. Raises Problem."""
     try:
-        return bytes.fromhex(value)
-    except (TypeError, ValueError):
-        raise ExpressionError("hex takes hexadecimal digits: hex('00 ff')") from None
+        protocol = Version.parse(version, features)
+    except ValueError as error:
+        raise Problem(str(error)) from None
+    if protocol.minor < OLDEST_MINOR:
+        raise Problem(f"1.{protocol.minor} is older than 1.{OLDEST_MINOR}, the oldest described")
+    for name in features:
+        if name not in FEATURES:
+            raise Problem(f"no feature is called {name!r}; known: {', '.join(sorted(FEATURES))}")
+    return protocol
 
 
-def _file(path: str) -> bytes:
-    try:
-        return Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise Problem(f"cannot read {path}: {error.strerror}") from None
-
-
-def _save(value: Any, path: str) -> Saved:
-    raw = bytes_of(value) if isinstance(value, str) else value
-    if not isinstance(raw, (bytes, bytearray)):
-        raise ExpressionError(f"save takes bytes or text, not {type(value).__name__}")
-    target = Path(path).expanduser()
-    try:
-        with target.open("xb") as file:
-            file.write(raw)
-    except FileExistsError:
-        raise Problem(f"{path} exists: choose another name") from None
-    except OSError as error:
-        raise Problem(f"cannot write {path}: {error.strerror}") from None
-    return Saved(str(target), len(raw))
-
-
-def _help(what: Any = None) -> Entry:
-    if what is None:
-        raise ExpressionError('help("QueryPathInfo"); Tab lists what there is')
-    name = what if isinstance(what, str) else getattr(what, "__name__", "")
-    return entry(name)
-
-
-__all__ = ["Answer", "Session", "attribute", "build", "operations", "plain", "signature"]
+__all__ = ["Answer", "Session", "attribute", "operations", "plain"]

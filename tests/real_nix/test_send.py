@@ -117,7 +117,7 @@ def test_deleting_wants_to_be_asked_for(daemon: Daemon, capsys: pytest.CaptureFi
         ('IsValidPath("x")', "fields are named"),
         ("IsValidPath(path=5)", "StorePath wanted, got int"),
         ('BuildPaths(paths=["x"], mode="Norml")', "is no BuildMode"),
-        ('connect("/nowhere")', "no daemon at /nowhere"),
+        ('connect("/nowhere")', "cannot reach the daemon at /nowhere"),
         ('connect(version="2.0")', "no protocol version"),
     ],
 )

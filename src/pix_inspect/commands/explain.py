@@ -20,11 +20,11 @@ from pix.exchange import SIDES
 from pix.gates import Protocol
 from pix_inspect import annotated
 from pix_inspect.bundled import examples, recording, senders
-from pix_inspect.explain import Entry, Table, entry, names
+from pix_inspect.entry_text import text
+from pix_inspect.explain import entry, names
 from pix_inspect.problem import Problem
 
 WIDTH = 100
-WIDEST_CELL = 44
 EXAMPLE_FRAMES = 2
 """Log frames of an example that are shown; a log can be long, and is not what it is about."""
 
@@ -169,46 +169,3 @@ def _index(form: str) -> int:
         print(f"{kind}:")
         print(textwrap.fill(", ".join(members), WIDTH, initial_indent="  ", subsequent_indent="  "))
     return 0
-
-
-def text(found: Entry) -> Iterator[str]:
-    """Yield the lines of an entry."""
-    yield f"{found.title} ({found.kind})"
-    yield f"  {found.summary}"
-    if found.facts:
-        yield ""
-        width = max(len(key) for key, _ in found.facts)
-        for key, value in found.facts:
-            yield from textwrap.wrap(
-                value,
-                WIDTH,
-                initial_indent=f"  {key:<{width}}  ",
-                subsequent_indent=" " * (width + 4),
-            )
-    for title, table in found.tables:
-        yield ""
-        yield f"  {title}"
-        yield from _table(table)
-    if found.notes:
-        yield ""
-        for note in found.notes:
-            yield from _point(note)
-    if found.documents:
-        yield ""
-        yield "  where documents are wrong"
-        for wrong in found.documents:
-            yield from _point(wrong)
-
-
-def _point(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="  * ", subsequent_indent="    ")
-
-
-def _table(table: Table) -> Iterator[str]:
-    used = [i for i in range(len(table.heads)) if any(row[i] for row in table.rows)]
-    widths = [
-        min(max(len(row[i]) for row in [table.heads, *table.rows]), WIDEST_CELL) for i in used
-    ]
-    for row in table.rows:
-        cells = [row[i].ljust(width) for i, width in zip(used, widths, strict=True)]
-        yield f"    {'  '.join(cells)}".rstrip()

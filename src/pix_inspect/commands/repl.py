@@ -1,6 +1,7 @@
 """`pix-inspect repl`: lines typed at a prompt, with editing, history and completion.
 
-Piped input is carried out line by line. Ctrl-C ends a wait, Ctrl-D the REPL. Knows prompts.
+Piped input is carried out line by line. Ctrl-C ends a wait, Ctrl-D the REPL. What is sent is
+recorded, as `run` does it, unless a relay does so already. Knows prompts and pages.
 """
 
 from __future__ import annotations
@@ -8,37 +9,66 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pix.protocol import OPERATIONS_BY_NAME
-from pix_inspect.commands.send import carried_out, connection_arguments, session_of, shown
+from pix_inspect.capture import narrate, say
+from pix_inspect.commands.send import carried_out, connection_arguments, session_of
+from pix_inspect.inert import inert
 from pix_inspect.problem import Problem
-from pix_inspect.repl import Answer, Session, signature
+from pix_inspect.repl import Session
+from pix_inspect.repl_completion import complete, signature
+from pix_inspect.repl_relay import OwnRelay
+from pix_inspect.repl_text import shown
+from pix_inspect.repl_values import Answer
 from pix_inspect.state import state_directory
 
 PROMPT = ">>> "
 MOST_HISTORY = 10_000
-arguments = connection_arguments
+NARROWEST = 20
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    connection_arguments(parser, "the recording (default: a new one in the state directory)")
+    parser.add_argument("--no-recording", action="store_true", help="record nothing")
 
 
 def main(args: argparse.Namespace) -> int:
     """Read lines until there are no more. Piped input that fails gives status 1 at the end."""
-    session = session_of(args)
+    if args.no_recording and args.output is not None:
+        raise Problem("--no-recording and -o exclude each other")
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    relay = None
+    if not args.no_recording:
+        relay = OwnRelay(args.output, payload=args.payload, always=args.output is not None, say=say)
+    session = session_of(args, relay, _tell if terminal else lambda line: None)
     session.dangerous = _ask
-    terminal = sys.stdin.isatty()
     failed = False
-    with _editing(session) if terminal else contextlib.nullcontext():
-        for line in _typed(terminal):
-            failed |= not _carry_out(session, line)
-    session.close()
+    try:
+        with _editing(session) if terminal else contextlib.nullcontext():
+            for line in _typed(terminal):
+                failed |= not _carry_out(session, line, paged=terminal)
+    finally:
+        session.close()
+        recorded = relay.close() if relay is not None else None
+    if recorded is not None:
+        say(f"recorded in {recorded}")
     return 1 if failed and not terminal else 0
+
+
+def _tell(line: str) -> None:
+    narrate(f"({inert(line)})")
 
 
 def _typed(terminal: bool) -> Iterator[str]:
     if terminal:
-        print('Operations are functions: IsValidPath(path="…"). help("…"), Tab, Ctrl-D to leave.')
+        print(
+            'Operations are functions: IsValidPath(path="…"). Tab completes, help() explains,'
+            " Ctrl-D leaves."
+        )
     while True:
         try:
             line = input(PROMPT if terminal else "")
@@ -47,26 +77,56 @@ def _typed(terminal: bool) -> Iterator[str]:
                 print()
             return
         except KeyboardInterrupt:
+            if not terminal:
+                raise
             print()
+            continue
+        except UnicodeDecodeError as error:
+            narrate(f"this line is not UTF-8: {error.reason}")
+            yield "?"
             continue
         if line.strip() and not line.lstrip().startswith("#"):
             yield line
 
 
-def _carry_out(session: Session, line: str) -> bool:
+def _carry_out(session: Session, line: str, *, paged: bool) -> bool:
     """Print what comes of a line; whatever is wrong costs one line, and the REPL goes on."""
     try:
         value = carried_out(session, line)
+        if value is not None:
+            _print(shown(value), paged=paged)
     except Problem as problem:
-        print(problem, file=sys.stderr)
+        narrate(str(problem))
         return False
     except KeyboardInterrupt:
-        session.close()
-        print("interrupted; the next line connects again", file=sys.stderr)
+        if not paged:
+            raise
+        if session.connection is not None and session.connection.failure is not None:
+            narrate("interrupted: the connection was closed, the next line makes a new one")
+        else:
+            narrate("interrupted")
         return False
-    if value is not None:
-        print("\n".join(shown(value)))
     return not (isinstance(value, Answer) and value.error is not None)
+
+
+def _print(lines: Iterable[str], *, paged: bool) -> None:
+    """Print lines; on a terminal a page at a time."""
+    width, height = shutil.get_terminal_size()
+    room = height - 1
+    for line in lines:
+        taken = 1 + max(len(line) - 1, 0) // max(width, NARROWEST)
+        if paged and taken > room:
+            try:
+                answer = input("── more: Enter a page, a all, q enough ── ").strip().lower()
+            except EOFError:
+                answer = "q"
+                print()
+            if answer.startswith("q"):
+                return
+            paged = not answer.startswith("a")
+            room = height - 1
+        print(line)
+        room -= taken
 
 
 def _ask(what: str) -> bool:
@@ -88,9 +148,14 @@ def _editing(session: Session) -> Iterator[None]:
     with contextlib.suppress(OSError):
         readline.read_history_file(history)
     readline.set_history_length(MOST_HISTORY)
-    readline.set_completer_delims(" \t\n()[]{},=")
-    readline.set_completer(lambda text, state: _completion(session, text, state))
+    completer = _Completer(session)
+    # whole lines are completed: what a word is depends on what stands before it
+    readline.set_completer_delims("")
+    readline.set_completer(completer.complete)
+    readline.set_completion_display_matches_hook(completer.display)
     readline.parse_and_bind("tab: complete")
+    readline.parse_and_bind("set bell-style none")
+    readline.parse_and_bind("set enable-bracketed-paste on")
     try:
         yield
     finally:
@@ -105,10 +170,39 @@ def _private(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _completion(session: Session, text: str, state: int) -> str | None:
-    """Return the `state`-th way to complete `text`."""
-    names = [*session.evaluator.functions, *session.evaluator.variables]
-    found = sorted(name for name in names if name.startswith(text))
-    if len(found) == 1 and found[0] == text and text in OPERATIONS_BY_NAME:
-        found = [signature(OPERATIONS_BY_NAME[text])]
-    return found[state] if state < len(found) else None
+class _Completer:
+    """What readline asks for: the ways to go on, and how to show them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._found: list[str] = []
+
+    def complete(self, text: str, state: int) -> str | None:
+        """Return the `state`-th way to complete what stands before the cursor."""
+        import readline
+
+        if state == 0:
+            completion = complete(self._session, text)
+            self._found = [text[: completion.start] + each.text for each in completion.suggestions]
+            if len(self._found) == 1 and hasattr(readline, "set_completion_append_character"):
+                readline.set_completion_append_character("")
+        return self._found[state] if state < len(self._found) else None
+
+    def display(self, substitution: str, matches: Sequence[str], longest: int) -> None:
+        """Show the ways to go on, with types, gates and docs, and the signature."""
+        import readline
+
+        line = readline.get_line_buffer()[: readline.get_endidx()]
+        print()
+        width, height = shutil.get_terminal_size()
+        called = signature(self._session, line)
+        if called is not None:
+            print(called[0])
+        suggestions = complete(self._session, line).suggestions
+        for each in suggestions[: max(height - 4, 5)]:
+            said = "  ".join(word for word in (each.said, each.doc) if word)
+            print(f"  {inert(each.text):<28} {inert(said)}"[: width - 1])
+        if len(suggestions) > height - 4:
+            print(f"  … {len(suggestions) - max(height - 4, 5):,} more")
+        print(PROMPT + readline.get_line_buffer(), end="", flush=True)
+        readline.redisplay()
