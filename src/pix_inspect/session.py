@@ -264,6 +264,16 @@ class Session:
         )
         return ExchangeView(self.reader, place)
 
+    def remarks(self, i: int) -> tuple[str, ...]:
+        """Return what was remarked on exchange `i` when it passed, without decoding it."""
+        return self._index.notes(i)
+
+    def start_of(self, i: int, side: int = CLIENT) -> int | None:
+        """Return where exchange `i` begins in a side's stream, None where it says nothing."""
+        entry = self._index.entry(i)
+        start = entry.client_start if side == CLIENT else entry.daemon_start
+        return start if start >= 0 else None
+
 
 def _lost(note: dict[str, Any]) -> int:
     lost = note.get("lost")
