@@ -27,6 +27,8 @@ MEASURES: dict[str, Callable[[Row], int | None]] = {
     "down": lambda row: row.reply_bytes,
     "frames": lambda row: row.log,
 }
+MOST_NAMED = 5
+"""Exchanges that a verdict names."""
 _SHAPE = re.compile(
     r"\s*(?P<what>count|p\d{1,2}|p100|max|min|mean|sum)\s*\((?P<inside>.*)\)\s*"
     r"(?P<operator><=|>=|==|!=|=|<|>)\s*(?P<number>\d[\d_]*(?:\.\d+)?)\s*(?P<unit>[A-Za-zµ]*)\s*",
@@ -68,6 +70,8 @@ class Verdict:
     found: str
     exchanges: tuple[int, ...]
     """Numbers of the first few exchanges that made it fail or hold."""
+    more: bool = False
+    """Whether there are more than those."""
 
 
 def expectation(text: str) -> Expectation:
@@ -119,7 +123,9 @@ def check(session: Session, expected: Expectation) -> Verdict:
     if found is None:
         return Verdict(expected.text, False, "no exchange to measure", ())
     holds = _COMPARE[expected.operator](found, expected.number)
-    return Verdict(expected.text, holds, _shown(found, expected), tuple(i + 1 for i in named[:5]))
+    numbers = tuple(i + 1 for i in named[:MOST_NAMED])
+    more = len(named) > MOST_NAMED
+    return Verdict(expected.text, holds, _shown(found, expected), numbers, more)
 
 
 def _aggregate(what: str, values: list[int]) -> float | None:

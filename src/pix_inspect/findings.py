@@ -1,0 +1,171 @@
+"""Findings of a session: what is irregular, each with its place; counted as the session grows.
+
+`of` looks at one exchange. `Findings` looks at all of them once, in slices, and goes on with
+what is new; it keeps the first so many of each kind and counts the rest, so that memory does
+not grow with a session that has a million of one kind.
+
+Knows sessions and the passes; nothing of text or screens.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from pix.exchange import SIDES
+from pix_inspect.finding_kinds import GRADES, KINDS, Grade, Kind
+from pix_inspect.inert import inert
+from pix_inspect.session import Session
+
+MOST_KEPT = 200
+"""Findings of one kind that are kept; more are counted."""
+
+MOST_DECODED = 50_000
+"""Exchanges that are decoded to look for irregular fields, unless all are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding and its place.
+
+    `exchange` is the number of the exchange, `offset` stands in the stream of `side`, `field`
+    is a path such as `request.info.ca`; None and empty where there is no such place. `said` is
+    what is the case here, `diagnosis` what explains it, both inert.
+    """
+
+    kind: Kind
+    exchange: int
+    connection: int
+    said: str = ""
+    side: int | None = None
+    offset: int | None = None
+    field: str = ""
+    diagnosis: tuple[str, ...] = ()
+
+    @property
+    def grade(self) -> Grade:
+        """How grave it is."""
+        return self.kind.grade
+
+    @property
+    def place(self) -> str:
+        """The place in words: `#12, client's byte 4,096, request.path`."""
+        words = [f"#{self.exchange}"]
+        if self.side is not None and self.offset is not None:
+            words.append(f"{SIDES[self.side]}'s byte {self.offset:,}")
+        if self.field:
+            words.append(inert(self.field, 120))
+        return ", ".join(words)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as JSON."""
+        return {
+            "finding": self.kind.name,
+            "grade": self.grade,
+            "exchange": self.exchange,
+            "connection": self.connection,
+            "side": None if self.side is None else SIDES[self.side],
+            "offset": self.offset,
+            "field": self.field or None,
+            "what": self.kind.what,
+            "said": self.said,
+            "diagnosis": list(self.diagnosis),
+            "why": self.kind.why,
+            "advice": self.kind.advice,
+            "source": self.kind.source or None,
+        }
+
+
+class Findings:
+    """The findings of a session so far.
+
+    `thorough`: decode every exchange to look for irregular fields; otherwise the first
+    MOST_DECODED of them, and those that the index calls for.
+    """
+
+    def __init__(self, session: Session, *, thorough: bool = False) -> None:
+        from pix_inspect.finding_passes import Detector
+
+        self.session = session
+        self.thorough = thorough
+        self.counts: Counter[str] = Counter()
+        """How many there are, by kind."""
+        self.kept: list[Finding] = []
+        """The first of each kind, in the order in which they were found."""
+        self.taken = 0
+        """Exchanges looked at."""
+        self._detector = Detector(session)
+        self._going_on: list[int] = []
+        self._at = 0
+
+    @property
+    def all_decoded(self) -> bool:
+        """Whether every exchange was looked at field by field."""
+        return self.thorough or self.taken <= MOST_DECODED
+
+    @property
+    def worst(self) -> Grade | None:
+        """The gravest grade there is."""
+        found = {KINDS[name].grade for name in self.counts}
+        return max(found, key=GRADES.index, default=None)
+
+    def of_grade(self, grade: Grade) -> int:
+        """Return how many findings of a grade there are."""
+        return sum(n for name, n in self.counts.items() if KINDS[name].grade == grade)
+
+    def update(self, seconds: float = 0.02) -> bool:
+        """Look at what ended since, for about `seconds`; False when there is nothing left."""
+        until = clock.monotonic() + seconds
+        still = [i for i in self._going_on if not self._look(i)]
+        self._going_on = still
+        while self._at < len(self.session):
+            i = self._at
+            self._at += 1
+            if not self._look(i):
+                self._going_on.append(i)
+            if clock.monotonic() >= until:
+                return True
+        return False
+
+    def finish(self) -> Findings:
+        """Look at everything, what is still going on included, and return self."""
+        while self.update(1.0):
+            pass
+        for i in self._going_on:
+            self._take(i)
+        self._going_on = []
+        return self
+
+    def _look(self, i: int) -> bool:
+        """Look at an exchange that is over, or cannot be followed any more."""
+        row = self.session.row(i)
+        if row.took is None and not (
+            row.kind == "opaque" and row.request_bytes + row.reply_bytes >= 8
+        ):
+            return False
+        self._take(i)
+        return True
+
+    def _take(self, i: int) -> None:
+        self.taken += 1
+        decoded = self.thorough or self.taken <= MOST_DECODED
+        for finding in self._detector.of(i, decoded=decoded):
+            name = finding.kind.name
+            self.counts[name] += 1
+            if self.counts[name] <= MOST_KEPT:
+                self.kept.append(finding)
+
+    def of(self, i: int) -> list[Finding]:
+        """Return the findings of exchange `i` (from 0), whether counted yet or not."""
+        return self._detector.of(i)
+
+
+def sorted_by_grade(found: list[Finding]) -> list[Finding]:
+    """Return findings with the gravest first, those of one kind together, in order of place."""
+    kinds = list(KINDS)
+    return sorted(
+        found,
+        key=lambda f: (-GRADES.index(f.grade), kinds.index(f.kind.name), f.exchange),
+    )
