@@ -37,6 +37,7 @@ PARTS = {
     "payload": "bytes of payload",
     "about": "what the timeline shows of it",
     "notes": "what is irregular",
+    "finding": "the name or grade of a finding: desync, obsolete, warning",
 }
 """Fields that are known when an exchange is looked at."""
 

@@ -31,6 +31,7 @@ from pix_inspect.filter_syntax import (
     Word,
     parse,
 )
+from pix_inspect.finding_filter import any_finding, has_finding, suggestion
 from pix_inspect.session import Row, Session
 from pix_inspect.view import ExchangeView, Part
 
@@ -102,6 +103,8 @@ def _word(word: Word, text: str) -> tuple[bool, Test]:
             return False, lambda subject: subject.row.kind == name
         if name in _operations_lower():
             return False, _is_operation(name)
+        if name == "finding":
+            return True, lambda subject: has_finding(subject.session, subject.row.number - 1)
         first = word.text.partition(".")[0]
         if "." in word.text and first in ("request", "reply", "error"):
             path = _checked_path(word.text, text, word.start, word.end)
@@ -136,6 +139,8 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
         raise FilterError(
             f"no field {field!r}{hint}", text, compare.start, compare.start + len(field)
         )
+    if field == "finding":
+        return True, _finding(compare, text)
     matches = _matcher(compare.operator, value)
     if field == "about":
         return True, lambda subject: matches(about(subject.view))
@@ -157,6 +162,19 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
         equal = _matcher("=", value)
         return True, lambda subject: not any(equal(found) for found in _values(subject, path))
     return True, lambda subject: any(matches(found) for found in _values(subject, path))
+
+
+def _finding(compare: Compare, text: str) -> Test:
+    operator, value = compare.operator, compare.value
+    if operator not in ("=", "!=", "~"):
+        raise FilterError("finding is a name: = != ~", text, compare.start, compare.end)
+    name = value.text.lower() if operator != "~" else None
+    hint = suggestion(name) if name is not None and value.pattern is None else None
+    if hint is not None:
+        raise FilterError(f"no finding {value.text!r}{hint}", text, compare.start, compare.end)
+    matches = _matcher("~" if operator == "~" else "=", value)
+    found = any_finding(name, matches, equal=operator != "!=")
+    return lambda subject: found(subject.session, subject.row.number - 1)
 
 
 def _indexed(compare: Compare, text: str) -> Test:
