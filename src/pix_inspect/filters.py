@@ -32,6 +32,7 @@ from pix_inspect.filter_syntax import (
     parse,
 )
 from pix_inspect.finding_filter import any_finding, has_finding, suggestion
+from pix_inspect.passing import Passing
 from pix_inspect.session import Row, Session
 from pix_inspect.view import ExchangeView, Part
 
@@ -41,9 +42,9 @@ class Subject:
 
     __slots__ = ("_view", "row", "session")
 
-    def __init__(self, session: Session, i: int) -> None:
+    def __init__(self, session: Session, row: Row | Passing) -> None:
         self.session = session
-        self.row: Row = session.row(i)
+        self.row = row
         self._view: ExchangeView | None = None
 
     @property
@@ -67,7 +68,7 @@ class Filter:
 
     def matches(self, session: Session, i: int) -> bool:
         """Return whether exchange `i` (from 0) passes."""
-        return self.test(Subject(session, i))
+        return self.test(Subject(session, session.row(i)))
 
 
 def compile_filter(text: str) -> Filter:
@@ -86,12 +87,22 @@ def _compile(expression: Expression, text: str) -> tuple[bool, Test]:
     if isinstance(expression, (Both, Either)):
         # what the index knows first: it may settle the matter
         parts = sorted((_compile(part, text) for part in expression.parts), key=lambda p: p[0])
-        tests = tuple(test for _, test in parts)
-        join = all if isinstance(expression, Both) else any
-        return parts[-1][0], lambda subject: join(test(subject) for test in tests)
+        tests = [test for _, test in parts]
+        return parts[-1][0], _joined(tests, both=isinstance(expression, Both))
     if isinstance(expression, Word):
         return _word(expression, text)
     return _compare(expression, text)
+
+
+def _joined(tests: list[Test], *, both: bool) -> Test:
+    """Return the test that all, or any, of `tests` hold, asked in order, in a tree not too deep."""
+    if len(tests) == 1:
+        return tests[0]
+    middle = (len(tests) + 1) // 2
+    one, other = _joined(tests[:middle], both=both), _joined(tests[middle:], both=both)
+    if both:
+        return lambda subject: one(subject) and other(subject)
+    return lambda subject: one(subject) or other(subject)
 
 
 def _word(word: Word, text: str) -> tuple[bool, Test]:
@@ -298,6 +309,21 @@ def _values(subject: Subject, path: tuple[str, ...]) -> Iterator[Any]:
     if part is None or part.node is None:
         return iter(())
     return _leaves(part.node.plain(), path[1:])
+
+
+def values_of(view: ExchangeView, field: str) -> Iterator[str]:
+    """Yield the values that a field of an exchange has, as a filter would compare them."""
+    if field == "about":
+        yield about(view)
+        return
+    first, *rest = field.split(".")
+    part = view.part(first)
+    if part is not None and part.node is not None:
+        for value in _leaves(part.node.plain(), tuple(rest)):
+            if isinstance(value, bool):
+                yield "true" if value else "false"
+            else:
+                yield "none" if value is None else str(value)
 
 
 def _leaves(plain: Any, path: tuple[str, ...]) -> Iterator[Any]:

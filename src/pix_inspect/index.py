@@ -9,7 +9,7 @@ Knows what is remembered of an exchange; nothing of files, bytes or decoding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -26,10 +26,28 @@ _SIZE = _RECORD.size
 _SHIFT = 12
 _MASK = (1 << _SHIFT) - 1
 _NO_CODE = 0xFFFF
-_LARGEST = 0xFFFFFFFF
+LARGEST = 0xFFFFFFFF
 _MOST_REMARKED = 100_000
-_COMPLETE = 0x80
+COMPLETE = 0x80
+"""What a record adds to the state of a complete exchange."""
 _KIND = {kind: number for number, kind in enumerate(KINDS)}
+
+
+Record: TypeAlias = "tuple[int, ...]"
+"""A record as it is kept: started, position, client's start, connection, code, kind, state,
+took, daemon's start, bytes up, bytes down, log frames."""
+
+_COLUMNS = {
+    "started": Struct("<q52x"),
+    "connection": Struct("<24xI32x"),
+    "code": Struct("<28xH30x"),
+    "state": Struct("<31xB28x"),
+    "took": Struct("<32xq20x"),
+    "up": Struct("<48xI8x"),
+    "down": Struct("<52xI4x"),
+    "frames": Struct("<56xI"),
+}
+"""One value of a record each."""
 
 
 class Entry(NamedTuple):
@@ -95,11 +113,11 @@ class Index:
         client, daemon = _starts(exchange)
         if exchange.request_end is not None:
             request = exchange.request_end - exchange.start
-            if not 0 <= request < _LARGEST:
+            if not 0 <= request < LARGEST:
                 request = self._put_aside(number, "request", request)
         if exchange.daemon_end is not None and daemon >= 0:
             reply = exchange.daemon_end - daemon
-            if not 0 <= reply < _LARGEST:
+            if not 0 <= reply < LARGEST:
                 reply = self._put_aside(number, "reply", reply)
         if kind == "opaque":
             state = OPAQUE
@@ -118,12 +136,12 @@ class Index:
             connection,
             code,
             _KIND[kind],
-            state | _COMPLETE if exchange.complete else state,
+            state | COMPLETE if exchange.complete else state,
             0 if ended is None else max(ended - exchange.started, 0),
             daemon,
             request,
             reply,
-            min(exchange.frames, _LARGEST),
+            min(exchange.frames, LARGEST),
         )
         if exchange.notes and len(self._notes) < _MOST_REMARKED:
             self._notes[number] = exchange.notes
@@ -132,7 +150,7 @@ class Index:
         if value <= 0:
             return 0
         self._odd[number, what] = value
-        return _LARGEST
+        return LARGEST
 
     def notes(self, number: int) -> tuple[str, ...]:
         """Return what was remarked on an exchange."""
@@ -156,16 +174,47 @@ class Index:
         operation: int | None = code
         if code == _NO_CODE:
             operation = self._odd.get((number, "code"))
-        complete = state >= _COMPLETE
-        if request == _LARGEST:
+        complete = state >= COMPLETE
+        if request == LARGEST:
             request = self._odd.get((number, "request"), request)
-        if reply == _LARGEST:
+        if reply == LARGEST:
             reply = self._odd.get((number, "reply"), reply)
         return Entry(
             started, position, client, connection, operation, KINDS[kind],
-            STATES[state - _COMPLETE if complete else state],
+            STATES[state - COMPLETE if complete else state],
             took, daemon, request, reply, log, complete,
         )  # fmt: skip
+
+    def records(self, first: int, last: int) -> Iterator[tuple[int, Record | None]]:
+        """Yield the exchanges `[first, last)` with their records, quickly, for looking through.
+
+        Where there is none yet, or it does not hold everything, None stands for it.
+        """
+        number = first
+        last = min(last, self.length)
+        live = self.open
+        while number < last:
+            at = number & _MASK
+            stop = min(at + last - number, _MASK + 1)
+            block = memoryview(self._blocks[number >> _SHIFT])[at * _SIZE : stop * _SIZE]
+            for record in _RECORD.iter_unpack(block):
+                odd = record[4] == _NO_CODE or record[9] == LARGEST or record[10] == LARGEST
+                yield number, None if odd or number in live else record
+                number += 1
+
+    def column(self, name: str) -> Callable[[int], int]:
+        """Return what reads one value of an exchange that is over, given its number from 0.
+
+        Names: started, connection, code, state, took, up, down, frames. Raises KeyError.
+        """
+        unpack = _COLUMNS[name].unpack_from
+        blocks = self._blocks
+
+        def read(number: int) -> int:
+            value: int = unpack(blocks[number >> _SHIFT], (number & _MASK) * _SIZE)[0]
+            return value
+
+        return read
 
     def finished(self, first: int, last: int, going_on: list[int]) -> Iterator[Finished]:
         """Yield the exchanges `[first, last)` that are over; the others join `going_on`."""
@@ -180,14 +229,14 @@ class Index:
                 started, _, _, connection, code, kind, state, took, _, request, reply, _ = record
                 if number in live:
                     going_on.append(number)
-                elif code == _NO_CODE or request == _LARGEST or reply == _LARGEST:
+                elif code == _NO_CODE or request == LARGEST or reply == LARGEST:
                     entry = self.entry(number)
                     yield (
                         connection, entry.code, entry.kind, started, took,
                         entry.request_bytes, entry.reply_bytes, entry.state == "error",
                     )  # fmt: skip
                 else:
-                    failed = state & ~_COMPLETE == ERROR
+                    failed = state & ~COMPLETE == ERROR
                     yield connection, code, KINDS[kind], started, took, request, reply, failed
                 number += 1
 

@@ -11,13 +11,13 @@ Knows recordings and conversations; nothing of screens, text or JSON.
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pix.exchange import CLIENT, DAEMON, Kind
 from pix.schema import OPERATIONS
-from pix_inspect.index import NOWHERE, STATES, Finished, Index, State
+from pix_inspect.index import NOWHERE, STATES, Finished, Index, Record, State
 from pix_inspect.reader import Chunk, Event, Item, RecordingReader
 from pix_inspect.view import ExchangeView, Place
 from pix_inspect.watcher import ConnectionRow, Watcher
@@ -215,6 +215,19 @@ class Session:
         The numbers of those that go on are added to `going_on`.
         """
         return self._index.finished(first, last, going_on)
+
+    def records(self, first: int, last: int) -> Iterator[tuple[int, Record | None]]:
+        """Yield the exchanges `[first, last)` from 0 with their records, None where one says less
+        than `row` would."""
+        return self._index.records(first, last)
+
+    def column(self, name: str) -> Callable[[int], int]:
+        """Return what reads one value of an exchange that is over; see `Index.column`."""
+        return self._index.column(name)
+
+    def going_on(self, i: int) -> bool:
+        """Return whether exchange `i` (from 0) is not over."""
+        return i in self._index.open
 
     @staticmethod
     def name_of(code: int | None, kind: str) -> str:

@@ -38,6 +38,8 @@ class ConnectionRow:
     about: dict[str, Any] | None = None
     protocol: Protocol | None = None
     daemon_nix: str | None = None
+    handshake: int | None = None
+    """The index of the handshake's exchange."""
     exchanges: int = 0
     errors: int = 0
     lost: int = 0
@@ -111,6 +113,8 @@ class Watcher:
         else:
             position = self._place(exchange)
         exchange.number = self._index.begin(exchange, connection.number, position) + 1
+        if exchange.kind == "handshake":
+            connection.handshake = exchange.number - 1
 
     def ended(self, exchange: Exchange) -> None:
         """Take note of an exchange that is over."""

@@ -20,11 +20,14 @@ from textual.widgets import Footer
 
 from pix_inspect.fields import rows
 from pix_inspect.session import ConnectionRow, Session
+from pix_inspect.ui.bar import Bar
 from pix_inspect.ui.copying import Copied, copy
 from pix_inspect.ui.dividers import Dividing, Shares
+from pix_inspect.ui.exchange_lines import TimelineHead
 from pix_inspect.ui.explain import Explanation
 from pix_inspect.ui.explaining import explanation
 from pix_inspect.ui.fields import Fields
+from pix_inspect.ui.filtering import Filtering
 from pix_inspect.ui.glances import heavy
 from pix_inspect.ui.hexview import Bytes
 from pix_inspect.ui.lines import Lines
@@ -34,7 +37,7 @@ from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.status import Banner, Status, trouble
 from pix_inspect.ui.tabs import Tab, TabBar
 from pix_inspect.ui.text import fit_end, safe
-from pix_inspect.ui.timeline import Timeline, TimelineHead
+from pix_inspect.ui.timeline import Timeline
 from pix_inspect.units import size
 from pix_inspect.view import ExchangeView
 
@@ -48,12 +51,13 @@ PAUSE = 0.004
 PANES = ("timeline", "fields", "log", "payload", "bytes", "explanation")
 
 
-class Browse(Dividing):
+class Browse(Filtering, Dividing):
     """One recording, finished or growing."""
 
     app: Inspector
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        *Filtering.FILTER_KEYS,
         Binding("e", "toggle_explanation", "Explain", id="view.explain"),
         Binding("L", "toggle_log", "Log in place of the fields, and back", show=False,
                 id="view.log"),
@@ -95,6 +99,7 @@ class Browse(Dividing):
         yield TabBar()
         yield Status(self.session, self.app.now, id="status")
         yield Banner(id="banner")
+        yield Bar(id="bar")
         with Container(id="body"):
             with Vertical(id="timeline-frame"):
                 yield TimelineHead(timeline)
@@ -113,11 +118,6 @@ class Browse(Dividing):
         return self.app.tab_of(self.session)
 
     # The panes --------------------------------------------------------------------------
-
-    @property
-    def timeline(self) -> Timeline:
-        """The timeline."""
-        return self.query_one(Timeline)
 
     @property
     def fields(self) -> Fields:
@@ -150,8 +150,10 @@ class Browse(Dividing):
     def settled(self) -> bool:
         """Whether all that was read is shown and nothing is being looked up."""
         chosen = self.timeline.chosen
-        shown = self.view is not None and self.view.row.number - 1 == chosen
-        return not self._reading and self.index == chosen and (shown or chosen is None)
+        known = self.view is not None and self.view.row.number - 1 == chosen
+        arranged = self.sifted and self.timeline.settled
+        read = not self._reading and (self.sieve is not None or self.timeline.up_to_date)
+        return read and arranged and self.index == chosen and (known or chosen is None)
 
     def on_mount(self) -> None:
         """Read what there is, then keep up."""
@@ -182,12 +184,15 @@ class Browse(Dividing):
         changed = self.session.poll(POLL)
         status = self.query_one(Status)
         if changed:
-            self.timeline.grow(new=not self._reading)
-            self.set_class(not self.timeline.count, "-empty")
+            if self.sieve is None:
+                self.timeline.grow(new=not self._reading)
+            self.set_class(not len(self.session), "-empty")
             self._read_on()
         elif self._reading:
             self._reading = False
             self._say_trouble()
+        if self.sieve is not None and self._sifting is None:
+            self.sift()
         status.reading = self._reading and self.session.size > 1 << 20
         if changed or self._live:
             status.refresh()
@@ -221,8 +226,11 @@ class Browse(Dividing):
             elif message.pane is self.log_pane:
                 self.remove_class("-logging")
                 self._reach(self.fields)
-        elif message.pane is self.timeline and self.timeline.chosen is not None:
-            self._choose(self.timeline.chosen)
+        elif message.pane is self.timeline:
+            if self.timeline.chosen is not None:
+                self._choose(self.timeline.chosen)
+            else:
+                self._choose_nothing()
 
     on_lines_entered = on_lines_moved
 
@@ -235,6 +243,13 @@ class Browse(Dividing):
             return
         self.index = index
         self._look(index, again=False)
+
+    def _choose_nothing(self) -> None:
+        """Show no exchange, as none is shown in the timeline."""
+        self.index = self.view = self._looked = None
+        self.fields.clear("Nothing to show.")
+        self.bytes.show(None)
+        self._explain(None)
 
     def _renew(self) -> None:
         """Look again at an exchange that has gone on."""
@@ -436,8 +451,27 @@ class Browse(Dividing):
             self._zoom(None)
         elif self.focused is not self.timeline:
             self.timeline.focus()
+        elif self.stop_filter():
+            return
+        elif self.sieve is not None:
+            self.clear_filter()
         else:
             self.query_one(Banner).dismiss()
+
+    def on_bar_taken(self, message: Bar.Taken) -> None:
+        """Put what was written in force."""
+        self.timeline.focus()
+        if message.purpose == "filter":
+            self.apply_filter(message.text)
+
+    def on_bar_left(self, message: Bar.Left) -> None:
+        """Go back to where one was."""
+        self.timeline.focus()
+
+    def on_timeline_head_chosen(self, message: TimelineHead.Chosen) -> None:
+        """Sort by the column whose head was clicked."""
+        timeline = self.timeline
+        timeline.click_head(message.column, again=timeline.sorted_by == message.column)
 
     def action_copy(self, how: str) -> None:
         """Copy what is chosen in the focused pane."""

@@ -50,12 +50,26 @@ ABOUT = Column("about", "about", 0, False, 0)
 TOOK = Column("took", "took", 8, True, 2)
 UP = Column("up", "up ↑", 8, True, 7)
 DOWN = Column("down", "down ↓", 8, True, 6)
+FRAMES = Column("frames", "log", 5, True, 8)
 LANE = Column("lane", "waterfall", 16, False, 9)
-COLUMNS = (NUMBER, TIME, CONNECTION, STATE, OPERATION, ABOUT, TOOK, UP, DOWN, LANE)
+COLUMNS = (NUMBER, TIME, CONNECTION, STATE, OPERATION, ABOUT, TOOK, UP, DOWN, FRAMES, LANE)
+
+USUALLY_HIDDEN = frozenset(["frames"])
+
+SORTABLE = {
+    "connection": False,
+    "state": True,
+    "operation": False,
+    "took": True,
+    "up": True,
+    "down": True,
+    "frames": True,
+}
+"""Columns to sort by, beside the order of start; True: with the most first."""
 
 
 def layout(
-    width: int, rows: int, times: int = 0, hidden: frozenset[str] = frozenset()
+    width: int, rows: int, times: int = 0, hidden: frozenset[str] = USUALLY_HIDDEN
 ) -> list[tuple[Column, int]]:
     """Return the columns that fit into `width` cells and how many each gets.
 

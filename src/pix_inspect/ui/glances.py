@@ -15,6 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import Hashable
 
 from pix_inspect.about import about
+from pix_inspect.passing import Passing
 from pix_inspect.session import Row, Session
 from pix_inspect.ui.text import safe
 
@@ -28,7 +29,7 @@ LARGE = 1 << 20
 MOST_KEPT = 8192
 
 
-def heavy(session: Session, row: Row) -> bool:
+def heavy(session: Session, row: Row | Passing) -> bool:
     """Return whether reading an exchange again may take long: it is large, long or going on."""
     if session.consumed < SMALL_RECORDING:
         return False

@@ -1,43 +1,43 @@
-"""The timeline: one line for each exchange, of which only the visible ones are ever made.
+"""The timeline: the exchanges that are shown, what arrives, and the ways through them.
 
 Following is on only while the cursor stands on the last line; then the cursor stays at the
 end. Otherwise nothing that arrives moves anything, and the title counts what is new.
 
-Knows a session's rows; nothing of fields or bytes.
+Knows a session's rows and their arrangement; nothing of fields, bytes or filters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.strip import Strip
+from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 
-from pix_inspect.session import Row, Session
-from pix_inspect.ui import columns
-from pix_inspect.ui.columns import CLOCKS, Column, Lane
-from pix_inspect.ui.glances import Glances
-from pix_inspect.ui.lines import Lines, Toned
-from pix_inspect.ui.text import fit, fit_right, safe
+from pix_inspect.passing import reader
+from pix_inspect.session import STATES, Session
+from pix_inspect.ui.arrangement import Arrangement, AsTheyCame, Everything, Grouped, Sorted
+from pix_inspect.ui.columns import CLOCKS, SORTABLE
+from pix_inspect.ui.exchange_lines import ExchangeLines, TimelineHead
 
-LOOK_BACK = 200
-"""Rows in which the exchange before on the same connection is looked for."""
+FAILED = frozenset(STATES.index(state) for state in ("error", "cut", "opaque"))
 
-FARTHEST_JUMP = 2_000_000
-"""Rows that a jump to an error or a mark looks through."""
+SLICE = 0.012
+PAUSE = 0.004
+"""Seconds of arranging in one go, and between two."""
 
 
-class Timeline(Lines):
-    """All exchanges in order of start."""
+class Timeline(ExchangeLines):
+    """The exchanges that are shown."""
 
     TITLE = "Timeline"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enter", "Fields", id="timeline.enter"),
         Binding("right,l", "enter", "Fields", show=False, id="timeline.right"),
+        Binding("left,h", "close", "Close the connection's group", show=False,
+                id="timeline.close"),
         Binding("f", "follow", "Follow", id="timeline.follow"),
         Binding("right_square_bracket", "jump_error(1)", "Next error", key_display="]", show=False,
                 id="timeline.next_error"),
@@ -46,42 +46,48 @@ class Timeline(Lines):
         Binding("greater_than_sign", "slowest", "Slowest exchange in sight, then anywhere",
                 key_display=">", show=False, id="timeline.slowest"),
         Binding("m", "mark", "Mark or unmark the exchange", show=False, id="timeline.mark"),
+        Binding("M", "note", "Write a note on the exchange", show=False, id="timeline.note"),
         Binding("apostrophe", "next_mark", "Next mark", key_display="'", show=False,
                 id="timeline.next_mark"),
         Binding("t", "clock", "Time: relative, delta, of day, since mark", show=False,
                 id="timeline.clock"),
         Binding("w", "lane", "Waterfall on or off", show=False, id="timeline.lane"),
+        Binding("c", "columns", "Columns and order", show=False, id="timeline.columns"),
+        Binding("s", "sort", "Sort: slowest, most bytes, as they came", show=False,
+                id="timeline.sort"),
+        Binding("b", "group", "Group by connection, or not", show=False, id="timeline.group"),
         Binding("y", "screen.copy('value')", "Copy what it is about", show=False,
                 id="timeline.copy"),
         Binding("Y", "screen.copy('json')", "Copy the exchange as JSON", show=False,
                 id="timeline.copy_json"),
     ]  # fmt: skip
+    QUICK_SORTS = ("took", "down", "up", "")
+
+    class Marked(Message):
+        """The marks or notes have changed."""
+
+    class NoteWanted(Message):
+        """The user wants to write a note on the exchange."""
+
+        def __init__(self, exchange: int) -> None:
+            super().__init__()
+            self.exchange = exchange
+
+    class ColumnsWanted(Message):
+        """The user wants to choose columns."""
 
     def __init__(self, session: Session, now: Callable[[], int], id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.session = session
-        self.glances = Glances(session)
+        super().__init__(session, now, id=id)
         self.following = True
-        self.live = False
-        self.now = now
-        self.marks: set[int] = set()
-        self.clock = CLOCKS[0]
-        self.hidden: frozenset[str] = frozenset()
-        self.waiting: list[str] = []
-        """What to say while there is nothing."""
+        self.shown: Sequence[int] = Everything(session)
+        self.sorted_by = ""
+        self.descending = False
+        self.grouped = False
         self._known = 0
         self._seen = 0
-        self._last_mark: int | None = None
-        self._columns: list[tuple[Column, int]] = []
-        self._columns_for: Hashable = None
-        self._has_lane = False
-        self._lane = Lane(0, 1)
-        self._lane_at: Hashable = None
-
-    @property
-    def count(self) -> int:
-        """The exchanges so far."""
-        return self._known
+        self._next: Arrangement | None = None
+        self._keep = True
+        self._arranging: Timer | None = None
 
     @property
     def frame(self) -> Widget:
@@ -91,50 +97,89 @@ class Timeline(Lines):
 
     @property
     def chosen(self) -> int | None:
-        """The index of the exchange under the cursor."""
-        return self.cursor if self.count else None
+        """The index of the exchange under the cursor; on a head, of the handshake."""
+        if not self.count:
+            return None
+        entry = self.entry(self.cursor)
+        if entry >= 0:
+            return entry
+        handshake = self.session.connections[-entry].handshake
+        if handshake is not None:
+            return handshake
+        return self.entry(self.cursor + 1) if self.cursor + 1 < self.count else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is shown is arranged, all of it."""
+        return self._next is None
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether everything that the session has has been taken in."""
+        return self._known == len(self.session)
 
     def on_mount(self) -> None:
         """Begin at the end of what there is, at the first line of a finished recording."""
         super().on_mount()
         self.set_interval(1 / 20, self._refresh_moving)
 
-    def on_unmount(self) -> None:
-        """Stop looking at exchanges."""
-        self.glances.close()
-
     # What arrives -----------------------------------------------------------------------
 
-    def grow(self, *, new: bool = True) -> None:
-        """Take in the rows that the session has by now; `new`: count them as news."""
-        known = len(self.session)
-        if known == self._known:
+    def grow(self, *, new: bool = True, moved: bool = False) -> None:
+        """Take in what came to be shown; `new`: count it as news; `moved`: not only at the end."""
+        before = self.count
+        first = before == 0
+        had_room = before < round(self.scroll_y) + self.inner.height
+        top, at = self._anchors()
+        if self.arrangement.update(moved=moved):
+            self._anchor(top, at)
+        known = self.count
+        self._known = len(self.session)
+        if known == before and not moved:
             return
-        first = self._known == 0
-        had_room = self._known < round(self.scroll_y) + self.inner.height
-        self._known = known
         self.resize_lines()
-        if had_room or self._columns_for != self._layout_for(self.inner.width - 1):
+        if had_room or moved or self._columns_for != self._layout_for(self.inner.width - 1):
             self.refresh()
         if not new:
             self._seen = known
         if self.following:
             self._seen = known
-            self.cursor = known - 1
+            self.cursor = max(known - 1, 0)
             self.scroll_to(y=max(0, known - self.inner.height), animate=False, force=True)
             self.refresh()
         if first or self.following:
             self.moved()
         self._entitle()
 
+    def _anchors(self) -> tuple[int | None, int | None]:
+        """What stands on the first visible line and under the cursor."""
+        top = round(self.scroll_y)
+        return (
+            self.entry(top) if top < self.count else None,
+            self.entry(self.cursor) if self.cursor < self.count else None,
+        )
+
+    def _anchor(self, top: int | None, at: int | None) -> None:
+        """Leave what was seen where it was seen, after lines before it came or went."""
+        line = self.arrangement.find(at) if at is not None else None
+        above = self.cursor - round(self.scroll_y)
+        self.cursor = max(min(line if line is not None else self.cursor, self.count - 1), 0)
+        first = self.arrangement.find(top) if top is not None else None
+        scroll = first if first is not None else self.cursor - above
+        self.resize_lines()
+        if scroll != round(self.scroll_y):
+            self.scroll_to(y=max(scroll, 0), animate=False, force=True)
+        if at is not None and line is None and self.count:
+            self.moved()
+
     def begin_at(self, line: int, *, follow: bool) -> None:
         """Put the cursor somewhere to begin with."""
         self.following = follow
-        self._seen = self._known
-        self.cursor = max(0, min(line, self._known - 1))
+        self._seen = self.count
+        self.cursor = max(0, min(line, self.count - 1))
         self.show_cursor()
         self.refresh()
-        if self._known:
+        if self.count:
             self.moved()
         self._entitle()
 
@@ -146,221 +191,246 @@ class Timeline(Lines):
 
     def _refresh_moving(self) -> None:
         """Draw again what changes by itself: exchanges that go on, and answers that came."""
-        if self.glances.take_fresh():
+        fresh = self.glances.take_fresh() or self._lane_at is None
+        if fresh or any(row.took is None for row in self.rows_in_sight()):
             self.refresh()
-            return
-        top = round(self.scroll_y)
-        for line in range(top, min(top + self.inner.height, self._known)):
-            if self.session.row(line).took is None or self._lane_at is None:
-                self.refresh()
-                return
 
     def _entitle(self) -> None:
-        new = self._known - self._seen
-        if self.following:
-            self.entitle("▼ following" if self._known and self.live else "")
-        else:
-            self.entitle(f"▼ {new:,} new" if new > 0 else "")
+        said: list[str] = []
+        if self.grouped:
+            said.append("by connection")
+        elif self.sorted_by:
+            said.append(f"by {self.sorted_by} {'▼' if self.descending else '▲'}")
+            late = getattr(self.arrangement, "late", 0)
+            if late:
+                said.append(f"{late:,} new at the end")
+        new = self.count - self._seen
+        if self.following and self.count and self.live:
+            said.append("▼ following")
+        elif not self.following and new > 0 and not self.sorted_by:
+            said.append(f"▼ {new:,} new")
+        self.entitle("  ".join(said))
 
-    # Drawing ----------------------------------------------------------------------------
+    # What is shown, and in which order --------------------------------------------------
 
-    def nothing(self) -> list[str]:
-        """Say how to get something to look at."""
-        return self.waiting
+    def show(self, shown: Sequence[int], *, keep: bool = True) -> None:
+        """Show these exchanges; with `keep` the cursor stays on its exchange or close to it."""
+        self.shown = shown
+        self.rearrange(keep=keep)
 
-    @property
-    def columns(self) -> list[tuple[Column, int]]:
-        """The columns that fit, with their cells."""
-        return self._fitted_columns(self.inner.width - 1)
-
-    def _fitted_columns(self, width: int) -> list[tuple[Column, int]]:
-        wanted = self._layout_for(width)
-        if not self._columns or wanted != self._columns_for:
-            self._columns = columns.layout(width, self._known, self._longest_time, self.hidden)
-            self._columns_for = wanted
-            self._has_lane = any(column is columns.LANE for column, _ in self._columns)
-            self._strips.clear()
-            self._refresh_head()
-        return self._columns
-
-    def _layout_for(self, width: int) -> Hashable:
-        return (width, len(str(self._known)), self._longest_time)
-
-    @property
-    def _longest_time(self) -> int:
-        if self.clock == "absolute":
-            return 12
-        signs = 0 if self.clock == "relative" else 1
-        return len(columns.seconds(self.session.last - self.session.started)) + signs
-
-    def _refresh_head(self) -> None:
+    def sort_by(self, column: str = "", *, descending: bool = False, grouped: bool = False) -> None:
+        """Sort by a column, or group by connection; with neither, as they came."""
+        self.sorted_by = "" if grouped else column
+        self.descending = descending
+        self.grouped = grouped
         for head in self.screen.query(TimelineHead):
-            head.refresh()
+            head.sorted_by, head.descending = self.sorted_by, descending
+        self.refresh_head()
+        self.rearrange()
 
-    def key(self, line: int) -> Hashable:
-        """Strips of exchanges that are over are kept."""
-        row = self.session.row(line)
-        if row.took is None:
-            return None
-        lane = None
-        if self._has_lane:
-            self._measure_lane()
-            lane = (self._lane.start, self._lane.end)
-        return (self.glances.get(row), line in self.marks, lane)
+    def rearrange(self, *, keep: bool = True) -> None:
+        """Arrange anew what is shown, and show it when that is done."""
+        if self.grouped:
+            self._next = Grouped(self.session, self.shown)
+        elif self.sorted_by:
+            self._next = Sorted(
+                self.session, self.shown, self.sorted_by, descending=self.descending
+            )
+        else:
+            self._next = AsTheyCame(self.shown)
+        self._keep = keep
+        self._go_on()
 
-    def segments(self, line: int, width: int) -> Iterable[Segment]:
-        """Return the cells of an exchange's line."""
-        row = self.session.row(line)
-        mark = "◆" if line in self.marks else "▸" if line == self.cursor else " "
-        yield Segment(mark, self.tone("mark"))
-        gap = ""
-        for column, cells in self._fitted_columns(width - 1):
-            if column is columns.LANE:
-                yield Segment(gap)
-                yield from self._bar(row, line, cells)
-                continue
-            text, style = self._cell(column, row)
-            yield Segment(gap + (fit_right if column.right else fit)(text, cells), style)
-            gap = " "
+    def _go_on(self) -> None:
+        if self._arranging is not None:
+            self._arranging.stop()
+            self._arranging = None
+        if self._next is None:
+            return
+        if not self._next.advance(SLICE):
+            self._arranging = self.set_timer(PAUSE, self._go_on)
+            self.entitle("sorting …")
+            return
+        chosen = self.chosen if self.count else None
+        above = self.cursor - round(self.scroll_y)
+        arrangement, self._next = self._next, None
+        arrangement.update(moved=False)
+        followed = self.following and isinstance(arrangement, AsTheyCame)
+        self.arrangement = arrangement
+        self._lane_at = None
+        self._strips.clear()
+        self.resize_lines()
+        self.cursor = 0
+        if followed:
+            self.cursor = max(self.count - 1, 0)
+        elif chosen is not None and self._keep and self.count:
+            self.cursor = arrangement.near(chosen)
+        self.following = followed
+        self._seen = self.count
+        self._known = len(self.session)
+        if self.count:
+            self.scroll_to(y=max(self.cursor - max(above, 0), 0), animate=False, force=True)
+            self.show_cursor()
+        self.moved()
+        self.refresh()
+        self._entitle()
 
-    def _cell(self, column: Column, row: Row) -> tuple[str, Style]:
-        tone = self.tone
-        match column.name:
-            case "number":
-                return str(row.number), tone("dim")
-            case "time":
-                return self._time(row), tone("number")
-            case "connection":
-                return str(row.connection), tone("dim")
-            case "state":
-                return columns.sign(row), tone(columns.tone_of(row))
-            case "operation":
-                known = "name" if row.kind == "operation" else "dim"
-                state = columns.tone_of(row)
-                return columns.name_of(row), tone(state if state in ("bad", "warn") else known)
-            case "about":
-                said = self.glances.get(row)
-                return ("…", tone("dim")) if said is None else (said, tone("text"))
-            case "took":
-                slow = row.took is not None and row.took >= columns.SLOW
-                now = self.now() if self.live else None
-                return columns.took(row, now), tone("warn" if slow else "number")
-        up, down = columns.sizes(row)
-        return (up if column.name == "up" else down), tone("number")
-
-    def _time(self, row: Row) -> str:
-        if self.clock == "absolute":
-            return columns.clock(row.started)
-        if self.clock == "delta":
-            before = self.session.row(row.number - 2).started if row.number > 1 else row.started
-            return "+" + columns.seconds(row.started - before)
-        if self.clock == "marked" and self._last_mark is not None:
-            return columns.seconds(row.started - self.session.row(self._last_mark).started)
-        return columns.seconds(row.started - self.session.started)
-
-    # The waterfall ----------------------------------------------------------------------
-
-    def _measure_lane(self) -> None:
-        top = round(self.scroll_y)
-        bottom = min(top + self.inner.height, self._known)
-        rows = [self.session.row(line) for line in range(top, bottom)]
-        moving = any(row.took is None for row in rows)
-        at = (top, bottom, self.session.last if moving else 0)
-        if at != self._lane_at:
-            self._lane_at = at
-            self._lane = columns.lane_of(rows, self.session.last)
-
-    def _bar(self, row: Row, line: int, cells: int) -> Iterable[Segment]:
-        self._measure_lane()
-        idle = self._idle_since(row, line)
-        for tone, text in self._lane.bar(row, idle, self.session.last, cells):
-            yield Segment(text, self.tone(tone))
-
-    def _idle_since(self, row: Row, line: int) -> int | None:
-        """Return when the connection's exchange before this one ended."""
-        for before in range(line - 1, max(line - LOOK_BACK, -1), -1):
-            other = self.session.row(before)
-            if other.connection == row.connection:
-                return None if other.took is None else other.started + other.took
-        return None
+    def click_head(self, column: str, *, again: bool) -> None:
+        """Sort by the column whose head was clicked; once more, the other way round."""
+        if column in SORTABLE:
+            self.sort_by(column, descending=not self.descending if again else SORTABLE[column])
+        elif column in ("number", "time"):
+            self.sort_by()
 
     # Keys -------------------------------------------------------------------------------
 
     def move_to(self, line: int, *, tell: bool = True) -> None:
         """Put the cursor on a line; on the last one, following begins."""
         super().move_to(line, tell=tell)
-        at_end = self.cursor >= self.count - 1
+        at_end = self.cursor >= self.count - 1 and not self.sorted_by and not self.grouped
         if self.following and not at_end:
-            self._seen = self._known
+            self._seen = self.count
         self.following = at_end
         if at_end:
-            self._seen = self._known
+            self._seen = self.count
         self._entitle()
 
-    def action_enter(self) -> None:
-        """Go on to the exchange's fields."""
+    def go_to(self, exchange: int) -> None:
+        """Put the cursor on an exchange, or on the line closest to it."""
         if self.count:
+            if isinstance(self.arrangement, Grouped):
+                connection = self.session.row(exchange).connection
+                if connection in self.arrangement.closed:
+                    self._flip(connection)
+            self.move_to(self.arrangement.near(exchange))
+
+    def action_enter(self) -> None:
+        """Go on to the exchange's fields; on a closed group, open it."""
+        if not self.count:
+            return
+        entry = self.entry(self.cursor)
+        if entry < 0 and isinstance(self.arrangement, Grouped):
+            self._flip(-entry)
+        else:
             self.post_message(self.Entered(self))
+
+    def action_close(self) -> None:
+        """Close the group that the cursor is in."""
+        arrangement = self.arrangement
+        if isinstance(arrangement, Grouped) and self.count:
+            entry = self.entry(self.cursor)
+            connection = -entry if entry < 0 else self.session.row(entry).connection
+            if connection not in arrangement.closed:
+                self._flip(connection)
+
+    def _flip(self, connection: int) -> None:
+        assert isinstance(self.arrangement, Grouped)
+        self.arrangement.flip(connection)
+        self.resize_lines()
+        self._strips.clear()
+        self.cursor = -1
+        self.move_to(self.arrangement.near(-connection))
+        self.refresh()
 
     def action_follow(self) -> None:
         """Follow what arrives, or stay here."""
         if self.following:
             self.following = False
-            self._seen = self._known
+            self._seen = self.count
             self._entitle()
+        elif self.sorted_by or self.grouped:
+            self.app.notify("what is sorted or grouped is not followed: s or b", markup=False)
         else:
             self.action_last()
 
+    def action_sort(self) -> None:
+        """Sort by what one most often wants on top, in turn; lastly as they came."""
+        now = self.sorted_by if self.sorted_by in self.QUICK_SORTS else ""
+        after = self.QUICK_SORTS[(self.QUICK_SORTS.index(now) + 1) % len(self.QUICK_SORTS)]
+        self.sort_by(after, descending=True)
+
+    def action_group(self) -> None:
+        """Put the exchanges of each connection together, or all as they came."""
+        self.sort_by(grouped=not self.grouped)
+
+    def action_columns(self) -> None:
+        """Choose columns and order."""
+        self.post_message(self.ColumnsWanted())
+
+    def _lines(self, step: int) -> Iterator[tuple[int, int]]:
+        """Yield lines and exchanges from the cursor on."""
+        at = self.arrangement.at
+        for line in range(self.cursor + step, self.count if step > 0 else -1, step):
+            entry = at(line)
+            if entry >= 0:
+                yield line, entry
+
     def action_jump_error(self, step: int) -> None:
         """Go to the next exchange that did not end well."""
-        self._jump(step, lambda line: self.session.row(line).state in ("error", "cut", "opaque"))
-
-    def action_next_mark(self) -> None:
-        """Go to the next marked exchange, from the last one to the first."""
-        marks = sorted(self.marks)
-        if not marks:
-            self.app.notify("no exchange is marked: m marks one", markup=False)
-            return
-        self.move_to(next((mark for mark in marks if mark > self.cursor), marks[0]))
-
-    def _jump(self, step: int, wanted: object) -> None:
-        assert callable(wanted)
-        line = self.cursor + step
-        for _ in range(FARTHEST_JUMP):
-            if not 0 <= line < self.count:
-                break
-            if wanted(line):
+        state = reader(self.session, "state")
+        for line, entry in self._lines(step):
+            if state(entry) in FAILED:
                 self.move_to(line)
                 return
-            line += step
         where = "further on" if step > 0 else "further back"
         self.app.notify(f"no error {where}", markup=False)
 
+    def action_next_mark(self) -> None:
+        """Go to the next marked exchange, from the last one to the first."""
+        found = (self.arrangement.find(mark) for mark in self.marks)
+        lines = sorted(line for line in found if line is not None)
+        if not lines:
+            hidden = "is shown" if self.marks else "is marked: m marks one"
+            self.app.notify(f"no marked exchange {hidden}", markup=False)
+            return
+        self.move_to(next((line for line in lines if line > self.cursor), lines[0]))
+
     def action_slowest(self) -> None:
         """Go to the slowest exchange in sight; from there, to the slowest of all."""
-        top = round(self.scroll_y)
-        near = range(top, min(top + self.inner.height, self.count))
-        for lines in (near, range(max(0, self.count - FARTHEST_JUMP), self.count)):
-            slowest = self._slowest(lines)
-            if slowest is not None and slowest != self.cursor:
-                self.move_to(slowest)
+        took = self.session.column("took")
+        for lines in (self.in_sight(), range(self.count)):
+            best, longest = self.cursor, -1
+            for line in lines:
+                entry = self.entry(line)
+                if entry >= 0 and not self.session.going_on(entry) and took(entry) > longest:
+                    best, longest = line, took(entry)
+            if best != self.cursor:
+                self.move_to(best)
                 return
-
-    def _slowest(self, lines: Sequence[int]) -> int | None:
-        return max(lines, key=lambda line: self.session.row(line).took or 0, default=None)
 
     def action_mark(self) -> None:
         """Mark the exchange, or take its mark away."""
-        if not self.count:
+        entry = self.entry(self.cursor) if self.count else -1
+        if entry < 0:
             return
-        if self.cursor in self.marks:
-            self.marks.discard(self.cursor)
+        if entry in self.marks:
+            self.note(entry, None)
         else:
-            self.marks.add(self.cursor)
-            self._last_mark = self.cursor
+            self.note(entry, self.marks.get(entry, ""))
+
+    def note(self, exchange: int, text: str | None) -> None:
+        """Mark an exchange with a note, which may be empty; None takes the mark away."""
+        if text is None:
+            self.marks.pop(exchange, None)
+        else:
+            self.marks[exchange] = text
+            self._last_mark = exchange
         if self._last_mark not in self.marks:
             self._last_mark = max(self.marks, default=None)
         self.redraw()
+        self.post_message(self.Marked())
+
+    def recall(self, marks: dict[int, str]) -> None:
+        """Take the marks of an earlier time."""
+        self.marks.update(marks)
+        self._last_mark = max(self.marks, default=None)
+        self.redraw()
+
+    def action_note(self) -> None:
+        """Write a note on the exchange."""
+        entry = self.entry(self.cursor) if self.count else -1
+        if entry >= 0:
+            self.post_message(self.NoteWanted(entry))
 
     def action_clock(self) -> None:
         """Show times in the next way."""
@@ -368,33 +438,15 @@ class Timeline(Lines):
         self.clock = ways[(ways.index(self.clock) + 1) % len(ways) if self.clock in ways else 0]
         self._columns = []
         self.redraw()
-        self._refresh_head()
+        self.refresh_head()
 
     def action_lane(self) -> None:
         """Show or hide the waterfall."""
-        self.hidden = self.hidden ^ {"lane"}
+        self.hide(self.hidden ^ {"lane"})
+
+    def hide(self, hidden: frozenset[str]) -> None:
+        """Leave these columns out."""
+        self.hidden = hidden
         self._columns = []
         self.redraw()
-        self._refresh_head()
-
-
-class TimelineHead(Toned):
-    """The heads of the timeline's columns."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        super().__init__()
-        self.timeline = timeline
-
-    def render_line(self, y: int) -> Strip:
-        """Return the one line there is."""
-        timeline = self.timeline
-        words = [" "]
-        for i, (column, cells) in enumerate(timeline.columns):
-            head = column.head
-            if column is columns.TIME and timeline.clock != "relative":
-                head = {"delta": "delta", "absolute": "clock", "marked": "since ◆"}[timeline.clock]
-            words.append((" " if i else "") + (fit_right if column.right else fit)(head, cells))
-        text = safe("".join(words))
-        return Strip([Segment(text, self.rich_style)]).adjust_cell_length(
-            self.size.width, self.rich_style
-        )
+        self.refresh_head()

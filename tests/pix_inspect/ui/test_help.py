@@ -103,7 +103,7 @@ async def test_a_key_that_was_changed_works_and_is_shown() -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_the_footer_shows_five_keys_that_make_sense_now(size: tuple[int, int]) -> None:
+async def test_the_footer_shows_six_keys_that_make_sense_now(size: tuple[int, int]) -> None:
     from textual.widgets import Footer
     from textual.widgets._footer import FooterKey
 
@@ -113,6 +113,6 @@ async def test_the_footer_shows_five_keys_that_make_sense_now(size: tuple[int, i
             await pilot.pause(0.1)
             assert focus(pilot) == pane
             keys = list(pilot.app.screen.query_one(Footer).query(FooterKey))
-            assert len(keys) == 5
+            assert len(keys) == 6
             assert keys[-1].region.right <= size[0]
             await pilot.press("tab")

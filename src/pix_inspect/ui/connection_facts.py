@@ -1,0 +1,55 @@
+"""What a connection agreed on and who made it, on one line.
+
+Knows sessions and handshakes; nothing of widgets.
+"""
+
+from __future__ import annotations
+
+from pix_inspect.fields import value_text
+from pix_inspect.session import Session
+from pix_inspect.ui.text import safe
+from pix_inspect.units import count
+
+LONGEST_COMMAND = 80
+
+
+class ConnectionFacts:
+    """The facts of a session's connections, each looked up once its handshake is over."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[int, list[str]] = {}
+
+    def text(self, number: int) -> str:
+        """Return the facts of a connection as safe text: what was agreed, and by whom."""
+        row = self._session.connections.get(number)
+        if row is None:
+            return ""
+        agreed = self._known.get(number)
+        if agreed is None:
+            agreed = self._agreed(number)
+            if row.protocol is not None:
+                self._known[number] = agreed
+        peer = row.peer or {}
+        pid, command = peer.get("pid"), peer.get("command")
+        who = [f"pid {pid}"] if isinstance(pid, int) else []
+        if isinstance(command, str) and command:
+            who.append(safe(command, LONGEST_COMMAND))
+        counted = [count(row.exchanges, "exchange")]
+        if row.errors:
+            counted.append(count(row.errors, "error"))
+        return " · ".join([*agreed, *counted, *who])
+
+    def _agreed(self, number: int) -> list[str]:
+        row = self._session.connections[number]
+        if row.protocol is None:
+            return ["no version agreed"]
+        said = [row.protocol.text]
+        if row.daemon_nix:
+            said.append(f"nix {safe(row.daemon_nix, 40)}")
+        if row.handshake is not None:
+            reply = self._session.exchange(row.handshake).part("reply")
+            trusted = reply.node.find("trusted") if reply and reply.node else None
+            if trusted is not None:
+                said.append(safe(value_text(trusted, named=False), 40))
+        return said
