@@ -38,6 +38,7 @@ from pix_inspect.upstream import SocketUpstream
 V35 = Protocol(35)
 RUNS = 5
 TRIPS = 4000
+BATCHES = 6
 BULK = 512 << 20
 FRAME = 32 << 10
 LONG = 10 << 30
@@ -106,16 +107,19 @@ def greeted(path: Path) -> socket.socket:
 
 
 def round_trip(path: Path) -> float:
-    """Return the microseconds of one IsValidPath."""
+    """Return the microseconds of one IsValidPath, in the batch that was disturbed least.
+
+    A batch lasts longer than the recording's writer pauses, so each contains its work.
+    """
+    best = float("inf")
     with greeted(path) as sock:
-        for _ in range(200):
-            sock.sendall(REQUEST)
-            _exactly(sock, len(REPLY))
-        start = time.perf_counter()
-        for _ in range(TRIPS):
-            sock.sendall(REQUEST)
-            sock.recv(64)
-        return (time.perf_counter() - start) / TRIPS * 1e6
+        for _ in range(BATCHES):
+            start = time.perf_counter()
+            for _ in range(TRIPS):
+                sock.sendall(REQUEST)
+                sock.recv(64)
+            best = min(best, (time.perf_counter() - start) / TRIPS * 1e6)
+    return best
 
 
 def bulk(path: Path) -> float:
