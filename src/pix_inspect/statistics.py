@@ -107,7 +107,7 @@ class Statistics:
     """The tallies of the exchanges of a session, or of those that `chosen` says (from 0).
 
     `update` takes in what is new; an exchange is counted once it is over. Those still open
-    are in `open_rows`.
+    are in `open_rows`. When others come in between the chosen ones, it begins anew.
     """
 
     def __init__(self, session: Session, chosen: Sequence[int] | None = None) -> None:
@@ -118,6 +118,7 @@ class Statistics:
         self._by_code: dict[tuple[int | None, str], Tally] = {}
         self._chosen = chosen
         self._next = 0
+        self._last = -1
         self._shift = FIRST_STRETCH
         self._origin = 0
 
@@ -142,11 +143,13 @@ class Statistics:
     def update(self, most: int = 1 << 62) -> bool:
         """Take in up to `most` new exchanges; True when there were any."""
         session = self.session
+        changed = self._chosen is not None and self._is_out_of_step(self._chosen)
+        if changed:
+            self._forget()
         waiting, self.open_rows = self.open_rows, []
-        changed = False
         if waiting:
             over = (session.finished(i, i + 1, self.open_rows) for i in waiting)
-            changed = self._take(row for rows in over for row in rows)
+            changed |= self._take(row for rows in over for row in rows)
         while self._next < self.wanted and most > 0:
             first = self._next
             last = self._next = min(self.wanted, first + SLICE, first + most)
@@ -158,7 +161,17 @@ class Statistics:
                     session.finished(i, i + 1, self.open_rows) for i in self._chosen[first:last]
                 )
                 changed |= self._take(row for rows in each for row in rows)
+                self._last = self._chosen[last - 1]
         return changed
+
+    def _is_out_of_step(self, chosen: Sequence[int]) -> bool:
+        """Whether the chosen ones are not what they were, but for new ones at the end."""
+        return self._next > 0 and (self._next > len(chosen) or chosen[self._next - 1] != self._last)
+
+    def _forget(self) -> None:
+        self.operations, self.connections, self._by_code = {}, {}, {}
+        self.open_rows = []
+        self._next = 0
 
     def _take(self, rows: Iterable[Finished]) -> bool:
         origin = self._origin or self.session.started

@@ -79,6 +79,23 @@ def test_chosen_exchanges_alone_are_counted() -> None:
     assert statistics.all.count == len(chosen) == statistics.wanted
 
 
+def test_what_comes_in_between_the_chosen_ones_is_counted_too() -> None:
+    session = Session(RECORDINGS / "two-clients.pcapng").read_all()
+    chosen = [3, 9]
+    statistics = Statistics(session, chosen)
+    assert statistics.update()
+    assert not statistics.update()
+    chosen.append(12)
+    assert statistics.update()
+    assert statistics.all.count == 3
+    chosen.insert(1, 5)
+    assert statistics.update()
+    assert statistics.all.count == 4
+    chosen.clear()
+    assert statistics.update()
+    assert statistics.all.count == 0
+
+
 def test_the_histogram_has_a_bar_for_what_exceeds_all_bounds() -> None:
     tally = Tally("x")
     for took in (0, BUCKETS[0], BUCKETS[-1]):

@@ -21,6 +21,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.strip import Strip
 from textual.widgets import Input, Static
 
 from pix_inspect.problem import Problem
@@ -100,6 +101,10 @@ class Offers(Lines):
         self.scroll_to(y=0, animate=False, force=True)
         self.resize_lines()
         self.redraw()
+
+    def strip_of(self, line: int, width: int, at_cursor: bool) -> Strip:
+        """Return the strip of a line; nothing is marked before something was chosen."""
+        return super().strip_of(line, width, at_cursor and self.touched)
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
         """Return a path with what is said about it."""

@@ -19,9 +19,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from pix_inspect.statistics import Tally
+from pix_inspect.ui.charts import bar
 from pix_inspect.ui.lines import Lines, Toned
 from pix_inspect.ui.text import fit, fit_right
 from pix_inspect.units import duration, size
+
+LEAST_BAR = 12
+WIDE_NAME = 44
+"""Cells of bars, and of the first column beside them."""
 
 LEAST_NAME = 18
 """Cells of the first column for which others give way."""
@@ -173,7 +178,18 @@ class Tallies(Lines):
 
     @property
     def label_width(self) -> int:
-        """The cells of the first column."""
+        """The cells of the first column, and of the bar behind all where there is room for one."""
+        room = self._room
+        return room - self.bar_width if self.bar_width else room
+
+    @property
+    def bar_width(self) -> int:
+        """The cells of the bars, with the space before them; 0 where there is no room."""
+        left = self._room - WIDE_NAME
+        return left if left >= LEAST_BAR else 0
+
+    @property
+    def _room(self) -> int:
         used = sum(each.width + 1 for each in self.columns)
         return max(self.inner.width - 1 - used, 4)
 
@@ -187,6 +203,16 @@ class Tallies(Lines):
             failed = each.name == "errors" and row.tally.errors
             tone = "bad" if failed else "text" if each.name == self.order else "number"
             yield Segment(" " + fit_right(each.text(row), each.width), self.tone(tone))
+        if self.bar_width:
+            yield Segment("  " + self._bar(row, self.bar_width - 2), self.tone("accent"))
+
+    def _bar(self, row: Summed, width: int) -> str:
+        """Return how much a row has of what the table is sorted by, beside the others."""
+        measure = next((each for each in MEASURES if each.name == self.order), None)
+        if measure is None or row.label == WHOLE:
+            return ""
+        most = max((measure.value(each) for each in self.rows if each.label != WHOLE), default=0)
+        return bar(max(measure.value(row), 0) / most, width) if most > 0 else ""
 
     def text(self) -> str:
         """Return the whole table as text, columns between tabulators."""
