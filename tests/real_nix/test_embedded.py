@@ -314,6 +314,58 @@ def test_the_paths_of_texts_and_derivations(nix: Nix) -> None:
             assert ours == info
 
 
+FLOATING = f"""
+let
+  make = name: script: more: derivation ({{
+    inherit name; system = "{SYSTEM}"; builder = "/bin/sh"; args = [ "-c" script ];
+    PATH = "/usr/bin:/bin";
+  }} // more);
+  ca = {{ __contentAddressed = true; outputHashMode = "recursive"; outputHashAlgo = "sha256"; }};
+  data = make "data" "echo data > $out" ca;
+  itself = make "itself" "mkdir $out; echo $out $out > $out/a; ln -s $out/a $out/b" ca;
+  above = make "above" "cat ${{data}} > $out; echo ${{itself}} $out >> $out" ca;
+  two = make "two" "echo out > $out; echo $out $dev > $dev"
+    (ca // {{ outputs = [ "out" "dev" ]; }});
+  flat = make "flat" "printf flat > $out" (ca // {{ outputHashMode = "flat"; }});
+  late = make "late" "cat ${{above}} > $out; echo $out ${{two.dev}} >> $out" {{ }};
+  later = make "later" "echo ${{late}} ${{flat}} > $out" {{ }};
+in [ data itself above two.out two.dev flat late later ]
+"""
+
+
+@pytest.mark.parametrize("nix", ["2.8.0", "2.26.3", "2.34.8"], indirect=True)
+def test_outputs_whose_path_follows_from_their_contents(nix: Nix) -> None:
+    found = []
+    with folder() as place:
+        for daemon in ("real", "embedded"):
+            (place / "tmp").mkdir(exist_ok=True)
+            (place / "tmp/floating.nix").write_text(FLOATING)
+            if daemon == "real":
+                with running(nix, folder=place, store=place / "store") as there:
+                    found.append(outputs(there.client()))
+                remove(place / "store")
+                remove(place / "var")
+            else:
+                version = "1.34" if nix.number < (2, 17) else "1.38"
+                with embedded(place, allow_build=True, version=version) as (_, state):
+                    found.append(outputs(client_of(nix, state)))
+    assert found[0] == found[1]
+
+
+def outputs(client: Client) -> list[tuple[str, str, str]]:
+    """What the floating derivations became: path, hash of the NAR, references."""
+    paths = text(client, "nix-build", "floating.nix", "--no-out-link").split()
+    assert len(paths) == 8
+    return [
+        (
+            path,
+            text(client, "nix-store", "-q", "--hash", path),
+            text(client, "nix-store", "-q", "--references", path),
+        )
+        for path in sorted(paths)
+    ]
+
+
 def same(
     there: DaemonConnection, here: DaemonConnection, ask: Callable[[DaemonConnection], Any]
 ) -> Any:

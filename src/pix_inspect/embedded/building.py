@@ -14,20 +14,23 @@ from dataclasses import dataclass, field
 
 from pix.protocol import operations as op
 from pix.protocol.logging import ActivityType, ResultType, StderrNext
-from pix.protocol.types import BuildMode, BuildResult, BuildStatus, KeyedBuildResult
+from pix.protocol.types import BuildMode, BuildResult, BuildStatus, KeyedBuildResult, Verbosity
 from pix_inspect.embedded.builder import Interrupted
 from pix_inspect.embedded.caller import Caller, answers
-from pix_inspect.embedded.derivation import Derivation, derivation_of
+from pix_inspect.embedded.derivation import Derivation, derivation_of, drv_name, write
+from pix_inspect.embedded.floating import must_resolve, resolve
 from pix_inspect.embedded.incoming import HungUp
 from pix_inspect.embedded.outcome import Outcome, cannot_build, dependencies_failed
+from pix_inspect.embedded.outputs import known_outputs
 from pix_inspect.embedded.planning import (
+    MISSING,
     Target,
     inputs_of,
     missing_outputs,
     plan,
     wanted_outputs,
 )
-from pix_inspect.embedded.realisations import built_outputs
+from pix_inspect.embedded.realisations import built_outputs, register
 from pix_inspect.embedded.refusal import Refusal, bold_red, quoted, rendered
 from pix_inspect.embedded.work import Work
 
@@ -121,7 +124,10 @@ class Builds:
     def _all(self, targets: Iterable[Target], top: str) -> None:
         """Build derivations, the deepest first, without recursion."""
         store = self.caller.store
+        talk = self.caller.talk
+        activity = talk.start(ActivityType.UNKNOWN, MISSING, level=Verbosity.DEBUG)
         self.count.expected += len(plan(store, targets).build - self.outcomes.keys())
+        talk.stop(activity)
         self._progress()
         stack = [(target, False) for target in targets]
         while stack:
@@ -145,7 +151,7 @@ class Builds:
                 continue
             first = target.base == top
             if not missing and not (first and self.mode != BuildMode.NORMAL):
-                known = derivation.known_outputs(store)
+                known = known_outputs(store, derivation)
                 self.outcomes[target.base] = Outcome(
                     BuildStatus.ALREADY_VALID,
                     outputs={n: b for n, b in known.items() if b is not None and store.known(b)},
@@ -169,10 +175,33 @@ class Builds:
             text = cannot_build(store.paths.full(drv), dependencies_failed(failed), outputs)
             outcome = Outcome(BuildStatus.DEPENDENCY_FAILED, text)
         else:
-            outcome = self.one(drv, derivation, self.mode if first else BuildMode.NORMAL)
+            mode = self.mode if first else BuildMode.NORMAL
+            if must_resolve(derivation):
+                outcome = self._resolved(drv, derivation, mode)
+            else:
+                outcome = self.one(drv, derivation, mode)
         self.outcomes[drv] = outcome
         if not outcome.good and not first:
             self.caller.talk.say(StderrNext(text=rendered(outcome.error)))
+
+    def _resolved(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
+        """Build what a derivation comes to, now that its inputs are known by path."""
+        store, talk = self.caller.store, self.caller.talk
+        try:
+            resolved = resolve(store, drv, derivation)
+            path = write(store, f"{drv_name(drv)}.drv", resolved)
+        except Refusal as refusal:
+            return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
+        full = store.paths.full(drv)
+        text = f"resolved derivation: '{full}' -> '{path}'"
+        activity = talk.start(ActivityType.BUILD_WAITING, text, (full, path), Verbosity.INFO)
+        base = store.paths.base(path)
+        self.caller.keep(base)
+        outcome = self.one(base, resolved, mode)
+        if outcome.good:
+            register(store, drv, derivation, outcome.outputs)
+        talk.stop(activity)
+        return outcome
 
     def one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
         """Build one derivation whose inputs are there. Raises HungUp when the client is gone."""
@@ -202,7 +231,7 @@ class Builds:
         try:
             missing = missing_outputs(store, derivation, derivation.outputs)
             if mode == BuildMode.NORMAL and not missing:
-                known = derivation.known_outputs(store)
+                known = known_outputs(store, derivation)
                 outputs = {name: base for name, base in known.items() if base is not None}
                 return Outcome(BuildStatus.ALREADY_VALID, outputs=outputs)
             if mode == BuildMode.CHECK and missing:
@@ -219,6 +248,7 @@ class Builds:
         outcome = work.do()
         self.count.running -= 1
         if outcome.good:
+            register(store, drv, derivation, outcome.outputs)
             self.count.done += 1
         else:
             self.count.failed += 1

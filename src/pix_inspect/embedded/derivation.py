@@ -13,7 +13,7 @@ from typing import Any
 
 from pix.protocol.types import BasicDerivation
 from pix.wire import bytes_of, text_of
-from pix_inspect.embedded.files import contents_of
+from pix_inspect.embedded.files import add_text, contents_of
 from pix_inspect.embedded.refusal import Refusal, magenta, quoted
 from pix_inspect.embedded.store import Store
 from pix_inspect.embedded.store_paths import name_of
@@ -29,6 +29,16 @@ class Output:
     path: str = ""
     algorithm: str = ""
     hash: str = ""
+
+    @property
+    def floating(self) -> bool:
+        """Whether its path follows from what the build makes."""
+        return bool(self.algorithm) and not self.hash
+
+    @property
+    def deferred(self) -> bool:
+        """Whether its path follows from inputs that are not known before they are built."""
+        return not (self.path or self.algorithm)
 
 
 @dataclass(slots=True)
@@ -58,13 +68,6 @@ class Derivation:
             args=derivation.args,
             env=dict(derivation.env),
         )
-
-    def known_outputs(self, store: Store) -> dict[str, str | None]:
-        """Return the outputs' base names, None for one that only a build tells."""
-        return {
-            name: store.paths.base(output.path) if output.path else None
-            for name, output in self.outputs.items()
-        }
 
     @property
     def content_addressed(self) -> bool:
@@ -104,28 +107,10 @@ def derivation_of(store: Store, base: str) -> Derivation:
         ) from None
 
 
-def makers(store: Store) -> dict[str, set[str]]:
-    """Return which valid derivations have each path as an output."""
-    found: dict[str, set[str]] = {}
-    for drv in store.all():
-        if not drv.endswith(".drv"):
-            continue
-        outputs = store.outputs_of.get(drv)
-        if outputs is None:
-            try:
-                known = derivation_of(store, drv).known_outputs(store)
-            except Refusal:
-                known = {}
-            outputs = frozenset(output for output in known.values() if output is not None)
-            store.outputs_of[drv] = outputs
-        for output in outputs:
-            found.setdefault(output, set()).add(drv)
-    return found
-
-
-def derivers(store: Store, base: str) -> frozenset[str]:
-    """Return the valid derivations that have a path as an output."""
-    return frozenset(makers(store).get(base, ()))
+def write(store: Store, name: str, derivation: Derivation) -> str:
+    """Add a derivation to the store; return its path. Raises Refusal."""
+    references = {*derivation.sources, *derivation.inputs}
+    return add_text(store, name, bytes_of(derivation.text()), references)
 
 
 def drv_name(base: str) -> str:
@@ -247,8 +232,3 @@ def parse(text: str) -> Derivation:
     if at.at != len(text):
         raise ValueError(f"characters behind the end, at {at.at}")
     return Derivation(outputs, inputs, sources, system, builder, args, env)
-
-
-def raw(text: str) -> bytes:
-    """Return a derivation's text as the bytes of its file."""
-    return bytes_of(text)

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from pix.nar import MAGIC
 from pix.wire import pack_u64
-from pix_inspect.embedded.addressing import file_of
+from pix_inspect.embedded.addressing import ContentAddress, Method, file_of
+from pix_inspect.embedded.hashes import sha256
+from pix_inspect.embedded.path_info import PathInfo
 from pix_inspect.embedded.spool import Spool
 from pix_inspect.embedded.store import Store
 from pix_inspect.nar_files import token
@@ -28,3 +30,15 @@ def nar_of_file(size: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(map(token, (MAGIC, b"(", b"type", b"regular", b"contents"))) + pack_u64(size)
     yield from pieces
     yield bytes(-size & 7) + token(b")")
+
+
+def add_text(store: Store, name: str, text: bytes, references: Iterable[str]) -> str:
+    """Add a text that refers to some full paths; return its path. Raises Refusal."""
+    path = store.paths.text(sha256(text), name, references)
+    base = store.paths.base(path)
+    ca = ContentAddress(Method("text:", "sha256"), sha256(text))
+    with Spool() as nar:
+        nar.fill(nar_of_file(len(text), [text]))
+        bases = frozenset(map(store.paths.base, references))
+        store.add(PathInfo(base, nar.sha256, nar.size, bases, ca=str(ca)), nar)
+    return path

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pix.protocol.types import GCAction
 from pix_inspect.embedded.caller import House
-from pix_inspect.embedded.derivation import makers
+from pix_inspect.embedded.outputs import makers
 from pix_inspect.embedded.refusal import Refusal, quoted
 from pix_inspect.embedded.store import Store
 

@@ -23,6 +23,11 @@ Load = Callable[[str], Derivation]
 """Finds the derivation of a full path. Raises Refusal."""
 
 
+def loader(store: Store) -> Load:
+    """Return what finds the derivations of a store."""
+    return lambda path: derivation_of(store, store.paths.base(path))
+
+
 def is_fixed(derivation: Derivation) -> bool:
     """Return whether its outputs are known by hash before they are built."""
     return any(output.hash and output.hash != "impure" for output in derivation.outputs.values())
@@ -89,9 +94,7 @@ def check_derivation(store: Store, base: str, nar: Spool) -> None:
     except ValueError as error:
         raise Refusal(f"error parsing derivation {quoted(path)}: {error}") from None
 
-    def load(input_path: str) -> Derivation:
-        return derivation_of(store, store.paths.base(input_path))
-
+    load = loader(store)
     name = drv_name(base)
     hashes: dict[str, Digest] | None = None
     for output, told in derivation.outputs.items():

@@ -15,9 +15,13 @@ from pix.protocol.logging import ActivityType
 from pix.protocol.types import Verbosity
 from pix_inspect.embedded.caller import Caller, answers
 from pix_inspect.embedded.derivation import Derivation, derivation_of
+from pix_inspect.embedded.outputs import known_outputs
 from pix_inspect.embedded.refusal import Refusal, magenta, quoted
 from pix_inspect.embedded.store import Store
 from pix_inspect.embedded.store_paths import StorePaths
+
+MISSING = "querying info about missing paths"
+"""What the activity says while it is found out what has to be built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def wanted_outputs(store: Store, drv: str, target: Target, derivation: Derivatio
 
 def missing_outputs(store: Store, derivation: Derivation, names: Iterable[str]) -> list[str]:
     """Return those outputs that are not valid, or not known."""
-    known = derivation.known_outputs(store)
+    known = known_outputs(store, derivation)
     return [name for name in names if (base := known[name]) is None or store.known(base) is None]
 
 
@@ -121,9 +125,7 @@ def query_missing(caller: Caller, request: op.QueryMissing) -> op.QueryMissing.R
     """Say what would have to be built, and what nobody knows how to get."""
     store, talk = caller.store, caller.talk
     targets = [Target.parse(path, store.paths, talk.protocol) for path in request.paths]
-    activity = talk.start(
-        ActivityType.UNKNOWN, "querying info about missing paths", level=Verbosity.DEBUG
-    )
+    activity = talk.start(ActivityType.UNKNOWN, MISSING, level=Verbosity.DEBUG)
     found = plan(store, targets)
     talk.stop(activity)
     return op.QueryMissing.Reply(

@@ -9,8 +9,9 @@ from __future__ import annotations
 from pix.protocol import operations as op
 from pix.protocol.types import ValidPathInfo
 from pix_inspect.embedded.caller import Caller, answers
-from pix_inspect.embedded.derivation import derivation_of, derivers
+from pix_inspect.embedded.derivation import derivation_of
 from pix_inspect.embedded.hashes import ALPHABET
+from pix_inspect.embedded.outputs import derivers, known_outputs
 from pix_inspect.embedded.refusal import Refusal, not_valid
 from pix_inspect.embedded.store_paths import DIGITS
 
@@ -150,7 +151,7 @@ def query_derivation_outputs(
     caller: Caller, request: op.QueryDerivationOutputs
 ) -> op.QueryDerivationOutputs.Reply:
     """Say which paths a derivation makes."""
-    outputs = derivation_of(caller.store, caller.base(request.path)).known_outputs(caller.store)
+    outputs = known_outputs(caller.store, derivation_of(caller.store, caller.base(request.path)))
     if None in outputs.values():
         raise Refusal("this derivation has outputs whose paths are not known before they are built")
     return op.QueryDerivationOutputs.Reply(
@@ -172,7 +173,7 @@ def query_derivation_output_map(
     caller: Caller, request: op.QueryDerivationOutputMap
 ) -> op.QueryDerivationOutputMap.Reply:
     """Say which paths a derivation's outputs have."""
-    outputs = derivation_of(caller.store, caller.base(request.path)).known_outputs(caller.store)
+    outputs = known_outputs(caller.store, derivation_of(caller.store, caller.base(request.path)))
     full = caller.store.paths.full
     return op.QueryDerivationOutputMap.Reply(
         outputs={

@@ -13,8 +13,10 @@ from pix.protocol import operations as op
 from pix.protocol.types import REALISATION_WITH_PATH, BuildResult, UnkeyedRealisation
 from pix_inspect.embedded.caller import Caller, answers
 from pix_inspect.embedded.derivation import Derivation, derivation_of
-from pix_inspect.embedded.modulo import output_hashes
+from pix_inspect.embedded.modulo import loader, output_hashes
+from pix_inspect.embedded.outputs import realisation_key
 from pix_inspect.embedded.refusal import Refusal, magenta
+from pix_inspect.embedded.store import Store
 
 WITH_SIGNATURES = 31
 """Before 1.31 a realisation is an output and a path, without signatures."""
@@ -33,6 +35,20 @@ def realisation_json(key: str, base: str, signatures: frozenset[str]) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def realisation_keys(store: Store, drv: str, derivation: Derivation | None) -> dict[str, str]:
+    """Return the names of a derivation's outputs as realisations have them. Raises Refusal."""
+    hashes = output_hashes(derivation or derivation_of(store, drv), loader(store), {})
+    return {name: realisation_key(digest.hex, name) for name, digest in hashes.items()}
+
+
+def register(store: Store, drv: str, derivation: Derivation, outputs: dict[str, str]) -> None:
+    """Keep what the outputs of a derivation turned out to be."""
+    for name, key in realisation_keys(store, drv, derivation).items():
+        if name in outputs:
+            store.realise(key, outputs[name])
+            store.realise(f"{drv}!{name}", outputs[name])
+
+
 def built_outputs(
     caller: Caller,
     drv: str,
@@ -48,12 +64,7 @@ def built_outputs(
             for name, base in sorted(outputs.items())
         }
         return
-
-    def load(path: str) -> Derivation:
-        return derivation_of(store, store.paths.base(path))
-
-    hashes = output_hashes(derivation or derivation_of(store, drv), load, {})
-    keys = {name: f"sha256:{hashes[name].hex}!{name}" for name in outputs}
+    keys = realisation_keys(store, drv, derivation)
     result.built_outputs = {
         keys[name]: realisation_json(keys[name], outputs[name], frozenset())
         for name in sorted(outputs, key=keys.__getitem__)
