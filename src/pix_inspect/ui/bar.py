@@ -174,9 +174,14 @@ class InForce(Toned):
     class Clicked(Message):
         """The user wants to change what is in force."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.sign = "/"
+        def __init__(self, what: str) -> None:
+            super().__init__()
+            self.what = what
+
+    def __init__(self, sign: str, what: str) -> None:
+        super().__init__(classes=what)
+        self.sign = sign
+        self.what = what
         self.text = ""
         self.aside = ""
         self.bad = False
@@ -193,7 +198,7 @@ class InForce(Toned):
 
     def on_click(self) -> None:
         """Change what is in force."""
-        self.post_message(self.Clicked())
+        self.post_message(self.Clicked(self.what))
 
 
 class Bar(Vertical):
@@ -203,6 +208,8 @@ class Bar(Vertical):
     Bar {
         height: auto; display: none;
         InForce, Prompt, Remarks { height: 1; background: $panel; }
+        InForce { display: none; }
+        InForce.-in-force { display: block; }
         Remarks { display: none; background: $background; }
         #writing-line { height: 1; display: none; background: $panel; }
         #writing-input, #writing-input:focus {
@@ -211,7 +218,7 @@ class Bar(Vertical):
         BarOffers { overlay: screen; background: $surface; }
     }
     Bar.-in-force, Bar.-writing { display: block; }
-    Bar.-writing InForce { display: none; }
+    Bar.-writing-filter InForce.filter, Bar.-writing-search InForce.search { display: none; }
     Bar.-writing #writing-line, Bar.-writing Remarks { display: block; }
     """
 
@@ -239,7 +246,8 @@ class Bar(Vertical):
 
     def compose(self) -> ComposeResult:
         """Lay out what is in force, the line to write in, and what is said about it."""
-        yield InForce()
+        yield InForce("/", "filter")
+        yield InForce("search", "search")
         with Horizontal(id="writing-line"):
             yield Prompt()
             line = WritingLine(id="writing-input", select_on_focus=False)
@@ -264,11 +272,6 @@ class Bar(Vertical):
         return self.query_one(Remarks)
 
     @property
-    def in_force(self) -> InForce:
-        """What stands there while nothing is written."""
-        return self.query_one(InForce)
-
-    @property
     def writing(self) -> bool:
         """Whether something is being written."""
         return self.purpose is not None
@@ -279,26 +282,28 @@ class Bar(Vertical):
 
     def begin(self, purpose: Purpose, text: str) -> None:
         """Have the user write something, beginning with a text."""
-        self.purpose = purpose
         prompt = self.query_one(Prompt)
         prompt.text = f" {purpose.sign} "
         prompt.styles.width = cell_len(prompt.text)
         self.remarks.indent = cell_len(prompt.text)
         self.remarks.hint = purpose.hint
-        self.add_class("-writing")
+        self._end()
+        self.purpose = purpose
+        self.add_class("-writing", f"-writing-{purpose.name}")
         self.line.value = text
         self.line.cursor_position = len(text)
         self.line.focus()
         self._consider()
 
-    def say(self, text: str, aside: str, *, sign: str = "/", bad: bool = False) -> None:
-        """Show what is in force, or with an empty text nothing."""
-        shown = self.in_force
-        said = (sign, text, aside, bad)
-        if said != (shown.sign, shown.text, shown.aside, shown.bad):
-            shown.sign, shown.text, shown.aside, shown.bad = said
+    def say(self, text: str, aside: str, *, what: str = "filter", bad: bool = False) -> None:
+        """Show the filter or the search that is in force, or with an empty text none."""
+        shown = self.query_one(f"InForce.{what}", InForce)
+        said = (text, aside, bad)
+        if said != (shown.text, shown.aside, shown.bad):
+            shown.text, shown.aside, shown.bad = said
             shown.refresh()
-        self.set_class(bool(text), "-in-force")
+        shown.set_class(bool(text), "-in-force")
+        self.set_class(any(each.text for each in self.query(InForce)), "-in-force")
 
     def on_input_changed(self) -> None:
         """Look at what is written."""
@@ -311,7 +316,8 @@ class Bar(Vertical):
         text, cursor = self.line.value, self.line.cursor_position
         self._touched = False
         mistake = purpose.check(text) if purpose.check is not None and text.strip() else None
-        self.remarks.mistake = mistake
+        going_on = mistake is not None and mistake.start >= len(text.rstrip())
+        self.remarks.mistake = None if going_on else mistake  # it is not finished, no mistake
         self.remarks.refresh()
         offered: list[Offer] = []
         self._start = 0
@@ -377,10 +383,11 @@ class Bar(Vertical):
             self.post_message(self.Left(purpose.name))
 
     def _end(self) -> None:
+        if self.purpose is not None:
+            self.remove_class("-writing", f"-writing-{self.purpose.name}")
         self.purpose = None
         self.offers.say([], 0)
         self.remarks.mistake = None
-        self.remove_class("-writing")
 
 
 class Prompt(Toned):

@@ -19,8 +19,9 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from pix_inspect.fields import rows
+from pix_inspect.searching import Hit
 from pix_inspect.session import ConnectionRow, Session
-from pix_inspect.ui.bar import Bar
+from pix_inspect.ui.bar import Bar, InForce
 from pix_inspect.ui.copying import Copied, copy
 from pix_inspect.ui.dividers import Dividing, Shares
 from pix_inspect.ui.exchange_lines import TimelineHead
@@ -34,6 +35,7 @@ from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.log import Log
 from pix_inspect.ui.narration import narration
 from pix_inspect.ui.payload_pane import PayloadPane
+from pix_inspect.ui.search import Searching
 from pix_inspect.ui.status import Banner, Status, trouble
 from pix_inspect.ui.tabs import Tab, TabBar
 from pix_inspect.ui.text import fit_end, safe
@@ -51,13 +53,14 @@ PAUSE = 0.004
 PANES = ("timeline", "fields", "log", "payload", "bytes", "explanation")
 
 
-class Browse(Filtering, Dividing):
+class Browse(Filtering, Searching, Dividing):
     """One recording, finished or growing."""
 
     app: Inspector
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *Filtering.FILTER_KEYS,
+        *Searching.SEARCH_KEYS,
         Binding("e", "toggle_explanation", "Explain", id="view.explain"),
         Binding("L", "toggle_log", "Log in place of the fields, and back", show=False,
                 id="view.log"),
@@ -153,6 +156,7 @@ class Browse(Filtering, Dividing):
         known = self.view is not None and self.view.row.number - 1 == chosen
         arranged = self.sifted and self.timeline.settled
         read = not self._reading and (self.sieve is not None or self.timeline.up_to_date)
+        arranged = arranged and not self.searching
         return read and arranged and self.index == chosen and (known or chosen is None)
 
     def on_mount(self) -> None:
@@ -228,7 +232,7 @@ class Browse(Filtering, Dividing):
                 self._reach(self.fields)
         elif message.pane is self.timeline:
             if self.timeline.chosen is not None:
-                self._choose(self.timeline.chosen)
+                self.choose(self.timeline.chosen)
             else:
                 self._choose_nothing()
 
@@ -238,11 +242,27 @@ class Browse(Filtering, Dividing):
         row = self.session.row(index)
         return (row.number, row.state, row.request_bytes, row.reply_bytes, row.log)
 
-    def _choose(self, index: int) -> None:
+    def choose(self, index: int) -> None:
+        """Show an exchange."""
         if index == self.index:
             return
         self.index = index
         self._look(index, again=False)
+
+    def show_hit(self, hit: Hit) -> None:
+        """Select the field and light the bytes of what was searched for."""
+        path = hit.path
+        if path is None and hit.side is not None:
+            path = self.fields.outline.at_byte(hit.side, hit.start)
+        if path is None:
+            return
+        self.fields.select(path)
+        if hit.path is not None:
+            self._field_chosen(move=True)
+        elif hit.side is not None:
+            lit = (hit.side, hit.start, hit.end)
+            self.bytes.light(lit)
+            self._explain(lit)
 
     def _choose_nothing(self) -> None:
         """Show no exchange, as none is shown in the timeline."""
@@ -302,6 +322,9 @@ class Browse(Filtering, Dividing):
         self._field_chosen(move=not again)
         if self.has_class("-payload"):
             self.payload_pane.show(view, keep=again)
+        if self.pending_hit is not None and self.pending_hit[0] == index:
+            self.show_hit(self.pending_hit[1])
+            self.pending_hit = None
 
     def on_fields_chosen(self) -> None:
         """Light the bytes of the chosen field and say what it is."""
@@ -451,7 +474,7 @@ class Browse(Filtering, Dividing):
             self._zoom(None)
         elif self.focused is not self.timeline:
             self.timeline.focus()
-        elif self.stop_filter():
+        elif self.end_search() or self.stop_filter():
             return
         elif self.sieve is not None:
             self.clear_filter()
@@ -463,6 +486,15 @@ class Browse(Filtering, Dividing):
         self.timeline.focus()
         if message.purpose == "filter":
             self.apply_filter(message.text)
+        elif message.purpose == "search":
+            self.search(message.text)
+
+    def on_in_force_clicked(self, message: InForce.Clicked) -> None:
+        """Change the filter or the search that was clicked."""
+        if message.what == "filter":
+            self.action_filter()
+        else:
+            self.action_search()
 
     def on_bar_left(self, message: Bar.Left) -> None:
         """Go back to where one was."""

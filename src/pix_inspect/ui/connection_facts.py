@@ -35,10 +35,8 @@ class ConnectionFacts:
         who = [f"pid {pid}"] if isinstance(pid, int) else []
         if isinstance(command, str) and command:
             who.append(safe(command, LONGEST_COMMAND))
-        counted = [count(row.exchanges, "exchange")]
-        if row.errors:
-            counted.append(count(row.errors, "error"))
-        return " · ".join([*agreed, *counted, *who])
+        failed = [count(row.errors, "error")] if row.errors else []
+        return " · ".join([*agreed, *failed, *who, count(row.exchanges, "exchange")])
 
     def _agreed(self, number: int) -> list[str]:
         row = self._session.connections[number]
@@ -51,5 +49,5 @@ class ConnectionFacts:
             reply = self._session.exchange(row.handshake).part("reply")
             trusted = reply.node.find("trusted") if reply and reply.node else None
             if trusted is not None:
-                said.append(safe(value_text(trusted, named=False), 40))
+                said.append(safe(value_text(trusted, named=False), 40).lower())
         return said

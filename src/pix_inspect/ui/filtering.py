@@ -219,10 +219,6 @@ class Filtering(Screen[None]):
         """Write a filter, or change the one in force."""
         self.write_filter(self.filter_text + " " if self.filter_text else "")
 
-    def on_in_force_clicked(self) -> None:
-        """Change the filter that was clicked."""
-        self.action_filter()
-
     def action_filter_same(self, same: bool) -> None:
         """Add what is under the cursor to the filter."""
         view = self.view

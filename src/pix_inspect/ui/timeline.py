@@ -87,6 +87,7 @@ class Timeline(ExchangeLines):
         self._seen = 0
         self._next: Arrangement | None = None
         self._keep = True
+        self._stood_on: int | None = None
         self._arranging: Timer | None = None
 
     @property
@@ -117,6 +118,11 @@ class Timeline(ExchangeLines):
     def up_to_date(self) -> bool:
         """Whether everything that the session has has been taken in."""
         return self._known == len(self.session)
+
+    def moved(self) -> None:
+        """Say that the cursor stands elsewhere."""
+        self._stood_on = self.chosen if self.count else self._stood_on
+        super().moved()
 
     def on_mount(self) -> None:
         """Begin at the end of what there is, at the first line of a finished recording."""
@@ -226,7 +232,7 @@ class Timeline(ExchangeLines):
         for head in self.screen.query(TimelineHead):
             head.sorted_by, head.descending = self.sorted_by, descending
         self.refresh_head()
-        self.rearrange()
+        self.rearrange(keep=not self.sorted_by)
 
     def rearrange(self, *, keep: bool = True) -> None:
         """Arrange anew what is shown, and show it when that is done."""
@@ -251,7 +257,7 @@ class Timeline(ExchangeLines):
             self._arranging = self.set_timer(PAUSE, self._go_on)
             self.entitle("sorting …")
             return
-        chosen = self.chosen if self.count else None
+        chosen = self.chosen if self.count else self._stood_on
         above = self.cursor - round(self.scroll_y)
         arrangement, self._next = self._next, None
         arrangement.update(moved=False)
