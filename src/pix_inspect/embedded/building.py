@@ -6,8 +6,10 @@ derivation wait for each other. Knows the operations and their order; one build 
 
 from __future__ import annotations
 
+import json
+import os
 import platform
-import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -48,9 +50,6 @@ WITH_OUTPUTS = 28
 
 WITH_TIMES = 29
 """From 1.29 on a result says when, and how often."""
-
-_TURN = threading.Condition()
-_RUNNING: set[tuple[int, str]] = set()
 
 
 @dataclass(slots=True)
@@ -205,25 +204,23 @@ class Builds:
 
     def one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
         """Build one derivation whose inputs are there. Raises HungUp when the client is gone."""
-        key = (id(self.caller.store), drv)
-        if self.caller.house.allow_build:
-            self._take_turn(key)
+        house = self.caller.house
+        if not house.allow_build:
+            return self._one(drv, derivation, mode)
+        with house.turn:
+            while drv in house.building:
+                if house.stopping or self.caller.talk.gone():
+                    raise HungUp
+                house.turn.wait(0.2)
+            house.building[drv] = (int(time.time()), self.caller.pid)
         try:
             return self._one(drv, derivation, mode)
         except Interrupted:
             raise HungUp from None
         finally:
-            with _TURN:
-                _RUNNING.discard(key)
-                _TURN.notify_all()
-
-    def _take_turn(self, key: tuple[int, str]) -> None:
-        with _TURN:
-            while key in _RUNNING:
-                if self.caller.house.stopping or self.caller.talk.gone():
-                    raise HungUp
-                _TURN.wait(0.2)
-            _RUNNING.add(key)
+            with house.turn:
+                del house.building[drv]
+                house.turn.notify_all()
 
     def _one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
         store = self.caller.store
@@ -350,6 +347,25 @@ def ensure_path(caller: Caller, request: op.EnsurePath) -> op.Done:
     if not outcome.good:
         raise Refusal(outcome.error)
     return op.Done()
+
+
+@answers(op.QueryActiveBuilds)
+def query_active_builds(
+    caller: Caller, request: op.QueryActiveBuilds
+) -> op.QueryActiveBuilds.Reply:
+    """List the builds that run now, with the keys that Determinate Nix uses."""
+    with caller.house.turn:
+        running = sorted(caller.house.building.items())
+    builds = [
+        {
+            "derivation": caller.store.paths.full(drv),
+            "startTime": started,
+            "clientPid": pid,
+            "nixPid": os.getpid(),
+        }
+        for drv, (started, pid) in running
+    ]
+    return op.QueryActiveBuilds.Reply(builds=json.dumps(builds, separators=(",", ":")))
 
 
 @answers(op.SubmitOutput)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,8 +25,9 @@ _NUMBERS = itertools.count(1)
 class House:
     """What all callers of one daemon share.
 
-    `temporary` are the temporary roots: base names by caller. `stopping` becomes true when
-    the daemon is to end, for builds to look at.
+    `temporary` are the temporary roots: base names by caller. `building` are the builds that
+    run: when they began, in seconds since 1970, and for whom, by base name. `stopping`
+    becomes true when the daemon is to end, for builds to look at.
     """
 
     store: Store
@@ -34,6 +36,8 @@ class House:
     allow_build: bool = False
     stopping: bool = False
     temporary: dict[int, set[str]] = field(default_factory=dict)
+    building: dict[str, tuple[int, int]] = field(default_factory=dict)
+    turn: threading.Condition = field(default_factory=threading.Condition)
 
 
 class Caller:
@@ -43,7 +47,8 @@ class Caller:
         self.house = house
         self.store = house.store
         self.talk = talk
-        self.number = (pid or os.getpid()) << 16 | next(_NUMBERS) & 0xFFFF
+        self.pid = pid or os.getpid()
+        self.number = self.pid << 16 | next(_NUMBERS) & 0xFFFF
         self.house.temporary[self.number] = set()
 
     @property

@@ -138,14 +138,6 @@ def query_substitutable_path_infos(
     return op.QuerySubstitutablePathInfos.Reply(infos=())
 
 
-@answers(op.QueryActiveBuilds)
-def query_active_builds(
-    caller: Caller, request: op.QueryActiveBuilds
-) -> op.QueryActiveBuilds.Reply:
-    """List the builds that run now."""
-    return op.QueryActiveBuilds.Reply(builds="[]")
-
-
 @answers(op.QueryDerivationOutputs)
 def query_derivation_outputs(
     caller: Caller, request: op.QueryDerivationOutputs

@@ -22,7 +22,7 @@ from pix.protocol.logging import (
     StderrStartActivity,
     StderrStopActivity,
 )
-from pix.protocol.types import REALISATION_WITH_PATH, BuildMode, BuildStatus
+from pix.protocol.types import QUERY_ACTIVE_BUILDS, REALISATION_WITH_PATH, BuildMode, BuildStatus
 from tests.pix_inspect.embedded.serving import (
     ABSENT,
     VERSIONS,
@@ -365,6 +365,24 @@ def test_a_build_ends_with_its_client_and_with_the_daemon(end: str, tmp_path: Pa
             assert not thread.is_alive()
             until(lambda: not process.exists())
         until(lambda: not daemon.clients)
+
+
+def test_running_builds_are_listed(tmp_path: Path) -> None:
+    features = [QUERY_ACTIVE_BUILDS]
+    with (
+        serving(allow_build=True, features=features) as daemon,
+        client(daemon, features=features) as c,
+        client(daemon) as other,
+    ):
+        drv = Drv(c, f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo > $out")
+        thread = threading.Thread(target=other.build_paths, args=([drv.all],))
+        thread.start()
+        until(lambda: bool(c.query_active_builds()))
+        (build,) = c.query_active_builds()
+        assert (build["derivation"], build["clientPid"]) == (drv.path, os.getpid())
+        (tmp_path / "go").write_text("")
+        thread.join(WAIT)
+        assert c.query_active_builds() == []
 
 
 def test_two_clients_of_one_derivation_build_it_once(tmp_path: Path) -> None:
