@@ -79,12 +79,16 @@ class Evaluator:
         return value
 
     def look(self, line: str) -> Any:
-        """Return the value of a line in which nothing is called. Raises ExpressionError."""
+        """Return the value of a line in which nothing is called. Raises ExpressionError.
+
+        May come from another thread than `run`.
+        """
         _, expression = self.parse(line)
         if any(isinstance(node, ast.Call) for node in ast.walk(expression)):
             raise ExpressionError("this would be carried out")
-        self._steps = self._made = 0
-        return self._value(expression, {}, 0)
+        onlooker = Evaluator(self.functions, self.attribute)
+        onlooker.variables = dict(self.variables)
+        return onlooker._value(expression, {}, 0)
 
     def parse(self, line: str) -> tuple[str | None, ast.expr]:
         """Return the name assigned to, if any, and the expression. Raises ExpressionError."""

@@ -83,6 +83,8 @@ class Session:
         self.route = route
         self.recording: Path | None = None
         """The recording whose payloads `recorded` gives when none is named."""
+        self.nowhere = ""
+        """Why there is no daemon to connect to until one is named; empty where there is."""
         self.connection: DaemonConnection | None = None
         self.talk: RawTalk | None = None
         """A connection that is driven by hand."""
@@ -155,6 +157,8 @@ class Session:
 
     def new_socket(self) -> socket.socket:
         """Return a new connection to the daemon, before any greeting. Raises Problem."""
+        if self.nowhere and self.socket_path is None:
+            raise Problem(self.nowhere)
         daemon = self._daemon()
         path = daemon if self.route is None else self.route.through(daemon)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -83,6 +83,7 @@ class _Place:
     calls: list[_Call]
     chain: list[tuple[str, str, int]]
     text: tuple[str, int] | None = None
+    quote: str = '"'
     comment: bool = False
 
     @property
@@ -100,6 +101,7 @@ def _place(session: Session, line: str) -> _Place:
         elif kind == "open":
             quote = 2 if word[0] in "bB" else 1
             place.text = (word[quote:], start + quote)
+            place.quote = word[quote - 1]
         elif kind == "sign" and word in OPENING:
             before = words[i - 1] if i else ("", "", 0)
             called = before[0] == "name" and word == "(" and before[2] + len(before[1]) == start
@@ -154,6 +156,8 @@ def complete(session: Session, line: str) -> Completion:
             return Completion(start, found)
     elif call is not None and call.function is not None:
         found += _values(_parameter(call), typed)
+        if found:
+            return Completion(start, [*found, *_variables(session, typed)])
     return Completion(start, (found + list(_names(session, typed)))[:MOST])
 
 
@@ -186,10 +190,14 @@ def _fields(call: _Call, function: Function, typed: str) -> Iterator[Suggestion]
             yield Suggestion(f"{parameter.name}=", said, parameter.doc)
 
 
-def _names(session: Session, typed: str) -> Iterator[Suggestion]:
-    for name, value in session.evaluator.variables.items():
+def _variables(session: Session, typed: str) -> Iterator[Suggestion]:
+    for name, value in list(session.evaluator.variables.items()):
         if name.startswith(typed):
             yield Suggestion(name, kind_of(value))
+
+
+def _names(session: Session, typed: str) -> Iterator[Suggestion]:
+    yield from _variables(session, typed)
     for function in sorted(session.functions.values(), key=lambda each: (each.kind, each.name)):
         if function.name.startswith(typed) and (typed or function.kind != TYPE):
             yield Suggestion(f"{function.name}(", function.kind, function.doc)
@@ -252,29 +260,31 @@ def _texts(session: Session, place: _Place, written: str, start: int) -> Complet
     call = place.call
     function = call.function if call is not None else None
     if function is not None and function.name in FILES:
-        return Completion(start, [Suggestion(name) for name in _files(written)])
+        names = [name if name.endswith("/") else name + place.quote for name in _files(written)]
+        return Completion(start, [Suggestion(name) for name in names])
     parameter = _parameter(call) if call is not None else None
     wire = _innermost(parameter.wire) if parameter is not None and parameter.wire else None
     if isinstance(wire, Enumeration):
         found = [
-            Suggestion(f'{member.label}"', wire.name, member.doc)
+            Suggestion(member.label + place.quote, wire.name, member.doc)
             for member in wire.by_label.values()
             if member.label.startswith(written)
         ]
         return Completion(start, found)
     if wire is not None and not isinstance(wire, String):
         return Completion(start)
-    return Completion(start, list(_paths(session.paths, written)))
+    return Completion(
+        start, [Suggestion(path + place.quote) for path in _paths(session.paths, written)]
+    )
 
 
-def _paths(known: Iterable[str], written: str) -> Iterator[Suggestion]:
-    """Yield store paths, the newest first; what is written may be the end of a name."""
+def _paths(known: Iterable[str], written: str) -> list[str]:
+    """Return store paths, the newest first; what is written may be a part of the name."""
     newest = list(known)[::-1]
     begin = [path for path in newest if path.startswith(written)]
     if not begin and len(written) > 1:
         begin = [path for path in newest if written in path]
-    for path in begin[:MOST]:
-        yield Suggestion(path, "", "")
+    return begin[:MOST]
 
 
 def _files(written: str) -> list[str]:

@@ -19,7 +19,9 @@ from pix_inspect.settings import NO_SETTINGS, Settings
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
-
+    parser.add_argument(
+        "--upstream", type=Path, metavar="SOCKET", help="the daemon that the REPL talks to"
+    )
     settings_argument(parser)
 
 
@@ -56,6 +58,7 @@ def main(args: argparse.Namespace) -> int:
         from pix_inspect.ui.app import Inspector
 
         app = Inspector(sessions[0], others=sessions[1:], settings=settings_of(args))
+        app.upstream = args.upstream
         app.run()
         if app.complaint is not None:
             say(app.complaint)

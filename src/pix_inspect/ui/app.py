@@ -89,6 +89,8 @@ class Inspector(App[Answer]):
         self.now = now
         """The time, in nanoseconds since 1970."""
         self.relay = relay
+        self.upstream: Path | None = None
+        """A daemon that the REPL talks to, where another was named than the relay's."""
         self.tabs = [Tab(self.DEFAULT_MODE, session, relay)]
         """The recordings that are open."""
         self.add_mode(self.DEFAULT_MODE, self.get_default_screen)

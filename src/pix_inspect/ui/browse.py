@@ -21,7 +21,9 @@ from textual.widgets import Footer
 from pix_inspect.fields import rows
 from pix_inspect.searching import Hit
 from pix_inspect.session import ConnectionRow, Session
+from pix_inspect.ui.asking import Asking
 from pix_inspect.ui.bar import Bar, InForce
+from pix_inspect.ui.column_dialog import ColumnDialog
 from pix_inspect.ui.copying import Copied, copy
 from pix_inspect.ui.dividers import Dividing, Shares
 from pix_inspect.ui.exchange_lines import TimelineHead
@@ -33,6 +35,7 @@ from pix_inspect.ui.glances import heavy
 from pix_inspect.ui.hexview import Bytes
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.log import Log
+from pix_inspect.ui.marking import Marking
 from pix_inspect.ui.narration import narration
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.search import Searching
@@ -53,7 +56,7 @@ PAUSE = 0.004
 PANES = ("timeline", "fields", "log", "payload", "bytes", "explanation")
 
 
-class Browse(Filtering, Searching, Dividing):
+class Browse(Filtering, Searching, Marking, Dividing, Asking):
     """One recording, finished or growing."""
 
     app: Inspector
@@ -78,8 +81,8 @@ class Browse(Filtering, Searching, Dividing):
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False,
                 id="pane.previous"),
         Binding("escape", "back", "Back", show=False, id="back"),
-        Binding("colon", "app.command_palette", "All commands", show=False, key_display=":",
-                id="palette"),
+        Binding("colon", "repl", "REPL: ask the daemon", show=False, key_display=":",
+                id="view.repl"),
         Binding("question_mark,f1", "help", "Keys", key_display="?", id="help"),
         Binding("q", "leave", "Quit", id="quit"),
     ]  # fmt: skip
@@ -191,6 +194,7 @@ class Browse(Filtering, Searching, Dividing):
             if self.sieve is None:
                 self.timeline.grow(new=not self._reading)
             self.set_class(not len(self.session), "-empty")
+            self.recall_marks()
             self._read_on()
         elif self._reading:
             self._reading = False
@@ -488,6 +492,8 @@ class Browse(Filtering, Searching, Dividing):
             self.apply_filter(message.text)
         elif message.purpose == "search":
             self.search(message.text)
+        elif message.purpose == "note":
+            self.take_note(message.text)
 
     def on_in_force_clicked(self, message: InForce.Clicked) -> None:
         """Change the filter or the search that was clicked."""
@@ -499,6 +505,10 @@ class Browse(Filtering, Searching, Dividing):
     def on_bar_left(self, message: Bar.Left) -> None:
         """Go back to where one was."""
         self.timeline.focus()
+
+    def on_timeline_columns_wanted(self) -> None:
+        """Have the user choose columns."""
+        self.app.push_screen(ColumnDialog(self.timeline))
 
     def on_timeline_head_chosen(self, message: TimelineHead.Chosen) -> None:
         """Sort by the column whose head was clicked."""

@@ -166,7 +166,7 @@ def test_writing(snap_compare: Compare) -> None:
 def test_palette(snap_compare: Compare) -> None:
     async def run(pilot: Pilot[Any]) -> None:
         await settled(pilot)
-        await pilot.press("colon")
+        await pilot.press("ctrl+p")
         await shown_palette(pilot, "copy")
 
     assert snap_compare(recorded("queries"), terminal_size=WIDE, run_before=run)

@@ -87,7 +87,7 @@ async def test_a_command_of_the_palette_does_what_its_key_does() -> None:
         if found is not None:
             await found
         assert browse(pilot).has_class("-explaining")
-        await pilot.press("colon")
+        await pilot.press("ctrl+p")
         await pilot.pause()
         assert pilot.app.screen is not browse(pilot)
 

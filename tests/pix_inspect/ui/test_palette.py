@@ -101,7 +101,7 @@ async def test_every_entry_can_be_chosen(where: str) -> None:
 async def test_a_chosen_entry_is_done() -> None:
     async with recorded("queries").run_test(size=SIZE) as pilot:
         await settled(pilot)
-        await pilot.press("colon")
+        await pilot.press("ctrl+p")
         palette = await shown_palette(pilot, "statist")
         assert palette is not None
         await pilot.press("enter")

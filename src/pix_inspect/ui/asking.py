@@ -1,0 +1,110 @@
+"""The REPL on the main screen: which daemon it talks to, and when its pane is there.
+
+Where a relay makes the recording, what is sent goes through it, so that it appears in the
+timeline. A recording that is finished has no daemon: the pane says how to give one.
+
+Knows the screen's recording and its relay; nothing of lines.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from pix_inspect.repl import Session as ReplSession
+from pix_inspect.repl_relay import OwnRelay
+from pix_inspect.session import Session
+from pix_inspect.ui.repl_pane import ReplPane
+from pix_inspect.ui.repl_talk import Outcome, Talk
+from pix_inspect.ui.tabs import Tab
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.app import Inspector
+
+NOWHERE = (
+    'this recording has no daemon: connect("/path/of/its/socket") gives one,'
+    " or --upstream SOCKET on the command line"
+)
+
+
+def relay_of(tab: Tab) -> Path | None:
+    """Return the socket of the relay that makes a recording, None when it is finished."""
+    if tab.relay is not None:
+        return tab.relay.socket if tab.relay.alive() else None
+    about = tab.session.about.get("about")
+    listen = about.get("listen") if isinstance(about, dict) else None
+    return Path(listen) if isinstance(listen, str) and tab.is_live() else None
+
+
+class Asking(Screen[None]):
+    """A screen with a REPL."""
+
+    app: Inspector
+    session: Session
+    _talk: Talk | None = None
+
+    @property
+    def repl(self) -> ReplPane | None:
+        """The pane, once it was opened."""
+        return next(iter(self.query(ReplPane)), None)
+
+    def action_repl(self) -> None:
+        """Go to the REPL."""
+        self.open_repl()
+
+    def open_repl(self, text: str = "") -> None:
+        """Show the REPL, with `text` in its line if there is any."""
+        pane = self.repl
+        if pane is None:
+            pane = ReplPane(self._new_talk(), id="repl")
+            self.mount(pane, before=self.query_one(Footer))
+        self.add_class("-repl")
+
+        def go() -> None:
+            if text:
+                pane.put_line(text)
+            else:
+                pane.line.focus()
+
+        self.call_after_refresh(go)
+
+    def _new_talk(self) -> Talk:
+        own = OwnRelay(name="repl")
+        session = ReplSession(route=own)
+        session.recording = self.session.path
+        socket = self.app.upstream or relay_of(self.app.tab_of(self.session))
+        if socket is not None:
+            session.socket_path = str(socket)
+        else:
+            session.nowhere = NOWHERE
+        self._talk = Talk(session, own, self._tell)
+        return self._talk
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Hand on what the thread found out."""
+        pane = self.repl
+        if pane is not None and self.is_attached:
+            pane.post_message(ReplPane.Came(outcome))
+
+    def on_unmount(self) -> None:
+        """Hang up."""
+        if self._talk is not None:
+            self._talk.close()
+
+    def on_repl_pane_left(self, message: ReplPane.Left) -> None:
+        """Go back to the timeline."""
+        self.unzoom()
+        if message.hide:
+            self.remove_class("-repl")
+        self.query_one("#timeline").focus()
+
+    def on_repl_pane_maximise(self) -> None:
+        """Give the REPL the whole screen, or take it back."""
+        self.toggle_class("-only-repl")
+
+    def unzoom(self) -> None:
+        """Give no pane the whole screen."""
+        self.remove_class("-only-repl")

@@ -1,0 +1,454 @@
+"""The REPL's pane: a line to write in, what came of the lines before, and ways to go on.
+
+What is sent goes through the relay that records what is on the screen, so that it appears in
+the timeline; without one, through a relay of its own. The screen never waits: `repl_talk` does.
+
+Knows the pane's widgets and the session's words; text from the daemon is shown, never obeyed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from pix_inspect import repl_history
+from pix_inspect.repl_completion import Completion, Suggestion, complete, signature
+from pix_inspect.ui.lines import Lines
+from pix_inspect.ui.repl_talk import Outcome, Talk
+from pix_inspect.ui.text import fit, fit_end, safe, wrapped
+
+PROMPT = ">>> "
+MOST_ROWS = 20_000
+MOST_SHOWN = 8
+"""Suggestions shown at a time."""
+LOWEST, HIGHEST = 5, 40
+"""Rows of the pane."""
+LESSON = [
+    'An operation is a function: QueryPathInfo(path="/nix/store/…").  Tab completes, ↑ goes back,',
+    "help(QueryPathInfo) explains, Ctrl-C interrupts, Ctrl-↑ and Ctrl-↓ resize, Esc leaves.",
+]
+
+
+class Output(Lines):
+    """What was written and what came of it, wrapped to the pane's width."""
+
+    TITLE = "REPL"
+
+    def __init__(self) -> None:
+        super().__init__(id="repl-output")
+        self._said: list[tuple[str, str]] = []
+        self._rows: list[tuple[str, str]] = []
+        self._width = 0
+
+    @property
+    def count(self) -> int:
+        """The rows."""
+        return len(self._rows)
+
+    def nothing(self) -> list[str]:
+        """Say what this is for."""
+        return LESSON
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._said, self._rows, self.cursor = [], [], 0
+        self.resize_lines()
+        self.entitle()
+        self.redraw()
+
+    @property
+    def frame(self) -> Widget:
+        """The pane has the border."""
+        parent = self.parent
+        return parent if isinstance(parent, Widget) else self
+
+    def add(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Add lines, and show the first of them: the rest is a page away."""
+        first = len(self._rows)
+        made = [(safe(text, 4000), tone) for text, tone in lines]
+        self._said += made
+        self._rows += [row for line in made for row in self._wrapped(line)]
+        if len(self._rows) > MOST_ROWS:
+            dropped = len(self._rows) - MOST_ROWS // 2
+            self._rows = self._rows[dropped:]
+            self._said = self._said[-MOST_ROWS // 2 :]
+            first = max(first - dropped, 0)
+        self.resize_lines()
+        self.cursor = max(len(self._rows) - 1, 0)
+        self.redraw()
+        self.call_after_refresh(self._show_from, first)
+
+    def _show_from(self, first: int) -> None:
+        """Show the end, or the beginning of what is longer than the pane."""
+        height = max(self.inner.height, 1)
+        top = len(self._rows) - height
+        if len(self._rows) - first > height:
+            top = max(first - 1, 0)
+        self.scroll_to(y=max(top, 0), animate=False, force=True)
+        self.entitle(self.place)
+
+    @property
+    def place(self) -> str:
+        """How much there is below what is shown."""
+        below = len(self._rows) - round(self.scroll_target_y) - self.inner.height
+        return f"▼ {below:,} lines more: PgDn" if below > 0 else ""
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        width = self.inner.width
+        if width != self._width:
+            self._width = width
+            self._rows = [row for line in self._said for row in self._wrapped(line)][-MOST_ROWS:]
+            self.resize_lines()
+            self.redraw()
+        self._show_from(len(self._rows))
+
+    def _wrapped(self, line: tuple[str, str]) -> list[tuple[str, str]]:
+        text, tone = line
+        width = max(self._width, 20)
+        body = text.lstrip(" ")
+        indent = " " * min(len(text) - len(body), width // 2)
+        rows = wrapped(body, width - len(indent))
+        return [(indent + row, tone) for row in rows]
+
+    def segments(self, line: int, width: int) -> Iterable[Segment]:
+        """Return a row."""
+        text, tone = self._rows[line]
+        if tone == "name" and text.startswith(PROMPT):
+            yield Segment(PROMPT, self.tone("accent"))
+            text = text[len(PROMPT) :]
+        yield Segment(fit(text, width), self.tone(tone))
+
+    def page(self, pages: float) -> None:
+        """Scroll by pages, without moving the cursor."""
+        height = max(self.inner.height - 1, 1)
+        self.scroll_to(
+            y=max(0, round(self.scroll_target_y) + int(pages * height)), animate=False, force=True
+        )
+        self.entitle(self.place)
+
+
+class Ways(Lines):
+    """The ways to go on, with types, gates and docs."""
+
+    can_focus = False
+
+    def __init__(self) -> None:
+        super().__init__(id="repl-ways")
+        self.ways: Sequence[Suggestion] = ()
+
+    @property
+    def count(self) -> int:
+        """How many ways there are."""
+        return len(self.ways)
+
+    def say(self, ways: Sequence[Suggestion]) -> None:
+        """Show these; none hides the list."""
+        self.ways = ways
+        self.cursor = 0
+        self.display = bool(ways)
+        self.styles.height = min(len(ways), MOST_SHOWN)
+        self.resize_lines()
+        self.scroll_to(y=0, animate=False, force=True)
+        self.redraw()
+
+    def segments(self, line: int, width: int) -> Iterable[Segment]:
+        """Return a way to go on, and what is known about it."""
+        way = self.ways[line]
+        room = max(min(48, width // 2), 16)
+        yield Segment("▸ " if line == self.cursor else "  ", self.tone("mark"))
+        yield Segment(fit(fit_end(safe(way.text, 300), room), room), self.tone("name"))
+        yield Segment(f" {safe(way.said, 80)}  ", self.tone("accent"))
+        yield Segment(safe(way.doc, 200), self.tone("dim"))
+
+    def click_at(self, line: int, x: int, chain: int) -> None:
+        """Take the one that was clicked."""
+        self.cursor = line
+        self.post_message(self.Entered(self))
+
+
+class Line(Input):
+    """The line to write in. Keys are taken in their order, however fast they come."""
+
+    def __init__(self, pane: ReplPane) -> None:
+        super().__init__(id="repl-line", placeholder='QueryPathInfo(path="…")')
+        self.cursor_blink = False
+        self._pane = pane
+
+    async def action_submit(self) -> None:
+        """Hand the line over."""
+        self._pane.submit(self.value)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Take the pane's keys and our own at once; bubbling, they would come after later ones."""
+        for place in (self._pane, self):
+            for binding in place._bindings.key_to_bindings.get(event.key, ()):
+                event.stop()
+                event.prevent_default()
+                await place.run_action(binding.action)
+                return
+        await super()._on_key(event)
+
+
+class ReplPane(Vertical):
+    """The pane; `talk` carries out its lines."""
+
+    TITLE = "REPL"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete", "Complete", id="repl.complete"),
+        Binding("up", "up(-1)", "Earlier line, or way to go on", show=False,
+                id="repl.up"),
+        Binding("down", "up(1)", "Later line, or way to go on", show=False,
+                id="repl.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="repl.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False,
+                id="repl.page_down"),
+        Binding("ctrl+c", "interrupt", "Interrupt, or clear the line",
+                id="repl.interrupt"),
+        Binding("ctrl+l", "clear", "Clear what was said", show=False,
+                id="repl.clear"),
+        Binding("ctrl+up", "taller(2)", "Taller", show=False, id="repl.taller"),
+        Binding("ctrl+down", "taller(-2)", "Lower", show=False, id="repl.lower"),
+        Binding("f11", "maximise", "Maximise", id="repl.maximise"),
+        Binding("ctrl+d", "hide", "Close the REPL", show=False, id="repl.hide"),
+        Binding("escape", "escape", "Back", show=False, id="repl.back"),
+    ]  # fmt: skip
+
+    class Came(Message):
+        """Something came of a line."""
+
+        def __init__(self, outcome: Outcome) -> None:
+            super().__init__()
+            self.outcome = outcome
+
+    class Left(Message):
+        """The user is done here for now; `hide`: the pane is not needed any more."""
+
+        def __init__(self, *, hide: bool) -> None:
+            super().__init__()
+            self.hide = hide
+
+    class Maximise(Message):
+        """The user wants the whole screen for this, or no longer."""
+
+    def __init__(self, talk: Talk, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.talk = talk
+        self._history: list[str] | None = None
+        self._at = 0
+        self._draft = ""
+        self._completion = Completion(0)
+
+    def compose(self) -> ComposeResult:
+        """Lay out what was said, the ways to go on, the line and its signature."""
+        yield Output()
+        yield Ways()
+        yield Line(self)
+        yield Static(id="repl-signature")
+
+    @property
+    def line(self) -> Line:
+        """The line to write in."""
+        return self.query_one(Line)
+
+    @property
+    def output(self) -> Output:
+        """What was said."""
+        return self.query_one(Output)
+
+    @property
+    def ways(self) -> Ways:
+        """The ways to go on."""
+        return self.query_one(Ways)
+
+    def on_mount(self) -> None:
+        """Begin without suggestions."""
+        self.ways.say(())
+        self.set_interval(1 / 2, self._say_busy)
+
+    def put_line(self, text: str) -> None:
+        """Put a line there to be edited and sent."""
+        self.line.value = text
+        self.line.cursor_position = len(text)
+        self.line.focus()
+
+    # Lines ------------------------------------------------------------------------------
+
+    def submit(self, text: str) -> None:
+        """Carry out a line, or take the chosen way to go on."""
+        text = text.strip()
+        if self.ways.count:
+            self._take(self.ways.ways[self.ways.cursor])
+        elif self.talk.asks:
+            self.line.value = ""
+            self.output.add([(PROMPT + text, "name")])
+            self.talk.answer(yes=text.lower() in ("y", "yes"))
+        elif text and self.talk.busy:
+            self.output.add([("still at the line before: Ctrl-C interrupts it", "warn")])
+        elif text:
+            self._remember(text)
+            self.line.value = ""
+            self.output.add([(PROMPT + text, "name")])
+            if not text.startswith("#"):
+                self.talk.carry_out(text)
+                self._say_busy()
+
+    def on_repl_pane_came(self, message: Came) -> None:
+        """Show what came of a line."""
+        message.stop()
+        if message.outcome.lines:
+            self.output.add(message.outcome.lines)
+        self._say_busy()
+
+    def _say_busy(self) -> None:
+        if self.talk.asks:
+            self.output.entitle("waiting for your word")
+        elif self.talk.busy:
+            self.output.entitle("waiting for the daemon: Ctrl-C interrupts")
+        else:
+            self.output.entitle(self.output.place)
+
+    def _remember(self, text: str) -> None:
+        known = self._lines()
+        if not known or known[-1] != text:
+            known.append(text)
+            repl_history.add(text)
+        self._at = len(known)
+
+    def _lines(self) -> list[str]:
+        if self._history is None:
+            self._history = repl_history.lines()
+            self._at = len(self._history)
+        return self._history
+
+    # Completion -------------------------------------------------------------------------
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """Keep up with what is written."""
+        message.stop()
+        self._say_signature()
+        if self.ways.count:
+            self._suggest()
+
+    def _before(self) -> str:
+        return self.line.value[: self.line.cursor_position]
+
+    def _say_signature(self) -> None:
+        called = signature(self.talk.session, self._before())
+        said = ""
+        if called is not None:
+            text, now = called
+            said = text
+            if now is not None:
+                about = ", ".join(word for word in (now.type, now.when) if word)
+                said = f"{now.name}: {about}  {now.doc}   {text}"
+        self.query_one("#repl-signature", Static).update(Content(safe(said, 600)))
+
+    def _suggest(self) -> None:
+        self._completion = complete(self.talk.session, self._before())
+        self.ways.say(self._completion.suggestions)
+
+    def action_complete(self) -> None:
+        """Write as much as is certain, and show the ways to go on."""
+        if self.ways.count:
+            self._take(self.ways.ways[self.ways.cursor])
+            return
+        self._suggest()
+        found = self._completion
+        if len(found.suggestions) == 1:
+            self._take(found.suggestions[0])
+        elif found.suggestions:
+            before = self._before()
+            typed = before[found.start :]
+            if len(found.common) > len(typed) and found.common.startswith(typed):
+                self._write(found.start, found.common)
+
+    def on_lines_entered(self, message: Lines.Entered) -> None:
+        """Take the way that was clicked."""
+        message.stop()
+        if isinstance(message.pane, Ways) and self.ways.count:
+            self._take(self.ways.ways[self.ways.cursor])
+
+    def on_lines_moved(self, message: Lines.Moved) -> None:
+        """Keep to ourselves what moves in here."""
+        message.stop()
+
+    def _take(self, way: Suggestion) -> None:
+        start = self._completion.start
+        self.ways.say(())
+        self._write(start, way.text)
+
+    def _write(self, start: int, text: str) -> None:
+        behind = self.line.value[self.line.cursor_position :]
+        self.line.value = self.line.value[:start] + text + behind
+        self.line.cursor_position = start + len(text)
+        self.line.focus()
+
+    # Keys -------------------------------------------------------------------------------
+
+    def action_up(self, step: int) -> None:
+        """Go through the ways to go on, or the lines of before."""
+        if self.ways.count:
+            self.ways.move_to((self.ways.cursor + step) % self.ways.count, tell=False)
+            self.ways.redraw()
+            return
+        known = self._lines()
+        if self._at == len(known):
+            self._draft = self.line.value
+        at = min(max(self._at + step, 0), len(known))
+        if at != self._at:
+            self._at = at
+            self.put_line(known[at] if at < len(known) else self._draft)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll what was said."""
+        self.output.page(pages)
+
+    def action_interrupt(self) -> None:
+        """End a wait; without one, clear the line."""
+        if self.talk.busy:
+            self.talk.interrupt()
+        else:
+            self.ways.say(())
+            self.line.value = ""
+
+    def action_clear(self) -> None:
+        """Forget what was said."""
+        self.output.clear()
+
+    def action_taller(self, rows: int) -> None:
+        """Give the pane more rows, or fewer."""
+        self.styles.height = min(max(self.outer_size.height + rows, LOWEST), HIGHEST)
+
+    def action_maximise(self) -> None:
+        """Give the pane the whole screen, or take it back."""
+        self.post_message(self.Maximise())
+
+    def action_hide(self) -> None:
+        """Close the pane; with something written, delete to the right as editors do."""
+        if self.line.value:
+            self.line.action_delete_right()
+        else:
+            self.post_message(self.Left(hide=True))
+
+    def action_escape(self) -> None:
+        """Close the list of ways, else go back to the timeline."""
+        if self.ways.count:
+            self.ways.say(())
+        else:
+            self.post_message(self.Left(hide=False))
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Whatever is clicked here, the line is written in."""
+        if event.widget is not self.line:
+            self.line.focus()
