@@ -168,7 +168,9 @@ class PathDialog(ModalScreen[Chosen | None]):
         """Lay out the line to write in, what is offered, and what is wrong."""
         with Vertical(id="path-dialog"):
             yield Static(Content(safe(self._title)), id="path-title")
-            line = Input(value=self._start, placeholder="a path", id="path-input")
+            line = Input(
+                value=self._start, placeholder="a path", select_on_focus=False, id="path-input"
+            )
             line.cursor_blink = False
             yield line
             yield Offers()
