@@ -188,6 +188,7 @@ def import_paths(caller: Caller, request: op.ImportPaths) -> op.ImportPaths.Repl
                 None if deriver is None else caller.base(deriver),
             )
             _check_signature(caller, info, nar, check_sigs=not caller.trusted)
+            check_derivation(store, info.base, nar)
             caller.keep(info.base)
             store.add(info, nar)
         imported.append(path)

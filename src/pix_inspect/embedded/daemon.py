@@ -35,6 +35,7 @@ NIX_VERSION = f"{__version__} (pix-inspect)"
 
 NEWEST = "1.38"
 DIRECTORY = "/nix/store"
+MOST_FAULTS = 100
 MOST_CLIENTS = 500
 """Connections at a time; more are turned away."""
 
@@ -183,7 +184,8 @@ class EmbeddedDaemon:
         try:
             talk.serve(caller.answer)
         except BaseException as error:  # of this connection only, whatever it was
-            self.faults.append(error)
+            if len(self.faults) < MOST_FAULTS:
+                self.faults.append(error)
         finally:
             caller.leave()
             sock.close()

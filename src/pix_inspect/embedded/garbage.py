@@ -72,25 +72,35 @@ def alive(house: House, note: Note | None = None) -> set[str]:
 
 def collect(house: House, wanted: Wanted, note: Note) -> tuple[list[str], int]:
     """Do what is wanted; return the paths found or deleted, and bytes freed. Raises Refusal."""
-    store = house.store
+    said: list[str] = []
     note("finding garbage collector roots...")
-    with store.lock:
-        living = alive(house, note)
-        dead = store.all() - living
-        if wanted.action == GCAction.RETURN_LIVE:
-            return sorted(living), 0
-        if wanted.action == GCAction.RETURN_DEAD:
-            note("determining live/dead paths...")
-            return sorted(dead), 0
-        if wanted.action == GCAction.DELETE_DEAD:
-            note("deleting garbage...")
-        elif wanted.action == GCAction.DELETE_SPECIFIC:
-            dead = frozenset(_specific(store, wanted, living))
-        elif wanted.action == GCAction.TRY_DELETE_SPECIFIC:
-            dead = frozenset(_but_alive(store, wanted, living))
-        else:
-            raise Refusal("Invalid GC action", ends=True)
-        deleted, freed = _delete(store, dead, wanted.max_freed, note)
+    try:
+        with house.store.lock:  # nothing is sent meanwhile: a client may be slow to listen
+            found = _collected(house, wanted, said.append)
+    finally:
+        for line in said:
+            note(line)
+    return found
+
+
+def _collected(house: House, wanted: Wanted, note: Note) -> tuple[list[str], int]:
+    store = house.store
+    living = alive(house, note)
+    dead = store.all() - living
+    if wanted.action == GCAction.RETURN_LIVE:
+        return sorted(living), 0
+    if wanted.action == GCAction.RETURN_DEAD:
+        note("determining live/dead paths...")
+        return sorted(dead), 0
+    if wanted.action == GCAction.DELETE_DEAD:
+        note("deleting garbage...")
+    elif wanted.action == GCAction.DELETE_SPECIFIC:
+        dead = frozenset(_specific(store, wanted, living))
+    elif wanted.action == GCAction.TRY_DELETE_SPECIFIC:
+        dead = frozenset(_but_alive(store, wanted, living))
+    else:
+        raise Refusal("Invalid GC action", ends=True)
+    deleted, freed = _delete(store, dead, wanted.max_freed, note)
     note("deleting unused links...")
     return sorted(deleted), freed
 

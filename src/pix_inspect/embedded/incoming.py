@@ -18,8 +18,8 @@ from pix.gates import Protocol
 from pix.nar import scan_nar
 from pix.wire import Reader, Wire
 
-LIMITS = Limits(string=64 << 20, count=1 << 22)
-LONGEST = 128 << 20
+LIMITS = Limits(string=32 << 20, count=1 << 22)
+LONGEST = 64 << 20
 """Bytes of one request without its payload."""
 
 
@@ -31,18 +31,27 @@ class OutOfStep(Exception):
     """The client's stream cannot be followed any further; the message says why."""
 
 
-class Source:
-    """Bytes from `more`, which returns the next ones, none at the end."""
+class CutShort(Exception):
+    """Content ends before what is in it does."""
 
-    def __init__(self, more: Callable[[], bytes]) -> None:
+
+class Source:
+    """Bytes from `more`, which returns the next ones, none at the end.
+
+    To come to the end in the midst of something raises `early`: HungUp, or CutShort for the
+    content of a payload.
+    """
+
+    def __init__(self, more: Callable[[], bytes], early: type[Exception] = HungUp) -> None:
         self.cursor = Cursor(limits=LIMITS)
         self._more = more
+        self._early = early
 
     def fill(self) -> bytes:
-        """Take in more bytes and return them. Raises HungUp at the end."""
+        """Take in more bytes and return them. Raises `early` at the end."""
         data = self._more()
         if not data:
-            raise HungUp
+            raise self._early
         self.cursor.settle()
         self.cursor.feed(data)
         return data
@@ -51,14 +60,13 @@ class Source:
         """Return whether nothing more comes, waiting until that is known."""
         if self.cursor.pos < self.cursor.end:
             return False
-        try:
-            self.fill()
-        except HungUp:
-            return True
-        return False
+        data = self._more()
+        self.cursor.settle()
+        self.cursor.feed(data)
+        return not data
 
     def take(self, scanner: Scan) -> bytes:
-        """Run a scanner to its end and return what it went over. Raises HungUp, DecodeError."""
+        """Run a scanner to its end and return what it went over. Raises `early`, DecodeError."""
         cursor = self.cursor
         start = cursor.offset
         parts = [bytes(cursor.buf[cursor.pos : cursor.end])]

@@ -6,6 +6,7 @@ Knows the operations on roots and garbage; which paths are alive is for `garbage
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from pix.protocol import operations as op
@@ -28,7 +29,7 @@ def set_options(caller: Caller, request: op.SetOptions) -> None:
     options.keep_going = bool(request.keep_going)
     options.max_silent = request.max_silent_time
     timeout = request.overrides.get("timeout", "0")
-    options.timeout = int(timeout) if timeout.isascii() and timeout.isdigit() else 0
+    options.timeout = int(timeout) if re.fullmatch("[0-9]{1,9}", timeout) else 0
     options.overrides = dict(request.overrides)
 
 

@@ -34,7 +34,7 @@ from pix.protocol.logging import (
 from pix.protocol.types import TrustedFlag, Verbosity
 from pix.schema import OPERATIONS, Operation, wire_of
 from pix.wire import pack_u64
-from pix_inspect.embedded.incoming import HungUp, OutOfStep, Source, framed
+from pix_inspect.embedded.incoming import CutShort, HungUp, OutOfStep, Source, framed
 from pix_inspect.embedded.refusal import COLOURED, Refusal, magenta
 
 OLDEST_CLIENT = 18
@@ -150,7 +150,7 @@ class Talk:
             self._upload = self._payload(operation)
             reply = answer(request)
             self._drain()
-        except (Refusal, DecodeError, OutOfStep) as error:
+        except (Refusal, DecodeError, CutShort, OutOfStep) as error:
             self._refuse(self._settled(error))
         else:
             self._reply(operation, reply)
@@ -228,7 +228,7 @@ class Talk:
         """Return the payload of the request that is being answered."""
         assert self._upload is not None
         pieces = self._upload
-        return Source(lambda: next(pieces, b""))
+        return Source(lambda: next(pieces, b""), CutShort)
 
     def _pulled(self) -> Iterator[bytes]:
         """Ask the client for payload as long as somebody wants more."""
