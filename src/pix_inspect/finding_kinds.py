@@ -130,7 +130,7 @@ _ALL = (
     ),
     Kind(
         "unknown-operation", "error",
-        "a number that is no operation",
+        "a number that is no operation, or none any more",
         "The client's stream can no longer be followed: what comes behind it depends on the"
         " operation.",
         "See what the number would be otherwise: often it is a field that the request before it"

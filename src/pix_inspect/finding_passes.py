@@ -42,6 +42,9 @@ OFTEN = 4
 
 MOST_SAID = 300
 
+HEAD = 16
+"""Bytes of the daemon's magic and version, after which it may refuse the client's."""
+
 UNTRUSTED_MAY = frozenset(
     ("timeout", "build-timeout", "max-silent-time", "build-max-silent-time", "poll-interval",
      "build-poll-interval", "connect-timeout")
@@ -204,6 +207,9 @@ class _Look:
         if protocol is None:
             return
         life = operation.life
+        if life.removed and _SINCE.match(life.removed) and _reached(life.removed, protocol.minor):
+            said = f"operation {code} was {operation.name}, removed in {life.removed}"
+            yield self.found("unknown-operation", said, CLIENT, start)
         if life.obsolete and _reached(life.obsolete, protocol.minor, connection.daemon_nix):
             said = f"{operation.name} is obsolete from {life.obsolete} on"
             said += f", removed in {life.removed}" if life.removed else ""
@@ -229,7 +235,18 @@ class _Look:
             if note.startswith("the daemon is out of step from here on"):
                 yield self.found("frames-unread", note, *self.daemon_start)
             elif note.startswith("the daemon answered before the request"):
-                yield self.found("early-answer", "", *self.daemon_start)
+                yield from self.early()
+
+    def early(self) -> Iterator[Finding]:
+        """A request that is answered too early: without payload to leave, it was over for both."""
+        code = self.row.code
+        operation = OPERATIONS.get(code) if code is not None else None
+        diagnosis: tuple[str, ...] = ()
+        if operation is not None and operation.request.payload is None:
+            diagnosis = Forensics(self.session).answered_early(self.row)
+        other = any("“other version”" in line for line in diagnosis)
+        name = "misannounced-version" if other else "desync" if diagnosis else "early-answer"
+        yield self.found(name, "", *self.daemon_start, diagnosis=diagnosis)
 
     @property
     def daemon_start(self) -> tuple[int, int] | tuple[None, None]:
@@ -240,7 +257,11 @@ class _Look:
 
     def ended(self, notes: tuple[str, ...]) -> Iterator[Finding]:
         row = self.row
-        if row.kind == "handshake" or any("is not understood" in note for note in notes):
+        if (
+            row.kind == "handshake"
+            or self.is_refused
+            or any("is not understood" in note for note in notes)
+        ):
             return
         said = f"{row.operation or row.kind}: {'; '.join(notes)}"
         if any("the client's stream ends inside the request" in note for note in notes):
@@ -254,6 +275,15 @@ class _Look:
         else:
             end = self.view.span(CLIENT)[1]
             yield self.found("client-left", said, CLIENT, end, diagnosis=self.why_left())
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the handshake before this came to nothing: then that is the finding."""
+        for i in range(self.row.number - 2, max(self.row.number - 2 - LOOK_BACK, -1), -1):
+            other = self.session.row(i)
+            if other.connection == self.row.connection and other.kind == "handshake":
+                return other.state in ("cut", "error")
+        return False
 
     def why_left(self) -> tuple[str, ...]:
         return Forensics(self.session).left(self.row)
@@ -279,7 +309,7 @@ class _Look:
         starts = view.place.starts
         side = CLIENT if starts[CLIENT] >= 0 else DAEMON
         offset = max(starts[side], 0)
-        if reason.startswith("began in the previous file"):
+        if reason.startswith("began in the previous file") or "an unknown operation" in reason:
             return
         if "were not recorded" in reason:
             yield self.found("not-recorded", reason, side, offset)
@@ -298,7 +328,7 @@ class _Look:
         else:
             wild = "the length" in reason or "found length" in reason
             diagnosis = Forensics(self.session).diagnose(view, side)
-            named = any("announced" in line for line in diagnosis)
+            named = any("“other version”" in line for line in diagnosis)
             name = "misannounced-version" if named else "wild-length" if wild else "desync"
             yield self.found(name, reason, side, offset, diagnosis=diagnosis)
 
@@ -338,10 +368,26 @@ class _Look:
             for feature in sorted(offered ^ known):
                 who = "client" if feature in offered else "daemon"
                 yield self.found("ignored-feature", f"{feature}: only the {who} knows it")
+        reserve = client.get("reserve_space")
+        if _odd_boolean(view.part("request"), "reserve_space") and reserve is not None:
+            diagnosis = Forensics(self.session).swallowed(view)
+            said = "the last word of the handshake is an operation's number"
+            yield self.found("misannounced-version", said, CLIENT, 32, diagnosis=diagnosis)
         complete = row.state == "ok" or row.state == "error"
-        if not complete and not notes and view.span(CLIENT)[1] != 0:
-            diagnosis = Forensics(self.session).handshake(view)
-            yield self.found("handshake-stalled", "", diagnosis=diagnosis)
+        told = ("refuses", "said nothing", "could not start", "no magic", "expected the")
+        explained = any(word in note for note in notes for word in told)
+        if complete or view.span(CLIENT)[1] == 0:
+            return
+        if view.span(DAEMON)[1] <= HEAD and one < two:
+            if not explained:
+                said = f"the daemon closed after it heard of version {version_text(one)}"
+                yield self.found("refused", said, DAEMON, view.span(DAEMON)[1])
+            return
+        diagnosis = Forensics(self.session).handshake(view)
+        if diagnosis:
+            yield self.found("misannounced-version", diagnosis=diagnosis)
+        elif not explained:
+            yield self.found("handshake-stalled")
 
     def doubled_version(self, view: ExchangeView) -> Iterator[Finding]:
         head = view.kept[CLIENT].first(8, 24)
@@ -385,12 +431,17 @@ class _Look:
         elif _NOT_TRUSTED.search(text):
             yield self.found("not-trusted", text, *where)
         met = _INVALID_OPERATION.search(text)
-        if met is not None and self.row.kind == "operation":
+        if met is not None:
             number = int(met[1] or met[2])
-            if number != self.row.code:
+            if number != self.row.code and not self.is_repeated:
                 diagnosis = Forensics(self.session).met(self.view, number)
                 yield self.found("peer-out-of-step", text, *where, diagnosis)
         yield from self.of_another(text, where)
+
+    @property
+    def is_repeated(self) -> bool:
+        notes = self.session.remarks(self.row.number - 1)
+        return any(note.startswith("repeats the error") for note in notes)
 
     def of_another(self, text: str, where: tuple[int, int, str]) -> Iterator[Finding]:
         before = self.detector.before(self.row)
@@ -458,7 +509,7 @@ class _Look:
             )
 
 
-def _reached(when: str, minor: int, daemon_nix: str | None) -> bool:
+def _reached(when: str, minor: int, daemon_nix: str | None = None) -> bool:
     """Whether a version such as `1.22 (Nix 2.4)` or a release such as `Nix 2.5` is reached."""
     since = _SINCE.match(when)
     if since is not None:
@@ -473,6 +524,11 @@ def _plain(part: Part | None) -> dict[str, object]:
     if part is None or part.node is None:
         return {}
     return {child.name: child.plain() for child in part.node.children or ()}
+
+
+def _odd_boolean(part: Part | None, name: str) -> bool:
+    node = part.node.find(name) if part is not None and part.node is not None else None
+    return node is not None and node.note is not None
 
 
 def _texts(value: object) -> set[str]:
