@@ -77,6 +77,13 @@ def _show(relay: RelayProcess) -> None:
     """Show the screen, with clients at work until they are done or the user quits."""
     from pix_inspect.ui.app import Inspector
 
+    class Demonstration(Inspector):
+        """Quits without a question: everything is the demo's own."""
+
+        def leave(self) -> None:
+            """Quit."""
+            self.exit("stop")
+
     over = threading.Event()
 
     def pause(seconds: float) -> None:
@@ -92,7 +99,7 @@ def _show(relay: RelayProcess) -> None:
     session = Session(relay.recording)
     try:
         clients.start()
-        Inspector(session, relay).run()
+        Demonstration(session, relay).run()
     finally:
         over.set()
         session.close()

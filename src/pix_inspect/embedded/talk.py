@@ -163,10 +163,9 @@ class Talk:
             refusal = error
         else:
             # content that is none leaves frames in step, but a bare NAR has no other end
-            in_step = isinstance(error, DecodeError) and self._carriage in (FRAMES, PULLED)
-            refusal = Refusal(
-                f"bad archive: {error}" if self._upload else str(error), ends=not in_step
-            )
+            in_step = self._carriage in (FRAMES, PULLED) and not isinstance(error, OutOfStep)
+            said = {CutShort: "unexpected end-of-file", OutOfStep: str(error)}
+            refusal = Refusal(said.get(type(error), f"bad archive: {error}"), ends=not in_step)
         if refusal is error or self._carriage is FRAMES:
             try:
                 self._drain()

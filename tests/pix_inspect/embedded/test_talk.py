@@ -181,6 +181,10 @@ def test_bad_contents_leave_the_connection_usable() -> None:
                 op.AddToStore(name="x", method="fixed:r:sha256", dump=TREE[:-16] + b"junkjunk" * 2)
             )
         assert c.query_all_valid_paths() == set()
+        with pytest.raises(NixDaemonError, match="unexpected end-of-file"):
+            c.call(op.AddToStore(name="x", method="fixed:r:sha256", dump=TREE[:-8]))
+        with pytest.raises(NixDaemonError, match="unexpected end-of-file"):
+            c.call(op.AddMultipleToStore(items=pack_u64(3)))
         with pytest.raises(NixDaemonError, match="illegal character"):
             c.add_to_store("a b", TREE)
         with pytest.raises(NixDaemonError, match="was not in the form"):
