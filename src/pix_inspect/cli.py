@@ -87,7 +87,9 @@ def _run(words: list[str]) -> int:
         prog=f"pix-inspect {name}", description=f"{line[0].upper()}{line[1:]}.", allow_abbrev=False
     )
     module.arguments(parser)
-    status: int = module.main(parser.parse_args(rest))
+    intermixed = getattr(module, "INTERMIXED", False)
+    parse = parser.parse_intermixed_args if intermixed else parser.parse_args
+    status: int = module.main(parse(rest))
     return status
 
 

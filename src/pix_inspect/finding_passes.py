@@ -246,7 +246,8 @@ class _Look:
             diagnosis = Forensics(self.session).answered_early(self.row)
         other = any("“other version”" in line for line in diagnosis)
         name = "misannounced-version" if other else "desync" if diagnosis else "early-answer"
-        yield self.found(name, "", *self.daemon_start, diagnosis=diagnosis)
+        side, start = self.daemon_start
+        yield self.found(name, "", side, start, diagnosis=diagnosis)
 
     @property
     def daemon_start(self) -> tuple[int, int] | tuple[None, None]:
@@ -406,7 +407,7 @@ class _Look:
             trusted = self.detector.trusted(self.row.connection, self.row.number - 1)
         for entry in entries:
             name = entry.name
-            value = next((v.value for v in (entry.children or ())[1:]), None)
+            value = next((child.value for child in reversed(entry.children or ())), None)
             field = f"request.overrides.{name}"
             if is_secret(name) and value:
                 yield self.found("secret", name, CLIENT, entry.start, field)

@@ -19,6 +19,9 @@ from pix_inspect.gate import Expectation, ExpectationError, Verdict, check, expe
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
 
+INTERMIXED = True
+"""Options may stand between expectations."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
