@@ -358,14 +358,12 @@ class Inspector(App[Answer]):
         browse = self.screen
         if isinstance(browse, Browse):
             screen = StatisticsScreen(browse.session, *shown_of(browse))
-            self.push_screen(screen, lambda wanted: self._apply(browse, wanted))
 
-    def _apply(self, browse: Browse, wanted: str | None) -> None:
-        if wanted is not None:
-            getattr(browse, "apply_filter", self._no_filter)(wanted)
+            def apply(wanted: str | None) -> None:
+                if wanted is not None:
+                    browse.apply_filter(wanted)
 
-    def _no_filter(self, wanted: str) -> None:
-        self.notify(wanted, markup=False)
+            self.push_screen(screen, apply)
 
     # Leaving ----------------------------------------------------------------------------
 
@@ -388,8 +386,8 @@ class Inspector(App[Answer]):
 
 def shown_of(browse: Browse) -> tuple[Sequence[int] | None, str]:
     """Return the exchanges that a filter lets through, None for all; and the filter's text."""
-    filtered: str = getattr(browse, "filter_text", "")
-    return (getattr(browse, "shown", None) if filtered else None), filtered
+    filtered = browse.filter_text
+    return (browse.shown if filtered else None), filtered
 
 
 def _same(one: Path, other: Path) -> bool:

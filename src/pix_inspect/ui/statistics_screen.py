@@ -81,8 +81,6 @@ class StatisticsScreen(Screen[str | None]):
         Binding("tab", "app.focus_next", "Next pane", show=False, id="statistics.next"),
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False,
                 id="statistics.previous"),
-        Binding("colon", "app.command_palette", "All commands", show=False, key_display=":",
-                id="statistics.palette"),
         Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="statistics.help"),
         Binding("escape,q", "back", "Back", key_display="esc", id="statistics.back"),
     ]  # fmt: skip

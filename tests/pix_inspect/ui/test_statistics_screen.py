@@ -17,7 +17,15 @@ from pix_inspect.statistics import BUCKETS
 from pix_inspect.ui.charts import Histogram, Rate, bar, columns
 from pix_inspect.ui.statistics_screen import StatisticsScreen
 from pix_inspect.ui.tallies import MEASURES, Tallies
-from tests.pix_inspect.ui.played import RECORDINGS, Played, lines_of, live, opened, settled
+from tests.pix_inspect.ui.played import (
+    RECORDINGS,
+    Played,
+    browse,
+    lines_of,
+    live,
+    opened,
+    settled,
+)
 
 SIZE = (120, 40)
 PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
@@ -218,3 +226,27 @@ def test_every_bar_of_the_histogram_has_a_filter() -> None:
     for at in range(len(BUCKETS) + 1):
         pane._first = at
         compile_filter(pane.filter)
+
+
+async def test_a_line_becomes_the_filter_of_the_timeline_and_narrows_the_one_in_force() -> None:
+    async with opened(RECORDINGS / "two-clients.pcapng").run_test(size=SIZE) as pilot:
+        screen = await counted(pilot)
+        pane = table(screen)
+        pane.move_to(next(i for i, row in enumerate(pane.rows) if row.key == "AddToStore"))
+        await pilot.press("enter")
+        await settled(pilot)
+        main = browse(pilot)
+        assert main.filter_text == "op = AddToStore"
+        assert len(main.shown) == 4
+        screen = await counted(pilot)
+        assert screen.statistics.wanted == 4
+        assert [row.label for row in table(screen).rows] == ["all", "AddToStore"]
+        await pilot.press("a")
+        screen = await counted(pilot)
+        assert screen.statistics.wanted == len(screen.session)
+        await pilot.press("a")
+        screen = await counted(pilot)
+        await pilot.press("tab", "s", "S", "G", "enter")
+        await settled(pilot)
+        assert main.filter_text in [f"(op = AddToStore) and conn = {number}" for number in (1, 2)]
+        assert len(main.shown) == 2
