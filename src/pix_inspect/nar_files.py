@@ -40,7 +40,7 @@ def _node(path: Path) -> Iterator[bytes]:
             yield from _contents(path, status.st_size)
         elif kind == stat.S_IFLNK:
             yield token(b"(") + token(b"type") + token(b"symlink")
-            yield token(b"target") + token(os.fsencode(path.readlink()))
+            yield token(b"target") + token(os.fsencode(os.readlink(path)))  # noqa: PTH115 - a Path would tidy it up
         elif kind == stat.S_IFDIR:
             yield token(b"(") + token(b"type") + token(b"directory")
             for name in sorted(os.fsencode(child.name) for child in path.iterdir()):
