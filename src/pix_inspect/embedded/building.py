@@ -256,6 +256,8 @@ class Builds:
         """Return why a derivation cannot be built here at all, None when it can."""
         if not self.caller.house.allow_build:
             return NO_BUILDS
+        if not self.caller.ours:
+            return "builders are run for this daemon's own user only"
         if derivation.builder.startswith("builtin:"):
             return f"unsupported builtin builder '{derivation.builder.removeprefix('builtin:')}'"
         if derivation.system not in (SYSTEM, "builtin"):

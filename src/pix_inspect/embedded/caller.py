@@ -41,10 +41,17 @@ class House:
 
 
 class Caller:
-    """One client. Its temporary roots last as long as its connection."""
+    """One client. Its temporary roots last as long as its connection.
 
-    def __init__(self, house: House, talk: Talk, pid: int | None = None) -> None:
+    `ours`: it is this very user, or root. Nobody else is trusted, nor are builders run for
+    anybody else, as they would run as this user.
+    """
+
+    def __init__(
+        self, house: House, talk: Talk, pid: int | None = None, *, ours: bool = True
+    ) -> None:
         self.house = house
+        self.ours = ours
         self.store = house.store
         self.talk = talk
         self.pid = pid or os.getpid()
@@ -54,7 +61,7 @@ class Caller:
     @property
     def trusted(self) -> bool:
         """Whether the client may do what changes what others rely on."""
-        return self.house.trusted
+        return self.house.trusted and self.ours
 
     def may(self, otherwise: str) -> None:
         """Raise Refusal with that message unless the client is trusted."""

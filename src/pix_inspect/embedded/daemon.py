@@ -49,7 +49,8 @@ class EmbeddedDaemon:
     `path` is the socket to listen on, by default one in a private temporary folder. `store`
     is a Store, a folder that survives restarts, or None for one in memory; `store_dir` is
     what its paths begin with. `allow_users` are uids besides our own, None for all. `version`
-    and `features` are what it speaks at most. Builders run only with `allow_build`. `faults`
+    and `features` are what it speaks at most. Builders run only with `allow_build`, and
+    for our own user. `faults`
     are the exceptions that should not have been.
 
     Raises Problem for arguments that make no daemon, and where it cannot listen.
@@ -81,7 +82,6 @@ class EmbeddedDaemon:
         self.faults: list[BaseException] = []
         self.store = store if isinstance(store, Store) else Store(store, _directory(store_dir))
         self.house = House(self.store, trusted, require_sigs, allow_build)
-        self._offer = Offer(self.protocol, NIX_VERSION, trusted)
 
     @property
     def path(self) -> Path:
@@ -178,9 +178,11 @@ class EmbeddedDaemon:
             sock.close()
 
     def _client(self, sock: socket.socket) -> None:
-        talk = Talk(sock, self._offer, ANSWERS)
-        pid, _, _ = peer_ids(sock)
-        caller = Caller(self.house, talk, pid)
+        pid, uid, _ = peer_ids(sock)
+        ours = uid is None or uid in (os.getuid(), 0)
+        offer = Offer(self.protocol, NIX_VERSION, self.house.trusted and ours)
+        talk = Talk(sock, offer, ANSWERS)
+        caller = Caller(self.house, talk, pid, ours=ours)
         try:
             talk.serve(caller.answer)
         except BaseException as error:  # of this connection only, whatever it was

@@ -23,6 +23,9 @@ from pix_inspect.embedded.spool import PIECE, Spool
 from pix_inspect.nar_files import nar_of
 from pix_inspect.problem import Problem
 
+OWN = "pix-inspect"
+"""The folder, below that of the store, for what is known of its paths."""
+
 IN_MEMORY = 1 << 30
 """Bytes of NARs that a store in memory takes."""
 
@@ -128,8 +131,9 @@ class FolderShelf:
     """Keeps trees in `home`, as a Nix store of its own has them.
 
     The store directory lies below `home` like `root=` of Nix has it, or is where it says
-    when that is inside `home`. `logs` is what Nix calls its log directory. Raises Problem for
-    a folder that cannot be used.
+    when that is inside `home`. What is known of its paths lies in a folder beside it, which
+    tells our stores from others. `logs` is what Nix calls its log directory. Raises Problem
+    for a folder that cannot be used.
     """
 
     def __init__(self, home: Path, directory: str) -> None:
@@ -138,21 +142,30 @@ class FolderShelf:
         self.in_place = inside = below.is_relative_to(self.home)
         self.folder: Path | None = below if inside else self.home / below.relative_to("/")
         self._trees = self.folder
-        self._new = self.home / "new"
-        self._records = self.home / "records"
+        self._own = self.home / OWN
+        self._new = self._own / "new"
+        self._records = self._own / "records"
         self.logs = self.home / ("log" if inside else "nix/var/log/nix")
         try:
+            self._beware()
+            self._own.mkdir(parents=True, mode=0o700, exist_ok=True)
             for folder in (self._trees, self._new, self._records, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
-            self.home.chmod(0o700)
             self._lock = self._alone()
             for left in self._new.iterdir():
                 trees.remove(left)
         except OSError as error:
             raise Problem(f"cannot keep a store in {home}: {error.strerror}") from None
 
+    def _beware(self) -> None:
+        """Raise Problem where somebody else's store is."""
+        if not self._own.exists() and self._trees.is_dir() and any(self._trees.iterdir()):
+            raise Problem(
+                f"{self._trees} holds files, but is no store of pix-inspect; choose another folder"
+            )
+
     def _alone(self) -> IO[bytes]:
-        file = (self.home / "lock").open("wb")
+        file = (self._own / "lock").open("wb")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -76,7 +76,7 @@ def test_builds_beside_any_store(place: str, tmp_path: Path) -> None:
         assert drv.out.encode() in b"".join(c.nar(drv.out))
         assert c.query_path_info(drv.out).nar_size == len(b"".join(c.nar(drv.out)))
     if home is not None:
-        assert not list((home / "new").iterdir())
+        assert not list((home / "pix-inspect/new").iterdir())
 
 
 def test_what_a_build_tells() -> None:

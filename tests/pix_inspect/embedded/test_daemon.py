@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from pix.daemon import DaemonConnection, NixDaemonError
+from pix.protocol.types import TrustedFlag
 from pix.wire import pack_u64
 from pix_inspect.embedded import EmbeddedDaemon
 from pix_inspect.embedded.store import Store
 from pix_inspect.problem import Problem
 from tests.pix.nars import nar
-from tests.pix_inspect.embedded.serving import TREE, WAIT, client, serving
+from tests.pix_inspect.embedded.serving import TREE, WAIT, Drv, client, serving
 from tests.pix_inspect.relaying import until
 
 
@@ -87,6 +88,21 @@ def test_one_client_s_trouble_is_its_own() -> None:
             path = good.add_text_to_store("x", "x")
             silent.sendall(pack_u64(0x6E697863))
         assert good.is_valid_path(path)
+
+
+def test_another_user_is_let_in_only_if_named_and_never_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pix_inspect.embedded.daemon.peer_ids", lambda sock: (1, 4321, 1))
+    with serving() as daemon, pytest.raises(NixDaemonError, match="closed"), client(daemon):
+        pass
+    with serving(allow_users=frozenset({4321}), allow_build=True) as daemon, client(daemon) as c:
+        assert c.trusted == TrustedFlag.NOT_TRUSTED
+        drv = Drv(c, "echo > $out")
+        with pytest.raises(NixDaemonError, match="own user only"):
+            c.build_paths([drv.all])
+    with serving(allow_users=None) as daemon, client(daemon) as c:
+        assert c.query_all_valid_paths() == set()
 
 
 def test_closing_ends_connections() -> None:

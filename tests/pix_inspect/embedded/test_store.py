@@ -120,11 +120,29 @@ def test_what_is_no_folder(tmp_path: Path) -> None:
         Store(file / "below")
 
 
+def test_a_store_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "nix/store"
+    theirs.mkdir(parents=True)
+    tmp_path.chmod(0o755)
+    (theirs / A).write_text("theirs")
+    with pytest.raises(Problem, match="holds files, but is no store"):
+        Store(tmp_path)
+    with pytest.raises(Problem, match="holds files, but is no store"):
+        Store(tmp_path, str(theirs))
+    assert [path.name for path in tmp_path.iterdir()] == ["nix"]
+    (theirs / A).unlink()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/mine").write_text("")
+    Store(tmp_path).close()
+    assert (tmp_path / "new/mine").exists()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
 def test_records_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     store = Store(tmp_path)
     add(store, A)
     store.close()
-    valid = tmp_path / "records/valid"
+    valid = tmp_path / "pix-inspect/records/valid"
     (valid / "junk").write_bytes(b"\xff{")
     (valid / "half").write_text(json.dumps({"key": "x"}))
     (valid / "odd").write_text(json.dumps({"key": B, "value": {"path": B}}))

@@ -48,6 +48,12 @@ def test_a_tree_comes_back_as_the_same_nar(
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize("target", [b"a/", b"./a", b"a//b", b"/", b"..", b"\xff \n"])
+def test_links_lead_where_they_led(tmp_path: Path, target: bytes) -> None:
+    data = nar(("symlink", target))
+    assert b"".join(nar_of(restored(data, tmp_path / "x"))) == data
+
+
 def test_files_are_read_only_and_dated(tmp_path: Path) -> None:
     place = restored(TREE, tmp_path / "x")
     for path, mode in ((place, 0o555), (place / "a", 0o444), (place / "run", 0o555)):
