@@ -31,7 +31,7 @@ from pix_inspect.ui.tallies import WHOLE, Summed, Tallies, TallyHead
 from pix_inspect.ui.text import fit_end, safe
 from pix_inspect.units import count
 
-WORK = 0.02
+WORK = 0.015
 PAUSE = 0.004
 """Seconds of counting in one go, and between two while there is a lot to count."""
 
