@@ -22,6 +22,10 @@ from pix_inspect.problem import Problem
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+COMPRESSED = (".gz", ".zst")
+"""Names that readers take for compressed recordings."""
+
+
 class Sink(Protocol):
     """What takes whole blocks. `failure` is one line while writing fails, `pending` what waits."""
 
@@ -80,6 +84,11 @@ class RecordingFile:
         self._put_aside = False
         self._stands: str | None = None
         """What is wrong though blocks can be written: the file is gone, or could not be rotated."""
+        if path.suffix in COMPRESSED:
+            raise Problem(
+                f"a recording is written as it comes, not compressed: name it {path.stem}, and"
+                " compress it afterwards"
+            )
         taken = [age for age in range(1, keep) if os.path.lexists(rotated(path, age))]
         if taken:
             raise Problem(

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from pix.conversation import Conversation
+from pix.cursor import Limits
 from pix.exchange import CLIENT, SIDES, Exchange
 from pix.trips import Shape, Trips
 from pix_inspect.payload_limit import DEFAULT_PAYLOAD
@@ -35,6 +36,9 @@ SHORT = 4096
 MOST_BOUNDARIES = 4096
 """Boundaries that are remembered: the recording may lag that many exchanges behind."""
 
+
+LIMITS = Limits(waiting=256 << 10, pending=1024)
+"""What a hostile client may make us hold; beyond it nothing of its direction is elided."""
 
 _trips = lru_cache(maxsize=64)(Trips)
 
@@ -58,7 +62,7 @@ class RecordingTap:
         self._latest: Exchange | None = None
         self._boundaries: deque[tuple[int, int]] = deque(maxlen=MOST_BOUNDARIES)
         self._owes_boundary = False
-        self.conversation = Conversation(self, on_payload=self._payload)
+        self.conversation = Conversation(self, limits=LIMITS, on_payload=self._payload)
         self._blind = False
         self._trips: Trips | None = None
         """While the conversation is at rest: what passes is plain, and is not fed to it."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pix_inspect.problem import Problem
 from pix_inspect.recording import ConnectionLog, Peer, RecordingWriter
-from pix_inspect.recording_file import rotated, whole_blocks
+from pix_inspect.recording_file import RecordingFile, rotated, whole_blocks
 from tests.pix_inspect.written import (
     CLIENT,
     DAEMON,
@@ -449,3 +449,10 @@ def test_more_state_than_a_file_may_hold_does_not_rotate_for_ever(path: Path) ->
     assert json.dumps("y" * 300) in path.read_text("latin-1")
     last = [item for item in chunks(items_of(path)) if item.connection == 30]
     assert last[-1].offset + last[-1].length == 200
+
+
+@pytest.mark.parametrize("name", ["s.pcapng.gz", "s.pcapng.zst"])
+def test_a_name_that_promises_compression_is_a_mistake(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"name it s\.pcapng, and compress it afterwards"):
+        RecordingFile(tmp_path / name)
+    assert not any(tmp_path.iterdir())
