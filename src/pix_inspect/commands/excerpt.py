@@ -1,0 +1,39 @@
+"""`pix-inspect excerpt FILE N..M`: some exchanges as Markdown, ready for an issue tracker.
+
+Knows arguments and where the text goes; what an excerpt is stands in `pix_inspect.excerpt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pix_inspect.commands.dump import selection
+from pix_inspect.excerpt import MOST_BYTES, excerpt
+from pix_inspect.session import Session
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz or .zst)")
+    parser.add_argument(
+        "exchanges", type=selection, metavar="N..M", help="5, 5..9, 5.. or ..9, counted from 1"
+    )
+    parser.add_argument(
+        "--bytes", type=int, default=MOST_BYTES, metavar="N",
+        help=f"bytes shown of each side of an exchange ({MOST_BYTES}); 0: none",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-redact", action="store_true",
+        help="show secrets of settings, tokens, home directories and commands as they are",
+    )  # fmt: skip
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the excerpt."""
+    session = Session(args.recording).read_all()
+    first, last = args.exchanges
+    text = excerpt(session, first, last, redacted=not args.no_redact, most_bytes=max(args.bytes, 0))
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    return 0
