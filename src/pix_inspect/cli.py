@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "repl": ("repl", "send operations one line at a time, with completion and history"),
     "analyse": ("analyse", "say where the time went, and what a distant daemon would cost"),
     "check": ("check", "hold a recording to expectations, for continuous integration"),
+    "excerpt": ("excerpt", "write some exchanges as Markdown, ready for an issue tracker"),
     "diff": ("diff", "say what two recordings do not have in common"),
     "explain": ("explain", "say what an operation, type, field or version is"),
     "tour": ("tour", "take a guided walk through recorded sessions"),
