@@ -40,6 +40,9 @@ LONGEST_LINE = 400
 MOST_LINES = 120
 """Characters of a line, and lines of one exchange's fields."""
 
+MOST_TELLING = 256
+"""Bytes behind the last shown one that are looked at, so that half a secret is seen as one."""
+
 FARTHEST_HANDSHAKE = 100_000
 
 
@@ -108,7 +111,7 @@ class _Excerpt:
         for number in dict.fromkeys(session.row(i).connection for i in numbers):
             row = session.connections[number]
             words = [f"connection {number}: protocol {row.protocol or 'not agreed on'}"]
-            greeting = self.greeting(number, numbers[0])
+            greeting = self.greeting(number, numbers[-1])
             words += [greeting] if greeting else []
             peer = row.peer or {}
             command = peer.get("command")
@@ -184,16 +187,19 @@ class _Excerpt:
     ) -> Iterator[str]:
         """The bytes as digits and text, 16 in a line; blanked ones as `**`."""
         stop = min(end, start + self.most_bytes)
-        for offset, data in view.bytes(side, start, stop):
+        for offset, data in self.pieces(view, side, start, min(end, stop + MOST_TELLING)):
+            if offset >= stop:
+                break
             if data is None:
                 yield f"{offset:8x}  … not recorded"
                 continue
             shown = cleaned_bytes(data) if self.redacted else data
-            dark = {k for k in range(len(data)) if shown[k] != data[k]}
+            length = min(len(data), stop - offset)
+            dark = {k for k in range(length) if shown[k] != data[k]}
             for first, last in hidden:
-                dark.update(range(max(first - offset, 0), min(last - offset, len(data))))
-            for at in range(0, len(data), 16):
-                row = range(at, min(at + 16, len(data)))
+                dark.update(range(max(first - offset, 0), min(last - offset, length)))
+            for at in range(0, length, 16):
+                row = range(at, min(at + 16, length))
                 digits = " ".join("**" if k in dark else f"{data[k]:02x}" for k in row)
                 text = "".join(
                     "*" if k in dark else chr(data[k]) if 32 <= data[k] < 127 else "." for k in row
@@ -201,3 +207,20 @@ class _Excerpt:
                 yield f"{offset + at:8x}  {digits:<47}  {text}"
         if stop < end:
             yield f"… {end - stop:,} more bytes"
+
+    def pieces(
+        self, view: ExchangeView, side: int, start: int, end: int
+    ) -> Iterator[tuple[int, bytes | None]]:
+        """The bytes, those that follow each other as one piece; None for what was not kept."""
+        at, whole = start, bytearray()
+        for offset, data in view.bytes(side, start, end):
+            if data is not None:
+                at = at if whole else offset
+                whole += data
+                continue
+            if whole:
+                yield at, bytes(whole)
+                whole = bytearray()
+            yield offset, None
+        if whole:
+            yield at, bytes(whole)
