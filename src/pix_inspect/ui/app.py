@@ -18,6 +18,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
+from pix_inspect.excerpt import excerpt
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
 from pix_inspect.settings import Settings
@@ -31,11 +32,14 @@ from pix_inspect.ui.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.payload_saving import Wish
 from pix_inspect.ui.remembering import recall, remembered, theme_of
+from pix_inspect.ui.differences_screen import DifferencesScreen
+from pix_inspect.ui.finding_places import follow, marked_and_chosen
+from pix_inspect.ui.findings_screen import FindingsScreen
 from pix_inspect.ui.statistics_screen import StatisticsScreen
 from pix_inspect.ui.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording
 from pix_inspect.ui.text import safe
 from pix_inspect.ui.writing import Pace, Writing
-from pix_inspect.units import size
+from pix_inspect.units import count, size
 
 MOST_COPIED = 72_000
 """Bytes that terminals take through OSC 52; more go to a file."""
@@ -71,9 +75,14 @@ class Inspector(App[Answer]):
                 key_display="{", show=False, id="app.previous_tab"),
         Binding("X", "export", "Export what is shown", show=False, id="app.export"),
         Binding("S", "statistics", "Statistics", show=False, id="app.statistics"),
+        Binding("F", "findings", "Findings", show=False, id="app.findings"),
+        Binding("D", "differences", "Compare with the exchange marked last", show=False,
+                id="app.differences"),
+        Binding("E", "excerpt", "Copy an excerpt for an issue: from the last mark to here",
+                show=False, id="app.excerpt"),
     ]  # fmt: skip
     DEFAULT_MODE = "recording-1"
-    BROWSING = frozenset(["statistics", "export"])
+    BROWSING = frozenset(["statistics", "export", "findings", "differences", "excerpt"])
     """Actions that need the main screen."""
 
     def __init__(
@@ -364,6 +373,41 @@ class Inspector(App[Answer]):
                     browse.apply_filter(wanted)
 
             self.push_screen(screen, apply)
+
+    def action_findings(self) -> None:
+        """Show what is irregular."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            self.push_screen(FindingsScreen(browse.session), lambda to: follow(browse, to))
+
+    def action_differences(self) -> None:
+        """Compare the exchange under the cursor with the one that was marked last."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            pair = marked_and_chosen(browse)
+            if pair is None or pair[0] == pair[1]:
+                self.notify("mark an exchange with m, then compare another with it", markup=False)
+                return
+            self.push_screen(DifferencesScreen(*map(browse.session.exchange, pair)))
+
+    def action_excerpt(self) -> None:
+        """Copy an excerpt, redacted, for an issue tracker."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            self.put_excerpt(browse)
+
+    def put_excerpt(self, browse: Browse) -> None:
+        """Copy the exchanges from the last mark to the cursor as Markdown."""
+        pair = marked_and_chosen(browse)
+        if pair is None:
+            return
+        first, last = sorted(pair)
+        try:
+            text = excerpt(browse.session, first + 1, last + 1)
+        except Problem as problem:
+            self.warn(str(problem))
+            return
+        self.put(Copied(f"an excerpt of {count(last - first + 1, 'exchange')}", text))
 
     # Leaving ----------------------------------------------------------------------------
 
