@@ -65,12 +65,14 @@ class Sieve:
         until = time.perf_counter() + seconds
         before = len(self.hits)
         changed = self._look_again()
-        while self.looked < len(self.session) and time.perf_counter() < until:
+        while self.looked < len(self.session):
             last = min(self.looked + BATCH, len(self.session))
             if self.filter.deep:
                 self._look_into(last, until)
             else:
                 self._look_through(last)
+            if time.perf_counter() >= until:
+                break
         return changed or len(self.hits) != before
 
     def advance_all(self) -> None:

@@ -146,6 +146,7 @@ class Filtering(Screen[None]):
             self._sifting = None
         if sieve is None or self._stopped:
             return
+        seen = self.timeline.anchors()
         changed = sieve.advance(SLICE)
         self._decide_slow(sieve)
         if self._waited:
@@ -154,7 +155,7 @@ class Filtering(Screen[None]):
                 self._show_hits()
         elif changed:
             moved, sieve.moved = sieve.moved, False
-            self.timeline.grow(moved=moved)
+            self.timeline.grow(moved=moved, seen=seen)
         self._say_filter()
         if sieve.looked < len(self.session):
             self._sifting = self.set_timer(PAUSE, self.sift)
@@ -185,11 +186,12 @@ class Filtering(Screen[None]):
 
     def _decided(self, sieve: Sieve, i: int, passes: bool) -> None:
         self._deciding = False
+        seen = self.timeline.anchors()
         sieve.settle(i, passes)
         if sieve is self.sieve:
             if not self._waited:
                 moved, sieve.moved = sieve.moved, False
-                self.timeline.grow(moved=moved)
+                self.timeline.grow(moved=moved, seen=seen)
             self.sift()
 
     def _say_filter(self) -> None:

@@ -29,6 +29,9 @@ PAUSE = 0.004
 """Seconds of arranging in one go, and between two."""
 
 
+Seen = tuple[int | None, int | None]
+
+
 class Timeline(ExchangeLines):
     """The exchanges that are shown."""
 
@@ -131,12 +134,15 @@ class Timeline(ExchangeLines):
 
     # What arrives -----------------------------------------------------------------------
 
-    def grow(self, *, new: bool = True, moved: bool = False) -> None:
-        """Take in what came to be shown; `new`: count it as news; `moved`: not only at the end."""
+    def grow(self, *, new: bool = True, moved: bool = False, seen: Seen | None = None) -> None:
+        """Take in what came to be shown; `new`: count it as news; `moved`: not only at the end.
+
+        `seen` is what `anchors` said before what is shown changed.
+        """
         before = self.count
         first = before == 0
         had_room = before < round(self.scroll_y) + self.inner.height
-        top, at = self._anchors()
+        top, at = seen or self.anchors()
         if self.arrangement.update(moved=moved):
             self._anchor(top, at)
         known = self.count
@@ -157,8 +163,8 @@ class Timeline(ExchangeLines):
             self.moved()
         self._entitle()
 
-    def _anchors(self) -> tuple[int | None, int | None]:
-        """What stands on the first visible line and under the cursor."""
+    def anchors(self) -> Seen:
+        """Return what stands on the first visible line and under the cursor."""
         top = round(self.scroll_y)
         return (
             self.entry(top) if top < self.count else None,
@@ -293,7 +299,7 @@ class Timeline(ExchangeLines):
     def move_to(self, line: int, *, tell: bool = True) -> None:
         """Put the cursor on a line; on the last one, following begins."""
         super().move_to(line, tell=tell)
-        at_end = self.cursor >= self.count - 1 and not self.sorted_by and not self.grouped
+        at_end = 0 < self.count <= self.cursor + 1 and not self.sorted_by and not self.grouped
         if self.following and not at_end:
             self._seen = self.count
         self.following = at_end
