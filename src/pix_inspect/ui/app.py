@@ -24,7 +24,10 @@ from pix_inspect.session import Session
 from pix_inspect.settings import Settings
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.copying import Copied
+from pix_inspect.ui.differences_screen import DifferencesScreen
 from pix_inspect.ui.export import Export
+from pix_inspect.ui.finding_places import follow, marked_and_chosen
+from pix_inspect.ui.findings_screen import FindingsScreen
 from pix_inspect.ui.help import Help, action_of, keys_of, panes_of, sections
 from pix_inspect.ui.leaving import Answer, Leaving
 from pix_inspect.ui.lines import Lines
@@ -32,9 +35,6 @@ from pix_inspect.ui.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.payload_saving import Wish
 from pix_inspect.ui.remembering import recall, remembered, theme_of
-from pix_inspect.ui.differences_screen import DifferencesScreen
-from pix_inspect.ui.finding_places import follow, marked_and_chosen
-from pix_inspect.ui.findings_screen import FindingsScreen
 from pix_inspect.ui.statistics_screen import StatisticsScreen
 from pix_inspect.ui.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording
 from pix_inspect.ui.text import safe
