@@ -20,6 +20,7 @@ from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.types import verbosity_name
 from pix.schema import Operation, wire_of
 from pix.wire import Named, Node
+from pix_inspect.finding_filter import detector
 from pix_inspect.inert import inert, plain
 from pix_inspect.log_text import activity, frame_text
 from pix_inspect.units import count, duration, moment, size
@@ -393,4 +394,10 @@ def _opaque_rows(view: ExchangeView) -> list[FieldRow]:
                     kind="error", side=side, start=start, end=end, irregular=True,
                 )
             )  # fmt: skip
+    if view.session is not None:
+        for finding in detector(view.session).of(view.row.number - 1):
+            out += [
+                FieldRow("diagnosis", line, kind="note", irregular=True)
+                for line in finding.diagnosis
+            ]
     return out

@@ -275,7 +275,9 @@ class Session:
             complete=entry.complete,
             notes=self._index.notes(i),
         )
-        return ExchangeView(self.reader, place)
+        view = ExchangeView(self.reader, place)
+        view.session = self
+        return view
 
     def remarks(self, i: int) -> tuple[str, ...]:
         """Return what was remarked on exchange `i` when it passed, without decoding it."""

@@ -26,7 +26,7 @@ from pix_inspect.kept import Kept
 from pix_inspect.reader import Chunk, RecordingReader
 
 if TYPE_CHECKING:
-    from pix_inspect.session import Row
+    from pix_inspect.session import Row, Session
 
 NEVER = 1 << 62
 LONGEST_TREE = 64 << 20
@@ -91,6 +91,8 @@ class ExchangeView:
         connection = place.row.connection
         self.kept = (Kept(reader, connection, CLIENT), Kept(reader, connection, DAEMON))
         self.exchange: Exchange | None = None
+        self.session: Session | None = None
+        """Where it was looked up, for what can be said of it only in its surroundings."""
         self._read(reader)
         if self.exchange is not None and self.exchange.protocol is not None:
             self.protocol = self.exchange.protocol

@@ -13,6 +13,8 @@ from pix.exchange import CLIENT
 from pix.schema import OPERATIONS, Operation
 from pix.wire import Enumeration, Node
 from pix_inspect.fields import FieldRow
+from pix_inspect.finding_filter import detector
+from pix_inspect.finding_kinds import SIGNS
 from pix_inspect.session import ConnectionRow
 from pix_inspect.ui.prose import Paragraph
 from pix_inspect.ui.text import safe
@@ -35,7 +37,7 @@ def explanation(
     if view is None:
         return [("dim", "Nothing is chosen.")]
     if not rows:
-        return list(_exchange(view))
+        return [*_exchange(view), *found_in(view)]
     row = rows[-1]
     found = [("name", " › ".join(safe(each.label) for each in rows))]
     if row.doc:
@@ -63,9 +65,24 @@ def explanation(
         operation = OPERATIONS.get(view.row.code) if view.row.code is not None else None
         if operation is not None:
             found += list(about_operation(operation))
+    if len(rows) == 1:
+        found += list(found_in(view))
     if len(rows) == 1 and connection is not None:
         found += list(about_connection(connection))
     return found
+
+
+def found_in(view: ExchangeView) -> Iterator[Paragraph]:
+    """Yield the findings of an exchange, each with what explains it and what to do."""
+    if view.session is None or view.row.took is None and view.row.kind != "opaque":
+        return
+    for finding in detector(view.session).of(view.row.number - 1):
+        kind = finding.kind
+        tone = {"note": "dim", "warning": "warn", "error": "bad"}[kind.grade]
+        yield tone, safe(f"{SIGNS[kind.grade]} {kind.name}: {kind.what}. {finding.said}", 1000)
+        yield from (("accent", safe(line, 1000)) for line in finding.diagnosis)
+        if kind.advice:
+            yield "text", kind.advice
 
 
 def _sentence(text: str) -> str:
