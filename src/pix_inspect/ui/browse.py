@@ -21,6 +21,7 @@ from textual.widgets import Footer
 from pix_inspect.fields import rows
 from pix_inspect.searching import Hit
 from pix_inspect.session import ConnectionRow, Session
+from pix_inspect.ui.asking import Asking
 from pix_inspect.ui.bar import Bar, InForce
 from pix_inspect.ui.column_dialog import ColumnDialog
 from pix_inspect.ui.copying import Copied, copy
@@ -55,7 +56,7 @@ PAUSE = 0.004
 PANES = ("timeline", "fields", "log", "payload", "bytes", "explanation")
 
 
-class Browse(Filtering, Searching, Marking, Dividing):
+class Browse(Filtering, Searching, Marking, Dividing, Asking):
     """One recording, finished or growing."""
 
     app: Inspector
@@ -80,8 +81,8 @@ class Browse(Filtering, Searching, Marking, Dividing):
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False,
                 id="pane.previous"),
         Binding("escape", "back", "Back", show=False, id="back"),
-        Binding("colon", "app.command_palette", "All commands", show=False, key_display=":",
-                id="palette"),
+        Binding("colon", "repl", "REPL: ask the daemon", show=False, key_display=":",
+                id="view.repl"),
         Binding("question_mark,f1", "help", "Keys", key_display="?", id="help"),
         Binding("q", "leave", "Quit", id="quit"),
     ]  # fmt: skip
