@@ -15,7 +15,7 @@ from pix.daemon_error import NixDaemonError
 from pix.protocol import operations as op
 from pix.protocol.types import GCAction, ValidPathInfo
 from pix.upload import Item
-from pix_inspect.embedded.building import SYSTEM
+from pix_inspect.embedded.builds import SYSTEM
 from pix_inspect.embedded.derivation import Derivation, Output
 from pix_inspect.embedded.modulo import output_hashes
 from pix_inspect.embedded.store_paths import StorePaths

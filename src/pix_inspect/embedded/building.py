@@ -1,271 +1,31 @@
-"""Building what clients ask for: inputs first, one derivation at a time.
+"""Building what clients ask for: the operations, and how they tell what came of it.
 
-A client's builds run in its own connection's thread; two clients that want the same
-derivation wait for each other. Knows the operations and their order; one build is `work`.
+Knows requests and replies; the order of builds is in `builds`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
-import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from pix.protocol import operations as op
-from pix.protocol.logging import ActivityType, ResultType, StderrNext
-from pix.protocol.types import BuildMode, BuildResult, BuildStatus, KeyedBuildResult, Verbosity
-from pix_inspect.embedded.builder import Interrupted
+from pix.protocol.logging import StderrNext
+from pix.protocol.types import BuildMode, BuildResult, BuildStatus, KeyedBuildResult
+from pix_inspect.embedded.builds import Builds
 from pix_inspect.embedded.caller import Caller, answers
-from pix_inspect.embedded.derivation import Derivation, derivation_of, drv_name, write
-from pix_inspect.embedded.floating import must_resolve, resolve
-from pix_inspect.embedded.incoming import HungUp
+from pix_inspect.embedded.derivation import Derivation
 from pix_inspect.embedded.outcome import Outcome, cannot_build, dependencies_failed
-from pix_inspect.embedded.outputs import known_outputs
-from pix_inspect.embedded.planning import (
-    MISSING,
-    Target,
-    inputs_of,
-    missing_outputs,
-    plan,
-    wanted_outputs,
-)
-from pix_inspect.embedded.realisations import built_outputs, register
-from pix_inspect.embedded.refusal import Refusal, bold_red, quoted, rendered
-from pix_inspect.embedded.work import Work
-
-SYSTEM = f"{platform.machine()}-linux"
-"""The system that builders are run for."""
-
-NO_BUILDS = (
-    "Unable to start any build; either increase '--max-jobs' or enable remote builds.\n"
-    "For more information run 'man nix.conf' and search for '/machines'."
-)
-"""What a daemon with max-jobs = 0 says."""
+from pix_inspect.embedded.planning import Target
+from pix_inspect.embedded.realisations import built_outputs
+from pix_inspect.embedded.refusal import Refusal, quoted, rendered
 
 WITH_OUTPUTS = 28
 """From 1.28 on a result says what was built."""
 
 WITH_TIMES = 29
 """From 1.29 on a result says when, and how often."""
-
-
-@dataclass(slots=True)
-class Count:
-    """How far the builds of a request are."""
-
-    done: int = 0
-    expected: int = 0
-    running: int = 0
-    failed: int = 0
-
-
-@dataclass(slots=True)
-class Builds:
-    """The builds of one request, and what became of each."""
-
-    caller: Caller
-    mode: int
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    count: Count = field(default_factory=Count)
-    _whole: int = 0
-    _builds: int = 0
-    _copies: int = 0
-
-    def begin(self) -> None:
-        """Tell of the beginning, as Nix's worker does."""
-        talk = self.caller.talk
-        self._whole = talk.start(ActivityType.REALISE)
-        self._builds = talk.start(ActivityType.BUILDS)
-        self._copies = talk.start(ActivityType.COPY_PATHS)
-        self._progress()
-
-    def end(self) -> None:
-        """Tell of the end."""
-        for activity in (self._copies, self._builds, self._whole):
-            self.caller.talk.stop(activity)
-
-    def _progress(self) -> None:
-        talk, count = self.caller.talk, self.count
-        numbers = (count.done, count.expected, count.running, count.failed)
-        talk.result(self._builds, ResultType.PROGRESS, *numbers)
-        talk.result(self._copies, ResultType.PROGRESS, 0, 0, 0, 0)
-        talk.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.FILE_TRANSFER), 0)
-        talk.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.COPY_PATH), 0)
-
-    def target(self, target: Target) -> Outcome:
-        """Get a target, and return how that ended."""
-        if not target.built:
-            return self.path(target.base)
-        self._all([target], target.base)
-        return self._wanted(target)
-
-    def path(self, base: str) -> Outcome:
-        """Get a path itself: there is nobody to fetch it from."""
-        store = self.caller.store
-        if store.known(base) is not None:
-            return Outcome(BuildStatus.ALREADY_VALID)
-        return Outcome(
-            BuildStatus.NO_SUBSTITUTERS,
-            f"path {quoted(store.paths.full(base))} is required, but there is no substituter that"
-            " can build it",
-        )
-
-    def _wanted(self, target: Target) -> Outcome:
-        outcome = self.outcomes[target.base]
-        if not outcome.good or target.outputs is None:
-            return outcome
-        kept = {name: base for name, base in outcome.outputs.items() if name in target.outputs}
-        return Outcome(outcome.status, "", kept, outcome.started, outcome.stopped, outcome.rounds)
-
-    def _all(self, targets: Iterable[Target], top: str) -> None:
-        """Build derivations, the deepest first, without recursion."""
-        store = self.caller.store
-        talk = self.caller.talk
-        activity = talk.start(ActivityType.UNKNOWN, MISSING, level=Verbosity.DEBUG)
-        self.count.expected += len(plan(store, targets).build - self.outcomes.keys())
-        talk.stop(activity)
-        self._progress()
-        stack = [(target, False) for target in targets]
-        while stack:
-            target, ready = stack.pop()
-            if not target.built:
-                continue
-            if store.known(target.base) is None:
-                why = f"failed to obtain derivation of {quoted(store.paths.full(target.base))}"
-                self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, why)
-                continue
-            try:
-                derivation = derivation_of(store, target.base)
-                names = wanted_outputs(store, target.base, target, derivation)
-                inputs = inputs_of(store, derivation)
-                missing = missing_outputs(store, derivation, names)
-            except Refusal as refusal:
-                self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, refusal.message)
-                continue
-            before = self.outcomes.get(target.base)
-            if before is not None and (not before.good or names <= before.outputs.keys()):
-                continue
-            first = target.base == top
-            if not missing and not (first and self.mode != BuildMode.NORMAL):
-                known = known_outputs(store, derivation)
-                self.outcomes[target.base] = Outcome(
-                    BuildStatus.ALREADY_VALID,
-                    outputs={n: b for n, b in known.items() if b is not None and store.known(b)},
-                )
-            elif not ready:
-                stack.append((target, True))
-                stack.extend((below, False) for below in reversed(inputs))
-            else:
-                self._after_inputs(target.base, derivation, inputs, first)
-
-    def _after_inputs(
-        self, drv: str, derivation: Derivation, inputs: list[Target], first: bool
-    ) -> None:
-        store = self.caller.store
-        failed = sum(
-            not (self.outcomes[one.base] if one.built else self.path(one.base)).good
-            for one in inputs
-        )
-        if failed:
-            outputs = [output.path for output in derivation.outputs.values() if output.path]
-            text = cannot_build(store.paths.full(drv), dependencies_failed(failed), outputs)
-            outcome = Outcome(BuildStatus.DEPENDENCY_FAILED, text)
-        else:
-            mode = self.mode if first else BuildMode.NORMAL
-            if must_resolve(derivation):
-                outcome = self._resolved(drv, derivation, mode)
-            else:
-                outcome = self.one(drv, derivation, mode)
-        self.outcomes[drv] = outcome
-        if not outcome.good and not first:
-            self.caller.talk.say(StderrNext(text=rendered(outcome.error)))
-
-    def _resolved(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
-        """Build what a derivation comes to, now that its inputs are known by path."""
-        store, talk = self.caller.store, self.caller.talk
-        try:
-            resolved = resolve(store, drv, derivation)
-            path = write(store, f"{drv_name(drv)}.drv", resolved)
-        except Refusal as refusal:
-            return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
-        full = store.paths.full(drv)
-        text = f"resolved derivation: '{full}' -> '{path}'"
-        activity = talk.start(ActivityType.BUILD_WAITING, text, (full, path), Verbosity.INFO)
-        base = store.paths.base(path)
-        self.caller.keep(base)
-        outcome = self.one(base, resolved, mode)
-        if outcome.good:
-            register(store, drv, derivation, outcome.outputs)
-        talk.stop(activity)
-        return outcome
-
-    def one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
-        """Build one derivation whose inputs are there. Raises HungUp when the client is gone."""
-        house = self.caller.house
-        if not house.allow_build:
-            return self._one(drv, derivation, mode)
-        with house.turn:
-            while drv in house.building:
-                if house.stopping or self.caller.talk.gone():
-                    raise HungUp
-                house.turn.wait(0.2)
-            house.building[drv] = (int(time.time()), self.caller.pid)
-        try:
-            return self._one(drv, derivation, mode)
-        except Interrupted:
-            raise HungUp from None
-        finally:
-            with house.turn:
-                del house.building[drv]
-                house.turn.notify_all()
-
-    def _one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
-        store = self.caller.store
-        full = store.paths.full(drv)
-        try:
-            missing = missing_outputs(store, derivation, derivation.outputs)
-            if mode == BuildMode.NORMAL and not missing:
-                known = known_outputs(store, derivation)
-                outputs = {name: base for name, base in known.items() if base is not None}
-                return Outcome(BuildStatus.ALREADY_VALID, outputs=outputs)
-            if mode == BuildMode.CHECK and missing:
-                text = f"some outputs of {quoted(full)} are not valid, so checking is not possible"
-                return Outcome(BuildStatus.MISC_FAILURE, text)
-            refused = self._impossible(derivation)
-        except Refusal as refusal:
-            return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
-        work = Work(self.caller, drv, derivation, mode)
-        if refused is not None:
-            return work.fail(BuildStatus.MISC_FAILURE, bold_red(refused))
-        self.count.running += 1
-        self._progress()
-        outcome = work.do()
-        self.count.running -= 1
-        if outcome.good:
-            register(store, drv, derivation, outcome.outputs)
-            self.count.done += 1
-        else:
-            self.count.failed += 1
-        self._progress()
-        return outcome
-
-    def _impossible(self, derivation: Derivation) -> str | None:
-        """Return why a derivation cannot be built here at all, None when it can."""
-        if not self.caller.house.allow_build:
-            return NO_BUILDS
-        if not self.caller.ours:
-            return "builders are run for this daemon's own user only"
-        if derivation.builder.startswith("builtin:"):
-            return f"unsupported builtin builder '{derivation.builder.removeprefix('builtin:')}'"
-        if derivation.system not in (SYSTEM, "builtin"):
-            return (
-                f"required system or feature not available\nRequired system: '{derivation.system}'"
-                f" with features {{}}\nCurrent system: '{SYSTEM}' with features {{}}"
-            )
-        return None
 
 
 def _targets(caller: Caller, paths: Iterable[str], mode: int) -> list[Target]:
@@ -295,12 +55,15 @@ def build_paths_with_results(
     caller: Caller, request: op.BuildPathsWithResults
 ) -> op.BuildPathsWithResults.Reply:
     """Build; failures are results like others."""
-    return op.BuildPathsWithResults.Reply(
-        results=tuple(
-            KeyedBuildResult(path=target.text, result=_result(caller, target.base, outcome))
-            for target, outcome in _build(caller, request.paths, request.mode)
-        )
-    )
+    results = [
+        KeyedBuildResult(path=target.text, result=_result(caller, target.base, outcome))
+        for target, outcome in _build(caller, request.paths, request.mode)
+    ]
+    # what was given up because something else failed has failed, too, without a reason
+    rest = request.paths[len(results) :]
+    given_up = BuildResult(status=BuildStatus.MISC_FAILURE)
+    results += [KeyedBuildResult(path=path, result=given_up) for path in rest]
+    return op.BuildPathsWithResults.Reply(results=tuple(results))
 
 
 def _build(caller: Caller, paths: Iterable[str], mode: int) -> list[tuple[Target, Outcome]]:

@@ -18,7 +18,7 @@ from pix.daemon import DaemonConnection
 from pix.exchange import CLIENT, DAEMON
 from pix.protocol.types import BasicDerivation, DerivationOutput
 from pix_inspect.embedded import EmbeddedDaemon
-from pix_inspect.embedded.building import SYSTEM
+from pix_inspect.embedded.builds import SYSTEM
 from pix_inspect.embedded.derivation import Derivation, Output
 from pix_inspect.embedded.modulo import output_hashes
 from pix_inspect.embedded.store_paths import StorePaths, output_name

@@ -166,6 +166,26 @@ def test_what_depends_on_a_failure_fails() -> None:
             c.build_paths([top.all, bad.all])
 
 
+def test_a_failure_stops_what_else_was_to_be_built(tmp_path: Path) -> None:
+    with builder() as c:
+        bad = Drv(c, "exit 1", "bad")
+        good = Drv(c, f"touch {tmp_path}/ran; echo > $out", "good")
+        order = [bad, good] if bad.path < good.path else [good, bad]
+        top = Drv(c, "echo > $out", "top", needs=(bad, good))
+        results = c.build_paths_with_results([bad.all, good.all])
+        assert [r.result.status for r in results] == [
+            BuildStatus.PERMANENT_FAILURE,
+            BuildStatus.MISC_FAILURE,
+        ]
+        with pytest.raises(NixDaemonError, match="1 dependency failed"):
+            c.build_paths([top.all])
+        assert (tmp_path / "ran").exists() == (order[0] is good)
+        c.set_options(keep_going=1)
+        with pytest.raises(NixDaemonError, match="1 dependency failed"):
+            c.build_paths([top.all])
+        assert (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize("version", ["1.34", "1.36", "1.37", "1.38"])
 def test_results(version: str) -> None:
     with builder(version) as c:
