@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -204,6 +205,29 @@ def test_a_store_that_is_not_where_its_paths_say(nix: Nix) -> None:
             assert (home / out[1:] / "bin/run").exists()
             assert text(client, "nix-store", "-qR", out).split()
             assert "run" in text(client, "nix", "store", "ls", "-R", out)
+        assert not daemon.faults
+
+
+@pytest.mark.parametrize("nix", ["2.34.8"], indirect=True)
+def test_a_store_in_memory(nix: Nix) -> None:
+    """Clients of ssh-ng:// ask for every byte, and need no file of the store."""
+    with folder() as place:
+        state = State.of(place)
+        with EmbeddedDaemon(state.socket, allow_build=True) as daemon:
+            bridge = place / "tmp/bridge"
+            run = f"{sys.executable} -m pix_inspect stdio -o {place}/tmp/$$.pcapng"
+            bridge.write_text(f"#!/bin/sh\nexec {run} --upstream {daemon.path}\n")
+            bridge.chmod(0o755)
+            client = client_of(nix, state, f"ssh-ng://localhost?remote-program={bridge}")
+            path = os.pathsep.join(sys.path)
+            client.env.update(NIX_STORE_DIR="/nix/store", PYTHONPATH=path)
+            (place / "tmp/all.nix").write_text(EXPRESSIONS)
+            out = text(client, "nix-build", "all.nix", "-A", "program", "--no-out-link")
+            assert out.startswith("/nix/store/")
+            drv = text(client, "nix-store", "-q", "--deriver", out)
+            assert text(client, "nix-store", "--realise", drv) == out
+            assert len(client.run("nix-store", "--export", out).stdout) > 500
+            assert list((place / "tmp").glob("*.pcapng"))
         assert not daemon.faults
 
 

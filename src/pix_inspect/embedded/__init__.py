@@ -11,7 +11,9 @@ Real clients ask a daemon for metadata, but read files from the disk themselves:
 (realise, query outputs, evaluate), outputs (`nix-store --dump`, `--export`, `--verify-path`,
 `nix copy --from`, `nix store ls`) and logs. So where the files are decides what works:
 
-    in memory                 adding, queries of metadata, garbage collection, `nix copy` to it
+    in memory                 adding, queries of metadata, garbage collection, `nix copy` to it;
+                              everything by `ssh-ng://localhost?remote-program=SCRIPT`, where the
+                              script runs `pix-inspect stdio --upstream SOCKET`
     --store DIR               all of that; and with `NIX_REMOTE=unix://SOCKET?root=DIR` (Nix 2.4
                               and later) everything but `nix-store --dump` and readFile
     --store DIR --store-dir DIR/store   everything, with every version
