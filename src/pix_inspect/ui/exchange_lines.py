@@ -44,7 +44,8 @@ class ExchangeLines(Lines):
         self.hidden = columns.USUALLY_HIDDEN
         self.waiting: list[str] = []
         """What to say while there is nothing."""
-        self._last_mark: int | None = None
+        self.last_mark: int | None = None
+        """The exchange that was marked last, of those that are marked."""
         self._columns: list[tuple[Column, int]] = []
         self._columns_for: Hashable = None
         self._has_lane = False
@@ -55,7 +56,7 @@ class ExchangeLines(Lines):
     @property
     def last_mark(self) -> int | None:
         """The exchange (from 0) that was marked last, if any is."""
-        return self._last_mark
+        return self.last_mark
 
     @property
     def count(self) -> int:
@@ -204,8 +205,8 @@ class ExchangeLines(Lines):
             started = self.session.row(before).started if before >= 0 else row.started
             sign = "+" if row.started >= started else ""
             return sign + columns.seconds(row.started - started)
-        if self.clock == "marked" and self._last_mark is not None:
-            return columns.seconds(row.started - self.session.row(self._last_mark).started)
+        if self.clock == "marked" and self.last_mark is not None:
+            return columns.seconds(row.started - self.session.row(self.last_mark).started)
         return columns.seconds(row.started - self.session.started)
 
     # The waterfall ----------------------------------------------------------------------

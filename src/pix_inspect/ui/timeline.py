@@ -59,7 +59,7 @@ class Timeline(ExchangeLines):
         Binding("s", "sort", "Sort: slowest, most bytes, as they came", show=False,
                 id="timeline.sort"),
         Binding("b", "group", "Group by connection, or not", show=False, id="timeline.group"),
-        Binding("y", "screen.copy('value')", "Copy what it is about", show=False,
+        Binding("y", "screen.copy('line')", "Copy as a line of the REPL", show=False,
                 id="timeline.copy"),
         Binding("Y", "screen.copy('json')", "Copy the exchange as JSON", show=False,
                 id="timeline.copy_json"),
@@ -426,16 +426,16 @@ class Timeline(ExchangeLines):
             self.marks.pop(exchange, None)
         else:
             self.marks[exchange] = text
-            self._last_mark = exchange
-        if self._last_mark not in self.marks:
-            self._last_mark = max(self.marks, default=None)
+            self.last_mark = exchange
+        if self.last_mark not in self.marks:
+            self.last_mark = max(self.marks, default=None)
         self.redraw()
         self.post_message(self.Marked())
 
     def recall(self, marks: dict[int, str]) -> None:
         """Take the marks of an earlier time."""
         self.marks.update(marks)
-        self._last_mark = max(self.marks, default=None)
+        self.last_mark = max(self.marks, default=None)
         self.redraw()
 
     def action_note(self) -> None:
@@ -446,7 +446,7 @@ class Timeline(ExchangeLines):
 
     def action_clock(self) -> None:
         """Show times in the next way."""
-        ways = [way for way in CLOCKS if way != "marked" or self._last_mark is not None]
+        ways = [way for way in CLOCKS if way != "marked" or self.last_mark is not None]
         self.clock = ways[(ways.index(self.clock) + 1) % len(ways) if self.clock in ways else 0]
         self._columns = []
         self.redraw()
