@@ -28,7 +28,7 @@ from pix_inspect.track import Loss, Track
 _SMALLEST = 4096
 _LAST_TRY = 1.0
 """Seconds that a file which takes nothing is tried again when the recording ends."""
-_SLOW = "the recording could not be written as fast as the traffic came"
+SLOW = "the recording could not be written as fast as the traffic came"
 
 Resume = Callable[[], dict[str, Any]]
 
@@ -120,7 +120,7 @@ class ConnectionLog:
                 loss.chunks += 1
                 loss.last = time
                 return
-            loss = Loss(kept, length, 1, time, time, writer.failure or _SLOW)
+            loss = Loss(kept, length, 1, time, time, writer.failure or SLOW)
             self._losing[side] = loss
             writer.put += OVERHEAD
             self._append((self, EVENT, time, None, ("loss", (side, loss), OVERHEAD)))

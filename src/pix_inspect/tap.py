@@ -23,7 +23,7 @@ from pix.cursor import Limits
 from pix.exchange import CLIENT, SIDES, Exchange
 from pix.trips import Shape, Trips
 from pix_inspect.payload_limit import DEFAULT_PAYLOAD
-from pix_inspect.recording import ConnectionLog
+from pix_inspect.recording import SLOW, ConnectionLog
 
 WORTH_ELIDING = 256
 """Bytes: to leave out less than this would cost the recording more than it saves."""
@@ -55,6 +55,9 @@ class RecordingTap:
         self.log = log
         self._keeps = self._limit = EVERYTHING if payload_limit is None else payload_limit
         self._pressed = pressed
+        self._spared = 0
+        """Bytes of payload that would have been kept, had the recording kept up."""
+        self._time = 0
         self._lock = threading.Lock()
         self._skips: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self._offsets = [0, 0]
@@ -130,6 +133,10 @@ class RecordingTap:
         kept = 0 if position >= limit else min(limit - position, length)
         if length - kept >= WORTH_ELIDING or (limit == 0 and kept < length):
             self._skips[side].append((start + kept, start + length))
+            if limit < self._limit and position < self._limit:
+                if not self._spared:
+                    self.log.note({"payload left out": {"why": SLOW}}, self._time)
+                self._spared += min(self._limit - position, length) - kept
 
     def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
         """Record a chunk that is about to be passed on."""
@@ -170,6 +177,7 @@ class RecordingTap:
             return
         talk = self.conversation
         self._keeps = 0 if self._pressed() else self._limit
+        self._time = time
         try:
             if self._trips is not None:
                 self._catch_up()
@@ -239,6 +247,8 @@ class RecordingTap:
     def closed(self, time: int) -> None:
         """Record that the connection is over."""
         with self._lock:
+            if self._spared:
+                self.log.note({"payload left out": {"why": SLOW, "bytes": self._spared}}, time)
             self.log.close(time)
 
     def note(self, note: dict[str, Any], time: int | None = None) -> None:
