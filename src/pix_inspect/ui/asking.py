@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from pix_inspect.problem import Problem
 from pix_inspect.repl import Session as ReplSession
+from pix_inspect.repl_line import line_of
 from pix_inspect.repl_relay import OwnRelay
 from pix_inspect.session import Session
 from pix_inspect.ui.repl_pane import ReplPane
 from pix_inspect.ui.repl_talk import Outcome, Talk
 from pix_inspect.ui.tabs import Tab
+from pix_inspect.view import ExchangeView
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
@@ -44,6 +47,7 @@ class Asking(Screen[None]):
 
     app: Inspector
     session: Session
+    view: ExchangeView | None = None
     _talk: Talk | None = None
 
     @property
@@ -70,6 +74,19 @@ class Asking(Screen[None]):
                 pane.line.focus()
 
         self.call_after_refresh(go)
+
+    def action_ask_again(self) -> None:
+        """Put the request of the chosen exchange into the REPL, to be edited and sent."""
+        view = self.view
+        if view is None:
+            self.app.warn("choose an exchange first")
+            return
+        try:
+            line = line_of(view)
+        except Problem as problem:
+            self.app.warn(str(problem))
+        else:
+            self.open_repl(line)
 
     def _new_talk(self) -> Talk:
         own = OwnRelay(name="repl")

@@ -19,6 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from pix_inspect.fields import rows
+from pix_inspect.problem import Problem
 from pix_inspect.searching import Hit
 from pix_inspect.session import ConnectionRow, Session
 from pix_inspect.ui.asking import Asking
@@ -83,6 +84,8 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         Binding("escape", "back", "Back", show=False, id="back"),
         Binding("colon", "repl", "REPL: ask the daemon", show=False, key_display=":",
                 id="view.repl"),
+        Binding("r", "ask_again", "Ask the same again: the exchange as a line of the REPL",
+                show=False, id="view.ask_again"),
         Binding("question_mark,f1", "help", "Keys", key_display="?", id="help"),
         Binding("q", "leave", "Quit", id="quit"),
     ]  # fmt: skip
@@ -520,7 +523,10 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         if self.view is not None:
             whole = self.focused is self.timeline
             row = None if whole else self.fields.row
-            self.app.put(copy(how, self.view, row, self.session.started))
+            try:
+                self.app.put(copy(how, self.view, row, self.session.started))
+            except Problem as problem:
+                self.app.warn(str(problem))
 
     def action_help(self) -> None:
         """Show all keys."""

@@ -1,4 +1,4 @@
-"""What a copy of a field or an exchange is: its value, JSON or hex digits.
+"""What a copy of a field or an exchange is: its value, JSON, hex digits or a line of the REPL.
 
 Knows field rows and views; nothing of clipboards. What is copied is the value itself, not
 made harmless: it goes where the user pastes it.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pix_inspect.about import about
 from pix_inspect.fields import FieldRow
 from pix_inspect.render import json_of
+from pix_inspect.repl_line import line_of
 from pix_inspect.view import ExchangeView
 
 MOST = 64 << 20
@@ -29,8 +30,12 @@ class Copied:
 def copy(how: str, view: ExchangeView, row: FieldRow | None, started: int) -> Copied:
     """Return a copy of `row`, or of the whole exchange when there is none.
 
-    `how` is `value`, `json` or `hex`; `started` is when the recording began.
+    `how` is `value`, `json`, `hex` or `line` (of the REPL); `started` is when the recording
+    began. Raises Problem for a line that cannot be.
     """
+    if how == "line":
+        recording = view.session.path if view.session is not None else None
+        return Copied("the line for the REPL", line_of(view, recording))
     if how == "hex":
         return _hex(view, row)
     if row is None:
