@@ -54,11 +54,6 @@ class ExchangeLines(Lines):
         self._lane_moves = False
 
     @property
-    def last_mark(self) -> int | None:
-        """The exchange (from 0) that was marked last, if any is."""
-        return self.last_mark
-
-    @property
     def count(self) -> int:
         """The lines of the arrangement."""
         return len(self.arrangement)

@@ -203,7 +203,7 @@ class Timeline(ExchangeLines):
 
     def _refresh_moving(self) -> None:
         """Draw again what changes by itself: exchanges that go on, and answers that came."""
-        fresh = self.glances.take_fresh() or self._lane_at is None
+        fresh = self.glances.take_fresh() or (self._has_lane and self._lane_at is None)
         if fresh or any(row.took is None for row in self.rows_in_sight()):
             self.refresh()
 
