@@ -18,6 +18,9 @@ from pix_inspect.embedded.refusal import Refusal
 from pix_inspect.embedded.store import Store
 from pix_inspect.embedded.talk import Talk
 
+MOST_TEMPORARY = 200_000
+"""Temporary roots that a connection may have."""
+
 _NUMBERS = itertools.count(1)
 
 
@@ -77,9 +80,12 @@ class Caller:
         return frozenset(map(self.base, paths))
 
     def keep(self, base: str) -> None:
-        """Let a path be a root for as long as this connection lasts."""
+        """Let a path be a root for as long as this connection lasts. Raises Refusal."""
         with self.store.lock:
-            self.house.temporary[self.number].add(base)
+            kept = self.house.temporary[self.number]
+            if len(kept) >= MOST_TEMPORARY and base not in kept:
+                raise Refusal(f"a client may have {MOST_TEMPORARY} temporary roots")
+            kept.add(base)
 
     def leave(self) -> None:
         """Give up the temporary roots."""

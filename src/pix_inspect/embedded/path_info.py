@@ -27,6 +27,12 @@ class PathInfo:
     ca: str | None = None
     provenance: str = ""
 
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that knowing this takes, about."""
+        texts = (*self.references, *self.sigs, self.ca or "", self.provenance)
+        return 1024 + sum(100 + len(text) for text in texts)
+
     def signed(self, sigs: frozenset[str]) -> PathInfo:
         """Return the same with more signatures."""
         return replace(self, sigs=self.sigs | sigs)

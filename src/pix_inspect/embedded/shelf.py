@@ -27,7 +27,10 @@ OWN = "pix-inspect"
 """The folder, below that of the store, for what is known of its paths."""
 
 IN_MEMORY = 1 << 30
-"""Bytes of NARs that a store in memory takes."""
+"""Bytes of NARs, and of what is known of them, that a store in memory takes."""
+
+MOST_LOGS = 256 << 20
+"""Bytes of build logs that are kept in memory."""
 
 
 class Shelf(Protocol):
@@ -39,8 +42,8 @@ class Shelf(Protocol):
     def room(self) -> int | None:
         """Return how many bytes fit, None when only the disk knows."""
 
-    def put(self, base: str, nar: Spool) -> None:
-        """Keep a NAR. Raises Refusal."""
+    def put(self, base: str, nar: Spool, weight: int = 0) -> None:
+        """Keep a NAR; what is known of it weighs `weight` bytes more. Raises Refusal."""
 
     def nar(self, base: str) -> Iterator[bytes]:
         """Yield a NAR that is kept. Raises Refusal when it is gone."""
@@ -71,31 +74,34 @@ class MemoryShelf:
 
     def __init__(self, most: int = IN_MEMORY) -> None:
         self._most = most
-        self._nars: dict[str, bytes] = {}
+        self._nars: dict[str, tuple[bytes, int]] = {}
         self._size = 0
         self._lock = threading.Lock()
         self.logs: dict[str, bytes] = {}
+        self._logs_size = 0
 
     def room(self) -> int | None:
         """Return how many bytes fit."""
-        return self._most - self._size
+        return max(0, self._most - self._size)
 
-    def put(self, base: str, nar: Spool) -> None:
+    def put(self, base: str, nar: Spool, weight: int = 0) -> None:
         """Keep a NAR. Raises Refusal when there is no room for it, or it is none."""
         trees.entries(nar)
+        size = nar.size + weight
         with self._lock:
-            old = len(self._nars.get(base, b""))
-            if self._size - old + nar.size > self._most:
+            there, known = self._nars.get(base, (b"", 0))
+            old = len(there) + known
+            if self._size - old + size > self._most:
                 raise Refusal(
                     f"no room in the store: it is in memory, where {self._most} bytes fit"
                 )
-            self._nars[base] = nar.whole()
-            self._size += nar.size - old
+            self._nars[base] = (nar.whole(), weight)
+            self._size += size - old
 
     def nar(self, base: str) -> Iterator[bytes]:
         """Yield a NAR that is kept."""
-        nar = self._nars.get(base)
-        if nar is None:
+        nar, _ = self._nars.get(base, (b"", 0))
+        if not nar:
             raise Refusal(f"the contents of {base} are gone")
         for start in range(0, len(nar), PIECE):
             yield nar[start : start + PIECE]
@@ -103,13 +109,13 @@ class MemoryShelf:
     def remove(self, base: str) -> int:
         """Remove a NAR; return its size in bytes."""
         with self._lock:
-            size = len(self._nars.pop(base, b""))
-            self._size -= size
-        return size
+            nar, weight = self._nars.pop(base, (b"", 0))
+            self._size -= len(nar) + weight
+        return len(nar)
 
     def size(self, base: str) -> int:
         """Return the size of a NAR in bytes."""
-        return len(self._nars.get(base, b""))
+        return len(self._nars.get(base, (b"", 0))[0])
 
     def records(self, kind: str) -> Iterator[tuple[str, Any]]:
         """Yield nothing: a store in memory begins empty."""
@@ -119,12 +125,18 @@ class MemoryShelf:
         """Do nothing: the store itself is in memory."""
 
     def append(self, log: str, pieces: Iterator[bytes]) -> None:
-        """Keep the log of a derivation."""
-        self.logs[log] = b"".join(pieces)
+        """Keep the log of a derivation, in place of the oldest ones when there are many."""
+        with self._lock:
+            self._logs_size -= len(self.logs.pop(log, b""))
+            self.logs[log] = b"".join(pieces)
+            self._logs_size += len(self.logs[log])
+            while self._logs_size > MOST_LOGS and len(self.logs) > 1:
+                self._logs_size -= len(self.logs.pop(next(iter(self.logs))))
 
     def close(self) -> None:
         """Let go of everything."""
         self._nars.clear()
+        self.logs.clear()
 
 
 class FolderShelf:
@@ -177,7 +189,7 @@ class FolderShelf:
         """Return None: the disk knows."""
         return None
 
-    def put(self, base: str, nar: Spool) -> None:
+    def put(self, base: str, nar: Spool, weight: int = 0) -> None:
         """Write a tree to its place. Raises Refusal."""
         place = self._trees / base
         new = self._new / f"{secrets.token_hex(8)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,11 @@ from pix_inspect.embedded.refusal import Refusal, not_valid
 from pix_inspect.embedded.shelf import Shelf, shelf
 from pix_inspect.embedded.spool import Spool
 from pix_inspect.embedded.store_paths import DIGITS, StorePaths
+
+MOST = 200_000
+"""Roots, and realisations, that are kept at a time; signatures of a path are fewer."""
+
+MOST_SIGNATURES = 1000
 
 
 class Store:
@@ -138,7 +143,7 @@ class Store:
             self._need(info)
             self._adding.add(info.base)
         try:
-            self.shelf.put(info.base, nar)
+            self.shelf.put(info.base, nar, info.weight)
             return self.register(info)
         finally:
             with self._turn:
@@ -161,7 +166,9 @@ class Store:
         return info
 
     def update(self, info: PathInfo) -> None:
-        """Replace what is known of a valid path."""
+        """Replace what is known of a valid path. Raises Refusal for too many signatures."""
+        if len(info.sigs) > MOST_SIGNATURES:
+            raise Refusal(f"a path has {MOST_SIGNATURES} signatures at most")
         with self.lock:
             self._infos[info.base] = info
             self.shelf.record("valid", info.base, info.plain())
@@ -183,16 +190,18 @@ class Store:
         return self.shelf.remove(base)
 
     def realise(self, key: str, base: str, signatures: Iterable[str] = ()) -> None:
-        """Keep what an output turned out to be."""
+        """Keep what an output turned out to be. Raises Refusal."""
         sigs = frozenset(signatures)
         with self.lock:
+            _bounded(self.realisations, key, "realisations")
             self.realisations[key] = (base, sigs)
             value = {"outPath": base, "signatures": sorted(sigs)}
             self.shelf.record("realisations", key, value)
 
     def link(self, link: str) -> None:
-        """Let a symlink outside of the store be a garbage collector root."""
+        """Let a symlink outside of the store be a garbage collector root. Raises Refusal."""
         with self.lock:
+            _bounded(self.links, link, "roots")
             self.links.add(link)
             self.shelf.record("roots", link, True)
 
@@ -207,3 +216,9 @@ class Store:
         self._by_digits[info.base[:DIGITS]] = info.base
         for reference in info.references:
             self._referrers.setdefault(reference, set()).add(info.base)
+
+
+def _bounded(there: Collection[str], new: str, what: str) -> None:
+    """Raise Refusal when there are too many already."""
+    if new not in there and len(there) >= MOST:
+        raise Refusal(f"there are {MOST} {what} already")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -433,3 +434,14 @@ def test_binary_contents_survive_the_exchange_of_names() -> None:
         c.build_paths([drv.all])
         assert contents(c, drv.out) == data + b"\0" + drv.out.encode() + b"\0"
         assert base64.b64encode(data)
+
+
+def test_the_folder_of_a_failed_build_is_kept_on_request() -> None:
+    with builder() as c:
+        c.set_options(keep_failed=1)
+        with pytest.raises(NixDaemonError) as caught:
+            c.build_paths([Drv(c, "echo kept > file; exit 1").all])
+        (note,) = (line for line in caught.value.log if "keeping build directory" in line)
+        folder = Path(note.split("'")[1])
+        assert (folder / "file").read_text() == "kept\n"
+        shutil.rmtree(folder)

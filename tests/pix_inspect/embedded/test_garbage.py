@@ -116,3 +116,14 @@ def test_permanent_roots(tmp_path: Path) -> None:
         assert (tmp_path / "file").read_text() == KEEP
         with pytest.raises(NixDaemonError, match="not an absolute path"):
             c.add_perm_root(path, "relative")
+
+
+def test_temporary_roots_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pix_inspect.embedded.caller.MOST_TEMPORARY", 2)
+    with serving() as daemon, client(daemon) as c:
+        paths = [f"/nix/store/{i:032}-x" for i in range(3)]
+        c.add_temp_root(paths[0])
+        c.add_temp_root(paths[1])
+        c.add_temp_root(paths[0])
+        with pytest.raises(NixDaemonError, match="2 temporary roots"):
+            c.add_temp_root(paths[2])

@@ -160,10 +160,30 @@ def test_a_store_directory_inside_the_folder_is_where_it_says(tmp_path: Path) ->
 
 def test_memory_is_bounded() -> None:
     store = Store()
-    store.shelf = MemoryShelf(1000)
+    store.shelf = MemoryShelf(3000)
     add(store, A, data=b"x" * 500)
     with pytest.raises(Refusal, match="no room"):
         add(store, B, data=b"x" * 500)
     assert store.all() == {A}
     store.remove(A)
     add(store, B, data=b"x" * 500)
+
+
+def test_what_costs_nothing_to_ask_for_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pix_inspect.embedded.store.MOST", 2)
+    monkeypatch.setattr("pix_inspect.embedded.shelf.MOST_LOGS", 10)
+    store = Store()
+    info = add(store, A)
+    for name in ("x", "y", "x"):
+        store.link(name)
+        store.realise(name, A)
+    with pytest.raises(Refusal, match="2 roots already"):
+        store.link("z")
+    with pytest.raises(Refusal, match="2 realisations already"):
+        store.realise("z", A)
+    with pytest.raises(Refusal, match="1000 signatures"):
+        store.update(info.signed(frozenset(f"k:{i}" for i in range(1001))))
+    assert isinstance(store.shelf, MemoryShelf)
+    for name in "abc":
+        store.shelf.append(name, iter([b"12345"]))
+    assert set(store.shelf.logs) == {"b", "c"}
