@@ -74,7 +74,7 @@ def explanation(
 
 def found_in(view: ExchangeView) -> Iterator[Paragraph]:
     """Yield the findings of an exchange, each with what explains it and what to do."""
-    if view.session is None or view.row.took is None and view.row.kind != "opaque":
+    if view.session is None or (view.row.took is None and view.row.kind != "opaque"):
         return
     for finding in detector(view.session).of(view.row.number - 1):
         kind = finding.kind
