@@ -120,8 +120,12 @@ def remove(place: Path) -> None:
         with suppress(FileNotFoundError):
             place.unlink()
         return
-    for folder, _, _ in os.walk(place):
-        Path(folder).chmod(0o700)
+    left = [place]
+    while left:
+        folder = left.pop()
+        folder.chmod(0o700)  # before it is looked into: it may not be readable
+        with os.scandir(folder) as found:
+            left += [Path(one.path) for one in found if one.is_dir(follow_symlinks=False)]
     shutil.rmtree(place)
 
 

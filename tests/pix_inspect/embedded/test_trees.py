@@ -125,6 +125,8 @@ def test_removing_does_not_follow_links(tmp_path: Path) -> None:
     place = tmp_path / "x"
     place.mkdir()
     (place / "link").symlink_to(outside)
+    (place / "closed/inner").mkdir(parents=True)
+    (place / "closed").chmod(0)
     trees.remove(place)
     trees.remove(tmp_path / "nowhere")
     (tmp_path / "x").symlink_to(outside)
