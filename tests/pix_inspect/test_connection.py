@@ -92,3 +92,28 @@ def test_a_slow_daemon_gets_all_of_what_a_client_left_behind(tmp_path: Path) -> 
             select.select([], [], [], 0.01)
         assert bytes(got) == data
         daemon.close()
+
+
+def test_bytes_are_the_same_while_buffers_grow_and_shrink(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pix_inspect.connection.CALM", 3)
+    rng = random.Random(3)
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        sent = bytearray()
+        for size in (10, 500_000, 1, 2, 3, 4, 5, 4096, 1, 300_000, 7, 4095, 4097, 8, 9, 10, 70_000):
+            data = rng.randbytes(size)
+            sent += data
+            sending = threading.Thread(target=client.sendall, args=(data,))
+            sending.start()
+            got = bytearray()
+            while len(got) < size:
+                got += daemon.recv(size - len(got))
+            sending.join(WAIT)
+            assert got == data
+            daemon.sendall(got[:1000])
+            assert client.recv(1000) == got[:1000]
+        client.close()
+        assert bytes(stage.taps[0].sides[CLIENT]) == sent
+        daemon.close()
