@@ -19,6 +19,10 @@ STEP = 5
 LEAST, MOST = 10, 90
 """Hundredths of the room that a pane grows by at once, and may have."""
 
+TITLED = {"timeline": "timeline-frame", "fields": "fields", "log": "log", "payload": "payload",
+          "bytes": "bytes", "explanation": "explanation"}  # fmt: skip
+"""The panes, and what has the border with the title of each."""
+
 Border = Literal["across", "down", "top"]
 
 
@@ -111,6 +115,10 @@ class Dividing(Screen[None]):
         setattr(self.shares, border, max(LEAST, min(share, MOST)))
         self.divide(self.shares)
 
+    def action_maximise(self) -> None:
+        """Give the focused pane the whole screen, or take it back."""
+        raise NotImplementedError
+
     # Mouse ------------------------------------------------------------------------------
 
     def _below(self) -> Widget | None:
@@ -152,6 +160,18 @@ class Dividing(Screen[None]):
         else:
             at, room = event.screen_y - side.y, side.height
         self._put(self._dragged, round(at * 100 / max(room, 1)))
+
+    def on_click(self, event: events.Click) -> None:
+        """Give the pane whose title was clicked twice the whole screen, or take it back."""
+        if event.chain != 2:
+            return
+        for name, frame in TITLED.items():
+            region = self.query_one(f"#{frame}").region
+            inside = region.x < event.screen_x < region.right
+            if region.height and event.screen_y == region.y and inside:
+                self.set_focus(self.query_one(f"#{name}"))
+                self.action_maximise()
+                return
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """Let go of the border."""

@@ -27,6 +27,8 @@ MOUSE = [
     ("Mouse", "", ""),
     ("", "click", "Choose; on a byte, its field"),
     ("", "double click", "Go in, open"),
+    ("", "drag a border", "More or less room for a pane"),
+    ("", "double click", "On a title: maximise the pane, and back"),
     ("", "shift+drag", "Select text, as the terminal does it"),
 ]
 

@@ -87,6 +87,23 @@ async def test_borders_are_dragged_by_the_mouse() -> None:
         assert region(pilot, "side").x == before, "that was no border"
 
 
+async def test_a_double_click_on_a_title_maximises_and_takes_back() -> None:
+    async with recorded("queries").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        for name in ("fields", "bytes"):
+            place = region(pilot, name)
+            await pilot.click(offset=(place.x + 4, place.y), times=2)
+            await pilot.pause()
+            await pilot.pause()
+            assert region(pilot, "timeline-frame").width == 0, name
+            place = region(pilot, name)
+            assert place.width == 120 or place.width == 119
+            await pilot.click(offset=(place.x + 4, place.y), times=2)
+            await pilot.pause()
+            await pilot.pause()
+            assert region(pilot, "timeline-frame").width > 40
+
+
 async def test_a_narrow_screen_has_a_share_of_its_own() -> None:
     async with recorded("queries").run_test(size=(80, 24)) as pilot:
         await settled(pilot)
