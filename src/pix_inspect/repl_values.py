@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pix.composite import MISSING, Record
+from pix.daemon_error import without_colours
 from pix.gates import Protocol
 from pix.protocol.derived_path import SingleDerivedPath
 from pix.wire import Named
@@ -62,6 +63,9 @@ def attribute(value: Any, name: str) -> Any:
             f"{kind_of(value)} has no field {name}" + (f" ({known})" if known else "")
         )
     found = getattr(value, name)
+    if isinstance(value, Answer) and name == "reply" and value.error is not None:
+        said = without_colours(value.error.message).strip()
+        raise ExpressionError(f"{value.operation} has no reply, the daemon refused: {said}")
     return None if found is MISSING else as_list(found)
 
 

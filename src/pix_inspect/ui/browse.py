@@ -84,7 +84,7 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         Binding("escape", "back", "Back", show=False, id="back"),
         Binding("colon", "repl", "REPL: ask the daemon", show=False, key_display=":",
                 id="view.repl"),
-        Binding("r", "ask_again", "Ask the same again: the exchange as a line of the REPL",
+        Binding("r", "ask_again", "Into the REPL, to edit and send again",
                 show=False, id="view.ask_again"),
         Binding("question_mark,f1", "help", "Keys", key_display="?", id="help"),
         Binding("q", "leave", "Quit", id="quit"),
