@@ -201,7 +201,12 @@ def test_a_wait_can_be_interrupted_from_another_thread(tmp_path: Path) -> None:
     with silent_daemon(tmp_path / "s") as asked:
         session = Session(str(tmp_path / "s"))
         session.connected()
-        interrupting = threading.Thread(target=lambda: (asked.wait(WAIT), session.interrupt()))
+
+        def interrupt() -> None:
+            asked.wait(WAIT)
+            session.interrupt()
+
+        interrupting = threading.Thread(target=interrupt)
         interrupting.start()
         with pytest.raises(Problem, match="interrupted: the connection was closed"):
             session.run("QueryAllValidPaths()")
