@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,13 +16,19 @@ from typing import Any, cast
 
 import pytest
 
+from pix.composite import encode
 from pix.daemon import DaemonConnection, NixDaemonError
+from pix.gates import NEWEST
 from pix.protocol import operations as op
+from pix.protocol.logging import STDERR_ERROR
 from pix.protocol.types import BuildStatus, GCAction
+from pix.schema import wire_of
+from pix.wire import pack_u64
 from pix_inspect.embedded import EmbeddedDaemon
 from pix_inspect.nar_files import nar_of
 from tests.pix.nars import nar
 from tests.pix_inspect.embedded.serving import Drv
+from tests.pix_inspect.relaying import received
 from tests.real_nix.daemons import Client, Daemon, State, remove, running
 from tests.real_nix.lab import Nix
 
@@ -484,3 +491,34 @@ def test_replies_agree(nix: Nix) -> None:
         if nix.number >= (2, 34):
             ask(lambda c: c.query_derivation_output_map(text_path))
             ask(lambda c: c.is_valid_path("/etc/passwd"))
+
+
+ADDING = pack_u64(7) + encode(wire_of(op.AddToStore), op.AddToStore(name="x", dump=b""), NEWEST)
+WRONG = {
+    "unknown operation": pack_u64(4711),
+    "never assigned": pack_u64(2) + pack_u64(0),
+    "no store path": pack_u64(1) + pack_u64(11) + b"/etc/passwd" + bytes(5),
+    "bad padding": pack_u64(1) + pack_u64(3) + b"abc\1\1\1\1\1",
+    "cut short": pack_u64(1) + pack_u64(80) + b"/nix/store/",
+    "nothing": b"",
+    "unknown mode": pack_u64(9) + pack_u64(0) + pack_u64(9),
+    "payload cut short": ADDING + pack_u64(100) + b"nothing",
+    "payload without end": ADDING + pack_u64(8) + bytes(8),
+    "payload without anything": ADDING,
+    "payload that is none": ADDING + pack_u64(8) + bytes(8) + bytes(8),
+}
+
+
+@pytest.mark.parametrize("request_", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("nix", ["2.26.3", "2.34.8"], indirect=True)
+def test_wrong_requests_end_alike(nix: Nix, request_: bytes) -> None:
+    """As many error frames, of whatever wording, and then both hang up."""
+    said = []
+    with both(nix) as (_, _, there, here):
+        for connection in (there, here):
+            with connection.detach() as sock:
+                sock.settimeout(WAIT)
+                sock.sendall(request_)
+                sock.shutdown(socket.SHUT_WR)
+                said.append(received(sock).count(pack_u64(STDERR_ERROR)))
+    assert said[0] == said[1]

@@ -147,11 +147,17 @@ class Talk:
                 request = self._source.value(operation.request, self.protocol)
             except DecodeError as error:
                 raise Refusal(f"{operation.name}: {error}", ends=True) from None
+            except HungUp:
+                raise Refusal("unexpected end-of-file", ends=True) from None
             self._upload = self._payload(operation)
             reply = answer(request)
             self._drain()
         except (Refusal, DecodeError, CutShort, OutOfStep) as error:
             self._refuse(self._settled(error))
+        except HungUp:
+            if self._upload is None:
+                raise
+            self._refuse(Refusal("unexpected end-of-file"))
         else:
             self._reply(operation, reply)
         finally:
@@ -171,6 +177,8 @@ class Talk:
                 self._drain()
             except (DecodeError, OutOfStep):
                 refusal.ends = True
+            except HungUp:
+                pass  # it may still want to know why
         return refusal
 
     def _offered(self, operation: Operation) -> bool:
