@@ -236,17 +236,18 @@ class Builds:
         work = Work(self.caller, drv, derivation, mode)
         if refused is not None:
             return work.fail(BuildStatus.MISC_FAILURE, bold_red(refused))
-        self.count.running += 1
-        self._progress()
-        outcome = work.do()
-        self.count.running -= 1
+        outcome = work.do(self._tell)
         if outcome.good:
             register(store, drv, derivation, outcome.outputs)
-            self.count.done += 1
-        else:
-            self.count.failed += 1
-        self._progress()
         return outcome
+
+    def _tell(self, outcome: Outcome | None) -> None:
+        """Tell of a build that has begun, or how it ended."""
+        self.count.running += 1 if outcome is None else -1
+        if outcome is not None:
+            self.count.done += outcome.good
+            self.count.failed += not outcome.good
+        self._progress()
 
     def _impossible(self, derivation: Derivation) -> str | None:
         """Return why a derivation cannot be built here at all, None when it can."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pix.protocol.logging import ActivityType, ResultType
@@ -61,8 +62,11 @@ class Work:
         text = cannot_build(self.path, reason, paths, self.tail if tail else ())
         return Outcome(status, text)
 
-    def do(self) -> Outcome:
-        """Build, and return how that ended. Raises Interrupted."""
+    def do(self, tell: Callable[[Outcome | None], None]) -> Outcome:
+        """Build, and return how that ended. Raises Interrupted.
+
+        `tell` is called when the build has begun, with None, and when it has ended.
+        """
         started = int(time.time())
         talk = self.caller.talk
         self._activity = talk.start(
@@ -74,6 +78,7 @@ class Work:
             (self.path, "", 1, 1),
             Verbosity.INFO,
         )
+        tell(None)
         with Spool() as self._log:
             try:
                 outcome = self._do()
@@ -81,8 +86,9 @@ class Work:
                 outcome = self.fail(BuildStatus.MISC_FAILURE, bold_red(refusal.message))
             finally:
                 self.caller.store.shelf.append(self.drv, self._log.pieces())
-        talk.stop(self._activity)
         outcome.started, outcome.stopped, outcome.rounds = started, int(time.time()), 1
+        tell(outcome)
+        talk.stop(self._activity)
         return outcome
 
     def _do(self) -> Outcome:
