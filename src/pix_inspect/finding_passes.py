@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from itertools import islice
 
 from pix.exchange import CLIENT, DAEMON
-from pix.schema import OPERATIONS
+from pix.gates import Protocol
+from pix.schema import OPERATIONS, Operation
 from pix_inspect.finding_look import LOOK_BACK, Look, Surroundings
 from pix_inspect.findings import Finding
 from pix_inspect.forensics import Forensics
 from pix_inspect.greeting_findings import Greetings
+from pix_inspect.index import COMPLETE, KINDS, OK, Record
 from pix_inspect.message_findings import Messages
 from pix_inspect.reader import Chunk
 from pix_inspect.session import Session
@@ -27,6 +29,10 @@ MOST_LOG = 20_000
 
 MOST_ITEMS = 50_000
 """Packets in which the end of a connection is looked for."""
+
+WELL = OK | COMPLETE
+OPERATION = KINDS.index("operation")
+"""What a record says of an operation that ended well."""
 
 _SINCE = re.compile(r"1\.(\d+)")
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
@@ -38,6 +44,19 @@ class Detector:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._around = Surroundings(session)
+        self._ordinary: dict[tuple[Protocol | None, str | None], frozenset[int]] = {}
+
+    def is_ordinary(self, i: int, record: Record) -> bool:
+        """Whether the index says of exchange `i` that there is nothing to be found in it."""
+        connection, code, kind, state = record[3:7]
+        if state != WELL or kind != OPERATION or record[11] or self.session.remarks(i):
+            return False
+        row = self.session.connections[connection]
+        key = (row.protocol, row.daemon_nix)
+        codes = self._ordinary.get(key)
+        if codes is None:
+            codes = self._ordinary[key] = _ordinary_codes(*key)
+        return code in codes
 
     def of(self, i: int, *, decoded: bool = True) -> list[Finding]:
         """Return the findings of exchange `i` (from 0).
@@ -92,20 +111,19 @@ class _Whole(Messages, Greetings, Look):
         if protocol is None:
             return
         life = operation.life
-        if life.removed and _SINCE.match(life.removed) and _reached(life.removed, protocol.minor):
+        if _is_removed(operation, protocol):
             said = f"operation {code} was {operation.name}, removed in {life.removed}"
             yield self.found("unknown-operation", said, CLIENT, start)
-        if life.obsolete and _reached(life.obsolete, protocol.minor, connection.daemon_nix):
+        if _is_obsolete(operation, protocol, connection.daemon_nix):
             said = f"{operation.name} is obsolete from {life.obsolete} on"
             said += f", removed in {life.removed}" if life.removed else ""
             said += f"; instead: {life.instead}" if life.instead else ""
             yield self.found("obsolete", said, CLIENT, start)
-        introduced = _SINCE.match(life.introduced)
         if operation.feature is not None:
             if operation.feature not in protocol.features:
                 said = f"{operation.name} needs the feature {operation.feature}"
                 yield self.found("without-feature", said, CLIENT, start)
-        elif introduced is not None and int(introduced[1]) > protocol.minor:
+        elif _is_newer(operation, protocol):
             said = f"{operation.name} exists since {life.introduced}; this is {protocol.text}"
             yield self.found("newer-operation", said, CLIENT, start)
 
@@ -223,3 +241,32 @@ def _reached(when: str, minor: int, daemon_nix: str | None = None) -> bool:
     if release is None or wanted is None:
         return False
     return (int(release[1][:6]), int(release[2][:6])) >= (int(wanted[1]), int(wanted[2]))
+
+
+def _is_removed(operation: Operation, protocol: Protocol) -> bool:
+    removed = operation.life.removed
+    return _SINCE.match(removed) is not None and _reached(removed, protocol.minor)
+
+
+def _is_obsolete(operation: Operation, protocol: Protocol, daemon_nix: str | None) -> bool:
+    obsolete = operation.life.obsolete
+    return bool(obsolete) and _reached(obsolete, protocol.minor, daemon_nix)
+
+
+def _is_newer(operation: Operation, protocol: Protocol) -> bool:
+    introduced = _SINCE.match(operation.life.introduced)
+    return introduced is not None and int(introduced[1]) > protocol.minor
+
+
+def _ordinary_codes(protocol: Protocol | None, daemon_nix: str | None) -> frozenset[int]:
+    """Return the operations that need no look where they ended well."""
+    return frozenset(
+        code
+        for code, operation in OPERATIONS.items()
+        if protocol is not None
+        and operation.name != "SetOptions"
+        and (operation.feature is None or operation.feature in protocol.features)
+        and not _is_removed(operation, protocol)
+        and not _is_obsolete(operation, protocol, daemon_nix)
+        and (operation.feature is not None or not _is_newer(operation, protocol))
+    )

@@ -22,8 +22,11 @@ from pix_inspect.session import Session
 MOST_KEPT = 200
 """Findings of one kind that are kept; more are counted."""
 
-MOST_DECODED = 50_000
+MOST_DECODED = 20_000
 """Exchanges that are decoded to look for irregular fields, unless all are wanted."""
+
+SLICE = 4096
+"""Exchanges that are passed over in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,10 @@ class Findings:
         still = [i for i in self._going_on if not self._look(i)]
         self._going_on = still
         while self._at < len(self.session):
+            if not self.thorough and self.taken >= MOST_DECODED:
+                self._skip_ordinary()
+                if self._at >= len(self.session):
+                    break
             i = self._at
             self._at += 1
             if not self._look(i):
@@ -128,6 +135,16 @@ class Findings:
             if clock.monotonic() >= until:
                 return True
         return False
+
+    def _skip_ordinary(self) -> None:
+        """Pass over whole exchanges of which the index says that nothing is to be found."""
+        session = self.session
+        first = self._at
+        for i, record in session.records(first, min(first + SLICE, len(session))):
+            if record is None or not self._detector.is_ordinary(i, record):
+                break
+            self._at += 1
+        self.taken += self._at - first
 
     def finish(self) -> Findings:
         """Look at everything, what is still going on included, and return self."""

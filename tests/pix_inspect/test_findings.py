@@ -14,7 +14,7 @@ from pix_inspect.cli import main
 from pix_inspect.downgrade import GAINS, lost
 from pix_inspect.filter_syntax import FilterError
 from pix_inspect.filters import compile_filter
-from pix_inspect.finding_kinds import GRADES, KINDS
+from pix_inspect.finding_kinds import GRADES, KINDS, SHALLOW
 from pix_inspect.findings import Findings, sorted_by_grade
 from pix_inspect.findings_text import lines
 from pix_inspect.session import Session
@@ -238,6 +238,17 @@ def test_only_the_first_are_decoded_unless_all_are_wanted(
     assert not few.all_decoded
     assert all_of_them.counts["boolean"] == 6
     assert all_of_them.all_decoded
+
+
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda path: path.stem)
+def test_the_index_alone_finds_what_it_can(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(path).read_all()
+    whole = Findings(session).finish().counts
+    monkeypatch.setattr(module, "MOST_DECODED", 0)
+    quick = Findings(session).finish()
+    assert quick.taken == len(session)
+    for name in SHALLOW:
+        assert quick.counts[name] == whole[name]
 
 
 def test_findings_grow_with_the_session(tmp_path: Path) -> None:
