@@ -112,6 +112,10 @@ class DaemonConnection(Operations):
         if self._dialogue is not None:
             self._dialogue.end()
 
+    def ended(self) -> str | None:
+        """Return why the connection is over, None while it is not; looks, and never waits."""
+        return self._talk().ended()
+
     def interrupt(self) -> None:
         """Hang up, from another thread: whoever waits for the daemon there is told at once."""
         if self._dialogue is not None:

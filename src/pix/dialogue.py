@@ -128,6 +128,16 @@ class Dialogue:
             self._reply(operation)
             yield from self._nar()
 
+    def ended(self) -> str | None:
+        """Return why the dialogue is over, None while it is not. Looks between operations."""
+        if self.failure is None and self._going_on is None:
+            try:
+                if self.stream.heard():
+                    self._fail(self._after("the daemon said more than it was asked for"))
+            except Lost as error:
+                self._fail(self._after(str(error)))
+        return self.failure
+
     def end(self) -> None:
         """Close the connection."""
         self.failure = self.failure or "it was closed"
@@ -172,13 +182,7 @@ class Dialogue:
             raise NixDaemonError(
                 f"{self._going_on} is still going on: open another connection for this"
             )
-        if self.failure is None:
-            try:
-                if self.stream.heard():
-                    self._fail(self._after("the daemon said more than it was asked for"))
-            except Lost as error:
-                self._fail(self._after(str(error)))
-        if self.failure is not None:
+        if self.ended() is not None:
             raise NixDaemonError(f"this connection is over: {self.failure}; connect again")
 
     def _after(self, what: str) -> str:

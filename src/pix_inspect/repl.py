@@ -94,6 +94,8 @@ class Session:
         self.dangerous: Callable[[str], bool] = lambda what: True
         """Asked before something is deleted."""
         self._interrupted = False
+        self._hang_up: Callable[[], None] | None = None
+        """Ends what is waited for."""
         functions = {name: self._operation(op) for name, op in OPERATIONS_BY_NAME.items()}
         functions |= commands(self)
         self.functions: dict[str, Function] = functions
@@ -110,10 +112,24 @@ class Session:
     def interrupt(self) -> None:
         """End a wait in another thread: the connection it waits for is hung up on."""
         self._interrupted = True
-        for each in (self.connection, self.talk):
-            if each is not None:
-                with contextlib.suppress(OSError):
-                    each.interrupt()
+        hang_up = self._hang_up
+        if hang_up is not None:
+            with contextlib.suppress(OSError):
+                hang_up()
+
+    @contextlib.contextmanager
+    def waiting(self, hang_up: Callable[[], None]) -> Iterator[None]:
+        """Inside, an interrupt means `hang_up`. Raises Problem behind it if there was one."""
+        before, self._hang_up = self._hang_up, hang_up
+        try:
+            yield
+        except (Problem, NixDaemonError):
+            if not self._interrupted:
+                raise
+        finally:
+            self._hang_up = before
+        if self._interrupted:
+            raise Problem("interrupted: this connection was closed; the next line connects again")
 
     # Connections --------------------------------------------------------------------------
 
@@ -186,7 +202,9 @@ class Session:
             features=self.features,
             timeout=self.timeout,
         )
-        connection.over(self.new_socket())
+        sock = self.new_socket()
+        with self.waiting(lambda: sock.shutdown(socket.SHUT_RDWR)):
+            connection.over(sock)
         if protocol.minor < OLDEST_DAEMON:
             self.say(f"spoken to as a client of {protocol.text}, older than any daemon takes today")
         return connection
@@ -246,7 +264,7 @@ class Session:
 
     def ask(self, operation: Operation, request: Any) -> Answer:
         """Send a request and return what came of it; a daemon's error is an answer, too."""
-        connection = self.connected()
+        connection = self._alive()
         answer = Answer(operation.name, connection.protocol, request)
 
         def keep(frame: Any) -> None:
@@ -256,18 +274,19 @@ class Session:
         connection.log = keep
         start = time.monotonic()
         try:
-            answer.reply = connection.call(request)
+            with self.waiting(connection.interrupt):
+                answer.reply = connection.call(request)
         except EncodeError as error:
             path = error.path.removeprefix(f"{operation.name}.")
             raise ExpressionError(told(EncodeError(path, error.why))) from None
         except NixDaemonError as error:
-            if connection.failure is not None:
-                self.connection = None  # it is of no more use: the next line connects again
+            over = connection.failure is not None
             if error.frame is None:
-                raise self._over(error, connection) from None
+                more = "; the connection is over, the next line makes a new one" if over else ""
+                raise Problem(f"{error}{more}") from None
             answer.error = error.frame
-            if connection.failure is not None:
-                answer.note = "out of step after this: the next line connects again"
+            if over:
+                answer.note = "out of step after this: the next line makes a new connection"
         finally:
             connection.log = None
             answer.took = time.monotonic() - start
@@ -275,14 +294,14 @@ class Session:
         self.remember(answer.reply)
         return answer
 
-    def _over(self, error: NixDaemonError, connection: DaemonConnection) -> Problem:
-        """Return what to say when there is no answer; the connection may be over."""
-        if self._interrupted:
-            return Problem("interrupted: the connection was closed; the next line connects again")
-        said = str(error)
-        if connection.failure is not None:
-            said += "; the connection is over, the next line makes a new one"
-        return Problem(said)
+    def _alive(self) -> DaemonConnection:
+        """Return the connection; one that ended meanwhile is replaced, and that is said."""
+        connection = self.connected()
+        why = connection.ended()
+        if why is not None:
+            self.say(f"{why}: a new connection takes its place, without its roots and options")
+            connection = self.connected()
+        return connection
 
     def remember(self, value: Any) -> None:
         """Keep the store paths in a value for completion."""
@@ -306,20 +325,25 @@ class Session:
 
     def raw(self, data: bytes, wait: float, *, half_close: bool, greet: bool) -> Heard:
         """Send bytes on a connection of their own, and tell what the daemon did."""
-        with self._driving(self.new_talk(greet=greet)) as talk:
-            talk.send(data)
-            if half_close:
-                talk.half_close()
-            return talk.hear(wait)
-
-    @contextlib.contextmanager
-    def _driving(self, talk: RawTalk) -> Iterator[RawTalk]:
-        before, self.talk = self.talk, talk
+        talk = self.new_talk(greet=greet)
         try:
-            yield talk
+            with self.waiting(talk.interrupt):
+                talk.send(data)
+                if half_close:
+                    talk.half_close()
+                return talk.hear(wait)
         finally:
             talk.close()
-            self.talk = before
+
+    def hear(self, talk: RawTalk, wait: float) -> Heard:
+        """Return what was said on a connection that is driven by hand. Raises Problem."""
+        try:
+            with self.waiting(talk.interrupt):
+                return talk.hear(wait)
+        except Problem:
+            talk.close()
+            self.talk = None
+            raise
 
 
 def _check(holds: bool, otherwise: str) -> None:

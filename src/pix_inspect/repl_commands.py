@@ -123,15 +123,15 @@ class _ByHand:
         talk = self._session.talk
         if talk is None:
             raise ExpressionError("nothing was sent by hand: send_only(…) begins")
-        return talk.hear(_wait(wait))
+        return self._session.hear(talk, _wait(wait))
 
     def half_close(self, wait: float = PATIENCE) -> Heard:
         session = self._session
         if session.talk is None:
             session.talk = session.new_talk()
         session.talk.half_close()
-        heard = session.talk.hear(_wait(wait))
-        if heard.closed:
+        heard = session.hear(session.talk, _wait(wait))
+        if heard.closed and session.talk is not None:
             session.talk.close()
             session.talk = None
         return heard

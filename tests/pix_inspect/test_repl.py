@@ -161,6 +161,19 @@ def test_a_daemon_that_dies_says_so_and_another_can_be_asked(tmp_path: Path) -> 
         session.close()
 
 
+def test_a_connection_that_ended_meanwhile_is_replaced_and_that_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    with EmbeddedDaemon(tmp_path / "s") as daemon:
+        session = Session(str(daemon.path), timeout=WAIT, say=said.append)
+        session.run("QueryAllValidPaths()")
+    with EmbeddedDaemon(tmp_path / "s"):
+        assert session.run("QueryAllValidPaths().reply.paths") == []
+        session.close()
+    assert "a new connection takes its place" in said[1]
+    assert "protocol 1.38" in said[0]
+    assert "protocol 1.38" in said[2]
+
+
 @contextmanager
 def silent_daemon(path: Path) -> Iterator[threading.Event]:
     """A daemon that greets as it should and answers nothing."""
@@ -208,10 +221,11 @@ def test_a_wait_can_be_interrupted_from_another_thread(tmp_path: Path) -> None:
 
         interrupting = threading.Thread(target=interrupt)
         interrupting.start()
-        with pytest.raises(Problem, match="interrupted: the connection was closed"):
+        with pytest.raises(Problem, match="interrupted: this connection was closed"):
             session.run("QueryAllValidPaths()")
         interrupting.join(WAIT)
-        assert session.connection is None
+        assert session.connection is not None
+        assert session.connection.failure is not None
 
 
 def test_what_is_sent_is_recorded_under_its_name(daemon: EmbeddedDaemon, tmp_path: Path) -> None:
