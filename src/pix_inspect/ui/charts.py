@@ -171,8 +171,7 @@ class Rate(Toned, can_focus=True):
         words = [self.TITLE, self._about]
         if self.has_focus and self._counts:
             start = self.cursor * self._seconds
-            each = f"{self._counts[self.cursor]:,} in {duration(int(self._seconds * 1e9))}"
-            words.append(f"at {duration(int(start * 1e9))}: {each}")
+            words.append(f"{self._counts[self.cursor]:,} at {duration(int(start * 1e9))}")
         self.border_title = Content("  ".join(word for word in words if word))
 
     @property
@@ -221,7 +220,8 @@ class Rate(Toned, can_focus=True):
     def _cells(self, i: int) -> tuple[int, int]:
         """Return the first cell of a bar and the one behind it."""
         count, width = len(self._counts), self.bars
-        return i * width // count, max((i + 1) * width // count, i * width // count + 1)
+        first, last = -(-i * width // count), -(-(i + 1) * width // count)
+        return first, max(last, first + 1)
 
     def _stretched(self) -> list[int]:
         """Return the counts, one for each cell."""

@@ -10,11 +10,15 @@ from pathlib import Path
 
 from pix_inspect.exporting import Printer, exported, format_of
 from pix_inspect.inert import inert
+from pix_inspect.problem import Problem
+from pix_inspect.recording_part import part_of
 from pix_inspect.saving import PRIVATE, check_target, save, suggested
 from pix_inspect.session import Session
 from pix_inspect.ui.path_dialog import Chosen
 from pix_inspect.ui.writing import Pace
 from pix_inspect.units import count, size
+
+RECORDING = ".pcapng"
 
 
 class Export:
@@ -24,17 +28,20 @@ class Export:
         self._session = session
         self._numbers: Sequence[int] = range(len(session)) if shown is None else list(shown)
         which = f" of {len(session):,}, {inert(filtered, 60)}" if shown is not None else ""
-        self.title = f"Export {count(len(self._numbers), 'exchange')}{which}  (.txt or .jsonl)"
+        self.title = f"Export {count(len(self._numbers), 'exchange')}{which}  (.txt .jsonl .pcapng)"
         self.name = f"{suggested(session.path.name.partition('.')[0])}.jsonl"
 
     @staticmethod
     def check(path: Path, replace: bool) -> None:
         """Raise Problem when nothing can be written there."""
-        format_of(path)
+        if path.suffix != RECORDING:
+            format_of(path)
         check_target(path, replace=replace)
 
     def write(self, chosen: Chosen, pace: Pace) -> str:
         """Write, and return what to say. Raises Problem, Stopped."""
+        if chosen.path.suffix == RECORDING:
+            return self._write_recording(chosen, pace)
         printer = Printer(self._session, format_of(chosen.path), redacted=chosen.switched)
 
         def numbers() -> Iterable[int]:
@@ -46,3 +53,19 @@ class Export:
         pieces = exported(printer, numbers())
         written = save(chosen.path, pieces, mode=PRIVATE, replace=chosen.replace)
         return f"{count(len(self._numbers), 'exchange')}, {size(written)} in {chosen.path}"
+
+    def _write_recording(self, chosen: Chosen, pace: Pace) -> str:
+        """Write the connections of what is shown, whole."""
+        if chosen.switched:
+            raise Problem("nothing can be blanked in a recording: switch that off with ctrl+r")
+        session, written = self._session, 0
+
+        def told(more: int) -> None:
+            nonlocal written
+            written += more
+            pace.say(size(written))
+
+        connections = {session.row(number).connection for number in self._numbers}
+        pieces = part_of(session, connections)
+        save(chosen.path, pieces, mode=PRIVATE, replace=chosen.replace, told=told)
+        return f"{count(len(connections), 'connection')}, {size(written)} in {chosen.path}"

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
+from pix_inspect.session import Session
 from pix_inspect.ui.path_dialog import PathDialog
 from tests.pix_inspect.ui.played import Played, browse, opened, recorded, settled
 
@@ -81,3 +82,27 @@ async def test_secrets_are_blanked_unless_switched_off(tmp_path: Path) -> None:
         await pilot.press("ctrl+r")
         await exported_to(pilot, tmp_path / "all.jsonl")
         assert "github.com=secret" in (tmp_path / "all.jsonl").read_text()
+
+
+async def test_the_connections_of_what_is_shown_are_exported_as_a_recording(
+    tmp_path: Path,
+) -> None:
+    async with recorded("two-clients").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        browse(pilot).apply_filter("conn = 2 and op = BuildPaths")
+        dialog = await asked(pilot)
+        assert "1 exchange of 30, conn = 2 and op = BuildPaths" in dialog._title
+        await pilot.press("ctrl+r")
+        await exported_to(pilot, tmp_path / "out.pcapng")
+        found = Session(tmp_path / "out.pcapng").read_all()
+        assert set(found.connections) == {2}
+        assert len(found) == 15
+
+
+async def test_a_recording_is_not_blanked(tmp_path: Path) -> None:
+    app = recorded("queries")
+    async with app.run_test(size=SIZE) as pilot:
+        await asked(pilot)
+        await exported_to(pilot, tmp_path / "out.pcapng")
+        assert any("switch that off" in note.message for note in app._notifications)
+        assert not (tmp_path / "out.pcapng").exists()

@@ -1,0 +1,43 @@
+"""A part of a recording: the connections that were chosen, as they were, and no others."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from pix_inspect.problem import Problem
+from pix_inspect.recording_part import part_of
+from pix_inspect.session import Session
+from tests.pix_inspect.recorded import shown
+
+RECORDINGS = Path(__file__).parents[2] / "recordings"
+
+
+@pytest.mark.parametrize("name", ["queries", "two-clients", "lookups"])
+def test_all_connections_are_the_whole_file(name: str) -> None:
+    path = RECORDINGS / f"{name}.pcapng"
+    session = Session(path).read_all()
+    assert b"".join(part_of(session, set(session.connections))) == path.read_bytes()
+
+
+def test_some_connections_are_as_they_were(tmp_path: Path) -> None:
+    session = Session(RECORDINGS / "queries.pcapng").read_all()
+    part = tmp_path / "part.pcapng"
+    part.write_bytes(b"".join(part_of(session, {2, 5})))
+    found = Session(part).read_all()
+    assert set(found.connections) == {2, 5}
+    assert not found.reader.warnings
+    for number in (2, 5):
+        before = [i for i in range(len(session)) if session.row(i).connection == number]
+        after = [i for i in range(len(found)) if found.row(i).connection == number]
+        assert [session.row(i)[1:] for i in before] == [found.row(i)[1:] for i in after]
+    assert len(shown(found)) > 20
+
+
+def test_what_is_compressed_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcapng.gz"
+    path.write_bytes(gzip.compress((RECORDINGS / "queries.pcapng").read_bytes()))
+    with pytest.raises(Problem, match="compressed"):
+        list(part_of(Session(path).read_all(), {1}))
