@@ -1,4 +1,4 @@
-"""`pix-inspect dump`: a recording as text for people, or as JSON for programs.
+"""`pix-inspect dump`: a recording as text for people, as JSON for programs, or in part.
 
 Exchanges are printed while the recording is read, in order of start; with `--follow` as they
 end, while it grows. Knows arguments and what goes where; nothing of decoding.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pix_inspect.exporting import Printer
 from pix_inspect.problem import Problem
+from pix_inspect.recording_part import part_of
 from pix_inspect.render import LONGEST_LIST
 from pix_inspect.session import Session
 from pix_inspect.units import size
@@ -35,7 +36,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz or .zst)")
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="text (default) or JSON lines"
+        "--format",
+        choices=("text", "json", "pcapng"),
+        default="text",
+        help="text (default), JSON lines, or a recording of the connections that what matches"
+        " stands in",
     )
     parser.add_argument("--filter", metavar="EXPR", help="only exchanges that match")
     parser.add_argument(
@@ -77,6 +82,8 @@ def main(args: argparse.Namespace) -> int:
         raise Problem(f"nothing to show from exchange {first} to {last}: swap them")
     wanted = _filter(args.filter)
     session = Session(args.recording)
+    if args.format == "pcapng":
+        return _as_recording(session, args, wanted, range(first - 1, last))
     out = sys.stdout
     with contextlib.suppress(AttributeError, ValueError):
         out.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # unless replaced
@@ -101,6 +108,28 @@ def main(args: argparse.Namespace) -> int:
     if first > len(session) and first > 1:
         raise Problem(f"{args.recording} has no exchange {first}: it has {len(session):,}")
     report(session, whole=last == LAST)
+    return 0
+
+
+def _as_recording(
+    session: Session, args: argparse.Namespace, wanted: Filter | None, chosen: range
+) -> int:
+    """Write a recording of the connections in which something matches."""
+    if args.redact or args.follow:
+        raise Problem("--format pcapng copies what was recorded: without --redact and --follow")
+    if sys.stdout.isatty():
+        raise Problem("a recording is not printed to a terminal: write > part.pcapng")
+    session.read_all()
+    connections = {
+        session.row(i).connection
+        for i in range(len(session))
+        if i in chosen and (wanted is None or wanted.matches(session, i))
+    }
+    if not connections:
+        raise Problem(f"nothing in {args.recording} matches")
+    for piece in part_of(session, connections):
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
     return 0
 
 

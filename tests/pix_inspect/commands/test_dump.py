@@ -363,3 +363,18 @@ def test_memory_does_not_grow_with_the_payload(tmp_path: Path) -> None:
     assert last["operation"] == "AddToStore"
     assert last["payload"]["kept"] == last["payload"]["bytes"] == 256 << 20
     assert int(done.stderr) < 120 * 1024  # KiB
+
+
+def test_a_recording_of_what_matches(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = str(RECORDINGS / "queries.pcapng")
+    assert cli.main(["dump", path, "--format", "pcapng", "--filter", "op = QueryMissing"]) == 0
+    part = tmp_path / "part.pcapng"
+    part.write_bytes(capfdbinary.readouterr().out)
+    found = Session(part).read_all()
+    assert len(found.connections) == 1
+    assert "QueryMissing" in {found.row(i).operation for i in range(len(found))}
+    for words in (["--redact"], ["--follow"], ["--filter", "error"]):
+        assert cli.main(["dump", path, "--format", "pcapng", *words]) == 2
+        assert capfdbinary.readouterr().err.count(b"\n") == 1
