@@ -8,6 +8,7 @@ Knows sessions and views; nothing of what is irregular.
 
 from __future__ import annotations
 
+import threading
 from itertools import islice
 
 from pix.exchange import DAEMON
@@ -36,6 +37,7 @@ class Surroundings:
         self._counted = 0
         self._opened: dict[tuple[int, str], int] = {}
         self._often: dict[int, int] = {}
+        self._lock = threading.Lock()
 
     def trusted(self, connection: int, i: int) -> bool | None:
         """Return whether the daemon trusts a connection's client, None when it does not say."""
@@ -65,8 +67,13 @@ class Surroundings:
 
     def connections_of(self, number: int) -> int:
         """Return which of its process's connections this is, from 1; 0 where none is known."""
-        rows = self.session.connections
-        for connection in islice(rows.values(), self._counted, None):
+        with self._lock:
+            self._count_connections()
+            return self._often.get(number, 0)
+
+    def _count_connections(self) -> None:
+        # a list, as another thread may be reading more of the recording
+        for connection in list(islice(self.session.connections.values(), self._counted, None)):
             self._counted += 1
             peer = connection.peer or {}
             pid = peer.get("pid")
@@ -75,7 +82,6 @@ class Surroundings:
                 self._opened[key] = self._opened.get(key, 0) + 1
                 if self._opened[key] % OFTEN == 0:
                     self._often[connection.number] = self._opened[key]
-        return self._often.get(number, 0)
 
 
 class Look:

@@ -83,7 +83,7 @@ def as_text(different: list[Pairing], of: int) -> Iterator[str]:
             )
             line = f"  {pairing.operation} {pairing.about}".rstrip()
             if kind == "more often":
-                line += f": {len(pairing.first)} times, then {len(pairing.second)}"
+                line += f": {count(len(pairing.first), 'time')}, then {len(pairing.second)}"
             if kind == "slower":
                 line += f": {duration(pairing.times[0])}, then {duration(pairing.times[1])}"
             yield f"{line}  ({numbers})"

@@ -15,6 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import Hashable
 
 from pix_inspect.about import about
+from pix_inspect.finding_filter import detector
 from pix_inspect.passing import Passing
 from pix_inspect.session import Row, Session
 from pix_inspect.ui.text import safe
@@ -27,6 +28,8 @@ SMALL_RECORDING = 4 << 20
 LONG = 200_000_000
 LARGE = 1 << 20
 MOST_KEPT = 8192
+FLAG = "⚑"
+"""Stands before what is irregular: a finding that is more than a note."""
 
 
 def heavy(session: Session, row: Row | Passing) -> bool:
@@ -86,7 +89,12 @@ class Glances:
             self._thread.join()
 
     def _look(self, index: int) -> str:
-        return safe(about(self._session.exchange(index)))
+        view = self._session.exchange(index)
+        said = safe(about(view))
+        if view.row.took is None:
+            return said
+        found = detector(self._session).of(index)
+        return f"{FLAG} {said}" if any(each.grade != "note" for each in found) else said
 
     def _keep(self, key: Hashable, said: str) -> None:
         with self._lock:
