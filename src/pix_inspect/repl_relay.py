@@ -34,8 +34,8 @@ PATIENCE = 5.0
 class OwnRelay:
     """Records to `target`, or to a new file in the state directory.
 
-    `always`: also what goes through a relay that records it itself. `say` gets one line for
-    people. To be closed.
+    `always`: also what goes through a relay that records it itself; `known` is one that does.
+    `say` gets one line for people. To be closed.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class OwnRelay:
         *,
         payload: int | None = DEFAULT_PAYLOAD,
         always: bool = False,
+        known: Path | None = None,
         name: str = "repl",
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
@@ -51,6 +52,7 @@ class OwnRelay:
         self.writer: RecordingWriter | None = None
         self._payload = payload
         self._always = always
+        self._known = known
         self._name = name
         self._say = say
         self._folder: Path | None = None
@@ -63,7 +65,7 @@ class OwnRelay:
             return known[0]
         upstream = SocketUpstream(daemon)
         require(upstream)
-        if not self._always and _is_relayed(daemon):
+        if not self._always and (daemon == self._known or _is_relayed(daemon)):
             return daemon
         if self.writer is None:
             self._begin(daemon)

@@ -89,10 +89,11 @@ class Asking(Screen[None]):
             self.open_repl(line)
 
     def _new_talk(self) -> Talk:
-        own = OwnRelay(name="repl")
+        relay = relay_of(self.app.tab_of(self.session))
+        own = OwnRelay(name="repl", known=relay)
         session = ReplSession(route=own)
         session.recording = self.session.path
-        socket = self.app.upstream or relay_of(self.app.tab_of(self.session))
+        socket = self.app.upstream or relay
         if socket is not None:
             session.socket_path = str(socket)
         else:
