@@ -265,7 +265,8 @@ class ReplayClient:
         """Take note of what is over on a connection."""
         connection = self._connections[number]
         for i in connection.lost:
-            self._conclude(number, i, connection.failure)
+            unanswered = i >= 0 and self.recorded.session.row(i).state == "cut"
+            self._conclude(number, i, None if unanswered else connection.failure)
         connection.lost = []
         for asked in connection.asked[self._seen.get(number, 0) : connection.done]:
             self._conclude(number, asked.index, None)

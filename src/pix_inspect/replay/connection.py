@@ -284,6 +284,8 @@ class ReplayedConnection:
         if exchange.kind == "handshake":
             self.protocol = exchange.protocol
         if exchange.kind in ("handshake", "operation") and self.done < len(self.asked):
+            if not exchange.settled:
+                self.lost.append(self.asked[self.done].index)
             self.done += 1
         self._notes = exchange.notes
 
@@ -293,7 +295,7 @@ class ReplayedConnection:
         """Give the connection up; what was not answered is `lost`."""
         if self.failure is None and not self.closed:
             self.failure = why
-            self.lost = [asked.index for asked in self.asked[self.done :]]
+            self.lost += [asked.index for asked in self.asked[self.done :]]
         self.close()
 
     def half_close(self) -> None:
