@@ -19,11 +19,12 @@ from typing import BinaryIO
 
 import pix
 from pix_inspect.connection import Tap, now
+from pix_inspect.delaying import Delay
 from pix_inspect.payload_limit import payload_limit
 from pix_inspect.problem import Problem
+from pix_inspect.quantities import rate_given, size_given, time_given
 from pix_inspect.recording import Peer, RecordingWriter
 from pix_inspect.sockets import same_socket
-from pix_inspect.units import parse_size
 from pix_inspect.upstream import SocketUpstream, Upstream, require, upstream_of
 
 
@@ -48,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-size",
-        type=_size,
+        type=size_given,
         metavar="SIZE",
         help="start a new file when the recording reaches SIZE",
     )
@@ -57,11 +58,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _size(text: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def distance_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how distant the daemon is made; not at all unless asked."""
+    parser.add_argument(
+        "--delay",
+        type=time_given,
+        default=0,
+        metavar="TIME",
+        help="make the daemon distant: hold back every byte so long each way, such as 10ms",
+    )
+    parser.add_argument(
+        "--rate",
+        type=rate_given,
+        default=0.0,
+        metavar="SIZE",
+        help="let so many bytes a second pass each way, such as 20M",
+    )
+    parser.add_argument(
+        "--jitter",
+        type=time_given,
+        default=0,
+        metavar="TIME",
+        help="add up to so much to the delay, at random",
+    )
 
 
 def say(line: str) -> None:
@@ -92,6 +111,11 @@ class Capture:
         self._tap = RecordingTap
         self.upstream = upstream
         self.limit: int | None = args.payload
+        self.delay = Delay(
+            getattr(args, "delay", 0), getattr(args, "rate", 0.0), getattr(args, "jitter", 0)
+        )
+        if self.delay:
+            about["delay"] = self.delay.about()
         self.writer = RecordingWriter(
             target,
             about={

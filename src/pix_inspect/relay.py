@@ -22,6 +22,7 @@ import weakref
 from collections.abc import Callable
 
 from pix_inspect.connection import PATIENCE, Connection, Tap, now, started
+from pix_inspect.delaying import Delay
 from pix_inspect.lineage import Lineage, lineage_of, new_relay, objection
 from pix_inspect.peer import peer_of
 from pix_inspect.problem import Problem
@@ -48,7 +49,8 @@ class Relay:
     """Accepts clients and connects each to the daemon.
 
     `open_tap` is called with who connected, before anything passes. `allowed` are the user
-    ids that may connect, None for all. `say` gets one line for people now and then.
+    ids that may connect, None for all. `delay` makes the daemon distant. `say` gets one line
+    for people now and then.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Relay:
         open_tap: Callable[[Peer], Tap | None],
         *,
         allowed: frozenset[int] | None = None,
+        delay: Delay | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.listener = listener
         self.upstream = upstream
         self.open_tap = open_tap
         self.allowed = allowed
+        self.delay = delay
         self.say = say
         self.connections: set[Connection] = set()
         self._changed = threading.Condition()
@@ -203,6 +207,9 @@ class Relay:
                 self._refuse(tap, complaint(self.upstream, error))
                 return None
             self._troubles.over()
+            if self.delay:
+                daemon, process = reached
+                return self.delay.stretch(daemon), process
             return reached
 
     def _wind_up(self) -> None:

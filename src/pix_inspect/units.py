@@ -67,3 +67,22 @@ def parse_size(text: str) -> int:
         return int(value)
     except (ValueError, KeyError, OverflowError):
         raise ValueError(f"{text!r} is no size: write bytes, or 64K, 10M, 2G") from None
+
+
+_TIMES = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "min": 60 * 10**9}
+
+
+def parse_duration(text: str) -> int:
+    """Return the nanoseconds that `50ms`, `2s` or `1.5min` stand for; without a unit, seconds.
+
+    Raises ValueError with one clear line.
+    """
+    word = text.strip()
+    number = word.rstrip("nuµmsi")
+    try:
+        value = float(number) * _TIMES[word[len(number) :].strip() or "s"]
+        if not 0 <= value < 1e18:
+            raise ValueError
+        return int(value)
+    except (ValueError, KeyError, OverflowError):
+        raise ValueError(f"{text!r} is no time: write 50ms, 2s") from None

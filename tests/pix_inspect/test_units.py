@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pix_inspect.units import count, duration, moment, parse_size, size
+from pix_inspect.units import count, duration, moment, parse_duration, parse_size, size
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,23 @@ def test_parse_size(text: str, number: int) -> None:
 def test_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="is no size: write bytes, or 64K, 10M, 2G"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        ("50ms", 50_000_000),
+        ("2s", 2 * 10**9),
+        ("1.5min", 90 * 10**9),
+        ("7us", 7000),
+        ("3", 3 * 10**9),
+    ],
+)
+def test_durations_are_read(text: str, nanoseconds: int) -> None:
+    assert parse_duration(text) == nanoseconds
+
+
+@pytest.mark.parametrize("text", ["", "ms", "-1s", "5 parsecs", "nan", "1e30s"])
+def test_what_is_no_duration_is_said(text: str) -> None:
+    with pytest.raises(ValueError, match="no time"):
+        parse_duration(text)

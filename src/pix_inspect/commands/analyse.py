@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pix_inspect.analysis import Analysis, Analyst, Distance, Split
-from pix_inspect.filter_syntax import TIME_UNITS, UNITS
-from pix_inspect.units import count, duration, parse_size, size
+from pix_inspect.quantities import rate_given, time_given
+from pix_inspect.units import count, duration, size
 
 MOST_RUNS_SHOWN = 10
 
@@ -23,30 +23,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("recording", type=Path)
     parser.add_argument(
-        "--at-rtt", type=_time, metavar="TIME", help="what it would cost at this round trip: 50ms"
+        "--at-rtt",
+        type=time_given,
+        metavar="TIME",
+        help="what it would cost at this round trip: 50ms",
     )
     parser.add_argument(
-        "--rate", type=_rate, default=0.0, metavar="SIZE", help="and so many bytes a second: 20M"
+        "--rate",
+        type=rate_given,
+        default=0.0,
+        metavar="SIZE",
+        help="and so many bytes a second: 20M",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
-
-
-def _time(text: str) -> int:
-    number = text.rstrip("nuµmsih")
-    unit = text[len(number) :]
-    try:
-        if unit not in TIME_UNITS or not 0 <= (value := float(number) * UNITS[unit]) < 1e15:
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 50ms, 2s") from None
-    return int(value)
-
-
-def _rate(text: str) -> float:
-    try:
-        return float(parse_size(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def main(args: argparse.Namespace) -> int:

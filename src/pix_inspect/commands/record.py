@@ -30,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     listening_arguments(parser)
     capture.arguments(parser)
+    capture.distance_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
 
 
@@ -84,7 +85,7 @@ def main(args: argparse.Namespace) -> int:
         listener.close()
         raise
     capture.allow_many_connections(upstream)
-    relay = Relay(listener, upstream, taken.open_tap, allowed=allowed, say=say)
+    relay = Relay(listener, upstream, taken.open_tap, allowed=allowed, delay=taken.delay, say=say)
     relay.on_signals(signal.SIGINT, signal.SIGTERM)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not end builds
     signal.pthread_sigmask(signal.SIG_UNBLOCK, held)

@@ -39,6 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the recording")
     capture.arguments(parser)
+    capture.distance_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no summary at the end")
     parser.add_argument(
         "--check",
@@ -111,7 +112,7 @@ def _held(target: Path, expected: list[Expectation]) -> int:
 
 def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: Capture) -> int:
     """Run the command with a relay beside it; return its status, -N for signal N."""
-    relay = Relay(listener, upstream, taken.open_tap, say=say)
+    relay = Relay(listener, upstream, taken.open_tap, delay=taken.delay, say=say)
     serving = threading.Thread(target=relay.serve, name="relay")
     environment = dict(os.environ)
     environment["NIX_REMOTE"] = f"unix://{listener.path}"

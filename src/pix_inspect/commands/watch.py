@@ -142,6 +142,11 @@ def options_of(args: argparse.Namespace) -> list[str]:
     options += ["--payload", "full" if args.payload is None else str(args.payload)]
     if args.max_size is not None:
         options += ["--max-size", str(args.max_size), "--keep", str(args.keep)]
+    for name in ("delay", "jitter"):
+        if getattr(args, name):
+            options += [f"--{name}", f"{getattr(args, name)}ns"]
+    if args.rate:
+        options += ["--rate", str(args.rate)]
     return options
 
 

@@ -48,7 +48,23 @@ def sockets(about: dict[str, Any]) -> str:
     known = inner if isinstance(inner, dict) else about
     listen, upstream = known.get("listen"), known.get("upstream")
     words = [safe(str(word), 200) for word in (listen, upstream) if word]
-    return " ⇄ ".join(words)
+    return f" {distance(known)}⇄ ".join(words)
+
+
+def distance(known: dict[str, Any]) -> str:
+    """Return how distant the daemon was made, empty when it was not: `+10 ms each way `."""
+    delay = known.get("delay")
+    if not isinstance(delay, dict):
+        return ""
+    words = []
+    for key, text in (("each way", "+{} each way"), ("jitter", "jitter {}")):
+        seconds = delay.get(key)
+        if isinstance(seconds, int | float) and 0 < seconds < 1e6:
+            words.append(text.format(duration(int(seconds * 1e9))))
+    rate = delay.get("rate")
+    if isinstance(rate, int | float) and 0 < rate < 1e15:
+        words.append(f"{size(int(rate))}/s")
+    return f"({', '.join(words)}) " if words else ""
 
 
 MINUTE = 60_000_000_000

@@ -186,12 +186,16 @@ def test_a_daemon_that_restarts_is_found_again(tmp_path: Path) -> None:
     session.close()
 
 
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that other users reach; those of pytest they may not, or not for long."""
+    with tempfile.TemporaryDirectory(prefix="pix-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.skipif(not ROOT, reason="only root can be another user")
-def test_another_user_is_let_in_only_when_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents:
-        if above.stat().st_uid == os.getuid() and above != Path("/"):
-            above.chmod(above.stat().st_mode | 0o055)
+def test_another_user_is_let_in_only_when_named(public: Path) -> None:
     script = (
         "import os, socket, sys\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
@@ -205,15 +209,15 @@ def test_another_user_is_let_in_only_when_named(tmp_path: Path) -> None:
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.strip()
 
-    with recording(tmp_path) as relay:
+    with recording(public) as relay:
         assert stranger(relay.path) == "PermissionError", "the socket is the owner's alone"
         assert not any("trust" in line for line in relay.said)
         assert relay.stop() == 0
-    with recording(tmp_path, "-o", "2.pcapng", "--mode", "0666") as relay:
+    with recording(public, "-o", "2.pcapng", "--mode", "0666") as relay:
         assert stranger(relay.path) in ("0", "BrokenPipeError", "ConnectionResetError")
         relay.says("refused a client of user 65534")
         assert relay.stop() == 0
-    with recording(tmp_path, "-o", "3.pcapng", "--mode", "666", "--allow-user", "65534") as relay:
+    with recording(public, "-o", "3.pcapng", "--mode", "666", "--allow-user", "65534") as relay:
         relay.says("trusts every client as root")
         client = subprocess.Popen([sys.executable, "-c", script, str(relay.path)], stdout=-1)
         server, _ = relay.daemon.accept()
@@ -514,3 +518,18 @@ def resident(pid: int) -> int:
     """Return the bytes of memory a process has."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_delay_is_in_force_and_written_into_the_recording(tmp_path: Path) -> None:
+    with recording(tmp_path, "--delay", "3ms", "--rate", "5M", "--jitter", "1ms") as relay:
+        client, server = relay.pair()
+        client.sendall(HELLO)
+        assert server.recv(100) == HELLO
+        client.close()
+        assert server.recv(1) == b""
+        server.close()
+        assert relay.stop() == 0
+    session = Session(tmp_path / "r.pcapng").read_all()
+    about = session.about["about"]
+    assert about["delay"] == {"each way": 0.003, "rate": 5 << 20, "jitter": 0.001}
+    session.close()
