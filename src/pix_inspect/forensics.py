@@ -133,13 +133,16 @@ class Forensics:
 
     def swallowed(self, view: ExchangeView) -> tuple[str, ...]:
         """Return why the handshake's last word is an operation's number."""
-        data = view.kept[CLIENT].first(0, 40)
-        if len(data) < 40:
+        start, end = view.span(CLIENT)
+        data = view.kept[CLIENT].first(start, end)
+        if len(data) < 24:
             return ()
-        number = int.from_bytes(data[32:40], "little")
+        number = int.from_bytes(data[-8:], "little")
         name = OPERATIONS[number].name if number in OPERATIONS else str(number)
         where = f"where the client's last word of the handshake should be stands {number} ({name})"
-        return (named("missing feature list", where),)
+        minor = view.protocol.minor if view.protocol is not None else NEWEST_MINOR
+        short = "missing feature list" if minor >= NEWEST_MINOR else "other version"
+        return (named(short, where),)
 
     def left(self, row: Row) -> tuple[str, ...]:
         """Return why a client may have left in the middle of the operation `row`."""

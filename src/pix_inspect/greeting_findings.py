@@ -57,15 +57,16 @@ class Greetings(Look):
             for feature in sorted(offered ^ known):
                 who = "client" if feature in offered else "daemon"
                 yield self.found("ignored-feature", f"{feature}: only the {who} knows it")
-        reserve = client.get("reserve_space")
-        if _odd_boolean(view.part("request"), "reserve_space") and reserve is not None:
+        spoken_minor = view.protocol.minor if view.protocol is not None else 0
+        odd = _odd_boolean(view.part("request"), "reserve_space")
+        if odd or (spoken_minor >= 38 and client.get("reserve_space")):
             diagnosis = Forensics(self.session).swallowed(view)
             said = "the last word of the handshake is an operation's number"
-            yield self.found("misannounced-version", said, CLIENT, 32, diagnosis=diagnosis)
-        complete = row.state == "ok" or row.state == "error"
+            end = view.span(CLIENT)[1]
+            yield self.found("misannounced-version", said, CLIENT, end - 8, diagnosis=diagnosis)
         told = ("refuses", "said nothing", "could not start", "no magic", "expected the")
         explained = any(word in note for note in notes for word in told)
-        if complete or view.span(CLIENT)[1] == 0:
+        if row.state in ("ok", "error") or view.span(CLIENT)[1] == 0:
             return
         if view.span(DAEMON)[1] <= HEAD and one < two:
             if not explained:
