@@ -9,6 +9,7 @@ Knows the panes and the session; nothing of how either works inside.
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -179,6 +180,7 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         self.fields.waiting = ["Choose an exchange to see its fields."]
         if not self._live:
             self.timeline.begin_at(0, follow=False)
+        gc.freeze()  # what is there by now stays: looking through it again would be felt
         self.set_interval(1 / 20, self._tick)
         self.set_interval(1, self._check_live)
 
@@ -201,6 +203,7 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
             self._read_on()
         elif self._reading:
             self._reading = False
+            gc.freeze()
             self._say_trouble()
         if self.sieve is not None and self._sifting is None:
             self.sift()

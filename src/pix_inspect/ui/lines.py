@@ -130,6 +130,8 @@ class Lines(ScrollView, Toned, can_focus=True):
         super().__init__(id=id)
         self.cursor = 0
         self._strips: LRUCache[Hashable, Strip] = LRUCache(1024)
+        self._inner = Size(0, 0)
+        self._inner_of: Size | None = None
 
     # For subclasses ---------------------------------------------------------------------
 
@@ -192,7 +194,11 @@ class Lines(ScrollView, Toned, can_focus=True):
     @property
     def inner(self) -> Size:
         """The cells there are for lines."""
-        return self.scrollable_content_region.size
+        size = self.size
+        if size != self._inner_of:  # it is asked for with every line, and takes its time
+            self._inner = self.scrollable_content_region.size
+            self._inner_of = size
+        return self._inner
 
     def render_line(self, y: int) -> Strip:
         """Return the strip of a visible line."""
