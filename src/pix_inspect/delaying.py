@@ -11,7 +11,6 @@ Knows sockets, threads and time; bytes, not meaning.
 from __future__ import annotations
 
 import contextlib
-import random
 import select
 import socket
 import threading
@@ -115,7 +114,7 @@ class Line:
         with self._changed:
             begins = max(now, self._free)
             self._free = begins + (int(length / self.delay.rate * 1e9) if self.delay.rate else 0)
-            jitter = random.randint(0, self.delay.jitter) if self.delay.jitter else 0
+            jitter = _at_random(self.delay.jitter) if self.delay.jitter else 0
             self._last = max(self._last, self._free + self.delay.each_way + jitter)
             self._under_way.append((self._last, piece))
             self._bytes += length
@@ -152,6 +151,12 @@ class Line:
             with self._changed:
                 self._cut = True
                 self._changed.notify_all()
+
+
+def _at_random(most: int) -> int:
+    from random import randint  # costs a relay that starts more than the rest of this module
+
+    return randint(0, most)
 
 
 def _wait_for_hang_up(sock: socket.socket) -> None:

@@ -198,7 +198,7 @@ class Relay:
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None] | None:
         while True:
             try:
-                reached = self.upstream.connect(lineage)
+                reached = self._connect(lineage)
             except (OSError, Problem) as error:
                 if _short(error) and self._stopping < 2:
                     self._report(f"cannot reach the daemon for now: {error}")
@@ -207,10 +207,17 @@ class Relay:
                 self._refuse(tap, complaint(self.upstream, error))
                 return None
             self._troubles.over()
-            if self.delay:
-                daemon, process = reached
-                return self.delay.stretch(daemon), process
             return reached
+
+    def _connect(self, lineage: Lineage) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
+        daemon, process = self.upstream.connect(lineage)
+        if self.delay:
+            try:
+                return self.delay.stretch(daemon), process
+            except BaseException:
+                daemon.close()
+                raise
+        return daemon, process
 
     def _wind_up(self) -> None:
         with self._changed:
