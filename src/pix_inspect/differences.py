@@ -1,7 +1,7 @@
 """Two recordings, or two exchanges, compared by what they mean.
 
 Exchanges are aligned by operation and request; what changes from run to run (times, activity
-ids, process ids) is masked. Knows views and their JSON; nothing of terminals.
+ids, process ids) is masked. Knows views and their values; nothing of terminals.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pix_inspect.render import json_of
 from pix_inspect.session import Session
 from pix_inspect.view import ExchangeView
 from pix_inspect.volatile import FIELDS
@@ -60,6 +59,13 @@ class Pairing:
         low, high = sorted(self.times)
         return "slower" if high - low > SLOW and high > low * SLOWER else "same"
 
+    @property
+    def weight(self) -> int:
+        """How much it matters among those of its kind: exchanges more, or nanoseconds more."""
+        if self.kind == "slower":
+            return abs(self.times[0] - self.times[1])
+        return abs(len(self.first) - len(self.second))
+
 
 class Unordered(list[Any]):
     """A set as JSON would hold it: the order of its elements means nothing."""
@@ -98,10 +104,12 @@ def _without(items: list[Any], others: list[Any]) -> Iterator[Any]:
 
 def meaning(view: ExchangeView) -> dict[str, Any]:
     """Return what an exchange says, without numbers, times and log."""
-    full = json_of(view, 0)
-    return {
-        key: full[key] for key in ("operation", "kind", "request", "reply", "error", "complete")
-    }
+    said: dict[str, Any] = {"operation": view.row.operation, "kind": view.row.kind}
+    for name in ("request", "reply", "error"):
+        part = view.part(name)
+        said[name] = None if part is None or part.node is None else part.node.plain()
+    said["complete"] = view.complete
+    return said
 
 
 def compare_exchanges(

@@ -73,6 +73,7 @@ def as_text(different: list[Pairing], of: int) -> Iterator[str]:
         return
     for kind in KINDS:
         chosen = [pairing for pairing in different if pairing.kind == kind]
+        chosen.sort(key=lambda pairing: -pairing.weight)
         if chosen:
             yield f"{kind}: {len(chosen)}"
         for pairing in chosen:
