@@ -69,6 +69,7 @@ def story(path: Path, *lines: tuple[Any, ...], payload: int | None = None) -> Pa
     for number, *values in lines:
         for value in values:
             if isinstance(value, Protocol):
+                time += MILLISECOND
                 log = writer.open(Peer(command=f"client {number}"), {}, time=time)
                 taps[number] = RecordingTap(log, payload)
                 protocols[number] = value
