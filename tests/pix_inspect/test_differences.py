@@ -10,6 +10,7 @@ import pytest
 from pix_inspect.cli import main
 from pix_inspect.differences import Change, changes, compare_exchanges, compare_sessions, meaning
 from pix_inspect.session import Session
+from tests.pix_inspect.scenes import Scene
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 
@@ -72,3 +73,65 @@ def test_a_field_may_be_ignored(capsys: pytest.CaptureFixture[str]) -> None:
     path = str(RECORDINGS / "queries.pcapng")
     assert main(["diff", path, path, "--ignore", "nar_size"]) == 0
     capsys.readouterr()
+
+
+PATH = "/nix/store/00000000000000000000000000000000-x"
+SECOND = 1_000_000_000
+
+
+def scene(folder: Path, name: str) -> Scene:
+    (folder / name).mkdir()
+    return Scene(folder / name)
+
+
+def asked(scene: Scene, *, valid: bool = True, times: int = 1, took: int = 0) -> Session:
+    """A session that asks for one path, and then for a derivation to be built."""
+    for _ in range(times):
+        scene.ask("IsValidPath", path=PATH)
+        scene.written.time += took
+        scene.answer("IsValidPath", valid=valid)
+    return scene.done()
+
+
+@pytest.mark.parametrize(
+    ("other", "kind", "status"),
+    [
+        ({}, "same", 0),
+        ({"valid": False}, "answered otherwise", 1),
+        ({"times": 3}, "more often", 1),
+        ({"took": SECOND}, "slower", 0),
+    ],
+)
+def test_kinds_of_differences(
+    other: dict[str, int],
+    kind: str,
+    status: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = asked(scene(tmp_path, "a"))
+    second = asked(scene(tmp_path, "b"), **other)
+    found = {pairing.operation: pairing for pairing in compare_sessions(first, second)}
+    assert found["IsValidPath"].kind == kind
+    assert found["handshake"].kind == "same"
+    assert main(["diff", str(first.path), str(second.path)]) == status
+    said = capsys.readouterr().out
+    assert kind in said or kind == "same"
+    if kind == "answered otherwise":
+        assert "reply.valid: true → false" in said
+
+
+def test_what_matters_most_is_told_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sessions = []
+    for name, often in (("a", (1, 1)), ("b", (3, 9))):
+        made = scene(tmp_path, name)
+        for path, times in zip((PATH, PATH + "2"), often, strict=True):
+            for _ in range(times):
+                made.ask("IsValidPath", path=path)
+                made.answer("IsValidPath", valid=True)
+        sessions.append(str(made.done().path))
+    assert main(["diff", *sessions]) == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if "IsValidPath" in line]
+    assert ["…x2: 1 time, then 9" in told[0], "…x: 1 time, then 3" in told[1]] == [True, True]
