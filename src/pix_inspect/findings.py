@@ -85,14 +85,17 @@ class Findings:
     """The findings of a session so far.
 
     `thorough`: decode every exchange to look for irregular fields; otherwise the first
-    MOST_DECODED of them, and those that the index calls for.
+    `most_decoded` of them, and those that the index calls for.
     """
 
-    def __init__(self, session: Session, *, thorough: bool = False) -> None:
+    def __init__(
+        self, session: Session, *, thorough: bool = False, most_decoded: int | None = None
+    ) -> None:
         from pix_inspect.finding_passes import Detector
 
         self.session = session
         self.thorough = thorough
+        self.most_decoded = MOST_DECODED if most_decoded is None else most_decoded
         self.counts: Counter[str] = Counter()
         """How many there are, by kind."""
         self.kept: list[Finding] = []
@@ -106,7 +109,7 @@ class Findings:
     @property
     def all_decoded(self) -> bool:
         """Whether every exchange was looked at field by field."""
-        return self.thorough or self.taken <= MOST_DECODED
+        return self.thorough or self.taken <= self.most_decoded
 
     @property
     def worst(self) -> Grade | None:
@@ -124,7 +127,7 @@ class Findings:
         still = [i for i in self._going_on if not self._look(i)]
         self._going_on = still
         while self._at < len(self.session):
-            if not self.thorough and self.taken >= MOST_DECODED:
+            if not self.thorough and self.taken >= self.most_decoded:
                 self._skip_ordinary()
                 if self._at >= len(self.session):
                     break
@@ -167,7 +170,7 @@ class Findings:
 
     def _take(self, i: int) -> None:
         self.taken += 1
-        decoded = self.thorough or self.taken <= MOST_DECODED
+        decoded = self.thorough or self.taken <= self.most_decoded
         for finding in self._detector.of(i, decoded=decoded):
             name = finding.kind.name
             self.counts[name] += 1

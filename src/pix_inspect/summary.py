@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix_inspect.finding_kinds import KINDS
+from pix_inspect.findings import Findings
 from pix_inspect.session import Session
 from pix_inspect.units import count, duration, size
+
+MOST_DECODED = 1000
+"""Exchanges that are decoded to see whether there is anything to be found."""
 
 
 @dataclass(slots=True)
@@ -65,4 +70,9 @@ def summary(path: Path) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
     elapsed = duration(session.last - session.started)
     yield f"{count(len(session.connections), 'connection')}, {elapsed}"
+    found = Findings(session, most_decoded=MOST_DECODED).finish().counts
+    grave = [name for name in KINDS if found[name] and KINDS[name].grade != "note"]
+    if grave:
+        told = ", ".join(f"{KINDS[name].grade} {name}" for name in grave)
+        yield f"found: {told}; `pix-inspect check` on the recording explains"
     session.close()
