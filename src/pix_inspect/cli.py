@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "record": ("record", "relay and record, without a screen"),
     "open": ("open", "browse a recording, finished or still growing"),
     "attach": ("attach", "watch a relay that runs already"),
+    "status": ("status", "say who waits for whom, in running relays or in a recording"),
     "list": ("list", "show running relays and recent recordings"),
     "stdio": ("stdio", "relay standard input and output: remote-program of ssh-ng"),
     "dump": ("dump", "print a recording as text or JSON"),

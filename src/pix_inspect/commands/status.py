@@ -1,0 +1,97 @@
+"""`pix-inspect status`: who waits for whom, in running relays or in a recording.
+
+Knows arguments and how waits look as text and JSON; what they are is `waiting`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from pix_inspect.commands.attach import names
+from pix_inspect.inert import inert
+from pix_inspect.problem import Problem
+from pix_inspect.running import Running, relays
+from pix_inspect.session import Session
+from pix_inspect.units import count, duration
+from pix_inspect.waiting import Wait, waits
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "what",
+        nargs="?",
+        help="a relay's process id, socket or recording, or any recording (default: all relays)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, one line a connection")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print what every open connection waits for."""
+    running = relays()
+    meant = [each for each in running if args.what is None or args.what in names(each)]
+    if args.what is not None and not meant:
+        path = Path(args.what)
+        if not path.exists():
+            raise Problem(f"{path} is neither a recording nor a relay that runs")
+        _tell(path, None, as_json=args.json)
+        return 0
+    if not meant and not args.json:
+        print("no relay runs")
+    for relay in meant:
+        if relay.recording is not None:
+            _tell(Path(relay.recording), relay, as_json=args.json)
+        elif not args.json:
+            print(f"relay {relay.pid} records into a pipe: it cannot be looked at")
+    return 0
+
+
+def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
+    session = Session(recording).read_all()
+    # a recording that nobody writes any more ends with its last packet
+    now = time.time_ns() if relay is not None else session.last
+    found = waits(session, here=relay is not None)
+    if as_json:
+        for wait in found:
+            print(json.dumps(_json(wait, now, str(recording))))
+        session.close()
+        return
+    where = inert(str(recording))
+    if relay is not None:
+        where = f"relay {relay.pid}: {inert(relay.listen or 'standard streams')}"
+    print(f"{where}  {count(len(found), 'open connection')}")
+    for wait in found:
+        who = f"pid {wait.pid}  " if wait.pid is not None else ""
+        print(f"  connection {wait.connection}  {who}{inert(wait.command, 120)}".rstrip())
+        if wait.idle:
+            print(f"    idle for {duration(now - wait.since)}")
+        else:
+            print(f"    {wait.sentence(now)}")
+    session.close()
+
+
+def _json(wait: Wait, now: int, recording: str) -> dict[str, Any]:
+    return {
+        "recording": recording,
+        "connection": wait.connection,
+        "pid": wait.pid,
+        "command": wait.command,
+        "client": wait.client,
+        "idle": wait.idle,
+        "debtor": wait.debtor,
+        "owes": wait.owes,
+        "for": (now - wait.since) / 1e9,
+        "exchange": wait.exchange,
+        "operation": wait.operation,
+        "last word": wait.word or None,
+        "last word ago": None if wait.word_at is None else (now - wait.word_at) / 1e9,
+        "building": list(wait.building),
+        "waits for lock": wait.lock,
+        "held by connections": list(wait.holders),
+        "circle": list(wait.circle),
+        "says": wait.sentence(now),
+    }
