@@ -210,6 +210,60 @@ def test_not_understood(snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(opened(played.path), terminal_size=WIDE, run_before=after("G", "tab"))
 
 
+@pytest.mark.parametrize("size", [SMALL, WIDE, LARGE], ids=["80x24", "120x40", "200x60"])
+def test_filter_being_written(snap_compare: Compare, size: tuple[int, int]) -> None:
+    run = after("slash", *"op=query")
+    assert snap_compare(recorded("two-clients"), terminal_size=size, run_before=run)
+
+
+def in_force(filter_text: str, *keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Come to rest under a filter, then keys."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        browse(pilot).apply_filter(filter_text)
+        await settled(pilot)
+        await after(*keys)(pilot)
+
+    return run
+
+
+def test_filter_with_a_mistake(snap_compare: Compare) -> None:
+    run = in_force("conn = 2", "slash", *"and request.pth~x", "enter")
+    assert snap_compare(recorded("two-clients"), terminal_size=WIDE, run_before=run)
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE, LARGE], ids=["80x24", "120x40", "200x60"])
+def test_filtered(snap_compare: Compare, size: tuple[int, int]) -> None:
+    run = in_force("op ~ query and took > 0.1ms", "j")
+    assert snap_compare(recorded("two-clients"), terminal_size=size, run_before=run)
+
+
+def test_nothing_passes_the_filter(snap_compare: Compare) -> None:
+    run = in_force("error")
+    assert snap_compare(recorded("two-clients"), terminal_size=WIDE, run_before=run)
+
+
+def test_search_hit(snap_compare: Compare) -> None:
+    run = after("ctrl+f", *"left-1", "enter", "n", "n")
+    assert snap_compare(recorded("two-clients"), terminal_size=WIDE, run_before=run)
+
+
+def test_sorted_by_duration(snap_compare: Compare) -> None:
+    assert snap_compare(recorded("two-clients"), terminal_size=WIDE, run_before=after("s", "j"))
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE, LARGE], ids=["80x24", "120x40", "200x60"])
+def test_grouped_by_connection(snap_compare: Compare, size: tuple[int, int]) -> None:
+    run = after("b", "g", "h", "j", "j")
+    assert snap_compare(recorded("two-clients"), terminal_size=size, run_before=run)
+
+
+def test_columns(snap_compare: Compare) -> None:
+    run = after("m", "j", "M", *"seen twice", "enter", "c", "j")
+    assert snap_compare(recorded("two-clients"), terminal_size=WIDE, run_before=run)
+
+
 def test_a_thousand_exchanges(snap_compare: Compare, tmp_path: Path) -> None:
     played, _ = small_session(tmp_path / "r.pcapng", 1000)
     app: Inspector = opened(played.path)
