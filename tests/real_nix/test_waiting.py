@@ -1,0 +1,136 @@
+"""Hangs made with real Nix, named while they last: a silent builder, a lock, a stopped client."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real_nix.daemons import Client, Daemon, running
+from tests.real_nix.lab import Nix
+
+pytestmark = pytest.mark.real_nix
+PIX = [sys.executable, "-m", "pix_inspect"]
+WAIT = 30.0
+
+SLOW = """
+derivation { name = "slow-1.0"; system = builtins.currentSystem; builder = "/bin/sh";
+  args = [ "-c" "echo begun; exec /bin/sleep 600" ]; }
+"""
+
+
+class Stage:
+    """A relay in front of a daemon, and builds through it."""
+
+    def __init__(self, daemon: Daemon, folder: Path) -> None:
+        self.daemon = daemon
+        self.folder = folder
+        self.environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+        self.path = folder / "relay"
+        self.relay = subprocess.Popen(
+            [
+                *(*PIX, "record", "--listen", self.path, "--upstream", daemon.socket),
+                *("-o", folder / "r.pcapng"),
+            ],
+            stderr=subprocess.PIPE,
+            env=self.environment,
+        )
+        assert self.relay.stderr is not None
+        assert b"listening on" in self.relay.stderr.readline()
+        self.builds: list[subprocess.Popen[bytes]] = []
+
+    def build(self, client: Client) -> subprocess.Popen[bytes]:
+        """Start a build that never ends."""
+        file = self.folder / "slow.nix"
+        file.write_text(SLOW)
+        process = subprocess.Popen(
+            ["nix-build", "--no-out-link", file],
+            env=client.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+        )
+        self.builds.append(process)
+        return process
+
+    def waits(self) -> list[dict[str, Any]]:
+        """What `pix-inspect status` says of the running relay."""
+        done = subprocess.run(
+            [*PIX, "status", "--json", str(self.path)],
+            env=self.environment,
+            capture_output=True,
+            check=True,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def until(self, so: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
+        """Ask until something is so."""
+        end = time.monotonic() + WAIT
+        while True:
+            found = self.waits()
+            if so(found):
+                return found
+            assert time.monotonic() < end, found
+            time.sleep(0.1)
+
+
+@contextmanager
+def staged(nix: Nix, folder: Path) -> Iterator[Stage]:
+    with running(nix) as daemon:
+        stage = Stage(daemon, folder)
+        try:
+            yield stage
+        finally:
+            for process in stage.builds:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+                process.wait(WAIT)
+            stage.relay.send_signal(signal.SIGINT)
+            stage.relay.send_signal(signal.SIGINT)
+            stage.relay.wait(WAIT)
+            assert stage.relay.stderr is not None
+            stage.relay.stderr.close()
+
+
+def in_build(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [wait for wait in found if wait["operation"] == "BuildPaths"]
+
+
+@pytest.mark.parametrize("nix", ["2.8.0", "2.34.8"], indirect=True)
+def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
+    with staged(nix, tmp_path) as stage:
+        client = stage.daemon.client(socket=stage.path)
+
+        # a builder that sleeps
+        first = stage.build(client)
+        found = stage.until(lambda waits: any(wait["building"] for wait in in_build(waits)))
+        (wait,) = in_build(found)
+        stage.until(lambda waits: (in_build(waits)[0]["last word"] or "").endswith("begun"))
+        assert wait["debtor"] == "daemon"
+        assert wait["owes"] == "the reply to BuildPaths"
+        assert wait["building"] == ["slow-1.0"]
+        assert (wait["pid"], wait["client"]) == (first.pid, "running")
+
+        # a build that waits for the lock that the first one holds
+        second = stage.build(client)
+        found = stage.until(lambda waits: any(wait["waits for lock"] for wait in in_build(waits)))
+        waiting = next(wait for wait in in_build(found) if wait["waits for lock"])
+        holder = next(wait for wait in in_build(found) if not wait["waits for lock"])
+        assert waiting["pid"] == second.pid
+        assert waiting["waits for lock"].endswith("-slow-1.0")
+        assert waiting["held by connections"] == [holder["connection"]]
+        assert "seems to have" in waiting["says"]
+
+        # a client that is stopped
+        first.send_signal(signal.SIGSTOP)
+        found = stage.until(lambda waits: any(wait["client"] == "stopped" for wait in waits))
+        assert [wait["pid"] for wait in found if wait["client"] == "stopped"] == [first.pid]
