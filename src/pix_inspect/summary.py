@@ -68,11 +68,11 @@ def summary(path: Path) -> Iterator[str]:
         cells = [line[0].ljust(widths[0])]
         cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         yield "  ".join(cells).rstrip()
-    elapsed = duration(session.last - session.started)
-    yield f"{count(len(session.connections), 'connection')}, {elapsed}"
     found = Findings(session, most_decoded=MOST_DECODED).finish().counts
     grave = [name for name in KINDS if found[name] and KINDS[name].grade != "note"]
     if grave:
         told = ", ".join(f"{KINDS[name].grade} {name}" for name in grave)
         yield f"found: {told}; `pix-inspect check` on the recording explains"
+    elapsed = duration(session.last - session.started)
+    yield f"{count(len(session.connections), 'connection')}, {elapsed}"
     session.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,7 @@ def asked(scene: Scene, *, valid: bool = True, times: int = 1, took: int = 0) ->
     ],
 )
 def test_kinds_of_differences(
-    other: dict[str, int],
+    other: dict[str, Any],
     kind: str,
     status: int,
     tmp_path: Path,

@@ -44,3 +44,10 @@ def test_every_line_has_its_columns_under_each_other() -> None:
 def test_no_recording_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(Problem):
         list(summary(tmp_path / "none"))
+
+
+def test_what_was_found_is_named_when_it_is_more_than_a_note() -> None:
+    said = list(summary(RECORDINGS / "untrusted.pcapng"))
+    assert "warning unsigned" in said[-2]
+    assert "restricted-setting" not in said[-2]
+    assert not any(line.startswith("found") for line in summary(RECORDINGS / "copy.pcapng"))
