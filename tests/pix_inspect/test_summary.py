@@ -36,7 +36,8 @@ def test_errors_are_counted() -> None:
 
 def test_every_line_has_its_columns_under_each_other() -> None:
     for recording in RECORDINGS.glob("*.pcapng"):
-        head, *rows, _ = summary(recording)
+        said = (line for line in summary(recording) if not line.startswith("found: "))
+        head, *rows, _ = said
         end = head.index(" up") + len(" up")
         assert all(row[end : end + 1] in ("", " ") for row in rows), recording
 
