@@ -417,7 +417,12 @@ class Inspector(App[Answer]):
 
     def leave(self) -> None:
         """Quit, after asking what happens to clients that are connected."""
-        clients = self.tabs[0].session.open_connections
+        session = self.tabs[0].session
+        own = sum(
+            row.closed is None and (row.peer or {}).get("pid") == os.getpid()
+            for row in session.connections.values()
+        )  # the REPL's, which hangs up when we leave
+        clients = session.open_connections - own
         if self.relay is None or not self.relay.alive() or not clients:
             self.exit("stop")
         elif not isinstance(self.screen, Leaving):

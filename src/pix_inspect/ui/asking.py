@@ -22,7 +22,7 @@ from pix_inspect.session import Session
 from pix_inspect.ui.repl_pane import ReplPane
 from pix_inspect.ui.repl_talk import Outcome, Talk
 from pix_inspect.ui.tabs import Tab
-from pix_inspect.view import ExchangeView
+from pix_inspect.ui.timeline import Timeline
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
@@ -47,7 +47,6 @@ class Asking(Screen[None]):
 
     app: Inspector
     session: Session
-    view: ExchangeView | None = None
     _talk: Talk | None = None
 
     @property
@@ -77,12 +76,12 @@ class Asking(Screen[None]):
 
     def action_ask_again(self) -> None:
         """Put the request of the chosen exchange into the REPL, to be edited and sent."""
-        view = self.view
-        if view is None:
+        chosen = self.query_one(Timeline).chosen
+        if chosen is None:
             self.app.warn("choose an exchange first")
             return
         try:
-            line = line_of(view)
+            line = line_of(self.session.exchange(chosen))
         except Problem as problem:
             self.app.warn(str(problem))
         else:
