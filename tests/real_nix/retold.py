@@ -1,10 +1,10 @@
 """Replay the bundled recordings to real daemons on a store that is as it was when they were made.
 
-    python -m tests.real_nix.retold NAME ...      inside a namespace; prints JSON, one line each
+    python -m tests.real_nix.retold [--embedded] NAME ...    in a namespace; prints JSON lines
 
 A story is told as by scripts/record_stories.py, but what its client said through the relay comes
-from the recording: `replay client` sends the story's next connections instead. Knows stories and
-the replay's command line.
+from the recording: `replay client` sends the story's next connections instead. With --embedded
+the daemon is ours, and real Nix prepares its store. Knows stories and the replay's command line.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import contextlib
 import io
 import itertools
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,12 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from pix_inspect.cli import main as pix_inspect
+from pix_inspect.embedded import EmbeddedDaemon
 from scripts.record_stories import Play
 from scripts.stories import STORIES
 from tests.real_nix import namespace
-from tests.real_nix.daemons import remove, running
+from tests.real_nix.daemons import Daemon, State, remove, running
 
 RECORDINGS = Path("/recordings")
+NIX = Path("/nix")
+STORE = NIX / "store"
+EMBEDDED = "--embedded"
 
 
 @dataclass(frozen=True)
@@ -66,29 +72,78 @@ class Retold(Play):
         self._replay(1)
 
 
-def retell(name: str, options: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Mirrored(Retold):
+    """A stage with the embedded daemon, whose store's paths are put where clients look for them."""
+
+    embedded: EmbeddedDaemon | None = None
+
+    def _mirror(self) -> None:
+        assert self.embedded is not None
+        store = self.embedded.store
+        valid = store.full(store.all())
+        for left in STORE.iterdir():
+            if str(left) not in valid:
+                _clear(left)
+        for path in valid:
+            if not os.path.lexists(path):
+                contents = b"".join(store.nar(Path(path).name))
+                subprocess.run(
+                    [self.client.programs / "nix-store", "--restore", path],
+                    input=contents,
+                    check=True,
+                )
+
+    def direct(self, *command: str) -> str:
+        self._mirror()
+        try:
+            return super().direct(*command)
+        finally:
+            self._mirror()
+
+    def _replay(self, connections: int) -> str:
+        super()._replay(connections)
+        self._mirror()
+        return ""
+
+
+def _clear(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        remove(place)
+    else:
+        place.unlink()
+
+
+def retell(name: str, options: tuple[str, ...], embedded: bool) -> list[dict[str, Any]]:
     """Replay one story's recording; returns the verdicts."""
     story = STORIES[name]
     daemon_nix, client = namespace.inside(story.daemon), namespace.inside(story.client)
-    nix = Path("/nix")
-    with running(daemon_nix, trusted=story.trusted, folder=nix, store=nix / "store") as daemon:
-        stage = Retold(daemon, client, RECORDINGS / f"{name}.pcapng", options)
-        story.tell(stage)
-    for place in (nix, namespace.WORK, Path("/tmp")):
+    recording = RECORDINGS / f"{name}.pcapng"
+    stage: Retold
+    if embedded:
+        state = State.of(NIX, STORE)
+        with EmbeddedDaemon(state.socket, allow_build=True, trusted=story.trusted) as ours:
+            process: Any = None
+            daemon = Daemon(daemon_nix, state, process)
+            stage = Mirrored(daemon, client, recording, options, embedded=ours)
+            story.tell(stage)
+    else:
+        with running(daemon_nix, trusted=story.trusted, folder=NIX, store=STORE) as daemon:
+            stage = Retold(daemon, client, recording, options)
+            story.tell(stage)
+    for place in (NIX, namespace.WORK, Path("/tmp")):
         for left in place.iterdir():
-            if left.is_dir() and not left.is_symlink():
-                remove(left)
-            else:
-                left.unlink()
+            _clear(left)
     return stage.outcomes
 
 
-def main(names: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Replay these stories and print what came of each."""
-    options = tuple(name for name in names if name.startswith("-"))
-    for name in names:
-        if name not in options:
-            print(json.dumps({"story": name, "verdicts": retell(name, options)}), flush=True)
+    options = tuple(word for word in words if word.startswith("-") and word != EMBEDDED)
+    for name in words:
+        if not name.startswith("-"):
+            verdicts = retell(name, options, EMBEDDED in words)
+            print(json.dumps({"story": name, "verdicts": verdicts}), flush=True)
     return 0
 
 
