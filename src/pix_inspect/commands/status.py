@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pix_inspect.commands.attach import names
 from pix_inspect.inert import inert
+from pix_inspect.kernel_queues import Unread, unread
 from pix_inspect.problem import Problem
 from pix_inspect.running import Running, relays
 from pix_inspect.session import Session
@@ -55,9 +57,11 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
     # a recording that nobody writes any more ends with its last packet
     now = time.time_ns() if relay is not None else session.last
     found = waits(session, here=relay is not None)
+    clients = {wait.connection: wait.pid for wait in found}
+    kernel = unread(relay, clients) if relay is not None else {}
     if as_json:
         for wait in found:
-            print(json.dumps(_json(wait, now, str(recording))))
+            print(json.dumps(_json(wait, kernel.get(wait.connection), now, str(recording))))
         session.close()
         return
     where = inert(str(recording))
@@ -71,10 +75,12 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
             print(f"    idle for {duration(now - wait.since)}")
         else:
             print(f"    {wait.sentence(now)}")
+        for words in kernel.get(wait.connection, Unread()).words():
+            print(f"    {words}")
     session.close()
 
 
-def _json(wait: Wait, now: int, recording: str) -> dict[str, Any]:
+def _json(wait: Wait, kernel: Unread | None, now: int, recording: str) -> dict[str, Any]:
     return {
         "recording": recording,
         "connection": wait.connection,
@@ -93,5 +99,6 @@ def _json(wait: Wait, now: int, recording: str) -> dict[str, Any]:
         "waits for lock": wait.lock,
         "held by connections": list(wait.holders),
         "circle": list(wait.circle),
+        "unread bytes": None if kernel is None else asdict(kernel),
         "says": wait.sentence(now),
     }
