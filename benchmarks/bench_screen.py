@@ -4,6 +4,7 @@ Prints, for QueryPathInfo on one connection, at 120×40 without a terminal:
 - seconds from the first poll until the first rows stand, and until all is read while the screen
   answers keys; the longest time in between that it was deaf;
 - milliseconds from page-down to the last frame that it causes (median, p99), fields, bytes and all;
+- seconds until a filter over what the index knows is applied to all, and until all is sorted;
 - how long the screen is deaf while exchanges arrive 10,000 a second (p99, longest);
 - resident MiB with all rows indexed.
 
@@ -32,6 +33,7 @@ from pix_inspect.ui.browse import Browse
 
 COUNT = 1_000_000
 PAGES = 200
+FILTERS = ("op = QueryPathInfo", "error", "took > 10ms and conn = 1")
 RATE = 10_000
 SECONDS = 5
 
@@ -115,7 +117,31 @@ async def browse(path: Path) -> None:
         print(
             f"  page down: median {statistics.median(drawn) * 1e3:.1f} ms, p99 {p99(drawn):.1f} ms"
         )
+        for text in FILTERS if count > PAGES else ():
+            await sift(screen, text)
+        screen.clear_filter()
+        start = time.perf_counter()
+        screen.timeline.sort_by("took", descending=True)
+        while not screen.timeline.settled:
+            await asyncio.sleep(0.002)
+        print(f"  sorted by duration in {time.perf_counter() - start:.2f} s")
         print(f"  resident {resident():.0f} MiB")
+
+
+async def sift(screen: Browse, text: str) -> None:
+    """Apply a filter that the index can answer, and say how long it took and what else waited."""
+    gaps: list[float] = []
+    stop = asyncio.Event()
+    watch = asyncio.create_task(deaf(gaps, stop))
+    start, used = time.perf_counter(), time.process_time()
+    screen.apply_filter(text)
+    while not (screen.sifted and screen.timeline.settled):
+        await asyncio.sleep(0.002)
+    took, used = time.perf_counter() - start, time.process_time() - used
+    stop.set()
+    await watch
+    print(f"  {text}: {len(screen.shown):,} found in {took:.2f} s ({used:.2f} s of processor),"
+          f" deaf {max(gaps, default=0.0) * 1e3:.0f} ms at most")  # fmt: skip
 
 
 async def follow(path: Path) -> None:

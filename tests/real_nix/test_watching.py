@@ -27,7 +27,8 @@ SECONDS = 30.0
 BUILD = """
 derivation {
   name = "greeting"; system = builtins.currentSystem; builder = "/bin/sh";
-  args = [ "-c" "echo one; echo two >&2; /bin/sleep 2; echo hello >$out" ];
+  args = [ "-c" "echo one; echo two >&2; n=0
+    until [ -e GO ] || [ $n = 300 ]; do /bin/sleep 0.1; n=$((n+1)); done; echo hello >$out" ];
 }
 """
 
@@ -46,7 +47,9 @@ class Terminal:
 
     def start(self, command: list[str]) -> None:
         self._started += 1
-        sized = ["env", "-u", "COLUMNS", "-u", "LINES", *command]  # the terminal's own size counts
+        # the terminal's own size counts, and nobody's settings
+        own = [f"XDG_{name}_HOME={self._folder / name}" for name in ("STATE", "CONFIG")]
+        sized = ["env", "-u", "COLUMNS", "-u", "LINES", *own, *command]
         self._tmux("new-session", "-d", "-x", "120", "-y", "40", *sized)
         self._tmux("set-option", "remain-on-exit", "on")
 
@@ -112,7 +115,7 @@ def test_a_build_is_watched_and_not_disturbed_by_quitting(
     terminal.wait_for("● live", f"NIX_REMOTE=unix://{socket}")
     terminal.press("L")
     client = daemon.client(socket=socket)
-    (folder / "greeting.nix").write_text(BUILD)
+    (folder / "greeting.nix").write_text(BUILD.replace("GO", str(folder / "go")))
     build = subprocess.Popen(
         ["nix-build", str(folder / "greeting.nix")],
         env=client.env,
@@ -127,10 +130,23 @@ def test_a_build_is_watched_and_not_disturbed_by_quitting(
         terminal.wait_for("Fields  #1 handshake")
         terminal.press("Tab", "j", "e")
         terminal.wait_for("request › magic", "Explanation")
+        terminal.press("Escape")
+        terminal.wait_for("⏎ Fields")
+        terminal.press("/")
+        terminal.wait_for("enter applies")
+        terminal.press(*"op=buildp", "Tab", "Enter")
+        terminal.wait_for("/ op=BuildPaths", "1 of ", "BuildPaths (9)")
+        terminal.press("Enter")
+        terminal.wait_for("greeting.drv", "operation  BuildPaths (9)")
+        terminal.press("Escape")
+        terminal.wait_for("⏎ Fields")
+        terminal.press("Escape")
+        terminal.wait_for("handshake", "AddToStore")
         terminal.press("q")
         terminal.wait_for("1 client is connected")
         terminal.press("s")
         terminal.wait_for("the relay ends when its last client is done")
+        (folder / "go").touch()
         out, said = build.communicate(timeout=SECONDS)
     finally:
         build.kill()

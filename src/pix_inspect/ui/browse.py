@@ -19,6 +19,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Footer
 
+from pix_inspect.absent import with_absent
 from pix_inspect.fields import rows
 from pix_inspect.problem import Problem
 from pix_inspect.searching import Hit
@@ -45,8 +46,9 @@ from pix_inspect.ui.status import Banner, Status, trouble
 from pix_inspect.ui.tabs import Tab, TabBar
 from pix_inspect.ui.text import fit_end, safe
 from pix_inspect.ui.timeline import Timeline
-from pix_inspect.units import size
+from pix_inspect.units import duration, size
 from pix_inspect.view import ExchangeView
+from pix_inspect.waiting import waits
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
@@ -227,8 +229,22 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
             self._say_trouble()
 
     def _say_trouble(self) -> None:
-        said = [*self.tab.trouble(), *trouble(self.session, self._live)]
+        said = [*self.tab.trouble(), *trouble(self.session, self._live), *self._silence()]
         self.query_one(Banner).say(said)
+
+    def _silence(self) -> list[str]:
+        """Say who owes an answer, when nobody has said anything for long."""
+        app = self.app
+        if not (self._live and app.silence and self.session.open_connections):
+            return []
+        if app.now() - self.session.last < app.silence:
+            return []
+        return [
+            f"connection {wait.connection}: the {wait.debtor} owes {safe(wait.owes, 200)},"
+            f" and nothing was said for {duration(app.silence)}; H shows who waits for whom"
+            for wait in waits(self.session, here=True)
+            if not wait.idle
+        ][:1]
 
     # One selection ----------------------------------------------------------------------
 
@@ -317,7 +333,7 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
     def _show(self, index: int, view: ExchangeView, *, again: bool) -> None:
         self.view = view
         row = view.row
-        found = rows(view)
+        found = with_absent(rows(view)) if self.fields.absent else rows(view)
         name = row.operation or row.kind
         code = f" ({row.code})" if row.code is not None else ""
         self.fields.entitle(safe(f"#{row.number} {name}{code}"))
@@ -335,6 +351,11 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         if self.pending_hit is not None and self.pending_hit[0] == index:
             self.show_hit(self.pending_hit[1])
             self.pending_hit = None
+
+    def on_fields_wanted(self) -> None:
+        """Show the tree with, or without, the fields that this version lacks."""
+        if self.view is not None and self.index is not None:
+            self._show(self.index, self.view, again=True)
 
     def on_fields_chosen(self) -> None:
         """Light the bytes of the chosen field and say what it is."""

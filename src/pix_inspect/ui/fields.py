@@ -45,6 +45,8 @@ class Fields(Lines):
                 show=False, id="fields.open_all"),
         Binding("minus", "close_all", "Close everything", key_display="-", show=False,
                 id="fields.close_all"),
+        Binding("a", "absent", "Fields that this version lacks, or not", show=False,
+                id="fields.absent"),
         Binding("y", "screen.copy('value')", "Copy", id="fields.copy"),
         Binding("Y", "screen.copy('json')", "Copy as JSON", show=False, id="fields.copy_json"),
         Binding("ctrl+y", "screen.copy('hex')", "Copy as hex", show=False, id="fields.copy_hex"),
@@ -57,8 +59,13 @@ class Fields(Lines):
             super().__init__()
             self.pane = pane
 
+    class Wanted(Message):
+        """The user wants to see fields that are not there, or no longer."""
+
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.absent = False
+        """Whether fields that this version lacks are shown."""
         self.outline = Outline()
         self.waiting: list[str] = []
         self._shape_of: str | None = None
@@ -174,6 +181,9 @@ class Fields(Lines):
         if row.kind in ("part", "error", "payload") and row.side is not None and not indent:
             side = "client" if row.side == CLIENT else "daemon"
             yield Segment(f"{ARROWS[row.side]} ", self.tone(side))
+        if row.kind == "absent":
+            yield Segment(f"{safe(row.label)}  {safe(row.value)}", self.tone("dim"))
+            return
         label_tone = {"part": "name", "payload": "name", "error": "bad", "note": "warn"}
         tone = label_tone.get(row.kind, "label")
         sign = "! " if row.irregular and row.kind == "field" else ""
@@ -186,6 +196,11 @@ class Fields(Lines):
             yield Segment(_fitted(safe(row.value), room), self.tone(value_tone))
 
     # Keys -------------------------------------------------------------------------------
+
+    def action_absent(self) -> None:
+        """Show the fields that this version lacks, or leave them out."""
+        self.absent = not self.absent
+        self.post_message(self.Wanted())
 
     def action_flip(self) -> None:
         """Open or close the row; on `… more`, show the next page."""
