@@ -24,8 +24,8 @@ MOST_LOG_LINES = 20
 MOST_BYTES = 256
 
 
-def shown(value: Any) -> Iterator[str]:
-    """Yield a value as lines, inert."""
+def shown(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield a value as lines, inert; `depth` is how many lists it stands in."""
     if isinstance(value, Entry):
         yield from map(inert, entry_text(value))
     elif isinstance(value, Function):
@@ -39,16 +39,16 @@ def shown(value: Any) -> Iterator[str]:
         yield from _heard(value)
     elif isinstance(value, str):
         yield inert(value, LONGEST_TEXT)
-    elif isinstance(value, (list, tuple)):
-        yield from _elements(value)
+    elif isinstance(value, (list, tuple)) and depth < 3:
+        yield from _elements(value, depth)
     else:
         yield from _lines(plain(value), "", 0)
 
 
-def _elements(values: list[Any] | tuple[Any, ...]) -> Iterator[str]:
+def _elements(values: list[Any] | tuple[Any, ...], depth: int) -> Iterator[str]:
     yield count(len(values), "element")
     for i, value in enumerate(values):
-        lines = shown(value)
+        lines = shown(value, depth + 1)
         yield f"  [{i}] {next(lines, '')}"
         for line in lines:
             yield f"      {line}"

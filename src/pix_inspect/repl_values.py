@@ -97,14 +97,21 @@ def as_list(value: Any) -> Any:
 
 def plain(value: Any, protocol: Protocol | None = None) -> Any:
     """Return a value as JSON would hold it, without the fields that `protocol` lacks."""
+    try:
+        return _plain(value, protocol)
+    except RecursionError:
+        return "… nested too deeply"
+
+
+def _plain(value: Any, protocol: Protocol | None) -> Any:
     if isinstance(value, Named):
         return value.label
     if isinstance(value, (set, frozenset)):
-        return [plain(each, protocol) for each in sorted(value)]
+        return [_plain(each, protocol) for each in sorted(value)]
     if isinstance(value, (list, tuple)):
-        return [plain(each, protocol) for each in value]
+        return [_plain(each, protocol) for each in value]
     if isinstance(value, dict):
-        return {str(key): plain(each, protocol) for key, each in value.items()}
+        return {str(key): _plain(each, protocol) for key, each in value.items()}
     if isinstance(value, (bytes, bytearray)):
         return {"bytes": len(value), "hex": bytes(value[:64]).hex()}
     if isinstance(value, Protocol):
@@ -113,7 +120,7 @@ def plain(value: Any, protocol: Protocol | None = None) -> Any:
         protocol = value.protocol
     if isinstance(value, OWN):
         names = type(value).__dataclass_fields__
-        return {name: plain(getattr(value, name), protocol) for name in names}
+        return {name: _plain(getattr(value, name), protocol) for name in names}
     record = getattr(type(value), "wire", None)
     if isinstance(record, Record):
         return dict(_fields_of(value, record, protocol))
@@ -128,11 +135,11 @@ def _fields_of(value: Any, record: Record, protocol: Protocol | None) -> Iterato
     for part in record.fields:
         found = getattr(value, part.name)
         if found is not MISSING and (protocol is None or part.gate.admits(protocol)):
-            yield part.name, plain(found, protocol)
+            yield part.name, _plain(found, protocol)
     if record.payload is not None:
         found = getattr(value, record.payload.name)
         if found is not MISSING:
-            yield record.payload.name, plain(found, protocol)
+            yield record.payload.name, _plain(found, protocol)
 
 
 def store_paths(value: Any) -> Iterator[str]:

@@ -115,6 +115,35 @@ ESCAPES = [
     "-" * 5000 + "1",
     "+".join(["1"] * 3000),
     "\x00",
+    "9**9**9",
+    "0x" + "f" * 90_000,
+    "18446744073709551616",
+    "18446744073709551615 + 1",
+    "range(10**9)",
+    "[0] * 10**9",
+    "items()[::0]",
+    "box().inside.__dict__",
+    "items().append(1)",
+    "'{}'.format(1)",
+    "f'{1}'",
+    "t'{1}'",
+    "[y := 1]",
+    "(lambda x: x)(1)",
+    "{**{}}",
+    "[*items()]",
+    "items.__call__()",
+    "box.__globals__['os']",
+    "print(1)",
+    "breakpoint()",
+    "type(box)",
+    "globals()",
+    "@box",
+    "box() @ box()",
+    "not" * 100 + "1",
+    "'\\ud800' < 1",
+    "match x:\n case 1: pass",
+    "async def f(): pass",
+    "\u2028import os",
 ]
 
 
@@ -137,6 +166,33 @@ def test_work_is_bounded(evaluator: Evaluator) -> None:
         evaluator.run("x = x + x")
     with pytest.raises(ExpressionError, match="too much"):
         evaluator.run("[[a + b for b in x] for a in x]")
+
+
+def test_memory_is_bounded(evaluator: Evaluator) -> None:
+    evaluator.run(f"x = '{'a' * 90_000}'")
+    for _ in range(9):
+        evaluator.run("x = x + x")
+    with pytest.raises(ExpressionError, match="too large"):
+        evaluator.run("x + x")
+    with pytest.raises(ExpressionError, match="too large"):
+        evaluator.run("[x + 'a' for y in [1, 2, 3, 4, 5, 6, 7, 8, 9]]")
+
+
+def test_a_value_nested_over_many_lines_breaks_nothing(evaluator: Evaluator) -> None:
+    evaluator.run("x = [1]")
+    evaluator.run("y = [1]")
+    for _ in range(5000):
+        evaluator.run("x = [x]")
+        evaluator.run("y = [y]")
+    with pytest.raises(ExpressionError, match="too much"):
+        evaluator.run("x == y")
+
+
+def test_looking_carries_nothing_out(evaluator: Evaluator) -> None:
+    evaluator.run("x = [box()]")
+    assert evaluator.look("x[0].inside") == 5
+    with pytest.raises(ExpressionError, match="carried out"):
+        evaluator.look("box().inside")
 
 
 def test_an_error_says_in_which_column(evaluator: Evaluator) -> None:

@@ -265,6 +265,15 @@ def test_what_the_daemon_says_is_shown_inert(session: Session) -> None:
         assert "\u202e" not in said
 
 
+def test_what_is_nested_without_end_is_shown_as_far_as_it_goes(session: Session) -> None:
+    session.run("x = [1]")
+    for _ in range(5000):
+        session.run("x = [x]")
+    assert "…" in text(session.run("x"))
+    session.evaluator.variables["y"] = {"a": session.run("x")}
+    assert "…" in text(session.run("y"))
+
+
 def test_deleting_wants_a_word(session: Session) -> None:
     session.dangerous = lambda what: False
     with pytest.raises(ExpressionError, match="not sent"):
