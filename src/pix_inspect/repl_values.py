@@ -92,7 +92,12 @@ def kind_of(value: Any) -> str:
 
 def as_list(value: Any) -> Any:
     """Return a set as a sorted list, everything else as it is."""
-    return sorted(value) if isinstance(value, (set, frozenset)) else value
+    if not isinstance(value, (set, frozenset)):
+        return value
+    try:
+        return sorted(value)
+    except TypeError:  # typed by hand, of different kinds
+        return sorted(value, key=repr)
 
 
 def plain(value: Any, protocol: Protocol | None = None) -> Any:
@@ -107,7 +112,7 @@ def _plain(value: Any, protocol: Protocol | None) -> Any:
     if isinstance(value, Named):
         return value.label
     if isinstance(value, (set, frozenset)):
-        return [_plain(each, protocol) for each in sorted(value)]
+        return [_plain(each, protocol) for each in as_list(value)]
     if isinstance(value, (list, tuple)):
         return [_plain(each, protocol) for each in value]
     if isinstance(value, dict):

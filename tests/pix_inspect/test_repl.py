@@ -272,6 +272,7 @@ def test_what_is_nested_without_end_is_shown_as_far_as_it_goes(session: Session)
     assert "…" in text(session.run("x"))
     session.evaluator.variables["y"] = {"a": session.run("x")}
     assert "…" in text(session.run("y"))
+    assert text(session.run('{1, "a"}')).startswith("2 elements")
 
 
 def test_deleting_wants_a_word(session: Session) -> None:
