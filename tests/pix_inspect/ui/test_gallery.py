@@ -259,6 +259,11 @@ def test_grouped_by_connection(snap_compare: Compare, size: tuple[int, int]) -> 
     assert snap_compare(recorded("two-clients"), terminal_size=size, run_before=run)
 
 
+def test_absent_fields(snap_compare: Compare) -> None:
+    run = after("tab", "a", "j", "j")
+    assert snap_compare(recorded("import-over-1-21"), terminal_size=WIDE, run_before=run)
+
+
 def test_columns(snap_compare: Compare) -> None:
     run = after("m", "j", "M", *"seen twice", "enter", "c", "j")
     assert snap_compare(recorded("two-clients"), terminal_size=WIDE, run_before=run)
