@@ -19,6 +19,7 @@ from typing import Any
 
 from pix.gates import NEWEST_MINOR, Protocol
 from pix_inspect.capture import Capture, narrate, say, user_ids
+from pix_inspect.commands.open import need_terminal
 from pix_inspect.commands.record import listening_arguments
 from pix_inspect.inert import inert, plain
 from pix_inspect.payload_limit import payload_limit
@@ -108,6 +109,11 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="full|none|SIZE",
         help="how much payload to keep and compare (default 64K)",
     )
+    parser.add_argument(
+        "--open",
+        action="store_true",
+        help="then show both on the screen, the first other answer beside the recorded one",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, one line an exchange")
     parser.add_argument(
         "--list-volatile", action=_ListVolatile, nargs=0, help="say what is not compared"
@@ -148,6 +154,8 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _client(args: argparse.Namespace) -> int:
+    if args.open:
+        need_terminal("leave out --open")
     upstream = upstream_of(args.upstream, args.upstream_command)
     require(upstream)
     recorded = RecordedSession(args.recording)
@@ -163,7 +171,22 @@ def _client(args: argparse.Namespace) -> int:
         client = ReplayClient(recorded, wanted, upstream, out, options)
         stack.callback(client.close)
         table = _Table(args.json)
-        return _play(client, out, table, args)
+        status = _play(client, out, table, args)
+        if args.open:
+            _show(args.recording, out, table)
+    return status
+
+
+def _show(recording: Path, out: Path, table: _Table) -> None:
+    """Show a recording and its replay until the user quits."""
+    from pix_inspect.ui.replay_screen import ReplayInspector
+
+    with contextlib.closing(Session(recording)) as first, contextlib.closing(Session(out)) as again:
+        pair = None
+        if table.first is not None and table.first.again is not None:
+            views = (first.read_all(), table.first.number), (again.read_all(), table.first.again)
+            pair = tuple(session.exchange(number - 1) for session, number in views)
+        ReplayInspector(first, others=[again], pair=pair).run()  # type: ignore[arg-type]  # two
 
 
 def _play(client: ReplayClient, out: Path, table: _Table, args: argparse.Namespace) -> int:
@@ -242,6 +265,7 @@ class _Table:
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         self.counts = dict.fromkeys(SIGNS, 0)
+        self.first: Verdict | None = None
 
     @property
     def differs(self) -> bool:
@@ -251,6 +275,8 @@ class _Table:
     def row(self, verdict: Verdict) -> None:
         """Print one verdict."""
         self.counts[verdict.outcome] += 1
+        if verdict.outcome == "different" and self.first is None:
+            self.first = verdict
         if self.as_json:
             print(json.dumps(as_json(verdict)), flush=True)
             return
