@@ -150,7 +150,8 @@ class Ways(Lines):
     def segments(self, line: int, width: int) -> Iterable[Segment]:
         """Return a way to go on, and what is known about it."""
         way = self.ways[line]
-        room = max(min(48, width // 2), 16)
+        bare = not (way.said or way.doc)
+        room = width - 4 if bare else max(min(48, width // 2), 16)
         yield Segment("▸ " if line == self.cursor else "  ", self.tone("mark"))
         yield Segment(fit(fit_end(safe(way.text, 300), room), room), self.tone("name"))
         yield Segment(f" {safe(way.said, 80)}  ", self.tone("accent"))
