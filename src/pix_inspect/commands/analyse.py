@@ -1,6 +1,6 @@
 """`pix-inspect analyse`: where the time of a recording went, and what distance would cost.
 
-Knows how an analysis looks as text and as JSON.
+Knows how an analysis looks as JSON; as text it is `analysis_text`'s.
 """
 
 from __future__ import annotations
@@ -8,15 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pix_inspect.analysis import Analysis, Analyst, Distance, Split
+from pix_inspect.analysis import Analysis, Analyst, Distance
+from pix_inspect.analysis_text import as_text
 from pix_inspect.quantities import rate_given, time_given
-from pix_inspect.units import count, duration, size
-
-MOST_RUNS_SHOWN = 10
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +86,7 @@ def as_json(found: Analysis, distance: Distance | None, predicted: int) -> dict[
                 "answering": split.answering / 1e9,
                 "up": split.up,
                 "down": split.down,
+                "reads": split.reads,
             }
             for split in sorted(found.operations.values(), key=lambda split: -split.total)
         ],
@@ -108,76 +106,3 @@ def as_json(found: Analysis, distance: Distance | None, predicted: int) -> dict[
         if distance is None
         else {"rtt": distance.rtt / 1e9, "rate": distance.rate, "elapsed": predicted / 1e9},
     }
-
-
-def as_text(found: Analysis, distance: Distance | None, predicted: int) -> Iterator[str]:
-    """Yield the lines of the analysis."""
-    yield (
-        f"{count(found.exchanges, 'exchange')} on {count(found.connections, 'connection')} in"
-        f" {duration(found.elapsed)}; {count(found.round_trips, 'round trip')},"
-        f" {size(found.up)} up, {size(found.down)} down"
-    )
-    busy = sum(split.total for split in found.operations.values())
-    whole = max(busy + found.thinking, 1)
-    yield (
-        f"clients thought {duration(found.thinking)} ({found.thinking * 100 // whole} %),"
-        f" handshakes took {duration(found.handshakes)}"
-    )
-    if found.repeated:
-        about = "at least " if found.forgotten else ""
-        yield (
-            f"{about}{count(found.repeated, 'request')} said what had been said before"
-            f" ({size(found.repeated_bytes)})"
-        )
-    yield ""
-    yield from _operations(found, whole)
-    if found.runs:
-        yield ""
-        yield "again and again, each after the answer to the last:"
-        for run in found.runs[:MOST_RUNS_SHOWN]:
-            each = duration(run.time // run.count)
-            line = (
-                f"  {run.count:,} × {run.operation} on connection {run.connection},"
-                f" {run.distinct * 100 // run.count} % distinct, {each} each"
-            )
-            yield f"{line}: {run.advice}" if run.advice else line
-        if len(found.runs) > MOST_RUNS_SHOWN:
-            yield f"  … {len(found.runs) - MOST_RUNS_SHOWN} more runs"
-    if distance is not None:
-        yield ""
-        rate = f" and {size(int(distance.rate))} a second" if distance.rate else ""
-        factor = predicted / max(found.elapsed, 1)
-        yield (
-            f"with a round trip of {duration(distance.rtt)}{rate} it would have taken about"
-            f" {duration(predicted)}, {factor:.3g} times as long"
-        )
-
-
-def _operations(found: Analysis, whole: int) -> Iterator[str]:
-    heads = ("operation", "count", "total", "share", "p50", "p95", "max", "request", "wait",
-             "answer", "up", "down", "errors")  # fmt: skip
-    splits = sorted(found.operations.values(), key=lambda split: -split.total)
-    table = [heads, *(_cells(split, whole) for split in splits)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(heads))]
-    for line in table:
-        cells = [line[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        yield "  ".join(cells).rstrip()
-
-
-def _cells(split: Split, whole: int) -> tuple[str, ...]:
-    return (
-        split.name,
-        f"{split.count:,}",
-        duration(split.total),
-        f"{split.total * 100 // whole} %",
-        duration(split.percentile(50)),
-        duration(split.percentile(95)),
-        duration(split.slowest),
-        duration(split.requesting),
-        duration(split.waiting),
-        duration(split.answering),
-        size(split.up),
-        size(split.down),
-        str(split.errors or ""),
-    )
