@@ -316,9 +316,6 @@ class Bar(Vertical):
         text, cursor = self.line.value, self.line.cursor_position
         self._touched = False
         mistake = purpose.check(text) if purpose.check is not None and text.strip() else None
-        going_on = mistake is not None and mistake.start >= len(text.rstrip())
-        self.remarks.mistake = None if going_on else mistake  # it is not finished, no mistake
-        self.remarks.refresh()
         offered: list[Offer] = []
         self._start = 0
         if not text:
@@ -330,6 +327,11 @@ class Bar(Vertical):
             written = text[self._start : cursor]
             if len(offered) == 1 and offered[0][0] == written:
                 offered = []
+        if mistake is not None and mistake.end >= len(text.rstrip()):
+            begun = mistake.start >= len(text.rstrip()) or bool(offered)
+            mistake = None if begun else mistake  # it is not finished, no mistake
+        self.remarks.mistake = mistake
+        self.remarks.refresh()
         prompt = self.query_one(Prompt)
         self.offers.say(offered, cell_len(prompt.text) - 1 + self._start)
 
