@@ -86,7 +86,7 @@ def test_json_and_text_agree(capsys: pytest.CaptureFixture[str]) -> None:
     assert said["at_distance"]["elapsed"] > said["elapsed"]
 
 
-@pytest.mark.parametrize("wrong", ["5", "ms", "-5ms", "5 parsecs"])
+@pytest.mark.parametrize("wrong", ["ms", "-5ms", "5 parsecs"])
 def test_a_time_that_is_none_is_said_in_one_line(
     wrong: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
