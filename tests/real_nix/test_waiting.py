@@ -38,8 +38,8 @@ class Stage:
         self.path = folder / "relay"
         self.relay = subprocess.Popen(
             [
-                *(*PIX, "record", "--listen", self.path, "--upstream", daemon.socket),
-                *("-o", folder / "r.pcapng"),
+                *(*PIX, "record", "--listen", str(self.path), "--upstream", str(daemon.socket)),
+                *("-o", str(folder / "r.pcapng")),
             ],
             stderr=subprocess.PIPE,
             env=self.environment,

@@ -57,6 +57,6 @@ def main(args: argparse.Namespace) -> int:
     command = importlib.import_module("pix_inspect.commands.open")
     parser = argparse.ArgumentParser()
     command.arguments(parser)
-    words = ["--no-settings"] if args.no_settings else []
+    words = ["--silence", f"{args.silence}ns", *(["--no-settings"] if args.no_settings else [])]
     status: int = command.main(parser.parse_args([*words, "--", str(relay.recording)]))
     return status

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pix_inspect.capture import say
 from pix_inspect.problem import Problem
+from pix_inspect.quantities import time_given
 from pix_inspect.session import Session
 from pix_inspect.settings import NO_SETTINGS, Settings
 
@@ -32,6 +33,13 @@ def settings_argument(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="begin with the usual theme, panes and columns, and remember nothing"
         f" (also: {NO_SETTINGS}=1)",
+    )
+    parser.add_argument(
+        "--silence",
+        type=time_given,
+        default=10 * 10**9,
+        metavar="TIME",
+        help="say who owes an answer when nothing was said for so long (default 10s, 0: never)",
     )
 
 
@@ -59,6 +67,7 @@ def main(args: argparse.Namespace) -> int:
 
         app = Inspector(sessions[0], others=sessions[1:], settings=settings_of(args))
         app.upstream = args.upstream
+        app.silence = args.silence
         app.run()
         if app.complaint is not None:
             say(app.complaint)

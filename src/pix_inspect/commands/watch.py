@@ -168,12 +168,12 @@ def main(args: argparse.Namespace) -> int:
         relay.close()
         return 0
     try:
-        return _watch(relay, settings_of(args))
+        return _watch(relay, settings_of(args), args.silence)
     finally:
         relay.close()
 
 
-def _watch(relay: RelayProcess, settings: Settings | None) -> int:
+def _watch(relay: RelayProcess, settings: Settings | None, silence: int) -> int:
     answer: str | None = None
     try:
         session = Session(relay.recording)
@@ -181,6 +181,7 @@ def _watch(relay: RelayProcess, settings: Settings | None) -> int:
             from pix_inspect.ui.app import Inspector
 
             app = Inspector(session, relay, settings=settings)
+            app.silence = silence
             answer = app.run()
             if app.complaint is not None:
                 say(app.complaint)

@@ -22,6 +22,7 @@ from pix_inspect.excerpt import excerpt
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
 from pix_inspect.settings import Settings
+from pix_inspect.ui.analysis_screen import AnalysisScreen
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.copying import Copied
 from pix_inspect.ui.differences_screen import DifferencesScreen
@@ -38,11 +39,15 @@ from pix_inspect.ui.remembering import recall, remembered, theme_of
 from pix_inspect.ui.statistics_screen import StatisticsScreen
 from pix_inspect.ui.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording
 from pix_inspect.ui.text import safe
+from pix_inspect.ui.waiting_screen import WaitingScreen
 from pix_inspect.ui.writing import Pace, Writing
 from pix_inspect.units import count, size
 
 MOST_COPIED = 72_000
 """Bytes that terminals take through OSC 52; more go to a file."""
+
+SILENCE = 10_000_000_000
+"""Nanoseconds that a daemon may owe an answer before the banner says so."""
 
 DEFAULT_THEME = "textual-dark"
 
@@ -76,13 +81,17 @@ class Inspector(App[Answer]):
         Binding("X", "export", "Export what is shown", show=False, id="app.export"),
         Binding("S", "statistics", "Statistics", show=False, id="app.statistics"),
         Binding("F", "findings", "Findings", show=False, id="app.findings"),
+        Binding("H", "waiting", "Who waits for whom", show=False, id="app.waiting"),
+        Binding("T", "analysis", "Round trips", show=False, id="app.analysis"),
         Binding("D", "differences", "Compare with the exchange marked last", show=False,
                 id="app.differences"),
         Binding("E", "excerpt", "Copy an excerpt for an issue: from the last mark to here",
                 show=False, id="app.excerpt"),
     ]  # fmt: skip
     DEFAULT_MODE = "recording-1"
-    BROWSING = frozenset(["statistics", "export", "findings", "differences", "excerpt"])
+    BROWSING = frozenset(
+        ["statistics", "analysis", "export", "findings", "waiting", "differences", "excerpt"]
+    )
     """Actions that need the main screen."""
 
     def __init__(
@@ -98,6 +107,8 @@ class Inspector(App[Answer]):
         self.now = now
         """The time, in nanoseconds since 1970."""
         self.relay = relay
+        self.silence = SILENCE
+        """Nanoseconds without a word after which the banner says who owes one; 0: never."""
         self.upstream: Path | None = None
         """A daemon that the REPL talks to, where another was named than the relay's."""
         self.tabs = [Tab(self.DEFAULT_MODE, session, relay)]
@@ -379,6 +390,24 @@ class Inspector(App[Answer]):
         browse = self.screen
         if isinstance(browse, Browse):
             self.push_screen(FindingsScreen(browse.session), lambda to: follow(browse, to))
+
+    def action_waiting(self) -> None:
+        """Show who waits for whom."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+
+            def go(exchange: int | None) -> None:
+                if exchange is not None:
+                    browse.timeline.go_to(exchange - 1)
+
+            live = browse.tab.is_live()
+            self.push_screen(WaitingScreen(browse.session, self.now, live=live), go)
+
+    def action_analysis(self) -> None:
+        """Show where the round trips are, and what distance costs."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            self.push_screen(AnalysisScreen(browse.session))
 
     def action_differences(self) -> None:
         """Compare the exchange under the cursor with the one that was marked last."""

@@ -46,8 +46,9 @@ from pix_inspect.ui.status import Banner, Status, trouble
 from pix_inspect.ui.tabs import Tab, TabBar
 from pix_inspect.ui.text import fit_end, safe
 from pix_inspect.ui.timeline import Timeline
-from pix_inspect.units import size
+from pix_inspect.units import duration, size
 from pix_inspect.view import ExchangeView
+from pix_inspect.waiting import waits
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
@@ -228,8 +229,22 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
             self._say_trouble()
 
     def _say_trouble(self) -> None:
-        said = [*self.tab.trouble(), *trouble(self.session, self._live)]
+        said = [*self.tab.trouble(), *trouble(self.session, self._live), *self._silence()]
         self.query_one(Banner).say(said)
+
+    def _silence(self) -> list[str]:
+        """Say who owes an answer, when nobody has said anything for long."""
+        app = self.app
+        if not (self._live and app.silence and self.session.open_connections):
+            return []
+        if app.now() - self.session.last < app.silence:
+            return []
+        return [
+            f"connection {wait.connection}: the {wait.debtor} owes {safe(wait.owes, 200)},"
+            f" and nothing was said for {duration(app.silence)}; H shows who waits for whom"
+            for wait in waits(self.session, here=True)
+            if not wait.idle
+        ][:1]
 
     # One selection ----------------------------------------------------------------------
 
