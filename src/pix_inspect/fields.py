@@ -26,7 +26,9 @@ from pix_inspect.log_text import activity, frame_text
 from pix_inspect.units import count, duration, moment, size
 from pix_inspect.view import ExchangeView, Part
 
-RowKind: TypeAlias = Literal["exchange", "part", "field", "frame", "payload", "note", "error", "absent"]
+RowKind: TypeAlias = Literal[
+    "exchange", "part", "field", "frame", "payload", "note", "error", "absent"
+]
 HELLOS = {id(wire_of(ClientHello)), id(wire_of(DaemonHello))}
 CONTENTS = {
     "nar": "a NAR",

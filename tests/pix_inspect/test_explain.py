@@ -7,8 +7,8 @@ import pytest
 from pix.gates import Protocol
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS
 from pix.protocol.types import FEATURES
-from pix_inspect.entry_text import text
 from pix_inspect.declared import enumerations, records
+from pix_inspect.entry_text import text
 from pix_inspect.explain import entry, names
 from pix_inspect.problem import Problem
 
