@@ -49,7 +49,9 @@ def as_text(found: Analysis, distance: Distance | None, predicted: int) -> Itera
                 f"  {run.count:,} × {run.operation} on connection {run.connection},"
                 f" {run.distinct * 100 // run.count} % distinct, {each} each"
             )
-            yield f"{line}: {run.advice}" if run.advice else line
+            yield line
+            if run.advice:
+                yield f"      {run.advice}"
         if len(found.runs) > MOST_RUNS_SHOWN:
             yield f"  … {len(found.runs) - MOST_RUNS_SHOWN} more runs"
     yield from _asked_for(found)
@@ -75,7 +77,9 @@ def _asked_for(found: Analysis) -> Iterator[str]:
             f" {size(split.up // split.reads)} each"
         )
         advice = FRAMED.get(split.name)
-        yield f"{line}: {advice}" if advice else line
+        yield line
+        if advice:
+            yield f"      {advice}"
 
 
 def _operations(found: Analysis, whole: int) -> Iterator[str]:

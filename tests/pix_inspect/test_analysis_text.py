@@ -1,0 +1,40 @@
+"""An analysis in words: what there is to say, and nothing else."""
+
+from __future__ import annotations
+
+from pix_inspect.analysis import Analysis, Distance, Run, Split
+from pix_inspect.analysis_text import as_text
+
+MS = 1_000_000
+
+
+def said(found: Analysis, distance: Distance | None = None, predicted: int = 0) -> str:
+    return "\n".join(as_text(found, distance, predicted))
+
+
+def test_payload_that_was_asked_for_piece_by_piece() -> None:
+    found = Analysis(operations={"AddToStoreNar": Split("AddToStoreNar", up=320 << 10, reads=10)})
+    text = said(found)
+    assert "AddToStoreNar: 10 STDERR_READs for 320 KiB, 32 KiB each" in text
+    assert "from 1.23 on it is sent without being asked for" in text
+
+
+def test_runs_and_their_advice() -> None:
+    run = Run("IsValidPath", 1, 1, 200, 200, 182, 80 * MS, 0, "one QueryValidPaths does it")
+    text = said(Analysis(runs=[run] * 12))
+    assert "200 × IsValidPath on connection 1, 91 % distinct, 400 µs each" in text
+    assert "one QueryValidPaths does it" in text
+    assert "2 more runs" in text
+
+
+def test_a_distance_is_told_as_a_factor() -> None:
+    found = Analysis(started=0, ended=100 * MS)
+    text = said(found, Distance(50 * MS, 20 << 20), 300 * MS)
+    assert "50 ms and 20 MiB a second it would have taken about 300 ms, 3 times as long" in text
+
+
+def test_nothing_is_said_of_what_there_was_not() -> None:
+    text = said(Analysis())
+    assert "STDERR_READ" not in text
+    assert "again and again" not in text
+    assert "round trip of" not in text
