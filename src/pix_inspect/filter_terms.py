@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pix.composite import Maybe, Tagged
 from pix_inspect.fields import FieldRow
 from pix_inspect.filter_completion import quoted
 from pix_inspect.filter_fields import fields
-from pix_inspect.log_text import frame_text
 from pix_inspect.session import Row
 
 LONGEST = 120
@@ -42,7 +42,9 @@ def field_term(around: Sequence[FieldRow], row: Row, *, equal: bool = True) -> s
     if (field is top and top.label == "request") or field.label == "operation":
         return operation_term(row, equal=equal)
     if field.kind == "frame" and field.part is not None:
-        return _contains("log", frame_text(field.part), equal=equal)
+        text = field.part.node.find("text") if field.part.node is not None else None
+        said = _contains("log", str(text.value), equal=equal) if text is not None else None
+        return said or _contains("log", field.part.name, equal=equal)
     if field.kind == "note":
         return _contains("notes", field.value, equal=equal)
     if top.kind == "error" and field is top:
@@ -55,6 +57,9 @@ def field_term(around: Sequence[FieldRow], row: Row, *, equal: bool = True) -> s
     node = field.node
     if path is None or node is None:
         return None
+    outer = around[-2].node if len(around) > 1 else None
+    if outer is not None and isinstance(outer.wire, (Maybe, Tagged)):
+        return None  # a tag, or what it announces: of neither a filter knows by itself
     value = node.plain()
     if isinstance(value, (dict, list)):
         return None
