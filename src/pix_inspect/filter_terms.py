@@ -42,8 +42,8 @@ def field_term(around: Sequence[FieldRow], row: Row, *, equal: bool = True) -> s
     if (field is top and top.label == "request") or field.label == "operation":
         return operation_term(row, equal=equal)
     if field.kind == "frame" and field.part is not None:
-        text = field.part.node.find("text") if field.part.node is not None else None
-        said = _contains("log", str(text.value), equal=equal) if text is not None else None
+        spoken = field.part.node.find("text") if field.part.node is not None else None
+        said = _contains("log", str(spoken.value), equal=equal) if spoken is not None else None
         return said or _contains("log", field.part.name, equal=equal)
     if field.kind == "note":
         return _contains("notes", field.value, equal=equal)
