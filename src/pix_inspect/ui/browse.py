@@ -16,7 +16,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Footer
 
 from pix_inspect.absent import with_absent
@@ -28,7 +27,7 @@ from pix_inspect.ui.asking import Asking
 from pix_inspect.ui.bar import Bar, InForce
 from pix_inspect.ui.column_dialog import ColumnDialog
 from pix_inspect.ui.copying import Copied, copy
-from pix_inspect.ui.dividers import Dividing, Shares
+from pix_inspect.ui.dividers import Shares
 from pix_inspect.ui.exchange_lines import TimelineHead
 from pix_inspect.ui.explain import Explanation
 from pix_inspect.ui.explaining import explanation
@@ -40,6 +39,7 @@ from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.log import Log
 from pix_inspect.ui.marking import Marking
 from pix_inspect.ui.narration import narration
+from pix_inspect.ui.panes import Panes
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.search import Searching
 from pix_inspect.ui.status import Banner, Status, trouble
@@ -57,10 +57,8 @@ POLL = 0.015
 PAUSE = 0.004
 """Seconds of reading in one go, and between two while there is a lot to read."""
 
-PANES = ("timeline", "fields", "log", "payload", "bytes", "explanation")
 
-
-class Browse(Filtering, Searching, Marking, Dividing, Asking):
+class Browse(Panes, Filtering, Searching, Marking, Asking):
     """One recording, finished or growing."""
 
     app: Inspector
@@ -102,7 +100,6 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         self._looked: tuple[object, ...] | None = None
         self._live = False
         self._reading = True
-        self._zoomed: str | None = None
         self._more: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -128,35 +125,6 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
     def tab(self) -> Tab:
         """The recording, and the relay that makes it if it is this screen's."""
         return self.app.tab_of(self.session)
-
-    # The panes --------------------------------------------------------------------------
-
-    @property
-    def fields(self) -> Fields:
-        """The fields of the chosen exchange."""
-        return self.query_one(Fields)
-
-    @property
-    def log_pane(self) -> Log:
-        """What the daemon said in the chosen exchange."""
-        return self.query_one(Log)
-
-    @property
-    def payload_pane(self) -> PayloadPane:
-        """The files that were sent along with the chosen exchange."""
-        return self.query_one(PayloadPane)
-
-    @property
-    def side_pane(self) -> Lines:
-        """What stands beside the timeline: the fields, or what took their place."""
-        if self.has_class("-logging"):
-            return self.log_pane
-        return self.payload_pane if self.has_class("-payload") else self.fields
-
-    @property
-    def bytes(self) -> Bytes:
-        """The bytes of the chosen exchange."""
-        return self.query_one(Bytes)
 
     @property
     def settled(self) -> bool:
@@ -252,10 +220,10 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         """Show the exchange under the timeline's cursor."""
         if isinstance(message, Lines.Entered):
             if message.pane is self.timeline:
-                self._reach(self.side_pane)
+                self.reach(self.side_pane)
             elif message.pane is self.log_pane:
                 self.remove_class("-logging")
-                self._reach(self.fields)
+                self.reach(self.fields)
         elif message.pane is self.timeline:
             if self.timeline.chosen is not None:
                 self.choose(self.timeline.chosen)
@@ -357,6 +325,17 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         if self.view is not None and self.index is not None:
             self._show(self.index, self.view, again=True)
 
+    def light(self) -> None:
+        """Light the bytes of the chosen field again."""
+        self._field_chosen(move=True)
+
+    def explain(self) -> None:
+        """Say what the chosen field is, where there is a pane for it."""
+        if self.has_class("-explaining"):
+            around = self.fields.outline.rows(self.fields.path)
+            pane = self.query_one(Explanation)
+            pane.say(explanation(self.view, around, self._connection))
+
     def on_fields_chosen(self) -> None:
         """Light the bytes of the chosen field and say what it is."""
         self._field_chosen(move=True)
@@ -383,9 +362,7 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         span = f"  [{lit[1]}, {lit[2]}) {size(lit[2] - lit[1])}" if lit is not None else ""
         room = max(self.bytes.size.width - len(span) - len(self.bytes.TITLE) - 8, 10)
         self.bytes.entitle(fit_end(crumbs, room) + span if crumbs else "")
-        pane = self.query_one(Explanation)
-        if self.has_class("-explaining"):
-            pane.say(explanation(self.view, around, self._connection))
+        self.explain()
 
     def on_log_chosen(self, message: Log.Chosen) -> None:
         """Select the frame that said the chosen line."""
@@ -430,50 +407,7 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
 
     def on_bytes_entered(self) -> None:
         """Go to the field of the byte under the cursor."""
-        self._reach(self.fields)
-
-    # Keys -------------------------------------------------------------------------------
-
-    def action_toggle_bytes(self) -> None:
-        """Show or hide the bytes."""
-        self._toggle("-no-bytes", self.bytes)
-
-    def action_toggle_log(self) -> None:
-        """Show the log in place of the fields, or the fields again."""
-        self._toggle_side("-logging")
-        if self.has_class("-logging") and self.view is not None:
-            self.log_pane.say(narration(self.view))
-
-    def action_toggle_payload(self) -> None:
-        """Show the payload in place of the fields, or the fields again."""
-        self._toggle_side("-payload")
-        if self.has_class("-payload"):
-            self.payload_pane.show(self.view)
-        else:
-            self._field_chosen(move=True)
-
-    def _toggle_side(self, name: str) -> None:
-        """Put another pane beside the timeline; the focus stays on that side."""
-        focused = self.focused is self.side_pane
-        self._zoom(None)
-        for other in ("-logging", "-payload"):
-            self.set_class(other == name and not self.has_class(name), other)
-        if focused:
-            self.side_pane.focus()
-
-    def action_toggle_explanation(self) -> None:
-        """Show or hide what the declarations say."""
-        pane = self.query_one(Explanation)
-        self._toggle("-explaining", pane)
-        if self.has_class("-explaining"):
-            around = self.fields.outline.rows(self.fields.path)
-            pane.say(explanation(self.view, around, self._connection))
-
-    def _toggle(self, name: str, pane: Widget) -> None:
-        self._zoom(None)
-        self.toggle_class(name)
-        if self.focused is pane:
-            self.fields.focus()
+        self.reach(self.fields)
 
     @property
     def _connection(self) -> ConnectionRow | None:
@@ -481,28 +415,12 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
         view = self.view
         return self.session.connections.get(view.row.connection) if view is not None else None
 
-    def _reach(self, pane: Widget) -> None:
-        """Focus a pane, also when it is hidden or another one is maximised."""
-        if self._zoomed is not None and self._zoomed != pane.id:
-            self._zoom(pane.id)
-        pane.focus()
-
-    def action_maximise(self) -> None:
-        """Give the focused pane the whole screen, or take it back."""
-        focused = self.focused.id if self.focused is not None else None
-        self._zoom(None if self._zoomed is not None else focused)
-
-    def _zoom(self, pane: str | None) -> None:
-        if pane is not None and pane not in PANES:
-            return
-        self._zoomed = pane
-        for name in PANES:
-            self.set_class(name == pane, f"-only-{name}")
+    # Keys -------------------------------------------------------------------------------
 
     def action_back(self) -> None:
         """Undo one step: a maximised pane, then the way into fields and bytes."""
-        if self._zoomed is not None:
-            self._zoom(None)
+        if self.zoomed is not None:
+            self.zoom(None)
         elif self.focused is not self.timeline:
             self.timeline.focus()
         elif self.end_search() or self.stop_filter():
@@ -558,7 +476,7 @@ class Browse(Filtering, Searching, Marking, Dividing, Asking):
 
     def action_leave(self) -> None:
         """Go back a step; from here, quit."""
-        if self._zoomed is not None:
-            self._zoom(None)
+        if self.zoomed is not None:
+            self.zoom(None)
         else:
             self.app.leave()
