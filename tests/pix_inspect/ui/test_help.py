@@ -55,7 +55,7 @@ def test_every_action_exists() -> None:
 
 
 async def test_the_help_lists_every_key_of_every_pane() -> None:
-    async with recorded("queries").run_test(size=(120, 110)) as pilot:
+    async with recorded("queries").run_test(size=(120, 200)) as pilot:
         await settled(pilot)
         await pilot.press("question_mark")
         await pilot.pause()
@@ -94,7 +94,7 @@ async def test_a_command_of_the_palette_does_what_its_key_does() -> None:
 
 async def test_a_key_that_was_changed_works_and_is_shown() -> None:
     app = recorded("queries")
-    async with app.run_test(size=(120, 110)) as pilot:
+    async with app.run_test(size=(120, 200)) as pilot:
         await settled(pilot)
         app.update_keymap({"view.explain": "z"})
         await pilot.press("z")
