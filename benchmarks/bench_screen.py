@@ -68,10 +68,14 @@ class Painted(Inspector):
     """Tells when something was painted."""
 
     painted = 0.0
+    first: float | None = None
+    """When something was painted first since this was set to None."""
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, renderable)
         self.painted = time.perf_counter()
+        if self.first is None:
+            self.first = self.painted
 
 
 async def settle(app: Painted, since: float) -> float:
@@ -107,16 +111,20 @@ async def browse(path: Path) -> None:
               f" {read:.1f} s; deaf p99 {p99(gaps):.0f} ms, longest {longest:.0f} ms")  # fmt: skip
         count = screen.timeline.count
         drawn: list[float] = []
+        moved: list[float] = []
         for page in range(PAGES if count > PAGES else 0):
             if page == PAGES // 2:
                 screen.timeline.move_to(screen.timeline.count // 2)
                 await pilot.pause(0.2)
-            start = time.perf_counter()
+            start, app.first = time.perf_counter(), None
             screen.timeline.action_page(1)
             drawn.append(await settle(app, start))
-        print(
-            f"  page down: median {statistics.median(drawn) * 1e3:.1f} ms, p99 {p99(drawn):.1f} ms"
-        )
+            moved.append((app.first or start) - start)
+        for what, times in (("seen", moved), ("fields and bytes too", drawn)):
+            print(
+                f"  page down, {what}: median {statistics.median(times) * 1e3:.1f} ms,"
+                f" p99 {p99(times):.1f} ms"
+            )
         for text in FILTERS if count > PAGES else ():
             await sift(screen, text)
         screen.clear_filter()

@@ -156,13 +156,21 @@ class Browse(Panes, Filtering, Searching, Marking, Asking):
 
     # What arrives -----------------------------------------------------------------------
 
+    @property
+    def _going(self) -> bool:
+        """Whether the screen is being taken down: its panes go before its timers do."""
+        return not self.query(Status)
+
     def _tick(self) -> None:
         if self._more is None:
             self._take()
-        self._renew()
+        if not self._going:
+            self._renew()
 
     def _take(self) -> None:
         self._more = None
+        if self._going:
+            return
         changed = self.session.poll(POLL)
         status = self.query_one(Status)
         if changed:
@@ -187,6 +195,8 @@ class Browse(Panes, Filtering, Searching, Marking, Asking):
             self._more = self.set_timer(PAUSE, self._take)
 
     def _check_live(self) -> None:
+        if self._going:
+            return
         self._live = self.tab.is_live()
         self.timeline.set_live(self._live)
         status = self.query_one(Status)
