@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pix_inspect.session import Session
@@ -44,6 +45,8 @@ class Pairing:
     second: list[int] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     times: tuple[int, int] = (0, 0)
+    pair: tuple[int, int] | None = None
+    """The exchanges that `changes` is about; the first of either where nothing changed."""
 
     @property
     def kind(self) -> str:
@@ -124,11 +127,20 @@ def compare_sessions(
     second: Session,
     mask: frozenset[str] = VOLATILE,
     about: Callable[[ExchangeView], str] = lambda view: "",
+    progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> list[Pairing]:
-    """Return the pairings of two sessions in order of first appearance."""
+    """Return the pairings of two sessions in order of first appearance.
+
+    `progress` is told before each exchange how many were looked at, and of how many; what it
+    raises ends the comparison.
+    """
     found: dict[bytes, Pairing] = {}
+    whole = 2 * (len(first) + len(second))  # each is looked at again with its counterpart
+    done = 0
     for which, session in enumerate((first, second)):
         for i in range(len(session)):
+            progress(done, whole)
+            done += 1
             view = session.exchange(i)
             said = meaning(view)
             key = _key(said, mask)
@@ -138,7 +150,8 @@ def compare_sessions(
                 pairing = found[key] = Pairing(name, about(view))
             (pairing.second if which else pairing.first).append(i)
     for pairing in found.values():
-        _compare(pairing, first, second, mask)
+        _compare(pairing, first, second, mask, partial(progress, done, whole))
+        done += len(pairing.first) + len(pairing.second)
     return list(found.values())
 
 
@@ -157,11 +170,23 @@ def _masked(value: Any, mask: frozenset[str]) -> Any:
     return value
 
 
-def _compare(pairing: Pairing, first: Session, second: Session, mask: frozenset[str]) -> None:
+def _compare(
+    pairing: Pairing,
+    first: Session,
+    second: Session,
+    mask: frozenset[str],
+    go_on: Callable[[], None],
+) -> None:
+    go_on()
     for i, j in zip(pairing.first, pairing.second, strict=False):
+        if pairing.pair is None:
+            pairing.pair = (i, j)
         if not pairing.changes:
+            go_on()
             one, two = meaning(first.exchange(i)), meaning(second.exchange(j))
             pairing.changes = list(changes(one, two, mask=mask))
+            if pairing.changes:
+                pairing.pair = (i, j)
     pairing.times = (
         sum(first.row(i).took or 0 for i in pairing.first),
         sum(second.row(j).took or 0 for j in pairing.second),

@@ -35,9 +35,10 @@ from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.payload_saving import Wish
+from pix_inspect.ui.recordings_choice import compare_recordings
 from pix_inspect.ui.remembering import recall, remembered, theme_of
 from pix_inspect.ui.statistics_screen import StatisticsScreen
-from pix_inspect.ui.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording
+from pix_inspect.ui.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording, same
 from pix_inspect.ui.text import safe
 from pix_inspect.ui.waiting_screen import WaitingScreen
 from pix_inspect.ui.writing import Pace, Writing
@@ -85,13 +86,16 @@ class Inspector(App[Answer]):
         Binding("T", "analysis", "Round trips", show=False, id="app.analysis"),
         Binding("D", "differences", "Compare with the exchange marked last", show=False,
                 id="app.differences"),
+        Binding("C", "recordings", "Compare with another recording", show=False,
+                id="app.recordings"),
         Binding("E", "excerpt", "Copy an excerpt for an issue: from the last mark to here",
                 show=False, id="app.excerpt"),
     ]  # fmt: skip
     DEFAULT_MODE = "recording-1"
     BROWSING = frozenset(
-        ["statistics", "analysis", "export", "findings", "waiting", "differences", "excerpt"]
-    )
+        ["statistics", "analysis", "export", "findings", "waiting", "differences", "recordings",
+         "excerpt"]
+    )  # fmt: skip
     """Actions that need the main screen."""
 
     def __init__(
@@ -203,19 +207,22 @@ class Inspector(App[Answer]):
 
     def open_recording(self, path: Path) -> None:
         """Open a recording, or go to it when it is open. Raises Problem."""
+        self.go_to(self.tab_at(path))
+
+    def tab_at(self, path: Path) -> Tab:
+        """Return the tab of a recording, opened now if it is not. Raises Problem."""
         for tab in self.tabs:
-            if _same(tab.session.path, path):
-                self.go_to(tab)
-                return
+            if same(tab.session.path, path):
+                return tab
         session = Session(path)
         self._own.append(session)
-        self.go_to(self._add(session))
+        return self._add(session)
 
     def action_open(self) -> None:
         """Ask for a recording and open it."""
 
         def check(path: Path, replace: bool) -> None:
-            if not any(_same(tab.session.path, path) for tab in self.tabs):
+            if not any(same(tab.session.path, path) for tab in self.tabs):
                 Session(path).close()
 
         def go_on(chosen: Chosen | None) -> None:
@@ -419,6 +426,11 @@ class Inspector(App[Answer]):
                 return
             self.push_screen(DifferencesScreen(*map(browse.session.exchange, pair)))
 
+    def action_recordings(self) -> None:
+        """Compare the recording on the screen with another."""
+        if isinstance(self.screen, Browse):
+            compare_recordings(self, self.tab)
+
     def action_excerpt(self) -> None:
         """Copy an excerpt, redacted, for an issue tracker."""
         browse = self.screen
@@ -466,10 +478,3 @@ def shown_of(browse: Browse) -> tuple[Sequence[int] | None, str]:
     """Return the exchanges that a filter lets through, None for all; and the filter's text."""
     filtered = browse.filter_text
     return (browse.shown if filtered else None), filtered
-
-
-def _same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False

@@ -93,6 +93,14 @@ class Tab:
         ]
 
 
+def same(one: Path, other: Path) -> bool:
+    """Return whether two paths name one file."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
 def is_recording(name: str) -> bool:
     """Return whether a file's name says that it is a recording."""
     return name.endswith(SUFFIXES)
