@@ -88,8 +88,8 @@ class Alignments(Lines):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,right,l", "enter", "Go there, or compare both",
                 id="recordings.enter"),
-        Binding("a", "visit(0)", "Go to it in A", id="recordings.first"),
-        Binding("b", "visit(1)", "Go to it in B", id="recordings.second"),
+        Binding("a", "visit(0)", "Go to it in A", show=False, id="recordings.first"),
+        Binding("b", "visit(1)", "Go to it in B", show=False, id="recordings.second"),
         Binding("f", "filter", "Show this operation", id="recordings.filter"),
         Binding("y", "copy", "Copy the difference", show=False, id="recordings.copy"),
     ]  # fmt: skip
