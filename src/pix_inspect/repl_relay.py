@@ -57,6 +57,7 @@ class OwnRelay:
         self._say = say
         self._folder: Path | None = None
         self._running: dict[Path, tuple[Path, Relay, threading.Thread]] = {}
+        self._closing = False
 
     def through(self, daemon: Path) -> Path:
         """Return the socket of a relay before `daemon`. Raises Problem."""
@@ -71,7 +72,7 @@ class OwnRelay:
             self._begin(daemon)
         assert self._folder is not None
         listener = listen(self._folder / f"{len(self._running)}")
-        relay = Relay(listener, upstream, self._tapping(upstream), say=self._say)
+        relay = Relay(listener, upstream, self._tapping(upstream), say=self._tell)
         thread = threading.Thread(target=relay.serve, daemon=True, name="relay of the REPL")
         assert listener.path is not None
         self._running[daemon] = (listener.path, relay, thread)
@@ -106,8 +107,14 @@ class OwnRelay:
 
         return open_tap
 
+    def _tell(self, line: str) -> None:
+        """Pass on what a relay has to say, but not that it winds up: nobody told it to but us."""
+        if not self._closing:
+            self._say(line)
+
     def close(self) -> Path | None:
         """Stop, write what is left, and return the recording if there is one."""
+        self._closing = True
         for _, relay, _ in self._running.values():
             relay.stop()
         for _, relay, thread in self._running.values():
