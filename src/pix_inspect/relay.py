@@ -42,6 +42,9 @@ OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 MOST_UNANSWERED = 1000
 """Connections to which the daemon has said nothing yet; each holds two descriptors and threads."""
 
+MISSED = 500
+"""Milliseconds after which a signal is seen that came just before the wait it should end."""
+
 TOLD = "the relay was told to stop"
 
 
@@ -104,24 +107,31 @@ class Relay:
         poll.register(listening, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while not self._stopping:
-            poll.poll()
-            if self._stopping:
-                break
-            try:
-                client, address = listening.accept()
-            except OSError as error:
-                if _short(error):
-                    self._report(f"cannot accept a client for now: {error.strerror}")
-                    time.sleep(PATIENCE)  # who waits stays in the queue
-                continue
-            try:
-                client.setblocking(True)
-                self._begin(client, lineage_of(address))
-            except OSError as error:  # it was gone before it was looked at
-                client.close()
-                self._report(f"a client could not be served: {error}")
+            if poll.poll(MISSED) and not self._stopping:
+                self._accept()
+        # who connected before that is served; on a service manager's socket it does that anew
+        if self.listener.withdraw():
+            while self._accept():
+                pass
         self.listener.close()
         self._wind_up()
+
+    def _accept(self) -> bool:
+        """Take the next client, if there is one; return whether there was."""
+        try:
+            client, address = self.listener.sock.accept()
+        except OSError as error:
+            if _short(error):
+                self._report(f"cannot accept a client for now: {error.strerror}")
+                time.sleep(PATIENCE)  # who waits stays in the queue
+            return False
+        try:
+            client.setblocking(True)
+            self._begin(client, lineage_of(address))
+        except OSError as error:  # it was gone before it was looked at
+            client.close()
+            self._report(f"a client could not be served: {error}")
+        return True
 
     def _begin(self, client: socket.socket, lineage: Lineage) -> None:
         _, uid, _ = peer_ids(client)

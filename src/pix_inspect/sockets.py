@@ -87,12 +87,21 @@ class Listener:
         except OSError:
             return False
 
+    def withdraw(self) -> bool:
+        """Remove the socket file, if it is still the one we made; return whether it was ours.
+
+        Who connected before still waits to be accepted.
+        """
+        if self.path is None or self.identity is None:
+            return False
+        with contextlib.suppress(OSError):
+            if _identity(os.lstat(self.path)) == self.identity:
+                self.path.unlink()
+        return True
+
     def close(self) -> None:
         """Stop listening and remove the socket file, if it is still the one we made."""
-        if self.path is not None and self.identity is not None:
-            with contextlib.suppress(OSError):
-                if _identity(os.lstat(self.path)) == self.identity:
-                    self.path.unlink()
+        self.withdraw()
         self.sock.close()
 
 

@@ -17,7 +17,9 @@ import pytest
 
 from pix_inspect.connection import CLIENT, DAEMON
 from pix_inspect.recording import Peer
-from pix_inspect.sockets import listen
+from pix_inspect.relay import Relay
+from pix_inspect.sockets import connect, listen
+from pix_inspect.upstream import SocketUpstream
 from tests.pix_inspect.relaying import WAIT, Notes, Stage, received, staged, until
 
 
@@ -262,6 +264,32 @@ def test_stopped_once_it_lets_clients_finish(tmp_path: Path) -> None:
         stage.thread.join(WAIT)
         assert not stage.thread.is_alive()
         assert not stage.path.exists()
+
+
+def test_who_connected_before_it_was_stopped_is_served(tmp_path: Path) -> None:
+    listener = listen(tmp_path / "relay")
+    daemon = listen(tmp_path / "daemon")
+    daemon.sock.settimeout(WAIT)
+    relay = Relay(listener, SocketUpstream(tmp_path / "daemon"), lambda peer: None)
+    clients = [connect(tmp_path / "relay") for _ in range(3)]
+    relay.stop()
+    serving = threading.Thread(target=relay.serve)
+    serving.start()
+    for client in clients:
+        client.settimeout(WAIT)
+        client.sendall(b"here")
+    for _ in clients:
+        server, _ = daemon.sock.accept()
+        server.settimeout(WAIT)
+        assert server.recv(10) == b"here"
+        server.sendall(b"there")
+        server.close()
+    for client in clients:
+        assert received(client) == b"there"
+        client.close()
+    serving.join(WAIT)
+    assert not serving.is_alive()
+    daemon.close()
 
 
 def test_stopped_twice_it_hangs_up_on_them(tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def main(args: argparse.Namespace) -> int:
     )
     with daemon:
         _announce(daemon, args)
-        stop.wait()
+        # a signal that comes just before a wait does not end it
+        while not stop.wait(0.5):
+            pass
     for fault in daemon.faults:
         say(f"a connection ended by a fault of ours: {type(fault).__name__}: {fault}")
     return 0

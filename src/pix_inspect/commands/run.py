@@ -132,7 +132,9 @@ def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: 
         # processes that the command left behind may still be talking: let them finish
         relay.on_signals(signal.SIGINT, signal.SIGTERM)
         relay.stop()
-        serving.join()
+        # a signal that comes just before a wait does not end it
+        while serving.is_alive():
+            serving.join(0.5)
         for number, handler in before:
             signal.signal(number, handler)
         taken.close()
