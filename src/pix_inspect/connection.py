@@ -9,7 +9,8 @@ there. Nothing that a tap does or raises changes what is passed on.
                  build of a client that was killed
     broken pipe  a side that takes no more makes its partner's sending fail, while what it
                  said last is still delivered
-    stuck        a daemon that does not read is still told that its client is gone; what the
+    stuck        that a side does not read, and that it reads again, is told to the tap; a
+                 daemon that does not read is still told that its client is gone; what the
                  client said last is dropped then, because it would hide that
 
 A reset (the peer closed with bytes unread) is passed on as a hang-up: Unix sockets offer no
@@ -30,8 +31,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from pix_inspect.stalls import SIDES, going_on, stuck
+
 CLIENT, DAEMON = 0, 1
-SIDES = ("client", "daemon")
 SMALL_BUFFER = 4 << 10
 LARGE_BUFFER = 256 << 10
 """Bytes; memory that is asked for when a read fills the small one, and given back after CALM."""
@@ -85,8 +87,8 @@ class Connection:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.ends = (client, daemon)
-        # a send to the daemon comes back now and then, to look whether the client is there
-        daemon.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, GLANCE))
+        for end in self.ends:  # a send comes back now and then, to look how things stand
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, GLANCE))
         self.process = process
         self.answered = False
         """Whether the daemon has said anything."""
@@ -180,17 +182,24 @@ class Connection:
     def _send_slowly(self, side: int, rest: memoryview) -> None:
         """Send to a side that takes little or nothing, as long as it takes.
 
-        Raises OSError when it takes no more, and when it takes nothing for a GLANCE from a
-        side that is gone.
+        Raises OSError when it takes no more, and when a daemon takes nothing for a GLANCE from
+        a client that is gone.
         """
         source, target = self.ends[side], self.ends[1 - side]
         in_vain = 0
+        began, told = now(), False
         while rest:
             try:
                 rest = rest[target.send(rest) :]
                 in_vain = 0
+                if told:
+                    told = False
+                    self._tell("note", going_on(1 - side), now())
             except BlockingIOError:
-                in_vain = in_vain + 1 if _hung_up(source) else 0
+                if not told:
+                    told = True
+                    self._tell("note", stuck(1 - side, len(rest), began), now())
+                in_vain = in_vain + 1 if side == CLIENT and _hung_up(source) else 0
                 if in_vain == 2:
                     raise
 

@@ -17,9 +17,9 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pix_inspect.lineage import PREFIX
+from pix_inspect.processes import sockets_of
 from pix_inspect.running import Running
 from pix_inspect.units import size
 
@@ -121,46 +121,51 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += (length + 3) & ~3
 
 
-def owned(pid: int) -> list[int]:
-    """Return the inodes of a process's sockets in the order of its descriptors."""
-    found = []
-    with contextlib.suppress(OSError):
-        for number in sorted(int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()):
-            with contextlib.suppress(OSError, ValueError):
-                link = str(Path(f"/proc/{pid}/fd/{number}").readlink())
-                if link.startswith("socket:["):
-                    found.append(int(link[8:-1]))
-    return found
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The four sockets of a relayed connection, None where they cannot be told from others."""
+
+    client: Socket | None = None
+    to_client: Socket | None = None
+    to_daemon: Socket | None = None
+    daemon: Socket | None = None
+
+    @property
+    def unread(self) -> Unread:
+        """What stands in the kernel."""
+        return Unread(*(
+            None if end is None else end.unread
+            for end in (self.client, self.daemon, self.to_client, self.to_daemon)
+        ))  # fmt: skip
 
 
-def unread(relay: Running, clients: dict[int, int | None]) -> dict[int, Unread]:
-    """Return what the kernel holds of a relay's open connections.
+def ends(relay: Running, clients: dict[int, int | None]) -> dict[int, Ends]:
+    """Return the sockets of a relay's open connections.
 
     `clients` are their clients' processes by number of connection.
     """
     known = sockets()
-    own = [known[inode] for inode in owned(relay.pid) if inode in known]
+    own = [known[inode] for inode in sockets_of(relay.pid) if inode in known]
     listen = os.fsencode(relay.listen or "")
     ours = {each.peer: each for each in own if listen and each.name.rstrip(b"\0") == listen}
     prefix = b"\0" + PREFIX.encode()
     daemons = sorted((each for each in own if each.name.startswith(prefix)), key=_counted)
     numbers = sorted(clients)
-    found: dict[int, Unread] = {}
     theirs: dict[int, Socket] = {}
     for pid in {pid for pid in clients.values() if pid is not None}:
-        mine = [known[inode] for inode in owned(pid) if inode in ours and inode in known]
+        mine = [known[inode] for inode in sockets_of(pid) if inode in ours and inode in known]
         same = [number for number in numbers if clients[number] == pid]
         if len(mine) == len(same):
             theirs.update(zip(same, mine, strict=True))
     ways = dict(zip(numbers, daemons, strict=True)) if len(daemons) == len(numbers) else {}
+    found: dict[int, Ends] = {}
     for number in numbers:
         client, way = theirs.get(number), ways.get(number)
-        beyond = known.get(way.peer) if way is not None else None
-        found[number] = Unread(
-            client.unread if client is not None else None,
-            beyond.unread if beyond is not None else None,
-            ours[client.inode].unread if client is not None else None,
-            way.unread if way is not None else None,
+        found[number] = Ends(
+            client,
+            ours[client.inode] if client is not None else None,
+            way,
+            known.get(way.peer) if way is not None else None,
         )
     return found
 

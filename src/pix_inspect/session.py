@@ -19,6 +19,7 @@ from pix.exchange import CLIENT, DAEMON, Kind
 from pix.schema import OPERATIONS
 from pix_inspect.index import NOWHERE, STATES, Finished, Index, Record, State
 from pix_inspect.reader import Chunk, Event, Item, RecordingReader
+from pix_inspect.stalls import take
 from pix_inspect.view import ExchangeView, Place
 from pix_inspect.watcher import ConnectionRow, Watcher
 
@@ -143,7 +144,7 @@ class Session:
         note = event.note or {}
         watcher = self._watchers.get(number)
         if event.kind == "note" or number == 0:
-            self._note(number, note, watcher)
+            self._note(number, note, watcher, time)
         elif event.kind == "open":
             self._watch(number, time, event.position, note)
         elif watcher is None or event.kind == "continue":
@@ -155,10 +156,12 @@ class Session:
         elif event.side is not None:
             watcher.eof(event.side, time)
 
-    def _note(self, number: int, note: dict[str, Any], watcher: Watcher | None) -> None:
+    def _note(self, number: int, note: dict[str, Any], watcher: Watcher | None, time: int) -> None:
         said = note.get("note")
         if watcher is not None and isinstance(said, dict) and "boundary" in said:
             watcher.boundary(said)
+            return
+        if number in self.connections and take(self.connections[number].stalls, said, time):
             return
         if len(self.notes) < MOST_NOTES:
             self.notes.append((number, note))
@@ -224,6 +227,13 @@ class Session:
     def column(self, name: str) -> Callable[[int], int]:
         """Return what reads one value of an exchange that is over; see `Index.column`."""
         return self._index.column(name)
+
+    def under_way(self) -> dict[int, int]:
+        """Return, by open connection, the index of the earliest exchange that is not over."""
+        found: dict[int, int] = {}
+        for i, (_, connection, _) in sorted(self._index.open.items()):
+            found.setdefault(connection, i)
+        return found
 
     def going_on(self, i: int) -> bool:
         """Return whether exchange `i` (from 0) is not over."""

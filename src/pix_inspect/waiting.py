@@ -2,10 +2,10 @@
 
 From the recording alone, finished or growing, so that it works on a file as on a live relay.
 A lock that a build waits for is told from the log, who holds it from the names of what other
-connections build. Whether the client still lives is asked of this machine, for recordings
-that were made on it.
+connections build; that a side does not read, from what the relay remarked. What this machine
+can add is `live_waiting`'s.
 
-Knows sessions, views and processes; nothing of screens. Source of the log's words: Nix
+Knows sessions and views; nothing of screens. Source of the log's words: Nix
 `derivation-building-goal.cc`, `pathlocks.cc`, `gc.cc`.
 """
 
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pix.exchange import CLIENT
 from pix.protocol.logging import (
     STDERR_NEXT,
     STDERR_START_ACTIVITY,
@@ -25,10 +26,12 @@ from pix.protocol.logging import (
     ResultType,
 )
 from pix_inspect.inert import inert, plain
+from pix_inspect.kernel_queues import Unread
 from pix_inspect.log_text import frame_text
-from pix_inspect.peer import command_line
+from pix_inspect.processes import Process
 from pix_inspect.session import ConnectionRow, Session
-from pix_inspect.units import duration
+from pix_inspect.stalls import Stall
+from pix_inspect.units import duration, size
 from pix_inspect.view import ExchangeView, Part
 
 Debtor = Literal["client", "daemon"]
@@ -45,9 +48,30 @@ TELLING = frozenset(
     }
 )
 """Results that say something; others are counts."""
-STATES = {"T": "stopped", "t": "stopped by a debugger", "Z": "dead but not waited for"}
+NOTHING_KNOWN = Unread()
 LATEST = 400
 """Log frames, from the last on, that are looked at."""
+
+
+@dataclass(slots=True)
+class Here:
+    """What this machine adds to a wait: processes, what the kernel keeps, who has the lock.
+
+    `locked_by` are processes that hold the lock that is waited for.
+    """
+
+    client: Process | None = None
+    daemon: Process | None = None
+    unread: Unread = NOTHING_KNOWN
+    locked_by: tuple[Process, ...] = ()
+
+    def words(self, *, troubled: bool) -> list[str]:
+        """Return in words what the processes at both ends do that are in trouble, or are not."""
+        return [
+            f"the {name} is {end.words}"
+            for name, end in (("client", self.client), ("daemon", self.daemon))
+            if end is not None and end.words and end.in_trouble == troubled
+        ]
 
 
 @dataclass(slots=True)
@@ -55,7 +79,8 @@ class Wait:
     """What one open connection waits for. Times in nanoseconds since 1970.
 
     `lock` is the path whose lock the daemon waits for, "" for another lock, None for none;
-    `holders` are the connections that seem to have it. `word` is the daemon's last one.
+    `holders` are the connections that have it, or (`surely` False) seem to. `word` is the
+    daemon's last one. With a `stall`, `owes` is what the debtor does not read.
     """
 
     connection: int
@@ -69,77 +94,128 @@ class Wait:
     building: tuple[str, ...] = ()
     lock: str | None = None
     holders: tuple[int, ...] = ()
+    surely: bool = False
     pid: int | None = None
     command: str = ""
-    client: str | None = None
-    """How the client's process is: running, stopped, gone; None when that cannot be known."""
-    circle: tuple[int, ...] = field(default=())
+    stall: Stall | None = None
+    circle: tuple[int, ...] = ()
+    here: Here | None = None
 
     @property
     def idle(self) -> bool:
         """Whether nothing is owed but the client's next request."""
-        return self.operation is None and self.debtor == "client"
+        return self.operation is None and self.debtor == "client" and self.stall is None
+
+    @property
+    def debt(self) -> str:
+        """Who owes what, without its age, inert."""
+        does = "owes" if self.stall is None else "does not read"
+        return f"the {self.debtor} {does} {inert(self.owes, 200)}"
+
+    @property
+    def cause(self) -> str:
+        """What is in the way, inert, in words that do not change with time; empty if unknown."""
+        found = []
+        if self.lock is not None:
+            what = f"the lock on {inert(self.lock, 200)}" if self.lock else "a lock"
+            found.append(f"it waits for {what}{self._holder()}")
+        if self.circle:
+            around = " → ".join(str(number) for number in self.circle)
+            found.append(f"connections wait for each other in a circle: {around}")
+        if self.here is not None:
+            found += self.here.words(troubled=True)
+        return "; ".join(found)
 
     def sentence(self, now: int) -> str:
         """Return it in words, inert."""
-        words = [f"The {self.debtor} has owed {self.owes} for {duration(now - self.since)}"]
+        past = duration(now - self.since)
+        if self.idle:
+            words = [f"Idle for {past}"]
+        else:
+            has = "has owed" if self.stall is None else "has not read"
+            words = [f"The {self.debtor} {has} {self.owes} for {past}"]
         if self.word_at is not None:
             said = f": {inert(self.word, 200)}" if self.word else ""
             words.append(f"the daemon's last word {duration(now - self.word_at)} ago{said}")
-        if self.lock is not None:
-            held = ", ".join(str(number) for number in self.holders)
-            what = f"the lock on {inert(self.lock, 200)}" if self.lock else "a lock"
-            by = f", which connection {held} seems to have" if held else ""
-            words.append(f"it waits for {what}{by}")
-        if self.circle:
-            around = " → ".join(str(number) for number in self.circle)
-            words.append(f"connections wait for each other in a circle: {around}")
-        if self.client is not None and not self.idle:
-            words.append(f"the client is {self.client}")
+        if self.stall is not None and self.stall.held:
+            words.append(f"the relay holds {size(self.stall.held)} back")
+        if self.here is not None:
+            words += self.here.unread.words()
+            words += self.here.words(troubled=False)
+        words += [self.cause] if self.cause else []
         return "; ".join(words) + "."
 
+    def _holder(self) -> str:
+        """Who has the lock, as the end of a sentence."""
+        numbers = ", ".join(str(number) for number in self.holders)
+        if numbers:
+            connections = "connections" if len(self.holders) > 1 else "connection"
+            has = "has" if len(self.holders) == 1 else "have"
+            return f", which {connections} {numbers} {has if self.surely else 'seems to have'}"
+        if self.here is not None and self.here.locked_by:
+            pids = ", ".join(str(process.pid) for process in self.here.locked_by)
+            return f", which process {pids} has"
+        return ""
 
-def waits(session: Session, *, here: bool) -> list[Wait]:
-    """Return what every open connection waits for, in their order.
 
-    `here`: the recording is being made on this machine, so that its processes can be asked.
-    """
-    latest: dict[int, int] = {}
-    open_now = {number for number, row in session.connections.items() if row.closed is None}
-    left = set(open_now)
-    for i in range(len(session) - 1, -1, -1):
-        if not left:
-            break
-        number = session.row(i).connection
-        if number in left:
-            latest[number] = i
-            left.discard(number)
+def waits(session: Session) -> list[Wait]:
+    """Return what every open connection waits for, in their order."""
+    under_way = session.under_way()
     found = [
-        _wait(session, session.connections[number], latest.get(number), here=here)
-        for number in sorted(open_now)
+        _wait(session, connection, under_way.get(number))
+        for number, connection in sorted(session.connections.items())
+        if connection.closed is None
     ]
     _find_holders(found)
+    find_circles(found)
     return found
 
 
-def _wait(session: Session, connection: ConnectionRow, index: int | None, *, here: bool) -> Wait:
+def overdue(session: Session, now: int, silence: int) -> list[Wait]:
+    """Return the waits that nothing was said about for `silence` nanoseconds."""
+    started = (session.row(i).started for i in session.under_way().values())
+    if all(now - at < silence for at in started):
+        return []  # so that asking often costs nothing
+    return [
+        wait
+        for wait in waits(session)
+        if not wait.idle and now - max(wait.since, wait.word_at or 0) >= silence
+    ]
+
+
+def _wait(session: Session, connection: ConnectionRow, index: int | None) -> Wait:
     peer: dict[str, Any] = connection.peer or {}
-    pid = peer.get("pid") if isinstance(peer.get("pid"), int) else None
-    command = str(peer.get("command") or "")
-    client = process_state(pid, command) if here and pid is not None else None
-    known: dict[str, Any] = {"pid": pid, "command": command, "client": client}
+    pid = peer.get("pid")
+    who: dict[str, Any] = {
+        "pid": pid if type(pid) is int else None,
+        "command": str(peer.get("command") or ""),
+    }
     number = connection.number
     if index is None:
-        return Wait(number, "client", "its first word", connection.opened, **known)
-    row = session.row(index)
-    if row.state != "open":
-        ended = row.started + (row.took or 0)
-        return Wait(number, "client", "its next request", ended, **known)
-    view = session.exchange(index)
-    debtor, owes, since = _debt(view)
-    wait = Wait(number, debtor, owes, since, row.operation or row.kind, row.number, **known)
-    _listen(view, wait)
+        owes = "its next request" if connection.exchanges else "its first word"
+        wait = Wait(number, "client", owes, connection.heard or connection.opened, **who)
+        name = "what was said"
+    else:
+        view = session.exchange(index)
+        row = view.row
+        name = row.operation or row.kind
+        debtor, owes, since = _debt(view)
+        wait = Wait(number, debtor, owes, since, name, row.number, **who)
+        _listen(view, wait)
+    _look_for_stall(connection, wait, name)
     return wait
+
+
+def _look_for_stall(connection: ConnectionRow, wait: Wait, name: str) -> None:
+    """Who does not read is in the way, whoever else owes something."""
+    lasting = [stall for stall in connection.stalls if stall.until is None]
+    if lasting:
+        stall = wait.stall = lasting[-1]
+        wait.since = stall.since
+        if stall.side == CLIENT:
+            wait.debtor, wait.owes = "client", f"what the daemon says to {name}"
+        else:
+            wait.debtor, wait.owes = "daemon", f"what the client sends for {name}"
 
 
 def _debt(view: ExchangeView) -> tuple[Debtor, str, int]:
@@ -211,7 +287,7 @@ def _built(part: Part) -> str | None:
 
 
 def _find_holders(found: list[Wait]) -> None:
-    """Find who seems to have the locks, and whether that goes round in a circle."""
+    """Find who seems to have the locks."""
     for wait in found:
         if not wait.lock:
             continue
@@ -222,11 +298,13 @@ def _find_holders(found: list[Wait]) -> None:
             if other is not wait
             and any(name == built or name.startswith(f"{built}-") for built in other.building)
         )
+
+
+def find_circles(found: list[Wait]) -> None:
+    """Find out whether connections wait for each other."""
     by_number = {wait.connection: wait for wait in found}
     for wait in found:
-        for circle in _circles(wait, by_number):
-            wait.circle = circle
-            break
+        wait.circle = next(_circles(wait, by_number), ())
 
 
 def _circles(wait: Wait, by_number: dict[int, Wait]) -> Iterator[tuple[int, ...]]:
@@ -239,20 +317,3 @@ def _circles(wait: Wait, by_number: dict[int, Wait]) -> Iterator[tuple[int, ...]
                 yield (*way, holder)
             elif holder not in way:
                 pending.append((*way, holder))
-
-
-def process_state(pid: int, command: str) -> str | None:
-    """Return how the client's process is, None where that cannot be known.
-
-    A process of another command has its number now: the client is gone.
-    """
-    if not Path("/proc/self/stat").exists():
-        return None
-    try:
-        raw = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        state = raw.rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return "gone"
-    if state not in STATES and command and command_line(pid) not in (command, "", None):
-        return "gone"
-    return STATES.get(state, "running")

@@ -10,7 +10,7 @@ Knows one connection's bytes and their packets' places; nothing of rows or files
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pix.conversation import Conversation
@@ -18,6 +18,7 @@ from pix.exchange import CLIENT, DAEMON, Exchange
 from pix.gates import Protocol
 from pix_inspect.index import Index
 from pix_inspect.reader import Chunk
+from pix_inspect.stalls import Stall
 
 RECENT = 16
 """Packets of a side whose places are remembered: an operation's number, byte by byte, takes 8."""
@@ -43,6 +44,9 @@ class ConnectionRow:
     exchanges: int = 0
     errors: int = 0
     lost: int = 0
+    heard: int = 0
+    """When the latest of its exchanges that are over ended, 0 before there is one."""
+    stalls: list[Stall] = field(default_factory=list)
 
 
 class Watcher:
@@ -119,6 +123,7 @@ class Watcher:
     def ended(self, exchange: Exchange) -> None:
         """Take note of an exchange that is over."""
         self._index.end(exchange.number - 1)
+        self.row.heard = exchange.ended or exchange.started
         if exchange.kind == "handshake":
             self.row.protocol = exchange.protocol
             self.row.daemon_nix = self.conversation.daemon_nix

@@ -74,7 +74,10 @@ def test_a_client_that_is_there_may_wait_for_its_daemon_as_long_as_it_likes(
         while len(got) < len(data) // 2:
             got += daemon.recv(1000)
         assert bytes(got) == data[: len(got)]
-        assert stage.taps[0].events == []
+        notes = [note for _, note in stage.taps[0].events]
+        assert notes, "that it waits is noted"
+        assert all({"does not read", "reads again"} & note.keys() for note in notes)
+        assert 0 < notes[0]["held"] <= len(data)
         daemon.close()
         sending.join(WAIT)
         client.close()

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from pix_inspect.kernel_queues import Unread, owned, sockets, unread
+from pix_inspect.kernel_queues import Ends, Unread, ends, sockets
+from pix_inspect.processes import sockets_of
 from pix_inspect.running import Running, relays
 
 SECONDS = 30.0
@@ -45,7 +46,7 @@ def test_bytes_that_were_not_read_are_told() -> None:
         assert known[theirs].unread == 1234
         assert known[mine].unread == 0
         assert (known[mine].peer, known[theirs].peer) == (theirs, mine)
-        assert {mine, theirs} <= set(owned(os.getpid()))
+        assert {mine, theirs} <= set(sockets_of(os.getpid()))
 
 
 @pytest.fixture
@@ -92,11 +93,11 @@ def test_a_client_and_a_daemon_that_do_not_read(
                         sent += daemon.send(bytes(100_000))
                 except BlockingIOError:
                     pass
-                found = unread(running, {1: os.getpid()})[1]
+                found = ends(running, {1: os.getpid()})[1].unread
                 return bool(found.of_client and found.from_daemon) and found.of_daemon == 1000
 
             assert eventually(stuck)
-            found = unread(running, {1: os.getpid()})[1]
+            found = ends(running, {1: os.getpid()})[1].unread
             assert found.of_client is not None
             assert found.from_daemon is not None
             assert 0 < found.of_client + found.from_daemon <= sent
@@ -113,7 +114,7 @@ def test_what_cannot_be_told_apart_is_not_told(
         daemon, _ = listening.accept()
         with daemon:
             own = os.getpid()
-            assert unread(running, {1: own, 2: own}) == {1: Unread(), 2: Unread()}
-            assert unread(running, {1: None})[1].of_client is None
-            assert unread(running, {}) == {}
+            assert ends(running, {1: own, 2: own}) == {1: Ends(), 2: Ends()}
+            assert ends(running, {1: None})[1].unread.of_client is None
+            assert ends(running, {}) == {}
             assert Unread().words() == []

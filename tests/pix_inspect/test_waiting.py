@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
-
-import pytest
 
 from pix.exchange import CLIENT, DAEMON
 from pix.protocol import operations as ops
@@ -15,7 +10,7 @@ from pix.protocol.logging import ActivityType, StderrNext, StderrRead, StderrSta
 from pix_inspect.bundled import recording
 from pix_inspect.reader import RecordingReader
 from pix_inspect.session import Session
-from pix_inspect.waiting import Wait, process_state, waits
+from pix_inspect.waiting import Wait, waits
 from tests.pix_inspect.ui.played import Played
 
 PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
@@ -36,14 +31,14 @@ def cut(name: str, after: float, folder: Path) -> Session:
 def of(played: Played) -> list[Wait]:
     session = Session(played.save().path).read_all()
     try:
-        return waits(session, here=False)
+        return waits(session)
     finally:
         session.close()
 
 
 def test_a_build_waits_for_a_lock_that_another_connection_holds(tmp_path: Path) -> None:
     session = cut("two-clients", 0.3, tmp_path)
-    first, second = waits(session, here=False)
+    first, second = waits(session)
     assert (first.debtor, first.operation) == ("daemon", "BuildPaths")
     assert first.lock is not None
     assert first.lock.endswith("-shared-1.0")
@@ -58,7 +53,7 @@ def test_a_build_waits_for_a_lock_that_another_connection_holds(tmp_path: Path) 
 
 def test_a_builder_that_says_nothing(tmp_path: Path) -> None:
     session = cut("build-with-log", 0.2, tmp_path)
-    (wait,) = waits(session, here=False)
+    (wait,) = waits(session)
     assert wait.debtor == "daemon"
     assert wait.word_at is not None
     assert "cc -O2" in wait.word
@@ -68,7 +63,7 @@ def test_a_builder_that_says_nothing(tmp_path: Path) -> None:
 
 def test_all_is_over_in_a_finished_recording() -> None:
     session = Session(recording("queries")).read_all()
-    assert waits(session, here=False) == []
+    assert waits(session) == []
     session.close()
 
 
@@ -130,18 +125,3 @@ def test_hostile_words_stay_inert(tmp_path: Path) -> None:
     (wait,) = of(played)
     assert "\x1b" not in wait.sentence(wait.since)
     assert "\x07" not in wait.sentence(wait.since)
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
-def test_how_a_client_is() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as child:
-        command = f"{sys.executable} -c input()"
-        assert process_state(child.pid, "another command") == "gone"
-        child.send_signal(19)
-        os.waitpid(child.pid, os.WUNTRACED)
-        assert process_state(child.pid, command) == "stopped"
-        child.kill()
-        child.wait()
-        assert process_state(child.pid, command) == "gone"

@@ -1,4 +1,8 @@
-"""Hangs made with real Nix, named while they last: a silent builder, a lock, a stopped client."""
+"""Hangs made with real Nix, named while they last.
+
+A builder that sleeps, a lock that another client holds, a client or a daemon that is stopped,
+and a client whose log nobody reads.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,11 @@ derivation { name = "slow-1.0"; system = builtins.currentSystem; builder = "/bin
   args = [ "-c" "echo begun; exec /bin/sleep 600" ]; }
 """
 
+LOUD = """
+derivation { name = "loud-1.0"; system = builtins.currentSystem; builder = "/bin/sh";
+  args = [ "-c" "while :; do echo much to say, and nobody who reads what is said; done" ]; }
+"""
+
 
 class Stage:
     """A relay in front of a daemon, and builds through it."""
@@ -48,15 +57,17 @@ class Stage:
         assert b"listening on" in self.relay.stderr.readline()
         self.builds: list[subprocess.Popen[bytes]] = []
 
-    def build(self, client: Client) -> subprocess.Popen[bytes]:
+    def build(
+        self, client: Client, what: str = SLOW, log: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
         """Start a build that never ends."""
-        file = self.folder / "slow.nix"
-        file.write_text(SLOW)
+        file = self.folder / "build.nix"
+        file.write_text(what)
         process = subprocess.Popen(
             ["nix-build", "--no-out-link", file],
             env=client.env,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=log,
             cwd=self.folder,
         )
         self.builds.append(process)
@@ -118,7 +129,9 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
         assert wait["debtor"] == "daemon"
         assert wait["owes"] == "the reply to BuildPaths"
         assert wait["building"] == ["slow-1.0"]
-        assert (wait["pid"], wait["client"]) == (first.pid, "running")
+        assert (wait["client"]["pid"], wait["client"]["state"]) == (first.pid, "running")
+        assert wait["daemon"]["state"] == "running"
+        assert wait["daemon"]["pid"] != first.pid
 
         # a build that waits for the lock that the first one holds
         second = stage.build(client)
@@ -128,9 +141,59 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
         assert waiting["pid"] == second.pid
         assert waiting["waits for lock"].endswith("-slow-1.0")
         assert waiting["held by connections"] == [holder["connection"]]
-        assert "seems to have" in waiting["says"]
+        assert waiting["held surely"]
+        assert waiting["held by processes"] == [holder["daemon"]["pid"]]
+        assert f"which connection {holder['connection']} has" in waiting["says"]
 
         # a client that is stopped
         first.send_signal(signal.SIGSTOP)
-        found = stage.until(lambda waits: any(wait["client"] == "stopped" for wait in waits))
-        assert [wait["pid"] for wait in found if wait["client"] == "stopped"] == [first.pid]
+        found = stage.until(
+            lambda waits: any(wait["client"]["state"] == "stopped" for wait in waits)
+        )
+        stopped = [wait for wait in found if wait["client"]["state"] == "stopped"]
+        assert [wait["pid"] for wait in stopped] == [first.pid]
+        assert "the client is stopped" in stopped[0]["says"]
+
+        # a daemon that is stopped
+        daemon = waiting["daemon"]["pid"]
+        os.kill(daemon, signal.SIGSTOP)
+        try:
+            found = stage.until(
+                lambda waits: any(wait["daemon"]["state"] == "stopped" for wait in waits)
+            )
+            stopped = [wait for wait in found if wait["daemon"]["state"] == "stopped"]
+            assert [wait["connection"] for wait in stopped] == [waiting["connection"]]
+            assert stopped[0]["debtor"] == "daemon"
+            assert "the daemon is stopped" in stopped[0]["says"]
+        finally:
+            os.kill(daemon, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("nix", ["2.8.0", "2.34.8"], indirect=True)
+def test_a_client_whose_log_nobody_reads(nix: Nix, tmp_path: Path) -> None:
+    with staged(nix, tmp_path) as stage:
+        client = stage.daemon.client(socket=stage.path)
+        build = stage.build(client, LOUD, log=subprocess.PIPE)
+
+        def so(waits: list[dict[str, Any]]) -> bool:
+            return any(
+                wait["debtor"] == "client" and "writing" in wait["client"]["doing"]
+                for wait in in_build(waits)
+            )
+
+        (wait,) = in_build(stage.until(so))
+        assert wait["owes"] == "what the daemon says to BuildPaths"
+        assert wait["says"].startswith("The client has not read what the daemon says to BuildPaths")
+        assert "the client is writing" in wait["says"]
+        assert wait["relay holds bytes"] > 0
+        assert wait["unread bytes"]["of_client"] > 0
+        assert wait["unread bytes"]["from_daemon"] > 0
+        assert wait["pid"] == build.pid
+
+        # as soon as somebody reads, it is nobody's fault any more
+        assert build.stderr is not None
+        with subprocess.Popen(["cat"], stdin=build.stderr, stdout=subprocess.DEVNULL) as reader:
+            stage.until(lambda waits: in_build(waits)[0]["debtor"] == "daemon")
+            build.kill()
+            reader.kill()
+        build.stderr.close()

@@ -14,11 +14,11 @@ from typing import Any
 
 from pix_inspect.commands.attach import names
 from pix_inspect.inert import inert
-from pix_inspect.kernel_queues import Unread, unread
+from pix_inspect.live_waiting import LiveWaits
 from pix_inspect.problem import Problem
 from pix_inspect.running import Running, relays
 from pix_inspect.session import Session
-from pix_inspect.units import count, duration
+from pix_inspect.units import count
 from pix_inspect.waiting import Wait, waits
 
 
@@ -56,13 +56,11 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
     session = Session(recording).read_all()
     # a recording that nobody writes any more ends with its last packet
     now = time.time_ns() if relay is not None else session.last
-    found = waits(session, here=relay is not None)
-    clients = {wait.connection: wait.pid for wait in found}
-    kernel = unread(relay, clients) if relay is not None else {}
+    found = LiveWaits(session, relay).look() if relay is not None else waits(session)
+    session.close()
     if as_json:
         for wait in found:
-            print(json.dumps(_json(wait, kernel.get(wait.connection), now, str(recording))))
-        session.close()
+            print(json.dumps(_json(wait, now, str(recording))))
         return
     where = inert(str(recording))
     if relay is not None:
@@ -71,22 +69,16 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
     for wait in found:
         who = f"pid {wait.pid}  " if wait.pid is not None else ""
         print(f"  connection {wait.connection}  {who}{inert(wait.command, 120)}".rstrip())
-        if wait.idle:
-            print(f"    idle for {duration(now - wait.since)}")
-        else:
-            print(f"    {wait.sentence(now)}")
-        for words in kernel.get(wait.connection, Unread()).words():
-            print(f"    {words}")
-    session.close()
+        print(f"    {wait.sentence(now)}")
 
 
-def _json(wait: Wait, kernel: Unread | None, now: int, recording: str) -> dict[str, Any]:
+def _json(wait: Wait, now: int, recording: str) -> dict[str, Any]:
+    here = wait.here
     return {
         "recording": recording,
         "connection": wait.connection,
         "pid": wait.pid,
         "command": wait.command,
-        "client": wait.client,
         "idle": wait.idle,
         "debtor": wait.debtor,
         "owes": wait.owes,
@@ -98,7 +90,12 @@ def _json(wait: Wait, kernel: Unread | None, now: int, recording: str) -> dict[s
         "building": list(wait.building),
         "waits for lock": wait.lock,
         "held by connections": list(wait.holders),
+        "held by processes": [] if here is None else [each.pid for each in here.locked_by],
+        "held surely": wait.surely,
         "circle": list(wait.circle),
-        "unread bytes": None if kernel is None else asdict(kernel),
+        "relay holds bytes": wait.stall.held if wait.stall is not None else 0,
+        "client": None if here is None or here.client is None else asdict(here.client),
+        "daemon": None if here is None or here.daemon is None else asdict(here.daemon),
+        "unread bytes": None if here is None else asdict(here.unread),
         "says": wait.sentence(now),
     }

@@ -16,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from pix_inspect.live_waiting import LiveWaits, relay_of
 from pix_inspect.session import Session
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.prose import Paragraph, Prose
@@ -77,10 +78,11 @@ class WaitsList(Lines):
         yield Segment(fit(f"{wait.connection}", 5), self.tone("number"))
         yield Segment(fit(duration(self.now - wait.since), 10), self.tone(tone))
         yield Segment(fit("idle" if wait.idle else wait.debtor, 8), self.tone(tone))
-        owes = "" if wait.idle else wait.owes
-        lock = "" if wait.lock is None else "  waits for a lock"
-        client = "" if wait.client in (None, "running") else f"  client {wait.client}"
-        yield Segment(f"{safe(owes, 200)}{lock}{client}  ", self.tone("name"))
+        owes = (
+            "" if wait.idle else wait.owes if wait.stall is None else f"does not read {wait.owes}"
+        )
+        yield Segment(f"{safe(owes, 200)}  ", self.tone("name"))
+        yield Segment(f"{wait.cause}  " if wait.cause else "", self.tone("warn"))
         yield Segment(safe(wait.command, 200), self.tone("dim"))
 
     def action_enter(self) -> None:
@@ -112,6 +114,8 @@ class WaitingScreen(Screen["int | None"]):
         self.session = session
         self.now = now
         self.live = live
+        relay = relay_of(session.path) if live else None
+        self._here = LiveWaits(session, relay) if relay is not None else None
 
     def compose(self) -> ComposeResult:
         """Lay the panes out."""
@@ -133,7 +137,7 @@ class WaitingScreen(Screen["int | None"]):
 
     def _look(self) -> None:
         self.session.poll(0.02)
-        found = waits(self.session, here=self.live)
+        found = waits(self.session) if self._here is None else self._here.look()
         self.list.say(found, self.now() if self.live else self.session.last)
         busy = sum(not wait.idle for wait in found)
         self.list.entitle(f"{count(len(found), 'open connection')}, {busy} not idle")
