@@ -95,11 +95,14 @@ class ConnectionLog:
         """Record that `side` hung up."""
         self._put(time, "reset", side)
 
-    def note(self, note: dict[str, Any], time: int) -> None:
-        """Record something about the connection, as a comment of its next packet."""
+    def note(self, note: dict[str, Any], time: int, *, at_once: bool = False) -> None:
+        """Record something about the connection, as a comment of its next packet.
+
+        What has to be seen `at_once`, though nothing passes, gets a packet of its own.
+        """
         text = pcapng.comment({"note": note})
         if self._writer.queued + len(text) <= self._writer.queue_limit:
-            self._put(time, "note", text, len(text))
+            self._put(time, "remark" if at_once else "note", text, len(text))
 
     def close(self, time: int) -> None:
         """Record that the connection is over; nothing is recorded after it."""

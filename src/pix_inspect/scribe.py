@@ -146,6 +146,8 @@ class Scribe:
             self._interfaces += 1
         elif event == "note":
             track.note(about, time, out)
+        elif event == "remark":
+            track.remark(about, time, out)
         elif event == "half-close":
             track.half_close(about, time, out)
         elif event == "reset":

@@ -254,4 +254,4 @@ class RecordingTap:
     def note(self, note: dict[str, Any], time: int | None = None) -> None:
         """Record something about the connection."""
         with self._lock:
-            self.log.note(note, clock.time_ns() if time is None else time)
+            self.log.note(note, clock.time_ns() if time is None else time, at_once=True)

@@ -188,6 +188,11 @@ class Track:
         if len(self._notes) >= MOST_NOTES:
             self._update(time, out)
 
+    def remark(self, text: bytes, time: int, out: Parts) -> None:
+        """Put the JSON `text` on a packet of its own: nothing else may come for long."""
+        self._notes.append(text)
+        self._update(time, out)
+
     def close(self, time: int, out: Parts) -> None:
         """Write that both sides are gone; a side that did not say so gets a FIN all the same."""
         if self.closed:
