@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -22,25 +22,20 @@ from pix_inspect.excerpt import excerpt
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
 from pix_inspect.settings import Settings
-from pix_inspect.ui.analysis_screen import AnalysisScreen
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.copying import Copied
-from pix_inspect.ui.differences_screen import DifferencesScreen
 from pix_inspect.ui.export import Export
-from pix_inspect.ui.finding_places import follow, marked_and_chosen
-from pix_inspect.ui.findings_screen import FindingsScreen
+from pix_inspect.ui.finding_places import marked_and_chosen
 from pix_inspect.ui.help import Help, action_of, keys_of, panes_of, sections
 from pix_inspect.ui.leaving import Answer, Leaving
 from pix_inspect.ui.lines import Lines
+from pix_inspect.ui.other_screens import OtherScreens, shown_of
 from pix_inspect.ui.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.payload_saving import Wish
-from pix_inspect.ui.recordings_choice import compare_recordings
 from pix_inspect.ui.remembering import recall, remembered, theme_of
-from pix_inspect.ui.statistics_screen import StatisticsScreen
-from pix_inspect.ui.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording, same
+from pix_inspect.ui.tabs import RunningRelay
 from pix_inspect.ui.text import safe
-from pix_inspect.ui.waiting_screen import WaitingScreen
 from pix_inspect.ui.writing import Pace, Writing
 from pix_inspect.units import count, size
 
@@ -59,7 +54,7 @@ HEIGHTS = [(0, "-short"), (30, "-tall")]
 """From which height on the explanation has room beside the bytes."""
 
 
-class Inspector(App[Answer]):
+class Inspector(OtherScreens):
     """The inspector of one recording or several, each with a main screen that keeps its state.
 
     Returns what to do with the relay, if there is one and clients are connected: `leave` it
@@ -73,25 +68,12 @@ class Inspector(App[Answer]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit"),
         Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette"),
-        Binding("ctrl+o", "open", "Open a recording", show=False, id="app.open"),
-        Binding("ctrl+w", "close_tab", "Close the recording", show=False, id="app.close"),
-        Binding("right_curly_bracket,ctrl+pagedown", "next_tab(1)", "Next recording",
-                key_display="}", show=False, id="app.next_tab"),
-        Binding("left_curly_bracket,ctrl+pageup", "next_tab(-1)", "Previous recording",
-                key_display="{", show=False, id="app.previous_tab"),
+        *OtherScreens.RECORDING_KEYS,
         Binding("X", "export", "Export what is shown", show=False, id="app.export"),
-        Binding("S", "statistics", "Statistics", show=False, id="app.statistics"),
-        Binding("F", "findings", "Findings", show=False, id="app.findings"),
-        Binding("H", "waiting", "Who waits for whom", show=False, id="app.waiting"),
-        Binding("T", "analysis", "Round trips", show=False, id="app.analysis"),
-        Binding("D", "differences", "Compare with the exchange marked last", show=False,
-                id="app.differences"),
-        Binding("C", "recordings", "Compare with another recording", show=False,
-                id="app.recordings"),
-        Binding("E", "excerpt", "Copy an excerpt for an issue: from the last mark to here",
+        *OtherScreens.SCREEN_KEYS,
+        Binding("E", "excerpt", "Copy an excerpt for an issue, from the mark to here",
                 show=False, id="app.excerpt"),
     ]  # fmt: skip
-    DEFAULT_MODE = "recording-1"
     BROWSING = frozenset(
         ["statistics", "analysis", "export", "findings", "waiting", "differences", "recordings",
          "excerpt"]
@@ -107,45 +89,26 @@ class Inspector(App[Answer]):
         others: Sequence[Session] = (),
         settings: Settings | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(session, relay, others)
         self.now = now
-        """The time, in nanoseconds since 1970."""
         self.relay = relay
         self.silence = SILENCE
         """Nanoseconds without a word after which the banner says who owes one; 0: never."""
         self.upstream: Path | None = None
         """A daemon that the REPL talks to, where another was named than the relay's."""
-        self.tabs = [Tab(self.DEFAULT_MODE, session, relay)]
-        """The recordings that are open."""
-        self.add_mode(self.DEFAULT_MODE, self.get_default_screen)
         self.complaint: str | None = None
         """What is to be said when the screen is gone."""
-        self._opened = 1
-        self._others = list(others)
-        self._own: list[Session] = []
         self._settings = settings
         if settings is not None and (theme := theme_of(settings.known, self)) is not None:
             self.theme = theme
         if self.no_color and self.theme.startswith("ansi"):
             self.theme = DEFAULT_THEME  # without colour the others would be black on black
 
-    def get_default_screen(self) -> Screen[object]:
-        """Return the main screen of the first recording."""
-        return Browse(self.tabs[0].session)  # type: ignore[return-value]
-
     def on_mount(self) -> None:
         """Open what else was asked for."""
-        for session in self._others:
-            self._add(session)
-        self._others = []
-
+        self.open_others()
         if self._settings is not None and self._settings.complaint is not None:
             self.warn(self._settings.complaint)
-
-    def on_unmount(self) -> None:
-        """Close what was opened here."""
-        for session in self._own:
-            session.close()
 
     # Settings ---------------------------------------------------------------------------
 
@@ -166,112 +129,6 @@ class Inspector(App[Answer]):
             if trouble is not None:
                 self.complaint = trouble
         super().exit(result, return_code, message)  # type: ignore[arg-type]
-
-    # Recordings -------------------------------------------------------------------------
-
-    @property
-    def tab(self) -> Tab:
-        """The recording on the screen."""
-        return next((tab for tab in self.tabs if tab.name == self.current_mode), self.tabs[0])
-
-    @property
-    def session(self) -> Session:
-        """The session of the recording on the screen."""
-        on_screen = [screen for screen in self.screen_stack if isinstance(screen, Browse)]
-        return on_screen[-1].session if on_screen else self.tab.session
-
-    def tab_of(self, session: Session) -> Tab:
-        """Return the tab of a session, a passing one when it has none."""
-        return next((tab for tab in self.tabs if tab.session is session), Tab("", session))
-
-    def _add(self, session: Session) -> Tab:
-        """Open a recording in a tab of its own, without going there."""
-        self._opened += 1
-        tab = Tab(f"recording-{self._opened}", session)
-        self.tabs.append(tab)
-        self.add_mode(tab.name, lambda: Browse(session))
-        self._name_tabs()
-        return tab
-
-    def _name_tabs(self) -> None:
-        """Have every screen name the recordings that are open."""
-        for stack in self._screen_stacks.values():
-            for screen in stack:
-                for bar in screen.query(TabBar):
-                    bar.say(self.tabs, self.tab)
-
-    def go_to(self, tab: Tab) -> None:
-        """Put another recording on the screen, as it was left."""
-        self.switch_mode(tab.name)
-        self._name_tabs()
-
-    def open_recording(self, path: Path) -> None:
-        """Open a recording, or go to it when it is open. Raises Problem."""
-        self.go_to(self.tab_at(path))
-
-    def tab_at(self, path: Path) -> Tab:
-        """Return the tab of a recording, opened now if it is not. Raises Problem."""
-        for tab in self.tabs:
-            if same(tab.session.path, path):
-                return tab
-        session = Session(path)
-        self._own.append(session)
-        return self._add(session)
-
-    def action_open(self) -> None:
-        """Ask for a recording and open it."""
-
-        def check(path: Path, replace: bool) -> None:
-            if not any(same(tab.session.path, path) for tab in self.tabs):
-                Session(path).close()
-
-        def go_on(chosen: Chosen | None) -> None:
-            if chosen is not None:
-                try:
-                    self.open_recording(chosen.path)
-                except Problem as problem:
-                    self.warn(str(problem))
-
-        self.push_screen(
-            PathDialog("Open a recording", "", check, offers=at_hand(), wanted=is_recording), go_on
-        )
-
-    async def action_close_tab(self) -> None:
-        """Close the recording on the screen; with the last one, quit."""
-        await self.close_tab(self.tab)
-
-    async def close_tab(self, tab: Tab) -> None:
-        """Close a recording."""
-        if len(self.tabs) == 1:
-            self.leave()
-            return
-        if tab.relay is not None and tab.relay.alive():
-            self.warn("this recording is being made for this screen: q quits")
-            return
-        if tab is self.tab:
-            at = self.tabs.index(tab)
-            self.go_to(self.tabs[at + 1 if at + 1 < len(self.tabs) else at - 1])
-        self.tabs.remove(tab)
-        await self.remove_mode(tab.name)
-        if tab.session in self._own:
-            self._own.remove(tab.session)
-            tab.session.close()
-        self._name_tabs()
-
-    def action_next_tab(self, step: int) -> None:
-        """Go to the next recording that is open."""
-        if len(self.tabs) > 1:
-            self.go_to(self.tabs[(self.tabs.index(self.tab) + step) % len(self.tabs)])
-        else:
-            self.warn("only this recording is open: ctrl+o opens another")
-
-    def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:
-        """Go to the recording that was clicked."""
-        self.go_to(message.tab)
-
-    async def on_tab_bar_closed(self, message: TabBar.Closed) -> None:
-        """Close the recording whose cross was clicked."""
-        await self.close_tab(message.tab)
 
     # Clipboard --------------------------------------------------------------------------
 
@@ -380,57 +237,6 @@ class Inspector(App[Answer]):
             places: list[type[DOMNode]] = [type(screen), type(self), Lines, *panes]
             self.push_screen(Help(sections(self, places)))
 
-    def action_statistics(self) -> None:
-        """Show where the time went."""
-        browse = self.screen
-        if isinstance(browse, Browse):
-            screen = StatisticsScreen(browse.session, *shown_of(browse))
-
-            def apply(wanted: str | None) -> None:
-                if wanted is not None:
-                    browse.apply_filter(wanted)
-
-            self.push_screen(screen, apply)
-
-    def action_findings(self) -> None:
-        """Show what is irregular."""
-        browse = self.screen
-        if isinstance(browse, Browse):
-            self.push_screen(FindingsScreen(browse.session), lambda to: follow(browse, to))
-
-    def action_waiting(self) -> None:
-        """Show who waits for whom."""
-        browse = self.screen
-        if isinstance(browse, Browse):
-
-            def go(exchange: int | None) -> None:
-                if exchange is not None:
-                    browse.timeline.go_to(exchange - 1)
-
-            live = browse.tab.is_live()
-            self.push_screen(WaitingScreen(browse.session, self.now, live=live), go)
-
-    def action_analysis(self) -> None:
-        """Show where the round trips are, and what distance costs."""
-        browse = self.screen
-        if isinstance(browse, Browse):
-            self.push_screen(AnalysisScreen(browse.session))
-
-    def action_differences(self) -> None:
-        """Compare the exchange under the cursor with the one that was marked last."""
-        browse = self.screen
-        if isinstance(browse, Browse):
-            pair = marked_and_chosen(browse)
-            if pair is None or pair[0] == pair[1]:
-                self.notify("mark an exchange with m, then compare another with it", markup=False)
-                return
-            self.push_screen(DifferencesScreen(*map(browse.session.exchange, pair)))
-
-    def action_recordings(self) -> None:
-        """Compare the recording on the screen with another."""
-        if isinstance(self.screen, Browse):
-            compare_recordings(self, self.tab)
-
     def action_excerpt(self) -> None:
         """Copy an excerpt, redacted, for an issue tracker."""
         browse = self.screen
@@ -472,9 +278,3 @@ class Inspector(App[Answer]):
     def _answered(self, answer: Answer | None) -> None:
         if answer is not None:
             self.exit(answer)
-
-
-def shown_of(browse: Browse) -> tuple[Sequence[int] | None, str]:
-    """Return the exchanges that a filter lets through, None for all; and the filter's text."""
-    filtered = browse.filter_text
-    return (browse.shown if filtered else None), filtered

@@ -1,7 +1,7 @@
 """How exchanges look as lines: cells in columns, a waterfall, the heads of connections.
 
-Knows rows, columns and cells; what stands on which line is the arrangement's to say, and what
-keys do and what arrives is `timeline`'s.
+Knows rows, columns and cells; what stands on which line is the arrangement's to say, what
+arrives is `arranged_lines`' and what keys do `timeline`'s.
 """
 
 from __future__ import annotations

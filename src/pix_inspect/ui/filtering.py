@@ -22,7 +22,8 @@ from pix_inspect.filters import Filter, compile_filter, values_of
 from pix_inspect.session import Session
 from pix_inspect.sieve import Sieve
 from pix_inspect.ui.arrangement import Everything
-from pix_inspect.ui.bar import Bar, Mistake, Purpose
+from pix_inspect.ui.bar import Bar, Purpose
+from pix_inspect.ui.bar_lines import Mistake
 from pix_inspect.ui.glances import heavy
 from pix_inspect.ui.timeline import Timeline
 from pix_inspect.view import ExchangeView

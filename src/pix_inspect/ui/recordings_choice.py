@@ -19,14 +19,14 @@ from pix_inspect.ui.tabs import Tab, at_hand, is_recording, same
 from pix_inspect.ui.text import safe
 
 if TYPE_CHECKING:
-    from pix_inspect.ui.app import Inspector
+    from pix_inspect.ui.open_recordings import OpenRecordings
 
 TRIES = 500
 PAUSE = 0.02
 """How often, and after how many seconds each time, it is seen whether a tab has been read."""
 
 
-def compare_recordings(app: Inspector, tab: Tab) -> None:
+def compare_recordings(app: OpenRecordings, tab: Tab) -> None:
     """Compare a recording with the other one that is open, or with one that is asked for."""
     others = [other for other in app.tabs if other is not tab]
     if len(others) == 1:
@@ -53,7 +53,7 @@ def compare_recordings(app: Inspector, tab: Tab) -> None:
     app.push_screen(PathDialog(title, "", check, offers=offers, wanted=is_recording), go_on)
 
 
-def show(app: Inspector, first: Tab, second: Tab) -> None:
+def show(app: OpenRecordings, first: Tab, second: Tab) -> None:
     """Show how two recordings differ, then go where the user wants."""
 
     def go(to: Destination | None) -> None:
@@ -63,7 +63,7 @@ def show(app: Inspector, first: Tab, second: Tab) -> None:
     app.push_screen(RecordingsScreen(first, second), go)
 
 
-def visit(app: Inspector, tab: Tab, to: Destination) -> None:
+def visit(app: OpenRecordings, tab: Tab, to: Destination) -> None:
     """Go to an exchange of a tab, or to what a filter shows there."""
     if tab not in app.tabs:
         app.warn("that recording was closed")
@@ -73,7 +73,7 @@ def visit(app: Inspector, tab: Tab, to: Destination) -> None:
     _arrive(app, tab, to, TRIES)
 
 
-def _arrive(app: Inspector, tab: Tab, to: Destination, tries: int) -> None:
+def _arrive(app: OpenRecordings, tab: Tab, to: Destination, tries: int) -> None:
     """Go on as soon as the tab's screen stands there and is read as far as it has to be."""
     screen = app.screen
     here = isinstance(screen, Browse) and screen.session is tab.session and screen.is_mounted

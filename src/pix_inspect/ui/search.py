@@ -18,7 +18,8 @@ from textual.screen import Screen
 
 from pix_inspect.searching import Hit, Needle, SearchError, hits, needle
 from pix_inspect.session import Session
-from pix_inspect.ui.bar import Bar, Mistake, Purpose
+from pix_inspect.ui.bar import Bar, Purpose
+from pix_inspect.ui.bar_lines import Mistake
 from pix_inspect.ui.text import fit, safe
 from pix_inspect.ui.timeline import Timeline
 from pix_inspect.view import ExchangeView

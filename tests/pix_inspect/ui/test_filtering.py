@@ -12,7 +12,8 @@ from pix.exchange import DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.filters import compile_filter
-from pix_inspect.ui.bar import BarOffers, InForce, Remarks, WritingLine
+from pix_inspect.ui.bar import WritingLine
+from pix_inspect.ui.bar_lines import BarOffers, InForce, Remarks
 from tests.pix_inspect.ui.played import (
     Played,
     browse,

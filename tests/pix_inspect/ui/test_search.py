@@ -6,7 +6,7 @@ import pytest
 
 from pix_inspect.searching import SearchError, hits, needle
 from pix_inspect.session import Session
-from pix_inspect.ui.bar import InForce, Remarks
+from pix_inspect.ui.bar_lines import InForce, Remarks
 from pix_inspect.ui.column_dialog import ColumnDialog
 from pix_inspect.ui.columns import COLUMNS
 from tests.pix_inspect.ui.played import RECORDINGS, browse, focus, lines_of, recorded, settled

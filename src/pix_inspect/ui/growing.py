@@ -1,0 +1,140 @@
+"""A screen over a recording that grows, or is being read: what arrives is taken in on a timer.
+
+A bounded amount is read at a time, so that keys come in between, and nothing moves that the
+user put somewhere. What was lost, and who has kept silent for long, is said above the panes.
+
+Knows the session, the timeline and its filter; nothing of fields or bytes.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+from textual.timer import Timer
+
+from pix_inspect.live_waiting import LiveWaits, relay_of
+from pix_inspect.ui.filtering import Filtering
+from pix_inspect.ui.marking import Marking
+from pix_inspect.ui.status import Banner, Status, trouble
+from pix_inspect.ui.tabs import Tab
+from pix_inspect.units import duration
+from pix_inspect.waiting import overdue
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.app import Inspector
+
+POLL = 0.015
+PAUSE = 0.004
+"""Seconds of reading in one go, and between two while there is a lot to read."""
+
+
+class Growing(Filtering, Marking):
+    """A screen whose timeline grows."""
+
+    app: Inspector
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._live = False
+        self._reading = True
+        self._more: Timer | None = None
+
+    @property
+    def tab(self) -> Tab:
+        """The recording, and the relay that makes it if it is this screen's."""
+        return self.app.tab_of(self.session)
+
+    @property
+    def taken_in(self) -> bool:
+        """Whether all that was read stands in the timeline, as far as a filter lets it through."""
+        read = not self._reading and (self.sieve is not None or self.timeline.up_to_date)
+        return read and self.sifted and self.timeline.settled
+
+    def renew(self) -> None:
+        """Look again at the exchange that is shown."""
+        raise NotImplementedError
+
+    def begin_reading(self) -> None:
+        """Read what there is, then keep up."""
+        self._check_live()
+        self._reading = not self._live
+        self._take()
+        self.timeline.waiting = self.tab.lesson()
+        if not self._live:
+            self.timeline.begin_at(0, follow=False)
+        gc.freeze()  # what is there by now stays: looking through it again would be felt
+        self.set_interval(1 / 20, self._tick)
+        self.set_interval(1, self._check_live)
+
+    @property
+    def _going(self) -> bool:
+        """Whether the screen is being taken down: its panes go before its timers do."""
+        return not self.query(Status)
+
+    def _tick(self) -> None:
+        if self._more is None:
+            self._take()
+        if not self._going:
+            self.renew()
+
+    def _take(self) -> None:
+        self._more = None
+        if self._going:
+            return
+        changed = self.session.poll(POLL)
+        status = self.query_one(Status)
+        if changed:
+            if self.sieve is None:
+                self.timeline.grow(new=not self._reading)
+            self.set_class(not len(self.session), "-empty")
+            self.recall_marks()
+            self._read_on()
+        elif self._reading:
+            self._reading = False
+            gc.freeze()
+            self._say_trouble()
+        if self.sieve is not None and self._sifting is None:
+            self.sift()
+        status.reading = self._reading and self.session.size > 1 << 20
+        if changed or self._live:
+            status.refresh()
+
+    def _read_on(self) -> None:
+        """Go on before the next tick while there is a lot to read; keys come in between."""
+        if self._more is None and self.session.consumed < self.session.size:
+            self._more = self.set_timer(PAUSE, self._take)
+
+    def _check_live(self) -> None:
+        if self._going:
+            return
+        self._live = self.tab.is_live()
+        self.timeline.set_live(self._live)
+        status = self.query_one(Status)
+        if status.live != self._live:
+            status.live = self._live
+            status.refresh()
+        if self._live or not self._reading:
+            self._say_trouble()
+
+    def _say_trouble(self) -> None:
+        said = [*self.tab.trouble(), *trouble(self.session, self._live), *self._silence()]
+        self.query_one(Banner).say(said)
+
+    def _silence(self) -> list[str]:
+        """Say who owes what, and why, when nobody has said anything about it for long."""
+        app = self.app
+        if not (self._live and app.silence and self.session.open_connections):
+            return []
+        late = overdue(self.session, app.now(), app.silence)
+        if late and (relay := relay_of(self.session.path)) is not None:
+            numbers = {wait.connection for wait in late}
+            late = [
+                wait for wait in LiveWaits(self.session, relay).look() if wait.connection in numbers
+            ]
+        past = duration(app.silence)
+        return [
+            f"connection {wait.connection}: {wait.debt}, and nothing was said for {past}"
+            f"{f': {wait.cause}' if wait.cause else ''}; H shows who waits for whom"
+            for wait in late
+        ][:1]
