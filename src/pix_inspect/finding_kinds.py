@@ -277,6 +277,14 @@ _ALL = (
         "Nix serialise.hh: readNum",
     ),
     Kind(
+        "big-endian", "error",
+        "a number with its bytes turned round",
+        "Somebody writes numbers with the highest byte first; the reader takes it for a number"
+        " beyond all measure, or for none that it knows.",
+        "Write every number in eight bytes, the lowest first.",
+        "Nix serialise.hh",
+    ),
+    Kind(
         "unknown-value", "note",
         "a number that has no name in its enumeration",
         "It is newer than what is known here, or it is no such number.",

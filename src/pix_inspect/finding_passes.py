@@ -17,6 +17,7 @@ from pix.gates import Protocol
 from pix.schema import OPERATIONS, Operation
 from pix_inspect.finding_look import LOOK_BACK, Look, Surroundings
 from pix_inspect.findings import Finding
+from pix_inspect.forensic_rules import is_certain, named_other
 from pix_inspect.forensics import Forensics
 from pix_inspect.greeting_findings import Greetings
 from pix_inspect.index import COMPLETE, KINDS, OK, Record
@@ -29,6 +30,9 @@ MOST_LOG = 20_000
 
 MOST_ITEMS = 50_000
 """Packets in which the end of a connection is looked for."""
+
+INSIDE = "the client's stream ends inside the request"
+"""How a remark on a request that was never finished begins."""
 
 WELL = OK | COMPLETE
 OPERATION = KINDS.index("operation")
@@ -113,7 +117,8 @@ class _Whole(Messages, Greetings, Look):
         life = operation.life
         if _is_removed(operation, protocol):
             said = f"operation {code} was {operation.name}, removed in {life.removed}"
-            yield self.found("unknown-operation", said, CLIENT, start)
+            diagnosis = Forensics(self.session).odd_operation(row)
+            yield self.found("unknown-operation", said, CLIENT, start, diagnosis=diagnosis)
         if _is_obsolete(operation, protocol, connection.daemon_nix):
             said = f"{operation.name} is obsolete from {life.obsolete} on"
             said += f", removed in {life.removed}" if life.removed else ""
@@ -137,20 +142,16 @@ class _Whole(Messages, Greetings, Look):
         for note in notes:
             if note.startswith("the daemon is out of step from here on"):
                 yield self.found("frames-unread", note, *self.daemon_start)
-            elif note.startswith("the daemon answered before the request"):
+            elif note.startswith("the daemon answered before the request") or (
+                INSIDE in note and self.row.state == "error"
+            ):
                 yield from self.early()
 
     def early(self) -> Iterator[Finding]:
         """A request that is answered too early: without payload to leave, it was over for both."""
-        code = self.row.code
-        operation = OPERATIONS.get(code) if code is not None else None
-        diagnosis: tuple[str, ...] = ()
-        if operation is not None and operation.request.payload is None:
-            diagnosis = Forensics(self.session).answered_early(self.row)
-        other = any("“other version”" in line for line in diagnosis)
-        name = "misannounced-version" if other else "desync" if diagnosis else "early-answer"
+        diagnosis = Forensics(self.session).answered_early(self.row)
         side, start = self.daemon_start
-        yield self.found(name, "", side, start, diagnosis=diagnosis)
+        yield self.found(_graver("early-answer", diagnosis), "", side, start, diagnosis=diagnosis)
 
     # How it ends --------------------------------------------------------------------------
 
@@ -163,9 +164,10 @@ class _Whole(Messages, Greetings, Look):
         ):
             return
         said = f"{row.operation or row.kind}: {'; '.join(notes)}"
-        if any("the client's stream ends inside the request" in note for note in notes):
+        if any(INSIDE in note for note in notes):
             end = self.view.span(CLIENT)[1]
-            yield self.found("cut-request", said, CLIENT, end, diagnosis=self.why_left())
+            why = self.why_left()
+            yield self.found(_graver("cut-request", why), said, CLIENT, end, diagnosis=why)
         elif any("request undecodable" in note for note in notes):
             return
         elif self.who_left() == DAEMON:
@@ -173,7 +175,8 @@ class _Whole(Messages, Greetings, Look):
             yield self.found("daemon-left", said, DAEMON, end or None)
         else:
             end = self.view.span(CLIENT)[1]
-            yield self.found("client-left", said, CLIENT, end, diagnosis=self.why_left())
+            why = self.why_left()
+            yield self.found(_graver("client-left", why), said, CLIENT, end, diagnosis=why)
 
     @property
     def is_refused(self) -> bool:
@@ -227,9 +230,17 @@ class _Whole(Messages, Greetings, Look):
         else:
             wild = "the length" in reason or "found length" in reason
             diagnosis = Forensics(self.session).diagnose(view, side)
-            named = any("“other version”" in line for line in diagnosis)
-            name = "misannounced-version" if named else "wild-length" if wild else "desync"
+            name = _graver("wild-length" if wild else "desync", diagnosis)
             yield self.found(name, reason, side, offset, diagnosis=diagnosis)
+
+
+def _graver(name: str, diagnosis: tuple[str, ...]) -> str:
+    """Return what a finding is, seen what explains it: the stream may be out of step."""
+    if any(named_other(line) for line in diagnosis):
+        return "misannounced-version"
+    if name not in ("desync", "wild-length") and any(map(is_certain, diagnosis)):
+        return "desync"
+    return name
 
 
 def _reached(when: str, minor: int, daemon_nix: str | None = None) -> bool:

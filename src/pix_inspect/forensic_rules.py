@@ -12,24 +12,32 @@ import time as clock
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pix.composite import Record, tree
+from pix.composite import Record
 from pix.exchange import CLIENT, DAEMON, SIDES
 from pix.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol, version_text
-from pix.payload import RAW_NAR
+from pix.payload import FRAMES, RAW_NAR, Carriage
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix.protocol.operations import Done
 from pix.schema import FRAMES_BY_CODE, OPERATIONS, Operation, wire_of
-from pix.wire import Node, Wire
+from pix.wire import Wire, pack_u64
 from pix_inspect.inert import inert
 from pix_inspect.mistakes import named
+from pix_inspect.repairs import (
+    LONGEST_LENGTH,
+    Message,
+    explained,
+    fits,
+    is_text,
+    is_turned_round,
+    other_minor,
+)
 from pix_inspect.turns import Turn, Turns
 from pix_inspect.view import ExchangeView
 
 LONGEST_TEXT = 400
 SHORTEST_TEXT = 9
 """Bytes that are text rather than a number that looks like it."""
-LONGEST_LENGTH = 1 << 20
-"""A length in four bytes that can be believed."""
+ONE = pack_u64(1)
 
 
 @dataclass(slots=True)
@@ -89,58 +97,42 @@ def word_lines(case: Case) -> Iterator[str]:
 # What explains it ---------------------------------------------------------------------------
 
 
-def _short_reply(case: Case) -> str | None:
-    """A reply that goes on after the client has spoken again ended before that."""
-    for view in case.suspects:
-        exchange = view.exchange
-        operation = operation_of(view)
-        if exchange is None or operation is None or exchange.reply is None:
-            continue
-        start, end = exchange.reply
-        end = case.offset if end is None else end
-        first = _turn_of_end(case.turns, DAEMON, start)
-        if first is None or end <= first.end or not first.whole:
-            continue
-        if operation.reply.payload is not None:
-            continue
-        own = bytes(first.data[start - first.start :])
-        title = f"the reply to {title_of(view)} has {len(own)} bytes"
-        if not own and is_only_success(operation.reply):
-            return named("missing one", title)
-        minor = _other_minor(operation.reply, own, case.protocol, start)
-        if minor is not None:
-            return other_version(f"the reply to {title_of(view)}", case.protocol.minor, minor)
-        return named("short reply", title)
+def broken_reply(case: Case) -> str | None:
+    """The oldest reply that is not what was said until the client spoke again."""
+    for view in reversed(case.suspects):
+        message = reply_of(view, case.turns)
+        said = _said(message, f"the reply to {title_of(view)}", "reply")
+        if said is not None:
+            if message is not None and not message.data and is_only_success(message.wire):
+                return named("missing one", f"{title_of(view)}")
+            return said
     return None
 
 
-def _long_reply(case: Case) -> str | None:
-    """What follows a whole reply in the same turn belongs to it for who wrote it."""
-    turn = case.turn
-    if turn is None or case.side != DAEMON or "nothing was asked" not in case.reason:
+def broken_request(case: Case) -> str | None:
+    """The oldest request that is not what was said until the daemon answered."""
+    for view in reversed(case.suspects):
+        message = request_of(view, case.turns)
+        said = _said(message, title_of(view), "request")
+        if said is not None:
+            return said
+    return None
+
+
+def _said(message: Message | None, title: str, what: str) -> str | None:
+    """Return the line about what is wrong with a message."""
+    repair = explained(message) if message is not None else None
+    if repair is None or message is None:
         return None
-    view = next((v for v in case.suspects if v.span(DAEMON)[1] == case.offset), None)
-    if view is None or turn.start == case.offset:
-        return None
-    operation = operation_of(view)
-    exchange = view.exchange
-    rest = bytes(turn.data[case.offset - turn.start :])
-    if operation is None or exchange is None or not turn.whole:
-        return None
-    title = f"{len(rest)} bytes follow the reply to {title_of(view)}"
-    if case.word == STDERR_LAST:
-        return named("doubled STDERR_LAST", title)
-    if exchange.reply is not None:
-        start = exchange.reply[0]
-        own = bytes(turn.data[max(start - turn.start, 0) :])
-        minor = _other_minor(operation.reply, own, case.protocol, start)
-        if minor is not None:
-            return other_version(f"the reply to {title_of(view)}", case.protocol.minor, minor)
-    if case.word == 1 and len(rest) == 8:
-        return named("extra one", title)
-    if _text(rest):
-        return named("text in the stream", title)
-    return named("long reply", title)
+    if repair.minor is not None:
+        return other_version(title, message.protocol.minor, repair.minor)
+    where = f"{title}: {repair.where}" if repair.where else title
+    head, last = message.data[:-8], message.data[-8:]
+    if repair.mistake == "long" and what == "reply" and last == ONE and fits(message, head):
+        return named("extra one", where)
+    if repair.mistake in ("long", "short"):
+        return named(f"{repair.mistake} {what}", where)
+    return named(repair.mistake, where)
 
 
 def _other_error(case: Case) -> str | None:
@@ -155,7 +147,7 @@ def _other_error(case: Case) -> str | None:
             continue
         own = bytes(turn.data[start - turn.start :])
         fields = FRAMES_BY_CODE[STDERR_ERROR].fields
-        minor = _other_minor(fields, own, case.protocol, start)
+        minor = other_minor(Message(fields, own, case.protocol, start))
         if minor is not None:
             return other_version(f"the error of {title_of(view)}", case.protocol.minor, minor)
     return None
@@ -170,24 +162,8 @@ def _no_last(case: Case) -> str | None:
         operation = operation_of(view)
         if operation is not None and turn.whole and operation.reply.payload is None:
             own = bytes(turn.data)
-            if own and fits(operation.reply, own, case.protocol.minor, 0, case.protocol):
+            if own and fits(Message(operation.reply, own, case.protocol)):
                 return named("missing STDERR_LAST", f"the answer to {title_of(view)}")
-    return None
-
-
-def _other_reply(case: Case) -> str | None:
-    """A reply that cannot be read has the layout of another version."""
-    for view in case.suspects[:1]:
-        operation, exchange = operation_of(view), view.exchange
-        if operation is None or exchange is None or exchange.reply is None:
-            continue
-        start = exchange.reply[0]
-        turn = _turn_of_end(case.turns, DAEMON, start)
-        if turn is not None and turn.whole:
-            own = bytes(turn.data[start - turn.start :])
-            minor = _other_minor(operation.reply, own, case.protocol, start)
-            if minor is not None:
-                return other_version(f"the reply to {title_of(view)}", case.protocol.minor, minor)
     return None
 
 
@@ -197,20 +173,29 @@ def _narrow_length(case: Case) -> str | None:
     if len(data) < 12:
         return None
     length = int.from_bytes(data[:4], "little")
-    if 4 <= length <= LONGEST_LENGTH and _text(data[4 : 4 + min(length, 32)]):
+    if 4 <= length <= LONGEST_LENGTH and is_text(data[4 : 4 + min(length, 32)]):
         shown = inert(data[4 : 4 + min(length, 32)].decode("ascii", "replace"))
         return named("32-bit length", f"{length} stands before {shown!r}")
     return None
 
 
-def _big_endian(case: Case) -> str | None:
-    """An operation or a STDERR frame with its bytes turned round."""
-    word = case.word
-    if not word or word & 0xFFFFFFFF:
+def _odd_code(case: Case) -> str | None:
+    """An operation or a STDERR frame in four bytes, or with its bytes turned round."""
+    word, turn = case.word, case.turn
+    if not word or turn is None or turn.start != case.offset:
         return None
-    swapped = int.from_bytes(word.to_bytes(8, "little"), "big")
-    if swapped in OPERATIONS or swapped in FRAMES_BY_CODE:
+    known = OPERATIONS if case.side == CLIENT else FRAMES_BY_CODE
+    raw = word.to_bytes(8, "little")
+    swapped, low = int.from_bytes(raw, "big"), word & 0xFFFFFFFF
+    if is_turned_round(raw) and swapped in known:
         return named("big-endian number", f"{word:#x} is {swapped:#x}")
+    if low in known and word >> 32 and turn.whole:
+        where = f"{low:#x} at the {SIDES[case.side]}'s byte {case.offset:,}"
+        rest = bytes(turn.data[4:])
+        if case.side == DAEMON:
+            return named("32-bit number", where) if _is_answer(case, low, rest) else None
+        asked = _is_request(pack_u64(low) + rest, case.protocol)
+        return named("32-bit number", where) if asked is not None else None
     return None
 
 
@@ -223,69 +208,61 @@ def _unpadded(case: Case) -> str | None:
     return None
 
 
-def _half_nar(case: Case) -> str | None:
-    """A NAR that is still going on when its sender begins another operation."""
-    for view in case.suspects:
+def broken_payload(case: Case) -> str | None:
+    """A payload that is still going on when its sender begins another operation."""
+    for view in reversed(case.suspects):
         operation, exchange = operation_of(view), view.exchange
         if operation is None or exchange is None or exchange.payload_start is None:
             continue
-        payload = operation.request.payload
-        if payload is None or payload.carriage(case.protocol) is not RAW_NAR:
+        if exchange.request_done is not None:
+            continue
+        carriage = _carriage(operation.request, case.protocol)
+        if carriage is not RAW_NAR and carriage is not FRAMES:
             continue
         begun = exchange.payload_start
-        ends = [t for t in case.turns.all if t.side == CLIENT and t.start > begun]
-        for turn in ends:
-            number = int.from_bytes(turn.data[:8], "little")
-            if number in OPERATIONS:
-                sent = turn.start - begun
-                where = (
-                    f"{title_of(view)} sends {sent:,} bytes of it, at the client's byte"
-                    f" {turn.start:,} begins {OPERATIONS[number].name}"
-                )
+        for at, rest in case.turns.beginnings(CLIENT, begun):
+            following = _is_request(rest, case.protocol)
+            if following is None:
+                continue
+            where = (
+                f"{title_of(view)} sends {at - begun:,} bytes of it, at the client's byte {at:,}"
+                f" begins {following.name}"
+            )
+            if carriage is RAW_NAR:
                 return named("half a NAR", where)
+            if is_whole_frames(case.turns.read(CLIENT, begun, at)):
+                return named("unended frames", where)
+            return named("half a frame", where)
     return None
 
 
-def short_request(case: Case) -> str | None:
-    """A request that goes on after the daemon has answered ended before that."""
-    for view in case.suspects:
-        operation, exchange = operation_of(view), view.exchange
-        if operation is None or exchange is None or operation.request.payload is not None:
-            continue
-        start = exchange.start + 8
-        end = case.offset if exchange.request_end is None else exchange.request_end
-        turn = case.turns.at(CLIENT, exchange.start)
-        if turn is None or not turn.whole or end <= turn.end:
-            continue
-        own = bytes(turn.data[start - turn.start :])
-        title = f"{title_of(view)} has {len(own)} bytes of arguments"
-        minor = _other_minor(operation.request, own, case.protocol, start)
-        if minor is not None:
-            return other_version(title_of(view), case.protocol.minor, minor)
-        return named("short request", title)
-    return None
+def _is_request(data: bytes, protocol: Protocol) -> Operation | None:
+    """Return the operation of which these bytes are one request and no more."""
+    operation = OPERATIONS.get(int.from_bytes(data[:8], "little")) if len(data) >= 16 else None
+    if operation is None:
+        return None
+    carriage = _carriage(operation.request, protocol)
+    message = Message(operation.request, data[8:], protocol, carriage=carriage)
+    return operation if fits(message) else None
 
 
-def _long_request(case: Case) -> str | None:
-    """What follows a whole request before the daemon answers belongs to it."""
-    turn = case.turn
-    if turn is None or case.side != CLIENT or turn.start == case.offset:
-        return None
-    views = [v for v in case.suspects if turn.start <= v.span(CLIENT)[0] < case.offset]
-    view = views[-1] if views else None
-    operation = operation_of(view) if view is not None else None
-    if view is None or operation is None or operation.request.payload is not None:
-        return None
-    start = view.span(CLIENT)[0] + 8
-    if turn.whole:
-        own = bytes(turn.data[start - turn.start :])
-        minor = _other_minor(operation.request, own, case.protocol, start)
-        if minor is not None:
-            return other_version(title_of(view), case.protocol.minor, minor)
-    end = view.span(CLIENT)[1]
-    if end >= turn.end:
-        return None
-    return named("long request", f"{turn.end - end} bytes follow {title_of(view)}")
+def _is_answer(case: Case, code: int, rest: bytes) -> bool:
+    """Whether bytes behind a STDERR tag are what it announces, and no more."""
+    if code != STDERR_LAST:
+        return fits(Message(FRAMES_BY_CODE[code].fields, rest, case.protocol))
+    asked = [operation for view in case.suspects if (operation := operation_of(view))]
+    return any(fits(Message(operation.reply, rest, case.protocol)) for operation in asked)
+
+
+def is_whole_frames(data: bytes) -> bool:
+    """Whether a payload ends behind a frame that is not the empty one."""
+    at = 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 8], "little")
+        if not length:
+            return False
+        at += 8 + length
+    return at == len(data)
 
 
 def _foreign_text(case: Case) -> str | None:
@@ -300,11 +277,11 @@ def _foreign_text(case: Case) -> str | None:
     return named("text in the stream", f"the {SIDES[case.side]} says {shown!r}")
 
 
-_Rule = Callable[[Case], "str | None"]
-RULES: tuple[tuple[_Rule, ...], tuple[_Rule, ...]] = (
-    (_big_endian, _half_nar, _narrow_length, short_request, _long_request, _foreign_text),
-    (_big_endian, _narrow_length, _other_error, _other_reply, _foreign_text, _unpadded,
-     _short_reply, _long_reply, _no_last),
+Rule = Callable[[Case], "str | None"]
+RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
+    (broken_payload, _odd_code, broken_request, _narrow_length, _foreign_text),
+    (broken_payload, broken_request, _odd_code, broken_reply, _narrow_length, _other_error,
+     _foreign_text, _no_last, _unpadded),
 )  # fmt: skip
 """What is asked, in order, of the client's stream and of the daemon's."""
 
@@ -322,7 +299,7 @@ def title_of(view: ExchangeView) -> str:
     return f"#{view.row.number} {view.row.operation or view.row.kind}"
 
 
-def is_only_success(reply: Record) -> bool:
+def is_only_success(reply: Wire) -> bool:
     """Whether a reply is nothing but the 1 that stands for success."""
     return reply is wire_of(Done)
 
@@ -338,26 +315,48 @@ def _turn_of_end(turns: Turns, side: int, offset: int) -> Turn | None:
     return found
 
 
-def fits(wire: Wire, data: bytes, minor: int, base: int, protocol: Protocol | None = None) -> bool:
-    """Whether the bytes are exactly one value of this layout, with nothing irregular."""
-    features = protocol.features if protocol is not None else frozenset[str]()
-    decoded = tree(wire, data, Protocol(minor, features), name="value", base=base)
-    if decoded.error is not None or decoded.end != base + len(data):
-        return False
-    return not any(node.note for root in decoded.nodes for node, _ in nodes_of(root, ""))
+def named_other(line: str) -> bool:
+    """Whether a line names the mistake of another version's layout."""
+    return "“other version”" in line
 
 
-def _other_minor(wire: Wire, data: bytes, protocol: Protocol, base: int) -> int | None:
-    """Return the version nearest to the agreed one whose layout the bytes have, if it has not."""
-    if not data or fits(wire, data, protocol.minor, base, protocol):
+def is_certain(line: str) -> bool:
+    """Whether a line names a mistake without a condition."""
+    return line.startswith("looks like")
+
+
+def request_of(view: ExchangeView, turns: Turns) -> Message | None:
+    """Return a request behind its number: what the client said until the daemon answered.
+
+    None when that is not known, or the request does not begin what the client said there.
+    """
+    operation, exchange = operation_of(view), view.exchange
+    if operation is None or exchange is None or view.protocol is None:
         return None
-    minors = sorted(
-        range(OLDEST_MINOR, NEWEST_MINOR + 1), key=lambda minor: abs(minor - protocol.minor)
-    )
-    for minor in minors:
-        if minor != protocol.minor and fits(wire, data, minor, base, protocol):
-            return minor
-    return None
+    turn = turns.at(CLIENT, exchange.start)
+    if turn is None or not turn.whole or turn.start != exchange.start:
+        return None
+    carriage = _carriage(operation.request, view.protocol)
+    own, start = bytes(turn.data[8:]), turn.start + 8
+    return Message(operation.request, own, view.protocol, start, "request", carriage)
+
+
+def reply_of(view: ExchangeView, turns: Turns) -> Message | None:
+    """Return a reply: what the daemon said behind STDERR_LAST until the client spoke again."""
+    operation, exchange = operation_of(view), view.exchange
+    if operation is None or exchange is None or view.protocol is None or exchange.reply is None:
+        return None
+    start = exchange.reply[0]
+    turn = _turn_of_end(turns, DAEMON, start)
+    carriage = _carriage(operation.reply, view.protocol)
+    if turn is None or not turn.whole:
+        return None
+    own = bytes(turn.data[start - turn.start :])
+    return Message(operation.reply, own, view.protocol, start, "reply", carriage)
+
+
+def _carriage(record: Record, protocol: Protocol) -> Carriage | None:
+    return record.payload.carriage(protocol) if record.payload is not None else None
 
 
 def other_version(what: str, announced: int, minor: int) -> str:
@@ -366,19 +365,5 @@ def other_version(what: str, announced: int, minor: int) -> str:
     return named("other version", where)
 
 
-def nodes_of(node: Node, path: str) -> Iterator[tuple[Node, str]]:
-    """Yield a tree's nodes, each with its path."""
-    stack = [(node, path)]
-    while stack:
-        node, path = stack.pop()
-        if not (node.children is not None and isinstance(node.wire, Record)):
-            yield node, path
-        stack.extend((child, f"{path}.{child.name}") for child in reversed(node.children or ()))
-
-
 def _is_text(byte: int) -> bool:
     return 32 <= byte < 127 or byte in b"\r\n\t\x1b"
-
-
-def _text(data: bytes) -> bool:
-    return len(data) >= 4 and all(map(_is_text, data))

@@ -17,17 +17,20 @@ from pix.schema import OPERATIONS, wire_of
 from pix_inspect.forensic_rules import (
     RULES,
     Case,
-    fits,
+    Rule,
+    broken_payload,
+    broken_reply,
+    broken_request,
     is_only_success,
-    nodes_of,
+    named_other,
     operation_of,
     other_version,
-    short_request,
     title_of,
     word_lines,
 )
 from pix_inspect.inert import inert
 from pix_inspect.mistakes import named
+from pix_inspect.repairs import Message, fits, nodes_of
 from pix_inspect.session import Row, Session
 from pix_inspect.turns import Turns
 from pix_inspect.view import ExchangeView
@@ -93,13 +96,24 @@ class Forensics:
         return found
 
     def answered_early(self, row: Row) -> tuple[str, ...]:
-        """Return why a request without payload was answered before its end."""
+        """Return why a request was answered, or given up, before its end."""
+        case = self._case(row)
+        return _first(case, broken_payload, broken_request)
+
+    def odd_operation(self, row: Row) -> tuple[str, ...]:
+        """Return why an operation is none: it may be the end of the request before."""
+        suspects = self._suspects(row)[:1]
+        return _first(self._case(row, suspects), broken_request) if suspects else ()
+
+    def _case(self, row: Row, suspects: list[ExchangeView] | None = None) -> Case:
+        """The case of an exchange, or of those before it, with nothing impossible in it."""
         view = self.session.exchange(row.number - 1)
+        suspects = [view] if suspects is None else suspects
         end = view.span(CLIENT)[1]
-        turns = Turns(self.session.reader, row.connection, view.place.position, CLIENT, end)
+        position = suspects[-1].place.position
+        turns = Turns(self.session.reader, row.connection, position, CLIENT, end)
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
-        explained = short_request(Case(CLIENT, end, "", protocol, [view], turns))
-        return (explained,) if explained is not None else ()
+        return Case(CLIENT, end, "", protocol, suspects, turns)
 
     def foreign(self, view: ExchangeView, side: int) -> tuple[str, tuple[str, ...]] | None:
         """Return the text that stands where the magic should be, and what it seems to be."""
@@ -123,7 +137,7 @@ class Forensics:
             return ()
         announced = int.from_bytes(data[8:16], "little") & 0xFF
         for minor in range(min(announced, NEWEST_MINOR) - 1, OLDEST_MINOR - 1, -1):
-            if fits(wire_of(ClientHello), data, minor, 0):
+            if fits(Message(wire_of(ClientHello), data, Protocol(minor))):
                 break
         else:
             return ()
@@ -150,10 +164,15 @@ class Forensics:
         exchange = view.exchange
         if exchange is None or exchange.operation is None or view.protocol is None:
             return ()
-        payload = exchange.operation.request.payload
-        if payload is not None and payload.carriage(view.protocol) is FRAMES:
-            return _unended(view)
-        if exchange.daemon_start is not None or exchange.request_done is None:
+        case = self._case(row)
+        if exchange.request_done is None:
+            explained = _first(case, broken_payload) or _unended(view)
+            return explained or _on_condition(_first(case, broken_request))
+        if explained := _first(case, broken_request):
+            return explained
+        if exchange.reply is not None:
+            return _on_condition(_first(case, broken_reply))
+        if exchange.daemon_start is not None:
             return ()
         suspects = self._suspects(row)
         if not suspects or suspects[0].row.state != "ok":
@@ -183,10 +202,29 @@ class Forensics:
         return ()
 
 
+def _first(case: Case, *rules: Rule) -> tuple[str, ...]:
+    """Return what the first rule says that says anything."""
+    for rule in rules:
+        explained = rule(case)
+        if explained is not None:
+            return (explained,)
+    return ()
+
+
+def _on_condition(said: tuple[str, ...]) -> tuple[str, ...]:
+    """Say of what looks cut short that it may be on purpose; another version's layout is none."""
+    return tuple(
+        line if named_other(line) else f"if it did not end on purpose, this {line}" for line in said
+    )
+
+
 def _unended(view: ExchangeView) -> tuple[str, ...]:
     """Whether a payload in frames stops behind a whole frame that is not the empty one."""
     exchange = view.exchange
-    if exchange is None or exchange.payload_start is None:
+    if exchange is None or exchange.payload_start is None or exchange.operation is None:
+        return ()
+    payload = exchange.operation.request.payload
+    if payload is None or view.protocol is None or payload.carriage(view.protocol) is not FRAMES:
         return ()
     at, end = exchange.payload_start, view.span(CLIENT)[1]
     for _ in range(FRAMES_WALKED):

@@ -13,6 +13,7 @@ from pix_inspect.downgrade import lost
 from pix_inspect.finding_look import Look
 from pix_inspect.findings import Finding
 from pix_inspect.forensics import Forensics
+from pix_inspect.mistakes import named
 from pix_inspect.view import ExchangeView, Part
 
 HEAD = 16
@@ -84,7 +85,8 @@ class Greetings(Look):
         head = view.kept[CLIENT].first(8, 24)
         if len(head) == 16 and head[:8] == head[8:] and head[1:8] == b"\1\0\0\0\0\0\0":
             said = f"{version_text(int.from_bytes(head[:8], 'little'))} stands at 8 and at 16"
-            yield self.found("doubled-version", said, CLIENT, 16, "request.cpu")
+            diagnosis = (named("doubled version", said),)
+            yield self.found("doubled-version", said, CLIENT, 16, "request.cpu", diagnosis)
 
 
 def _plain(part: Part | None) -> dict[str, object]:

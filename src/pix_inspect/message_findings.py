@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterator
 
 from pix.exchange import CLIENT, DAEMON
-from pix.wire import Node
+from pix.wire import Node, String
 from pix_inspect.finding_look import Look
 from pix_inspect.findings import Finding
 from pix_inspect.forensics import Forensics
-from pix_inspect.inert import plain
+from pix_inspect.inert import inert, plain
 from pix_inspect.log_text import frame_text
+from pix_inspect.mistakes import named
 from pix_inspect.redaction import is_secret
+from pix_inspect.repairs import is_turned_round
 from pix_inspect.view import Part
 
 UNTRUSTED_MAY = frozenset(
@@ -156,7 +158,11 @@ class Messages(Look):
         while stack:
             node, path = stack.pop()
             note = node.note
-            if note is not None:
+            if _may_be_turned_round(node) and (number := self.turned_round(part, node)):
+                said = f"{number} with its bytes turned round"
+                diagnosis = (named("big-endian number", f"{number} in {inert(path, 120)}"),)
+                yield self.found("big-endian", said, part.side, node.start, path, diagnosis)
+            elif note is not None:
                 name = (
                     "padding" if note.startswith("padding")
                     else "boolean" if "boolean" in note
@@ -169,8 +175,24 @@ class Messages(Look):
             stack.extend(
                 (child, f"{path}.{child.name}")
                 for child in node.children or ()
-                if child.children is not None or child.note is not None
+                if child.children is not None or child.note is not None or _is_wide(child.value)
             )
+
+    def turned_round(self, part: Part, node: Node) -> int | None:
+        """Return the small number that a node's bytes are from behind."""
+        raw = self.view.kept[part.side].first(node.start, node.start + 8)
+        return int.from_bytes(raw, "big") if is_turned_round(raw) else None
+
+
+def _is_wide(value: object) -> bool:
+    """Whether a value is a number that no size and no time is: it may have been turned round."""
+    return type(value) is int and value >= 1 << 48
+
+
+def _may_be_turned_round(node: Node) -> bool:
+    if isinstance(node.wire, String) or node.children is not None:
+        return False
+    return node.note is not None or _is_wide(node.value)
 
 
 def _said(part: Part | None) -> str:

@@ -8,6 +8,7 @@ Knows recordings and bytes; nothing of the protocol.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pix_inspect.reader import Chunk, RecordingReader
@@ -28,6 +29,8 @@ class Turn:
     start: int
     end: int
     data: bytearray = field(default_factory=bytearray)
+    pieces: list[int] = field(default_factory=list)
+    """Where each packet begins, of those that were kept."""
 
     @property
     def whole(self) -> bool:
@@ -60,6 +63,7 @@ class Turns:
             turn = self.all[-1]
             if turn.whole and len(turn.data) < MOST_TURN:
                 turn.data += item.data
+                turn.pieces.append(item.offset)
             turn.end = item.offset + item.length
             if item.side == side and item.offset > offset + BEHIND:
                 break
@@ -70,6 +74,16 @@ class Turns:
             if turn.side == side and turn.start <= offset < turn.end:
                 return turn
         return None
+
+    def beginnings(self, side: int, after: int) -> Iterator[tuple[int, bytes]]:
+        """Yield where a side began to speak behind `after`, packet by packet, and the rest of it.
+
+        The rest is what it said from there until the other side spoke.
+        """
+        for turn in self.all:
+            for at in turn.pieces if turn.side == side and turn.whole else ():
+                if at > after:
+                    yield at, bytes(turn.data[at - turn.start :])
 
     def read(self, side: int, start: int, end: int) -> bytes:
         """Return what was kept of `[start, end)`, up to the first gap."""
