@@ -111,6 +111,23 @@ class _NodeRows(Sequence[FieldRow]):
         return node_row(self._nodes[index], self._side, self._depth)
 
 
+class _LogRows(Sequence[FieldRow]):
+    """The rows of a log's frames, made one by one when they are looked at."""
+
+    def __init__(self, log: Sequence[Part], started: int, depth: int) -> None:
+        self._log = log
+        self._started = started
+        self._depth = depth
+
+    def __len__(self) -> int:
+        return len(self._log)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [_frame_row(part, self._started, self._depth) for part in self._log[index]]
+        return _frame_row(self._log[index], self._started, self._depth)
+
+
 def value_text(node: Node, *, named: bool = True) -> str:
     """Return a node's value on one line, inert. Containers are summed up."""
     value = node.value
@@ -323,10 +340,6 @@ def _error_row(part: Part) -> FieldRow:
 def _log_row(view: ExchangeView) -> FieldRow:
     log = view.log
     started = view.row.started
-
-    def frames(row: FieldRow) -> list[FieldRow]:
-        return [_frame_row(part, started, row.depth + 1) for part in log]
-
     first, last = log[0], log[-1]
     return FieldRow(
         "log",
@@ -336,7 +349,7 @@ def _log_row(view: ExchangeView) -> FieldRow:
         start=first.start,
         end=last.end or last.start,
         doc="what the daemon said before its reply",
-        make=frames,
+        make=lambda row: _LogRows(log, started, row.depth + 1),
     )
 
 

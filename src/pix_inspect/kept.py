@@ -38,12 +38,12 @@ class Kept:
     def add(self, offset: int, data: bytes, length: int, position: int) -> None:
         """Add what was kept of `length` bytes at `offset`, from the packet at `position`."""
         if data:
-            self._starts.append(offset)
-            self._lengths.append(len(data))
-            self._positions.append(position)
             if self._room > 0:
                 self._room -= len(data)
                 self._held.append(data)
+            self._lengths.append(len(data))
+            self._positions.append(position)
+            self._starts.append(offset)  # last: a thread may read while another adds
         self.end = max(self.end, offset + length)
 
     def _piece(self, i: int) -> bytes:

@@ -18,7 +18,7 @@ from pix_inspect.kernel_queues import Ends, ends
 from pix_inspect.processes import Process, holders, named_after, process
 from pix_inspect.running import Running, relays
 from pix_inspect.session import Session
-from pix_inspect.waiting import Here, Wait, find_circles, waits
+from pix_inspect.waiting import Here, Views, Wait, find_circles, waits
 
 
 def relay_of(recording: Path) -> Running | None:
@@ -35,12 +35,13 @@ class LiveWaits:
         self.relay = relay
         self._daemons: dict[int, int] = {}
         """The process at the other end, by the inode of its socket."""
+        self._views: Views = {}
 
     def look(self) -> list[Wait]:
         """Return what every open connection waits for now."""
-        found = waits(self.session)
+        found = waits(self.session, self._views)
         sockets = ends(self.relay, {wait.connection: wait.pid for wait in found})
-        daemons = self._daemons_of(found, sockets)
+        daemons = self._daemons_of(sockets)
         for wait in found:
             number = wait.connection
             wait.here = Here(
@@ -54,7 +55,7 @@ class LiveWaits:
         find_circles(found)
         return found
 
-    def _daemons_of(self, found: list[Wait], sockets: dict[int, Ends]) -> dict[int, int]:
+    def _daemons_of(self, sockets: dict[int, Ends]) -> dict[int, int]:
         """Return the daemon's process by connection, of those for which it can be told."""
         inodes = {
             number: end.daemon.inode for number, end in sockets.items() if end.daemon is not None
@@ -72,9 +73,9 @@ class LiveWaits:
         if known:
             return known
         children = named_after(self.relay.pid)
-        if len(children) != len(found):
+        if len(children) != len(sockets):
             return {}
-        return {wait.connection: pid for wait, pid in zip(found, children, strict=True)}
+        return dict(zip(sorted(sockets), children, strict=True))
 
     @staticmethod
     def _find_holders(wait: Wait, daemons: dict[int, int]) -> None:

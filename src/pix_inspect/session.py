@@ -66,6 +66,8 @@ class Session:
         """What the recorder remarked: connection (0 for none) and the remark."""
         self._watchers: dict[int, Watcher] = {}
         self._index = Index()
+        self._taken = 0
+        """Bytes of the file whose packets the index knows."""
 
     def close(self) -> None:
         """Close the file."""
@@ -111,6 +113,7 @@ class Session:
         while items := self.reader.poll(BATCH):
             changed = True
             self._take(items)
+            self._taken = self.reader.consumed
             if clock.monotonic() >= until:
                 break
         return changed
@@ -262,6 +265,17 @@ class Session:
 
     def exchange(self, i: int) -> ExchangeView:
         """Return exchange `i` decoded, as far as it has come. Raises IndexError."""
+        view = ExchangeView(self.reader, self._place(i))
+        view.session = self
+        return view
+
+    def again(self, view: ExchangeView) -> None:
+        """Bring a view up to date, if its exchange was not over when it was read."""
+        if not view.place.finished:
+            view.go_on(self._place(view.row.number - 1))
+
+    def _place(self, i: int) -> Place:
+        until = self._taken  # before the rest: a thread may look while another reads on
         entry = self._index.entry(i)
         connection = self.connections[entry.connection]
         starts = (entry.client_start, entry.daemon_start)
@@ -274,7 +288,7 @@ class Session:
         else:
             exchange = self._index.open[i][0]
             ends = [exchange.request_end, exchange.daemon_end]
-        place = Place(
+        return Place(
             row=self.row(i),
             protocol=connection.protocol,
             daemon_nix=connection.daemon_nix,
@@ -282,12 +296,10 @@ class Session:
             ends=(ends[CLIENT], ends[DAEMON]),
             position=entry.position,
             finished=finished,
+            until=until,
             complete=entry.complete,
             notes=self._index.notes(i),
         )
-        view = ExchangeView(self.reader, place)
-        view.session = self
-        return view
 
     def remarks(self, i: int) -> tuple[str, ...]:
         """Return what was remarked on exchange `i` when it passed, without decoding it."""

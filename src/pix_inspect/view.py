@@ -9,8 +9,11 @@ Knows recordings, conversations and declarations; nothing of screens or JSON.
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from pix.composite import Tree, tree
 from pix.conversation import Conversation
@@ -31,13 +34,16 @@ if TYPE_CHECKING:
 NEVER = 1 << 62
 LONGEST_TREE = 64 << 20
 """Bytes of one request or reply that are turned into a tree."""
+FEW = 10_000
+"""Log frames of an exchange that are kept decoded; more are decoded anew each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where an exchange stands: stream offsets by side (-1 unknown), and in the file.
 
-    `notes` is what was remarked on it when it passed, in the light of what came before it.
+    Nothing is known of packets at the position `until` or behind. `notes` is what was remarked
+    on it when it passed, in the light of what came before it.
     """
 
     row: Row
@@ -47,6 +53,7 @@ class Place:
     ends: tuple[int | None, int | None]
     position: int
     finished: bool
+    until: int = NEVER
     complete: bool = False
     notes: tuple[str, ...] = ()
 
@@ -81,6 +88,43 @@ class PayloadView:
     runs: list[tuple[int, int, int]] = field(default_factory=list)
 
 
+class LogParts(Sequence[Part]):
+    """The log frames of an exchange, each decoded when it is asked for.
+
+    Those of a log of up to FEW frames stay the same objects; of longer logs, which may have
+    millions, none is remembered.
+    """
+
+    def __init__(self, frames: list[LogFrame], decode: Callable[[LogFrame], Part]) -> None:
+        self._frames = frames
+        self._decode = decode
+        self._known: dict[int, Part] | None = {} if len(frames) <= FEW else None
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, i: int) -> Part: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Part]: ...
+    def __getitem__(self, i: int | slice) -> Part | list[Part]:
+        if isinstance(i, slice):
+            return [self._at(each) for each in range(*i.indices(len(self._frames)))]
+        return self._at(range(len(self._frames))[i])
+
+    def __iter__(self) -> Iterator[Part]:
+        return map(self._at, range(len(self._frames)))
+
+    def _at(self, i: int) -> Part:
+        known = self._known
+        if known is None:
+            return self._decode(self._frames[i])
+        part = known.get(i)
+        if part is None:
+            part = known[i] = self._decode(self._frames[i])
+        return part
+
+
 class ExchangeView:
     """An exchange with everything that can be known of it; decoded when first asked."""
 
@@ -88,15 +132,32 @@ class ExchangeView:
         self.place = place
         self.row = place.row
         self.protocol = place.protocol
-        connection = place.row.connection
-        self.kept = (Kept(reader, connection, CLIENT), Kept(reader, connection, DAEMON))
-        self.exchange: Exchange | None = None
         self.session: Session | None = None
         """Where it was looked up, for what can be said of it only in its surroundings."""
-        self._read(reader)
-        if self.exchange is not None and self.exchange.protocol is not None:
-            self.protocol = self.exchange.protocol
-        self._parts: list[Part] | None = None
+        self._reader = reader
+        self._begin()
+        self._read()
+
+    def go_on(self, place: Place) -> None:
+        """Read what passed since; `place` says where the exchange stands now."""
+        began = self.place.starts == place.starts
+        self.place = place
+        self.row = place.row
+        if not began:  # a side has said its first word: only now its offsets are known
+            self._begin()
+        for name in ("log", "_heads"):
+            self.__dict__.pop(name, None)
+        self._read()
+
+    def _begin(self) -> None:
+        connection = self.row.connection
+        reader = self._reader
+        self.kept = (Kept(reader, connection, CLIENT), Kept(reader, connection, DAEMON))
+        self.exchange: Exchange | None = None
+        self._talk = self._conversation()
+        self._seen = list(self.place.starts)
+        self._read_to = -1
+        """The position of the last packet that was read."""
 
     def _conversation(self) -> Conversation | None:
         place = self.place
@@ -116,17 +177,18 @@ class ExchangeView:
             limits=limits,
         )
 
-    def _read(self, reader: RecordingReader) -> None:
-        place = self.place
-        talk = self._conversation()
-        starts, ends = list(place.starts), [NEVER if end is None else end for end in place.ends]
+    def _read(self) -> None:
+        place, talk, seen = self.place, self._talk, self._seen
+        ends = [NEVER if end is None else end for end in place.ends]
         for side in (CLIENT, DAEMON):
-            if starts[side] < 0 or ends[side] < 0:  # it has no bytes on this side, or not yet
-                starts[side], ends[side] = NEVER, -1
-        seen = list(starts)
+            if place.starts[side] < 0 or ends[side] < 0:  # it says nothing here, or not yet
+                seen[side], ends[side] = NEVER, -1
         connection = place.row.connection
-        for item in reader.read_from(place.position):
-            if item.connection != connection:
+        latest = -1
+        for item in self._reader.read_from(max(place.position, self._read_to)):
+            if item.position >= place.until:
+                break
+            if item.connection != connection or item.position <= self._read_to:
                 continue
             if not isinstance(item, Chunk):
                 if item.kind == "close":
@@ -137,7 +199,7 @@ class ExchangeView:
                     talk.eof(item.side, item.time)
                 continue
             _, side, time, offset, data, length, position = item
-            first = max(offset, starts[side])
+            first = max(offset, seen[side])
             last = min(offset + length, ends[side])
             if first < last:
                 cut = data[first - offset : last - offset]
@@ -148,8 +210,10 @@ class ExchangeView:
                     if missing := last - first - len(cut):
                         talk.gap(side, missing, time)
                 seen[side] = last
+                latest = position
             if seen[CLIENT] >= ends[CLIENT] and seen[DAEMON] >= ends[DAEMON]:
                 break
+        self._read_to = max(self._read_to, latest)
         if talk is None:
             return
         if place.finished:
@@ -159,30 +223,51 @@ class ExchangeView:
             if exchange.kind == wanted:
                 self.exchange = exchange
                 exchange.notes = place.notes
+                self.protocol = exchange.protocol or self.protocol
                 break
 
     # Decoding -------------------------------------------------------------------------
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> Iterator[Part]:
         """The decoded parts in the order of the conversation."""
-        if self._parts is None:
-            self._parts = self._decode()
-        return self._parts
+        return self._with(self.log)
+
+    def _with(self, log: Iterable[Part]) -> Iterator[Part]:
+        asked = [part for part in self._heads if part.name == "request"]
+        rest = [part for part in self._heads if part.name != "request"]
+        return itertools.chain(asked, log, rest)
 
     def part(self, name: str) -> Part | None:
         """Return the part called `request`, `reply` or `error`."""
-        for part in self.parts:
+        for part in self._heads:
             if part.name == name:
                 return part
         return None
 
-    @property
-    def log(self) -> list[Part]:
-        """The log frames, decoded."""
-        return [part for part in self.parts if part.frame is not None]
+    @functools.cached_property
+    def log(self) -> LogParts:
+        """The log frames, decoded as they are asked for."""
+        frames = self.exchange.log if self.exchange is not None else None
+        return LogParts(frames or [], self._log_part)
 
-    def _decode(self) -> list[Part]:
+    def _log_part(self, frame: LogFrame) -> Part:
+        part = self._part(
+            frame.frame.name,
+            DAEMON,
+            frame.start + 8,
+            frame.end,
+            frame.frame.fields,
+            self.protocol or Protocol(0),
+        )
+        part.start = frame.start
+        part.time = frame.time
+        part.frame = frame
+        return part
+
+    @functools.cached_property
+    def _heads(self) -> list[Part]:
+        """The decoded parts without the log."""
         exchange = self.exchange
         if exchange is None:
             return []
@@ -197,14 +282,6 @@ class ExchangeView:
                     "request", CLIENT, exchange.start + 8, end, exchange.operation.request, protocol
                 )
             )
-        for frame in exchange.log or ():
-            part = self._part(
-                frame.frame.name, DAEMON, frame.start + 8, frame.end, frame.frame.fields, protocol
-            )
-            part.start = frame.start
-            part.time = frame.time
-            part.frame = frame
-            parts.append(part)
         if exchange.kind == "handshake":
             if exchange.daemon_start is not None:
                 end = exchange.reply[1] if exchange.reply is not None else exchange.daemon_end
@@ -297,9 +374,10 @@ class ExchangeView:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is irregular about the exchange, with offsets."""
+        """What is irregular about the exchange, with offsets; of a long log, about its first
+        FEW frames."""
         found = list(self.place.notes)
-        for part in self.parts:
+        for part in self._with(self.log[:FEW]):
             if part.error is not None:
                 found.append(f"{part.name}: {part.error}")
             if part.node is not None:

@@ -11,6 +11,7 @@ Knows sessions and views; nothing of screens. Source of the log's words: Nix
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,8 +50,9 @@ TELLING = frozenset(
 )
 """Results that say something; others are counts."""
 NOTHING_KNOWN = Unread()
+ACTIVITIES = frozenset({STDERR_START_ACTIVITY, STDERR_STOP_ACTIVITY})
 LATEST = 400
-"""Log frames, from the last on, that are looked at."""
+"""Log frames, from the last on, that are looked at; and of activities' beginnings and ends."""
 
 
 @dataclass(slots=True)
@@ -158,32 +160,40 @@ class Wait:
         return ""
 
 
-def waits(session: Session) -> list[Wait]:
-    """Return what every open connection waits for, in their order."""
+Views = dict[int, ExchangeView]
+"""By connection, the exchange that was under way when waits were looked at last."""
+
+
+def waits(session: Session, views: Views | None = None) -> list[Wait]:
+    """Return what every open connection waits for, in their order.
+
+    `views` are taken up again and kept for the next time: a log of a million frames is then
+    read but once.
+    """
+    views = {} if views is None else views
     under_way = session.under_way()
     found = [
-        _wait(session, connection, under_way.get(number))
+        _wait(session, connection, under_way.get(number), views)
         for number, connection in sorted(session.connections.items())
         if connection.closed is None
     ]
+    for number in views.keys() - under_way.keys():
+        del views[number]
     _find_holders(found)
     find_circles(found)
     return found
 
 
-def overdue(session: Session, now: int, silence: int) -> list[Wait]:
-    """Return the waits that nothing was said about for `silence` nanoseconds."""
-    started = (session.row(i).started for i in session.under_way().values())
-    if all(now - at < silence for at in started):
-        return []  # so that asking often costs nothing
+def overdue(session: Session, now: int, silence: int) -> list[int]:
+    """Return the connections that owe something of which nothing passed for `silence` ns."""
     return [
-        wait
-        for wait in waits(session)
-        if not wait.idle and now - max(wait.since, wait.word_at or 0) >= silence
+        number
+        for number in session.under_way()
+        if now - session.connections[number].last >= silence
     ]
 
 
-def _wait(session: Session, connection: ConnectionRow, index: int | None) -> Wait:
+def _wait(session: Session, connection: ConnectionRow, index: int | None, views: Views) -> Wait:
     peer: dict[str, Any] = connection.peer or {}
     pid = peer.get("pid")
     who: dict[str, Any] = {
@@ -193,10 +203,14 @@ def _wait(session: Session, connection: ConnectionRow, index: int | None) -> Wai
     number = connection.number
     if index is None:
         owes = "its next request" if connection.exchanges else "its first word"
-        wait = Wait(number, "client", owes, connection.heard or connection.opened, **who)
+        wait = Wait(number, "client", owes, connection.last or connection.opened, **who)
         name = "what was said"
     else:
-        view = session.exchange(index)
+        view = views.get(number)
+        if view is None or view.row.number != index + 1:
+            view = views[number] = session.exchange(index)
+        else:
+            session.again(view)
         row = view.row
         name = row.operation or row.kind
         debtor, owes, since = _debt(view)
@@ -222,8 +236,7 @@ def _debt(view: ExchangeView) -> tuple[Debtor, str, int]:
     """Who owes what in an exchange that is not over, and since when."""
     row, exchange = view.row, view.exchange
     name = row.operation or row.kind
-    log = view.log
-    last = max((part.time or 0 for part in log), default=0)
+    last = exchange.log[-1].time if exchange is not None and exchange.log else 0
     if exchange is None:
         return "daemon", f"the reply to {name}", row.started
     if exchange.reads > exchange.answers:
@@ -239,7 +252,7 @@ def _debt(view: ExchangeView) -> tuple[Debtor, str, int]:
 def _listen(view: ExchangeView, wait: Wait) -> None:
     """Learn from the log what the daemon is at, and what it waits for."""
     running: dict[int, Part] = {}
-    for part in view.log[-LATEST:]:
+    for part in _latest(view):
         code = part.frame.frame.code if part.frame is not None else None
         number = _value(part, "id")
         if code == STDERR_START_ACTIVITY and isinstance(number, int):
@@ -265,6 +278,16 @@ def _listen(view: ExchangeView, wait: Wait) -> None:
         wait.lock = path.group(1) if path is not None else ""
 
 
+def _latest(view: ExchangeView) -> Iterator[Part]:
+    """Yield the last log frames, and of those before them the last that tell of activities."""
+    log, frames = view.log, (view.exchange.log if view.exchange is not None else None) or []
+    first = max(len(frames) - LATEST, 0)
+    before = (i for i in range(first - 1, -1, -1) if frames[i].frame.code in ACTIVITIES)
+    for i in reversed(list(itertools.islice(before, LATEST))):
+        yield log[i]
+    yield from log[first:]
+
+
 def _value(part: Part, name: str) -> Any:
     found = part.node.find(name) if part.node is not None else None
     return found.value if found is not None else None
@@ -273,9 +296,11 @@ def _value(part: Part, name: str) -> Any:
 def _words(part: Part) -> str:
     """Return what a frame says to people: its text, or what its result holds."""
     text = _value(part, "text")
-    if isinstance(text, str):
-        return " ".join(plain(text).split())
-    return " ".join(frame_text(part).split())
+    if text is None and _value(part, "type") in TELLING:
+        fields = part.node.find("fields") if part.node is not None else None
+        first = ((fields.children if fields is not None else None) or (None,))[0]
+        text = first.children[-1].value if first is not None and first.children else None
+    return " ".join(plain(text if isinstance(text, str) else frame_text(part)).split())
 
 
 def _built(part: Part) -> str | None:

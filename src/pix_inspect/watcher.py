@@ -44,8 +44,8 @@ class ConnectionRow:
     exchanges: int = 0
     errors: int = 0
     lost: int = 0
-    heard: int = 0
-    """When the latest of its exchanges that are over ended, 0 before there is one."""
+    last: int = 0
+    """When something passed last, 0 before anything did."""
     stalls: list[Stall] = field(default_factory=list)
 
 
@@ -72,6 +72,7 @@ class Watcher:
         """Take a packet."""
         _, side, time, offset, data, length, position = chunk
         self._recent[side].append((offset, position))
+        self.row.last = time
         if self._early is not None:
             data, length = self._behind(side, time, offset, data, length)
         if data:
@@ -123,7 +124,6 @@ class Watcher:
     def ended(self, exchange: Exchange) -> None:
         """Take note of an exchange that is over."""
         self._index.end(exchange.number - 1)
-        self.row.heard = exchange.ended or exchange.started
         if exchange.kind == "handshake":
             self.row.protocol = exchange.protocol
             self.row.daemon_nix = self.conversation.daemon_nix

@@ -19,7 +19,7 @@ from pix_inspect.ui.marking import Marking
 from pix_inspect.ui.status import Banner, Status, trouble
 from pix_inspect.ui.tabs import Tab
 from pix_inspect.units import duration
-from pix_inspect.waiting import overdue
+from pix_inspect.waiting import overdue, waits
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
@@ -39,6 +39,9 @@ class Growing(Filtering, Marking):
         self._live = False
         self._reading = True
         self._more: Timer | None = None
+        self._late: list[int] = []
+        """Connections that owe something and have been silent for long."""
+        self._said_late: list[str] = []
 
     @property
     def tab(self) -> Tab:
@@ -122,19 +125,32 @@ class Growing(Filtering, Marking):
         self.query_one(Banner).say(said)
 
     def _silence(self) -> list[str]:
-        """Say who owes what, and why, when nobody has said anything about it for long."""
+        """Say who owes what, and why, when nothing passed on a connection for long."""
         app = self.app
-        if not (self._live and app.silence and self.session.open_connections):
+        if not (self._live and app.silence):
             return []
         late = overdue(self.session, app.now(), app.silence)
-        if late and (relay := relay_of(self.session.path)) is not None:
-            numbers = {wait.connection for wait in late}
-            late = [
-                wait for wait in LiveWaits(self.session, relay).look() if wait.connection in numbers
-            ]
-        past = duration(app.silence)
-        return [
+        if late != self._late:
+            self._late, self._said_late = late, []
+        if late and not self._said_late:
+            self.run_worker(self._look_for_late, thread=True, exclusive=True, group="silence")
+        return self._said_late
+
+    def _look_for_late(self) -> None:
+        relay = relay_of(self.session.path)
+        found = LiveWaits(self.session, relay).look() if relay is not None else waits(self.session)
+        past = duration(self.app.silence)
+        late = self._late
+        said = [
             f"connection {wait.connection}: {wait.debt}, and nothing was said for {past}"
             f"{f': {wait.cause}' if wait.cause else ''}; H shows who waits for whom"
-            for wait in late
+            for wait in found
+            if wait.connection in late and not wait.idle
         ][:1]
+
+        def say() -> None:
+            if late == self._late:
+                self._said_late = said
+                self._say_trouble()
+
+        self.app.call_from_thread(say)

@@ -25,10 +25,12 @@ from pix_inspect.about import short
 from pix_inspect.inert import plain
 from pix_inspect.log_text import frame_text
 from pix_inspect.ui.text import safe
-from pix_inspect.units import duration
+from pix_inspect.units import count, duration
 from pix_inspect.view import ExchangeView, Part
 
 LONGEST = 2000
+MOST_TOLD = 10_000
+"""Log frames of an exchange that are told, its last ones."""
 LINES = (ResultType.BUILD_LOG_LINE, ResultType.POST_BUILD_LOG_LINE)
 
 
@@ -55,11 +57,16 @@ class _Activity:
 
 
 def narration(view: ExchangeView) -> list[Said]:
-    """Return the lines of an exchange's log, its error first."""
+    """Return the lines of an exchange's log, its error first; of a long log, its last frames."""
     lines = list(_error(view))
+    log = view.log
+    untold = max(len(log) - MOST_TOLD, 0)
+    if untold:
+        said = f"{count(untold, 'earlier frame')} not told here; the fields list them all"
+        lines.append(Said(0, "dim", said, None))
     root = _Activity(None)
     known: dict[int, _Activity] = {}
-    for part in view.log:
+    for part in log[untold:]:
         _take(part, root, known)
     lines += _lines(root)
     return lines

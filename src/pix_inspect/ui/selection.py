@@ -8,6 +8,7 @@ Knows the panes and views of exchanges; nothing of what arrives, or of what is s
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from pix_inspect.absent import with_absent
@@ -21,7 +22,7 @@ from pix_inspect.ui.glances import heavy
 from pix_inspect.ui.hexview import Bytes
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.log import Log
-from pix_inspect.ui.narration import narration
+from pix_inspect.ui.narration import Said, narration
 from pix_inspect.ui.panes import Panes
 from pix_inspect.ui.payload_pane import PayloadPane
 from pix_inspect.ui.text import fit_end, safe
@@ -31,6 +32,10 @@ from pix_inspect.view import ExchangeView
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
+
+
+PAUSE = 4
+"""An exchange that goes on is read again after so many times what reading took."""
 
 
 class Selection(Panes):
@@ -46,6 +51,7 @@ class Selection(Panes):
         self.index: int | None = None
         """The exchange that is chosen, from 0; its view may still be on the way."""
         self._looked: tuple[object, ...] | None = None
+        self._not_before = 0.0
 
     @property
     def timeline(self) -> Timeline:
@@ -115,6 +121,7 @@ class Selection(Panes):
             index is not None
             and self._looked is not None
             and self._looked != self._signature(index)
+            and time.monotonic() >= self._not_before
         ):
             self._look(index, again=True)
 
@@ -129,19 +136,32 @@ class Selection(Panes):
             self.bytes.show(None)
         self._looked = None
 
+        before = self.view if again else None
+
         def read() -> None:
-            view = self.session.exchange(index)
-            view.parts  # noqa: B018  # decoded here, where it keeps nobody waiting
-            self.app.call_from_thread(self._show_late, index, view, again)
+            began = time.monotonic()
+            if before is not None and before.row.number - 1 == index:
+                view = before
+                self.session.again(view)
+            else:
+                view = self.session.exchange(index)
+            told = narration(view) if self.has_class("-logging") else None
+            pause = PAUSE * (time.monotonic() - began)
+            self.app.call_from_thread(self._show_late, index, view, again, told, pause)
 
         self.run_worker(read, thread=True, exclusive=True, group="exchange")
 
-    def _show_late(self, index: int, view: ExchangeView, again: bool) -> None:
+    def _show_late(
+        self, index: int, view: ExchangeView, again: bool, told: list[Said] | None, pause: float
+    ) -> None:
+        self._not_before = time.monotonic() + pause
         if index == self.index:
             self._looked = self._signature(index)
-            self._show(index, view, again=again and self.view is not None)
+            self._show(index, view, again=again and self.view is not None, told=told)
 
-    def _show(self, index: int, view: ExchangeView, *, again: bool) -> None:
+    def _show(
+        self, index: int, view: ExchangeView, *, again: bool, told: list[Said] | None = None
+    ) -> None:
         self.view = view
         row = view.row
         found = with_absent(rows(view)) if self.fields.absent else rows(view)
@@ -155,7 +175,7 @@ class Selection(Panes):
             self.fields.show(name, found)
         self.bytes.show(view, keep=again)
         if self.has_class("-logging"):
-            self.log_pane.say(narration(view), keep=again)
+            self.log_pane.say(narration(view) if told is None else told, keep=again)
         self._field_chosen(move=not again)
         if self.has_class("-payload"):
             self.payload_pane.show(view, keep=again)
@@ -215,7 +235,7 @@ class Selection(Panes):
         path = self.fields.outline.at_byte(part.side, part.start)
         for depth in range(1, len(path) + 1):
             row = self.fields.outline.row(path[:depth])
-            if row is not None and row.part is part:
+            if row is not None and row.part is not None and row.part.start == part.start:
                 self.fields.select(path[:depth])
         end = part.end if part.end is not None else part.start + 8
         lit = (part.side, part.start, end)

@@ -7,7 +7,7 @@ Knows waits and panes; nothing of how waits are found out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -38,7 +38,7 @@ class WaitsList(Lines):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.rows: list[Wait] = []
+        self.rows: Sequence[Wait] = []
         self.now = 0
 
     @property
@@ -51,7 +51,7 @@ class WaitsList(Lines):
         """The wait under the cursor."""
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
-    def say(self, rows: list[Wait], now: int) -> None:
+    def say(self, rows: Sequence[Wait], now: int) -> None:
         """Show what is so now; the cursor stays with its connection."""
         chosen = self.chosen
         self.rows, self.now = rows, now
@@ -63,7 +63,9 @@ class WaitsList(Lines):
         self.redraw()
 
     def nothing(self) -> list[str]:
-        """Say that nobody waits."""
+        """Say that nobody waits, or that this is being found out."""
+        if not self.now:
+            return ["", "  looking …"]
         return ["", "  No connection is open: nobody waits for anything."]
 
     def key(self, line: int) -> Hashable:
@@ -114,6 +116,7 @@ class WaitingScreen(Screen["int | None"]):
         self.session = session
         self.now = now
         self.live = live
+        self._looking = False
         relay = relay_of(session.path) if live else None
         self._here = LiveWaits(session, relay) if relay is not None else None
 
@@ -136,8 +139,17 @@ class WaitingScreen(Screen["int | None"]):
             self.set_interval(AGAIN, self._look)
 
     def _look(self) -> None:
-        self.session.poll(0.02)
+        """Look in a thread: an exchange with a long log takes its time."""
+        if not self._looking:
+            self._looking = True
+            self.run_worker(self._find, thread=True)
+
+    def _find(self) -> None:
         found = waits(self.session) if self._here is None else self._here.look()
+        self.app.call_from_thread(self._say, found)
+
+    def _say(self, found: Sequence[Wait]) -> None:
+        self._looking = False
         self.list.say(found, self.now() if self.live else self.session.last)
         busy = sum(not wait.idle for wait in found)
         self.list.entitle(f"{count(len(found), 'open connection')}, {busy} not idle")

@@ -86,4 +86,4 @@ def test_every_line_of_a_recording_has_its_frame() -> None:
     logging = [view for view in views if view.log]
     assert logging
     for view in logging:
-        assert all(line.part in view.parts for line in narration(view))
+        assert all(line.part in list(view.parts) for line in narration(view))
