@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from pix.composite import Record, tree
 from pix.errors import DecodeError, Truncated
@@ -23,7 +24,8 @@ from pix.wire import Node, Reader, String, Wire, pack_u64
 from pix_inspect.inert import inert
 
 MOST_REPAIRS = 64
-"""Times that one mistake is mended in one message."""
+MOST_WORK = 1 << 20
+"""Times that one mistake is mended in one message, and bytes that are read again for it."""
 MOST_BYTES = 64 << 10
 """Bytes of a message in which mistakes are looked for."""
 LONGEST_LENGTH = 1 << 20
@@ -124,7 +126,7 @@ _Mend = Callable[[Message, bytes], "tuple[bytes, str] | None"]
 def _mended(message: Message, mend: _Mend) -> str | None:
     """Return what was mended first when the bytes are right once all of it is mended."""
     data, first = message.data, None
-    for _ in range(MOST_REPAIRS):
+    for _ in range(_tries(data)):
         step = mend(message, data)
         if step is None:
             return None
@@ -133,6 +135,10 @@ def _mended(message: Message, mend: _Mend) -> str | None:
         if fits(message, data):
             return first
     return None
+
+
+def _tries(data: bytes) -> int:
+    return max(min(MOST_REPAIRS, MOST_WORK // (len(data) + 1)), 2)
 
 
 def _turned_round(message: Message, data: bytes) -> tuple[bytes, str] | None:
@@ -172,6 +178,25 @@ def _padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
     return None
 
 
+def _never_padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """All strings filled up, also where zeros follow that would do as padding."""
+    first = ""
+    if data is not message.data:
+        return None  # all were filled up at once
+    for filled in range(_tries(data)):
+        strings = [
+            (body[1], path)
+            for node, path in _nodes(message, data)
+            if (body := _body(node, data)) is not None
+        ]
+        if len(strings) <= filled:
+            break
+        end, path = strings[filled]
+        first = first or f"{inert(path, 80)} ends at byte {message.base + end:,}"
+        data = data[:end] + bytes(-end & 7) + data[end:]
+    return (data, first) if first else None
+
+
 def _wide(message: Message, data: bytes) -> tuple[bytes, str] | None:
     """The first number whose upper half is something else, with four zeros put behind it."""
     for node, path in _nodes(message, data):
@@ -187,9 +212,8 @@ def _wide(message: Message, data: bytes) -> tuple[bytes, str] | None:
 
 def _first_wide(message: Message, data: bytes) -> tuple[bytes, str] | None:
     """One number in four bytes, whatever follows it."""
-    for node, path in _nodes(message, data):
-        if isinstance(node.wire, String):
-            continue
+    numbers = (pair for pair in _nodes(message, data) if not isinstance(pair[0].wire, String))
+    for node, path in islice(numbers, _tries(data)):
         start = node.start
         mended = data[: start + 4] + bytes(4) + data[start + 4 :]
         if fits(message, mended):
@@ -244,6 +268,7 @@ _REPAIRS: tuple[tuple[str, _Mend], ...] = (
     ("doubled STDERR_LAST", _second_last),
     ("big-endian number", _turned_round),
     ("missing padding", _padded),
+    ("missing padding", _never_padded),
     *(
         ("32-bit length", partial(_long_length, padding=padding))
         for padding in (lambda n: -(n + 4) & 7, lambda n: -n & 7, lambda n: -n & 3, lambda n: 0)
