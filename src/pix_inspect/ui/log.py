@@ -60,16 +60,19 @@ class Log(Lines):
         """Say that nothing was said."""
         return ["The daemon logged nothing."]
 
-    def say(self, said: list[Said], *, keep: bool = False) -> None:
-        """Show a log; with `keep` the cursor and the scroll position stay."""
+    def say(self, said: list[Said], *, keep: bool = False, tail: bool = False) -> None:
+        """Show a log: its beginning, or with `tail` its end.
+
+        With `keep` the cursor and the scroll position stay, at the end they follow it.
+        """
         at_end = keep and self.count > 0 and self.cursor == self.count - 1
         self._said = said
         self.resize_lines()
         self.entitle(count(self.count, "line") if said else "")
-        if not keep:
+        if not keep and not tail:
             self.cursor = 0
             self.scroll_to(y=0, animate=False, force=True)
-        elif at_end:
+        elif at_end or not keep:
             self.cursor = max(self.count - 1, 0)
             self.show_cursor()
         self.cursor = min(self.cursor, max(self.count - 1, 0))

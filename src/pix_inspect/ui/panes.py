@@ -72,7 +72,7 @@ class Panes(Dividing):
         """Show the log in place of the fields, or the fields again."""
         self._toggle_side("-logging")
         if self.has_class("-logging") and self.view is not None:
-            self.log_pane.say(narration(self.view))
+            self.log_pane.say(narration(self.view), tail=self.view.row.took is None)
 
     def action_toggle_payload(self) -> None:
         """Show the payload in place of the fields, or the fields again."""

@@ -175,7 +175,8 @@ class Selection(Panes):
             self.fields.show(name, found)
         self.bytes.show(view, keep=again)
         if self.has_class("-logging"):
-            self.log_pane.say(narration(view) if told is None else told, keep=again)
+            lines = narration(view) if told is None else told
+            self.log_pane.say(lines, keep=again, tail=row.took is None)
         self._field_chosen(move=not again)
         if self.has_class("-payload"):
             self.payload_pane.show(view, keep=again)

@@ -7,6 +7,7 @@ Knows waits and panes; nothing of how waits are found out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import ClassVar
 
@@ -26,6 +27,8 @@ from pix_inspect.waiting import Wait, waits
 
 AGAIN = 1.0
 """Seconds between two looks."""
+HASH = re.compile(r"/[^\s,;]*/[0-9a-z]{32}-")
+"""What a list leaves out of a store path."""
 
 
 class WaitsList(Lines):
@@ -84,7 +87,8 @@ class WaitsList(Lines):
             "" if wait.idle else wait.owes if wait.stall is None else f"does not read {wait.owes}"
         )
         yield Segment(f"{safe(owes, 200)}  ", self.tone("name"))
-        yield Segment(f"{wait.cause}  " if wait.cause else "", self.tone("warn"))
+        cause = HASH.sub("…", wait.cause)
+        yield Segment(f"{cause}  " if cause else "", self.tone("warn"))
         yield Segment(safe(wait.command, 200), self.tone("dim"))
 
     def action_enter(self) -> None:
