@@ -41,6 +41,7 @@ SUSPECTS = 5
 """Operations before the impossible word that are looked at."""
 LONGEST_TEXT = 400
 FRAMES_WALKED = 1_000_000
+PAYLOAD_SEARCHED = 1 << 20
 
 SPEAKERS = (
     (b"SSH-", "an SSH server's greeting: this is the ssh port, not a daemon"),
@@ -184,22 +185,51 @@ class Forensics:
         return (f"if it did not end on purpose, this {named('unread one', title_of(before))}",)
 
     def met(self, view: ExchangeView, number: int) -> tuple[str, ...]:
-        """Return which field the daemon took for operation `number`, which it says is invalid."""
-        for suspect in [view, *self._suspects(view.row)]:
-            part = suspect.part("request")
-            if part is None or part.node is None:
-                continue
-            for node, path in nodes_of(part.node, "request"):
-                data = suspect.kept[CLIENT].first(node.start, node.start + 8)
-                if len(data) == 8 and int.from_bytes(data, "little") == number and number:
-                    is_text = node.children is None and isinstance(node.value, str)
-                    what = f"the length of {path}" if is_text else path
-                    where = (
-                        f"{number} stands at the client's byte {node.start:,}, as {inert(what)} of"
-                        f" {title_of(suspect)}"
-                    )
-                    return (named("unread field", where),)
+        """Return what the daemon took for operation `number`, which it says is invalid."""
+        if number >= 1 << 64:
+            return ()
+        before = self._suspects(view.row)
+        for suspect in [*before[:1], view, *before[1:]]:
+            said = _unread_field(suspect, number) or _unread_payload(suspect, number)
+            if said is not None:
+                return (said,)
         return ()
+
+
+def _unread_field(view: ExchangeView, number: int) -> str | None:
+    """The last field of a request that begins with this number; for 0, only the very last."""
+    part = view.part("request")
+    if part is None or part.node is None:
+        return None
+    found = None
+    for node, path in nodes_of(part.node, "request"):
+        data = view.kept[CLIENT].first(node.start, node.start + 8)
+        is_last = node.end == part.node.end == view.span(CLIENT)[1]
+        if data == number.to_bytes(8, "little") and (number or is_last):
+            found = node, path
+    if found is None:
+        return None
+    node, path = found
+    is_text = node.children is None and isinstance(node.value, str)
+    what = inert(f"the length of {path}" if is_text else path)
+    at = f"{number} stands at the client's byte {node.start:,}"
+    return named("unread field", f"{at}, as {what} of {title_of(view)}")
+
+
+def _unread_payload(view: ExchangeView, number: int) -> str | None:
+    """Where a payload holds the number, as the length of a token or of a frame does."""
+    exchange = view.exchange
+    start = exchange.payload_start if exchange is not None else None
+    if start is None or not number:
+        return None
+    data = view.kept[CLIENT].first(start, min(start + PAYLOAD_SEARCHED, view.span(CLIENT)[1]))
+    at = data.find(number.to_bytes(8, "little"))
+    while at > 0 and at & 7:
+        at = data.find(number.to_bytes(8, "little"), at + 1)
+    if at < 0:
+        return None
+    where = f"{number} stands at the client's byte {start + at:,}, in the payload of"
+    return named("unread payload", f"{where} {title_of(view)}")
 
 
 def _first(case: Case, *rules: Rule) -> tuple[str, ...]:

@@ -63,6 +63,8 @@ MISTAKES = {
                 "NixOS/nix#6495"),
         Mistake("unread field", "the daemon stopped reading the request before its end",
                 "NixOS/nix#3943, harmonia#977"),
+        Mistake("unread payload", "the daemon stopped reading the payload before its end",
+                "NixOS/nix#3943"),
         Mistake("missing feature list", "1.38 is announced, and no list of features follows",
                 "cachix/devenv#1364"),
         Mistake("doubled version", "the client says its version twice", "NixOS/nix#11126"),

@@ -373,7 +373,9 @@ def unread_field(minor: int) -> Iterator[Mistaken]:
         for node in place.nodes(Word, Enumeration, Boolean, String) if place.side == CLIENT else ():
             raw = place.data[node.start : node.start + 8]
             number = int.from_bytes(raw, "little")
-            if number in OPERATIONS:
+            if number in OPERATIONS and number:
+                continue
+            if not number and node.end != len(place.data):
                 continue
             for asks in (True, False):
                 talk = begun(minor)
@@ -382,6 +384,21 @@ def unread_field(minor: int) -> Iterator[Mistaken]:
                     talk.ask("QueryAllValidPaths")
                 talk.daemon(error(minor, b"invalid operation %d" % number))
                 yield Mistaken(place.operation.name, f"{node.name} {asks}", talk, DAEMON)
+
+
+def unread_payload(minor: int) -> Iterator[Mistaken]:
+    """The daemon gives up in the middle of a payload and reads on as if it were its end."""
+    for carriage in (RAW_NAR, FRAMES):
+        for operation, payload in _with_payload(minor, carriage):
+            words = range(0, len(payload) - 7, 8)
+            numbers = [int.from_bytes(payload[at : at + 8], "little") for at in words]
+            for number in {numbers[0], numbers[len(numbers) // 2]} - {0}:
+                talk = begun(minor)
+                talk.ask(operation.name)
+                talk.daemon(error(minor, b"it is too large"))
+                talk.ask("QueryAllValidPaths")
+                talk.daemon(error(minor, b"invalid operation %d" % number))
+                yield Mistaken(operation.name, str(number), talk, DAEMON)
 
 
 PLANTED: dict[str, Callable[[int], Iterator[Mistaken]]] = {
@@ -405,5 +422,6 @@ PLANTED: dict[str, Callable[[int], Iterator[Mistaken]]] = {
     "half a frame": half_a_frame,
     "unread one": unread_one,
     "unread field": unread_field,
+    "unread payload": unread_payload,
 }
 """By the name of the mistake."""
