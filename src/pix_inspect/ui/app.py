@@ -24,9 +24,11 @@ from pix_inspect.session import Session
 from pix_inspect.settings import Settings
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.copying import Copied
+from pix_inspect.ui.dividers import Dividing
 from pix_inspect.ui.export import Export
 from pix_inspect.ui.finding_places import marked_and_chosen
-from pix_inspect.ui.help import Help, action_of, keys_of, panes_of, sections
+from pix_inspect.ui.help import Help
+from pix_inspect.ui.keys import action_of, keys_of, panes_of, sections
 from pix_inspect.ui.leaving import Answer, Leaving
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.other_screens import OtherScreens, shown_of
@@ -69,16 +71,7 @@ class Inspector(OtherScreens):
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit"),
         Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette"),
         *OtherScreens.RECORDING_KEYS,
-        Binding("X", "export", "Export what is shown", show=False, id="app.export"),
-        *OtherScreens.SCREEN_KEYS,
-        Binding("E", "excerpt", "Copy an excerpt for an issue, from the mark to here",
-                show=False, id="app.excerpt"),
     ]  # fmt: skip
-    BROWSING = frozenset(
-        ["statistics", "analysis", "export", "findings", "waiting", "differences", "recordings",
-         "excerpt"]
-    )  # fmt: skip
-    """Actions that need the main screen."""
 
     def __init__(
         self,
@@ -208,8 +201,7 @@ class Inspector(OtherScreens):
             if isinstance(place, Screen):
                 where = ""
             for pressed, said, name in keys_of(type(place), self):
-                if place is not self or self._works_on(screen, action_of(type(place), name)):
-                    yield SystemCommand(f"{where}{said}", pressed, self._runner(place, name))
+                yield SystemCommand(f"{where}{said}", pressed, self._runner(place, name))
         if isinstance(screen.focused, Lines):
             for pressed, said, name in keys_of(Lines, self):
                 run = self._runner(screen.focused, name, Lines)
@@ -222,20 +214,11 @@ class Inspector(OtherScreens):
         action = action_of(declared or type(place), name)
         return lambda: self.run_action(action, place)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Have what is about the main screen work there alone."""
-        return self._works_on(self.screen, action)
-
-    def _works_on(self, screen: Screen[object], action: str) -> bool:
-        return action.partition("(")[0] not in self.BROWSING or isinstance(screen, Browse)
-
     def action_help(self) -> None:
-        """Show all keys, those of the panes first."""
-        screen = self.screen
-        if not isinstance(screen, Help):
-            panes = list(dict.fromkeys(type(pane) for pane in panes_of(screen)))
-            places: list[type[DOMNode]] = [type(screen), type(self), Lines, *panes]
-            self.push_screen(Help(sections(self, places)))
+        """Show the keys of this screen."""
+        if not isinstance(self.screen, Help):
+            borders = isinstance(self.screen, Dividing)
+            self.push_screen(Help(sections(self.screen), borders=borders))
 
     def action_excerpt(self) -> None:
         """Copy an excerpt, redacted, for an issue tracker."""

@@ -46,6 +46,7 @@ class Browse(Selection, Growing, Searching, Asking):
 
     app: Inspector
 
+    TITLE = "This screen"
     BINDINGS: ClassVar[list[BindingType]] = [
         *Filtering.FILTER_KEYS,
         *Searching.SEARCH_KEYS,
@@ -70,7 +71,18 @@ class Browse(Selection, Growing, Searching, Asking):
                 id="view.repl"),
         Binding("r", "ask_again", "Into the REPL, to edit and send again",
                 show=False, id="view.ask_again"),
-        Binding("question_mark,f1", "help", "Keys", key_display="?", id="help"),
+        Binding("S", "app.statistics", "Statistics", show=False, id="app.statistics"),
+        Binding("F", "app.findings", "Findings", show=False, id="app.findings"),
+        Binding("H", "app.waiting", "Who waits for whom", show=False, id="app.waiting"),
+        Binding("T", "app.analysis", "Round trips", show=False, id="app.analysis"),
+        Binding("D", "app.differences", "Compare with the exchange marked last", show=False,
+                id="app.differences"),
+        Binding("C", "app.recordings", "Compare with another recording", show=False,
+                id="app.recordings"),
+        Binding("E", "app.excerpt", "Copy an excerpt for an issue, from mark to here",
+                show=False, id="app.excerpt"),
+        Binding("X", "app.export", "Export what is shown", show=False, id="app.export"),
+        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="help"),
         Binding("q", "leave", "Quit", id="quit"),
     ]  # fmt: skip
 
@@ -167,10 +179,6 @@ class Browse(Selection, Growing, Searching, Asking):
                 self.app.put(copy(how, self.view, row, self.session.started))
             except Problem as problem:
                 self.app.warn(str(problem))
-
-    def action_help(self) -> None:
-        """Show all keys."""
-        self.app.action_help()
 
     def action_leave(self) -> None:
         """Go back a step; from here, quit."""

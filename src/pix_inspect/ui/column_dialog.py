@@ -112,6 +112,7 @@ class ColumnList(Lines):
 class ColumnDialog(ModalScreen[None]):
     """Which columns, in which order."""
 
+    TITLE = "Columns and order"
     DEFAULT_CSS = """
     ColumnDialog { align: center middle; background: $background 30%; }
     #column-dialog {
@@ -123,6 +124,7 @@ class ColumnDialog(ModalScreen[None]):
     #column-keys { height: 1; color: $foreground 55%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="columns.help"),
         Binding("escape,q,c", "dismiss", "Back", key_display="esc", id="columns.back"),
     ]
 

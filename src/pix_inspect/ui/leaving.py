@@ -23,9 +23,11 @@ Answer = Literal["leave", "stop"]
 class Leaving(ModalScreen[Answer | None]):
     """Leave the relay running, stop it when the last client is done, or stay."""
 
+    TITLE = "Leaving"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "answer('leave')", "Leave the relay running", id="leaving.leave"),
         Binding("s", "answer('stop')", "Stop it when the last client is done", id="leaving.stop"),
+        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="leaving.help"),
         Binding("escape,q", "dismiss", "Stay", key_display="esc", id="leaving.stay"),
     ]
 

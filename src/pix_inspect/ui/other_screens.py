@@ -9,9 +9,6 @@ Knows the main screen and the others by what they take and return; nothing of wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
-
-from textual.binding import Binding, BindingType
 
 from pix_inspect.ui.analysis_screen import AnalysisScreen
 from pix_inspect.ui.browse import Browse
@@ -26,17 +23,6 @@ from pix_inspect.ui.waiting_screen import WaitingScreen
 
 class OtherScreens(OpenRecordings):
     """An application with screens beside the main one."""
-
-    SCREEN_KEYS: ClassVar[list[BindingType]] = [
-        Binding("S", "statistics", "Statistics", show=False, id="app.statistics"),
-        Binding("F", "findings", "Findings", show=False, id="app.findings"),
-        Binding("H", "waiting", "Who waits for whom", show=False, id="app.waiting"),
-        Binding("T", "analysis", "Round trips", show=False, id="app.analysis"),
-        Binding("D", "differences", "Compare with the exchange marked last", show=False,
-                id="app.differences"),
-        Binding("C", "recordings", "Compare with another recording", show=False,
-                id="app.recordings"),
-    ]  # fmt: skip
 
     now: Callable[[], int]
     """The time, in nanoseconds since 1970."""

@@ -133,8 +133,10 @@ class PathDialog(ModalScreen[Chosen | None]):
     the words of something to be switched on or off.
     """
 
+    TITLE = "Path"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Cancel", id="path.cancel"),
+        Binding("f1", "app.help", "Keys", show=False, id="path.help"),
         Binding("tab", "complete", "Complete", priority=True, id="path.complete"),
         Binding("down", "choose(1)", "Choose", priority=True, id="path.next"),
         Binding("ctrl+r", "switch", "Switch", show=False, priority=True, id="path.switch"),

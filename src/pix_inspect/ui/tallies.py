@@ -102,7 +102,7 @@ class Tallies(Lines):
         Binding("r", "reverse", "Reverse the order", show=False, id="tallies.reverse"),
         Binding("y", "copy", "Copy the table", show=False, id="tallies.copy"),
     ]  # fmt: skip
-    TITLE = "Tallies"
+    TITLE = "Tables"
 
     class Copy(Lines.Moved):
         """The user wants the table as text."""

@@ -45,8 +45,10 @@ class Writing(ModalScreen[str]):
     `write` is given a Pace and returns what to say at the end; it may raise Problem.
     """
 
+    TITLE = "Writing a file"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop", id="writing.stop"),
+        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="writing.help"),
     ]
 
     def __init__(self, title: str, write: Callable[[Pace], str]) -> None:

@@ -9,8 +9,9 @@ from textual.binding import Binding
 
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.fields import Fields
-from pix_inspect.ui.help import Help, HelpText, keys_of
+from pix_inspect.ui.help import Help, HelpText
 from pix_inspect.ui.hexview import Bytes
+from pix_inspect.ui.keys import keys_of
 from pix_inspect.ui.leaving import Leaving
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.log import Log
