@@ -1,66 +1,72 @@
-"""Two recordings, or two exchanges, compared by what they mean.
+"""Two recordings aligned by operation and request: what is different, and how.
 
-Exchanges are aligned by operation and request; what changes from run to run (times, activity
-ids, process ids) is masked. Knows views and their values; nothing of terminals.
+What changes from run to run (times, process ids) is masked. Answers are compared by their bytes;
+what they mean is looked at only where those differ, and fields only where somebody asks.
+Memory: some 20 bytes an exchange and 200 for each operation with one request.
+
+Knows sessions and fingerprints; nothing of terminals.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator
+from array import array
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import Literal, TypeAlias
 
+from pix.exchange import CLIENT, DAEMON
+from pix_inspect.about import about
+from pix_inspect.changes import VOLATILE, Change
+from pix_inspect.exchange_bytes import spoken
+from pix_inspect.fingerprints import SETTING_UP, Fingerprints, apart, payload_operations
+from pix_inspect.meaning import compare_exchanges, payload_changes
 from pix_inspect.session import Session
-from pix_inspect.view import ExchangeView
-from pix_inspect.volatile import FIELDS
 
-VOLATILE = frozenset(FIELDS)
-"""Fields whose values differ between runs of the same thing."""
+SIDES = (CLIENT, DAEMON)
 
 SLOWER = 3.0
-"""How many times as long an exchange has to take to be worth a line, and at least SLOW."""
+"""How many times as long something has to take to be worth a line, and at least SLOW more."""
 SLOW = 10_000_000
 """Nanoseconds."""
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One difference between two values: where, and both sides (None: not there)."""
-
-    path: str
-    first: Any
-    second: Any
+Kind: TypeAlias = Literal[
+    "only first", "only second", "answered otherwise", "set up otherwise", "more often", "slower",
+    "same",
+]  # fmt: skip
+Progress: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
 class Pairing:
-    """One operation with one request: the exchanges that asked it in either recording."""
+    """One operation with one request: the exchanges (from 0) that asked it in either recording.
+
+    `otherwise`: the answers differ, `pair` is the first two that do. `times` in nanoseconds.
+    """
 
     operation: str
-    about: str
-    first: list[int] = field(default_factory=list)
-    second: list[int] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    first: array[int] = field(default_factory=lambda: array("I"))
+    second: array[int] = field(default_factory=lambda: array("I"))
+    otherwise: bool = False
     times: tuple[int, int] = (0, 0)
     pair: tuple[int, int] | None = None
-    """The exchanges that `changes` is about; the first of either where nothing changed."""
+
+    def exchanges(self, which: int) -> array[int]:
+        """Return the exchanges of the first (0) or the second recording (1)."""
+        return self.second if which else self.first
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """What differs, in words, or `same`."""
         if not self.second:
             return "only first"
         if not self.first:
             return "only second"
-        if self.changes:
-            return "answered otherwise"
+        if self.otherwise:
+            return "set up otherwise" if self.operation in SETTING_UP else "answered otherwise"
         if len(self.first) != len(self.second):
             return "more often"
-        low, high = sorted(self.times)
-        return "slower" if high - low > SLOW and high > low * SLOWER else "same"
+        return "slower" if slower(self.times) else "same"
 
     @property
     def weight(self) -> int:
@@ -70,124 +76,237 @@ class Pairing:
         return abs(len(self.first) - len(self.second))
 
 
-class Unordered(list[Any]):
-    """A set as JSON would hold it: the order of its elements means nothing."""
+@dataclass(slots=True)
+class Tally:
+    """An operation in both recordings: exchanges, and nanoseconds they took."""
+
+    counts: list[int] = field(default_factory=lambda: [0, 0])
+    times: list[int] = field(default_factory=lambda: [0, 0])
+
+    def add(self, which: int, number: int, took: int) -> None:
+        """Count so many exchanges of a recording, and the time that they took together."""
+        self.counts[which] += number
+        self.times[which] += took
 
 
-def changes(
-    first: Any, second: Any, path: str = "", mask: frozenset[str] = VOLATILE
-) -> Iterator[Change]:
-    """Yield the differences between two JSON values, masked fields left out."""
-    if isinstance(first, dict) and isinstance(second, dict):
-        for key in [*first, *(key for key in second if key not in first)]:
-            if key not in mask:
-                below = f"{path}.{key}" if path else key
-                yield from changes(first.get(key), second.get(key), below, mask)
-    elif isinstance(first, Unordered) and isinstance(second, Unordered):
-        for item in _without(first, second):
-            yield Change(path, item, None)
-        for item in _without(second, first):
-            yield Change(path, None, item)
-    elif isinstance(first, list) and isinstance(second, list):
-        for i in range(max(len(first), len(second))):
-            one = first[i] if i < len(first) else None
-            two = second[i] if i < len(second) else None
-            yield from changes(one, two, f"{path}[{i}]", mask)
-    elif first != second:
-        yield Change(path, first, second)
+@dataclass(slots=True)
+class Differences:
+    """What two sessions do not have in common, in order of first appearance.
+
+    `aligned` counts operations with one request, those that are the same too.
+    """
+
+    sessions: tuple[Session, Session]
+    mask: frozenset[str]
+    aligned: int = 0
+    pairings: list[Pairing] = field(default_factory=list)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+    def about(self, pairing: Pairing) -> str:
+        """Return what the request is about, inert; empty when there is nothing."""
+        which = 0 if pairing.first else 1
+        at = pairing.exchanges(which)[0] if pairing.pair is None else pairing.pair[which]
+        return about(self.sessions[which].exchange(at))
+
+    def changes(self, pairing: Pairing) -> list[Change]:
+        """Return how the first two differing answers of a pairing differ, field by field."""
+        if pairing.pair is None or not pairing.otherwise:
+            return []
+        first, second = (
+            session.exchange(i) for session, i in zip(self.sessions, pairing.pair, strict=True)
+        )
+        return compare_exchanges(first, second, self.mask)
 
 
-def _without(items: list[Any], others: list[Any]) -> Iterator[Any]:
-    """Yield what is in a set, but not in another one."""
-    known = {json.dumps(item, sort_keys=True) for item in others}
-    for item in items:
-        if json.dumps(item, sort_keys=True) not in known:
-            yield item
-
-
-def meaning(view: ExchangeView) -> dict[str, Any]:
-    """Return what an exchange says, without numbers, times and log."""
-    said: dict[str, Any] = {"operation": view.row.operation, "kind": view.row.kind}
-    for name in ("request", "reply", "error"):
-        part = view.part(name)
-        said[name] = None if part is None or part.node is None else part.node.plain()
-    said["complete"] = view.complete
-    return said
-
-
-def compare_exchanges(
-    first: ExchangeView, second: ExchangeView, mask: frozenset[str] = VOLATILE
-) -> list[Change]:
-    """Return how two exchanges differ, field by field."""
-    return list(changes(meaning(first), meaning(second), mask=mask))
+def slower(times: tuple[int, int]) -> bool:
+    """Return whether two times differ so much that it is worth saying."""
+    low, high = sorted(times)
+    return high - low > SLOW and high > low * SLOWER
 
 
 def compare_sessions(
     first: Session,
     second: Session,
     mask: frozenset[str] = VOLATILE,
-    about: Callable[[ExchangeView], str] = lambda view: "",
-    progress: Callable[[int, int], None] = lambda done, whole: None,
-) -> list[Pairing]:
-    """Return the pairings of two sessions in order of first appearance.
+    progress: Progress = lambda done, whole: None,
+) -> Differences:
+    """Compare two sessions as far as they have been read.
 
-    `progress` is told before each exchange how many were looked at, and of how many; what it
-    raises ends the comparison.
+    `progress` is told how many exchanges were looked at, and of how many; what it raises ends the
+    comparison.
     """
-    found: dict[bytes, Pairing] = {}
-    whole = 2 * (len(first) + len(second))  # each is looked at again with its counterpart
-    done = 0
-    for which, session in enumerate((first, second)):
-        for i in range(len(session)):
-            progress(done, whole)
-            done += 1
-            view = session.exchange(i)
-            said = meaning(view)
-            key = _key(said, mask)
-            pairing = found.get(key)
-            if pairing is None:
-                name = said["operation"] or said["kind"]
-                pairing = found[key] = Pairing(name, about(view))
-            (pairing.second if which else pairing.first).append(i)
-    for pairing in found.values():
-        _compare(pairing, first, second, mask, partial(progress, done, whole))
-        done += len(pairing.first) + len(pairing.second)
-    return list(found.values())
+    return _Alignment((first, second), mask, progress).differences()
 
 
-def _key(said: dict[str, Any], mask: frozenset[str]) -> bytes:
-    asked = json.dumps(
-        [said["kind"], said["operation"], _masked(said["request"], mask)], sort_keys=True
-    )
-    return hashlib.blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+class _Groups:
+    """Exchanges that ask the same: how many in each recording, what they took, their answers.
+
+    The answers of a recording are summed up, so that their order does not matter.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[bytes, int] = {}
+        self.names: list[str] = []
+        self.named: dict[str, int] = {}
+        self.name = array("H")
+        self.counts = (array("I"), array("I"))
+        self.times = (array("Q"), array("Q"))
+        self.answers = (array("Q"), array("Q"))
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    def of(self, name: str, asked: bytes) -> int:
+        """Return the group of exchanges that ask this."""
+        group = self.numbers.get(asked)
+        if group is None:
+            group = self.numbers[asked] = len(self.name)
+            kind = self.named.setdefault(name, len(self.names))
+            if kind == len(self.names):
+                self.names.append(name)
+            self.name.append(kind)
+            for columns in (self.counts, self.times, self.answers):
+                columns[0].append(0)
+                columns[1].append(0)
+        return group
+
+    def called(self, group: int) -> str:
+        """Return the operation of a group."""
+        return self.names[self.name[group]]
 
 
-def _masked(value: Any, mask: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _masked(item, mask) for key, item in value.items() if key not in mask}
-    if isinstance(value, list):
-        return [_masked(item, mask) for item in value]
-    return value
+class _Alignment:
+    """Two sessions while they are compared; by exchange: its group, and what it was answered."""
 
+    def __init__(
+        self, sessions: tuple[Session, Session], mask: frozenset[str], progress: Progress
+    ) -> None:
+        self.sessions = sessions
+        self.prints = Fingerprints(sessions, mask)
+        self.groups = _Groups()
+        self.found = Differences(sessions, mask)
+        self.sizes = [len(session) for session in sessions]
+        self.group_of = [array("I", bytes(4 * size)) for size in self.sizes]
+        self.answers = [array("Q", bytes(8 * size)) for size in self.sizes]
+        self.progress = progress
+        self.done = 0
+        self.whole = 3 * sum(self.sizes)
+        """Steps: each exchange once, those that may differ once or twice more."""
 
-def _compare(
-    pairing: Pairing,
-    first: Session,
-    second: Session,
-    mask: frozenset[str],
-    go_on: Callable[[], None],
-) -> None:
-    go_on()
-    for i, j in zip(pairing.first, pairing.second, strict=False):
-        if pairing.pair is None:
-            pairing.pair = (i, j)
-        if not pairing.changes:
-            go_on()
-            one, two = meaning(first.exchange(i)), meaning(second.exchange(j))
-            pairing.changes = list(changes(one, two, mask=mask))
-            if pairing.changes:
-                pairing.pair = (i, j)
-    pairing.times = (
-        sum(first.row(i).took or 0 for i in pairing.first),
-        sum(second.row(j).took or 0 for j in pairing.second),
-    )
+    def differences(self) -> Differences:
+        """Compare."""
+        for which in (0, 1):
+            self._gather(which)
+        self._tally()
+        groups = self.groups
+        counts, answers = groups.counts, groups.answers
+        doubtful = bytearray(
+            bool(counts[0][g] and counts[1][g])
+            and (counts[0][g] != counts[1][g] or answers[0][g] != answers[1][g])
+            for g in range(len(groups))
+        )
+        carrying = payload_operations(groups.names)
+        listed = self._listed(doubtful, carrying)
+        left = sum(len(each.first) + len(each.second) for each in listed.values())
+        self.done = self.whole - left
+        for which in (0, 1):
+            self._understand(which, doubtful)
+        for g, pairing in listed.items():
+            self._judge(pairing, answered=bool(doubtful[g]))
+            if pairing.operation in carrying and not pairing.otherwise:
+                self._compare_payload(pairing)
+        self.found.aligned = len(groups)
+        self.found.pairings = [each for each in listed.values() if each.kind != "same"]
+        return self.found
+
+    def _listed(self, doubtful: bytearray, carrying: frozenset[str]) -> dict[int, Pairing]:
+        """Return the groups that may differ, with their exchanges."""
+        groups = self.groups
+        counts, times = groups.counts, groups.times
+        listed = {}
+        for g in range(len(groups)):
+            took = (times[0][g], times[1][g])
+            one_sided = not (counts[0][g] and counts[1][g])
+            name = groups.called(g)
+            if doubtful[g] or one_sided or slower(took) or name in carrying:
+                listed[g] = Pairing(name, times=took)
+        for which, group_of in enumerate(self.group_of):
+            for i, g in enumerate(group_of):
+                if g in listed:
+                    listed[g].exchanges(which).append(i)
+        return listed
+
+    def _tell(self) -> None:
+        self.done += 1
+        if self.done & 63 == 1:
+            self.progress(min(self.done, self.whole), self.whole)
+
+    def _gather(self, which: int) -> None:
+        """Find the group of each exchange of a session, and what it was answered."""
+        session, groups = self.sessions[which], self.groups
+        counts, times, answers = groups.counts[which], groups.times[which], groups.answers[which]
+        for said in spoken(session, apart=apart):
+            self._tell()
+            i = said.number
+            name, asked, answered = self.prints.of(session, said)
+            group = groups.of(name, asked)
+            self.group_of[which][i] = group
+            self.answers[which][i] = answered
+            counts[group] += 1
+            record = said.record
+            took = session.row(i).took or 0 if record is None else record[7]
+            times[group] += took
+            answers[group] = answers[group] + answered & (1 << 64) - 1
+
+    def _understand(self, which: int, doubtful: bytearray) -> None:
+        """Take what answers mean for their bytes where groups are not the same by their bytes."""
+        session, group_of = self.sessions[which], self.group_of[which]
+        if not any(doubtful):
+            return
+        for said in spoken(session, lambda i: bool(doubtful[group_of[i]]), apart):
+            self._tell()
+            self.answers[which][said.number] = self.prints.of(session, said, meant=True).answered
+
+    def _tally(self) -> None:
+        groups = self.groups
+        tallies = [Tally() for _ in groups.names]
+        for g, kind in enumerate(groups.name):
+            for which in (0, 1):
+                tallies[kind].add(which, groups.counts[which][g], groups.times[which][g])
+        self.found.tallies = dict(zip(groups.names, tallies, strict=True))
+
+    def _judge(self, pairing: Pairing, *, answered: bool) -> None:
+        """Find whether answers differ, and the two exchanges to look at.
+
+        As many exchanges have to have the same answers, in any order; where one recording has
+        more of them, what was answered at all has to be the same.
+        """
+        first, second = pairing.first, pairing.second
+        if not first or not second:
+            return
+        pairing.pair = (first[0], second[0])
+        if answered:
+            one, two = (
+                [answers[i] for i in found]
+                for answers, found in zip(self.answers, (first, second), strict=True)
+            )
+            same = Counter(one) == Counter(two) if len(one) == len(two) else set(one) == set(two)
+            if not same:
+                pairing.otherwise = True
+                mine, theirs = set(one), set(two)
+                i = next((k for k, each in enumerate(one) if each not in theirs), None)
+                j = next((k for k, each in enumerate(two) if each not in mine), None)
+                if i is None and j is None:
+                    i = next(k for k in range(len(one)) if one[k] != two[k])
+                i, j = (j if i is None else i) or 0, (i if j is None else j) or 0
+                pairing.pair = (first[min(i, len(one) - 1)], second[min(j, len(two) - 1)])
+
+    def _compare_payload(self, pairing: Pairing) -> None:
+        """Find the first two exchanges whose payload differs."""
+        first, second = self.sessions
+        for i, j in zip(pairing.first, pairing.second, strict=False):
+            self._tell()
+            one, two = first.exchange(i), second.exchange(j)
+            if any(True for side in SIDES for _ in payload_changes(one, two, side)):
+                pairing.otherwise, pairing.pair = True, (i, j)
+                return

@@ -41,7 +41,7 @@ class RecordingReader:
     Raises Problem when `path` cannot be opened or is not a recording of ours.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: Source | None = None) -> None:
         self.path = path
         self.about: dict[str, Any] = {}
         """The JSON of the section header: `format`, `version`, and the recorder's `about`."""
@@ -53,11 +53,12 @@ class RecordingReader:
         self.consumed = 0
         """Bytes read so far; `poll` goes on here."""
         self._damaged = False
-        self._source: Source = open_source(path)
+        self._source: Source = source or open_source(path)
         try:
             self._begin()
         except BaseException:
-            self._source.close()
+            if source is None:
+                self._source.close()
             raise
 
     @property
@@ -74,6 +75,10 @@ class RecordingReader:
     def close(self) -> None:
         """Close the file."""
         self._source.close()
+
+    def again(self) -> "RecordingReader":
+        """Return a reader of the same file that begins anew; it ends when this one is closed."""
+        return RecordingReader(self.path, self._source)
 
     def poll(self, limit: int | None = None) -> list[Item]:
         """Return what whole blocks hold that were appended since; [] when there is nothing new.

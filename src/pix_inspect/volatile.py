@@ -20,6 +20,9 @@ FIELDS: dict[str, str] = {
 }
 """Fields of the declarations, by name, and why."""
 
+ACTIVITY = frozenset(("id", "parent"))
+"""Those of log frames alone: the `id` of a realisation is none."""
+
 TEXTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"\{temp:\d+\}"), "{temp:…}", "temporary roots name a process"),
     (re.compile(r"(?<=/temproots/)\d+"), "…", "temporary roots name a process"),
@@ -28,6 +31,13 @@ TEXTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"(?<=/)nix-\d+-\d+(?=[-/.])"), "nix-…", "temporary files name a process"),
 )
 """Parts of texts: what is looked for, what it is taken for, and why."""
+
+_HINT = re.compile(rb"\{temp:|/temproots/|/proc/|/nix-(?:build-|\d)")
+
+
+def varies(raw: bytes) -> bool:
+    """Return whether there may be a text in these bytes that `steady` changes."""
+    return _HINT.search(raw) is not None
 
 
 def steady(text: str) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from pix_inspect.changes import Change, changes
 from pix_inspect.cli import main
-from pix_inspect.differences import Change, changes, compare_exchanges, compare_sessions, meaning
+from pix_inspect.differences import compare_sessions
+from pix_inspect.meaning import compare_exchanges, meaning
 from pix_inspect.session import Session
 from tests.pix_inspect.scenes import Scene
 
@@ -52,12 +54,19 @@ def test_what_only_one_did_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         assert bool(line["first"]) == (line["difference"] != "only second")
 
 
-def test_every_exchange_is_paired_once() -> None:
+def test_every_exchange_is_counted_once() -> None:
     first = Session(RECORDINGS / "queries.pcapng").read_all()
     second = Session(RECORDINGS / "untrusted.pcapng").read_all()
-    pairings = compare_sessions(first, second)
-    assert sorted(i for p in pairings for i in p.first) == list(range(len(first)))
-    assert sorted(i for p in pairings for i in p.second) == list(range(len(second)))
+    found = compare_sessions(first, second)
+    for which, session in enumerate((first, second)):
+        listed = [i for pairing in found.pairings for i in pairing.exchanges(which)]
+        assert len(listed) == len(set(listed))
+        assert sum(tally.counts[which] for tally in found.tallies.values()) == len(session)
+    for pairing in found.pairings:
+        for which, session in enumerate((first, second)):
+            asked = {session.row(i).operation or session.row(i).kind
+                     for i in pairing.exchanges(which)}  # fmt: skip
+            assert asked <= {pairing.operation}
 
 
 def test_two_exchanges_are_compared_field_by_field() -> None:
@@ -112,9 +121,10 @@ def test_kinds_of_differences(
 ) -> None:
     first = asked(scene(tmp_path, "a"))
     second = asked(scene(tmp_path, "b"), **other)
-    found = {pairing.operation: pairing for pairing in compare_sessions(first, second)}
-    assert found["IsValidPath"].kind == kind
-    assert found["handshake"].kind == "same"
+    found = compare_sessions(first, second)
+    kinds = {pairing.operation: pairing.kind for pairing in found.pairings}
+    assert kinds == ({} if kind == "same" else {"IsValidPath": kind})
+    assert found.tallies["handshake"].counts == [1, 1]
     assert main(["diff", str(first.path), str(second.path)]) == status
     said = capsys.readouterr().out
     assert kind in said or kind == "same"
@@ -134,5 +144,8 @@ def test_what_matters_most_is_told_first(
                 made.answer("IsValidPath", valid=True)
         sessions.append(str(made.done().path))
     assert main(["diff", *sessions]) == 1
-    told = [line for line in capsys.readouterr().out.splitlines() if "IsValidPath" in line]
-    assert ["…x2: 1 time, then 9" in told[0], "…x: 1 time, then 3" in told[1]] == [True, True]
+    told = [line for line in capsys.readouterr().out.splitlines() if "IsValidPath …" in line]
+    assert ["…x2: 1 time in A, 9 in B" in told[0], "…x: 1 time in A, 3 in B" in told[1]] == [
+        True,
+        True,
+    ]

@@ -1,30 +1,47 @@
-"""`pix-inspect diff A B`: what two recordings do not have in common. Exit status 1 if anything.
+"""`pix-inspect diff A B`: what two recordings, or two exchanges, do not have in common.
 
-Knows how differences look as text and as JSON.
+Exit status 1 if there is anything. Knows files, exchanges by number and how far it has come; how
+differences look is `differences_text`'s.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import sys
+import time
 from pathlib import Path
-from typing import Any
 
 from pix_inspect.about import about
-from pix_inspect.differences import VOLATILE, Pairing, compare_sessions
-from pix_inspect.inert import inert, plain
+from pix_inspect.changes import VOLATILE
+from pix_inspect.changes_text import lines
+from pix_inspect.commands.dump import report
+from pix_inspect.differences import Differences, compare_sessions
+from pix_inspect.differences_text import as_json, as_text, changes_as_json
+from pix_inspect.inert import inert
+from pix_inspect.meaning import compare_exchanges
+from pix_inspect.problem import Problem
 from pix_inspect.session import Session
-from pix_inspect.units import count, duration
+from pix_inspect.units import duration
+from pix_inspect.view import ExchangeView
 
-KINDS = ("only first", "only second", "answered otherwise", "more often", "slower")
-MOST_CHANGES = 8
+LIMIT = 20
+EVERY = 1 << 40
+WIDTH = 200
+"""Characters of a value where two exchanges are compared."""
+PATIENCE = 1.0
+"""Seconds before progress is shown."""
+AGAIN = 0.2
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path)
+    parser.usage = (
+        "%(prog)s [options] A B          two recordings\n"
+        "       %(prog)s [options] A N B M      exchange N of A and exchange M of B\n"
+        "       %(prog)s [options] A N M        two exchanges of one recording"
+    )
+    parser.add_argument("what", nargs="+", help="recordings, and exchanges by number")
     parser.add_argument(
         "--ignore",
         action="append",
@@ -32,69 +49,117 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FIELD",
         help=f"do not compare this field; always ignored: {', '.join(sorted(VOLATILE))}",
     )
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="compare also what differs from run to run",
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=None,
+        metavar="N",
+        help=f"differences of each kind that are shown as text, {LIMIT} by default, 0 for all",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
 def main(args: argparse.Namespace) -> int:
     """Print the differences; slowness alone is told, but does not count."""
-    mask = VOLATILE | frozenset(args.ignore)
-    sessions = (Session(args.first).read_all(), Session(args.second).read_all())
-    pairings = compare_sessions(*sessions, mask, about)
-    different = [pairing for pairing in pairings if pairing.kind != "same"]
+    if args.limit is not None and args.limit < 0:
+        raise Problem("--limit is a number of differences, 0 for all")
+    paths, numbers = _meant(args.what)
+    mask = frozenset(args.ignore) | (frozenset() if args.everything else VOLATILE)
+    progress = _Progress()
+    try:
+        sessions = [_read(path, progress) for path in paths]
+        first, second = sessions[0], sessions[-1]
+        if numbers:
+            return _exchanges(_view(first, numbers[0]), _view(second, numbers[1]), mask, args)
+        found = compare_sessions(
+            first, second, mask, lambda done, whole: progress.show("comparing", done, whole)
+        )
+    finally:
+        progress.clear()
+    for session in sessions:
+        report(session, whole=True)
+    _print(found, args)
+    return 1 if any(pairing.kind != "slower" for pairing in found.pairings) else 0
+
+
+def _meant(words: list[str]) -> tuple[list[Path], list[int]]:
+    """Return the recordings and the numbers of exchanges that are meant. Raises Problem."""
+    files, numbers = words, []
+    if len(words) == 3:
+        files, numbers = words[:1], words[1:]
+    elif len(words) == 4:
+        files, numbers = words[::2], words[1::2]
+    if len(words) not in (2, 3, 4) or not all(n.isascii() and n.isdigit() for n in numbers):
+        raise Problem("give two recordings, A B, or two exchanges by number: A N B M, or A N M")
+    return [Path(file) for file in files], [int(number) for number in numbers]
+
+
+def _read(path: Path, progress: _Progress) -> Session:
+    session = Session(path)
+    while session.poll(AGAIN):
+        progress.show(f"reading {inert(path.name, 40)}", session.consumed, session.size)
+    return session
+
+
+def _view(session: Session, number: int) -> ExchangeView:
+    if not 1 <= number <= len(session):
+        raise Problem(f"{session.path} has no exchange {number}: they are 1 to {len(session):,}")
+    return session.exchange(number - 1)
+
+
+def _print(found: Differences, args: argparse.Namespace) -> None:
     if args.format == "json":
-        for pairing in different:
-            print(json.dumps(as_json(pairing)))
-    else:
-        for line in as_text(different, len(pairings)):
-            print(line)
-    return 1 if any(pairing.kind != "slower" for pairing in different) else 0
-
-
-def as_json(pairing: Pairing) -> dict[str, Any]:
-    """Return a pairing as JSON; exchanges by number, times in seconds."""
-    return {
-        "difference": pairing.kind,
-        "operation": pairing.operation,
-        "about": pairing.about,
-        "first": [i + 1 for i in pairing.first],
-        "second": [i + 1 for i in pairing.second],
-        "took": [took / 1e9 for took in pairing.times],
-        "changes": [
-            {"field": change.path, "first": change.first, "second": change.second}
-            for change in pairing.changes
-        ],
-    }
-
-
-def as_text(different: list[Pairing], of: int) -> Iterator[str]:
-    """Yield the lines of the differences, grouped by kind."""
-    if not different:
-        yield f"no difference in {count(of, 'operation and request', 'operations and requests')}"
+        for pairing in found.pairings:
+            print(json.dumps(as_json(found, pairing)))
         return
-    for kind in KINDS:
-        chosen = [pairing for pairing in different if pairing.kind == kind]
-        chosen.sort(key=lambda pairing: -pairing.weight)
-        if chosen:
-            yield f"{kind}: {len(chosen)}"
-        for pairing in chosen:
-            numbers = " ".join(
-                f"{side}#{', #'.join(str(i + 1) for i in found[:3])}{'…' if len(found) > 3 else ''}"
-                for side, found in (("first ", pairing.first), ("second ", pairing.second))
-                if found
-            )
-            line = f"  {pairing.operation} {pairing.about}".rstrip()
-            if kind == "more often":
-                line += f": {count(len(pairing.first), 'time')}, then {len(pairing.second)}"
-            if kind == "slower":
-                line += f": {duration(pairing.times[0])}, then {duration(pairing.times[1])}"
-            yield f"{line}  ({numbers})"
-            for change in pairing.changes[:MOST_CHANGES]:
-                values = f"{_short(change.first)} → {_short(change.second)}"
-                yield f"      {inert(change.path, 80)}: {values}"
-            if len(pairing.changes) > MOST_CHANGES:
-                yield f"      … {len(pairing.changes) - MOST_CHANGES} more fields"
+    limit = LIMIT if args.limit is None else args.limit or EVERY
+    for line in as_text(found, limit):
+        print(line)
 
 
-def _short(value: Any) -> str:
-    text = plain(value) if isinstance(value, str) else json.dumps(value)
-    return inert(text, 70)
+def _exchanges(
+    first: ExchangeView, second: ExchangeView, mask: frozenset[str], args: argparse.Namespace
+) -> int:
+    """Print how two exchanges differ; 1 if they do."""
+    changes = compare_exchanges(first, second, mask)
+    if args.format == "json":
+        print(json.dumps({"first": first.row.number, "second": second.row.number,
+                          "changes": changes_as_json(changes)}))  # fmt: skip
+        return 1 if changes else 0
+    for side, view in zip("AB", (first, second), strict=True):
+        row = view.row
+        name = row.operation or row.kind
+        print(f"{side}  #{row.number} {inert(name)} {about(view)}, took {duration(row.took)}")
+    for line in lines(changes, EVERY if not args.limit else args.limit, WIDTH):
+        print(f"  {'  ' * line.depth}{line.text}")
+    if not changes:
+        print("no difference")
+    return 1 if changes else 0
+
+
+class _Progress:
+    """How far it is, on stderr, for a person who has waited for a while."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + PATIENCE
+        self._on = sys.stderr.isatty()
+        self._visible = False
+
+    def show(self, doing: str, done: int, whole: int) -> None:
+        """Say it again, a few times a second."""
+        if self._on and time.monotonic() >= self._next:
+            self._next = time.monotonic() + AGAIN
+            text = f"\r{doing}: {min(100 * done // max(whole, 1), 100)} %\x1b[K"
+            print(text, end="", file=sys.stderr, flush=True)
+            self._visible = True
+
+    def clear(self) -> None:
+        """Remove it."""
+        if self._visible:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._visible = False

@@ -20,7 +20,7 @@ from pix.errors import DecodeError, EncodeError
 from pix.exchange import CLIENT
 from pix.protocol import operations as ops
 from pix.schema import Operation
-from pix_inspect.differences import Unordered, changes
+from pix_inspect.changes import Unordered, changes
 from pix_inspect.problem import Problem
 from pix_inspect.replay.recast import newest
 from pix_inspect.replay.recorded import RecordedExchange, RecordedSession

@@ -14,16 +14,15 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from pix.composite import ListOf, MapOf, Maybe, Record
 from pix.exchange import DAEMON
 from pix.gates import Protocol
-from pix.wire import Node
 from pix_inspect.about import about
-from pix_inspect.differences import Change, Unordered, changes
-from pix_inspect.replay.recorded import RecordedSession, content_spans
+from pix_inspect.changes import Change, Unordered, changes
+from pix_inspect.meaning import part_of, payload_changes
+from pix_inspect.replay.recorded import RecordedSession
 from pix_inspect.session import Session
-from pix_inspect.view import ExchangeView, Part
-from pix_inspect.volatile import FIELDS, steady
+from pix_inspect.view import ExchangeView
+from pix_inspect.volatile import FIELDS
 
 Outcome: TypeAlias = Literal["same", "different", "failed", "skipped"]
 
@@ -87,7 +86,7 @@ def verdict(
         for change in changes(one, two, mask=ignored.names)
         if not ignored.covers(name, change)
     ]
-    found += _payload(first, second)
+    found += payload_changes(first, second, DAEMON)
     outcome: Outcome = "different" if found else "same"
     return Verdict(
         row.number, row.connection, name, about(first), outcome, found, again=second.row.number
@@ -95,12 +94,14 @@ def verdict(
 
 
 def _said(view: ExchangeView, protocols: tuple[Protocol, Protocol], log: bool) -> dict[str, Any]:
-    said: dict[str, Any] = {name: _part(view.part(name), protocols) for name in ("reply", "error")}
+    said: dict[str, Any] = {
+        name: part_of(view.part(name), protocols) for name in ("reply", "error")
+    }
     said["complete"] = view.complete
     if view.row.kind == "handshake":
         said["reply"] = _agreed(view, said["reply"])
     if log:
-        said["log"] = [{"frame": part.name, **_part(part, protocols)} for part in view.log]
+        said["log"] = [{"frame": part.name, **part_of(part, protocols)} for part in view.log]
     return said
 
 
@@ -110,73 +111,6 @@ def _agreed(view: ExchangeView, reply: Any) -> Any:
         return reply
     agreed = {"version": view.protocol.text, "features": Unordered(sorted(view.protocol.features))}
     return agreed | {name: reply[name] for name in ("trusted",) if name in reply}
-
-
-def _part(part: Part | None, protocols: tuple[Protocol, Protocol]) -> Any:
-    return None if part is None or part.node is None else value_of(part.node, protocols)
-
-
-def value_of(node: Node, protocols: tuple[Protocol, Protocol]) -> Any:
-    """Return a node's value as JSON would hold it, without what one of the protocols lacks."""
-    wire = node.wire
-    children = node.children or ()
-    if isinstance(wire, Record):
-        return {
-            child.name: value_of(child, protocols)
-            for child in children
-            if child.field is None or all(child.field.gate.admits(each) for each in protocols)
-        }
-    if isinstance(wire, ListOf):
-        items = [value_of(child, protocols) for child in children]
-        return Unordered(items) if wire.unordered else items
-    if isinstance(wire, MapOf):
-        return {
-            child.name: value_of(child.children[0], protocols) if child.children else None
-            for child in children
-        }
-    if isinstance(wire, Maybe) and node.children is not None:
-        return value_of(children[1], protocols) if len(children) > 1 else None
-    plain = node.plain()
-    return steady(plain) if isinstance(plain, str) else plain
-
-
-def _payload(first: ExchangeView, second: ExchangeView) -> Iterator[Change]:
-    """Yield how the payload of two replies differs, if it does."""
-    sizes = [sum(length for _, length in content_spans(view, DAEMON)) for view in (first, second)]
-    if sizes[0] != sizes[1]:
-        yield Change("payload", f"{sizes[0]:,} bytes", f"{sizes[1]:,} bytes")
-        return
-    at = 0
-    streams = _kept_content(first), _kept_content(second)
-    pieces = [b"", b""]
-    while True:
-        for i in (0, 1):
-            pieces[i] = pieces[i] or next(streams[i], b"")
-        length = min(map(len, pieces))
-        if not length:
-            return
-        ours, theirs = (piece[:length] for piece in pieces)
-        if ours != theirs:
-            where = next(i for i in range(length) if ours[i] != theirs[i])
-            shown = slice(where, where + 8)
-            path = f"payload at byte {at + where}"
-            yield Change(path, ours[shown].hex(" "), theirs[shown].hex(" "))
-            return
-        pieces = [piece[length:] for piece in pieces]
-        at += length
-
-
-def _kept_content(view: ExchangeView) -> Iterator[bytes]:
-    """Yield the payload of a reply up to the first byte that was not kept."""
-    kept = view.kept[DAEMON]
-    for start, length in content_spans(view, DAEMON):
-        for at in range(start, start + length, PIECE):
-            end = min(at + PIECE, start + length)
-            piece = kept.first(at, end)
-            if piece:
-                yield piece
-            if len(piece) < end - at:
-                return
 
 
 class Judge:

@@ -12,15 +12,22 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from pix_inspect.about import about
-from pix_inspect.differences import VOLATILE, Pairing, compare_sessions
+from pix_inspect.changes import VOLATILE
+from pix_inspect.differences import Differences, Pairing, compare_sessions
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
 
 SLICE = 0.02
 """Seconds of reading between two looks at whether to stop."""
 
-ORDER = ("answered otherwise", "only first", "only second", "more often", "slower")
+ORDER = (
+    "set up otherwise",
+    "answered otherwise",
+    "only first",
+    "only second",
+    "more often",
+    "slower",
+)
 """Kinds of difference, as they stand where their size is the same."""
 
 
@@ -36,8 +43,8 @@ def extent(pairing: Pairing) -> int:
 
 
 def largest_first(pairings: Sequence[Pairing]) -> list[Pairing]:
-    """Return what is different: by exchanges, then by kind; what is only slower by its time."""
-    different = [(pairing.kind, pairing) for pairing in pairings if pairing.kind != "same"]
+    """Return them by exchanges, then by kind; what is only slower by its time."""
+    different = [(pairing.kind, pairing) for pairing in pairings]
     different.sort(
         key=lambda each: (
             each[0] == "slower",
@@ -54,6 +61,7 @@ class Comparison:
     def __init__(self, first: Path, second: Path) -> None:
         self.paths = (first, second)
         self.sessions: tuple[Session, ...] = ()
+        self.found: Differences | None = None
         self.rows: list[Pairing] = []
         self.counts: dict[str, int] = {}
         self.aligned = 0
@@ -97,11 +105,11 @@ class Comparison:
             while session.consumed < until and session.poll(SLICE):
                 self._say("reading", session.consumed, until)
         first, second = self.sessions
-        found = compare_sessions(
-            first, second, VOLATILE, about, lambda done, whole: self._say("comparing", done, whole)
+        self.found = compare_sessions(
+            first, second, VOLATILE, lambda done, whole: self._say("comparing", done, whole)
         )
-        self.aligned = len(found)
-        self.rows = largest_first(found)
+        self.aligned = self.found.aligned
+        self.rows = largest_first(self.found.pairings)
         kinds = [pairing.kind for pairing in self.rows]
         self.counts = {kind: kinds.count(kind) for kind in ORDER if kind in kinds}
 

@@ -20,8 +20,9 @@ from textual.strip import Strip
 from textual.widgets import Footer
 
 from pix_inspect.about import about
-from pix_inspect.differences import VOLATILE, Change, compare_exchanges
+from pix_inspect.changes import VOLATILE, Change
 from pix_inspect.inert import plain
+from pix_inspect.meaning import compare_exchanges
 from pix_inspect.ui.copying import Copied
 from pix_inspect.ui.lines import Lines, Toned
 from pix_inspect.ui.text import fit, safe

@@ -19,10 +19,12 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Footer
 
-from pix_inspect.differences import Pairing
+from pix_inspect.changes_text import lines
+from pix_inspect.differences import Differences, Pairing
+from pix_inspect.differences_text import in_words, session_in_words
 from pix_inspect.ui.comparison import Comparison
 from pix_inspect.ui.copying import Copied
-from pix_inspect.ui.differences_screen import DifferencesScreen, shown
+from pix_inspect.ui.differences_screen import DifferencesScreen
 from pix_inspect.ui.lines import Lines, Toned
 from pix_inspect.ui.prose import Paragraph, Prose
 from pix_inspect.ui.tabs import Tab
@@ -34,22 +36,20 @@ AGAIN = 0.1
 
 MOST_NUMBERS = 20
 MOST_CHANGES = 50
+WIDTH = 400
+"""Characters of a value."""
+LINE_TONES = {"field": "accent", "first": "bad", "second": "good", "more": "dim"}
 
-WORDS = {
-    "only first": "only in A",
-    "only second": "only in B",
-    "answered otherwise": "answered otherwise",
-    "more often": "more often",
-    "slower": "slower",
-}
 TONES = {
     "only first": "bad",
     "only second": "good",
+    "set up otherwise": "warn",
     "answered otherwise": "warn",
     "more often": "accent",
     "slower": "dim",
 }
-KIND_CELLS = max(map(len, WORDS.values()))
+SHORT = {"only first": "only in A", "only second": "only in B"}
+KIND_CELLS = max(map(len, TONES))
 COUNT_CELLS = 7
 OPERATION_CELLS = 22
 
@@ -61,16 +61,6 @@ class Destination:
     which: int
     exchange: int
     filter: str | None = None
-
-
-def words_of(pairing: Pairing) -> str:
-    """Return what differs, in words; which one it is where it can be said."""
-    kind = pairing.kind
-    if kind == "more often":
-        return f"more often in {'AB'[len(pairing.second) > len(pairing.first)]}"
-    if kind == "slower":
-        return f"slower in {'AB'[pairing.times[1] > pairing.times[0]]}"
-    return WORDS[kind]
 
 
 def filter_of(pairing: Pairing) -> str:
@@ -110,6 +100,7 @@ class Alignments(Lines):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.rows: list[Pairing] = []
+        self.found: Differences | None = None
         self.waiting: str | None = "reading …"
 
     @property
@@ -122,9 +113,10 @@ class Alignments(Lines):
         """The difference under the cursor."""
         return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
 
-    def say(self, rows: list[Pairing]) -> None:
-        """Show these."""
+    def say(self, rows: list[Pairing], found: Differences | None) -> None:
+        """Show these of what was found."""
         self.rows = rows
+        self.found = found
         self.cursor = 0
         self.resize_lines()
         self.redraw()
@@ -141,17 +133,16 @@ class Alignments(Lines):
         """Return the cells of a difference."""
         row = self.rows[line]
         yield Segment("▸" if line == self.cursor else " ", self.tone("mark"))
-        yield Segment(fit(words_of(row), KIND_CELLS) + " ", self.tone(TONES[row.kind]))
+        yield Segment(fit(in_words(row), KIND_CELLS) + " ", self.tone(TONES[row.kind]))
         for found in (row.first, row.second):
             often = f"{len(found):,}" if found else "–"
             yield Segment(fit_right(often, COUNT_CELLS), self.tone("number" if found else "dim"))
         yield Segment(f"  {fit(safe(row.operation, 100), OPERATION_CELLS)} ", self.tone("name"))
-        yield Segment(safe(row.about, 300), self.tone("text"))
+        if self.found is not None:
+            yield Segment(safe(self.found.about(row), 300), self.tone("text"))
         if row.kind == "slower":
             took = f"  {duration(row.times[0])} → {duration(row.times[1])}"
             yield Segment(took, self.tone("number"))
-        elif row.changes:
-            yield Segment(f"  {count(len(row.changes), 'field')}", self.tone("dim"))
 
     def action_enter(self) -> None:
         """Go to the exchange, or compare both."""
@@ -186,43 +177,43 @@ class Counts(Toned):
     def __init__(self, tabs: tuple[Tab, Tab], id: str | None = None) -> None:
         super().__init__(id=id)
         self.tabs = tabs
-        self.exchanges: tuple[int, ...] = ()
+        self.words = ("", "")
 
     def render_line(self, y: int) -> Strip:
         """Return the line of a recording."""
         if y > 1:
             return Strip.blank(self.size.width, self.rich_style)
-        words = count(self.exchanges[y], "exchange") if len(self.exchanges) == 2 else ""
         strip = Strip(
             [
                 Segment(f" {'AB'[y]}  ", self.tone("dim")),
                 Segment(f"{self.tabs[y].title}  ", self.tone("name")),
-                Segment(words, self.tone("text")),
+                Segment(self.words[y], self.tone("text")),
             ]
         )
         return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
 
-def paragraphs(pairing: Pairing) -> list[Paragraph]:
+def paragraphs(found: Differences, pairing: Pairing) -> list[Paragraph]:
     """Return a difference in full."""
-    name = f"{safe(pairing.operation, 100)} {safe(pairing.about, 500)}".rstrip()
-    said: list[Paragraph] = [(TONES[pairing.kind], words_of(pairing)), ("name", name)]
-    for side, found, took in zip("AB", (pairing.first, pairing.second), pairing.times, strict=True):
-        if found:
-            numbers = " ".join(f"#{i + 1}" for i in found[:MOST_NUMBERS])
-            more = f" and {len(found) - MOST_NUMBERS:,} more" if len(found) > MOST_NUMBERS else ""
-            times = f"{count(len(found), 'time')}, {duration(took)} in all"
-            said.append(("text", f"{side}: {times}: {numbers}{more}"))
+    name = f"{safe(pairing.operation, 100)} {safe(found.about(pairing), 500)}".rstrip()
+    said: list[Paragraph] = [(TONES[pairing.kind], in_words(pairing)), ("name", name)]
+    for which, (side, took) in enumerate(zip("AB", pairing.times, strict=True)):
+        numbers = pairing.exchanges(which)
+        if numbers:
+            shown = " ".join(f"#{i + 1}" for i in numbers[:MOST_NUMBERS])
+            rest = len(numbers) - MOST_NUMBERS
+            more = f" and {rest:,} more" if rest > 0 else ""
+            times = f"{count(len(numbers), 'time')}, {duration(took)} in all"
+            said.append(("text", f"{side}: {times}: {shown}{more}"))
         else:
             said.append(("dim", f"{side}: never"))
-    if pairing.changes and pairing.pair is not None:
+    if pairing.otherwise and pairing.pair is not None:
         first, second = (i + 1 for i in pairing.pair)
         said.append(("dim", f"A #{first} and B #{second} differ:"))
-    for change in pairing.changes[:MOST_CHANGES]:
-        values = f"{shown(change.first)} → {shown(change.second)}"
-        said.append(("accent", f"{safe(change.path or 'all', 300)}: {values}"))
-    if len(pairing.changes) > MOST_CHANGES:
-        said.append(("dim", f"and {count(len(pairing.changes) - MOST_CHANGES, 'more field')}"))
+        said += [
+            (LINE_TONES[line.tone], f"{'  ' * line.depth}{line.text}")
+            for line in lines(found.changes(pairing), MOST_CHANGES, WIDTH)
+        ]
     return said
 
 
@@ -279,31 +270,34 @@ class RecordingsScreen(Screen["Destination | None"]):
         pane.waiting = safe(found.failure, 400) if found.failure is not None else None
         if found.failure is None:
             counts = self.query_one(Counts)
-            counts.exchanges = tuple(map(len, found.sessions))
+            first, second = found.sessions
+            counts.words = (session_in_words(first), session_in_words(second))
             counts.refresh()
             pane.entitle(self._summary())
-        pane.say(found.rows)
+        pane.say(found.rows, found.found)
         self._explain()
         self.settled = True
 
     def _summary(self) -> str:
         found = self.comparison
-        words = [f"{number:,} {WORDS[kind]}" for kind, number in found.counts.items()]
+        words = [f"{number:,} {SHORT.get(kind, kind)}" for kind, number in found.counts.items()]
         same = f"{found.aligned - len(found.rows):,} the same"
         return ", ".join([*words, same])
 
     def _explain(self) -> None:
-        if self.list.chosen is not None:
-            self.query_one(Account).say(paragraphs(self.list.chosen))
+        found, chosen = self.comparison.found, self.list.chosen
+        if found is not None and chosen is not None:
+            self.query_one(Account).say(paragraphs(found, chosen))
 
     def on_lines_moved(self, message: Lines.Moved) -> None:
         """Tell more of the chosen difference, or go where the user wants."""
         pane = message.pane
-        if not isinstance(pane, Alignments) or pane.chosen is None:
+        found = self.comparison.found
+        if not isinstance(pane, Alignments) or pane.chosen is None or found is None:
             return
         row = pane.chosen
         if isinstance(message, Alignments.Copy):
-            text = "\n".join(said for _, said in paragraphs(row))
+            text = "\n".join(said for _, said in paragraphs(found, row))
             self.app.put(Copied("the difference", text))  # type: ignore[attr-defined]
         elif isinstance(message, Alignments.Filter):
             self._leave_for(row, 0 if row.first else 1, filter_of(row))

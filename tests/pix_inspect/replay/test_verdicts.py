@@ -10,7 +10,7 @@ import pytest
 from pix.gates import Protocol
 from pix.protocol.operations import FindRoots, QueryPathInfo, QueryReferrers
 from pix.protocol.types import Root, UnkeyedValidPathInfo
-from pix_inspect.differences import Change
+from pix_inspect.changes import Change
 from pix_inspect.replay.verdicts import Ignored, verdict
 from pix_inspect.session import Session
 from tests.pix_inspect.replay.stories import END, LAST, P, Q, story
@@ -55,7 +55,7 @@ def test_sets_are_sets(tmp_path: Path) -> None:
     (tmp_path / "a.pcapng").unlink()
     (tmp_path / "b.pcapng").unlink()
     less = QueryReferrers.Reply(referrers=frozenset({Q}))
-    assert compared(tmp_path, ask, one, less, (NEW, NEW)) == [Change("reply.referrers", P, None)]
+    assert compared(tmp_path, ask, one, less, (NEW, NEW)) == [Change("reply.referrers[]", P, None)]
 
 
 def test_fields_of_one_version_only_are_left_out(tmp_path: Path) -> None:

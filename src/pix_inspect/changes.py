@@ -1,0 +1,110 @@
+"""Two values, as JSON would hold them, and where they differ.
+
+Lists are compared as people do: what was put in or left out, not everything behind it. Of a set
+it is told what only one has. Knows JSON values; nothing of exchanges or recordings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from pix_inspect.volatile import ACTIVITY, FIELDS
+
+VOLATILE = frozenset(FIELDS) - ACTIVITY
+"""Fields of requests and replies whose values differ between runs of the same thing."""
+
+MOST_MATCHED = 4_000_000
+"""Pairs of elements that are looked at to find what was put in; beyond, places are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between two values: where, and both sides (None: not there)."""
+
+    path: str
+    first: Any
+    second: Any
+
+
+class Unordered(list[Any]):
+    """A set as JSON would hold it: the order of its elements means nothing."""
+
+
+def changes(
+    first: Any, second: Any, path: str = "", mask: frozenset[str] = VOLATILE
+) -> Iterator[Change]:
+    """Yield the differences between two JSON values, masked fields left out."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in [*first, *(key for key in second if key not in first)]:
+            if key not in mask:
+                below = f"{path}.{key}" if path else key
+                yield from changes(first.get(key), second.get(key), below, mask)
+    elif isinstance(first, Unordered) and isinstance(second, Unordered):
+        for item in _without(first, second):
+            yield Change(f"{path}[]", item, None)
+        for item in _without(second, first):
+            yield Change(f"{path}[]", None, item)
+    elif isinstance(first, list) and isinstance(second, list):
+        yield from _elements(first, second, path, mask)
+    elif first != second:
+        yield Change(path, first, second)
+
+
+def masked(value: Any, mask: frozenset[str]) -> Any:
+    """Return a JSON value without the masked fields, sets in order."""
+    if isinstance(value, dict):
+        return {key: masked(item, mask) for key, item in value.items() if key not in mask}
+    if isinstance(value, Unordered):
+        return sorted((masked(item, mask) for item in value), key=_text)
+    if isinstance(value, list):
+        return [masked(item, mask) for item in value]
+    return value
+
+
+def _text(item: Any) -> str:
+    return json.dumps(item, sort_keys=True)
+
+
+def _without(items: list[Any], others: list[Any]) -> Iterator[Any]:
+    """Yield what is in a set, but not in another one."""
+    known = {_text(item) for item in others}
+    for item in items:
+        if _text(item) not in known:
+            yield item
+
+
+def _elements(
+    first: list[Any], second: list[Any], path: str, mask: frozenset[str]
+) -> Iterator[Change]:
+    """Yield how two lists differ: elements put in, left out, or changed where they stand."""
+    one, two = ([_text(masked(item, mask)) for item in items] for items in (first, second))
+    start = 0
+    while start < min(len(one), len(two)) and one[start] == two[start]:
+        start += 1
+    end = 0
+    while end < min(len(one), len(two)) - start and one[-1 - end] == two[-1 - end]:
+        end += 1
+    last, other = len(one) - end, len(two) - end
+    steps: list[tuple[str, int, int, int, int]] = [("replace", start, last, start, other)]
+    if 0 < (last - start) * (other - start) <= MOST_MATCHED:
+        matcher = SequenceMatcher(None, one[start:last], two[start:other], autojunk=False)
+        steps = [
+            (how, start + i, start + until, start + j, start + till)
+            for how, i, until, j, till in matcher.get_opcodes()
+        ]
+    for how, i, until, j, till in steps:
+        if how == "equal":
+            continue
+        while i < until or j < till:
+            here = f"{path}[{i if i < until else j}]"
+            if i < until and j < till:
+                yield from changes(first[i], second[j], here, mask)
+            elif i < until:
+                yield Change(here, first[i], None)
+            else:
+                yield Change(here, None, second[j])
+            i, j = i + (i < until), j + (j < till)
