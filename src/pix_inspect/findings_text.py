@@ -38,8 +38,9 @@ def lines(
         for finding in findings[:most]:
             yield f"    {place_line(finding)}"
             yield from (f"        {line}" for line in finding.diagnosis)
-        if times > most:
-            yield f"    … {times - most:,} more (finding = {name} shows them)"
+        left = times - min(most, len(findings))
+        if left:
+            yield f"    … {left:,} more (finding = {name} shows them)"
         if advice:
             said = " ".join(text for text in (kind.why, kind.advice) if text)
             yield f"    {said}"

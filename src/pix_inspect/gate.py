@@ -1,39 +1,27 @@
-"""Expectations of a recording, for continuous integration: what must hold, and whether it does.
+"""Whether expectations hold of a recording, for continuous integration.
 
-    count(op = QueryPathInfo) < 100      how many exchanges a filter lets through
-    p95(took) < 50ms                     percentiles, max, min, mean or sum of a measure
-    p95(took, op = BuildPaths) < 2s      … of the exchanges that a filter lets through
-    no error                             no exchange that the filter lets through
-    any op = AddMultipleToStore          at least one
-
-Measures: took, bytes, up, down, frames. Knows filters and sessions; nothing of terminals.
+All are looked at in one pass, so that an exchange is decoded once. What is kept of it is
+eight bytes for each exchange and expectation. Knows expectations and sessions; nothing of
+terminals.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from heapq import heappush, heapreplace
 
-from pix_inspect.filter_syntax import TIME_UNITS, UNITS, FilterError
-from pix_inspect.filters import Filter, compile_filter
+from pix_inspect.expectation import SIZES, Expectation
+from pix_inspect.filters import Subject
 from pix_inspect.session import Row, Session
 from pix_inspect.units import duration, size
 
-MEASURES: dict[str, Callable[[Row], int | None]] = {
-    "took": lambda row: row.took,
-    "bytes": lambda row: row.request_bytes + row.reply_bytes,
-    "up": lambda row: row.request_bytes,
-    "down": lambda row: row.reply_bytes,
-    "frames": lambda row: row.log,
-}
 MOST_NAMED = 5
 """Exchanges that a verdict names."""
-_SHAPE = re.compile(
-    r"\s*(?P<what>count|p\d{1,2}|p100|max|min|mean|sum)\s*\((?P<inside>.*)\)\s*"
-    r"(?P<operator><=|>=|==|!=|=|<|>)\s*(?P<number>\d[\d_]*(?:\.\d+)?)\s*(?P<unit>[A-Za-zµ]*)\s*",
-    re.DOTALL,
-)
+STRIDE = 1000
+"""Exchanges between two words on how far it has come."""
+
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -43,27 +31,23 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
 }
-
-
-class ExpectationError(Exception):
-    """An expectation that cannot be understood; the message says where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """One expectation, ready to be checked."""
-
-    text: str
-    what: str
-    measure: str
-    filter: Filter
-    operator: str
-    number: float
+_MEASURE: dict[str, Callable[[Row], int | None]] = {
+    "": lambda row: 1,
+    "took": lambda row: row.took,
+    "bytes": lambda row: row.request_bytes + row.reply_bytes,
+    "up": lambda row: row.request_bytes,
+    "down": lambda row: row.reply_bytes,
+    "frames": lambda row: row.log,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an expectation holds, and what was found instead or all the same."""
+    """Whether an expectation holds, and what was found instead or all the same.
+
+    `value` is the number that was found and `wanted` the one it is compared with, in ns,
+    bytes, or so many; `value` is None where there was nothing to measure.
+    """
 
     expectation: str
     holds: bool
@@ -72,81 +56,93 @@ class Verdict:
     """Numbers of the first few exchanges that made it fail or hold."""
     more: bool = False
     """Whether there are more than those."""
+    value: float | None = None
+    wanted: float = 0
+    unit: str = ""
 
 
-def expectation(text: str) -> Expectation:
-    """Return the expectation that `text` means. Raises ExpectationError."""
-    word, _, rest = text.strip().partition(" ")
-    if word in ("no", "any") and rest.strip():
-        chosen = _filter(rest, text)
-        return Expectation(text, "count", "", chosen, "=" if word == "no" else ">", 0)
-    match = _SHAPE.fullmatch(text)
-    if match is None:
-        raise ExpectationError(
-            f"{text!r} is no expectation: write count(FILTER) < 100, p95(took) < 50ms or no error"
+@dataclass(slots=True)
+class _Tally:
+    """What one expectation has met so far."""
+
+    expected: Expectation
+    values: array[int] = field(default_factory=lambda: array("q"))
+    named: list[tuple[int, int]] = field(default_factory=list)
+    """A heap of those that tell most, the least telling first; with minus the number."""
+
+    def take(self, row: Row) -> None:
+        value = _MEASURE[self.expected.measure](row)
+        if value is None:
+            return
+        self.values.append(value)
+        # what is too small is told by the smallest, all else by the largest
+        tells = -value if self.expected.operator in (">", ">=") else value
+        entry = (tells, -row.number)
+        if len(self.named) < MOST_NAMED:
+            heappush(self.named, entry)
+        elif entry > self.named[0]:
+            heapreplace(self.named, entry)
+
+    def verdict(self) -> Verdict:
+        expected = self.expected
+        unit = "ns" if expected.measure == "took" else "B" if expected.measure in SIZES else ""
+        value = _aggregate(expected.what, self.values)
+        if value is None:
+            return Verdict(
+                expected.text, False, "no exchange to measure", (), False, None,
+                expected.number, unit,
+            )  # fmt: skip
+        named = tuple(-number for _, number in sorted(self.named, reverse=True))
+        return Verdict(
+            expected.text,
+            _COMPARE[expected.operator](value, expected.number),
+            _shown(value, unit),
+            named,
+            len(self.values) > MOST_NAMED,
+            value,
+            expected.number,
+            unit,
         )
-    what, inside, unit = match["what"], match["inside"], match["unit"].lower()
-    measure = ""
-    if what != "count":
-        measure, _, inside = (part.strip() for part in inside.partition(","))
-        if measure not in MEASURES:
-            raise ExpectationError(
-                f"{text!r}: {what} of what? One of {', '.join(MEASURES)}, not {measure!r}"
-            )
-    if unit and (unit not in UNITS or (unit in TIME_UNITS) != (measure == "took")):
-        raise ExpectationError(f"{text!r}: {match['unit']!r} is no unit of {measure or 'a count'}")
-    if measure == "took" and not unit:
-        raise ExpectationError(f"{text!r}: a time needs a unit, such as {match['number']}ms")
-    number = float(match["number"].replace("_", "")) * UNITS.get(unit, 1)
-    return Expectation(text, what, measure, _filter(inside, text), match["operator"], number)
 
 
-def _filter(inside: str, text: str) -> Filter:
-    try:
-        return compile_filter(inside)
-    except FilterError as error:
-        raise ExpectationError(f"{text!r}: {error}") from None
+def verdicts(
+    session: Session,
+    expected: Iterable[Expectation],
+    progress: Callable[[int, int], None] = lambda done, whole: None,
+) -> list[Verdict]:
+    """Return whether each expectation holds; `progress` is told of exchanges done, and all."""
+    tallies = [_Tally(each) for each in expected]
+    for i in range(len(session)) if tallies else ():
+        subject = Subject(session, session.row(i))
+        for tally in tallies:
+            if tally.expected.filter.test(subject):
+                tally.take(subject.row)  # type: ignore[arg-type]  # a row, as it was made of one
+        if not i % STRIDE:
+            progress(i, len(session))
+    return [tally.verdict() for tally in tallies]
 
 
-def check(session: Session, expected: Expectation) -> Verdict:
-    """Return whether `expected` holds of the session."""
-    chosen = [i for i in range(len(session)) if expected.filter.matches(session, i)]
-    if expected.what == "count":
-        found: float | None = len(chosen)
-        named = chosen
-    else:
-        measure = MEASURES[expected.measure]
-        values = [(value, i) for i in chosen if (value := measure(session.row(i))) is not None]
-        values.sort(reverse=True)
-        named = [i for _, i in values]
-        found = _aggregate(expected.what, [value for value, _ in reversed(values)])
-    if found is None:
-        return Verdict(expected.text, False, "no exchange to measure", ())
-    holds = _COMPARE[expected.operator](found, expected.number)
-    numbers = tuple(i + 1 for i in named[:MOST_NAMED])
-    more = len(named) > MOST_NAMED
-    return Verdict(expected.text, holds, _shown(found, expected), numbers, more)
-
-
-def _aggregate(what: str, values: list[int]) -> float | None:
-    """Return the aggregate of ascending values, None when there are none (a sum is then 0)."""
+def _aggregate(what: str, values: array[int]) -> float | None:
+    """Return the aggregate of values, None when there are none (a count or a sum is then 0)."""
+    if what == "count":
+        return len(values)
     if what == "sum":
         return sum(values)
     if not values:
         return None
     if what == "max":
-        return values[-1]
+        return max(values)
     if what == "min":
-        return values[0]
+        return min(values)
     if what == "mean":
         return sum(values) / len(values)
     rank = -(-len(values) * int(what[1:]) // 100)
-    return values[max(rank - 1, 0)]
+    return sorted(values)[rank - 1]
 
 
-def _shown(found: float, expected: Expectation) -> str:
-    if expected.measure == "took":
-        return duration(int(found))
-    if expected.measure in ("bytes", "up", "down"):
-        return size(int(found))
-    return f"{found:,.6g}"
+def _shown(value: float, unit: str) -> str:
+    if unit == "ns":
+        return duration(int(value))
+    if unit == "B":
+        return size(int(value))
+    return f"{int(value):,}" if value == int(value) else f"{value:,.3f}"

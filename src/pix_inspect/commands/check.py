@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import json
 import sys
 from pathlib import Path
 
+from pix_inspect.commands.dump import report
+from pix_inspect.expectation import Expectation, ExpectationError, expectation
 from pix_inspect.finding_kinds import GRADES, KINDS
 from pix_inspect.findings import MOST_DECODED, Findings
 from pix_inspect.findings_text import MOST_PLACES, lines
-from pix_inspect.gate import Expectation, ExpectationError, Verdict, check, expectation
+from pix_inspect.gate import Verdict, verdicts
+from pix_inspect.inert import inert
 from pix_inspect.problem import Problem
+from pix_inspect.progress import Progress
 from pix_inspect.session import Session
+from pix_inspect.units import count
+
+STEP = 0.1
+"""Seconds of work between two words on how far it has come."""
 
 INTERMIXED = True
 """Options may stand between expectations."""
@@ -52,11 +61,19 @@ def main(args: argparse.Namespace) -> int:
     """Print a line for each expectation, then the findings."""
     for name in args.ignore:
         if name not in KINDS:
-            raise Problem(f"--ignore {name}: no finding has that name; one of {', '.join(KINDS)}")
+            near = difflib.get_close_matches(name, KINDS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(KINDS)}"
+            raise Problem(f"--ignore {inert(name, 60)}: no finding has that name; {hint}")
     expected = understood(args.expectations)
-    session = Session(args.recording).read_all()
-    verdicts = [check(session, each) for each in expected]
-    findings = Findings(session, thorough=args.thorough).finish()
+    session = Session(args.recording)
+    with Progress() as progress:
+        while session.poll(STEP):
+            progress.show("reading", session.consumed, session.size)
+        found = verdicts(session, expected, lambda *far: progress.show("checking", *far))
+        findings = Findings(session, thorough=args.thorough)
+        while findings.update(STEP):
+            progress.show("looking for findings", findings.taken, len(session))
+        findings.finish()
     shown = [
         finding
         for finding in findings.kept
@@ -64,25 +81,39 @@ def main(args: argparse.Namespace) -> int:
         and GRADES.index(finding.grade) >= GRADES.index(args.least)
     ]
     if args.format == "json":
-        for verdict in verdicts:
+        for verdict in found:
             print(json.dumps(dataclasses.asdict(verdict)))
         for finding in shown:
             print(json.dumps(finding.as_json()))
+        print(json.dumps(summary(session, findings)))
     else:
-        for verdict in verdicts:
+        for verdict in found:
             print(line(verdict))
         for text in lines(shown, findings.counts, len(shown) if args.all else MOST_PLACES):
             print(text)
-        if not verdicts and not shown:
-            print(f"nothing found in {len(session):,} exchanges")
+        if not found and not shown:
+            print(f"nothing found in {count(len(session), 'exchange')}")
+    report(session, whole=True)
     if not findings.all_decoded:
         print(
             f"pix-inspect: fields were looked at in the first {MOST_DECODED:,} exchanges only;"
             " --thorough looks at all",
             file=sys.stderr,
         )
-    failed = any(not verdict.holds for verdict in verdicts)
+    failed = any(not verdict.holds for verdict in found)
     return 1 if failed or any(finding.grade == "error" for finding in shown) else 0
+
+
+def summary(session: Session, findings: Findings) -> dict[str, object]:
+    """Return the last line of JSON: how much was looked at, and how often what was found."""
+    cut = session.truncated
+    return {
+        "exchanges": len(session),
+        "connections": len(session.connections),
+        "counts": dict(findings.counts),
+        "decoded": findings.all_decoded,
+        "cut": None if cut is None else {"offset": cut[0], "bytes": cut[1]},
+    }
 
 
 def understood(texts: list[str]) -> list[Expectation]:
@@ -100,4 +131,4 @@ def line(verdict: Verdict) -> str:
     if not verdict.holds and verdict.exchanges:
         more = ", …" if verdict.more else ""
         where = f" (exchanges {', '.join(f'#{number}' for number in verdict.exchanges)}{more})"
-    return f"{sign} {verdict.expectation}: {verdict.found}{where}"
+    return f"{sign} {inert(verdict.expectation, 500)}: {verdict.found}{where}"

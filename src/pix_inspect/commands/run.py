@@ -20,7 +20,8 @@ from typing import Any
 from pix_inspect import capture
 from pix_inspect.capture import Capture, narrate, say, upstream_from
 from pix_inspect.commands.check import line, understood
-from pix_inspect.gate import Expectation, check
+from pix_inspect.expectation import Expectation
+from pix_inspect.gate import verdicts
 from pix_inspect.problem import Problem
 from pix_inspect.relay import Relay
 from pix_inspect.running import registered
@@ -103,11 +104,11 @@ def _held(target: Path, expected: list[Expectation]) -> int:
     if not expected:
         return 0
     session = Session(target).read_all()
-    verdicts = [check(session, each) for each in expected]
+    found = verdicts(session, expected)
     session.close()
-    for verdict in verdicts:
+    for verdict in found:
         narrate(line(verdict))
-    return 0 if all(verdict.holds for verdict in verdicts) else 1
+    return 0 if all(verdict.holds for verdict in found) else 1
 
 
 def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: Capture) -> int:
