@@ -11,7 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from pix_inspect.problem import Problem
@@ -19,6 +18,7 @@ from pix_inspect.repl import Session as ReplSession
 from pix_inspect.repl_line import line_of
 from pix_inspect.repl_relay import OwnRelay
 from pix_inspect.session import Session
+from pix_inspect.ui.dividers import Dividing
 from pix_inspect.ui.repl_pane import ReplPane
 from pix_inspect.ui.repl_talk import Outcome, Talk
 from pix_inspect.ui.tabs import Tab
@@ -42,7 +42,7 @@ def relay_of(tab: Tab) -> Path | None:
     return Path(listen) if isinstance(listen, str) and tab.is_live() else None
 
 
-class Asking(Screen[None]):
+class Asking(Dividing):
     """A screen with a REPL."""
 
     app: Inspector
@@ -64,6 +64,7 @@ class Asking(Screen[None]):
         if pane is None:
             pane = ReplPane(self._new_talk(), id="repl")
             self.mount(pane, before=self.query_one(Footer))
+            self.divide(self.shares)
         self.add_class("-repl")
 
         def go() -> None:
@@ -117,6 +118,10 @@ class Asking(Screen[None]):
         if message.hide:
             self.remove_class("-repl")
         self.query_one("#timeline").focus()
+
+    def on_repl_pane_taller(self, message: ReplPane.Taller) -> None:
+        """Give the REPL more room, or less."""
+        self.widen_repl(message.step)
 
     def on_repl_pane_maximise(self) -> None:
         """Give the REPL the whole screen, or take it back."""

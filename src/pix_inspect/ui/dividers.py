@@ -23,7 +23,7 @@ TITLED = {"timeline": "timeline-frame", "fields": "fields", "log": "log", "paylo
           "bytes": "bytes", "explanation": "explanation"}  # fmt: skip
 """The panes, and what has the border with the title of each."""
 
-Border = Literal["across", "down", "top"]
+Border = Literal["across", "down", "top", "repl"]
 
 
 @dataclass(slots=True)
@@ -31,12 +31,13 @@ class Shares:
     """Hundredths of the room; None is the style sheet's share.
 
     `across`: the timeline beside the others; `down`: above them; `top`: the fields above the
-    bytes.
+    bytes; `repl`: the REPL below all of them.
     """
 
     across: int | None = None
     down: int | None = None
     top: int | None = None
+    repl: int | None = None
 
     def plain(self) -> dict[str, int]:
         """Return what is set."""
@@ -80,6 +81,8 @@ class Dividing(Screen[None]):
         rest = None if shares.top is None else 100 - shares.top
         for name in ("bytes", "explanation"):
             _set(self.query_one(f"#{name}"), "height", rest)
+        for repl in self.query("#repl"):
+            _give(repl, self.query_one("#body"), "height", shares.repl)
 
     def on_resize(self) -> None:
         """Give the panes the shares of this width."""
@@ -101,6 +104,19 @@ class Dividing(Screen[None]):
             else:
                 sign = -step
         self._put(border, self._share(border) + sign * STEP)
+
+    def widen_repl(self, step: int) -> None:
+        """Give the REPL more room, or less."""
+        share = self.shares.repl
+        if share is None:
+            share = round(self.query_one("#repl").region.height * 100 / self._below_the_bar)
+        self._put("repl", share + step * STEP)
+
+    @property
+    def _below_the_bar(self) -> int:
+        """The rows that the panes and the REPL have together."""
+        rows: int = self.query_one("#body").region.height
+        return max(rows + sum(repl.region.height for repl in self.query("#repl")), 1)
 
     def action_usual_sizes(self) -> None:
         """Give all panes the room that they usually have."""
@@ -136,6 +152,8 @@ class Dividing(Screen[None]):
                 return "across"
             if not self._side_by_side and y == side.y:
                 return "down"
+        if any(y == repl.region.y and repl.region.height for repl in self.query("#repl")):
+            return "repl"
         if below is not None and side.height and y == below.region.y > side.y and x >= side.x:
             return "top"
         return None
@@ -157,6 +175,9 @@ class Dividing(Screen[None]):
             at, room = event.screen_x - body.x, body.width
         elif self._dragged == "down":
             at, room = event.screen_y - body.y, body.height
+        elif self._dragged == "repl":
+            room = self._below_the_bar
+            at = body.y + room - event.screen_y
         else:
             at, room = event.screen_y - side.y, side.height
         self._put(self._dragged, round(at * 100 / max(room, 1)))

@@ -25,9 +25,6 @@ from pix_inspect.ui.repl_output import PROMPT, Output, Ways
 from pix_inspect.ui.repl_talk import Outcome, Talk
 from pix_inspect.ui.text import safe
 
-LOWEST, HIGHEST = 5, 40
-"""Rows of the pane."""
-
 
 class Line(Input):
     """The line to write in. Keys are taken in their order, however fast they come."""
@@ -69,8 +66,8 @@ class ReplPane(Vertical):
                 id="repl.interrupt"),
         Binding("ctrl+l", "clear", "Clear what was said", show=False,
                 id="repl.clear"),
-        Binding("ctrl+up", "taller(2)", "Taller", show=False, id="repl.taller"),
-        Binding("ctrl+down", "taller(-2)", "Lower", show=False, id="repl.lower"),
+        Binding("ctrl+up", "taller(1)", "Taller", show=False, id="repl.taller"),
+        Binding("ctrl+down", "taller(-1)", "Lower", show=False, id="repl.lower"),
         Binding("f11", "maximise", "Maximise", id="repl.maximise"),
         Binding("ctrl+d", "hide", "Close the REPL", show=False, id="repl.hide"),
         Binding("escape", "escape", "Back", show=False, id="repl.back"),
@@ -92,6 +89,13 @@ class ReplPane(Vertical):
 
     class Maximise(Message):
         """The user wants the whole screen for this, or no longer."""
+
+    class Taller(Message):
+        """The user wants more room for this, or with a negative step less."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
 
     def __init__(self, talk: Talk, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -278,9 +282,14 @@ class ReplPane(Vertical):
         """Forget what was said."""
         self.output.clear()
 
-    def action_taller(self, rows: int) -> None:
+    def action_taller(self, step: int) -> None:
         """Give the pane more rows, or fewer."""
-        self.styles.height = min(max(self.outer_size.height + rows, LOWEST), HIGHEST)
+        self.post_message(self.Taller(step))
+
+    def on_click(self, event: events.Click) -> None:
+        """Give the pane the whole screen when its title is clicked twice, or take it back."""
+        if event.chain == 2 and event.screen_y == self.region.y:
+            self.action_maximise()
 
     def action_maximise(self) -> None:
         """Give the pane the whole screen, or take it back."""

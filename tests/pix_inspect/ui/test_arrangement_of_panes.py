@@ -147,6 +147,59 @@ async def test_how_the_screen_looked_is_remembered(tmp_path: Path) -> None:
         assert browse(pilot).payload_pane.count > 5
 
 
+async def to_repl(pilot: Pilot[Any]) -> None:
+    await pilot.press("colon")
+    for _ in range(1500):
+        await pilot.pause(0.02)
+        if browse(pilot).query("#repl") and region(pilot, "repl").height:
+            return
+    raise AssertionError("the REPL did not come")
+
+
+async def test_the_height_of_the_repl_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    async with remembering(path).run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await to_repl(pilot)
+        usual = region(pilot, "repl").height
+        await pilot.press("ctrl+up", "ctrl+up", "ctrl+up", "ctrl+down")
+        await pilot.pause()
+        await pilot.pause()
+        taller = region(pilot, "repl").height
+        assert taller > usual
+        top = region(pilot, "repl").y
+        await drag(pilot, (20, top), (20, top - 5))
+        dragged = region(pilot, "repl").height
+        assert abs(dragged - taller - 5) <= 1
+        await pilot.press("escape", "q")
+    async with remembering(path, "two-clients").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await to_repl(pilot)
+        assert region(pilot, "repl").height == dragged
+        await pilot.click(offset=(3, region(pilot, "repl").y), times=2)
+        await pilot.pause()
+        await pilot.pause()
+        assert region(pilot, "repl").height > 30
+        await pilot.press("escape")
+        await pilot.press("0")
+        await pilot.pause()
+        await pilot.pause()
+        assert region(pilot, "repl").height == usual
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 14)])
+async def test_neither_the_repl_nor_the_panes_can_be_pushed_away(size: tuple[int, int]) -> None:
+    async with recorded("queries").run_test(size=size) as pilot:
+        await settled(pilot)
+        await to_repl(pilot)
+        for key, other in (("ctrl+up", "body"), ("ctrl+down", "repl")):
+            await pilot.press(*[key] * 20)
+            await pilot.pause()
+            await pilot.pause()
+            assert region(pilot, other).height >= 5
+            assert region(pilot, "repl").bottom <= size[1]
+
+
 @pytest.mark.parametrize(
     "known",
     [
