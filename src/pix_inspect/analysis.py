@@ -11,34 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
 from pix.conversation import Conversation
 from pix.exchange import CLIENT, Exchange
-from pix.gates import Protocol
-from pix.protocol import OPERATIONS_BY_NAME
-from pix_inspect.reader import Chunk, RecordingReader
+from pix_inspect.reader import Chunk, Event, RecordingReader
+from pix_inspect.runs import SHORTEST_RUN, Run, advice
 from pix_inspect.statistics import Tally
 
-SHORTEST_RUN = 10
-"""Operations of one kind in a row that make a run."""
 MOST_REMEMBERED = 1_000_000
 """Distinct requests remembered, to know what is asked again."""
 MOST_RUNS = 1000
-
-BATCHED_BY = {
-    "IsValidPath": ("QueryValidPaths", 12, None),
-    "QueryPathInfo": ("QueryPathInfos", None, "queryPathInfos"),
-    "AddTempRoot": ("AddTempRoots", None, "addTempRoots"),
-    "AddToStoreNar": ("AddMultipleToStore", 32, None),
-    "BuildPaths": ("BuildPaths with all paths at once", 10, None),
-    "EnsurePath": ("BuildPaths with all paths at once", 13, None),
-    "QuerySubstitutablePathInfo": ("QuerySubstitutablePathInfos", 12, None),
-    "HasSubstitutes": ("QuerySubstitutablePaths", 12, None),
-    "QueryPathHash": ("QueryPathInfo, which says all at once", 16, None),
-    "QueryReferences": ("QueryPathInfo, which says all at once", 16, None),
-}
-"""What does many of an operation at once: its name, since which minor, with which feature."""
+HELD = 64 << 10
+"""Bytes of a request that are held to be compared as a whole; of more a digest is kept."""
 
 
 @dataclass(slots=True)
@@ -49,25 +35,6 @@ class Split(Tally):
     waiting: int = 0
     answering: int = 0
     reads: int = 0
-
-
-@dataclass(slots=True)
-class Run:
-    """The same operation again and again, each after the one before it was answered.
-
-    `distinct` counts different requests; times in nanoseconds; `first` and `last` are numbers
-    of exchanges within the connection.
-    """
-
-    operation: str
-    connection: int
-    first: int
-    last: int
-    count: int
-    distinct: int
-    time: int
-    thinking: int
-    advice: str
 
 
 @dataclass(slots=True)
@@ -103,21 +70,45 @@ class Distance:
     rate: float = 0.0
 
 
-def advice(operation: str, protocol: Protocol | None) -> str:
-    """Return what would do many of this operation at once in `protocol`, empty if nothing."""
-    known = BATCHED_BY.get(operation)
-    if known is None:
-        return ""
-    name, minor, feature = known
-    code = OPERATIONS_BY_NAME[name].code if name in OPERATIONS_BY_NAME else None
-    what = name if code is None else f"{name} (operation {code})"
-    if feature is not None:
-        if protocol is not None and feature in protocol.features:
-            return f"one {what} does it"
-        return f"{what} would do it, but the feature {feature} is not in force here"
-    if protocol is not None and minor is not None and protocol.minor < minor:
-        return f"{what} would do it from 1.{minor} on"
-    return f"one {what} does it"
+class _Request:
+    """What a client says for one exchange, as a number that is equal for equal requests.
+
+    In whatever pieces it comes; of payload that was not kept only the length counts.
+    """
+
+    __slots__ = ("_digest", "_first", "_more", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._first = b""
+        self._more: list[bytes] | None = None
+        self._digest = blake2b(digest_size=8)
+
+    def add(self, chunk: Chunk) -> None:
+        """Add a packet."""
+        data = chunk.data
+        if not self.size:
+            self._first = data
+        elif self._more is None:
+            self._more = [data]
+        else:
+            self._more.append(data)
+        self.size += chunk.length
+        if self.size > HELD:
+            self._digest.update(b"".join((self._first, *(self._more or ()))))
+            self._first, self._more = b"", []
+
+    def take(self) -> int:
+        """Return the number, and begin anew."""
+        if self.size <= HELD:
+            whole = self._first if self._more is None else b"".join((self._first, *self._more))
+            found = hash(whole) if len(whole) == self.size else hash((whole, self.size))
+        else:
+            found = hash((self._digest.digest(), self.size))
+            self._digest = blake2b(digest_size=8)
+        self.size = 0
+        self._more = None
+        return found
 
 
 class _Watched:
@@ -127,58 +118,76 @@ class _Watched:
         self.analyst = analyst
         self.number = number
         self.talk = Conversation(self)
+        self.request = _Request()
         self.before: Exchange | None = None
-        self.request_hash = 0
-        self.run: list[Exchange] = []
-        self.run_hashes: set[int] = set()
+        self.first: Exchange | None = None
+        """The first exchange of the run that is under way."""
+        self.in_run = 0
+        self.run = 0
+        self.distinct = 0
         self.run_thinking = 0
         self.last_side = CLIENT
+        self.turns = 0
+        self.bytes = 0
+        self.last = 0
         self.shift = 0.0
+        """By how much what passes is late at a distance, before the connection's own turns."""
 
     def started(self, exchange: Exchange) -> None:
+        """Take note of an exchange that begins."""
         before = self.before
-        if before is not None and before.ended is not None and exchange.kind == "operation":
-            gap = max(exchange.started - before.ended, 0)
-            self.analyst.found.thinking += gap
-            if self.run and exchange.code == self.run[-1].code:
-                self.run_thinking += gap
+        if exchange.kind == "operation" and before is not None and before.ended is not None:
+            gap = exchange.started - before.ended
+            if gap > 0:
+                self.analyst.found.thinking += gap
+            if self.first is not None and exchange.code == self.first.code:
+                if gap > 0:
+                    self.run_thinking += gap
                 return
         self.end_run()
 
     def ended(self, exchange: Exchange) -> None:
-        self.analyst.count(self, exchange)
+        """Take note of an exchange that is over."""
+        analyst = self.analyst
+        split = analyst.count(exchange)
+        said = self.request.size
+        key = self.request.take()
         self.before = exchange
-        if exchange.kind != "operation" or exchange.operation is None:
+        if exchange.operation is None:
             return
-        if len(self.run) < 2:
-            self.run.append(exchange)
-        else:
-            self.run[1] = exchange
-        self.analyst.in_run[self.number] = self.analyst.in_run.get(self.number, 0) + 1
-        if len(self.run_hashes) < MOST_REMEMBERED:
-            self.run_hashes.add(self.request_hash)
+        if self.first is None:
+            self.first = exchange
+            analyst.runs += 1
+            self.run = analyst.runs
+        self.in_run += 1
+        if said and split is not None:  # what came with the request before says nothing of its own
+            self.distinct += analyst.remember(key, self.run, exchange)
 
     def end_run(self) -> None:
         """Close the run of equal operations that is under way, if it is long enough."""
-        count = self.analyst.in_run.pop(self.number, 0)
-        if count >= SHORTEST_RUN and len(self.analyst.found.runs) < MOST_RUNS:
-            first, last = self.run[0], self.run[-1]
-            self.analyst.found.runs.append(
+        first, last = self.first, self.before
+        runs = self.analyst.found.runs
+        if self.in_run >= SHORTEST_RUN and len(runs) < MOST_RUNS and first and last:
+            runs.append(
                 Run(
                     first.name,
                     self.number,
                     first.number,
                     last.number,
-                    count,
-                    len(self.run_hashes),
+                    self.in_run,
+                    self.distinct,
                     (last.ended or last.started) - first.started - self.run_thinking,
                     self.run_thinking,
                     advice(first.name, self.talk.protocol),
                 )
             )
-        self.run = []
-        self.run_hashes = set()
-        self.run_thinking = 0
+        self.first = None
+        self.in_run = self.distinct = self.run_thinking = 0
+
+    def late(self, distance: Distance) -> float:
+        """Return by how much what passed last is late at a distance, in nanoseconds."""
+        line = self.bytes / distance.rate * 1e9 if distance.rate else 0.0
+        return self.shift + self.turns * distance.rtt / 2 + line
 
 
 class Analyst:
@@ -191,13 +200,15 @@ class Analyst:
         progress: Callable[[int, int], None] = lambda done, all_of_it: None,
     ) -> None:
         self.found = Analysis()
-        self.in_run: dict[int, int] = {}
         self.distance = distance
         self.predicted = 0
         """With a distance: how long the session would have taken, nanoseconds."""
+        self.runs = 0
+        """Runs begun, of any length."""
         self._reader = RecordingReader(path)
         self._progress = progress
-        self._seen: set[int] = set()
+        self._seen: dict[int, int] = {}
+        """Requests, each with the run in which it was seen last."""
         self._watched: dict[int, _Watched] = {}
         self._latest = 0.0
 
@@ -205,95 +216,120 @@ class Analyst:
         """Read to the end of the recording. Raises Problem."""
         found = self.found
         reader = self._reader
+        watched_by = self._watched
         while items := reader.poll(20_000):
+            found.started = found.started or items[0].time
             for item in items:
-                if not found.started:
-                    found.started = item.time
-                found.ended = max(found.ended, item.time)
-                if item.connection == 0:
-                    continue
-                watched = self._watched.get(item.connection)
-                if watched is None:
-                    watched = self._watched[item.connection] = _Watched(self, item.connection)
-                    watched.shift = self._latest
-                    found.connections += 1
-                if isinstance(item, Chunk):
+                if type(item) is Chunk:
+                    watched = watched_by.get(item[0])
+                    if watched is None:
+                        watched = self._watch(item[0])
                     self._chunk(watched, item)
-                elif item.kind in ("half-close", "reset") and item.side is not None:
-                    watched.talk.eof(item.side, item.time)
-                elif item.kind in ("close", "continue"):
-                    watched.talk.close(item.time)
-                    watched.end_run()
-                    del self._watched[item.connection]
+                else:
+                    self._event(item)  # type: ignore[arg-type]  # the other of two types
+            last = items[-1].time
+            found.ended = max(found.ended, last)
             self._progress(reader.consumed, reader.size)
-        for watched in self._watched.values():
-            watched.end_run()
+        for watched in list(watched_by.values()):
+            self._leave(watched)
         found.runs.sort(key=lambda run: -run.time)
         self.predicted = max(self.predicted, found.elapsed)
         return found
 
-    def _chunk(self, watched: _Watched, chunk: Chunk) -> None:
-        side = chunk.side
-        found = self.found
-        if side == CLIENT:
-            found.up += chunk.length
-            watched.request_hash = hash(chunk.data)
-        else:
-            found.down += chunk.length
-            if watched.last_side == CLIENT:
-                found.round_trips += 1
-        self._delay(watched, chunk)
-        watched.last_side = side
-        watched.talk.feed(side, chunk.data, chunk.time)
-        if missing := chunk.length - len(chunk.data):
-            watched.talk.gap(side, missing, chunk.time)
-
-    def _delay(self, watched: _Watched, chunk: Chunk) -> None:
-        """Move this connection's clock as the distance would."""
+    def _watch(self, number: int) -> _Watched:
+        watched = self._watched[number] = _Watched(self, number)
+        self.found.connections += 1
         distance = self.distance
-        if distance is None:
-            return
-        if chunk.side != watched.last_side or chunk.offset == 0:
-            watched.shift += distance.rtt / 2
-        if distance.rate:
-            watched.shift += chunk.length / distance.rate * 1e9
-        self._latest = max(self._latest, watched.shift)
-        self.predicted = max(self.predicted, int(chunk.time - self.found.started + watched.shift))
+        if distance is not None:
+            lates = (each.late(distance) for each in self._watched.values() if each is not watched)
+            watched.shift = max(self._latest, *lates, 0.0)
+        return watched
 
-    def count(self, watched: _Watched, exchange: Exchange) -> None:
-        """Add an exchange that is over."""
+    def _leave(self, watched: _Watched) -> None:
+        watched.end_run()
+        distance = self.distance
+        if distance is not None and watched.last:
+            late = watched.late(distance)
+            self._latest = max(self._latest, late)
+            self.predicted = max(self.predicted, int(watched.last - self.found.started + late))
+        del self._watched[watched.number]
+
+    def _event(self, event: Event) -> None:
+        if event.connection == 0:
+            return
+        watched = self._watched.get(event.connection)
+        if watched is None:
+            watched = self._watch(event.connection)
+        if event.kind in ("half-close", "reset") and event.side is not None:
+            watched.talk.eof(event.side, event.time)
+        elif event.kind in ("close", "continue"):
+            watched.talk.close(event.time)
+            self._leave(watched)
+
+    def _chunk(self, watched: _Watched, chunk: Chunk) -> None:
+        _, side, time, offset, data, length, _ = chunk
+        watched.bytes += length
+        watched.last = time
+        if side != watched.last_side:
+            watched.turns += 1
+            watched.last_side = side
+            if side != CLIENT:
+                self.found.round_trips += 1
+        elif offset == 0:
+            watched.turns += 1
+        if side == CLIENT:
+            self.found.up += length
+            watched.request.add(chunk)
+        else:
+            self.found.down += length
+        watched.talk.feed(side, data, time)
+        if length > len(data):
+            watched.talk.gap(side, length - len(data), time)
+
+    def count(self, exchange: Exchange) -> Split | None:
+        """Add an exchange that is over; return its operation's split, None if it did not end."""
         found = self.found
-        if exchange.kind == "handshake":
-            found.handshakes += exchange.took or 0
         found.exchanges += 1
-        split = found.operations.get(exchange.name)
+        name = exchange.name
+        split = found.operations.get(name)
         if split is None:
-            split = found.operations[exchange.name] = Split(exchange.name)
+            split = found.operations[name] = Split(name)
         split.count += 1
-        split.errors += exchange.error is not None
+        if exchange.error is not None:
+            split.errors += 1
         if exchange.request_end is not None:
             split.up += exchange.request_end - exchange.start
         if exchange.daemon_start is not None and exchange.daemon_end is not None:
             split.down += exchange.daemon_end - exchange.daemon_start
         split.reads += exchange.reads
-        ended = exchange.ended
+        started, ended = exchange.started, exchange.ended
         if ended is None:
-            return
-        split.spend(ended - exchange.started)
+            return None
+        split.spend(ended - started)
+        if exchange.kind == "handshake":
+            found.handshakes += ended - started
         sent = exchange.request_done or ended
-        answered = max(exchange.answered or ended, sent)
-        split.requesting += max(sent - exchange.started, 0)
-        split.waiting += max(min(answered, ended) - sent, 0)
-        split.answering += max(ended - answered, 0)
-        if exchange.kind == "operation":
-            self._remember(watched, exchange, split)
+        answered = exchange.answered or ended
+        if sent > started:
+            split.requesting += sent - started
+        if answered < sent:
+            answered = sent
+        split.waiting += max((min(ended, answered)) - sent, 0)
+        if ended > answered:
+            split.answering += ended - answered
+        return split
 
-    def _remember(self, watched: _Watched, exchange: Exchange, split: Split) -> None:
-        key = hash((exchange.code, watched.request_hash))
-        if key in self._seen:
+    def remember(self, key: int, run: int, exchange: Exchange) -> bool:
+        """Count a request that was made before; return whether it is new to its run."""
+        seen = self._seen
+        last = seen.get(key)
+        if last is not None:
             self.found.repeated += 1
             self.found.repeated_bytes += (exchange.request_end or exchange.start) - exchange.start
-        elif len(self._seen) < MOST_REMEMBERED:
-            self._seen.add(key)
-        else:
+        elif len(seen) >= MOST_REMEMBERED:
             self.found.forgotten = True
+            return True
+        if last != run:
+            seen[key] = run
+            return True
+        return False

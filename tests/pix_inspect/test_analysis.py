@@ -7,13 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from pix.exchange import CLIENT, DAEMON
 from pix.gates import Protocol
-from pix_inspect.analysis import Analyst, Distance, advice
+from pix.protocol import operations as ops
+from pix.protocol.logging import StderrLast
+from pix_inspect import analysis
+from pix_inspect.analysis import HELD, Analyst, Distance
 from pix_inspect.cli import main
+from pix_inspect.runs import advice
 from pix_inspect.session import Session
+from tests.pix.playbook import said
+from tests.pix_inspect.ui.played import PROTOCOL, Played
 
 RECORDINGS = sorted((Path(__file__).parents[2] / "recordings").glob("*.pcapng"))
 MS = 1_000_000
+PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
@@ -56,6 +64,54 @@ def test_a_slow_line_costs_by_the_byte() -> None:
 def test_the_same_question_again_is_counted() -> None:
     path = next(path for path in RECORDINGS if path.stem == "queries")
     assert Analyst(path).read().repeated > 0
+
+
+@pytest.mark.parametrize("size", [1000, HELD - 100, HELD + 100, 3 * HELD])
+def test_requests_are_compared_whole_in_whatever_packets_they_come(
+    tmp_path: Path, size: int
+) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+
+    def ask(text: str, *pieces: int) -> None:
+        played.wait()
+        request = said(ops.AddTextToStore(name="a", text=text, references=frozenset()), PROTOCOL)
+        at = 0
+        for end in (*pieces, len(request)):
+            played.say(track, CLIENT, request[at:end])
+            at = end
+        played.say(
+            track,
+            DAEMON,
+            said(StderrLast(), PROTOCOL) + said(ops.AddTextToStore.Reply(path=PATH), PROTOCOL),
+        )
+
+    text = "x" * size
+    ask(text)
+    ask(text, 9, 100)
+    ask(text, 50, 51, size // 2)
+    ask("y" + text[1:], 50)
+    ask(text[:-1] + "y")
+    ask(text, size - 1)
+    found = Analyst(played.close(track).save().path).read()
+    assert found.operations["AddTextToStore"].count == 6
+    assert found.repeated == 3
+
+
+def test_more_requests_than_are_remembered_are_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis, "MOST_REMEMBERED", 5)
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    for i in [*range(12), 0, 11]:
+        request = ops.IsValidPath(path=f"{PATH}{i:02}")
+        played.ask(track, request, StderrLast(), bytes(8))
+    found = Analyst(played.close(track).save().path).read()
+    assert found.forgotten
+    assert found.repeated == 1
+    (run,) = found.runs
+    assert (run.count, run.distinct) == (14, 13)
 
 
 @pytest.mark.parametrize(

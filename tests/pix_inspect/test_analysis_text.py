@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pix_inspect.analysis import Analysis, Distance, Run, Split
+from pix_inspect.analysis import Analysis, Distance, Split
 from pix_inspect.analysis_text import as_text
+from pix_inspect.runs import Run
 
 MS = 1_000_000
 

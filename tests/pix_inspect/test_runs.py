@@ -9,8 +9,9 @@ from pix.gates import Protocol
 from pix.protocol.operations import IsValidPath
 from pix.schema import wire_of
 from pix.wire import pack_u64
-from pix_inspect.analysis import SHORTEST_RUN, Analyst
+from pix_inspect.analysis import Analyst
 from pix_inspect.recording import Peer, RecordingWriter
+from pix_inspect.runs import SHORTEST_RUN
 
 START = 1_700_000_000_000_000_000
 V35 = Protocol(35)
