@@ -9,20 +9,27 @@ Knows recordings and conversations; nothing of text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from heapq import nlargest
 from pathlib import Path
 
 from pix.conversation import Conversation
 from pix.exchange import CLIENT, Exchange
 from pix_inspect.reader import Chunk, Event, RecordingReader
 from pix_inspect.runs import SHORTEST_RUN, Run, advice
+from pix_inspect.stalls import Stall, take
 from pix_inspect.statistics import Tally
 
 MOST_REMEMBERED = 1_000_000
 """Distinct requests remembered, to know what is asked again."""
 MOST_RUNS = 1000
+MOST_AGAIN = 100
+MOST_COUNTED = 100_000
+"""Requests made again of which each is counted."""
+STORE_PATH = re.compile(rb"/[^\0]*?/[0-9a-z]{32}-[^\0]+")
 HELD = 64 << 10
 """Bytes of a request that are held to be compared as a whole; of more a digest is kept."""
 
@@ -35,6 +42,26 @@ class Split(Tally):
     waiting: int = 0
     answering: int = 0
     reads: int = 0
+
+
+@dataclass(slots=True)
+class Again:
+    """A request that was made more than once: about which store path ("" for none or many),
+    how often, and the bytes of all but the first.
+    """
+
+    operation: str
+    path: str
+    count: int = 1
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Idle:
+    """How long and how often a side did not read what was for it; nanoseconds."""
+
+    time: int = 0
+    count: int = 0
 
 
 @dataclass(slots=True)
@@ -52,6 +79,10 @@ class Analysis:
     down: int = 0
     repeated: int = 0
     repeated_bytes: int = 0
+    again: list[Again] = field(default_factory=list)
+    """What was asked or sent again, the most often first, MOST_AGAIN at most."""
+    stalls: tuple[Idle, Idle] = field(default_factory=lambda: (Idle(), Idle()))
+    """By side, the client first: when it did not read."""
     started: int = 0
     ended: int = 0
     forgotten: bool = False
@@ -76,13 +107,20 @@ class _Request:
     In whatever pieces it comes; of payload that was not kept only the length counts.
     """
 
-    __slots__ = ("_digest", "_first", "_more", "size")
+    __slots__ = ("_digest", "_digested", "_first", "_more", "size")
 
     def __init__(self) -> None:
         self.size = 0
         self._first = b""
         self._more: list[bytes] | None = None
         self._digest = blake2b(digest_size=8)
+        self._digested = False
+
+    @property
+    def path(self) -> str:
+        """The one store path that the latest request named at its beginning, "" otherwise."""
+        found = STORE_PATH.findall(self._first[:1024])
+        return found[0].decode(errors="replace") if len(found) == 1 else ""
 
     def add(self, chunk: Chunk) -> None:
         """Add a packet."""
@@ -95,8 +133,11 @@ class _Request:
             self._more.append(data)
         self.size += chunk.length
         if self.size > HELD:
-            self._digest.update(b"".join((self._first, *(self._more or ()))))
-            self._first, self._more = b"", []
+            if not self._digested:
+                self._digest.update(self._first)
+                self._digested = True
+            self._digest.update(b"".join(self._more or ()))
+            self._more = []
 
     def take(self) -> int:
         """Return the number, and begin anew."""
@@ -105,7 +146,7 @@ class _Request:
             found = hash(whole) if len(whole) == self.size else hash((whole, self.size))
         else:
             found = hash((self._digest.digest(), self.size))
-            self._digest = blake2b(digest_size=8)
+            self._digest, self._digested = blake2b(digest_size=8), False
         self.size = 0
         self._more = None
         return found
@@ -126,6 +167,7 @@ class _Watched:
         self.run = 0
         self.distinct = 0
         self.run_thinking = 0
+        self.stalls: list[Stall] = []
         self.last_side = CLIENT
         self.turns = 0
         self.bytes = 0
@@ -161,7 +203,7 @@ class _Watched:
             self.run = analyst.runs
         self.in_run += 1
         if said and split is not None:  # what came with the request before says nothing of its own
-            self.distinct += analyst.remember(key, self.run, exchange)
+            self.distinct += analyst.remember(key, self.run, exchange, self.request)
 
     def end_run(self) -> None:
         """Close the run of equal operations that is under way, if it is long enough."""
@@ -209,6 +251,7 @@ class Analyst:
         self._progress = progress
         self._seen: dict[int, int] = {}
         """Requests, each with the run in which it was seen last."""
+        self._again: dict[int, Again] = {}
         self._watched: dict[int, _Watched] = {}
         self._latest = 0.0
 
@@ -233,6 +276,7 @@ class Analyst:
         for watched in list(watched_by.values()):
             self._leave(watched)
         found.runs.sort(key=lambda run: -run.time)
+        found.again = nlargest(MOST_AGAIN, self._again.values(), key=lambda again: again.count)
         self.predicted = max(self.predicted, found.elapsed)
         return found
 
@@ -247,6 +291,10 @@ class Analyst:
 
     def _leave(self, watched: _Watched) -> None:
         watched.end_run()
+        for stall in watched.stalls:
+            idle = self.found.stalls[stall.side]
+            idle.count += 1
+            idle.time += max((stall.until or watched.last) - stall.since, 0)
         distance = self.distance
         if distance is not None and watched.last:
             late = watched.late(distance)
@@ -262,6 +310,8 @@ class Analyst:
             watched = self._watch(event.connection)
         if event.kind in ("half-close", "reset") and event.side is not None:
             watched.talk.eof(event.side, event.time)
+        elif event.kind == "note":
+            take(watched.stalls, (event.note or {}).get("note"), event.time)
         elif event.kind in ("close", "continue"):
             watched.talk.close(event.time)
             self._leave(watched)
@@ -319,13 +369,20 @@ class Analyst:
             split.answering += ended - answered
         return split
 
-    def remember(self, key: int, run: int, exchange: Exchange) -> bool:
+    def remember(self, key: int, run: int, exchange: Exchange, request: _Request) -> bool:
         """Count a request that was made before; return whether it is new to its run."""
         seen = self._seen
         last = seen.get(key)
         if last is not None:
+            size = (exchange.request_end or exchange.start) - exchange.start
             self.found.repeated += 1
-            self.found.repeated_bytes += (exchange.request_end or exchange.start) - exchange.start
+            self.found.repeated_bytes += size
+            again = self._again.get(key)
+            if again is None and len(self._again) < MOST_COUNTED:
+                again = self._again[key] = Again(exchange.name, request.path)
+            if again is not None:
+                again.count += 1
+                again.bytes += size
         elif len(seen) >= MOST_REMEMBERED:
             self.found.forgotten = True
             return True

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pix_inspect.analysis import Analysis, Distance, Split
+from pix_inspect.inert import inert
 from pix_inspect.units import count, duration, size
 
 MOST_RUNS_SHOWN = 10
+MOST_AGAIN_SHOWN = 5
 
 FRAMED = {
     "AddToStoreNar": "from 1.23 on it is sent without being asked for",
@@ -38,6 +40,7 @@ def as_text(found: Analysis, distance: Distance | None, predicted: int) -> Itera
             f"{about}{count(found.repeated, 'request')} said what had been said before"
             f" ({size(found.repeated_bytes)})"
         )
+    yield from _not_reading(found)
     yield ""
     yield from _operations(found, whole)
     if found.runs:
@@ -54,6 +57,7 @@ def as_text(found: Analysis, distance: Distance | None, predicted: int) -> Itera
                 yield f"      {run.advice}"
         if len(found.runs) > MOST_RUNS_SHOWN:
             yield f"  … {len(found.runs) - MOST_RUNS_SHOWN} more runs"
+    yield from _asked_again(found)
     yield from _asked_for(found)
     if distance is not None:
         yield ""
@@ -63,6 +67,27 @@ def as_text(found: Analysis, distance: Distance | None, predicted: int) -> Itera
             f"with a round trip of {duration(distance.rtt)}{rate} it would have taken about"
             f" {duration(predicted)}, {factor:.3g} times as long"
         )
+
+
+def _not_reading(found: Analysis) -> Iterator[str]:
+    """Say who kept the other from going on, because it did not read."""
+    for side, idle in zip(("client", "daemon"), found.stalls, strict=True):
+        if idle.count:
+            other = "daemon" if side == "client" else "client"
+            times = "once" if idle.count == 1 else f"{idle.count:,} times"
+            yield f"the {side} did not read for {duration(idle.time)}, {times}: the {other} waited"
+
+
+def _asked_again(found: Analysis) -> Iterator[str]:
+    """Say which requests were made most often."""
+    often = [again for again in found.again if again.count > 2][:MOST_AGAIN_SHOWN]
+    if often:
+        yield ""
+        yield "the same request, asked or sent most often:"
+    width = max((len(f"{again.count:,}") for again in often), default=0)
+    for again in often:
+        about = f" {inert(again.path, 200)}" if again.path else ""
+        yield f"  {again.count:>{width},} × {again.operation}{about}, {size(again.bytes)} more"
 
 
 def _asked_for(found: Analysis) -> Iterator[str]:

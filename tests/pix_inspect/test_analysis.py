@@ -14,8 +14,10 @@ from pix.protocol.logging import StderrLast
 from pix_inspect import analysis
 from pix_inspect.analysis import HELD, Analyst, Distance
 from pix_inspect.cli import main
+from pix_inspect.recording import Peer, RecordingWriter
 from pix_inspect.runs import advice
 from pix_inspect.session import Session
+from pix_inspect.stalls import going_on, stuck
 from tests.pix.playbook import said
 from tests.pix_inspect.ui.played import PROTOCOL, Played
 
@@ -96,6 +98,25 @@ def test_requests_are_compared_whole_in_whatever_packets_they_come(
     found = Analyst(played.close(track).save().path).read()
     assert found.operations["AddTextToStore"].count == 6
     assert found.repeated == 3
+    assert [(again.operation, again.count) for again in found.again] == [("AddTextToStore", 4)]
+
+
+def test_stalls_that_the_relay_remarked_are_summed_up(tmp_path: Path) -> None:
+    recording = tmp_path / "r.pcapng"
+    writer = RecordingWriter(recording, about={})
+    log = writer.open(Peer(), {}, time=MS)
+    for note, ms in (
+        (stuck(0, 100, since=2 * MS), 3),
+        (going_on(0), 7),
+        (stuck(1, 100, since=8 * MS), 9),
+    ):
+        log.note(note, ms * MS, at_once=True)
+    log.chunk(0, 10 * MS, b"nope", 4)
+    log.close(11 * MS)
+    writer.close()
+    client, daemon = Analyst(recording).read().stalls
+    assert (client.count, client.time) == (1, 5 * MS)
+    assert (daemon.count, daemon.time) == (1, 2 * MS)
 
 
 def test_more_requests_than_are_remembered_are_said_to_be(
@@ -110,6 +131,7 @@ def test_more_requests_than_are_remembered_are_said_to_be(
     found = Analyst(played.close(track).save().path).read()
     assert found.forgotten
     assert found.repeated == 1
+    assert [(again.path, again.count) for again in found.again] == [(f"{PATH}00", 2)]
     (run,) = found.runs
     assert (run.count, run.distinct) == (14, 13)
 

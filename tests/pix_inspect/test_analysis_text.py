@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pix_inspect.analysis import Analysis, Distance, Split
+from pix_inspect.analysis import Again, Analysis, Distance, Idle, Split
 from pix_inspect.analysis_text import as_text
 from pix_inspect.runs import Run
 
@@ -26,6 +26,22 @@ def test_runs_and_their_advice() -> None:
     assert "200 × IsValidPath on connection 1, 91 % distinct, 400 µs each" in text
     assert "one QueryValidPaths does it" in text
     assert "2 more runs" in text
+
+
+def test_what_was_asked_again_and_who_did_not_read() -> None:
+    found = Analysis(
+        again=[
+            Again("QueryPathInfo", "/nix/store/x-\x1b[2J", 345, 3450),
+            Again("SetOptions", "", 2),
+        ],
+        stalls=(Idle(9_500 * MS, 3), Idle(0, 0)),
+    )
+    text = said(found)
+    assert "345 × QueryPathInfo /nix/store/x-" in text
+    assert "SetOptions" not in text, "twice is not often"
+    assert "\x1b" not in text
+    assert "the client did not read for 9.5 s, 3 times: the daemon waited" in text
+    assert "the daemon did not read" not in text
 
 
 def test_a_distance_is_told_as_a_factor() -> None:

@@ -197,3 +197,6 @@ def test_a_client_whose_log_nobody_reads(nix: Nix, tmp_path: Path) -> None:
             build.kill()
             reader.kill()
         build.stderr.close()
+    recording = str(tmp_path / "r.pcapng")
+    done = subprocess.run([*PIX, "analyse", recording], capture_output=True, text=True, check=True)
+    assert "the client did not read for" in done.stdout

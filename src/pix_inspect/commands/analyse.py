@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ def as_json(found: Analysis, distance: Distance | None, predicted: int) -> dict[
         "round_trips": found.round_trips,
         "bytes": {"up": found.up, "down": found.down},
         "repeated": {"requests": found.repeated, "bytes": found.repeated_bytes},
+        "again": [asdict(again) for again in found.again],
+        "stalls": {
+            side: {"time": idle.time / 1e9, "count": idle.count}
+            for side, idle in zip(("client", "daemon"), found.stalls, strict=True)
+        },
         "operations": [
             {
                 "operation": split.name,
