@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -26,7 +27,7 @@ from pix_inspect.problem import Problem
 from pix_inspect.recording import Peer
 from pix_inspect.running import registered
 from pix_inspect.state import new_recording
-from pix_inspect.upstream import complaint
+from pix_inspect.upstream import Upstream, complaint
 
 PIECE = 64 << 10
 
@@ -85,7 +86,16 @@ def _relay(args: argparse.Namespace) -> int:
         Connection(ours, daemon, process, tap, say).run()
         outward.join()
     taken.close()
-    return 0
+    return _status(upstream, process)
+
+
+def _status(upstream: Upstream, process: subprocess.Popen[bytes] | None) -> int:
+    """Return the status of the command that stood upstream, as a shell counts; 0 for a socket."""
+    ended = process.wait() if process is not None else 0
+    if ended:
+        how = f"status {ended}" if ended > 0 else f"signal {-ended}"
+        say(f"{upstream} ended with {how}")
+    return ended if ended >= 0 else 128 - ended
 
 
 def _client() -> Peer:

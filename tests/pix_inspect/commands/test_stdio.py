@@ -165,6 +165,27 @@ def test_a_command_can_be_the_daemon(tmp_path: Path) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize(
+    ("command", "status", "says"),
+    [("false", 1, "ended with status 1"), ("sh -c 'kill -9 $$'", 137, "ended with signal 9")],
+)
+def test_a_command_that_fails_is_told_and_its_status_is_ours(
+    tmp_path: Path, command: str, status: int, says: str
+) -> None:
+    done = subprocess.run(
+        [*PIX, "stdio", "--upstream-command", command, "-o", "r.pcapng"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        input=b"",
+        capture_output=True,
+        timeout=WAIT,
+        check=False,
+    )
+    assert done.returncode == status
+    assert says in done.stderr.decode()
+    assert done.stdout == b""
+
+
 def test_what_clients_add_is_taken(tmp_path: Path) -> None:
     for words in (["--stdio"], ["--stdio", "--process-ops"]):
         done = subprocess.run(
