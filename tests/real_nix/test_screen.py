@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -29,9 +31,10 @@ class Terminal:
 
     def __init__(self, folder: Path, *command: str) -> None:
         self.socket = folder / "tmux"
+        self.state = folder / "state"
         self._tmux(
             "new-session", "-d", "-x", "120", "-y", "40", "-s", "t", *command,
-            env={**os.environ, "XDG_STATE_HOME": str(folder / "state"), "TERM": "xterm-256color"},
+            env={**os.environ, "XDG_STATE_HOME": str(self.state), "TERM": "xterm-256color"},
         )  # fmt: skip
 
     def _tmux(self, *words: str, env: dict[str, str] | None = None, check: bool = True) -> str:
@@ -67,8 +70,12 @@ class Terminal:
         return False
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does, and relays that it left running."""
         self._tmux("kill-server", check=False)
+        for registration in (self.state / "pix-inspect" / "running").glob("*.json"):
+            for _ in range(2):  # once lets clients finish
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(registration.stem), signal.SIGTERM)
 
 
 @pytest.fixture
