@@ -134,10 +134,10 @@ class Greeting:
         elif handshake.daemon_end is None:
             versions = self.client_version, self.daemon_version
             if versions[0] is not None and versions[1] is not None and handshake.reply is None:
-                why = (
-                    f"the daemon ({version_text(versions[1])}) closed before the handshake was"
-                    f" over: it refuses the client's version {version_text(versions[0])}"
-                )
+                daemon_says = version_text(versions[1])
+                why = f"the daemon ({daemon_says}) closed before the handshake was over"
+                if versions[0] != versions[1]:
+                    why += f": it refuses the client's version {version_text(versions[0])}"
             else:
                 why = f"the daemon's stream ends inside the handshake, at byte {daemon.received}"
         if why is None and handshake.request_end is None:

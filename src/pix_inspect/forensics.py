@@ -137,8 +137,11 @@ class Forensics:
         if len(data) < 16 or len(data) != end - start:
             return ()
         announced = int.from_bytes(data[8:16], "little") & 0xFF
+        said = Message(wire_of(ClientHello), data, Protocol(min(announced, NEWEST_MINOR)))
+        if fits(said):
+            return ()
         for minor in range(min(announced, NEWEST_MINOR) - 1, OLDEST_MINOR - 1, -1):
-            if fits(Message(wire_of(ClientHello), data, Protocol(minor))):
+            if fits(said, minor=minor):
                 break
         else:
             return ()

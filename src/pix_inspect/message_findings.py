@@ -181,7 +181,9 @@ class Messages(Look):
     def turned_round(self, part: Part, node: Node) -> int | None:
         """Return the small number that a node's bytes are from behind."""
         raw = self.view.kept[part.side].first(node.start, node.start + 8)
-        return int.from_bytes(raw, "big") if is_turned_round(raw) else None
+        if not is_turned_round(raw) or not _is_wide(int.from_bytes(raw, "little")):
+            return None
+        return int.from_bytes(raw, "big")
 
 
 def _is_wide(value: object) -> bool:

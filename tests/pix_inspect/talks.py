@@ -97,8 +97,12 @@ class Talk:
 
     minor: int
     turns: list[tuple[int, bytes]] = field(default_factory=list)
+    begun: bool = False
+    """Whether the handshake is among the turns already."""
 
     def __post_init__(self) -> None:
+        if self.begun:
+            return
         version = word(0x100 | self.minor)
         self.client(word(CLIENT_MAGIC), version)
         self.daemon(word(DAEMON_MAGIC), version)
