@@ -10,15 +10,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, TypeAlias
 
 from pix_inspect.volatile import ACTIVITY, FIELDS
 
 VOLATILE = frozenset(FIELDS) - ACTIVITY
 """Fields of requests and replies whose values differ between runs of the same thing."""
 
-MOST_MATCHED = 4_000_000
-"""Pairs of elements that are looked at to find what was put in; beyond, places are compared."""
+MOST_MATCHED = 250_000
+"""Pairs of elements of two lists that are weighed against each other; beyond, one pass does."""
+
+Place: TypeAlias = "tuple[int, int] | tuple[int, None] | tuple[None, int]"
+"""Where elements stand that are not the same: in both lists, or in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +91,41 @@ def _elements(
     end = 0
     while end < min(len(one), len(two)) - start and one[-1 - end] == two[-1 - end]:
         end += 1
-    last, other = len(one) - end, len(two) - end
-    steps: list[tuple[str, int, int, int, int]] = [("replace", start, last, start, other)]
-    if 0 < (last - start) * (other - start) <= MOST_MATCHED:
-        matcher = SequenceMatcher(None, one[start:last], two[start:other], autojunk=False)
-        steps = [
-            (how, start + i, start + until, start + j, start + till)
-            for how, i, until, j, till in matcher.get_opcodes()
-        ]
-    for how, i, until, j, till in steps:
-        if how == "equal":
-            continue
-        while i < until or j < till:
-            here = f"{path}[{i if i < until else j}]"
-            if i < until and j < till:
-                yield from changes(first[i], second[j], here, mask)
-            elif i < until:
-                yield Change(here, first[i], None)
-            else:
-                yield Change(here, None, second[j])
-            i, j = i + (i < until), j + (j < till)
+    one, two = one[start : len(one) - end], two[start : len(two) - end]
+    for i, j in _matched(one, two) if len(one) * len(two) <= MOST_MATCHED else _in_pass(one, two):
+        if i is not None and j is not None:
+            yield from changes(first[start + i], second[start + j], f"{path}[{start + i}]", mask)
+        elif i is not None:
+            yield Change(f"{path}[{start + i}]", first[start + i], None)
+        elif j is not None:
+            yield Change(f"{path}[{start + j}]", None, second[start + j])
+
+
+def _matched(one: list[str], two: list[str]) -> Iterator[Place]:
+    """Yield what differs when as much as possible is taken for the same."""
+    for how, i, last, j, end in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
+        if how != "equal":
+            both = min(last - i, end - j)
+            yield from zip(range(i, i + both), range(j, j + both), strict=True)
+            yield from ((place, None) for place in range(i + both, last))
+            yield from ((None, place) for place in range(j + both, end))
+
+
+def _in_pass(one: list[str], two: list[str]) -> Iterator[Place]:
+    """Yield what differs: elements that the other list has nowhere, and what stands elsewhere."""
+    first, second = set(one), set(two)
+    i = j = 0
+    while i < len(one) and j < len(two):
+        if one[i] == two[j]:
+            i, j = i + 1, j + 1
+        elif (one[i] in second) == (two[j] in first):
+            yield i, j
+            i, j = i + 1, j + 1
+        elif one[i] in second:
+            yield None, j
+            j += 1
+        else:
+            yield i, None
+            i += 1
+    yield from ((place, None) for place in range(i, len(one)))
+    yield from ((None, place) for place in range(j, len(two)))

@@ -35,15 +35,13 @@ class Line(NamedTuple):
 def lines(changes: Sequence[Change], most: int, width: int = 70) -> Iterator[Line]:
     """Yield the lines of `most` fields and as many elements of each list.
 
-    Values take about `width` characters.
+    Values take about `width` characters where two of them share a line, else twice as many.
     """
     groups = [(path, list(each)) for path, each in groupby(changes, _place)]
     for path, each in groups[:most]:
         if not _ELEMENT.search(path):
             for change in each:
-                first, second = parted(change.first, change.second, width)
-                name = inert(change.path or "all", LONGEST_PATH)
-                yield Line("field", 0, f"{name}: {first} → {second}")
+                yield from _values(change, width)
             continue
         left = sum(change.first is not None for change in each)
         told = (("A", left), ("B", len(each) - left))
@@ -58,6 +56,18 @@ def lines(changes: Sequence[Change], most: int, width: int = 70) -> Iterator[Lin
             yield Line("more", 1, f"… {count(len(each) - most, 'more element')}")
     if len(groups) > most:
         yield Line("more", 0, f"… {count(len(groups) - most, 'more field')}")
+
+
+def _values(change: Change, width: int) -> Iterator[Line]:
+    """Yield both values of a field: on one line, or on one each where they are long."""
+    name = inert(change.path or "all", LONGEST_PATH)
+    first, second = parted(change.first, change.second, 2 * width)
+    if len(first) + len(second) <= width:
+        yield Line("field", 0, f"{name}: {first} → {second}")
+    else:
+        yield Line("field", 0, f"{name}:")
+        yield Line("first", 1, f"A  {first}")
+        yield Line("second", 1, f"B  {second}")
 
 
 def _place(change: Change) -> str:
@@ -80,13 +90,13 @@ def parted(first: Any, second: Any, width: int) -> tuple[str, str]:
     if not isinstance(first, str) or not isinstance(second, str):
         return shown(first, width), shown(second, width)
     first, second = plain(first), plain(second)
-    if max(len(first), len(second)) > width:
+    if max(len(first), len(second)) > width // 2:
         same = 0
         for one, two in zip(first, second, strict=False):
             if one != two:
                 break
             same += 1
         cut = same - BEFORE
-        if cut > BEFORE and same > width // 2:
+        if cut > BEFORE:
             first, second = f"…{first[cut:]}", f"…{second[cut:]}"
     return inert(first, width), inert(second, width)

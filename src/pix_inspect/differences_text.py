@@ -21,7 +21,6 @@ ORDER = (
     "set up otherwise", "answered otherwise", "only in A", "only in B", "more often in A",
     "more often in B", "slower in A", "slower in B",
 )  # fmt: skip
-MOST_OPERATIONS = 6
 MOST_NUMBERS = 3
 MOST_CHANGES = 8
 
@@ -57,7 +56,7 @@ def changes_as_json(changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 
 def as_text(found: Differences, most: int) -> Iterator[str]:
-    """Yield the lines, `most` differences of each kind."""
+    """Yield the lines, `most` differences of a kind for each operation."""
     exchanges = " and ".join(f"{len(session):,}" for session in found.sessions)
     aligned = count(found.aligned, "different request")
     if not found.pairings:
@@ -72,12 +71,8 @@ def as_text(found: Differences, most: int) -> Iterator[str]:
     for words, pairings in chosen.items():
         if pairings:
             yield ""
-            yield f"{words}: {_operations(pairings)}"
-        pairings.sort(key=lambda pairing: -pairing.weight)
-        for pairing in pairings[:most]:
-            yield from _pairing(found, pairing, words)
-        if len(pairings) > most:
-            yield f"  … {count(len(pairings) - most, 'more request')}; --limit 0 shows all"
+            yield f"{words}: {_extent(pairings)}"
+            yield from _by_operation(found, pairings, most)
     if all(pairing.kind == "slower" for pairing in found.pairings):
         yield ""
         yield f"no other difference between {exchanges} exchanges ({aligned})"
@@ -129,18 +124,38 @@ def _tallies(tallies: dict[str, Tally]) -> Iterator[str]:
         yield "  ".join([row[0].ljust(widths[0]), *cells]).rstrip()
 
 
-def _operations(pairings: Sequence[Pairing]) -> str:
-    """Return how many requests of which operations."""
-    names = Counter(pairing.operation for pairing in pairings)
-    words = [f"{number:,} {inert(name, 40)}" for name, number in names.most_common(MOST_OPERATIONS)]
-    if len(names) > MOST_OPERATIONS:
-        rest = sum(number for _, number in names.most_common()[MOST_OPERATIONS:])
-        words.append(f"{rest:,} of other operations")
-    return ", ".join(words)
+def _extent(pairings: Sequence[Pairing]) -> str:
+    """Return how many requests, and how many exchanges they are where that is another number."""
+    requests = count(len(pairings), "request")
+    more = sum(
+        abs(len(pairing.first) - len(pairing.second))
+        for pairing in pairings
+        if pairing.kind in ("only first", "only second", "more often")
+    )
+    return requests if more in (0, len(pairings)) else f"{requests}, {count(more, 'round trip')}"
 
 
-def _pairing(found: Differences, pairing: Pairing, words: str) -> Iterator[str]:
-    line = f"  {inert(pairing.operation, 40)} {found.about(pairing)}".rstrip()
+def _by_operation(found: Differences, pairings: Sequence[Pairing], most: int) -> Iterator[str]:
+    """Yield the lines of differences of one kind; those of an operation stand together."""
+    operations: dict[str, list[Pairing]] = {}
+    for pairing in pairings:
+        operations.setdefault(pairing.operation, []).append(pairing)
+    for name, each in sorted(
+        operations.items(), key=lambda item: -sum(pairing.weight for pairing in item[1])
+    ):
+        each.sort(key=lambda pairing: -pairing.weight)
+        indent, title = "  ", f"{inert(name, 40)} "
+        if len(each) > 1:
+            yield f"  {inert(name, 40)}: {_extent(each)}"
+            indent, title = "    ", ""
+        for pairing in each[:most]:
+            yield from (f"{indent}{line}" for line in _pairing(found, pairing, title))
+        if len(each) > most:
+            yield f"{indent}… {len(each) - most:,} more; --limit 0 shows all"
+
+
+def _pairing(found: Differences, pairing: Pairing, title: str) -> Iterator[str]:
+    line = f"{title}{found.about(pairing)}".rstrip() or inert(pairing.operation, 40)
     one, two = len(pairing.first), len(pairing.second)
     if pairing.kind == "slower":
         line += f": {duration(pairing.times[0])}, then {duration(pairing.times[1])}"
@@ -153,9 +168,9 @@ def _pairing(found: Differences, pairing: Pairing, words: str) -> Iterator[str]:
         return
     changes = found.changes(pairing)
     for each in lines(changes, MOST_CHANGES):
-        yield f"    {'  ' * each.depth}{each.text}"
+        yield f"  {'  ' * each.depth}{each.text}"
     if not changes:
-        yield "    other bytes, which mean the same"
+        yield "  other bytes, which mean the same"
 
 
 def _numbers(pairing: Pairing) -> str:

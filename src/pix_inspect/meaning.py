@@ -70,8 +70,8 @@ def meaning(view: ExchangeView, protocols: Sequence[Protocol] = ()) -> dict[str,
         said["code"] = row.code
     for name in ("request", "reply", "error"):
         said[name] = part_of(view.part(name), protocols)
-        if row.kind == "handshake" and isinstance(said[name], dict) and "version" in said[name]:
-            said[name]["version"] = version_text(said[name]["version"])
+        if row.kind == "handshake" and isinstance(said[name], dict):
+            said[name] = _hello(said[name])
     if row.kind == "orphan":
         said["frames"] = [part.name for part in view.log]
     if row.kind == "opaque":
@@ -79,6 +79,15 @@ def meaning(view: ExchangeView, protocols: Sequence[Protocol] = ()) -> dict[str,
             start, end = view.span(side)
             said[name] = f"{end - start:,} bytes not understood"
     said["complete"] = view.complete
+    return said
+
+
+def _hello(said: dict[str, Any]) -> dict[str, Any]:
+    """Return what a side says in a handshake: versions in words, features where there are any."""
+    if isinstance(version := said.get("version"), int):
+        said["version"] = version_text(version)
+    if not said.get("features", True):
+        del said["features"]
     return said
 
 

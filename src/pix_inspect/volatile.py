@@ -27,12 +27,17 @@ TEXTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"\{temp:\d+\}"), "{temp:…}", "temporary roots name a process"),
     (re.compile(r"(?<=/temproots/)\d+"), "…", "temporary roots name a process"),
     (re.compile(r"(?<=/proc/)\d+(?=/)"), "…", "roots of running processes"),
+    (
+        re.compile(r"(?<=/)nix-(build|shell)-\d+-\d+(?=[-/])"),
+        r"nix-\1-…",
+        "temporary folders of nix-build and nix-shell",
+    ),
     (re.compile(r"(?<=/)nix-build-([^/]*?)-\d+(?=[-/])"), r"nix-build-\1-…", "build directories"),
     (re.compile(r"(?<=/)nix-\d+-\d+(?=[-/.])"), "nix-…", "temporary files name a process"),
 )
 """Parts of texts: what is looked for, what it is taken for, and why."""
 
-_HINT = re.compile(rb"\{temp:|/temproots/|/proc/|/nix-(?:build-|\d)")
+_HINT = re.compile(rb"\{temp:|/temproots/|/proc/|/nix-(?:build-|shell-|\d)")
 
 
 def varies(raw: bytes) -> bool:

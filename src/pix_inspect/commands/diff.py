@@ -25,7 +25,7 @@ from pix_inspect.session import Session
 from pix_inspect.units import duration
 from pix_inspect.view import ExchangeView
 
-LIMIT = 20
+LIMIT = 5
 EVERY = 1 << 40
 WIDTH = 200
 """Characters of a value where two exchanges are compared."""
@@ -59,7 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=None,
         metavar="N",
-        help=f"differences of each kind that are shown as text, {LIMIT} by default, 0 for all",
+        help=f"differences of a kind that are shown for each operation, {LIMIT} by default, 0: all",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
