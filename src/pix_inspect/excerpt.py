@@ -2,8 +2,9 @@
 
 Versions, a timeline, and for each exchange its fields, its bytes and what was found. Whatever
 came over the wire stands in code fences that are longer than any run of backticks in them, so
-that no text can break out. Redacted unless told otherwise: secrets of settings, tokens,
-passwords in URLs, names of home directories, arguments of commands.
+that no text can break out. Redacted unless told otherwise: secrets of settings and of
+environments, tokens, passwords, names of users, arguments of commands, and what files and
+logs hold that are sent along.
 
 Knows sessions, findings and Markdown; nothing of terminals.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 import time as clock
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pix
 from pix.exchange import CLIENT, DAEMON, SIDES
@@ -24,7 +26,7 @@ from pix_inspect.problem import Problem
 from pix_inspect.redaction import cleaned, cleaned_bytes, redact, secret_spans
 from pix_inspect.render import SIGNS, text_of
 from pix_inspect.session import Row, Session
-from pix_inspect.units import count, duration, size
+from pix_inspect.units import duration, size
 from pix_inspect.view import ExchangeView
 
 MOST_EXCHANGES = 200
@@ -43,6 +45,9 @@ MOST_LINES = 120
 MOST_TELLING = 256
 """Bytes behind the last shown one that are looked at, so that half a secret is seen as one."""
 
+MOST_OF_AN_ISSUE = 65_536
+"""Characters that issue trackers take."""
+
 FARTHEST_HANDSHAKE = 100_000
 
 
@@ -53,6 +58,8 @@ def excerpt(
 
     `most_bytes`: of each side of each exchange. Raises Problem when there are none or too many.
     """
+    if first > last:
+        raise Problem(f"from exchange {first} to {last} there is nothing: swap them")
     last = min(last, len(session))
     if first > last:
         raise Problem(f"{session.path} has no exchange {first}: it has {len(session):,}")
@@ -162,11 +169,11 @@ class _Excerpt:
             redact(view)
         yield f"#### {row.number}. {row.operation or row.kind}"
         yield ""
-        fields = [self.clean(line) for line in text_of(view, self.session.started, LONGEST_LIST)]
-        if len(fields) > MOST_LINES:
-            left = count(len(fields) - MOST_LINES, "more line")
-            fields = [*fields[:MOST_LINES], f"… {left}"]
-        yield from fenced(fields)
+        lines = text_of(view, self.session.started, LONGEST_LIST)
+        fields = [self.clean(line) for line in islice(lines, MOST_LINES)]
+        if next(lines, None) is not None:
+            fields.append("… more lines, which dump shows")
+        yield from fenced(line.removesuffix(" (--all shows them)") for line in fields)
         for side in (CLIENT, DAEMON):
             start, end = view.span(side)
             if end > start and view.place.starts[side] >= 0:
@@ -190,6 +197,10 @@ class _Excerpt:
         for offset, data in self.pieces(view, side, start, min(end, stop + MOST_TELLING)):
             if offset >= stop:
                 break
+            if isinstance(data, int):
+                yield f"{offset:8x}  … {data:,} bytes of payload left out"
+                stop = max(stop, offset + data)
+                continue
             if data is None:
                 yield f"{offset:8x}  … not recorded"
                 continue
@@ -210,17 +221,42 @@ class _Excerpt:
 
     def pieces(
         self, view: ExchangeView, side: int, start: int, end: int
-    ) -> Iterator[tuple[int, bytes | None]]:
-        """The bytes, those that follow each other as one piece; None for what was not kept."""
-        at, whole = start, bytearray()
-        for offset, data in view.bytes(side, start, end):
-            if data is not None:
-                at = at if whole else offset
-                whole += data
-                continue
-            if whole:
-                yield at, bytes(whole)
-                whole = bytearray()
-            yield offset, None
+    ) -> Iterator[tuple[int, bytes | int | None]]:
+        """The bytes, those that follow each other as one piece; None for what was not kept.
+
+        Of payload that is not to be seen, how many bytes it has.
+        """
+        at = start
+        for first, length in self.unseen(view, side):
+            if first >= end:
+                break
+            if at < first:
+                yield from _joined(view, side, at, first)
+            if first + length > at:
+                yield max(first, at), length
+            at = max(at, first + length)
+        if at < end:
+            yield from _joined(view, side, at, end)
+
+    def unseen(self, view: ExchangeView, side: int) -> list[tuple[int, int]]:
+        """Where the contents of files and logs stand, and their lengths."""
+        payload = view.payload if self.redacted else None
+        runs = payload.runs if payload is not None else ()
+        return sorted((start, length) for run_side, start, length in runs if run_side == side)
+
+
+def _joined(
+    view: ExchangeView, side: int, start: int, end: int
+) -> Iterator[tuple[int, bytes | None]]:
+    at, whole = start, bytearray()
+    for offset, data in view.bytes(side, start, end):
+        if data is not None:
+            at = at if whole else offset
+            whole += data
+            continue
         if whole:
             yield at, bytes(whole)
+            whole = bytearray()
+        yield offset, None
+    if whole:
+        yield at, bytes(whole)

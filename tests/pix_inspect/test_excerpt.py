@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
-from pix.protocol.logging import STDERR_ERROR
+from pix.protocol.logging import STDERR_ERROR, STDERR_NEXT
 from pix_inspect.cli import main
 from pix_inspect.excerpt import excerpt, fenced
 from pix_inspect.problem import Problem
@@ -109,6 +110,19 @@ def test_half_a_secret_at_the_end_is_blanked(tmp_path: Path) -> None:
         ("Bearer abcdefgh12", "Bearer **********"),
         ("glpat-abcdefgh", "**************"),
         ("/nix/store/x", "/nix/store/x"),
+        ("/nix/var/nix/profiles/per-user/ann/x", "/nix/var/nix/profiles/per-user/***/x"),
+        ("user 'ann' is not allowed", "user '***' is not allowed"),
+        ("s3://b?region=x&secret-key=abc/d&z=1", "s3://b?region=x&secret-key=*****&z=1"),
+        ("https://x/?access_token=a", "https://x/?access_token=*"),
+        ("key AKIAABCDEFGH", "key ************"),
+        ("eyJhbGciOiJ.eyJzdWIiOiJ9.c2lnbmF0", "*" * 33),
+        ("Basic dXNlcjpwYXNz", "Basic ************"),
+        ("machine x login ann password hunter2", "machine x login ann password *******"),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----ab=-----",
+            "-----BEGIN OPENSSH PRIVATE KEY-----***-----",
+        ),
+        ("cache.example-1:c2lnbmF0dXJl", "cache.example-1:c2lnbmF0dXJl"),
     ],
 )
 def test_what_tells_too_much(text: str, expected: str) -> None:
@@ -129,6 +143,68 @@ def test_hostile_text_stays_in_its_fence(tmp_path: Path) -> None:
     assert left.count("</details>") == left.count("<details>")
 
 
+HOSTILE = (
+    b"```\n</details>\n# Owned\n````text\n~~~\n@everyone ```````` [x](http://evil)",
+    b"<script>alert(1)</script>\r\n<!-- \x85 \xe2\x80\xa8 | a | b |\n|---|---|",
+    b"    indented\n> quoted\n1. listed\n\n***\n&lt;b&gt; \\` \x00\x1b[2J\xe2\x80\xae\xff\xfe",
+    b"`" * 3000,
+)
+
+
+@pytest.mark.parametrize("evil", HOSTILE, ids=["fences", "html", "blocks", "backticks"])
+@pytest.mark.parametrize("redacted", [True, False])
+def test_it_is_markdown_whatever_was_said(evil: bytes, redacted: bool, tmp_path: Path) -> None:
+    """Read by a Markdown library: headings, details and code, and none of what was on the wire."""
+    scene = Scene(tmp_path)
+    scene.client(word(26), text(evil))
+    scene.daemon(word(STDERR_NEXT), text(evil))
+    error = text(b"Error") + word(0) + text(evil) + text(evil) + word(0) + word(0)
+    scene.daemon(word(STDERR_ERROR) + error)
+    scene.client(evil)
+    session = scene.done()
+    said = excerpt(session, 1, len(session), redacted=redacted, most_bytes=8192)
+    kinds = {"heading_open", "heading_close", "inline", "fence", "html_block",
+             "paragraph_open", "paragraph_close"}  # fmt: skip
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(said)
+    assert {token.type for token in tokens} <= kinds
+    for token in tokens:
+        if token.type == "fence":
+            assert token.info == "text"
+            assert not {"\x1b", "\r", "\x00", "\u202e", "\u2028", "\x85"} & set(token.content)
+        elif token.type == "html_block":
+            assert re.fullmatch(
+                r"<details><summary>bytes of the \w+: [\d,]+</summary>|</details>",
+                token.content.strip(),
+            )
+        elif token.content:
+            assert re.fullmatch(
+                r"Nix daemon protocol: exchanges? [\d ,tof]+|\d+\. \w+|<sub>Made by [^<]+</sub>",
+                token.content,
+            )
+
+
+def test_what_is_sent_along_is_left_out() -> None:
+    session = opened("untrusted")
+    assert "nix-archive-1" not in excerpt(session, 4, 4, most_bytes=4096)
+    assert "1,480 bytes of payload left out" in excerpt(session, 4, 4)
+    assert "… 8 more bytes" in excerpt(session, 4, 4)
+    assert "nix-archive-1" in excerpt(session, 4, 4, redacted=False, most_bytes=4096)
+
+
+def test_a_long_log_is_cut(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.ask("BuildPaths", paths=["/nix/store/x"], mode="Normal")
+    scene.daemon(*[word(STDERR_NEXT) + text(b"line")] * 5000)
+    scene.answer("BuildPaths", done=1)
+    said = excerpt(scene.done(), 2, 2)
+    assert "… more lines, which dump shows" in said
+    assert len(said.splitlines()) < 300
+
+
+def test_it_is_the_same_every_time() -> None:
+    assert excerpt(opened("untrusted"), 1, 9) == excerpt(opened("untrusted"), 1, 9)
+
+
 def test_a_fence_is_longer_than_what_is_in_it() -> None:
     assert list(fenced(["a"])) == ["```text", "a", "```"]
     assert list(fenced(["x ````` y"]))[-1] == "``````"
@@ -142,8 +218,11 @@ def test_bad_selections(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     path = str(RECORDINGS / "untrusted.pcapng")
     assert main(["excerpt", path, "x"]) == 2
     assert main(["excerpt", path, "20..30"]) == 2
+    assert main(["excerpt", path, "5..3"]) == 2
     assert main(["excerpt", str(tmp_path / "none"), "1"]) == 2
-    assert capsys.readouterr().err.count("\n") == 3
+    said = capsys.readouterr().err
+    assert "from exchange 5 to 3 there is nothing" in said
+    assert said.count("\n") == 4
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:

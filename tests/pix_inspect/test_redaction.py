@@ -14,7 +14,8 @@ from pix.schema import wire_of
 from pix.wire import pack_u64
 from pix_inspect.cli import main
 from pix_inspect.recording import Peer, RecordingWriter
-from pix_inspect.redaction import REDACTED, is_secret
+from pix_inspect.redaction import REDACTED, cleaned_bytes, is_secret, redact, secret_spans
+from tests.pix_inspect.scenes import Scene, text, word
 
 V35 = Protocol(35)
 OVERRIDES = {
@@ -87,3 +88,33 @@ def test_the_json_is_otherwise_the_same(
 )  # fmt: skip
 def test_what_counts_as_secret(name: str, secret: bool) -> None:
     assert is_secret(name) is secret
+
+
+def test_an_environment_is_redacted_too(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    outputs = {"out": {"path": "/nix/store/x", "hash_algo": "", "hash": ""}}
+    env = {"API_TOKEN": "hunter2", "name": "hello"}
+    derivation = {"outputs": outputs, "input_srcs": [], "platform": "x", "builder": "sh",
+                  "args": [], "env": env}  # fmt: skip
+    scene.ask("BuildDerivation", drv_path="/nix/store/x.drv", derivation=derivation, mode="Normal")
+    session = scene.done(closed=False)
+    view = session.exchange(1)
+    (span,) = secret_spans(view)
+    start = view.span(0)[0]
+    data = view.kept[0].first(start, view.span(0)[1])
+    assert data[span[0] - start + 8 : span[1] - start].rstrip(b"\0") == b"hunter2"
+    assert "hunter2" not in str([part.node.plain() for part in redact(view).parts if part.node])
+
+
+def test_secrets_in_bytes_that_nobody_understands() -> None:
+    said = b"".join(
+        map(text, (b"access-tokens", b"github.com=abc", b"cores", b"4", b"MY_SECRET", b"x"))
+    )
+    shown = cleaned_bytes(bytes(5) + said)
+    assert len(shown) == len(said) + 5
+    assert b"github" not in shown
+    assert b"cores" in shown
+    assert text(b"4") in shown
+    assert shown.endswith(text(b"MY_SECRET") + word(1) + b"*" + bytes(7))
+    path = text(b"/nix/store/x-python3-oauthlib-3.2") + text(b"/nix/store/y")
+    assert cleaned_bytes(bytes(8) + path) == bytes(8) + path

@@ -9,8 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from pix_inspect.commands.dump import selection
-from pix_inspect.excerpt import MOST_BYTES, excerpt
+from pix_inspect.capture import say
+from pix_inspect.commands.dump import report, selection
+from pix_inspect.excerpt import MOST_BYTES, MOST_OF_AN_ISSUE, excerpt
 from pix_inspect.session import Session
 
 
@@ -26,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--no-redact", action="store_true",
-        help="show secrets of settings, tokens, home directories and commands as they are",
+        help="show secrets, tokens, names of users, commands, and what files hold, as they are",
     )  # fmt: skip
 
 
@@ -36,4 +37,10 @@ def main(args: argparse.Namespace) -> int:
     first, last = args.exchanges
     text = excerpt(session, first, last, redacted=not args.no_redact, most_bytes=max(args.bytes, 0))
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    report(session, whole=last >= len(session))
+    if len(text) > MOST_OF_AN_ISSUE:
+        say(
+            f"this has {len(text):,} characters, issue trackers take {MOST_OF_AN_ISSUE:,}:"
+            " choose fewer exchanges, or --bytes 0"
+        )
     return 0
