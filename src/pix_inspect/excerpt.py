@@ -19,6 +19,7 @@ from itertools import islice
 import pix
 from pix.exchange import CLIENT, DAEMON, SIDES
 from pix_inspect.about import about
+from pix_inspect.delaying import made_distant
 from pix_inspect.finding_filter import detector
 from pix_inspect.findings_text import lines as finding_lines
 from pix_inspect.inert import inert
@@ -115,6 +116,9 @@ class _Excerpt:
         started = clock.strftime("%Y-%m-%d %H:%M", clock.gmtime(session.started // 10**9))
         by = session.about.get("version")
         yield f"recorded {started} UTC by pix-inspect {inert(str(by), 40) if by else 'unknown'}"
+        distance = made_distant(session.about)
+        if distance:
+            yield f"the daemon was made distant on purpose: {distance}"
         for number in dict.fromkeys(session.row(i).connection for i in numbers):
             row = session.connections[number]
             words = [f"connection {number}: protocol {row.protocol or 'not agreed on'}"]

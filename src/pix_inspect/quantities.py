@@ -16,8 +16,11 @@ def size_given(text: str) -> int:
 
 
 def rate_given(text: str) -> float:
-    """Return the bytes a second that `20M` stands for. Raises ArgumentTypeError."""
-    return float(size_given(text))
+    """Return the bytes a second that `20M` stands for. Raises ArgumentTypeError, also for none."""
+    rate = size_given(text)
+    if not rate:
+        raise argparse.ArgumentTypeError(f"a rate of {text!r} lets nothing pass; leave it out")
+    return float(rate)
 
 
 def time_given(text: str) -> int:

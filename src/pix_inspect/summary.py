@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix_inspect.delaying import made_distant
 from pix_inspect.finding_kinds import KINDS
 from pix_inspect.findings import Findings
 from pix_inspect.session import Session
@@ -74,5 +75,7 @@ def summary(path: Path) -> Iterator[str]:
         told = ", ".join(f"{KINDS[name].grade} {name}" for name in grave)
         yield f"found: {told}; `pix-inspect check` on the recording explains"
     elapsed = duration(session.last - session.started)
-    yield f"{count(len(session.connections), 'connection')}, {elapsed}"
+    distance = made_distant(session.about)
+    far = f", the daemon made distant: {distance}" if distance else ""
+    yield f"{count(len(session.connections), 'connection')}, {elapsed}{far}"
     session.close()

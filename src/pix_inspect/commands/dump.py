@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pix_inspect.delaying import made_distant
 from pix_inspect.exporting import Printer
 from pix_inspect.problem import Problem
 from pix_inspect.recording_part import part_of
@@ -209,7 +210,10 @@ class _Progress:
 
 
 def report(session: Session, *, whole: bool) -> None:
-    """Say on stderr what the recording lacks, as far as it was read."""
+    """Say on stderr what the recording lacks, as far as it was read, and what it is not like."""
+    distance = made_distant(session.about)
+    if distance:
+        print(f"pix-inspect: the daemon was made distant on purpose: {distance}", file=sys.stderr)
     for warning in session.reader.warnings:
         print(f"pix-inspect: {warning}", file=sys.stderr)
     if whole and session.truncated is not None:

@@ -13,6 +13,7 @@ from typing import Any
 from rich.segment import Segment
 from textual.strip import Strip
 
+from pix_inspect.delaying import made_distant
 from pix_inspect.session import Session
 from pix_inspect.ui.lines import Toned
 from pix_inspect.ui.text import fit, fit_end, safe, wrapped
@@ -53,18 +54,8 @@ def sockets(about: dict[str, Any]) -> str:
 
 def distance(known: dict[str, Any]) -> str:
     """Return how distant the daemon was made, empty when it was not: `+10 ms each way `."""
-    delay = known.get("delay")
-    if not isinstance(delay, dict):
-        return ""
-    words = []
-    for key, text in (("each way", "+{} each way"), ("jitter", "jitter {}")):
-        seconds = delay.get(key)
-        if isinstance(seconds, int | float) and 0 < seconds < 1e6:
-            words.append(text.format(duration(int(seconds * 1e9))))
-    rate = delay.get("rate")
-    if isinstance(rate, int | float) and 0 < rate < 1e15:
-        words.append(f"{size(int(rate))}/s")
-    return f"({', '.join(words)}) " if words else ""
+    said = made_distant(known)
+    return f"({said}) " if said else ""
 
 
 MINUTE = 60_000_000_000
