@@ -28,6 +28,8 @@ _MASK = (1 << _SHIFT) - 1
 _NO_CODE = 0xFFFF
 LARGEST = 0xFFFFFFFF
 _MOST_REMARKED = 100_000
+_LATEST = (1 << 63) - 1
+"""The last time that a record holds, in the year 2262; a damaged file may say later ones."""
 COMPLETE = 0x80
 """What a record adds to the state of a complete exchange."""
 _KIND = {kind: number for number, kind in enumerate(KINDS)}
@@ -127,17 +129,18 @@ class Index:
         else:
             state = OK if exchange.complete else CUT
         ended = exchange.ended
+        took = 0 if ended is None else max(ended - exchange.started, 0)
         _RECORD.pack_into(
             self._blocks[number >> _SHIFT],
             (number & _MASK) * _SIZE,
-            exchange.started,
+            min(exchange.started, _LATEST),
             position,
             client,
             connection,
             code,
             _KIND[kind],
             state | COMPLETE if exchange.complete else state,
-            0 if ended is None else max(ended - exchange.started, 0),
+            min(took, _LATEST),
             daemon,
             request,
             reply,

@@ -9,8 +9,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pix_inspect import pcapng, synthetic
+from pix_inspect.excerpt import excerpt
+from pix_inspect.expectation import expectation
+from pix_inspect.findings import Findings
+from pix_inspect.gate import verdicts
 from pix_inspect.problem import Problem
 from pix_inspect.reader import Item, RecordingReader
+from pix_inspect.session import Session
+from tests.pix_inspect.talks import Talk
 from tests.pix_inspect.written import (
     CLIENT,
     Written,
@@ -113,6 +119,23 @@ def test_wild_offsets_in_comments_are_not_believed(tmp_path: Path) -> None:
         track = made.open(continues={"offsets": offsets})
         made.chunk(track, CLIENT, b"data")
         assert stream(items_of(made.save(tmp_path / "s.pcapng")), 1, CLIENT) == (b"data", 4)
+
+
+@pytest.mark.parametrize("times", [(1 << 64) - 100, (1 << 63) - 7, 0])
+def test_times_beyond_all_years(times: int, tmp_path: Path) -> None:
+    """A record of the index holds times up to 2262; what is said to be later is as late as that."""
+    made = Written(time=times)
+    for minor in (16, 37):
+        track = made.open()
+        for side, data in Talk(minor).turns:
+            made.chunk(track, side, data)
+        track.close(made.now(), made.blocks)
+        made.time = (1 << 64) - 50 if times < 1 << 62 else 0
+    session = Session(made.save(tmp_path / "late.pcapng")).read_all()
+    assert [session.row(i).state for i in range(len(session))] == ["ok", "ok"]
+    assert Findings(session).finish().counts.total() == 0
+    assert "handshake" in excerpt(session, 1, 2)
+    assert verdicts(session, [expectation("max(took) < 10s")])[0].holds
 
 
 def test_interfaces_without_end_are_refused(tmp_path: Path) -> None:
