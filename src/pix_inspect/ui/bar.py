@@ -18,9 +18,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Input
 
 from pix_inspect.ui.bar_lines import BarOffers, InForce, Mistake, Offer, Prompt, Remarks
+from pix_inspect.ui.text_line import TextLine
 
 Completer = Callable[[str, int], tuple[int, list[Offer]]]
 LONGEST_HISTORY = 20
@@ -37,7 +37,7 @@ class Purpose:
     check: Callable[[str], Mistake | None] | None = None
 
 
-class WritingLine(Input):
+class WritingLine(TextLine):
     """The line itself."""
 
     TITLE = "Filter and search line"
@@ -47,6 +47,7 @@ class WritingLine(Input):
         Binding("down", "choose(1)", "Next offer", show=False, id="bar.next"),
         Binding("up", "choose(-1)", "Previous offer", show=False, id="bar.previous"),
         Binding("escape", "give_up", "Give up", id="bar.give_up"),
+        Binding("f1", "app.help", "Keys", id="bar.help"),
     ]
 
     def _bar(self) -> Bar:
@@ -114,9 +115,7 @@ class Bar(Vertical):
         yield InForce("search", "search")
         with Horizontal(id="writing-line"):
             yield Prompt()
-            line = WritingLine(id="writing-input", select_on_focus=False)
-            line.cursor_blink = False
-            yield line
+            yield WritingLine(id="writing-input")
         yield Remarks()
         yield BarOffers()
 
@@ -147,8 +146,7 @@ class Bar(Vertical):
     def begin(self, purpose: Purpose, text: str) -> None:
         """Have the user write something, beginning with a text."""
         prompt = self.query_one(Prompt)
-        prompt.text = f" {purpose.sign} "
-        prompt.styles.width = cell_len(prompt.text)
+        prompt.say(f" {purpose.sign} ")
         self.remarks.indent = cell_len(prompt.text)
         self.remarks.hint = purpose.hint
         self._end()

@@ -159,9 +159,14 @@ class InForce(Toned):
 class Prompt(Toned):
     """The sign before the line in which one writes."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = " / ") -> None:
         super().__init__()
-        self.text = " / "
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Show another sign."""
+        self.text = text
+        self.styles.width = cell_len(text)
 
     def render_line(self, y: int) -> Strip:
         """Return the sign."""

@@ -28,6 +28,7 @@ from pix_inspect.problem import Problem
 from pix_inspect.saving import AlreadyThere
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.text import fit, fit_end, safe
+from pix_inspect.ui.text_line import TextLine
 
 MOST_NAMES = 5000
 """Names of a folder that are looked at."""
@@ -170,11 +171,7 @@ class PathDialog(ModalScreen[Chosen | None]):
         """Lay out the line to write in, what is offered, and what is wrong."""
         with Vertical(id="path-dialog"):
             yield Static(Content(safe(self._title)), id="path-title")
-            line = Input(
-                value=self._start, placeholder="a path", select_on_focus=False, id="path-input"
-            )
-            line.cursor_blink = False
-            yield line
+            yield TextLine(self._start, placeholder="a path", id="path-input")
             yield Offers()
             yield Static(id="path-trouble")
             if self._switch:

@@ -5,6 +5,7 @@ Knows lines and their tones; nothing of sessions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.segment import Segment
@@ -22,6 +23,17 @@ LESSON = [
     'An operation is a function: QueryPathInfo(path="/nix/store/…").  Tab completes, ↑ goes back,',
     "help(QueryPathInfo) explains, Ctrl-C interrupts, Ctrl-↑ and Ctrl-↓ resize, Esc leaves.",
 ]
+
+
+LABEL = re.compile(r" *(\w+)(?=:|$)")
+
+
+def _is_asked(text: str, tone: str) -> bool:
+    return tone == "name" and text.startswith(PROMPT)
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip(" "))
 
 
 class Output(Lines):
@@ -74,13 +86,20 @@ class Output(Lines):
         self.call_after_refresh(self._show_from, first)
 
     def _show_from(self, first: int) -> None:
-        """Show the end, or the beginning of what is longer than the pane."""
+        """Show the end, or of what is longer than the pane the beginning, with what was asked."""
         height = max(self.inner.height, 1)
         top = len(self._rows) - height
-        if len(self._rows) - first > height:
-            top = max(first - 1, 0)
+        asked = self._asked
+        if first < len(self._rows) and asked < top:
+            top = asked if first - asked < height else first
         self.scroll_to(y=max(top, 0), animate=False, force=True)
         self.entitle(self.place)
+
+    @property
+    def _asked(self) -> int:
+        """The row on which the last line that was written begins."""
+        rows = self._rows
+        return next((i for i in range(len(rows) - 1, -1, -1) if _is_asked(*rows[i])), 0)
 
     @property
     def place(self) -> str:
@@ -101,18 +120,41 @@ class Output(Lines):
     def _wrapped(self, line: tuple[str, str]) -> list[tuple[str, str]]:
         text, tone = line
         width = max(self._width, 20)
-        body = text.lstrip(" ")
-        indent = " " * min(len(text) - len(body), width // 2)
-        rows = wrapped(body, width - len(indent))
+        if _is_asked(text, tone):
+            rows = wrapped(text[len(PROMPT) :], width - len(PROMPT))
+            return [
+                ((" " if i else PROMPT).ljust(len(PROMPT)) + row, tone)
+                for i, row in enumerate(rows)
+            ]
+        indent = " " * min(_indent(text), width // 2)
+        rows = wrapped(text.lstrip(" "), width - len(indent))
         return [(indent + row, tone) for row in rows]
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
         """Return a row."""
         text, tone = self._rows[line]
-        if tone == "name" and text.startswith(PROMPT):
+        if _is_asked(text, tone):
             yield Segment(PROMPT, self.tone("accent"))
             text = text[len(PROMPT) :]
+        elif tone == "field":
+            indent, label = _indent(text), self._label(line)
+            yield Segment(text[:indent], self.tone("dim"))
+            yield Segment(label, self.tone("label"))
+            text, tone = text[indent + len(label) :], "text"
         yield Segment(fit(text, width), self.tone(tone))
+
+    def _label(self, line: int) -> str:
+        """Return a row as far as it says which field it is about."""
+        text, _ = self._rows[line]
+        found = LABEL.match(text)
+        if found is None or (found.end() == len(text) and not self._is_around(line)):
+            return ""
+        return found[1]
+
+    def _is_around(self, line: int) -> bool:
+        """Whether the next row stands in this one."""
+        below = self._rows[line + 1][0] if line + 1 < len(self._rows) else ""
+        return _indent(below) > _indent(self._rows[line][0])
 
     def page(self, pages: float) -> None:
         """Scroll by pages, without moving the cursor."""

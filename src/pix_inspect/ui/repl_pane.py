@@ -13,26 +13,29 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from pix_inspect import repl_history
 from pix_inspect.repl_completion import Completion, Suggestion, complete, signature
+from pix_inspect.ui.bar_lines import Prompt
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.repl_output import PROMPT, Output, Ways
 from pix_inspect.ui.repl_talk import Outcome, Talk
 from pix_inspect.ui.text import safe
+from pix_inspect.ui.text_line import TextLine
 
 
-class Line(Input):
+class Line(TextLine):
     """The line to write in. Keys are taken in their order, however fast they come."""
 
     def __init__(self, pane: ReplPane) -> None:
         super().__init__(id="repl-line", placeholder='QueryPathInfo(path="…")')
-        self.cursor_blink = False
         self._pane = pane
+        for key in pane._bindings.key_to_bindings:
+            self._bindings.key_to_bindings.pop(key, None)
 
     async def action_submit(self) -> None:
         """Hand the line over."""
@@ -62,15 +65,15 @@ class ReplPane(Vertical):
         Binding("pageup", "page(-1)", "Page up", show=False, id="repl.page_up"),
         Binding("pagedown", "page(1)", "Page down", show=False,
                 id="repl.page_down"),
-        Binding("ctrl+c", "interrupt", "Interrupt, or clear the line",
-                id="repl.interrupt"),
+        Binding("ctrl+c", "interrupt", "Interrupt or clear", id="repl.interrupt"),
         Binding("ctrl+l", "clear", "Clear what was said", show=False,
                 id="repl.clear"),
         Binding("ctrl+up", "taller(1)", "Taller", show=False, id="repl.taller"),
         Binding("ctrl+down", "taller(-1)", "Lower", show=False, id="repl.lower"),
         Binding("f11", "maximise", "Maximise", id="repl.maximise"),
         Binding("ctrl+d", "hide", "Close the REPL", show=False, id="repl.hide"),
-        Binding("escape", "escape", "Back", show=False, id="repl.back"),
+        Binding("escape", "escape", "Back", id="repl.back"),
+        Binding("f1", "app.help", "Keys", id="repl.help"),
     ]  # fmt: skip
 
     class Came(Message):
@@ -109,7 +112,9 @@ class ReplPane(Vertical):
         """Lay out what was said, the ways to go on, the line and its signature."""
         yield Output()
         yield Ways()
-        yield Line(self)
+        with Horizontal(id="repl-writing"):
+            yield Prompt(PROMPT)
+            yield Line(self)
         yield Static(id="repl-signature")
 
     @property

@@ -118,8 +118,9 @@ class Talk:
             return Outcome([(str(error), "warn")])
         found = Outcome()
         if value is not None:
-            refused = isinstance(value, Answer) and value.error is not None
-            tone = "bad" if refused else "text"
+            tone = "text"
+            if isinstance(value, Answer):
+                tone = "bad" if value.error is not None else "field"
             lines = shown(value)
             found.lines = [(text, tone) for text in islice(lines, MOST_LINES)]
             if next(lines, None) is not None:

@@ -14,12 +14,25 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from pix.protocol import operations as ops
+from pix.protocol.logging import StderrLast
+from pix.protocol.types import UnkeyedValidPathInfo
+from pix_inspect.repl_values import Answer
 from pix_inspect.session import Session
 from pix_inspect.ui.app import Inspector
 from pix_inspect.ui.path_dialog import Offer, PathDialog
 from pix_inspect.ui.writing import Pace, Writing
 from tests.pix_inspect.payloads import with_archive
-from tests.pix_inspect.ui.played import RECORDINGS, browse, opened, recorded, settled
+from tests.pix_inspect.ui.played import (
+    PROTOCOL,
+    RECORDINGS,
+    Played,
+    browse,
+    live,
+    opened,
+    recorded,
+    settled,
+)
 from tests.pix_inspect.ui.test_gallery import LARGE, SMALL, WIDE, Compare, at
 from tests.pix_inspect.ui.test_palette import shown_palette
 from tests.pix_inspect.ui.test_statistics_screen import counted
@@ -170,6 +183,50 @@ def test_palette(snap_compare: Compare) -> None:
         await shown_palette(pilot, "copy")
 
     assert snap_compare(recorded("queries"), terminal_size=WIDE, run_before=run)
+
+
+HELLO = "/nix/store/4jr55fcx6w1f3k4jgh3vlr5klsj6h3k9-hello-2.12.1"
+GLIBC = "/nix/store/7jwvyc19h96iwm7ad9kqkbq4xz1fvnj3-glibc-2.39-52"
+
+
+@pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "120x40"])
+def test_repl(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> None:
+    played = Played(tmp_path / "r.pcapng", upstream="/nix/var/nix/daemon-socket/socket")
+    track = played.connect(peer={"pid": 4211, "command": "nix build nixpkgs#hello"})
+    for path in (HELLO, GLIBC):
+        valid = ops.IsValidPath.Reply(valid=True)
+        played.ask(track, ops.IsValidPath(path=path), StderrLast(), valid)
+    played.save()
+    own = played.connect(peer={"pid": 4300, "command": "pix-inspect repl"})
+    request = ops.QueryPathInfo(path=HELLO)
+    info = UnkeyedValidPathInfo(
+        deriver=None, nar_hash="0f3a" * 16, references=frozenset({HELLO, GLIBC}),
+        registration_time=1714000000, nar_size=226_560, ultimate=False,
+        sigs=frozenset({"cache.nixos.org-1:bWFkZSBmb3IgYSBwaWN0dXJlLCBub3QgYnkgYSBjYWNoZQ=="}),
+        ca=None,
+    )  # fmt: skip
+    reply = ops.QueryPathInfo.Reply(info=info)
+
+    def answered(line: str) -> Answer:
+        """What the relay would have recorded and the daemon said, at times of our own."""
+        played.ask(own, request, StderrLast(), reply).save()
+        return Answer("QueryPathInfo", PROTOCOL, request, reply, took=0.000385)
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("colon")
+        while (pane := browse(pilot).repl) is None or not pane.line.has_focus:
+            await pilot.pause(0.01)
+        pane.talk.session.run = answered  # type: ignore[method-assign]
+        pane.put_line(f'QueryPathInfo(path="{HELLO}")')
+        await pilot.press("enter")
+        while pane.talk.busy or len(browse(pilot).session) < 5:
+            await pilot.pause(0.01)
+        pane.put_line(f'QueryMissing(paths=["{HELLO}"]')
+        await settled(pilot)
+        await settled(pilot)
+
+    assert snap_compare(live(played), terminal_size=size, run_before=run)
 
 
 def test_help_of_the_statistics(snap_compare: Compare) -> None:

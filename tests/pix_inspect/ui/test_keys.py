@@ -17,7 +17,6 @@ from pix_inspect import ui
 from pix_inspect.ui.browse import Browse
 from pix_inspect.ui.help import Help, HelpText
 from pix_inspect.ui.keys import sections
-from pix_inspect.ui.repl_pane import Line, ReplPane
 from tests.pix_inspect.ui.played import lines_of
 from tests.pix_inspect.ui.scenes import SCENES, SIZE, Scene, until
 
@@ -33,9 +32,6 @@ def listed(screen: Screen[Any]) -> Names:
 def active(screen: Screen[Any]) -> Names:
     """What works now, of our own."""
     found = {key: each.binding for key, each in screen.active_bindings.items()}
-    if isinstance(screen.focused, Line):  # which takes the keys of its pane before its own
-        pane = screen.query_one(ReplPane)
-        found.update((key, each[0]) for key, each in pane._bindings.key_to_bindings.items())
     for key, (binding, *_) in screen.app._bindings.key_to_bindings.items():
         if binding.priority:
             found[key] = binding
