@@ -32,7 +32,8 @@ MOST_ITEMS = 50_000
 """Packets in which the end of a connection is looked for."""
 
 INSIDE = "the client's stream ends inside the request"
-"""How a remark on a request that was never finished begins."""
+INSIDE_ANSWER = "the daemon's stream ends inside the answer"
+"""How remarks on what was never finished begin."""
 
 WELL = OK | COMPLETE
 OPERATION = KINDS.index("operation")
@@ -85,7 +86,7 @@ class _Whole(Messages, Greetings, Look):
         elif row.kind == "orphan":
             yield from self.orphan(notes)
         yield from self.noted(notes)
-        if row.state == "cut":
+        if row.state == "cut" or any(INSIDE_ANSWER in note for note in notes):
             yield from self.ended(notes)
         if row.kind == "handshake":
             yield from self.handshake(notes)
@@ -171,8 +172,9 @@ class _Whole(Messages, Greetings, Look):
         elif any("request undecodable" in note for note in notes):
             return
         elif self.who_left() == DAEMON:
-            end = self.view.span(DAEMON)[1]
-            yield self.found("daemon-left", said, DAEMON, end or None)
+            last = self.view.span(DAEMON)[1] or None
+            why = self.why_left() if row.state == "error" else ()
+            yield self.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)
         else:
             end = self.view.span(CLIENT)[1]
             why = self.why_left()

@@ -135,7 +135,7 @@ def _said(message: Message | None, title: str, what: str) -> str | None:
     return named(repair.mistake, where)
 
 
-def _other_error(case: Case) -> str | None:
+def other_error(case: Case) -> str | None:
     """An error frame in the layout of another version."""
     for view in case.suspects[:2]:
         exchange = view.exchange
@@ -280,7 +280,7 @@ def _foreign_text(case: Case) -> str | None:
 Rule = Callable[[Case], "str | None"]
 RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
     (broken_payload, _odd_code, broken_request, _narrow_length, _foreign_text),
-    (broken_payload, broken_request, _odd_code, broken_reply, _narrow_length, _other_error,
+    (broken_payload, broken_request, _odd_code, broken_reply, _narrow_length, other_error,
      _foreign_text, _no_last, _unpadded),
 )  # fmt: skip
 """What is asked, in order, of the client's stream and of the daemon's."""

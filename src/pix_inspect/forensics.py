@@ -24,6 +24,7 @@ from pix_inspect.forensic_rules import (
     is_only_success,
     named_other,
     operation_of,
+    other_error,
     other_version,
     title_of,
     word_lines,
@@ -163,12 +164,14 @@ class Forensics:
         return (named(short, where),)
 
     def left(self, row: Row) -> tuple[str, ...]:
-        """Return why a client may have left in the middle of the operation `row`."""
+        """Return why somebody may have left in the middle of the operation `row`."""
         view = self.session.exchange(row.number - 1)
         exchange = view.exchange
         if exchange is None or exchange.operation is None or view.protocol is None:
             return ()
         case = self._case(row)
+        if exchange.error is not None:
+            return _first(case, other_error)
         if exchange.request_done is None:
             explained = _first(case, broken_payload) or _unended(view)
             return explained or _on_condition(_first(case, broken_request))

@@ -139,8 +139,12 @@ class Messages(Look):
 
     def irregular(self) -> Iterator[Finding]:
         """Parts that do not have the declared layout, and their irregular fields."""
+        over = self.row.state in ("ok", "error")
+        notes = self.session.remarks(self.row.number - 1)
+        stopped = any("the error has no status" in note for note in notes)
         for part in self.view.parts:
-            if part.error is not None and self.row.state in ("ok", "error"):
+            ended = over and part.end is not None and not (stopped and part.name == "error")
+            if part.error is not None and ended:
                 elided = self.view.kept[part.side].whole(
                     part.start, min(part.end or part.start, part.start + (1 << 20))
                 )

@@ -314,6 +314,25 @@ def test_it_is_found_and_only_where_it_is(name: str, tmp_path: Path) -> None:
     assert name not in others
 
 
+@pytest.mark.parametrize("left", [CLIENT, DAEMON, None])
+@pytest.mark.parametrize(("minor", "layout"), [(38, 21), (32, 25), (21, 38)])
+def test_an_error_that_ends_early(
+    left: int | None, minor: int, layout: int, tmp_path: Path
+) -> None:
+    """Cut off it is who left; in the layout of another version it is that."""
+    talk = Talk(minor)
+    talk.ask("IsValidPath")
+    whole = error(minor, b"no such path")
+    scene = Scene(Talk(minor, [*talk.turns, (DAEMON, whole[:-8])], begun=True), left)
+    cut = [finding.kind.name for finding in Findings(scene.save(tmp_path)).finish().kept]
+    assert cut in ([], ["client-left"], ["daemon-left"])
+    assert bool(cut) == (minor != 21)  # the old ones leave out a status of 0
+    scene = Scene(Talk(minor, [*talk.turns, (DAEMON, error(layout, b"no"))], begun=True), left)
+    found = Findings(scene.save(tmp_path)).finish().kept
+    assert "misannounced-version" in {finding.kind.name for finding in found}
+    assert "“other version”" in found[0].diagnosis[-1]
+
+
 def test_a_message_whose_fields_do_not_fill_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
