@@ -23,7 +23,8 @@ def headline(kind: Kind, times: int) -> str:
 
 def place_line(finding: Finding) -> str:
     """Return where a finding is and what is the case there, on one line."""
-    return f"{finding.place}: {finding.said}" if finding.said else finding.place
+    place = f"connection {finding.connection}, {finding.place}"
+    return f"{place}: {finding.said}" if finding.said else place
 
 
 def lines(

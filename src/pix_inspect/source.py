@@ -58,6 +58,8 @@ def open_source(path: Path) -> Source:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
+        if str(path) == "-":
+            raise Problem("a recording is not read from a pipe: save it to a file first") from None
         raise Problem(f"cannot open {path}: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

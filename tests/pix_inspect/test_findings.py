@@ -303,7 +303,7 @@ def test_check_lists_findings(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", path]) == 0
     said = capsys.readouterr().out
     assert "▲ warning: unsigned: a path was refused" in said
-    assert "#4, daemon's byte 128, error.message: cannot add path" in said
+    assert "connection 1, #4, daemon's byte 128, error.message: cannot add path" in said
     assert main(["check", path, "--least", "error"]) == 0
     assert "nothing found in" in capsys.readouterr().out
     assert main(["check", path, "--ignore", "unsigned", "no finding = unsigned"]) == 1
@@ -323,8 +323,48 @@ def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert any("missing one" in line for line in desync["diagnosis"])
 
 
-def test_check_of_nonsense(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_of_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(RECORDINGS / "untrusted.pcapng")
-    assert main(["check", path, "--ignore", "nothing"]) == 2
-    assert main(["check", path, "count(op = X"]) == 2
-    assert capsys.readouterr().err.count("\n") == 2
+    (tmp_path / "empty.pcapng").touch()
+    (tmp_path / "text.pcapng").write_text("hello")
+    for words, said in (
+        ([path, "--ignore", "nothing"], "no finding has that name"),
+        ([path, "--ignore", "obsolte"], "did you mean obsolete?"),
+        ([path, "--ignore", "\x1b[31m"], "\\x1b[31m"),
+        ([path, "--least", "grave"], "invalid choice"),
+        ([path, "count(op = X"], "with what is count compared?"),
+        ([str(tmp_path / "none.pcapng")], "No such file"),
+        ([str(tmp_path / "empty.pcapng")], "is empty"),
+        ([str(tmp_path / "text.pcapng")], "is not a pcapng file"),
+        ([str(tmp_path)], "is not a file"),
+        (["-"], "not read from a pipe"),
+        (["/dev/null"], "is not a file"),
+    ):
+        assert main(["check", *words]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert said in told.err
+        assert told.err.count("\n") == 1
+
+
+def test_check_says_that_a_recording_is_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (RECORDINGS / "untrusted.pcapng").read_bytes()
+    path = tmp_path / "cut.pcapng"
+    path.write_bytes(whole[: len(whole) // 2])
+    assert main(["check", str(path), "--format", "json"]) == 0
+    told = capsys.readouterr()
+    assert "is cut at byte" in told.err
+    assert json.loads(told.out.splitlines()[-1])["cut"]["bytes"] > 0
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 5)
+    scene = Scene(tmp_path)
+    for _ in range(20):
+        scene.ask("QueryDeriver", path=PATH)
+        scene.answer("QueryDeriver", deriver=None)
+    findings = Findings(scene.done()).finish()
+    for most, left in ((3, 17), (5, 15), (100, 15)):
+        assert f"… {left} more" in "\n".join(lines(findings.kept, findings.counts, most))
