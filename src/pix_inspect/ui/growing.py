@@ -99,8 +99,9 @@ class Growing(Filtering, Marking):
             self._say_trouble()
         if self.sieve is not None and self._sifting is None:
             self.sift()
-        status.reading = self._reading and self.session.size > 1 << 20
-        if changed or self._live:
+        reading = self._reading and self.session.size > 1 << 20
+        if changed or self._live or status.reading != reading:
+            status.reading = reading
             status.refresh()
 
     def _read_on(self) -> None:
