@@ -330,7 +330,7 @@ def test_check_of_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     for words, said in (
         ([path, "--ignore", "nothing"], "no finding has that name"),
         ([path, "--ignore", "obsolte"], "did you mean obsolete?"),
-        ([path, "--ignore", "\x1b[31m"], "\\x1b[31m"),
+        ([path, "--ignore", "\x1b[31m"], "␛[31m: no finding"),
         ([path, "--least", "grave"], "invalid choice"),
         ([path, "count(op = X"], "with what is count compared?"),
         ([str(tmp_path / "none.pcapng")], "No such file"),
