@@ -173,6 +173,16 @@ _ALL = (
         deep=False,
     ),
     Kind(
+        "not-read", "note",
+        "one side did not read what the other said, which had to wait",
+        "A socket holds some hundred KiB; then who writes stands still: a daemon in the middle of"
+        " a build, its builder with it. Often the client cannot write its own output on.",
+        "Look what the client's output goes to (a pager, a pipe, a stopped terminal), or what"
+        " keeps the daemon from reading (a lock, a full disk).",
+        "the relay remarked it: the side took nothing for a second or more",
+        deep=False,
+    ),
+    Kind(
         "reopened", "note",
         "one process opens connection after connection",
         "Each costs a handshake and, with Nix, a process of the daemon.",

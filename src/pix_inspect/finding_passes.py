@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from pix.exchange import CLIENT, DAEMON
+from pix.exchange import CLIENT, DAEMON, SIDES
 from pix.gates import Protocol
 from pix.schema import OPERATIONS, Operation
 from pix_inspect.finding_look import LOOK_BACK, Look, Surroundings
@@ -23,7 +23,9 @@ from pix_inspect.greeting_findings import Greetings
 from pix_inspect.index import COMPLETE, KINDS, OK, Record
 from pix_inspect.message_findings import Messages
 from pix_inspect.reader import Chunk
-from pix_inspect.session import Session
+from pix_inspect.session import ConnectionRow, Session
+from pix_inspect.stalls import Stall
+from pix_inspect.units import duration, size
 
 MOST_LOG = 20_000
 """Log frames of one exchange that are read for what the daemon complains of."""
@@ -57,6 +59,8 @@ class Detector:
         if state != WELL or kind != OPERATION or record[11] or self.session.remarks(i):
             return False
         row = self.session.connections[connection]
+        if row.stalls and _stalls_in(row, record[0], record[7]):
+            return False
         key = (row.protocol, row.daemon_nix)
         codes = self._ordinary.get(key)
         if codes is None:
@@ -86,6 +90,7 @@ class _Whole(Messages, Greetings, Look):
         elif row.kind == "orphan":
             yield from self.orphan(notes)
         yield from self.noted(notes)
+        yield from self.not_read()
         if row.state == "cut" or any(INSIDE_ANSWER in note for note in notes):
             yield from self.ended(notes)
         if row.kind == "handshake":
@@ -153,6 +158,15 @@ class _Whole(Messages, Greetings, Look):
         diagnosis = Forensics(self.session).answered_early(self.row)
         side, start = self.daemon_start
         yield self.found(_graver("early-answer", diagnosis), "", side, start, diagnosis=diagnosis)
+
+    def not_read(self) -> Iterator[Finding]:
+        row = self.row
+        connection = self.session.connections[row.connection]
+        for stall in _stalls_in(connection, row.started, row.took):
+            held = f"; the relay held {size(stall.held)} back" if stall.held else ""
+            until = "" if stall.until is None else f" for {duration(stall.until - stall.since)}"
+            said = f"the {SIDES[stall.side]} took nothing{until}{held}"
+            yield self.found("not-read", said, 1 - stall.side)
 
     # How it ends --------------------------------------------------------------------------
 
@@ -243,6 +257,15 @@ def _graver(name: str, diagnosis: tuple[str, ...]) -> str:
     if name not in ("desync", "wild-length") and any(map(is_certain, diagnosis)):
         return "desync"
     return name
+
+
+def _stalls_in(connection: ConnectionRow, started: int, took: int | None) -> list[Stall]:
+    """Return the stalls of a connection that began while an exchange went on."""
+    return [
+        stall
+        for stall in connection.stalls
+        if started <= stall.since and (took is None or stall.since <= started + took)
+    ]
 
 
 def _reached(when: str, minor: int, daemon_nix: str | None = None) -> bool:

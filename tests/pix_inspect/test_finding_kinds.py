@@ -16,7 +16,10 @@ from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix.protocol.logging import STDERR_LAST, STDERR_NEXT
 from pix_inspect.finding_kinds import KINDS
 from pix_inspect.findings import Findings
+from pix_inspect.pcapng import comment
 from pix_inspect.session import Session
+from pix_inspect.stalls import going_on, stuck
+from pix_inspect.track import Track
 from pix_inspect.view import Part
 from tests.pix_inspect.mistaken import error
 from tests.pix_inspect.scenes import text, word
@@ -38,6 +41,8 @@ class Scene:
     pids: list[int] = field(default_factory=lambda: [1])
     kept: dict[int, int] = field(default_factory=dict)
     """How many bytes are kept of a turn, by its number."""
+    stuck: int | None = None
+    """The turn after which the client does not read for two seconds."""
 
     def save(self, folder: Path) -> Session:
         written = Written()
@@ -46,11 +51,20 @@ class Scene:
             for i, (side, data) in enumerate(turn for turn in self.talk.turns if turn[1]):
                 kept = data[: self.kept.get(i, len(data))]
                 written.chunk(track, side, kept, len(data))
+                if i == self.stuck:
+                    self._stall(written, track)
             if self.left is not None:
                 track.half_close(self.left, written.now(), written.blocks)
             if self.closed or number < len(self.pids) - 1:
                 track.close(written.now(), written.blocks)
         return Session(written.save(folder / "scene.pcapng")).read_all()
+
+
+    def _stall(self, written: Written, track: Track) -> None:
+        since = written.now()
+        for seconds, note in ((1, stuck(CLIENT, 4096, since)), (1, going_on(CLIENT))):
+            written.time += seconds * 10**9
+            track.remark(comment({"note": note}), written.now(), written.blocks)
 
 
 def hello(*turns: tuple[int, bytes], left: int | None = None) -> Scene:
@@ -152,6 +166,13 @@ def logged(line: bytes, *, asks: bool = True) -> Scene:
     return Scene(talk)
 
 
+def stuck_before(turns: int, line: bytes) -> Scene:
+    """An operation with a log; the client reads nothing for a while before the last turns."""
+    scene = logged(line)
+    scene.stuck = len([turn for turn in scene.talk.turns if turn[1]]) - 1 - turns
+    return scene
+
+
 def freed(most: int) -> Scene:
     fields = word(3) + word(0) + word(0) + word(most) + word(0) * 3
     talk = Talk(37)
@@ -245,6 +266,9 @@ SCENES: dict[str, tuple[Callable[[], Scene], Callable[[], Scene]]] = {
     ),
     "unanswered": (
         lambda: asked(37, ASK, closed=False), lambda: said(37, "IsValidPath", closed=False)
+    ),
+    "not-read": (
+        lambda: stuck_before(1, b"a line of a log"), lambda: stuck_before(0, b"a line of a log")
     ),
     "reopened": (
         lambda: Scene(Talk(37), pids=[7, 7, 7, 7]), lambda: Scene(Talk(37), pids=[7, 8, 7, 8, 7])
