@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -96,6 +97,7 @@ class ExchangeLines(Lines):
             self._has_lane = any(column is columns.LANE for column, _ in self._columns)
             self._strips.clear()
             self.refresh_head()
+            self.call_later(self.refresh)
         return self._columns
 
     def _layout_for(self, width: int) -> Hashable:
@@ -114,6 +116,11 @@ class ExchangeLines(Lines):
             head.refresh()
 
     # Lines ------------------------------------------------------------------------------
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return visible lines, all in the same columns: these are settled before any is drawn."""
+        self._fitted_columns(self.inner.width - 1)
+        return super().render_lines(crop)
 
     def key(self, line: int) -> Hashable:
         """Strips of exchanges that are over are kept."""

@@ -123,6 +123,23 @@ async def test_following_goes_on_while_the_cursor_is_on_the_last_row(tmp_path: P
         assert last.startswith(f"▸{len(timeline.session)} ")
 
 
+async def test_all_lines_stand_in_the_same_columns_when_time_grows(tmp_path: Path) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    for _ in range(60):
+        a_query(played, track)
+    async with live(played).run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        for wait in (100_000, 1_000_000):
+            played.wait(wait)
+            a_query(played, track)
+            await settled(pilot)
+            strips = pilot.app.screen._compositor.render_strips()
+            lines = [strip.text for strip in strips if " 1 ✓ " in strip.text]
+            assert len(lines) > 5
+            assert len({line.index(" ✓ ") for line in lines}) == 1, "\n".join(lines)
+
+
 async def test_nothing_that_arrives_moves_what_the_user_put_somewhere(tmp_path: Path) -> None:
     played = Played(tmp_path / "r.pcapng")
     track = played.connect()
