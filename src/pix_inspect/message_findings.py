@@ -18,7 +18,7 @@ from pix_inspect.log_text import frame_text
 from pix_inspect.mistakes import named
 from pix_inspect.redaction import is_secret
 from pix_inspect.repairs import is_turned_round
-from pix_inspect.view import Part
+from pix_inspect.view import LONGEST_TREE, Part
 
 UNTRUSTED_MAY = frozenset(
     ("timeout", "build-timeout", "max-silent-time", "build-max-silent-time", "poll-interval",
@@ -143,12 +143,11 @@ class Messages(Look):
         notes = self.session.remarks(self.row.number - 1)
         stopped = any("the error has no status" in note for note in notes)
         for part in self.view.parts:
-            ended = over and part.end is not None and not (stopped and part.name == "error")
-            if part.error is not None and ended:
-                elided = self.view.kept[part.side].whole(
-                    part.start, min(part.end or part.start, part.start + (1 << 20))
-                )
-                if elided is not None:
+            if part.error is not None and part.end is not None and over:
+                length = part.end - part.start
+                kept = self.view.kept[part.side].count(part.start, part.end)
+                is_all = length == kept <= LONGEST_TREE
+                if is_all and not (stopped and part.name == "error"):
                     yield self.found(
                         "undecodable", str(part.error), part.side, part.error.offset, part.name
                     )

@@ -14,6 +14,7 @@ from pix.gates import Protocol
 from pix.protocol import OPERATIONS_BY_NAME
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix.protocol.logging import STDERR_LAST, STDERR_NEXT
+from pix_inspect import message_findings, view
 from pix_inspect.finding_kinds import KINDS
 from pix_inspect.findings import Findings
 from pix_inspect.pcapng import comment
@@ -58,7 +59,6 @@ class Scene:
             if self.closed or number < len(self.pids) - 1:
                 track.close(written.now(), written.blocks)
         return Session(written.save(folder / "scene.pcapng")).read_all()
-
 
     def _stall(self, written: Written, track: Track) -> None:
         since = written.now()
@@ -373,6 +373,16 @@ def test_a_message_whose_fields_do_not_fill_it(
     monkeypatch.setattr(Part, "__init__", broken)
     found = Findings(valid(1).save(tmp_path)).finish().kept
     assert {(each.kind.name, each.field) for each in found} >= {("undecodable", "reply")}
+
+
+def test_what_is_too_long_for_a_tree_is_not_undecodable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (view, message_findings):
+        monkeypatch.setattr(module, "LONGEST_TREE", 100)
+    session = said(37, "QueryValidPaths", "AddTextToStore").save(tmp_path)
+    assert next(iter(session.exchange(1).parts)).error is not None
+    assert not Findings(session).finish().counts
 
 
 def test_all_kinds_are_here() -> None:

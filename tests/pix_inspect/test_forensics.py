@@ -315,3 +315,14 @@ def test_the_word_is_shown_in_every_reading(tmp_path: Path) -> None:
     assert "2023-11-14 22:13:20 UTC" in said
     assert "no operation" in said
     assert "no STDERR frame" in said
+
+
+def test_nothing_is_said_of_padding_where_it_is_not_known_how_long_a_turn_is(
+    tmp_path: Path,
+) -> None:
+    planted = Planted("queries")
+    end = planted.view("QueryPathInfo").span(DAEMON)[1]
+    planted.after(DAEMON, end, (DAEMON, b"\xab" * 300_001))
+    session = planted.save(tmp_path)
+    assert "desync" in {finding.kind.name for finding in found_in(session)}
+    assert "padding" not in diagnosis_of(session)
