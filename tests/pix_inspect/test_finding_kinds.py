@@ -380,7 +380,7 @@ def test_what_is_too_long_for_a_tree_is_not_undecodable(
 ) -> None:
     for module in (view, message_findings):
         monkeypatch.setattr(module, "LONGEST_TREE", 100)
-    session = said(37, "QueryValidPaths", "AddTextToStore").save(tmp_path)
+    session = said(37, "QueryValidPaths", "QueryMissing").save(tmp_path)
     assert next(iter(session.exchange(1).parts)).error is not None
     assert not Findings(session).finish().counts
 
