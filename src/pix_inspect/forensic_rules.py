@@ -50,11 +50,13 @@ class Case:
     protocol: Protocol
     suspects: list[ExchangeView]
     turns: Turns
+    head: bytes = b""
+    """The bytes from the offset on; a turn keeps its first ones only."""
 
     @property
     def word(self) -> int | None:
         """The eight bytes at the offset as a number."""
-        return self.turns.word(self.side, self.offset)
+        return int.from_bytes(self.head[:8], "little") if len(self.head) >= 8 else None
 
     @property
     def turn(self) -> Turn | None:
@@ -169,7 +171,7 @@ def _no_last(case: Case) -> str | None:
 
 def _narrow_length(case: Case) -> str | None:
     """A length of four bytes, and the text itself where its upper half should be."""
-    data = case.turns.read(case.side, case.offset, case.offset + 64)
+    data = case.head
     if len(data) < 12:
         return None
     length = int.from_bytes(data[:4], "little")

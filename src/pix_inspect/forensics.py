@@ -41,6 +41,8 @@ LOOK_BACK = 200
 SUSPECTS = 5
 """Operations before the impossible word that are looked at."""
 LONGEST_TEXT = 400
+HEAD = 64
+"""Bytes from the impossible word on."""
 FRAMES_WALKED = 1_000_000
 PAYLOAD_SEARCHED = 1 << 20
 
@@ -69,15 +71,17 @@ class Forensics:
 
     def diagnose(self, view: ExchangeView, side: int) -> tuple[str, ...]:
         """Return what the first impossible word of an opaque exchange is, and what explains it."""
-        offset = max(view.place.starts[side], 0)
-        suspects = self._suspects(view.row)
+        holder, suspects = view, self._suspects(view.row)
         if suspects and suspects[0].row.operation is None and side == CLIENT:
-            offset = max(suspects.pop(0).place.starts[CLIENT], 0)
+            holder = suspects.pop(0)
+        offset = max(holder.place.starts[side], 0)
         position = (suspects[-1] if suspects else view).place.position
         turns = Turns(self.session.reader, view.row.connection, position, side, offset)
         reason = view.place.notes[0] if view.place.notes else ""
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
-        case = Case(side, offset, reason, protocol, suspects, turns)
+        head = turns.read(side, offset, offset + HEAD)
+        head = head or holder.kept[side].first(offset, offset + HEAD)
+        case = Case(side, offset, reason, protocol, suspects, turns, head)
         said = [*word_lines(case)]
         for rule in RULES[side]:
             explained = rule(case)

@@ -93,8 +93,3 @@ class Turns:
                 at = start + len(out) - turn.start
                 out += turn.data[at : at + end - start - len(out)]
         return bytes(out)
-
-    def word(self, side: int, offset: int) -> int | None:
-        """Return the eight bytes there as a number, None when they are not all there."""
-        data = self.read(side, offset, offset + 8)
-        return int.from_bytes(data, "little") if len(data) == 8 else None
