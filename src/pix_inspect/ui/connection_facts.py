@@ -5,12 +5,24 @@ Knows sessions and handshakes; nothing of widgets.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pix_inspect.fields import value_text
 from pix_inspect.session import Session
 from pix_inspect.ui.text import safe
 from pix_inspect.units import count
 
 LONGEST_COMMAND = 80
+
+
+def command_of(peer: Mapping[str, Any] | None, longest: int) -> str:
+    """Return a client's command line as safe text, its program without folder; "" if unknown."""
+    command = (peer or {}).get("command")
+    if not isinstance(command, str):
+        return ""
+    program, space, arguments = command.partition(" ")
+    return safe((program.rpartition("/")[2] or program) + space + arguments, longest)
 
 
 class ConnectionFacts:
@@ -31,10 +43,10 @@ class ConnectionFacts:
             if row.protocol is not None:
                 self._known[number] = agreed
         peer = row.peer or {}
-        pid, command = peer.get("pid"), peer.get("command")
+        pid, command = peer.get("pid"), command_of(peer, LONGEST_COMMAND)
         who = [f"pid {pid}"] if isinstance(pid, int) else []
-        if isinstance(command, str) and command:
-            who.append(safe(command, LONGEST_COMMAND))
+        if command:
+            who.append(command)
         failed = [count(row.errors, "error")] if row.errors else []
         return " · ".join([*agreed, *failed, *who, count(row.exchanges, "exchange")])
 

@@ -41,7 +41,8 @@ class FindingsList(Lines):
 
     TITLE = "Findings"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,right,l", "enter", "Go to the place", id="findings.enter"),
+        Binding("enter", "enter", "Go to the place", id="findings.enter"),
+        Binding("right,l", "enter", "Go to the place", show=False, id="findings.right"),
         Binding("f", "filter", "Show all of this kind", id="findings.filter"),
         Binding("y", "copy", "Copy the finding", show=False, id="findings.copy"),
     ]

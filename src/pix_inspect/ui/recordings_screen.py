@@ -76,8 +76,9 @@ class Alignments(Lines):
 
     TITLE = "Two recordings"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,right,l", "enter", "Go there, or compare both",
-                id="recordings.enter"),
+        Binding("enter", "enter", "Go there, or compare both", id="recordings.enter"),
+        Binding("right,l", "enter", "Go there, or compare both", show=False,
+                id="recordings.right"),
         Binding("a", "visit(0)", "Go to it in A", show=False, id="recordings.first"),
         Binding("b", "visit(1)", "Go to it in B", show=False, id="recordings.second"),
         Binding("f", "filter", "Show this operation", id="recordings.filter"),

@@ -25,6 +25,7 @@ from textual.widgets import Footer
 from pix_inspect.session import Session
 from pix_inspect.statistics import SLICE, Statistics, Tally
 from pix_inspect.ui.charts import Histogram, Rate
+from pix_inspect.ui.connection_facts import command_of
 from pix_inspect.ui.copying import Copied
 from pix_inspect.ui.lines import Lines, Toned
 from pix_inspect.ui.tallies import WHOLE, Summed, Tallies, TallyHead
@@ -165,8 +166,7 @@ class StatisticsScreen(Screen[str | None]):
         clients = []
         for number, tally in statistics.connections.items():
             row = connections.get(number)
-            command = row.peer.get("command") if row is not None and row.peer else None
-            said = f"{number}  {safe(command, 120)}" if isinstance(command, str) else f"{number}"
+            said = f"{number}  {command_of(row.peer if row is not None else None, 120)}".rstrip()
             clients.append(Summed.of(number, said, tally, whole.total))
         top = [Summed.of(WHOLE, WHOLE, whole, whole.total)] if whole.count else []
         self.query_one("#operations", Tallies).say([*top, *operations])

@@ -36,7 +36,8 @@ class WaitsList(Lines):
 
     TITLE = "Who waits for whom"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,right,l", "enter", "Go to the exchange", id="waits.enter"),
+        Binding("enter", "enter", "Go to the exchange", id="waits.enter"),
+        Binding("right,l", "enter", "Go to the exchange", show=False, id="waits.right"),
     ]
 
     def __init__(self, id: str | None = None) -> None:
@@ -88,6 +89,7 @@ class WaitsList(Lines):
         )
         yield Segment(f"{safe(owes, 200)}  ", self.tone("name"))
         cause = HASH.sub("…", wait.cause)
+        yield Segment(f"{wait.work}  " if wait.work else "", self.tone("text"))
         yield Segment(f"{cause}  " if cause else "", self.tone("warn"))
         yield Segment(safe(wait.command, 200), self.tone("dim"))
 
@@ -170,9 +172,6 @@ class WaitingScreen(Screen["int | None"]):
         said.append(("dim", f"Client: {who}{safe(wait.command, 500)}"))
         if wait.word:
             said.append(("text", f"The daemon's last word: {safe(wait.word, 1000)}"))
-        if wait.building:
-            names = ", ".join(safe(name, 200) for name in wait.building)
-            said.append(("text", f"It is building {names}."))
         account.say(said)
 
     def on_lines_moved(self, message: Lines.Moved) -> None:
