@@ -49,6 +49,7 @@ TELLING = frozenset(
     }
 )
 """Results that say something; others are counts."""
+MOST_NAMED = 3
 NOTHING_KNOWN = Unread()
 ACTIVITIES = frozenset({STDERR_START_ACTIVITY, STDERR_STOP_ACTIVITY})
 LATEST = 400
@@ -115,6 +116,13 @@ class Wait:
         return f"the {self.debtor} {does} {inert(self.owes, 200)}"
 
     @property
+    def work(self) -> str:
+        """What the daemon builds meanwhile, inert; empty if it does not say so."""
+        names = [inert(name, 100) for name in self.building[:MOST_NAMED]]
+        more = len(self.building) - len(names)
+        return f"building {', '.join(names)}{f' and {more} more' if more else ''}" if names else ""
+
+    @property
     def cause(self) -> str:
         """What is in the way, inert, in words that do not change with time; empty if unknown."""
         found = []
@@ -135,7 +143,8 @@ class Wait:
             words = [f"Idle for {past}"]
         else:
             has = "has owed" if self.stall is None else "has not read"
-            words = [f"The {self.debtor} {has} {self.owes} for {past}"]
+            work = f", {self.work}" if self.work else ""
+            words = [f"The {self.debtor} {has} {self.owes} for {past}{work}"]
         if self.word_at is not None:
             said = f": {inert(self.word, 200)}" if self.word else ""
             words.append(f"the daemon's last word {duration(now - self.word_at)} ago{said}")

@@ -19,7 +19,7 @@ from pix_inspect.ui.marking import Marking
 from pix_inspect.ui.status import Banner, Status, trouble
 from pix_inspect.ui.tabs import Tab
 from pix_inspect.units import duration
-from pix_inspect.waiting import overdue, waits
+from pix_inspect.waiting import Wait, overdue, waits
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
@@ -138,13 +138,18 @@ class Growing(Filtering, Marking):
         return self._said_late
 
     def _look_for_late(self) -> None:
+        def why(wait: Wait) -> str:
+            found = wait.cause or wait.work
+            return f": {found}" if found else ""
+
         relay = relay_of(self.session.path)
         found = LiveWaits(self.session, relay).look() if relay is not None else waits(self.session)
         past = duration(self.app.silence)
         late = self._late
+        found.sort(key=lambda wait: not wait.cause)  # what is in the way says most
         said = [
             f"connection {wait.connection}: {wait.debt}, and nothing was said for {past}"
-            f"{f': {wait.cause}' if wait.cause else ''}; H shows who waits for whom"
+            f"{why(wait)}; H shows who waits for whom"
             for wait in found
             if wait.connection in late and not wait.idle
         ][:1]
