@@ -41,6 +41,8 @@ WELL = OK | COMPLETE
 OPERATION = KINDS.index("operation")
 """What a record says of an operation that ended well."""
 
+_AT = re.compile(r"^at byte \d+: ")
+"""How a reason begins; where it was is told by the finding's place."""
 _SINCE = re.compile(r"1\.(\d+)")
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
@@ -151,13 +153,14 @@ class _Whole(Messages, Greetings, Look):
             elif note.startswith("the daemon answered before the request") or (
                 INSIDE in note and self.row.state == "error"
             ):
-                yield from self.early()
+                yield from self.early(note)
 
-    def early(self) -> Iterator[Finding]:
+    def early(self, note: str) -> Iterator[Finding]:
         """A request that is answered too early: without payload to leave, it was over for both."""
         diagnosis = Forensics(self.session).answered_early(self.row)
         side, start = self.daemon_start
-        yield self.found(_graver("early-answer", diagnosis), "", side, start, diagnosis=diagnosis)
+        name = _graver("early-answer", diagnosis)
+        yield self.found(name, note, side, start, diagnosis=diagnosis)
 
     def not_read(self) -> Iterator[Finding]:
         row = self.row
@@ -247,7 +250,8 @@ class _Whole(Messages, Greetings, Look):
             wild = "the length" in reason or "found length" in reason
             diagnosis = Forensics(self.session).diagnose(view, side)
             name = _graver("wild-length" if wild else "desync", diagnosis)
-            yield self.found(name, reason, side, offset, diagnosis=diagnosis)
+            said = _AT.sub("", reason)
+            yield self.found(name, said, side, offset, diagnosis=diagnosis)
 
 
 def _graver(name: str, diagnosis: tuple[str, ...]) -> str:

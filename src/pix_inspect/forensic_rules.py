@@ -32,6 +32,7 @@ from pix_inspect.repairs import (
     other_minor,
 )
 from pix_inspect.turns import Turn, Turns
+from pix_inspect.units import count
 from pix_inspect.view import ExchangeView
 
 LONGEST_TEXT = 400
@@ -79,13 +80,13 @@ def word_lines(case: Case) -> Iterator[str]:
     said.append(f"operation {operation.name}" if operation else "no operation")
     said.append(f"frame {frame.name}" if frame else "no STDERR frame")
     if word <= LONGEST_LENGTH:
-        said.append(f"a length of {word:,} bytes")
+        said.append(f"a length of {count(word, 'byte')}")
     else:
         said.append("no length to believe")
     text = raw.rstrip(b"\0")
     if len(text) > 1 and all(32 <= byte < 127 for byte in text):
         said.append(f"the text {text.decode('ascii')!r}")
-    if 1_000_000_000 < word < 5_000_000_000:
+    if 1_000_000_000 < word < 5_000_000_000 and frame is None:
         said.append(f"the time {clock.strftime('%Y-%m-%d %H:%M:%S', clock.gmtime(word))} UTC")
     if 0x100 | OLDEST_MINOR <= word <= 0x100 | NEWEST_MINOR:
         said.append(f"the version {version_text(word)}")

@@ -22,6 +22,7 @@ from pix.payload import Carriage
 from pix.protocol.logging import STDERR_LAST
 from pix.wire import Node, Reader, String, Wire, pack_u64
 from pix_inspect.inert import inert
+from pix_inspect.units import count
 
 MOST_REPAIRS = 64
 MOST_WORK = 1 << 20
@@ -290,7 +291,8 @@ def _too_long(message: Message) -> Repair | None:
         return None
     if any(node.note for root in decoded.nodes for node, _ in nodes_of(root, "")):
         return None
-    where = f"{len(rest)} bytes follow, from byte {message.base + decoded.end:,} on"
+    follows = "1 byte follows" if len(rest) == 1 else f"{len(rest):,} bytes follow"
+    where = f"{follows}, from byte {message.base + decoded.end:,} on"
     if is_text(rest):
         shown = inert(rest[:LONGEST_SHOWN].decode("ascii").rstrip())
         return Repair("text in the stream", f"{where}: {shown!r}")
@@ -304,8 +306,9 @@ def _too_short(message: Message) -> Repair | None:
     error = decoded.error
     if not isinstance(error, Truncated) or error.missing > LONGEST_LENGTH:
         return None
-    said = "nothing is said" if not data else f"it ends after {len(data):,} bytes"
-    return Repair("short", f"{said}, {error.expected} is missing")
+    said = "nothing is said" if not data else f"it ends after {count(len(data), 'byte')}"
+    lacking = "is missing" if error.offset >= len(data) else "is cut short"
+    return Repair("short", f"{said}, {error.expected} {lacking}")
 
 
 # Trees --------------------------------------------------------------------------------------
