@@ -133,7 +133,7 @@ def test_a_build_is_watched_and_not_disturbed_by_quitting(
         terminal.press("Escape")
         terminal.wait_for("⏎ Fields")
         terminal.press("/")
-        terminal.wait_for("enter applies")
+        terminal.wait_for("for example")
         terminal.press(*"op=buildp", "Tab", "Enter")
         terminal.wait_for("/ op=BuildPaths", "1 of ", "BuildPaths (9)")
         terminal.press("Enter")

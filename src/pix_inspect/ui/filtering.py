@@ -38,7 +38,7 @@ PAUSE = 0.003
 PATIENCE = 15
 """Slices that a filter may take before what it has found so far is shown."""
 
-HINT = "enter applies  tab completes  esc gives up     took > 10ms   error   reply.info ~ glibc"
+HINT = "for example  took > 10ms   error   op = BuildPaths   reply.info ~ glibc"
 RECENT_ROWS = 50_000
 """Exchanges in which operations are looked for to complete from."""
 

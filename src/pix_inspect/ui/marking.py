@@ -14,7 +14,7 @@ from pix_inspect.ui.bar import Bar, Purpose
 from pix_inspect.ui.text import safe
 from pix_inspect.ui.timeline import Timeline
 
-HINT = "enter keeps the note, empty takes it and the mark away  esc gives up"
+HINT = "an empty note takes the mark away"
 
 
 class Marking(Screen[None]):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pix_inspect.ui.fields import Fields
     from pix_inspect.ui.hexview import Bytes
 
-HINT = "enter searches what is shown  esc gives up     glibc   hex: 1a 00   then n and N"
+HINT = "in what is shown, for example  glibc   hex: 1a 00     then n and N go on"
 SHARE, REST = 0.008, 0.002
 """Seconds of searching, and of leaving the processor to the screen, in turn."""
 

@@ -49,10 +49,10 @@ class Touring(Inspector):
     """The inspector, with a tour."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right_square_bracket", "step(1)", "Next step", key_display="]", priority=True,
-                id="tour.next"),
-        Binding("left_square_bracket", "step(-1)", "Step back", key_display="[", priority=True,
-                id="tour.previous"),
+        Binding("right_square_bracket", "step(1)", "Next step", key_display="]", show=False,
+                priority=True, id="tour.next"),
+        Binding("left_square_bracket", "step(-1)", "Step back", key_display="[", show=False,
+                priority=True, id="tour.previous"),
     ]  # fmt: skip
 
     def __init__(self, tour: Tour) -> None:
