@@ -40,8 +40,8 @@ def any_finding(
 ) -> Callable[[Session, int], bool]:
     """Return whether an exchange has a finding whose name, grade or text matches.
 
-    `name` is the one name that can match, None for a text that is looked for; `equal` False
-    turns the answer round.
+    `name` is the one name that can match, None for a text that is looked for, in what is said
+    and in the diagnosis; `equal` False turns the answer round.
     """
     shallow = name in SHALLOW
 
@@ -50,7 +50,7 @@ def any_finding(
         hit = any(
             matches(finding.kind.name)
             or matches(finding.grade)
-            or (name is None and matches(finding.said))
+            or (name is None and any(map(matches, (finding.said, *finding.diagnosis))))
             for finding in found
         )
         return hit == equal

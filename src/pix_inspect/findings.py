@@ -17,6 +17,7 @@ from typing import Any
 from pix.exchange import SIDES
 from pix_inspect.finding_kinds import GRADES, KINDS, Grade, Kind
 from pix_inspect.inert import inert
+from pix_inspect.mistakes import MISTAKES
 from pix_inspect.session import Session
 
 MOST_KEPT = 200
@@ -62,6 +63,13 @@ class Finding:
             words.append(inert(self.field, 120))
         return ", ".join(words)
 
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """The names of the known mistakes that explain it."""
+        return tuple(
+            name for name in MISTAKES if any(f"“{name}”" in said for said in self.diagnosis)
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Return the finding as JSON."""
         return {
@@ -75,6 +83,7 @@ class Finding:
             "what": self.kind.what,
             "said": self.said,
             "diagnosis": list(self.diagnosis),
+            "mistakes": list(self.mistakes),
             "why": self.kind.why,
             "advice": self.kind.advice,
             "source": self.kind.source or None,

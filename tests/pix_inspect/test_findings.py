@@ -321,6 +321,9 @@ def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert desync["grade"] == "error"
     assert desync["side"] == "daemon"
     assert any("missing one" in line for line in desync["diagnosis"])
+    assert desync["mistakes"] == ["missing one"]
+    assert main(["check", str(path), 'any finding ~ "missing one"', "--least", "error"]) == 1
+    assert "✓ any finding" in capsys.readouterr().out
 
 
 def test_check_of_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

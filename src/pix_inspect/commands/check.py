@@ -34,6 +34,13 @@ INTERMIXED = True
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    parser.epilog = (
+        "An expectation compares count(FILTER), or p1 to p100, max, min, mean or sum of took,"
+        " bytes, up, down or frames: p95(took, op = BuildPaths) < 2s; or it is 'no FILTER' or"
+        " 'any FILTER'. Filters are those of the screen and of dump --filter. Exit status: 0 when"
+        " all hold and no finding that is shown is an error, 1 when not, 2 when something is wrong"
+        " with the recording or an expectation."
+    )
     parser.add_argument("recording", type=Path)
     parser.add_argument(
         "expectations",
