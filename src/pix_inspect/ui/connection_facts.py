@@ -1,4 +1,4 @@
-"""What a connection agreed on and who made it, on one line.
+"""Who made a connection, and what was agreed on it, on one line.
 
 Knows sessions and handshakes; nothing of widgets.
 """
@@ -13,7 +13,7 @@ from pix_inspect.session import Session
 from pix_inspect.ui.text import safe
 from pix_inspect.units import count
 
-LONGEST_COMMAND = 80
+LONGEST_COMMAND = 40
 
 
 def command_of(peer: Mapping[str, Any] | None, longest: int) -> str:
@@ -33,7 +33,7 @@ class ConnectionFacts:
         self._known: dict[int, list[str]] = {}
 
     def text(self, number: int) -> str:
-        """Return the facts of a connection as safe text: what was agreed, and by whom."""
+        """Return the facts of a connection as safe text: who made it, and what was agreed."""
         row = self._session.connections.get(number)
         if row is None:
             return ""
@@ -44,11 +44,10 @@ class ConnectionFacts:
                 self._known[number] = agreed
         peer = row.peer or {}
         pid, command = peer.get("pid"), command_of(peer, LONGEST_COMMAND)
-        who = [f"pid {pid}"] if isinstance(pid, int) else []
-        if command:
-            who.append(command)
+        who = [command] if command else []
+        who += [f"pid {pid}"] if isinstance(pid, int) else []
         failed = [count(row.errors, "error")] if row.errors else []
-        return " · ".join([*agreed, *failed, *who, count(row.exchanges, "exchange")])
+        return " · ".join([*who, count(row.exchanges, "exchange"), *failed, *agreed])
 
     def _agreed(self, number: int) -> list[str]:
         row = self._session.connections[number]
