@@ -21,6 +21,9 @@ from pix_inspect.session import Session
 from pix_inspect.waiting import Here, Views, Wait, find_circles, waits
 
 
+OURS = "pix-inspect "
+
+
 def relay_of(recording: Path) -> Running | None:
     """Return the relay that writes a recording now, None if none does."""
     name = str(recording.absolute())
@@ -44,8 +47,12 @@ class LiveWaits:
         daemons = self._daemons_of(sockets)
         for wait in found:
             number = wait.connection
+            # who has the connection's socket needs no other proof of being the client, and
+            # the parts of this tool that are clients have a name instead of a command line
+            known = sockets[number].client is not None or wait.command.startswith(OURS)
+            command = "" if known else wait.command
             wait.here = Here(
-                process(wait.pid, wait.command) if wait.pid is not None else None,
+                process(wait.pid, command) if wait.pid is not None else None,
                 process(daemons[number]) if number in daemons else None,
                 sockets[number].unread,
             )

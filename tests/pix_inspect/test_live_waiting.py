@@ -1,0 +1,110 @@
+"""Waits of a relay that really runs: its clients, its daemon, and what they do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pix_inspect.live_waiting import LiveWaits, relay_of
+from pix_inspect.running import Running
+from pix_inspect.session import Session
+from pix_inspect.waiting import Wait
+from tests.pix_inspect.processes import HELLO, recording
+from tests.pix_inspect.relaying import until
+from tests.pix_inspect.test_kernel_queues import told
+
+pytestmark = pytest.mark.skipif(not told(), reason="the kernel does not tell of its sockets")
+
+CLIENT = """
+import sys
+from pathlib import Path
+from pix_inspect.lineage import sign_client
+import socket
+sock = socket.socket(socket.AF_UNIX)
+if sys.argv[2:]:
+    sign_client(sock, sys.argv[2])
+sock.connect(sys.argv[1])
+sock.sendall(bytes.fromhex(sys.stdin.readline()))
+sys.stdin.readline()
+"""
+
+
+class Stage:
+    """A relay, clients in processes of their own, and this process as their daemon."""
+
+    def __init__(self, place: Path, relay: Running, daemon: socket.socket) -> None:
+        self.place = place
+        self.daemon = daemon
+        self.served: list[socket.socket] = []
+        self.relay = relay
+        self.clients: list[subprocess.Popen[str]] = []
+
+    def client(self, *words: str) -> subprocess.Popen[str]:
+        client = subprocess.Popen(
+            [sys.executable, "-c", CLIENT, str(self.place / "s"), *words],
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        assert client.stdin is not None
+        client.stdin.write(f"{HELLO.hex()}\n")
+        client.stdin.flush()
+        self.clients.append(client)
+        self.served.append(self.daemon.accept()[0])
+        return client
+
+    def waits(self) -> list[Wait]:
+        session = Session(self.place / "r.pcapng").read_all()
+        try:
+            return LiveWaits(session, self.relay).look()
+        finally:
+            session.close()
+
+
+@contextmanager
+def staged(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
+    with recording(place) as relay:
+        found = relay_of(place / "r.pcapng")
+        assert found is not None
+        assert found.pid == relay.process.pid
+        stage = Stage(place, found, relay.daemon)
+        try:
+            yield stage
+        finally:
+            for client in stage.clients:
+                client.kill()
+                client.communicate()
+            for served in stage.served:
+                served.close()
+        assert relay_of(place / "other.pcapng") is None
+
+
+def test_both_ends_of_each_connection_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with staged(tmp_path, monkeypatch) as stage:
+        first, second = stage.client(), stage.client("repl")
+        until(lambda: len(stage.waits()) == 2)
+        for wait in stage.waits():
+            assert wait.here is not None
+            assert wait.here.client is not None
+            assert wait.here.client.state == "running"
+            assert wait.here.daemon is not None
+            assert wait.here.daemon.pid == os.getpid()
+            assert wait.here.unread.of_daemon in (0, len(HELLO))
+        assert {wait.pid for wait in stage.waits()} == {first.pid, second.pid}
+
+        second.send_signal(signal.SIGSTOP)
+        os.waitpid(second.pid, os.WUNTRACED)
+        until(lambda: any("the client is stopped" in wait.cause for wait in stage.waits()))
+        (stopped,) = (wait for wait in stage.waits() if wait.cause)
+        assert (stopped.pid, stopped.command) == (second.pid, "pix-inspect repl")
+        second.send_signal(signal.SIGCONT)
