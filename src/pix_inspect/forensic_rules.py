@@ -157,14 +157,14 @@ def other_error(case: Case) -> str | None:
 
 
 def _no_last(case: Case) -> str | None:
-    """The answer begins with its reply."""
+    """The answer begins with its reply, or the reply follows its log."""
     turn = case.turn
-    if turn is None or turn.start != case.offset or "a STDERR frame" not in case.reason:
+    if turn is None or "a STDERR frame" not in case.reason:
         return None
     for view in case.suspects[:1]:
         operation = operation_of(view)
         if operation is not None and turn.whole and operation.reply.payload is None:
-            own = bytes(turn.data)
+            own = bytes(turn.data[case.offset - turn.start :])
             if own and fits(Message(operation.reply, own, case.protocol)):
                 return named("missing STDERR_LAST", f"the answer to {title_of(view)}")
     return None

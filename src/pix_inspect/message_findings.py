@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from pix.exchange import CLIENT, DAEMON
-from pix.wire import Node, String
+from pix.protocol.logging import STDERR_LAST
+from pix.wire import Node, String, pack_u64
 from pix_inspect.finding_look import Look
 from pix_inspect.findings import Finding
 from pix_inspect.forensics import Forensics
@@ -165,6 +166,10 @@ class Messages(Look):
                 said = f"{number} with its bytes turned round"
                 diagnosis = (named("big-endian number", f"{number} in {inert(path, 120)}"),)
                 yield self.found("big-endian", said, part.side, node.start, path, diagnosis)
+            elif note is not None and part.name == "reply" and self.is_last_again(part, node):
+                diagnosis = (named("doubled STDERR_LAST", f"the answer to #{self.row.number}"),)
+                said = f"{path} is the number of STDERR_LAST"
+                yield self.found("desync", said, part.side, node.start, path, diagnosis)
             elif note is not None:
                 name = (
                     "padding" if note.startswith("padding")
@@ -180,6 +185,11 @@ class Messages(Look):
                 for child in node.children or ()
                 if child.children is not None or child.note is not None or _is_wide(child.value)
             )
+
+    def is_last_again(self, part: Part, node: Node) -> bool:
+        """Whether a reply begins with another STDERR_LAST, taken for its first field."""
+        raw = self.view.kept[part.side].first(node.start, node.start + 8)
+        return node.start == part.start and raw == pack_u64(STDERR_LAST)
 
     def turned_round(self, part: Part, node: Node) -> int | None:
         """Return the small number that a node's bytes are from behind."""

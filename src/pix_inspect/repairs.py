@@ -179,6 +179,16 @@ def _padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
     return None
 
 
+def _once_unpadded(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """One string filled up, also where zeros follow that would do as padding."""
+    bodies = ((body, path) for node, path in _nodes(message, data) if (body := _body(node, data)))
+    for (_, end), path in islice(bodies, _tries(data)):
+        mended = data[:end] + bytes(-end & 7) + data[end:]
+        if fits(message, mended):
+            return mended, f"{inert(path, 80)} ends at byte {message.base + end:,}"
+    return None
+
+
 def _never_padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
     """All strings filled up, also where zeros follow that would do as padding."""
     first = ""
@@ -269,6 +279,7 @@ _REPAIRS: tuple[tuple[str, _Mend], ...] = (
     ("doubled STDERR_LAST", _second_last),
     ("big-endian number", _turned_round),
     ("missing padding", _padded),
+    ("missing padding", _once_unpadded),
     ("missing padding", _never_padded),
     *(
         ("32-bit length", partial(_long_length, padding=padding))
