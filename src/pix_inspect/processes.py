@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from pix_inspect.peer import command_line
@@ -33,6 +34,7 @@ WAITS = (
 WRITES = {"x86_64": (1, 18, 20, 44, 46), "aarch64": (64, 66, 68, 206, 211)}
 """The system calls that write: write, pwrite, writev, sendto, sendmsg; the first argument is
 the descriptor."""
+DAEMONS = re.compile(r"(?:.*/)?(?:nix|lix|snix|harmonia)[^/]*\Z")
 STREAMS = {0: "standard input", 1: "standard output", 2: "standard error"}
 
 
@@ -160,14 +162,16 @@ def holders(inodes: Iterable[int]) -> dict[int, int]:
 
 
 def named_after(pid: int) -> list[int]:
-    """Return the processes whose first argument is another's number, in the order they began.
+    """Return the daemons whose first argument is another process's number, the oldest first.
 
-    So a Nix daemon names the child that serves a client. Source: Nix `daemon.cc` (daemonLoop).
+    So a Nix daemon that was started with an argument names the child that serves a client.
+    Source: Nix `daemon.cc` (daemonLoop).
     """
     found = []
     for number in _processes():
         words = _read(Path(f"/proc/{number}/cmdline")).split("\0")
-        if len(words) > 1 and words[1] == str(pid):
+        after = [name for name, word in pairwise(words) if word == str(pid)]
+        if any(DAEMONS.match(name) for name in after):
             fields = _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
             if len(fields) > 19:
                 found.append((int(fields[19]), number))

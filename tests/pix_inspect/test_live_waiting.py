@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pix_inspect import live_waiting
 from pix_inspect.live_waiting import LiveWaits, relay_of
 from pix_inspect.running import Running
 from pix_inspect.session import Session
@@ -108,3 +109,25 @@ def test_both_ends_of_each_connection_are_known(
         (stopped,) = (wait for wait in stage.waits() if wait.cause)
         assert (stopped.pid, stopped.command) == (second.pid, "pix-inspect repl")
         second.send_signal(signal.SIGCONT)
+
+
+def test_a_daemon_that_this_user_may_not_look_into_is_known_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_waiting, "holders", lambda inodes: {})
+    with staged(tmp_path, monkeypatch) as stage:
+        stage.client()
+        until(lambda: len(stage.waits()) == 1)
+        (wait,) = stage.waits()
+        assert wait.here is not None
+        assert wait.here.daemon is None
+        name = str(stage.relay.pid)
+        with subprocess.Popen(["nix-daemon", name, "600"], executable="/bin/sleep") as child:
+            try:
+                until(lambda: all(wait.here and wait.here.daemon for wait in stage.waits()))
+                (wait,) = stage.waits()
+                assert wait.here is not None
+                assert wait.here.daemon is not None
+                assert wait.here.daemon.pid == child.pid
+            finally:
+                child.kill()

@@ -91,7 +91,7 @@ def test_children_named_after_the_client_they_serve() -> None:
     try:
         assert named_after(os.getpid()) == []
         renamed = subprocess.Popen(
-            ["daemon", own, "600"], executable="/bin/sleep", stderr=subprocess.DEVNULL
+            ["/bin/nix-daemon", own, "600"], executable="/bin/sleep", stderr=subprocess.DEVNULL
         )
         children.append(renamed)
         assert eventually(lambda: named_after(os.getpid()) == [renamed.pid])
