@@ -15,10 +15,13 @@ EVERY = 0.2
 
 
 class Progress:
-    """A line that is written again and again, and removed at the end. Silent without a terminal."""
+    """A line that is written again and again, and removed at the end.
 
-    def __init__(self) -> None:
-        self._on = sys.stderr.isatty()
+    Silent without a terminal, and unless `on`.
+    """
+
+    def __init__(self, *, on: bool = True) -> None:
+        self._on = on and sys.stderr.isatty()
         self._next = clock.monotonic() + BEFORE
         self._visible = False
 

@@ -18,16 +18,14 @@ from typing import TYPE_CHECKING
 from pix_inspect.delaying import made_distant
 from pix_inspect.exporting import Printer
 from pix_inspect.problem import Problem
+from pix_inspect.progress import Progress
 from pix_inspect.recording_part import part_of
 from pix_inspect.render import LONGEST_LIST
 from pix_inspect.session import Session
-from pix_inspect.units import size
 
 if TYPE_CHECKING:
     from pix_inspect.filters import Filter
 
-BIG = 32 << 20
-"""Bytes of a recording from which on it is worth saying how far reading has come."""
 STEP = 0.05
 """Seconds of reading between looks at what can be printed."""
 LAST = 1 << 62
@@ -94,12 +92,11 @@ def main(args: argparse.Namespace) -> int:
         redacted=args.redact,
         longest=None if args.all else LONGEST_LIST,
     )
-    progress = _Progress(session)
+    progress = Progress(on=not sys.stdout.isatty())
     source = as_they_end(session) if args.follow else in_order(session, last, progress)
     for i in source:
         if not first <= i + 1 <= last or (wanted is not None and not wanted.matches(session, i)):
             continue
-        progress.clear()
         for line in printer.lines(i):
             out.write(line + "\n")
         if args.follow:
@@ -147,14 +144,14 @@ def _filter(text: str | None) -> Filter | None:
         raise Problem(str(error)) from None
 
 
-def in_order(session: Session, last: int, progress: _Progress) -> Iterator[int]:
+def in_order(session: Session, last: int, progress: Progress) -> Iterator[int]:
     """Yield the exchanges in order of start, each when it is over; what is open comes at the end.
 
     Reads no further than the exchange of number `last`.
     """
     i = 0
     while session.poll(STEP):
-        progress.show()
+        progress.show("reading", session.consumed, session.size)
         while i < len(session) and session.row(i).took is not None:
             yield i
             i += 1
@@ -180,33 +177,6 @@ def as_they_end(session: Session) -> Iterator[int]:
         going_on = still
         if not changed:
             clock.sleep(STEP)
-
-
-class _Progress:
-    """How far a big recording has been read, on stderr, where a person waits for it."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._on = session.size >= BIG and sys.stderr.isatty() and not sys.stdout.isatty()
-        self._next = 0.0
-        self._visible = False
-
-    def show(self) -> None:
-        """Say it again, a few times a second."""
-        if not self._on or clock.monotonic() < self._next:
-            return
-        self._next = clock.monotonic() + 0.2
-        done, whole = self._session.consumed, max(self._session.size, 1)
-        count = f"{len(self._session):,} exchanges"
-        text = f"\r{min(100 * done // whole, 100)} % of {size(whole)}, {count}\x1b[K"
-        print(text, end="", file=sys.stderr, flush=True)
-        self._visible = True
-
-    def clear(self) -> None:
-        """Remove it."""
-        if self._visible:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._visible = False
 
 
 def report(session: Session, *, whole: bool) -> None:

@@ -15,7 +15,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from pix_inspect import cli
+from pix_inspect import cli, progress
 from pix_inspect.commands import dump
 from pix_inspect.session import Session
 from tests.pix_inspect.written import CLIENT, Written
@@ -315,12 +315,12 @@ def test_progress_is_said_to_a_person_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = small_recording(tmp_path, "abc").save(tmp_path / "small.pcapng")
-    monkeypatch.setattr(dump, "BIG", 1)
+    monkeypatch.setattr(progress, "BEFORE", 0)
     terminal, file = Terminal(), io.StringIO()
     monkeypatch.setattr(sys, "stderr", terminal)
     dumped(capsys, path)
     said = terminal.getvalue()
-    assert "100 % of" in said
+    assert "reading 100 %" in said
     assert said.endswith("\r\x1b[K")
     monkeypatch.setattr(sys, "stderr", file)
     dumped(capsys, path)
