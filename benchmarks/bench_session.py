@@ -18,7 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pix.composite import encode
 from pix.gates import Protocol
@@ -36,8 +38,13 @@ def word(n: int) -> bytes:
     return n.to_bytes(8, "little")
 
 
-def write(path: Path, count: int) -> None:
-    """Write a recording of `count` QueryPathInfo at 1.35."""
+def write(
+    path: Path, count: int, vary: Callable[[int, dict[str, Any]], int] = lambda i, info: 1
+) -> None:
+    """Write a recording of `count` QueryPathInfo at 1.35.
+
+    `vary` may change what request `i` is answered, and returns how many times it is asked.
+    """
     operation = OPERATIONS_BY_NAME["QueryPathInfo"]
     protocol = Protocol(35)
     references = [f"/nix/store/{'a' * 32}-x{i}" for i in range(5)]
@@ -45,7 +52,8 @@ def write(path: Path, count: int) -> None:
         "deriver": None, "nar_hash": "a" * 64, "references": references, "registration_time": 1,
         "nar_size": 3, "ultimate": False, "sigs": ["k:" + "b" * 88], "ca": None,
     }  # fmt: skip
-    reply = word(LAST) + encode(operation.reply, operation.reply.value_of({"info": info}), protocol)
+    same = dict(info)
+    answer = b""
     writer = RecordingWriter(path, about={}, queue_limit=1 << 40)
     now = 1_700_000_000_000_000_000
     log = writer.open(Peer(), {}, time=now)
@@ -57,11 +65,18 @@ def write(path: Path, count: int) -> None:
     for side, data in greeting:
         log.chunk(side, now, data, len(data))
     for i in range(count):
-        now += 30_000
+        varied = dict(same)
+        times = vary(i, varied)
+        if not answer or varied != info:
+            info = varied
+            plain = operation.reply.value_of({"info": info})
+            answer = word(LAST) + encode(operation.reply, plain, protocol)
         request = b"/nix/store/" + b"a" * 32 + b"-%08d" % i
         request = word(26) + word(len(request)) + request + bytes(-len(request) & 7)
-        log.chunk(0, now, request, len(request))
-        log.chunk(1, now + 20_000, reply, len(reply))
+        for _ in range(times):
+            now += 30_000
+            log.chunk(0, now, request, len(request))
+            log.chunk(1, now + 20_000, answer, len(answer))
         while writer.queued > 64 << 20:
             time.sleep(0.01)
     log.close(now)

@@ -19,6 +19,8 @@ from pix_inspect.units import count
 Tone: TypeAlias = Literal["field", "first", "second", "more"]
 
 LONGEST_PATH = 80
+MANY = 3
+"""Elements of a list that need not be counted."""
 BEFORE = 12
 """Characters that are shown of what two texts have in common."""
 _ELEMENT = re.compile(r"\[\d*\]$")
@@ -82,6 +84,8 @@ def shown(value: Any, longest: int | None = None) -> str:
     if value is None:
         return "–"
     text = plain(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list) and len(value) > MANY:
+        text = f"{len(value):,} elements: {text}"
     return inert(text, longest)
 
 

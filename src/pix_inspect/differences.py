@@ -25,6 +25,9 @@ from pix_inspect.session import Session
 
 SIDES = (CLIENT, DAEMON)
 
+MOST = (1 << 64) - 1
+"""Answers are summed up in so many bits."""
+
 SLOWER = 3.0
 """How many times as long something has to take to be worth a line, and at least SLOW more."""
 SLOW = 10_000_000
@@ -198,26 +201,28 @@ class _Alignment:
         for which in (0, 1):
             self._gather(which)
         self._tally()
-        groups = self.groups
-        counts, answers = groups.counts, groups.answers
-        doubtful = bytearray(
-            bool(counts[0][g] and counts[1][g])
-            and (counts[0][g] != counts[1][g] or answers[0][g] != answers[1][g])
-            for g in range(len(groups))
-        )
-        carrying = payload_operations(groups.names)
-        listed = self._listed(doubtful, carrying)
-        left = sum(len(each.first) + len(each.second) for each in listed.values())
-        self.done = self.whole - left
-        for which in (0, 1):
-            self._understand(which, doubtful)
-        for g, pairing in listed.items():
-            self._judge(pairing, answered=bool(doubtful[g]))
+        doubtful = self._doubtful()
+        self.done = self.whole // 2
+        if any(doubtful):
+            for which in (0, 1):
+                self._understand(which, doubtful)
+        carrying = payload_operations(self.groups.names)
+        listed = self._listed(self._doubtful(), carrying)
+        for pairing in listed.values():
+            self._judge(pairing)
             if pairing.operation in carrying and not pairing.otherwise:
                 self._compare_payload(pairing)
-        self.found.aligned = len(groups)
+        self.found.aligned = len(self.groups)
         self.found.pairings = [each for each in listed.values() if each.kind != "same"]
         return self.found
+
+    def _doubtful(self) -> bytearray:
+        """Return by group whether both recordings have it and not the same answers."""
+        (ours, theirs), (mine, yours) = self.groups.counts, self.groups.answers
+        return bytearray(
+            bool(ours[g] and theirs[g]) and (ours[g] != theirs[g] or mine[g] != yours[g])
+            for g in range(len(self.groups))
+        )
 
     def _listed(self, doubtful: bytearray, carrying: frozenset[str]) -> dict[int, Pairing]:
         """Return the groups that may differ, with their exchanges."""
@@ -256,16 +261,21 @@ class _Alignment:
             record = said.record
             took = session.row(i).took or 0 if record is None else record[7]
             times[group] += took
-            answers[group] = answers[group] + answered & (1 << 64) - 1
+            answers[group] = answers[group] + answered & MOST
 
     def _understand(self, which: int, doubtful: bytearray) -> None:
-        """Take what answers mean for their bytes where groups are not the same by their bytes."""
+        """Take what answers mean for their bytes in groups that are not the same by their bytes."""
         session, group_of = self.sessions[which], self.group_of[which]
-        if not any(doubtful):
-            return
+        sums = self.groups.answers[which]
+        for group in range(len(sums)):
+            if doubtful[group]:
+                sums[group] = 0
         for said in spoken(session, lambda i: bool(doubtful[group_of[i]]), apart):
             self._tell()
-            self.answers[which][said.number] = self.prints.of(session, said, meant=True).answered
+            i = said.number
+            answered = self.prints.of(session, said, meant=True).answered
+            self.answers[which][i] = answered
+            sums[group_of[i]] = sums[group_of[i]] + answered & MOST
 
     def _tally(self) -> None:
         groups = self.groups
@@ -275,7 +285,7 @@ class _Alignment:
                 tallies[kind].add(which, groups.counts[which][g], groups.times[which][g])
         self.found.tallies = dict(zip(groups.names, tallies, strict=True))
 
-    def _judge(self, pairing: Pairing, *, answered: bool) -> None:
+    def _judge(self, pairing: Pairing) -> None:
         """Find whether answers differ, and the two exchanges to look at.
 
         As many exchanges have to have the same answers, in any order; where one recording has
@@ -285,21 +295,19 @@ class _Alignment:
         if not first or not second:
             return
         pairing.pair = (first[0], second[0])
-        if answered:
-            one, two = (
-                [answers[i] for i in found]
-                for answers, found in zip(self.answers, (first, second), strict=True)
-            )
-            same = Counter(one) == Counter(two) if len(one) == len(two) else set(one) == set(two)
-            if not same:
-                pairing.otherwise = True
-                mine, theirs = set(one), set(two)
-                i = next((k for k, each in enumerate(one) if each not in theirs), None)
-                j = next((k for k, each in enumerate(two) if each not in mine), None)
-                if i is None and j is None:
-                    i = next(k for k in range(len(one)) if one[k] != two[k])
-                i, j = (j if i is None else i) or 0, (i if j is None else j) or 0
-                pairing.pair = (first[min(i, len(one) - 1)], second[min(j, len(two) - 1)])
+        one = [self.answers[0][i] for i in first]
+        two = [self.answers[1][i] for i in second]
+        same = Counter(one) == Counter(two) if len(one) == len(two) else set(one) == set(two)
+        if same:
+            return
+        pairing.otherwise = True
+        mine, theirs = set(one), set(two)
+        i = next((k for k, each in enumerate(one) if each not in theirs), None)
+        j = next((k for k, each in enumerate(two) if each not in mine), None)
+        if i is None and j is None:
+            i = next(k for k in range(len(one)) if one[k] != two[k])
+        i, j = (j if i is None else i) or 0, (i if j is None else j) or 0
+        pairing.pair = (first[min(i, len(one) - 1)], second[min(j, len(two) - 1)])
 
     def _compare_payload(self, pairing: Pairing) -> None:
         """Find the first two exchanges whose payload differs."""

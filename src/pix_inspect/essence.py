@@ -16,7 +16,7 @@ from typing import TypeAlias
 from pix.composite import ListOf, MapOf, Maybe, Record, Tagged
 from pix.cursor import Cursor, Program, leap, merged, u64_at
 from pix.gates import Protocol
-from pix.wire import Wire, pack_u64
+from pix.wire import String, Wire, pack_u64
 
 Walk: TypeAlias = "Callable[[bytes, int, bytearray], int]"
 """From a position in bytes, append what counts of one value; return where it ends."""
@@ -126,6 +126,8 @@ class Essence:
         element = inner or _plain(wire.element.program(protocol))
         if not wire.unordered:
             return None if inner is None else _repeated(element)
+        if isinstance(wire.element, String):
+            return _set_of_texts
 
         def unordered(data: bytes, pos: int, out: bytearray) -> int:
             found: list[bytes] = []
@@ -141,25 +143,49 @@ class Essence:
         return unordered
 
 
-def _end(program: Program, data: bytes, pos: int) -> int:
+def _ender(program: Program) -> Callable[[bytes, int], int]:
+    """Return what finds the end of a value that nothing is left out of."""
     cursor = Cursor()
-    cursor.buf, cursor.pos, cursor.end = data, pos, len(data)
-    if not leap(cursor, program) or cursor.pos > cursor.end:
-        raise Unusual
-    return cursor.pos
+
+    def end(data: bytes, pos: int) -> int:
+        cursor.buf, cursor.pos, cursor.end = data, pos, len(data)
+        if not leap(cursor, program) or cursor.pos > cursor.end:
+            raise Unusual
+        return cursor.pos
+
+    return end
 
 
 def _plain(program: Program) -> Walk:
+    end = _ender(program)
+
     def plain(data: bytes, pos: int, out: bytearray) -> int:
-        end = _end(program, data, pos)
-        out += data[pos:end]
-        return end
+        after = end(data, pos)
+        out += data[pos:after]
+        return after
 
     return plain
 
 
 def _left_out(program: Program) -> Walk:
-    return lambda data, pos, out: _end(program, data, pos)
+    end = _ender(program)
+    return lambda data, pos, out: end(data, pos)
+
+
+def _set_of_texts(data: bytes, pos: int, out: bytearray) -> int:
+    count = _count(data, pos)
+    pos += 8
+    found = []
+    for _ in range(count):
+        after = pos + (u64_at(data, pos)[0] + 15 & -8)
+        found.append(data[pos:after])
+        pos = after
+    if pos > len(data):
+        raise Unusual
+    found.sort()
+    out += pack_u64(count)
+    out += b"".join(found)
+    return pos
 
 
 def _in_turn(*walks: Walk) -> Walk:

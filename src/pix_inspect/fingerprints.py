@@ -40,6 +40,7 @@ _PLAIN = frozenset(
     if operation.request.payload is None and operation.reply.payload is None
 )
 _OPERATION = KINDS.index("operation")
+_LAST = pack_u64(STDERR_LAST)
 _ERROR = FRAMES_BY_CODE[STDERR_ERROR].fields
 
 
@@ -82,7 +83,10 @@ class Fingerprints:
         self._essence = Essence(self._protocols, mask)
 
     def of(self, session: Session, said: Spoken, *, meant: bool = False) -> Print:
-        """Return the fingerprints of an exchange; `meant`: the answer's is of its meaning."""
+        """Return the fingerprints of an exchange.
+
+        `meant`: the answer's is of its meaning, and `asked` is not to be relied on.
+        """
         record = said.record
         if said.request is not None and said.reply is not None and record is not None:
             protocol = session.connections[record[3]].protocol
@@ -99,8 +103,10 @@ class Fingerprints:
         if start is None:
             return None
         operation = OPERATIONS[code]
+        asked = request[:8]
         try:
-            asked = request[:8] + self._counts(operation.request, request, 8, protocol)
+            if not meant or operation.name in SETTING_UP:
+                asked += self._counts(operation.request, request, 8, protocol)
             answer = reply[start:]
             if meant:
                 failed = u64_at(answer, 0)[0] == STDERR_ERROR
@@ -172,11 +178,13 @@ class Fingerprints:
         whole = None if end is None else view.kept[DAEMON].whole(start, end)
         if whole is None or exchange.error is not None:
             return whole
-        return pack_u64(STDERR_LAST) + whole
+        return _LAST + whole
 
 
 def answer_at(data: bytes, protocol: Protocol) -> int | None:
     """Return where the log ends in what a daemon said: at STDERR_LAST or STDERR_ERROR."""
+    if data[:8] == _LAST:
+        return 0
     cursor = Cursor()
     cursor.buf, cursor.end = data, len(data)
     while cursor.pos + 8 <= cursor.end:

@@ -26,6 +26,8 @@ from pix_inspect.units import duration
 from pix_inspect.view import ExchangeView
 
 LIMIT = 5
+ELEMENTS = 20
+"""Fields, and elements of each list, that are shown of two exchanges."""
 EVERY = 1 << 40
 WIDTH = 200
 """Characters of a value where two exchanges are compared."""
@@ -59,7 +61,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=None,
         metavar="N",
-        help=f"differences of a kind that are shown for each operation, {LIMIT} by default, 0: all",
+        help=f"differences of a kind that are shown for each operation ({LIMIT}), or fields and "
+        f"elements of two exchanges ({ELEMENTS}); 0 for all",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
@@ -135,7 +138,8 @@ def _exchanges(
         row = view.row
         name = row.operation or row.kind
         print(f"{side}  #{row.number} {inert(name)} {about(view)}, took {duration(row.took)}")
-    for line in lines(changes, EVERY if not args.limit else args.limit, WIDTH):
+    most = ELEMENTS if args.limit is None else args.limit or EVERY
+    for line in lines(changes, most, WIDTH):
         print(f"  {'  ' * line.depth}{line.text}")
     if not changes:
         print("no difference")

@@ -8,9 +8,8 @@ Knows views and their comparison; nothing of how either is decoded.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
@@ -21,7 +20,7 @@ from textual.widgets import Footer
 
 from pix_inspect.about import about
 from pix_inspect.changes import VOLATILE, Change
-from pix_inspect.inert import plain
+from pix_inspect.changes_text import parted, shown
 from pix_inspect.meaning import compare_exchanges
 from pix_inspect.ui.copying import Copied
 from pix_inspect.ui.lines import Lines, Toned
@@ -29,16 +28,7 @@ from pix_inspect.ui.text import fit, safe
 from pix_inspect.units import count, duration
 from pix_inspect.view import ExchangeView
 
-LONGEST = 2000
 LEAST_CELLS = 12
-
-
-def shown(value: Any) -> str:
-    """Return a value on one line, safe; a dash for one that is not there."""
-    if value is None:
-        return "–"
-    text = plain(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return safe(text, LONGEST)
 
 
 class Changes(Lines):
@@ -55,6 +45,7 @@ class Changes(Lines):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.rows: list[Change] = []
+        self._longest = 0
 
     @property
     def count(self) -> int:
@@ -64,6 +55,7 @@ class Changes(Lines):
     def say(self, rows: list[Change]) -> None:
         """Show these."""
         self.rows = rows
+        self._longest = max((len(row.path) for row in rows), default=0)
         self.cursor = min(self.cursor, max(len(rows) - 1, 0))
         self.resize_lines()
         self.redraw()
@@ -79,20 +71,24 @@ class Changes(Lines):
 
     def cells(self, width: int) -> tuple[int, int]:
         """Return the cells of the path and of each value."""
-        path = max((len(row.path) for row in self.rows), default=0)
-        path = min(max(path, LEAST_CELLS), max(width // 3, LEAST_CELLS))
+        path = min(max(self._longest, LEAST_CELLS), max(width // 3, LEAST_CELLS))
         return path, max((width - path - 5) // 2, LEAST_CELLS)
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
         """Return the cells of a field."""
         row = self.rows[line]
         path, value = self.cells(width)
-        first, second = shown(row.first), shown(row.second)
         yield Segment("▸" if line == self.cursor else " ", self.tone("mark"))
         yield Segment(fit(safe(row.path or "all", 300), path) + " ", self.tone("label"))
-        yield Segment(fit(first, value) + " ", self.tone("bad" if row.second is None else "text"))
+        if row.first is None or row.second is None:
+            put = row.first is None
+            said = shown(row.second if put else row.first, 2 * value)
+            yield Segment(f"{'+' if put else '-'} {said}", self.tone("good" if put else "bad"))
+            return
+        first, second = parted(row.first, row.second, value)
+        yield Segment(fit(first, value) + " ", self.tone("text"))
         yield Segment("→ ", self.tone("dim"))
-        yield Segment(second, self.tone("good" if row.first is None else "accent"))
+        yield Segment(second, self.tone("accent"))
 
     def action_copy(self) -> None:
         """Copy the differences."""
@@ -112,7 +108,7 @@ class Whole(Toned):
         lower = y >= half
         text = ""
         if self.change is not None:
-            text = shown(self.change.second if lower else self.change.first)
+            text = parted(self.change.first, self.change.second, width * half)[lower]
         at = (y - half if lower else y) * width
         lead = (" B  " if lower else " A  ") if at == 0 else "    "
         piece = Segment(text[at : at + width], self.tone("accent" if lower else "text"))
@@ -193,7 +189,8 @@ class DifferencesScreen(Screen[None]):
         """Show the chosen field's values whole, or copy all."""
         if isinstance(message, Changes.Copy):
             text = "\n".join(
-                f"{row.path}: {shown(row.first)} → {shown(row.second)}" for row in self.changes.rows
+                f"{row.path or 'all'}: {shown(row.first)} → {shown(row.second)}"
+                for row in self.changes.rows
             )
             self.app.put(Copied("the differences", text))  # type: ignore[attr-defined]
         else:
