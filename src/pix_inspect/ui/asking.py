@@ -8,6 +8,7 @@ Knows the screen's recording and its relay; nothing of lines.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,20 @@ from pix_inspect.ui.timeline import Timeline
 if TYPE_CHECKING:
     from pix_inspect.ui.app import Inspector
 
-NOWHERE = (
-    'this recording has no daemon: connect("/path/of/its/socket") gives one,'
-    " or --upstream SOCKET on the command line"
-)
+SOMEWHERE = "/path/of/its/socket"
+PLAIN = re.compile(r"/[\w./+@=-]{1,200}", re.ASCII)
+"""Paths that can be written between quotes as they are."""
+
+
+def nowhere(session: Session) -> str:
+    """Return how to give a recording a daemon: that which it was made of, where it says so."""
+    about = session.about.get("about")
+    upstream = about.get("upstream") if isinstance(about, dict) else None
+    known = isinstance(upstream, str) and PLAIN.fullmatch(upstream) is not None
+    return (
+        f'this recording has no daemon: connect("{upstream if known else SOMEWHERE}") gives one,'
+        " or --upstream SOCKET on the command line"
+    )
 
 
 def relay_of(tab: Tab) -> Path | None:
@@ -97,7 +108,7 @@ class Asking(Dividing):
         if socket is not None:
             session.socket_path = str(socket)
         else:
-            session.nowhere = NOWHERE
+            session.nowhere = nowhere(self.session)
         self._talk = Talk(session, own, self._tell)
         return self._talk
 

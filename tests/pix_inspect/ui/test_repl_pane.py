@@ -15,8 +15,9 @@ from pix_inspect.embedded import EmbeddedDaemon
 from pix_inspect.repl_relay import OwnRelay
 from pix_inspect.session import Session
 from pix_inspect.ui.app import Inspector
+from pix_inspect.ui.asking import SOMEWHERE, nowhere
 from pix_inspect.ui.repl_pane import ReplPane
-from tests.pix_inspect.ui.played import Relay, browse, focus, recorded, settled
+from tests.pix_inspect.ui.played import Played, Relay, browse, focus, recorded, settled
 
 SIZE = (110, 36)
 WAIT = 30.0
@@ -154,7 +155,7 @@ async def test_a_recording_without_a_daemon_says_how_to_give_one(tmp_path: Path)
         await settled(pilot)
         await opened(pilot)
         await write(pilot, "QueryAllValidPaths()\n")
-        await until(pilot, "this recording has no daemon: connect(")
+        await until(pilot, 'no daemon: connect("/nix/var/nix/daemon-socket/socket") gives one')
         await write(pilot, "help(raw)\n")
         await until(pilot, "send bytes on a connection of their own")
         with EmbeddedDaemon(tmp_path / "daemon") as daemon:
@@ -163,6 +164,15 @@ async def test_a_recording_without_a_daemon_says_how_to_give_one(tmp_path: Path)
             assert "what is sent is recorded in" in said(pilot)
             await write(pilot, "close()\n")
             await until(pilot, ">>> close()")
+
+
+@pytest.mark.parametrize(
+    "upstream",
+    ["ssh-ng://there", '/a") + ("', "/a\x1b[2J", "/a\n", "relative", 7, None, "/" + "a" * 300],
+)
+def test_a_strange_path_is_not_offered(tmp_path: Path, upstream: object) -> None:
+    session = Session(Played(tmp_path / "r.pcapng", upstream=upstream).path).read_all()
+    assert nowhere(session).startswith(f'this recording has no daemon: connect("{SOMEWHERE}")')
 
 
 async def test_hostile_text_is_shown_and_long_answers_begin_at_the_top(app: Inspector) -> None:
