@@ -168,9 +168,11 @@ class ExchangeLines(Lines):
     def _group_head(self, line: int, number: int, width: int) -> Iterable[Segment]:
         closed = line + 1 >= self.count or self.entry(line + 1) < 0
         yield Segment(" ▸ " if closed else " ▾ ", self.tone("mark"))
-        yield Segment(f"connection {number}", self.tone("name"))
+        name = f"connection {number}"
+        yield Segment(name, self.tone("name"))
         yield Segment("  ")
-        yield Segment(self.facts.text(number), self.tone("dim"))
+        room = max(width - len(name) - 5, 0)
+        yield Segment(fit(self.facts.text(number), room), self.tone("dim"))
 
     def _cell(self, column: Column, row: Row, line: int) -> tuple[str, Style]:
         tone = self.tone
