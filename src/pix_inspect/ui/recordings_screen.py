@@ -208,6 +208,12 @@ def paragraphs(found: Differences, pairing: Pairing) -> list[Paragraph]:
             said.append(("text", f"{side}: {times}: {shown}{more}"))
         else:
             said.append(("dim", f"{side}: never"))
+    tally = found.tallies[pairing.operation]
+    both = [
+        f"{count(often, 'time')} in {side}, {duration(took)}"
+        for side, often, took in zip("AB", tally.counts, tally.times, strict=True)
+    ]
+    said.append(("dim", f"{safe(pairing.operation, 100)} of all requests: {'; '.join(both)}"))
     if pairing.otherwise and pairing.pair is not None:
         first, second = (i + 1 for i in pairing.pair)
         said.append(("dim", f"A #{first} and B #{second} differ:"))
