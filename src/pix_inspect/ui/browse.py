@@ -66,6 +66,10 @@ class Browse(Selection, Growing, Searching, Asking):
         Binding("tab", "app.focus_next", "Next pane", show=False, id="pane.next"),
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False,
                 id="pane.previous"),
+        Binding("ctrl+down", "step(1)", "Next exchange, from any pane", show=False,
+                id="view.next_exchange"),
+        Binding("ctrl+up", "step(-1)", "Previous exchange, from any pane", show=False,
+                id="view.previous_exchange"),
         Binding("escape", "back", "Back", show=False, id="back"),
         Binding("colon", "repl", "REPL: ask the daemon", show=False, key_display=":",
                 id="view.repl"),
@@ -139,6 +143,10 @@ class Browse(Selection, Growing, Searching, Asking):
             self.clear_filter()
         else:
             self.query_one(Banner).dismiss()
+
+    def action_step(self, lines: int) -> None:
+        """Choose the next exchange, or the one before, and stay in the pane."""
+        self.timeline.action_move(lines)
 
     def on_bar_taken(self, message: Bar.Taken) -> None:
         """Put what was written in force."""

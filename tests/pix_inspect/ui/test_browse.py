@@ -235,6 +235,18 @@ async def test_what_was_open_is_open_in_the_next_exchange_of_the_same_operation(
         assert screen.fields.count == 2
 
 
+@pytest.mark.parametrize("keys", [(), ("tab",), ("tab", "tab"), ("tab", "backslash")])
+async def test_the_next_exchange_is_chosen_from_any_pane(keys: tuple[str, ...]) -> None:
+    async with recorded("queries").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press(*keys)
+        pane = focus(pilot)
+        await pilot.press("ctrl+down", "ctrl+down", "ctrl+down", "ctrl+up")
+        await settled(pilot)
+        assert browse(pilot).index == 2
+        assert focus(pilot) == pane
+
+
 async def test_errors_slowest_and_marks_are_jumped_to() -> None:
     async with recorded("build-failure").run_test(size=SIZE) as pilot:
         await settled(pilot)
