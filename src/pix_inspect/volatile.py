@@ -16,6 +16,7 @@ FIELDS: dict[str, str] = {
     "cpu_system": "processor time of the build",
     "id": "activity: the daemon's process and a counter",
     "parent": "activity: the daemon's process and a counter",
+    "cpu": "the processor that an old client happened to run on",
     "daemon_nix_version": "the daemon's release",
 }
 """Fields of the declarations, by name, and why."""
