@@ -84,7 +84,8 @@ def expectation(text: str) -> Expectation:
     what = _aggregate(head[1], text)
     tail = _TAIL.search(text, head.end() - 1)
     if tail is None:
-        raise _error(text, f"with what is {what} compared? Add < 100, or <= 50ms", len(text))
+        bound = "50ms" if text[head.end() :].lstrip().startswith("took") else "100"
+        raise _error(text, f"with what is {what} compared? Add < {bound}", len(text))
     start, measure = head.end(), ""
     if what != "count":
         measure, comma, _ = text[start : tail.start()].partition(",")

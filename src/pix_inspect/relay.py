@@ -31,6 +31,9 @@ from pix_inspect.sockets import Listener, peer_ids
 from pix_inspect.troubles import Troubles
 from pix_inspect.upstream import SocketUpstream, Upstream, complaint
 
+GRACE = 0.5
+"""Seconds in which clients may go after the relay was stopped, before it says what it waits for."""
+
 STACK = 256 << 10
 """Bytes of stack for each thread: two threads a connection, hundreds of connections."""
 
@@ -230,16 +233,18 @@ class Relay:
         return daemon, process
 
     def _wind_up(self) -> None:
-        with self._changed:
-            if self._starting:
-                self.say(
-                    f"no longer accepting; waiting for {self._starting} connected"
-                    f" client{'s' if self._starting > 1 else ''} (again to hang up on them)"
-                )
+        # most are about to go by themselves, and are not worth a word
+        until, told = time.monotonic() + GRACE, False
         while self._stopping < 2:
             with self._changed:
                 if not self._starting:
                     return
+                if not told and time.monotonic() >= until:
+                    told = True
+                    self.say(
+                        f"no longer accepting; waiting for {self._starting} connected"
+                        f" client{'s' if self._starting > 1 else ''} (again to hang up on them)"
+                    )
                 # a signal wakes the main thread only between waits
                 self._changed.wait(0.1)
         with self._changed:

@@ -111,7 +111,7 @@ WRONG = [
     (["record", "--listen", "s", "--upstream", "d", "--rate", "fast"], "no size"),
     (["decode", "Nope", "text.txt"], "no type is called"),
     (["open", str(RECORDING), "text.txt"], "not a"),
-    (["check", str(RECORDING), "p95(took)"], "no expectation"),
+    (["check", str(RECORDING), "p95(took)"], "Add < 50ms"),
     (["explain", "QueryPathInf"], "did you mean QueryPathInfo"),
     (["analyse", "text.txt"], "not a"),
     (["diff", str(RECORDING), "text.txt"], "not a"),
