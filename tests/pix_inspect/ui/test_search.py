@@ -145,7 +145,7 @@ async def test_grouped_by_connection() -> None:
         assert timeline.chosen == 2, "the cursor stays on its exchange"
         heads = [line for line in lines_of(timeline) if "connection" in line]
         assert len(heads) == 2
-        assert "1.38 · nix 2.34.8 · trusted" in heads[0]
+        assert "nix-build -o l left.nix · pid 49 · 15 exchanges" in heads[0]
         await pilot.press("h")
         await settled(pilot)
         assert timeline.entry(timeline.cursor) == -2
