@@ -20,7 +20,6 @@ from pix_inspect.running import Running, relays
 from pix_inspect.session import Session
 from pix_inspect.waiting import Here, Views, Wait, find_circles, waits
 
-
 OURS = "pix-inspect "
 
 

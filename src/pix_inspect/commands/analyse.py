@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pix_inspect.analysis import Analysis, Analyst, Distance
 from pix_inspect.analysis_text import as_text
+from pix_inspect.progress import Progress
 from pix_inspect.quantities import rate_given, time_given
 
 
@@ -41,25 +41,16 @@ def main(args: argparse.Namespace) -> int:
     distance = None
     if args.at_rtt is not None or args.rate:
         distance = Distance(args.at_rtt or 0, args.rate)
-    analyst = Analyst(args.recording, distance, _progress())
-    found = analyst.read()
+    with Progress() as progress:
+        analyst = Analyst(
+            args.recording, distance, lambda done, whole: progress.show("reading", done, whole)
+        )
+        found = analyst.read()
     if args.format == "json":
         print(json.dumps(as_json(found, distance, analyst.predicted)))
     else:
         print("\n".join(as_text(found, distance, analyst.predicted)))
     return 0
-
-
-def _progress() -> Any:
-    if not sys.stderr.isatty():
-        return lambda done, whole: None
-
-    def show(done: int, whole: int) -> None:
-        if whole > 32 << 20:
-            end = "\n" if done >= whole else ""
-            print(f"\rpix-inspect: {done * 100 // whole} %", end=end, file=sys.stderr, flush=True)
-
-    return show
 
 
 def as_json(found: Analysis, distance: Distance | None, predicted: int) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 from pathlib import Path
 
 from pix_inspect.about import about
@@ -21,6 +19,7 @@ from pix_inspect.differences_text import as_json, as_text, changes_as_json
 from pix_inspect.inert import inert
 from pix_inspect.meaning import compare_exchanges
 from pix_inspect.problem import Problem
+from pix_inspect.progress import Progress
 from pix_inspect.session import Session
 from pix_inspect.units import duration
 from pix_inspect.view import ExchangeView
@@ -31,9 +30,6 @@ ELEMENTS = 20
 EVERY = 1 << 40
 WIDTH = 200
 """Characters of a value where two exchanges are compared."""
-PATIENCE = 1.0
-"""Seconds before progress is shown."""
-AGAIN = 0.2
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
         raise Problem("--limit is a number of differences, 0 for all")
     paths, numbers = _meant(args.what)
     mask = frozenset(args.ignore) | (frozenset() if args.everything else VOLATILE)
-    progress = _Progress()
+    progress = Progress()
     try:
         sessions = [_read(path, progress) for path in paths]
         first, second = sessions[0], sessions[-1]
@@ -102,7 +98,7 @@ def _meant(words: list[str]) -> tuple[list[Path], list[int]]:
     return [Path(file) for file in files], [int(number) for number in numbers]
 
 
-def _read(path: Path, progress: _Progress) -> Session:
+def _read(path: Path, progress: Progress) -> Session:
     session = Session(path)
     while session.poll(AGAIN):
         progress.show(f"reading {inert(path.name, 40)}", session.consumed, session.size)
@@ -144,26 +140,3 @@ def _exchanges(
     if not changes:
         print("no difference")
     return 1 if changes else 0
-
-
-class _Progress:
-    """How far it is, on stderr, for a person who has waited for a while."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + PATIENCE
-        self._on = sys.stderr.isatty()
-        self._visible = False
-
-    def show(self, doing: str, done: int, whole: int) -> None:
-        """Say it again, a few times a second."""
-        if self._on and time.monotonic() >= self._next:
-            self._next = time.monotonic() + AGAIN
-            text = f"\r{doing}: {min(100 * done // max(whole, 1), 100)} %\x1b[K"
-            print(text, end="", file=sys.stderr, flush=True)
-            self._visible = True
-
-    def clear(self) -> None:
-        """Remove it."""
-        if self._visible:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._visible = False
