@@ -28,6 +28,8 @@ LIMIT = 5
 ELEMENTS = 20
 """Fields, and elements of each list, that are shown of two exchanges."""
 EVERY = 1 << 40
+SLICE = 0.2
+"""Seconds of reading between two looks at how far it has come."""
 WIDTH = 200
 """Characters of a value where two exchanges are compared."""
 
@@ -100,7 +102,7 @@ def _meant(words: list[str]) -> tuple[list[Path], list[int]]:
 
 def _read(path: Path, progress: Progress) -> Session:
     session = Session(path)
-    while session.poll(AGAIN):
+    while session.poll(SLICE):
         progress.show(f"reading {inert(path.name, 40)}", session.consumed, session.size)
     return session
 
