@@ -14,6 +14,7 @@ from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix.protocol.types import UnkeyedValidPathInfo
 from pix_inspect import cli
+from pix_inspect import progress as progress_line
 from pix_inspect.commands import diff
 from pix_inspect.differences import compare_sessions
 from pix_inspect.session import Session
@@ -209,8 +210,8 @@ def test_an_interrupted_comparison_leaves_the_terminal_clean(
     def interrupted(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(diff, "PATIENCE", 0.0)
-    monkeypatch.setattr(diff, "AGAIN", 0.0)
+    monkeypatch.setattr(progress_line, "BEFORE", 0.0)
+    monkeypatch.setattr(progress_line, "EVERY", 0.0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
 
     def compare(first: Session, second: Session, mask: frozenset[str], progress: Any) -> Any:
@@ -220,5 +221,5 @@ def test_an_interrupted_comparison_leaves_the_terminal_clean(
     monkeypatch.setattr(diff, "compare_sessions", compare)
     status, out, err = said(capsys, QUERIES, LOOKUPS)
     assert (status, out) == (130, "")
-    assert "comparing: 25 %" in err
+    assert "comparing 25 %" in err
     assert err.endswith("\r\x1b[K")
