@@ -86,7 +86,7 @@ def test_a_request_with_a_word_too_many(daemon: Daemon, tmp_path: Path) -> None:
     path = text(f"{daemon.state.store}/00000000000000000000000000000000-x".encode())
     found = talk(daemon, tmp_path, *HELLO_38, word(1) + path + word(6568))
     assert {"unknown-operation", "desync"} <= kinds(found)
-    assert "“long request”: 8 bytes follow #2 IsValidPath" in diagnosed(found)
+    assert "“long request”: #2 IsValidPath: 8 bytes follow" in diagnosed(found)
 
 
 @pytest.mark.parametrize("nix", ["2.3.7"], indirect=True)
