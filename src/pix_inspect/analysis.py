@@ -20,6 +20,7 @@ from pix.conversation import Conversation
 from pix.exchange import CLIENT, Exchange
 from pix_inspect.reader import Chunk, Event, RecordingReader
 from pix_inspect.runs import SHORTEST_RUN, Run, advice
+from pix_inspect.session import lost_bytes
 from pix_inspect.stalls import Stall, take
 from pix_inspect.statistics import Tally
 
@@ -245,9 +246,11 @@ class Analyst:
         self.distance = distance
         self.predicted = 0
         """With a distance: how long the session would have taken, nanoseconds."""
+        self.lost = 0
+        """Bytes that the recording says it could not keep."""
         self.runs = 0
         """Runs begun, of any length."""
-        self._reader = RecordingReader(path)
+        self.reader = RecordingReader(path)
         self._progress = progress
         self._seen: dict[int, int] = {}
         """Requests, each with the run in which it was seen last."""
@@ -258,7 +261,7 @@ class Analyst:
     def read(self) -> Analysis:
         """Read to the end of the recording. Raises Problem."""
         found = self.found
-        reader = self._reader
+        reader = self.reader
         watched_by = self._watched
         while items := reader.poll(20_000):
             found.started = found.started or items[0].time
@@ -273,6 +276,7 @@ class Analyst:
             last = items[-1].time
             found.ended = max(found.ended, last)
             self._progress(reader.consumed, reader.size)
+        reader.close()
         for watched in list(watched_by.values()):
             self._leave(watched)
         found.runs.sort(key=lambda run: -run.time)
@@ -303,6 +307,7 @@ class Analyst:
         del self._watched[watched.number]
 
     def _event(self, event: Event) -> None:
+        self.lost += lost_bytes(event.note or {})
         if event.connection == 0:
             return
         watched = self._watched.get(event.connection)

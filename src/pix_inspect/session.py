@@ -168,7 +168,7 @@ class Session:
             return
         if len(self.notes) < MOST_NOTES:
             self.notes.append((number, note))
-        lost = _lost(note)
+        lost = lost_bytes(note)
         self.lost += lost
         if number in self.connections:
             self.connections[number].lost += lost
@@ -312,7 +312,8 @@ class Session:
         return start if start >= 0 else None
 
 
-def _lost(note: dict[str, Any]) -> int:
+def lost_bytes(note: dict[str, Any]) -> int:
+    """Return how many bytes a remark says were lost."""
     lost = note.get("lost")
     if isinstance(lost, dict):
         lost = lost.get("bytes")

@@ -170,3 +170,13 @@ def test_a_time_that_is_none_is_said_in_one_line(
 ) -> None:
     assert main(["analyse", str(RECORDINGS[0]), f"--at-rtt={wrong}"]) == 2
     assert "is no time" in capsys.readouterr().err
+
+
+def test_what_a_recording_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cut = tmp_path / "cut.pcapng"
+    cut.write_bytes(RECORDINGS[0].read_bytes()[:-50])
+    for command in ("analyse", "status"):
+        assert main([command, str(cut)]) == 0
+        assert "no whole block and are left out" in capsys.readouterr().err
+        assert main([command, str(RECORDINGS[0])]) == 0
+        assert capsys.readouterr().err == ""

@@ -13,6 +13,7 @@ from typing import Any
 
 from pix_inspect.analysis import Analysis, Analyst, Distance
 from pix_inspect.analysis_text import as_text
+from pix_inspect.commands.dump import report_reading
 from pix_inspect.progress import Progress
 from pix_inspect.quantities import rate_given, time_given
 
@@ -50,6 +51,7 @@ def main(args: argparse.Namespace) -> int:
         print(json.dumps(as_json(found, distance, analyst.predicted)))
     else:
         print("\n".join(as_text(found, distance, analyst.predicted)))
+    report_reading(analyst.reader, analyst.lost, whole=True)
     return 0
 
 

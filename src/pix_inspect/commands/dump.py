@@ -19,6 +19,7 @@ from pix_inspect.delaying import made_distant
 from pix_inspect.exporting import Printer
 from pix_inspect.problem import Problem
 from pix_inspect.progress import Progress
+from pix_inspect.reader import RecordingReader
 from pix_inspect.recording_part import part_of
 from pix_inspect.render import LONGEST_LIST
 from pix_inspect.session import Session
@@ -181,20 +182,25 @@ def as_they_end(session: Session) -> Iterator[int]:
 
 def report(session: Session, *, whole: bool) -> None:
     """Say on stderr what the recording lacks, as far as it was read, and what it is not like."""
-    distance = made_distant(session.about)
+    report_reading(session.reader, session.lost, whole=whole)
+
+
+def report_reading(reader: RecordingReader, unrecorded: int, *, whole: bool) -> None:
+    """Say the same of a recording that was read otherwise, with the bytes it says it lost."""
+    distance = made_distant(reader.about)
     if distance:
         print(f"pix-inspect: the daemon was made distant on purpose: {distance}", file=sys.stderr)
-    for warning in session.reader.warnings:
+    for warning in reader.warnings:
         print(f"pix-inspect: {warning}", file=sys.stderr)
-    if whole and session.truncated is not None:
-        offset, lost = session.truncated
+    if whole and reader.truncated is not None:
+        offset, lost = reader.truncated
         print(
-            f"pix-inspect: {session.path} is cut at byte {offset}: the last {lost} bytes are no"
+            f"pix-inspect: {reader.path} is cut at byte {offset}: the last {lost} bytes are no"
             " whole block and are left out",
             file=sys.stderr,
         )
-    if session.lost:
+    if unrecorded:
         print(
-            f"pix-inspect: {session.lost:,} bytes were not recorded when this was made",
+            f"pix-inspect: {unrecorded:,} bytes were not recorded when this was made",
             file=sys.stderr,
         )

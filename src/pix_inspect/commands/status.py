@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pix_inspect.commands.attach import names
+from pix_inspect.commands.dump import report
 from pix_inspect.inert import inert
 from pix_inspect.live_waiting import LiveWaits
 from pix_inspect.problem import Problem
@@ -57,6 +58,7 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
     # a recording that nobody writes any more ends with its last packet
     now = time.time_ns() if relay is not None else session.last
     found = LiveWaits(session, relay).look() if relay is not None else waits(session)
+    report(session, whole=relay is None)
     session.close()
     if as_json:
         for wait in found:

@@ -155,7 +155,7 @@ class Growing(Filtering, Marking):
         ][:1]
 
         def say() -> None:
-            if late == self._late:
+            if late == self._late and not self._going:
                 self._said_late = said
                 self._say_trouble()
 

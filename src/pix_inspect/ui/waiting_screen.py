@@ -43,7 +43,7 @@ class WaitsList(Lines):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.rows: Sequence[Wait] = []
-        self.now = 0
+        self.now = -1
 
     @property
     def count(self) -> int:
@@ -68,7 +68,7 @@ class WaitsList(Lines):
 
     def nothing(self) -> list[str]:
         """Say that nobody waits, or that this is being found out."""
-        if not self.now:
+        if self.now < 0:
             return ["", "  looking …"]
         return ["", "  No connection is open: nobody waits for anything."]
 
@@ -156,6 +156,8 @@ class WaitingScreen(Screen["int | None"]):
 
     def _say(self, found: Sequence[Wait]) -> None:
         self._looking = False
+        if not self.query(WaitsList):  # it was left meanwhile
+            return
         self.list.say(found, self.now() if self.live else self.session.last)
         busy = sum(not wait.idle for wait in found)
         self.list.entitle(f"{count(len(found), 'open connection')}, {busy} not idle")

@@ -28,7 +28,7 @@ async def shown(pilot: Pilot[Any]) -> WaitingScreen:
     for _ in range(1500):
         await pilot.pause(0.02)
         screen = pilot.app.screen
-        if isinstance(screen, WaitingScreen) and screen.is_mounted and screen.list.now:
+        if isinstance(screen, WaitingScreen) and screen.is_mounted and screen.list.now >= 0:
             await pilot.pause()
             return screen
     raise AssertionError("the screen of waits did not come")
