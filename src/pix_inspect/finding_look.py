@@ -8,6 +8,7 @@ Knows sessions and views; nothing of what is irregular.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from itertools import islice
 
@@ -41,22 +42,23 @@ class Surroundings:
 
     def trusted(self, connection: int, i: int) -> bool | None:
         """Return whether the daemon trusts a connection's client, None when it does not say."""
-        if connection not in self._trust:
-            trust = None
-            for at in range(i, max(i - LOOK_BACK, -1), -1):
-                row = self.session.row(at)
-                if row.connection == connection and row.kind == "handshake":
-                    reply = self.session.exchange(at).part("reply")
-                    said = reply.node.find("trusted") if reply and reply.node else None
-                    value = said.value if said is not None else None
-                    trust = {TrustedFlag.TRUSTED: True, TrustedFlag.NOT_TRUSTED: False}.get(
-                        value  # type: ignore[arg-type]
-                    )
-                    break
-            if len(self._trust) > 10_000:
-                self._trust.clear()
-            self._trust[connection] = trust
-        return self._trust[connection]
+        with contextlib.suppress(KeyError):
+            return self._trust[connection]  # asked once: another thread may clear it
+        trust = None
+        for at in range(i, max(i - LOOK_BACK, -1), -1):
+            row = self.session.row(at)
+            if row.connection == connection and row.kind == "handshake":
+                reply = self.session.exchange(at).part("reply")
+                said = reply.node.find("trusted") if reply and reply.node else None
+                value = said.value if said is not None else None
+                trust = {TrustedFlag.TRUSTED: True, TrustedFlag.NOT_TRUSTED: False}.get(
+                    value  # type: ignore[arg-type]
+                )
+                break
+        if len(self._trust) > 10_000:
+            self._trust.clear()
+        self._trust[connection] = trust
+        return trust
 
     def before(self, row: Row) -> int | None:
         """Return the index of the exchange before on the same connection."""

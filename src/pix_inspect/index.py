@@ -4,6 +4,9 @@ Records stand in blocks of fixed size, so that an index that grows is never copi
 nothing it does not use. What does not fit a record (an operation number or a size beyond its
 field, remarks) is rare and kept aside.
 
+One thread writes (`begin`, `end`); any may read meanwhile. A number is in `open` until its
+record is whole, so whoever asks `open` first and reads the record after finds one or the other.
+
 Knows what is remembered of an exchange; nothing of files, bytes or decoding.
 """
 
@@ -103,7 +106,7 @@ class Index:
 
     def end(self, number: int) -> None:
         """Make the record of an exchange that is over."""
-        exchange, connection, position = self.open.pop(number)
+        exchange, connection, position = self.open[number]
         kind = exchange.kind
         code = exchange.code
         if code is None:
@@ -148,6 +151,7 @@ class Index:
         )
         if exchange.notes and len(self._notes) < _MOST_REMARKED:
             self._notes[number] = exchange.notes
+        del self.open[number]  # last: a thread may look while another writes
 
     def _put_aside(self, number: int, what: str, value: int) -> int:
         if value <= 0:
@@ -164,11 +168,15 @@ class Index:
 
     def entry(self, number: int) -> Entry:
         """Return a record. Raises IndexError."""
+        return self.look(number)[0]
+
+    def look(self, number: int) -> tuple[Entry, Exchange | None]:
+        """Return a record, and the exchange itself if it goes on. Raises IndexError."""
         if not 0 <= number < self.length:
             raise IndexError(f"no exchange {number + 1} of {self.length}")
         live = self.open.get(number)
         if live is not None:
-            return _entry_of(*live)
+            return _entry_of(*live), live[0]
         block = self._blocks[number >> _SHIFT]
         (
             started, position, client, connection, code, kind, state,
@@ -182,11 +190,12 @@ class Index:
             request = self._odd.get((number, "request"), request)
         if reply == LARGEST:
             reply = self._odd.get((number, "reply"), reply)
-        return Entry(
+        entry = Entry(
             started, position, client, connection, operation, KINDS[kind],
             STATES[state - COMPLETE if complete else state],
             took, daemon, request, reply, log, complete,
         )  # fmt: skip
+        return entry, None
 
     def records(self, first: int, last: int) -> Iterator[tuple[int, Record | None]]:
         """Yield the exchanges `[first, last)` with their records, quickly, for looking through.
@@ -195,7 +204,7 @@ class Index:
         """
         number = first
         last = min(last, self.length)
-        live = self.open
+        live = self.open.copy()  # before the records: what ends meanwhile is not taken half
         while number < last:
             at = number & _MASK
             stop = min(at + last - number, _MASK + 1)
@@ -223,7 +232,7 @@ class Index:
         """Yield the exchanges `[first, last)` that are over; the others join `going_on`."""
         number = first
         last = min(last, self.length)
-        live = self.open
+        live = self.open.copy()  # before the records: what ends meanwhile is not taken half
         while number < last:
             at = number & _MASK
             stop = min(at + last - number, _MASK + 1)

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pix.exchange import CLIENT, DAEMON, Kind
+from pix.exchange import CLIENT, DAEMON, Exchange, Kind
 from pix.schema import OPERATIONS
-from pix_inspect.index import NOWHERE, STATES, Finished, Index, Record, State
+from pix_inspect.index import NOWHERE, STATES, Entry, Finished, Index, Record, State
 from pix_inspect.reader import Chunk, Event, Item, RecordingReader
 from pix_inspect.stalls import take
 from pix_inspect.view import ExchangeView, Place
@@ -196,11 +196,13 @@ class Session:
 
     def row(self, i: int) -> Row:
         """Return the exchange of index `i` (its number minus 1). Raises IndexError."""
-        entry = self._index.entry(i)
+        return self._row(i, *self._index.look(i))
+
+    def _row(self, i: int, entry: Entry, exchange: Exchange | None) -> Row:
         operation = OPERATIONS.get(entry.code) if entry.code is not None else None
         request, reply, took = entry.request_bytes, entry.reply_bytes, entry.took
-        if took < 0:
-            request, reply = self._sizes_so_far(i)
+        if exchange is not None:
+            request, reply = self._sizes_so_far(exchange, entry.connection)
         return Row(
             i + 1,
             entry.connection,
@@ -234,7 +236,7 @@ class Session:
     def under_way(self) -> dict[int, int]:
         """Return, by open connection, the index of the earliest exchange that is not over."""
         found: dict[int, int] = {}
-        for i, (_, connection, _) in sorted(self._index.open.items()):
+        for i, (_, connection, _) in sorted(self._index.open.copy().items()):
             found.setdefault(connection, i)
         return found
 
@@ -250,17 +252,20 @@ class Session:
             return operation.name
         return kind if code is None else f"operation {code}"
 
-    def _sizes_so_far(self, i: int) -> tuple[int, int]:
-        exchange, connection, _ = self._index.open[i]
-        watcher = self._watchers[connection]
+    def _sizes_so_far(self, exchange: Exchange, connection: int) -> tuple[int, int]:
+        watcher = self._watchers.get(connection)  # None: it has been closed since
         request = reply = 0
         if exchange.side == CLIENT:
             end = exchange.request_end
-            request = (watcher.received(CLIENT) if end is None else end) - exchange.start
+            if end is None and watcher is not None:
+                end = watcher.received(CLIENT)
+            request = (end or 0) - exchange.start
         start = exchange.start if exchange.side == DAEMON else exchange.daemon_start
         if start is not None:
             end = exchange.daemon_end
-            reply = (watcher.received(DAEMON) if end is None else end) - start
+            if end is None and watcher is not None:
+                end = watcher.received(DAEMON)
+            reply = (end or 0) - start
         return max(request, 0), max(reply, 0)
 
     def exchange(self, i: int) -> ExchangeView:
@@ -269,33 +274,35 @@ class Session:
         view.session = self
         return view
 
-    def again(self, view: ExchangeView) -> None:
-        """Bring a view up to date, if its exchange was not over when it was read."""
-        if not view.place.finished:
-            view.go_on(self._place(view.row.number - 1))
+    def again(self, view: ExchangeView) -> ExchangeView:
+        """Return a view brought up to date; the same one if its exchange was over.
+
+        The one given stays as it was, for whoever shows it.
+        """
+        if view.place.finished:
+            return view
+        return view.go_on(self._place(view.row.number - 1))
 
     def _place(self, i: int) -> Place:
         until = self._taken  # before the rest: a thread may look while another reads on
-        entry = self._index.entry(i)
+        entry, exchange = self._index.look(i)
         connection = self.connections[entry.connection]
         starts = (entry.client_start, entry.daemon_start)
         ends: list[int | None] = [NOWHERE, NOWHERE]
-        finished = entry.took >= 0
-        if finished:
+        if exchange is None:
             for side, size in ((CLIENT, entry.request_bytes), (DAEMON, entry.reply_bytes)):
                 if starts[side] >= 0:
                     ends[side] = starts[side] + size
         else:
-            exchange = self._index.open[i][0]
             ends = [exchange.request_end, exchange.daemon_end]
         return Place(
-            row=self.row(i),
+            row=self._row(i, entry, exchange),
             protocol=connection.protocol,
             daemon_nix=connection.daemon_nix,
             starts=starts,
             ends=(ends[CLIENT], ends[DAEMON]),
             position=entry.position,
-            finished=finished,
+            finished=exchange is None,
             until=until,
             complete=entry.complete,
             notes=self._index.notes(i),

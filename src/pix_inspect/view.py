@@ -9,6 +9,7 @@ Knows recordings, conversations and declarations; nothing of screens or JSON.
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -138,16 +139,21 @@ class ExchangeView:
         self._begin()
         self._read()
 
-    def go_on(self, place: Place) -> None:
-        """Read what passed since; `place` says where the exchange stands now."""
-        began = self.place.starts == place.starts
-        self.place = place
-        self.row = place.row
-        if not began:  # a side has said its first word: only now its offsets are known
-            self._begin()
+    def go_on(self, place: Place) -> ExchangeView:
+        """Return the view with what passed since; `place` says where the exchange stands now.
+
+        This one is left to those who look at it; it cannot be gone on with again.
+        """
+        view = copy.copy(self)
+        view.place = place
+        view.row = place.row
+        view._seen = list(self._seen)
+        if self.place.starts != place.starts:
+            view._begin()  # a side has said its first word: only now its offsets are known
         for name in ("log", "_heads"):
-            self.__dict__.pop(name, None)
-        self._read()
+            view.__dict__.pop(name, None)
+        view._read()
+        return view
 
     def _begin(self) -> None:
         connection = self.row.connection

@@ -219,7 +219,7 @@ def _wait(session: Session, connection: ConnectionRow, index: int | None, views:
         if view is None or view.row.number != index + 1:
             view = views[number] = session.exchange(index)
         else:
-            session.again(view)
+            view = views[number] = session.again(view)
         row = view.row
         name = row.operation or row.kind
         debtor, owes, since = _debt(view)

@@ -123,10 +123,10 @@ class Watcher:
 
     def ended(self, exchange: Exchange) -> None:
         """Take note of an exchange that is over."""
-        self._index.end(exchange.number - 1)
         if exchange.kind == "handshake":
             self.row.protocol = exchange.protocol
             self.row.daemon_nix = self.conversation.daemon_nix
+        self._index.end(exchange.number - 1)  # what is over can be looked at with all of this
         if exchange.error is not None:
             self.row.errors += 1
 

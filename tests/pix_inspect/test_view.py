@@ -45,11 +45,34 @@ def test_a_view_goes_on_as_if_it_were_read_anew(tmp_path: Path, seed: int) -> No
                 if len(session) < 2:
                     continue
                 view = session.exchange(1)
-            session.again(view)
+            view = session.again(view)
             assert json_of(view, 0) == json_of(session.exchange(1), 0)
     assert view is not None
     assert view.place.finished
     assert len(view.log) == 4
+    session.close()
+
+
+def test_a_view_that_is_looked_at_while_it_goes_on_lacks_nothing_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    played.say(track, CLIENT, ops.IsValidPath(path=PATH)).save()
+    session = Session(played.path).read_all()
+    before = session.exchange(1)
+    played.say(track, DAEMON, said(StderrLast(), PROTOCOL) + FALSE).save()
+    session.read_all()
+    read = views.ExchangeView._read
+
+    def looked_at(view: views.ExchangeView) -> None:
+        assert before.part("request") is not None  # by the screen, from another thread
+        read(view)
+
+    monkeypatch.setattr(views.ExchangeView, "_read", looked_at)
+    view = session.again(before)
+    assert view.part("reply") is not None
+    assert (before.row.took, view.row.took is None) == (None, False)
     session.close()
 
 

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pix_inspect import pcapng
+from pix_inspect.index import Index
 from pix_inspect.session import Session
 from tests.pix_inspect.recorded import shown
 from tests.pix_inspect.scenes import LAST, text, word
+from tests.pix_inspect.ui.played import PROTOCOL, Played
 from tests.pix_inspect.written import CLIENT, DAEMON, Written
 
 ASK = word(1) + text(b"/x")
@@ -109,4 +111,26 @@ def test_whatever_a_recording_says_is_survived(
     shown(session)
     for i in range(len(session)):
         assert session.row(i).took is not None
+    session.close()
+
+
+def test_a_handshake_that_is_over_says_what_was_agreed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    session = Session(played.path)
+    agreed: list[str] = []
+    end = Index.end
+
+    def ended(index: Index, number: int) -> None:
+        agreed.append(
+            str(session.connections[1].protocol)
+        )  # as another thread sees it from here on
+        end(index, number)
+
+    monkeypatch.setattr(Index, "end", ended)
+    played.connect()
+    played.save()
+    session.read_all()
+    assert agreed == [str(PROTOCOL)]
     session.close()

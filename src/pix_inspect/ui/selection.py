@@ -141,8 +141,7 @@ class Selection(Panes):
         def read() -> None:
             began = time.monotonic()
             if before is not None and before.row.number - 1 == index:
-                view = before
-                self.session.again(view)
+                view = self.session.again(before)
             else:
                 view = self.session.exchange(index)
             told = narration(view) if self.has_class("-logging") else None
