@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,41 @@ def test_what_is_compressed_is_a_problem(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress((RECORDINGS / "queries.pcapng").read_bytes()))
     with pytest.raises(Problem, match="compressed"):
         list(part_of(Session(path).read_all(), {1}))
+
+
+CUT_WHILE_READ = """
+import os, sys
+from pathlib import Path
+from pix_inspect import recording_part
+from pix_inspect.problem import Problem
+from pix_inspect.session import Session
+
+recording_part.PIECE = 64
+path = Path(sys.argv[1])
+pieces = recording_part.part_of(Session(path).read_all(), {1, 2})
+sys.stdout.buffer.write(next(pieces))
+os.truncate(path, int(sys.argv[2]))
+try:
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+except Problem as problem:
+    sys.exit(str(problem))
+"""
+
+
+@pytest.mark.parametrize("left", [0, 1002])
+def test_what_is_cut_back_meanwhile_is_a_problem(tmp_path: Path, left: int) -> None:
+    """In a process of its own, as a mapped file would end it with a signal."""
+    path = tmp_path / "x.pcapng"
+    whole = (RECORDINGS / "two-clients.pcapng").read_bytes()
+    path.write_bytes(whole)
+    ran = subprocess.run(
+        [sys.executable, "-c", CUT_WHILE_READ, str(path), str(left)],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.stderr.decode() == "x.pcapng was cut back while it was read\n"
+    assert ran.returncode == 1
+    assert ran.stdout
+    assert whole.startswith(ran.stdout)
