@@ -51,6 +51,12 @@ MISSED = 500
 TOLD = "the relay was told to stop"
 
 
+def only_relay() -> None:
+    """Have the threads of this process suit relaying. For a process that does little else."""
+    threading.stack_size(STACK)
+    sys.setswitchinterval(SWITCH)
+
+
 class Relay:
     """Accepts clients and connects each to the daemon.
 
@@ -102,8 +108,6 @@ class Relay:
 
     def serve(self) -> None:
         """Accept until told to stop, then wait for the connections that are left."""
-        threading.stack_size(STACK)
-        sys.setswitchinterval(SWITCH)
         listening = self.listener.sock
         listening.setblocking(False)
         poll = select.poll()

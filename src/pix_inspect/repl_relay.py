@@ -76,9 +76,7 @@ class OwnRelay:
         thread = threading.Thread(target=relay.serve, daemon=True, name="relay of the REPL")
         assert listener.path is not None
         self._running[daemon] = (listener.path, relay, thread)
-        size = threading.stack_size()
         thread.start()
-        threading.stack_size(size)  # a relay wants small stacks for its own threads
         return listener.path
 
     def _begin(self, daemon: Path) -> None:

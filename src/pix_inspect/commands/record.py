@@ -15,7 +15,7 @@ from pathlib import Path
 from pix_inspect import capture
 from pix_inspect.capture import Capture, narrate, say, upstream_from, user_ids, warn_of_trust
 from pix_inspect.problem import Problem
-from pix_inspect.relay import Relay
+from pix_inspect.relay import Relay, only_relay
 from pix_inspect.running import registered
 from pix_inspect.sockets import Listener, inherited, listen
 from pix_inspect.state import new_recording
@@ -94,6 +94,7 @@ def main(args: argparse.Namespace) -> int:
     warn_of_trust(upstream, shared=allowed != frozenset({os.getuid()}))
     try:
         with registered(path, str(upstream), target):
+            only_relay()
             relay.serve()
     finally:
         taken.close()

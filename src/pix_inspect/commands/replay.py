@@ -24,7 +24,7 @@ from pix_inspect.commands.record import listening_arguments
 from pix_inspect.inert import inert, plain
 from pix_inspect.payload_limit import payload_limit
 from pix_inspect.problem import Problem
-from pix_inspect.relay import Relay
+from pix_inspect.relay import Relay, only_relay
 from pix_inspect.replay.client import Options, ReplayClient
 from pix_inspect.replay.daemon import PlayedDaemon
 from pix_inspect.replay.recorded import RecordedSession
@@ -251,6 +251,7 @@ def _daemon(args: argparse.Namespace) -> int:
             where = shlex.quote(str(listener.path))
             _say(f"playing {args.recording} on {listener.path}; send a client here with")
             narrate(f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …")
+        only_relay()
         relay.serve()
     return 0
 

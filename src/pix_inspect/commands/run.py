@@ -23,7 +23,7 @@ from pix_inspect.commands.check import line, understood
 from pix_inspect.expectation import Expectation
 from pix_inspect.gate import verdicts
 from pix_inspect.problem import Problem
-from pix_inspect.relay import Relay
+from pix_inspect.relay import Relay, only_relay
 from pix_inspect.running import registered
 from pix_inspect.session import Session
 from pix_inspect.sockets import Listener, listen
@@ -114,6 +114,7 @@ def _held(target: Path, expected: list[Expectation]) -> int:
 def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: Capture) -> int:
     """Run the command with a relay beside it; return its status, -N for signal N."""
     relay = Relay(listener, upstream, taken.open_tap, delay=taken.delay, say=say)
+    only_relay()
     serving = threading.Thread(target=relay.serve, name="relay")
     environment = dict(os.environ)
     environment["NIX_REMOTE"] = f"unix://{listener.path}"
