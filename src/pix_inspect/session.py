@@ -5,6 +5,20 @@ that is still open. `poll` reads what was appended, a bounded amount at a time, 
 screen stays responsive while a large file is read. What an exchange says is decoded when
 someone looks at it (`pix_inspect.view`).
 
+Threads: one thread polls (`poll`, `read_all`) and closes; on a screen that is the screen's own.
+Meanwhile any thread may ask what is known: `row`, `exchange`, `again`, `records`, `finished`,
+`column`, `going_on`, `under_way`, `remarks`, `start_of`, `len`. It holds without a lock because
+
+- what was read is only added to, and the interpreter runs one thread at a time: an operation on
+  one dict, list or array is whole; what is gone through is copied first, in one such operation;
+- an exchange is `open` until its record is whole, and a number counts once the exchange is there:
+  who asks `open` first and reads the record after finds one or the other;
+- an answer is made from one look: of an exchange that ends meanwhile it says that it goes on;
+- packets behind what the index knows (`_taken`) are not shown.
+
+A view belongs to the thread that asked for it until it is handed over, and is not changed after:
+`again` returns another. Only one thread at a time may take up the same view.
+
 Knows recordings and conversations; nothing of screens, text or JSON.
 """
 

@@ -45,6 +45,8 @@ class Sieve:
         """Exchanges looked at so far."""
         self.moved = False
         """Whether exchanges were put in or taken out before the last one, since it was unset."""
+        self.unread: set[int] = set()
+        """Exchanges on which it could not be decided; they are not among the hits."""
         self._slow = slow
         self._undecided: dict[int, Hashable] = {}
         self._later: deque[int] = deque()
@@ -96,12 +98,12 @@ class Sieve:
         self.looked = last
 
     def _look_into(self, last: int, until: float) -> None:
-        session, test, hits = self.session, self.filter.test, self.hits
+        session, hits = self.session, self.hits
         for row in scan(session, self.looked, last):
             i = row.number - 1
             if self._slow(session, row):
                 self._later.append(i)
-            elif test(Subject(session, row)):
+            elif self._passes(Subject(session, row)):
                 hits.append(i)
             if row.took is None:
                 self._note(session.row(i))
@@ -128,8 +130,17 @@ class Sieve:
                 if i not in self._later:
                     self._later.append(i)
             else:
-                changed |= self._put(i, self.filter.matches(self.session, i))
+                changed |= self._put(i, self._passes(Subject(self.session, row)))
         return changed
+
+    def _passes(self, subject: Subject) -> bool:
+        i = subject.row.number - 1
+        self.unread.discard(i)
+        try:
+            return self.filter.test(subject)
+        except Exception:  # damaged, or deleted by rotation: the rest can be decided on
+            self.unread.add(i)
+            return False
 
     # What takes long ------------------------------------------------------------------
 
@@ -141,10 +152,15 @@ class Sieve:
         self._away.add(i)
         return i
 
-    def settle(self, i: int, passes: bool) -> bool:
-        """Take the verdict on an exchange; return whether the hits have changed."""
+    def settle(self, i: int, passes: bool | None) -> bool:
+        """Take the verdict on an exchange, None if there can be none; return whether the hits
+        have changed."""
         self._away.discard(i)
-        return self._put(i, passes)
+        if passes is None:
+            self.unread.add(i)
+        else:
+            self.unread.discard(i)
+        return self._put(i, bool(passes))
 
     def _put(self, i: int, passes: bool) -> bool:
         hits = self.hits

@@ -22,6 +22,7 @@ from pix_inspect.analysis import Analyst, Distance
 from pix_inspect.analysis_text import as_text
 from pix_inspect.problem import Problem
 from pix_inspect.session import Session
+from pix_inspect.ui.background import in_background
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.text import safe
 
@@ -104,9 +105,17 @@ class AnalysisScreen(Screen[None]):
         distance = Distance(milliseconds * 1_000_000) if milliseconds else None
         told = f"if it were {milliseconds} ms there and back" if milliseconds else "as it was"
         self.report.entitle(told)
-        self.run_worker(lambda: self._read(distance), thread=True, exclusive=True, group="analysis")
+        in_background(
+            self,
+            lambda: self._read(distance),
+            self._show,
+            what="cannot be analysed",
+            failed=lambda line: self._show([line]),
+            group="analysis",
+            exclusive=True,
+        )
 
-    def _read(self, distance: Distance | None) -> None:
+    def _read(self, distance: Distance | None) -> list[str]:
         worker = get_current_worker()
 
         def progress(done: int, whole: int) -> None:
@@ -114,14 +123,9 @@ class AnalysisScreen(Screen[None]):
                 raise Problem("left")
             self.app.call_from_thread(self._tell, f"reading … {done * 100 // max(whole, 1)} %")
 
-        try:
-            analyst = Analyst(self.session.path, distance, progress)
-            found = analyst.read()
-            said = list(as_text(found, distance, analyst.predicted))
-        except Problem as problem:
-            said = [str(problem)]
-        if not worker.is_cancelled:
-            self.app.call_from_thread(self._show, said)
+        analyst = Analyst(self.session.path, distance, progress)
+        found = analyst.read()
+        return list(as_text(found, distance, analyst.predicted))
 
     def _tell(self, progress: str) -> None:
         report = self.report

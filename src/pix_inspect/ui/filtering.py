@@ -22,6 +22,7 @@ from pix_inspect.filters import Filter, compile_filter, values_of
 from pix_inspect.session import Session
 from pix_inspect.sieve import Sieve
 from pix_inspect.ui.arrangement import Everything
+from pix_inspect.ui.background import in_background
 from pix_inspect.ui.bar import Bar, Purpose
 from pix_inspect.ui.bar_lines import Mistake
 from pix_inspect.ui.glances import heavy
@@ -176,16 +177,21 @@ class Filtering(Screen[None]):
             return
         self._deciding = True
 
-        def decide(i: int = i) -> None:
-            try:
-                passes = sieve.filter.matches(self.session, i)
-            except Exception:  # damaged bytes must not end the screen; they match nothing
-                passes = False
-            self.app.call_from_thread(self._decided, sieve, i, passes)
+        def failed(line: str) -> None:
+            if sieve is self.sieve and not sieve.unread:  # of more, the bar tells how many
+                self.app.notify(line, severity="error", markup=False)
+            self._decided(sieve, i, None)
 
-        self.run_worker(decide, thread=True, group="deciding")
+        in_background(
+            self,
+            lambda: sieve.filter.matches(self.session, i),
+            lambda passes: self._decided(sieve, i, passes),
+            what=f"whether #{i + 1} passes the filter cannot be told",
+            failed=failed,
+            group="deciding",
+        )
 
-    def _decided(self, sieve: Sieve, i: int, passes: bool) -> None:
+    def _decided(self, sieve: Sieve, i: int, passes: bool | None) -> None:
         self._deciding = False
         seen = self.timeline.anchors()
         sieve.settle(i, passes)
@@ -210,6 +216,8 @@ class Filtering(Screen[None]):
             said = f"{hits:,} of {total:,}"
         else:
             said = f"0 of {total:,}, esc clears"
+        if sieve.unread:
+            said = f"{len(sieve.unread):,} cannot be read; {said}"
         self.bar.say(self.filter_text, said, bad=sieve.done and not hits)
 
     # Writing one ------------------------------------------------------------------------

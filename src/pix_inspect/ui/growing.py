@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from textual.timer import Timer
 
 from pix_inspect.live_waiting import LiveWaits, relay_of
+from pix_inspect.ui.background import in_background
 from pix_inspect.ui.filtering import Filtering
 from pix_inspect.ui.marking import Marking
 from pix_inspect.ui.status import Banner, Status, trouble
@@ -134,29 +135,35 @@ class Growing(Filtering, Marking):
         if late != self._late:
             self._late, self._said_late = late, []
         if late and not self._said_late:
-            self.run_worker(self._look_for_late, thread=True, exclusive=True, group="silence")
+            silence = app.silence
+            in_background(
+                self,
+                lambda: self._look_for_late(late, silence),
+                lambda said: self._say_late(late, said),
+                what="who waits for whom cannot be told",
+                failed=lambda line: self._say_late(late, [line]),
+                group="silence",
+                exclusive=True,
+            )
         return self._said_late
 
-    def _look_for_late(self) -> None:
+    def _say_late(self, late: list[int], said: list[str]) -> None:
+        if late == self._late and not self._going:
+            self._said_late = said
+            self._say_trouble()
+
+    def _look_for_late(self, late: list[int], silence: int) -> list[str]:
         def why(wait: Wait) -> str:
             found = wait.cause or wait.work
             return f": {found}" if found else ""
 
         relay = relay_of(self.session.path)
         found = LiveWaits(self.session, relay).look() if relay is not None else waits(self.session)
-        past = duration(self.app.silence)
-        late = self._late
+        past = duration(silence)
         found.sort(key=lambda wait: not wait.cause)  # what is in the way says most
-        said = [
+        return [
             f"connection {wait.connection}: {wait.debt}, and nothing was said for {past}"
             f"{why(wait)}; H shows who waits for whom"
             for wait in found
             if wait.connection in late and not wait.idle
         ][:1]
-
-        def say() -> None:
-            if late == self._late and not self._going:
-                self._said_late = said
-                self._say_trouble()
-
-        self.app.call_from_thread(say)

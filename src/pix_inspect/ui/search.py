@@ -18,6 +18,7 @@ from textual.screen import Screen
 
 from pix_inspect.searching import Hit, Needle, SearchError, hits, needle
 from pix_inspect.session import Session
+from pix_inspect.ui.background import in_background
 from pix_inspect.ui.bar import Bar, Purpose
 from pix_inspect.ui.bar_lines import Mistake
 from pix_inspect.ui.text import fit, safe
@@ -47,6 +48,8 @@ class Search:
     count: int
     stopped: bool = False
     looked: int = 0
+    unread: int = 0
+    """Exchanges that could not be looked at."""
     wrapped: bool = field(default=False)
 
     def lines(self) -> Iterator[int]:
@@ -157,10 +160,18 @@ class Searching(Screen[None]):
             self.app.notify(error.message, severity="warning", markup=False)
             return
         self._search = search
-        self.run_worker(lambda: self._walk(search), thread=True, group="search", exclusive=True)
+        in_background(
+            self,
+            lambda: self._walk(search),
+            lambda found: self._found(search, *found),
+            what="the search failed",
+            failed=lambda line: self._failed(search, line),
+            group="search",
+            exclusive=True,
+        )
 
-    def _walk(self, search: Search) -> None:
-        """Look for the next hit; run by a thread."""
+    def _walk(self, search: Search) -> tuple[int, list[Hit]]:
+        """Return the next exchange with hits; without any, no hits. Run by a thread."""
         arrangement, session = self.timeline.arrangement, self.session
         began = told = time.perf_counter()
         for line in search.lines():
@@ -169,15 +180,15 @@ class Searching(Screen[None]):
             except IndexError:
                 continue
             if search.stopped:
-                return
+                break
             if entry >= 0:
                 try:
                     found = hits(session.exchange(entry), search.needle)
                 except Exception:  # damaged bytes must not end the search
                     found = []
+                    search.unread += 1
                 if found:
-                    self.app.call_from_thread(self._found, search, entry, found)
-                    return
+                    return entry, found
             search.looked += 1
             now = time.perf_counter()
             if now - told > TOLD:
@@ -186,7 +197,7 @@ class Searching(Screen[None]):
             if now - began > SHARE:
                 time.sleep(REST)
                 began = time.perf_counter()
-        self.app.call_from_thread(self._found, search, -1, [])
+        return -1, []
 
     def _tell_search(self, search: Search) -> None:
         if search is self._search:
@@ -198,12 +209,18 @@ class Searching(Screen[None]):
             return
         self._search = None
         if not found:
-            self._say("not found in what is shown, esc clears", bad=True)
+            unread = f" ({search.unread:,} cannot be read)" if search.unread else ""
+            self._say(f"not found in what is shown{unread}, esc clears", bad=True)
             return
         if search.wrapped:
             began = "from the first" if search.step > 0 else "from the last"
             self.app.notify(f"searched on {began} exchange", markup=False, timeout=3)
         self._select(exchange, found, 0 if search.step > 0 else len(found) - 1)
+
+    def _failed(self, search: Search, line: str) -> None:
+        if search is self._search:
+            self._search = None
+            self._say(line, bad=True)
 
     def _select(self, exchange: int, found: list[Hit], at: int) -> None:
         self._hits = (exchange, found, at)

@@ -15,6 +15,7 @@ from pix_inspect.absent import with_absent
 from pix_inspect.fields import rows
 from pix_inspect.searching import Hit
 from pix_inspect.session import ConnectionRow, Session
+from pix_inspect.ui.background import in_background
 from pix_inspect.ui.copying import Copied
 from pix_inspect.ui.explain import Explanation
 from pix_inspect.ui.explaining import explanation
@@ -137,26 +138,39 @@ class Selection(Panes):
         self._looked = None
 
         before = self.view if again else None
+        logging = self.has_class("-logging")
 
-        def read() -> None:
+        def read() -> tuple[ExchangeView, list[Said] | None, float]:
             began = time.monotonic()
             if before is not None and before.row.number - 1 == index:
                 view = self.session.again(before)
             else:
                 view = self.session.exchange(index)
-            told = narration(view) if self.has_class("-logging") else None
-            pause = PAUSE * (time.monotonic() - began)
-            self.app.call_from_thread(self._show_late, index, view, again, told, pause)
+            told = narration(view) if logging else None
+            return view, told, PAUSE * (time.monotonic() - began)
 
-        self.run_worker(read, thread=True, exclusive=True, group="exchange")
+        in_background(
+            self,
+            read,
+            lambda found: self._show_late(index, again, *found),
+            what=f"#{index + 1} cannot be read",
+            failed=lambda line: self._say_unread(index, line),
+            group="exchange",
+            exclusive=True,
+        )
 
     def _show_late(
-        self, index: int, view: ExchangeView, again: bool, told: list[Said] | None, pause: float
+        self, index: int, again: bool, view: ExchangeView, told: list[Said] | None, pause: float
     ) -> None:
         self._not_before = time.monotonic() + pause
         if index == self.index:
             self._looked = self._signature(index)
             self._show(index, view, again=again and self.view is not None, told=told)
+
+    def _say_unread(self, index: int, line: str) -> None:
+        self.app.notify(line, severity="error", markup=False)
+        if index == self.index and self.view is None:
+            self.fields.clear(line)
 
     def _show(
         self, index: int, view: ExchangeView, *, again: bool, told: list[Said] | None = None

@@ -19,6 +19,7 @@ from textual.widgets import Footer
 
 from pix_inspect.live_waiting import LiveWaits, relay_of
 from pix_inspect.session import Session
+from pix_inspect.ui.background import in_background
 from pix_inspect.ui.lines import Lines
 from pix_inspect.ui.prose import Paragraph, Prose
 from pix_inspect.ui.text import fit, safe
@@ -148,11 +149,18 @@ class WaitingScreen(Screen["int | None"]):
         """Look in a thread: an exchange with a long log takes its time."""
         if not self._looking:
             self._looking = True
-            self.run_worker(self._find, thread=True)
+            in_background(
+                self, self._find, self._say, what="waits cannot be told", failed=self._failed
+            )
 
-    def _find(self) -> None:
-        found = waits(self.session) if self._here is None else self._here.look()
-        self.app.call_from_thread(self._say, found)
+    def _find(self) -> Sequence[Wait]:
+        return waits(self.session) if self._here is None else self._here.look()
+
+    def _failed(self, line: str) -> None:
+        """Say so where it stays: the next look may fail alike."""
+        self._looking = False
+        if self.query(WaitsList):
+            self.list.entitle(line)
 
     def _say(self, found: Sequence[Wait]) -> None:
         self._looking = False

@@ -16,8 +16,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from pix_inspect.problem import Problem
 from pix_inspect.saving import Stopped
+from pix_inspect.ui.background import in_background
 from pix_inspect.ui.text import safe
 
 
@@ -57,7 +57,6 @@ class Writing(ModalScreen[str]):
         self._write = write
         self.pace = Pace()
         self.failed = False
-        self._gone = False
 
     def compose(self) -> ComposeResult:
         """Say what is being written and how far it is."""
@@ -69,29 +68,24 @@ class Writing(ModalScreen[str]):
     def on_mount(self) -> None:
         """Begin."""
         self.set_interval(0.1, self._show)
-        self.run_worker(self._run, thread=True, exit_on_error=False)
+        in_background(self, self._run, self.dismiss, what="cannot be written", failed=self._failed)
 
     def on_unmount(self) -> None:
         """Stop writing when the screen ends."""
-        self._gone = True
         self.pace.stop()
 
     def _show(self) -> None:
         self.query_one("#pace", Static).update(Content(safe(self.pace.said, 200)))
 
-    def _run(self) -> None:
+    def _run(self) -> str:
         try:
-            said = self._write(self.pace)
+            return self._write(self.pace)
         except Stopped:
-            said = "stopped; nothing was left behind"
-        except Problem as problem:
-            self.failed = True
-            said = str(problem)
-        except Exception as error:  # damaged recordings must not end the screen
-            self.failed = True
-            said = f"cannot be written: {error}"
-        if not self._gone:  # nobody would hear it
-            self.app.call_from_thread(self.dismiss, said)
+            return "stopped; nothing was left behind"
+
+    def _failed(self, line: str) -> None:
+        self.failed = True
+        self.dismiss(line)
 
     def action_stop(self) -> None:
         """Stop writing."""
