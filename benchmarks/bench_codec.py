@@ -22,13 +22,14 @@ from typing import Any
 
 import construct as c
 
-from pix.composite import Record, encode
-from pix.cursor import Cursor, leap, scan
-from pix.gates import Protocol
+from pix.codec.cursor import Cursor, leap, scan
+from pix.codec.declare import wire_of
+from pix.codec.gates import Protocol
+from pix.codec.records import Record
+from pix.codec.values import encode
+from pix.codec.wire import Node, Reader, Wire
 from pix.protocol.operations import BuildDerivation, QueryAllValidPaths, QueryPathInfo
 from pix.protocol.types import BuildResult, BuildStatus, UnkeyedValidPathInfo
-from pix.schema import wire_of
-from pix.wire import Node, Reader, Wire
 
 MESSAGES = 2000
 CHUNK = 32 << 10

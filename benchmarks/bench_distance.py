@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.bench_real_nix import BUILD
-from pix_inspect.analysis import Analyst, Distance
+from pix_inspect.analysis.round_trips import Analyst, Distance
 from tests.real_nix import lab
 from tests.real_nix.daemons import Client, Daemon, running
 

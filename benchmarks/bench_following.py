@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks import bench_relay
 from benchmarks.bench_relay import REPLY, REQUEST, greeted, process
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
 
 TICK = 1 / 20
 """Seconds between two looks of the screen."""

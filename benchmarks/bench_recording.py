@@ -24,8 +24,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pix_inspect.reader import RecordingReader
-from pix_inspect.recording import ConnectionLog, Peer, RecordingWriter
+from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.reader import RecordingReader
+from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
 
 COUNT = 1_000_000
 CHUNK = bytes(64)

@@ -26,14 +26,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pix.composite import encode
-from pix.gates import Protocol
+from pix.codec.declare import wire_of
+from pix.codec.gates import Protocol
+from pix.codec.values import encode
+from pix.codec.wire import pack_u64
 from pix.protocol.operations import AddToStore, IsValidPath
-from pix.schema import wire_of
-from pix.wire import pack_u64
-from pix_inspect.relay import Relay
-from pix_inspect.sockets import listen
-from pix_inspect.upstream import SocketUpstream
+from pix_inspect.capture.relay import Relay
+from pix_inspect.capture.upstream import SocketUpstream
+from pix_inspect.machine.sockets import listen
 
 V35 = Protocol(35)
 RUNS = 5

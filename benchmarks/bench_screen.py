@@ -27,9 +27,9 @@ from typing import Any
 from textual.screen import Screen
 
 from benchmarks.bench_session import write
-from pix_inspect.session import Session
-from pix_inspect.ui.app import Inspector
-from pix_inspect.ui.browse import Browse
+from pix_inspect.session.session import Session
+from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.main.main_screen import Browse
 
 COUNT = 1_000_000
 PAGES = 200

@@ -22,13 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pix.composite import encode
-from pix.gates import Protocol
+from pix.codec.gates import Protocol
+from pix.codec.values import encode
 from pix.protocol import OPERATIONS_BY_NAME
-from pix_inspect.reader import RecordingReader
-from pix_inspect.recording import Peer, RecordingWriter
-from pix_inspect.render import json_line
-from pix_inspect.session import Session
+from pix_inspect.describe.text_and_json import json_line
+from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.reader import RecordingReader
+from pix_inspect.recording.writer import RecordingWriter
+from pix_inspect.session.session import Session
 
 COUNT = 1_000_000
 LAST = 0x616C7473

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from benchmarks.bench_screen import deaf, p99, resident
 from benchmarks.bench_session import write
-from pix_inspect.session import Session
-from pix_inspect.statistics import Statistics
-from pix_inspect.ui.app import Inspector
-from pix_inspect.ui.statistics_screen import StatisticsScreen
+from pix_inspect.analysis.statistics import Statistics
+from pix_inspect.session.session import Session
+from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.screens.statistics import StatisticsScreen
 
 COUNT = 1_000_000
 

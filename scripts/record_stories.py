@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pix_inspect.bundled import EXAMPLES
-from pix_inspect.examples import choose
+from pix_inspect.teach.bundled import EXAMPLES
+from pix_inspect.teach.examples import choose
 from scripts.stories import STORIES, Story
 from tests.real_nix import lab, namespace
 from tests.real_nix.daemons import Daemon, running

@@ -19,8 +19,8 @@ import hypothesis
 import pytest
 from syrupy.extensions.base import AbstractSyrupyExtension
 
-from tests import captures, golden
-from tests.surroundings import lacking
+from tests.support import captures, golden
+from tests.support.surroundings import lacking
 
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "snapshots"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import captures, surroundings
-from tests.captures import Run
-from tests.golden import Golden
+from tests.support import captures, surroundings
+from tests.support.captures import Run
+from tests.support.golden import Golden
 
 
 def test_runs_have_names_and_streams(captured_runs: tuple[Run, ...]) -> None:

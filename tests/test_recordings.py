@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pix.protocol import OPERATIONS as DECLARED
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
 from scripts.record_stories import readme
 from scripts.stories import STORIES
 from tests.real_nix import namespace

@@ -1,1 +1,20 @@
-"""pix-inspect: relay, recording, screen and tools around the codec in `pix`."""
+"""pix-inspect: an interactive protocol debugger for Nix, around the codec in `pix`.
+
+The packages, in layers; a lower line never imports an upper one (`make check` holds it):
+
+    commands                                      one module a sub-command
+    ui                                            the screen, and all that knows Textual
+    repl                                          lines typed by hand become requests
+    replay  teach  expectations                   play a side of a recording; manual, tours; `check`
+    compare  filter  export                       two sessions; the language, search; dump, excerpt
+    analysis                                      round trips, statistics
+    describe                                      an exchange as rows, a line, bytes, JSON
+    findings                                      what is irregular, and what to do about it
+    forensics  importing  waits                   which mistake explains it; other recorders' files;
+    payload  options                              who waits for whom; files sent along; arguments
+    session  capture                              an indexed recording; relay and tap
+    recording  machine                            the pcapng file; sockets, processes, locks
+    base                                          safe text, units, state directory, new files
+
+Begin at `capture.relay` for how we listen, at `session.session` for what is read from it.
+"""

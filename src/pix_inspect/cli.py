@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pix
-from pix_inspect.problem import Problem
+from pix.problem import Problem
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("watch", "relay on --listen SOCKET and watch the traffic live (the default)"),

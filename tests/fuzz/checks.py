@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from random import Random
 
-from pix.composite import decode, tree
-from pix.contents import ContentKind, ContentReader
+from pix.codec.cursor import Limits
+from pix.codec.declare import FRAMES_BY_CODE, wire_of
+from pix.codec.errors import PixError
+from pix.codec.gates import Protocol
+from pix.codec.values import decode, tree
+from pix.codec.wire import Wire
 from pix.conversation import CLIENT, DAEMON, Conversation
-from pix.cursor import Limits
-from pix.errors import PixError
-from pix.exchange import Exchange
-from pix.gates import Protocol
+from pix.conversation.exchange import Exchange
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import STDERR_ERROR
-from pix.schema import FRAMES_BY_CODE, wire_of
-from pix.wire import Wire
+from pix.protocol.payload_items import ContentKind, ContentReader
 from tests.fuzz.sessions import Session
 
 NO_PROTOCOL = Protocol(0)

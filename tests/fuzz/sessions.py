@@ -12,12 +12,12 @@ from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
-from pix.exchange import CLIENT, DAEMON
+from pix.codec.wire import pack_u64
+from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS
-from pix.wire import pack_u64
-from pix_inspect.flow import Chunk
-from pix_inspect.reader import RecordingReader
-from tests import captures
+from pix_inspect.recording.reader import RecordingReader
+from pix_inspect.recording.stream_reader import Chunk
+from tests.support import captures
 
 Session: TypeAlias = "list[tuple[int, bytes]]"
 

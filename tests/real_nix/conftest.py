@@ -14,7 +14,7 @@ import pytest
 
 from tests.real_nix import lab
 from tests.real_nix.daemons import Client, Daemon, running
-from tests.surroundings import lacking
+from tests.support.surroundings import lacking
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pix_inspect.cli import main as pix_inspect
-from pix_inspect.embedded import EmbeddedDaemon
+from pix_store import EmbeddedDaemon
 from scripts.record_stories import Play
 from scripts.stories import STORIES
 from tests.real_nix import namespace

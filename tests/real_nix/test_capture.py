@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
 from tests.real_nix.daemons import Client, Daemon, running
 from tests.real_nix.lab import Nix
 

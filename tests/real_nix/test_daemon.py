@@ -16,11 +16,12 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from pix.codec.errors import EncodeError
+from pix.codec.nar import check
+from pix.codec.payload import FRAME_SIZE
 from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.daemon import DaemonConnection, NixDaemonError
-from pix.errors import EncodeError
-from pix.nar import check
-from pix.payload import FRAME_SIZE
+from pix.daemon.upload import Item
 from pix.protocol import operations as op
 from pix.protocol.logging import StderrNext, StderrResult, StderrStartActivity
 from pix.protocol.types import (
@@ -32,11 +33,10 @@ from pix.protocol.types import (
     UnkeyedValidPathInfo,
     ValidPathInfo,
 )
-from pix.upload import Item
-from tests.pix.nars import nar, token, tokens
 from tests.real_nix.daemons import Daemon, running
 from tests.real_nix.lab import Nix
 from tests.real_nix.recorder import Recorder, Streams
+from tests.support.nars import nar, token, tokens
 
 pytestmark = pytest.mark.real_nix
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.changes import VOLATILE
-from pix_inspect.differences import Differences, Pairing, compare_sessions
-from pix_inspect.session import Session
+from pix_inspect.compare.changes import VOLATILE
+from pix_inspect.compare.sessions import Differences, Pairing, compare_sessions
+from pix_inspect.session.session import Session
 from tests.real_nix.daemons import remove, running
 from tests.real_nix.lab import Nix
 

@@ -16,21 +16,21 @@ from typing import Any, cast
 
 import pytest
 
-from pix.composite import encode
+from pix.codec.declare import wire_of
+from pix.codec.gates import NEWEST
+from pix.codec.nar_files import nar_of
+from pix.codec.values import encode
+from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection, NixDaemonError
-from pix.gates import NEWEST
 from pix.protocol import operations as op
 from pix.protocol.logging import STDERR_ERROR
 from pix.protocol.types import BuildStatus, GCAction
-from pix.schema import wire_of
-from pix.wire import pack_u64
-from pix_inspect.embedded import EmbeddedDaemon
-from pix_inspect.nar_files import nar_of
-from tests.pix.nars import nar
-from tests.pix_inspect.embedded.serving import Drv
-from tests.pix_inspect.relaying import received
+from pix_store import EmbeddedDaemon
 from tests.real_nix.daemons import Client, Daemon, State, remove, running
 from tests.real_nix.lab import Nix
+from tests.support.nars import nar
+from tests.support.relaying import received
+from tests.support.serving import Drv
 
 pytestmark = pytest.mark.real_nix
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.findings import Finding, Findings
-from pix_inspect.recording import Peer, RecordingWriter
-from pix_inspect.session import Session
-from pix_inspect.tap import RecordingTap
+from pix_inspect.capture.tap import RecordingTap
+from pix_inspect.findings.collector import Findings
+from pix_inspect.findings.finding import Finding
+from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.writer import RecordingWriter
+from pix_inspect.session.session import Session
 from tests.real_nix.daemons import Daemon
 
 pytestmark = pytest.mark.real_nix

@@ -11,10 +11,10 @@ import pytest
 
 from pix_inspect.cli import main
 from pix_inspect.commands.payload import has_payload
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
 from tests.real_nix.daemons import Daemon
 from tests.real_nix.test_screen import Terminal
-from tests.surroundings import lacking
+from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 VERSIONS = ["2.3.7", "2.8.0", "2.26.3", "2.34.8"]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pix_inspect.reader import Chunk, RecordingReader
+from pix_inspect.recording.reader import Chunk, RecordingReader
 from tests.real_nix.daemons import Client, remove, running
 from tests.real_nix.lab import Nix
 from tests.real_nix.recorder import Recorder, Streams

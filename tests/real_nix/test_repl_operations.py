@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from pix.daemon_error import without_colours
+from pix.daemon.errors import without_colours
 from pix.protocol import OPERATIONS
-from pix_inspect.embedded import EmbeddedDaemon
-from pix_inspect.repl import Session
-from pix_inspect.repl_values import Answer, plain
+from pix_inspect.repl.repl import Session
+from pix_inspect.repl.values import Answer, plain
+from pix_store import EmbeddedDaemon
 from tests.real_nix.daemons import Daemon
 
 pytestmark = [

@@ -11,7 +11,7 @@ import pytest
 
 from tests.real_nix.daemons import Daemon
 from tests.real_nix.test_screen import Terminal
-from tests.surroundings import lacking
+from tests.support.surroundings import lacking
 
 pytestmark = [
     pytest.mark.real_nix,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.real_nix.daemons import Daemon
-from tests.surroundings import lacking
+from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 WAIT = 30.0

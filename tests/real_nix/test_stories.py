@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
 from scripts.record_stories import RECORDINGS, record
 from scripts.stories import STORIES
 from tests.real_nix import namespace
 from tests.real_nix.lab import Nix
-from tests.surroundings import lacking
+from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 

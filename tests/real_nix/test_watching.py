@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
 from tests.real_nix.daemons import Daemon
-from tests.surroundings import lacking
+from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 

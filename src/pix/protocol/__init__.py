@@ -5,8 +5,8 @@ Nothing outside this package lists them again.
 
 from __future__ import annotations
 
+from pix.codec.declare import FRAMES_BY_CODE, OPERATIONS, Frame, Operation
 from pix.protocol import handshake, logging, operations, types
-from pix.schema import FRAMES_BY_CODE, OPERATIONS, Frame, Operation
 
 OPERATIONS_BY_NAME: dict[str, Operation] = {op.name: op for op in OPERATIONS.values()}
 """Every declared operation by its name."""

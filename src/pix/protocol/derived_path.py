@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pix.composite import FLAG, Field
-from pix.cursor import CUSTOM, TEXT, Cursor, Program, Scan, scan
-from pix.errors import DecodeError, EncodeError
-from pix.gates import Protocol
-from pix.wire import Node, Reader, Wire, pack_u64
+from pix.codec.cursor import CUSTOM, TEXT, Cursor, Program, Scan, scan
+from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.gates import Protocol
+from pix.codec.records import FLAG, Field
+from pix.codec.wire import Node, Reader, Wire, pack_u64
 
 ONE_STRING: Program = ((TEXT, None),)
 

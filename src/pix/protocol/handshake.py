@@ -8,8 +8,8 @@ Source: Nix `worker-protocol-connection.cc`, `daemon.cc`.
 
 from __future__ import annotations
 
+from pix.codec.declare import record, since, wire
 from pix.protocol.types import U64, Bool, MaybeCpu, Text, Trusted, TrustedFlag
-from pix.schema import record, since, wire
 
 CLIENT_MAGIC = 0x6E697863
 """`nixc` read as a big-endian number; the bytes are 63 78 69 6e and four zeros."""

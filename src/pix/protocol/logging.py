@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pix.codec.declare import since, stderr_frame, until, wire
+from pix.codec.wire import Enumeration, Named
 from pix.protocol.types import U64, FieldValue, Level, Text, Trace, UInt, Verbosity
-from pix.schema import since, stderr_frame, until, wire
-from pix.wire import Enumeration, Named
 
 STDERR_NEXT = 0x6F6C6D67
 STDERR_READ = 0x64617461

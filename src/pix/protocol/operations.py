@@ -15,9 +15,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pix.composite import MISSING, Maybe
-from pix.gates import ALWAYS, Gate
-from pix.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Content
+from pix.codec.declare import (
+    feature,
+    operation,
+    payload,
+    record,
+    since,
+    until,
+    wire,
+    wire_of,
+    without,
+)
+from pix.codec.gates import ALWAYS, Gate
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Content
+from pix.codec.records import MISSING, Maybe
 from pix.protocol.types import (
     ADD_TEMP_ROOTS,
     ADD_TO_STORE_SCANNING,
@@ -65,7 +76,6 @@ from pix.protocol.types import (
     UnkeyedValidPathInfo,
     ValidPathInfo,
 )
-from pix.schema import feature, operation, payload, record, since, until, wire, wire_of, without
 
 
 @record

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pix.composite import Maybe, Tagged
+from pix.codec.declare import feature, record, since, wire, wire_of, without
+from pix.codec.records import Maybe, Tagged
+from pix.codec.wire import Boolean, Enumeration, Named, String, Word
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
-from pix.schema import feature, record, since, wire, wire_of, without
-from pix.wire import Boolean, Enumeration, Named, String, Word
 
 # Feature strings, in the order in which they appeared (protocol 1.38 and later).
 QUERY_ACTIVE_BUILDS = "queryActiveBuilds"

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pix_inspect.analysis import Analysis, Analyst, Distance
-from pix_inspect.analysis_text import as_text
+from pix_inspect.analysis.round_trips import Analysis, Analyst, Distance
+from pix_inspect.analysis.text import as_text
 from pix_inspect.commands.dump import report_reading
-from pix_inspect.progress import Progress
-from pix_inspect.quantities import rate_given, time_given
+from pix_inspect.options.progress import Progress
+from pix_inspect.options.quantities import rate_given, time_given
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,8 @@ import importlib
 import os
 from pathlib import Path
 
-from pix_inspect.problem import Problem
-from pix_inspect.running import Running, relays
+from pix.problem import Problem
+from pix_inspect.machine.running_relays import Running, relays
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,17 +13,17 @@ import json
 import sys
 from pathlib import Path
 
+from pix.problem import Problem
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import count
 from pix_inspect.commands.dump import report
-from pix_inspect.expectation import Expectation, ExpectationError, expectation
-from pix_inspect.finding_kinds import GRADES, KINDS
-from pix_inspect.findings import MOST_DECODED, Findings
-from pix_inspect.findings_text import MOST_PLACES, lines
-from pix_inspect.gate import Verdict, verdicts
-from pix_inspect.inert import inert
-from pix_inspect.problem import Problem
-from pix_inspect.progress import Progress
-from pix_inspect.session import Session
-from pix_inspect.units import count
+from pix_inspect.expectations.expectation import Expectation, ExpectationError, expectation
+from pix_inspect.expectations.verdicts import Verdict, verdicts
+from pix_inspect.findings.collector import MOST_DECODED, Findings
+from pix_inspect.findings.kinds import GRADES, KINDS
+from pix_inspect.findings.text import MOST_PLACES, lines
+from pix_inspect.options.progress import Progress
+from pix_inspect.session.session import Session
 
 STEP = 0.1
 """Seconds of work between two words on how far it has come."""

@@ -1,6 +1,6 @@
 """`pix-inspect daemon --listen SOCKET`: the embedded daemon by itself.
 
-Knows arguments and what to tell the user; the daemon is `pix_inspect.embedded`.
+Knows arguments and what to tell the user; the daemon is `pix_store`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import signal
 import threading
 from pathlib import Path
 
-from pix_inspect.capture import narrate, say, user_ids
+from pix.problem import Problem
+from pix_inspect.base.narrate import narrate, say
 from pix_inspect.commands.record import socket_mode
-from pix_inspect.embedded.daemon import DIRECTORY, NEWEST, EmbeddedDaemon
-from pix_inspect.embedded.shelf import FolderShelf
-from pix_inspect.problem import Problem
+from pix_inspect.options.capture import user_ids
+from pix_store.daemon import DIRECTORY, NEWEST, EmbeddedDaemon
+from pix_store.store.backend import FolderShelf
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
 """`pix-inspect decode`: bytes as a value of a declared type, as text with offsets or as JSON.
 
-Knows how values look; what they are is `pix.registry`'s. `encode` is the way back.
+Knows how values look; what they are is `pix.protocol.names`'s. `encode` is the way back.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pix.codec import Tree, encode, tree
-from pix.composite import ListOf, MapOf
-from pix.errors import PixError
-from pix.message import Carried, Opening
-from pix.wire import Named, Node
-from pix_inspect.inert import inert
-from pix_inspect.problem import Problem
-from pix_inspect.type_arguments import ALL, Wanted, declare, wanted
-from pix_inspect.units import count
+from pix.codec.errors import PixError
+from pix.codec.lists import ListOf, MapOf
+from pix.codec.message import Carried, Opening
+from pix.codec.values import Tree, encode, tree
+from pix.codec.wire import Named, Node
+from pix.problem import Problem
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import count
+from pix_inspect.options.types import ALL, Wanted, declare, wanted
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

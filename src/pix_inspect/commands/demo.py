@@ -19,14 +19,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from pix.daemon_error import NixDaemonError
-from pix_inspect.capture import say
+from pix.daemon.errors import NixDaemonError
+from pix.problem import Problem
+from pix_inspect.base.narrate import say
 from pix_inspect.commands import dump
+from pix_inspect.commands.demo_story import Story
 from pix_inspect.commands.watch import PATIENCE, RelayProcess
-from pix_inspect.demo_story import Story
-from pix_inspect.embedded import EmbeddedDaemon
-from pix_inspect.problem import Problem
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
+from pix_store import EmbeddedDaemon
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def _scene(output: Path | None) -> Iterator[tuple[EmbeddedDaemon, RelayProcess]]
 
 def _show(relay: RelayProcess) -> None:
     """Show the screen, with clients at work until they are done or the user quits."""
-    from pix_inspect.ui.app import Inspector
+    from pix_inspect.ui.app.app import Inspector
 
     class Demonstration(Inspector):
         """Quits without a question: everything is the demo's own."""

@@ -10,19 +10,19 @@ import argparse
 import json
 from pathlib import Path
 
-from pix_inspect.about import about
-from pix_inspect.changes import VOLATILE
-from pix_inspect.changes_text import lines
+from pix.problem import Problem
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import duration
 from pix_inspect.commands.dump import report
-from pix_inspect.differences import Differences, compare_sessions
-from pix_inspect.differences_text import as_json, as_text, changes_as_json
-from pix_inspect.inert import inert
-from pix_inspect.meaning import compare_exchanges
-from pix_inspect.problem import Problem
-from pix_inspect.progress import Progress
-from pix_inspect.session import Session
-from pix_inspect.units import duration
-from pix_inspect.view import ExchangeView
+from pix_inspect.compare.changes import VOLATILE
+from pix_inspect.compare.changes_text import lines
+from pix_inspect.compare.exchanges import compare_exchanges
+from pix_inspect.compare.sessions import Differences, compare_sessions
+from pix_inspect.compare.sessions_text import as_json, as_text, changes_as_json
+from pix_inspect.describe.about import about
+from pix_inspect.options.progress import Progress
+from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.session.session import Session
 
 LIMIT = 5
 ELEMENTS = 20

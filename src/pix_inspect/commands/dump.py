@@ -15,17 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pix_inspect.delaying import made_distant
-from pix_inspect.exporting import Printer
-from pix_inspect.problem import Problem
-from pix_inspect.progress import Progress
-from pix_inspect.reader import RecordingReader
-from pix_inspect.recording_part import part_of
-from pix_inspect.render import LONGEST_LIST
-from pix_inspect.session import Session
+from pix.problem import Problem
+from pix_inspect.describe.text_and_json import LONGEST_LIST
+from pix_inspect.export.printer import Printer
+from pix_inspect.export.recording_subset import part_of
+from pix_inspect.options.progress import Progress
+from pix_inspect.recording.about import made_distant
+from pix_inspect.recording.reader import RecordingReader
+from pix_inspect.session.session import Session
 
 if TYPE_CHECKING:
-    from pix_inspect.filters import Filter
+    from pix_inspect.filter.compiled import Filter
 
 STEP = 0.05
 """Seconds of reading between looks at what can be printed."""
@@ -136,8 +136,8 @@ def _filter(text: str | None) -> Filter | None:
     """Return the filter of that text. Raises Problem."""
     if text is None:
         return None
-    from pix_inspect.filter_syntax import FilterError
-    from pix_inspect.filters import compile_filter
+    from pix_inspect.filter.compiled import compile_filter
+    from pix_inspect.filter.syntax import FilterError
 
     try:
         return compile_filter(text)

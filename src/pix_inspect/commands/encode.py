@@ -1,6 +1,6 @@
 """`pix-inspect encode`: the JSON that `decode` prints, back to bytes on standard output.
 
-Knows JSON and where bytes may go; what they are is `pix.registry`'s.
+Knows JSON and where bytes may go; what they are is `pix.protocol.names`'s.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from pix.codec import encode
-from pix.errors import EncodeError
-from pix_inspect.inert import inert
-from pix_inspect.problem import Problem
-from pix_inspect.type_arguments import ALL, declare, wanted
+from pix.codec.errors import EncodeError
+from pix.codec.values import encode
+from pix.problem import Problem
+from pix_inspect.base.safe_text import inert
+from pix_inspect.options.types import ALL, declare, wanted
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

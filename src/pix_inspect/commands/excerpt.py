@@ -1,6 +1,6 @@
 """`pix-inspect excerpt FILE N..M`: some exchanges as Markdown, ready for an issue tracker.
 
-Knows arguments and where the text goes; what an excerpt is stands in `pix_inspect.excerpt`.
+Knows arguments and where the text goes; what an excerpt is stands in `pix_inspect.export.excerpt`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from pix_inspect.capture import say
+from pix_inspect.base.narrate import say
 from pix_inspect.commands.dump import report, selection
-from pix_inspect.excerpt import MOST_BYTES, MOST_OF_AN_ISSUE, excerpt
-from pix_inspect.session import Session
+from pix_inspect.export.excerpt import MOST_BYTES, MOST_OF_AN_ISSUE, excerpt
+from pix_inspect.session.session import Session
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

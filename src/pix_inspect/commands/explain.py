@@ -1,7 +1,7 @@
 """`pix-inspect explain`: the protocol manual in the terminal, and an exchange byte by byte.
 
 Knows how an entry and its example look as text and as JSON; what they say is the business of
-`pix_inspect.explain` and `pix_inspect.annotated`.
+`pix_inspect.teach.entries` and `pix_inspect.describe.annotated_bytes`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.exchange import SIDES
-from pix.gates import Protocol
-from pix_inspect import annotated
-from pix_inspect.bundled import examples, recording, senders
-from pix_inspect.entry_text import text
-from pix_inspect.explain import entry, names
-from pix_inspect.problem import Problem
+from pix.codec.gates import Protocol
+from pix.conversation.exchange import SIDES
+from pix.problem import Problem
+from pix_inspect.describe import annotated_bytes
+from pix_inspect.teach.bundled import examples, recording, senders
+from pix_inspect.teach.entries import entry, names
+from pix_inspect.teach.entry_text import text
 
 WIDTH = 100
 EXAMPLE_FRAMES = 2
@@ -90,8 +90,8 @@ def _width() -> int:
 
 def _example(title: str, name: str, number: int) -> Iterator[str]:
     """Yield what shows an entry in a bundled recording, annotated."""
-    from pix_inspect.examples import span
-    from pix_inspect.session import Session
+    from pix_inspect.session.session import Session
+    from pix_inspect.teach.examples import span
 
     session = Session(recording(name)).read_all()
     view = session.exchange(number - 1)
@@ -99,18 +99,18 @@ def _example(title: str, name: str, number: int) -> Iterator[str]:
     yield f"  example: exchange {number} of recordings/{name}.pcapng, protocol {view.protocol}"
     place = span(view, title)
     if place is None:
-        lines = annotated.annotated(view, frames=EXAMPLE_FRAMES)
+        lines = annotated_bytes.annotated(view, frames=EXAMPLE_FRAMES)
     else:
-        lines = annotated.within(annotated.annotated(view), *place)
-    for line in annotated.text(lines, _width() - 4):
+        lines = annotated_bytes.within(annotated_bytes.annotated(view), *place)
+    for line in annotated_bytes.text(lines, _width() - 4):
         yield f"    {line}"
     session.close()
 
 
 def _exchange(file: str, number: str, form: str) -> int:
     """Print one exchange of a recording byte by byte."""
-    from pix_inspect.render import text_of
-    from pix_inspect.session import Session
+    from pix_inspect.describe.text_and_json import text_of
+    from pix_inspect.session.session import Session
 
     if not number.isdigit() or number == "0":
         raise Problem(f"{number!r} is no exchange: they are numbered from 1")
@@ -118,7 +118,7 @@ def _exchange(file: str, number: str, form: str) -> int:
     if int(number) > len(session):
         raise Problem(f"{file} has {len(session):,} exchanges, no {number}")
     view = session.exchange(int(number) - 1)
-    lines = annotated.annotated(view)
+    lines = annotated_bytes.annotated(view)
     if form == "json":
         for line in lines:
             print(json.dumps(_json(line)))
@@ -132,18 +132,18 @@ def _exchange(file: str, number: str, form: str) -> int:
     return 0
 
 
-def _explained(lines: list[annotated.ByteLine]) -> Iterator[str]:
+def _explained(lines: list[annotated_bytes.ByteLine]) -> Iterator[str]:
     """Yield annotated lines, each with what the declarations say about it below."""
     width = _width()
     for i, line in enumerate(lines):
         first = i == 0 or (line.side, line.part) != (lines[i - 1].side, lines[i - 1].part)
-        yield from list(annotated.text([line], width))[0 if first else 1 :]
+        yield from list(annotated_bytes.text([line], width))[0 if first else 1 :]
         if line.label and line.doc:
             gate = f" ({line.gate})" if line.gate else ""
             yield f"{' ' * 58}{'  ' * line.depth}{line.doc}{gate}"
 
 
-def _json(line: annotated.ByteLine) -> dict[str, Any]:
+def _json(line: annotated_bytes.ByteLine) -> dict[str, Any]:
     return {
         "side": SIDES[line.side],
         "offset": line.offset,

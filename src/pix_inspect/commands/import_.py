@@ -1,6 +1,6 @@
 """`pix-inspect import`: raw streams and other tools' captures made into a recording.
 
-Knows arguments; the work is `pix_inspect.importing`'s.
+Knows arguments; the work is `pix_inspect.importing.captures`'s.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from pix_inspect.importing import captured, one_after_the_other, write_recording
-from pix_inspect.payload_limit import payload_limit
-from pix_inspect.problem import Problem
-from pix_inspect.raw_streams import raw_streams
-from pix_inspect.units import count
+from pix.problem import Problem
+from pix_inspect.base.units import count
+from pix_inspect.importing.captures import captured, one_after_the_other, write_recording
+from pix_inspect.importing.raw_streams import raw_streams
+from pix_inspect.options.payload_limit import payload_limit
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

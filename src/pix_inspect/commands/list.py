@@ -9,10 +9,10 @@ import argparse
 import json
 import time
 
-from pix_inspect.inert import inert
-from pix_inspect.recent import recordings
-from pix_inspect.running import Running, connections, relays
-from pix_inspect.units import count, size
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import count, size
+from pix_inspect.machine.recent_recordings import recordings
+from pix_inspect.machine.running_relays import Running, connections, relays
 
 STREAMS = "standard streams"
 

@@ -1,6 +1,6 @@
 """`pix-inspect manual`: the whole protocol manual as a folder of pages.
 
-Knows where files go; what they say is `pix_inspect.manual`'s.
+Knows where files go; what they say is `pix_inspect.teach.manual`'s.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from pix_inspect.manual import html, markdown
-from pix_inspect.manual.links import Links
-from pix_inspect.manual.pages import pages
-from pix_inspect.manual.specimens import Specimens
-from pix_inspect.problem import Problem
+from pix.problem import Problem
+from pix_inspect.teach.manual import html, markdown
+from pix_inspect.teach.manual.links import Links
+from pix_inspect.teach.manual.pages import pages
+from pix_inspect.teach.manual.specimens import Specimens
 
 MARK = "made-by-pix-inspect"
 

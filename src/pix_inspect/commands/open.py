@@ -10,11 +10,11 @@ import os
 import sys
 from pathlib import Path
 
-from pix_inspect.capture import say
-from pix_inspect.problem import Problem
-from pix_inspect.quantities import time_given
-from pix_inspect.session import Session
-from pix_inspect.settings import NO_SETTINGS, Settings
+from pix.problem import Problem
+from pix_inspect.base.narrate import say
+from pix_inspect.base.settings import NO_SETTINGS, Settings
+from pix_inspect.options.quantities import time_given
+from pix_inspect.session.session import Session
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         sessions.extend(Session(file) for file in args.files)
         need_terminal(f"`pix-inspect dump {args.files[0]}` prints the same as text")
-        from pix_inspect.ui.app import Inspector
+        from pix_inspect.ui.app.app import Inspector
 
         app = Inspector(sessions[0], others=sessions[1:], settings=settings_of(args))
         app.upstream = args.upstream

@@ -13,14 +13,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.schema import OPERATIONS
-from pix_inspect.about import about
-from pix_inspect.inert import inert
-from pix_inspect.payload_contents import NOT_KEPT, PayloadContents, Place
-from pix_inspect.problem import Problem
-from pix_inspect.saving import archive_of, mode_of, pieces_of, save, unpack
-from pix_inspect.session import Row, Session
-from pix_inspect.units import count, size
+from pix.codec.declare import OPERATIONS
+from pix.problem import Problem
+from pix_inspect.base.new_files import save
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import count, size
+from pix_inspect.describe.about import about
+from pix_inspect.payload.contents import NOT_KEPT, PayloadContents, Place
+from pix_inspect.payload.unpacking import archive_of, mode_of, pieces_of, unpack
+from pix_inspect.session.session import Row, Session
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

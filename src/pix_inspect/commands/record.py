@@ -12,14 +12,22 @@ import signal
 import sys
 from pathlib import Path
 
-from pix_inspect import capture
-from pix_inspect.capture import Capture, narrate, say, upstream_from, user_ids, warn_of_trust
-from pix_inspect.problem import Problem
-from pix_inspect.relay import Relay, only_relay
-from pix_inspect.running import registered
-from pix_inspect.sockets import Listener, inherited, listen
-from pix_inspect.state import new_recording
-from pix_inspect.units import count
+from pix.problem import Problem
+from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.state_directory import new_recording
+from pix_inspect.base.units import count
+from pix_inspect.capture.capture import Capture
+from pix_inspect.capture.relay import Relay, only_relay
+from pix_inspect.machine.running_relays import registered
+from pix_inspect.machine.sockets import Listener, inherited, listen
+from pix_inspect.options import capture as capture_options
+from pix_inspect.options.capture import (
+    allow_many_connections,
+    distance_arguments,
+    upstream_from,
+    user_ids,
+    warn_of_trust,
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +37,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", help="the recording (- for stdout; default: a new one)"
     )
     listening_arguments(parser)
-    capture.arguments(parser)
-    capture.distance_arguments(parser)
+    capture_options.arguments(parser)
+    distance_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
 
 
@@ -84,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
     except BaseException:
         listener.close()
         raise
-    capture.allow_many_connections(upstream)
+    allow_many_connections(upstream)
     relay = Relay(listener, upstream, taken.open_tap, allowed=allowed, delay=taken.delay, say=say)
     relay.on_signals(signal.SIGINT, signal.SIGTERM)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not end builds

@@ -14,16 +14,16 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from pix_inspect.capture import narrate, say
+from pix.problem import Problem
+from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.state_directory import state_directory
+from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.commands.send import carried_out, connection_arguments, session_of
-from pix_inspect.inert import inert
-from pix_inspect.problem import Problem
-from pix_inspect.repl import Session
-from pix_inspect.repl_completion import complete, signature
-from pix_inspect.repl_relay import OwnRelay
-from pix_inspect.repl_text import shown
-from pix_inspect.repl_values import Answer
-from pix_inspect.state import state_directory
+from pix_inspect.repl.completion import complete, signature
+from pix_inspect.repl.repl import Session
+from pix_inspect.repl.text import shown
+from pix_inspect.repl.values import Answer
 
 PROMPT = ">>> "
 MOST_HISTORY = 10_000

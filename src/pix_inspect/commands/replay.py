@@ -17,23 +17,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.gates import NEWEST_MINOR, Protocol
-from pix_inspect.capture import Capture, narrate, say, user_ids
+from pix.codec.gates import NEWEST_MINOR, Protocol
+from pix.problem import Problem
+from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.safe_text import inert, plain
+from pix_inspect.base.units import count
+from pix_inspect.capture.capture import Capture
+from pix_inspect.capture.relay import Relay, only_relay
+from pix_inspect.capture.upstream import SocketUpstream, require, upstream_of
 from pix_inspect.commands.open import need_terminal
 from pix_inspect.commands.record import listening_arguments
-from pix_inspect.inert import inert, plain
-from pix_inspect.payload_limit import payload_limit
-from pix_inspect.problem import Problem
-from pix_inspect.relay import Relay, only_relay
+from pix_inspect.compare.volatile import FIELDS, TEXTS
+from pix_inspect.machine.sockets import listen
+from pix_inspect.options.capture import user_ids
+from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.replay.client import Options, ReplayClient
+from pix_inspect.replay.comparison import Ignored, Judge, Outcome, Verdict
 from pix_inspect.replay.daemon import PlayedDaemon
 from pix_inspect.replay.recorded import RecordedSession
-from pix_inspect.replay.verdicts import Ignored, Judge, Outcome, Verdict
-from pix_inspect.session import Session
-from pix_inspect.sockets import listen
-from pix_inspect.units import count
-from pix_inspect.upstream import SocketUpstream, require, upstream_of
-from pix_inspect.volatile import FIELDS, TEXTS
+from pix_inspect.session.session import Session
 
 SIGNS = {"same": "=", "different": "≠", "failed": "✗", "skipped": "–"}
 MOST_CHANGES = 8
@@ -179,7 +181,7 @@ def _client(args: argparse.Namespace) -> int:
 
 def _show(recording: Path, out: Path, table: _Table) -> None:
     """Show a recording and its replay until the user quits."""
-    from pix_inspect.ui.replay_screen import ReplayInspector
+    from pix_inspect.ui.app.replay import ReplayInspector
 
     with contextlib.closing(Session(recording)) as first, contextlib.closing(Session(out)) as again:
         pair = None
@@ -358,8 +360,8 @@ def _wanted(recorded: RecordedSession, args: argparse.Namespace) -> list[int]:
 def _filter(text: str | None) -> Any:
     if text is None:
         return None
-    from pix_inspect.filter_syntax import FilterError
-    from pix_inspect.filters import compile_filter
+    from pix_inspect.filter.compiled import compile_filter
+    from pix_inspect.filter.syntax import FilterError
 
     try:
         return compile_filter(text)

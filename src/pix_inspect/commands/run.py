@@ -17,18 +17,20 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pix_inspect import capture
-from pix_inspect.capture import Capture, narrate, say, upstream_from
+from pix.problem import Problem
+from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.state_directory import new_recording
+from pix_inspect.capture.capture import Capture
+from pix_inspect.capture.relay import Relay, only_relay
+from pix_inspect.capture.upstream import Upstream
 from pix_inspect.commands.check import line, understood
-from pix_inspect.expectation import Expectation
-from pix_inspect.gate import verdicts
-from pix_inspect.problem import Problem
-from pix_inspect.relay import Relay, only_relay
-from pix_inspect.running import registered
-from pix_inspect.session import Session
-from pix_inspect.sockets import Listener, listen
-from pix_inspect.state import new_recording
-from pix_inspect.upstream import Upstream
+from pix_inspect.expectations.expectation import Expectation
+from pix_inspect.expectations.verdicts import verdicts
+from pix_inspect.machine.running_relays import registered
+from pix_inspect.machine.sockets import Listener, listen
+from pix_inspect.options import capture as capture_options
+from pix_inspect.options.capture import distance_arguments, upstream_from
+from pix_inspect.session.session import Session
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -39,8 +41,8 @@ LONGEST_FOLDER = 80
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the recording")
-    capture.arguments(parser)
-    capture.distance_arguments(parser)
+    capture_options.arguments(parser)
+    distance_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no summary at the end")
     parser.add_argument(
         "--check",
@@ -159,7 +161,7 @@ def _let_pass(number: int) -> Any:
 def _report(target: Path, taken: Capture, quiet: bool) -> None:
     if not quiet:
         if taken.connections:
-            from pix_inspect.summary import summary
+            from pix_inspect.analysis.summary import summary
 
             for row in summary(target):
                 narrate(row)

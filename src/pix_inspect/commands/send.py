@@ -12,17 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pix.codec.errors import EncodeError
 from pix.daemon import NixDaemonError
-from pix.errors import EncodeError
-from pix_inspect.capture import narrate, say
-from pix_inspect.expressions import ExpressionError
-from pix_inspect.inert import inert
-from pix_inspect.payload_limit import payload_limit
-from pix_inspect.problem import Problem
-from pix_inspect.repl import Session
-from pix_inspect.repl_relay import OwnRelay
-from pix_inspect.repl_text import shown
-from pix_inspect.repl_values import Answer, plain
+from pix.problem import Problem
+from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.safe_text import inert
+from pix_inspect.capture.own_relay import OwnRelay
+from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.repl.expressions import ExpressionError
+from pix_inspect.repl.repl import Session
+from pix_inspect.repl.text import shown
+from pix_inspect.repl.values import Answer, plain
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

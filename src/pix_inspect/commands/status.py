@@ -12,15 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pix.problem import Problem
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import count
 from pix_inspect.commands.attach import names
 from pix_inspect.commands.dump import report
-from pix_inspect.inert import inert
-from pix_inspect.live_waiting import LiveWaits
-from pix_inspect.problem import Problem
-from pix_inspect.running import Running, relays
-from pix_inspect.session import Session
-from pix_inspect.units import count
-from pix_inspect.waiting import Wait, waits
+from pix_inspect.machine.running_relays import Running, relays
+from pix_inspect.session.session import Session
+from pix_inspect.waits.live import LiveWaits
+from pix_inspect.waits.waits import Wait, waits
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,16 +18,18 @@ import sys
 import threading
 from pathlib import Path
 
-from pix_inspect import capture
-from pix_inspect.capture import Capture, say, upstream_from
-from pix_inspect.connection import Connection
-from pix_inspect.lineage import inherited_lineage, new_relay
-from pix_inspect.peer import command_line, parent, parents
-from pix_inspect.problem import Problem
-from pix_inspect.recording import Peer
-from pix_inspect.running import registered
-from pix_inspect.state import new_recording
-from pix_inspect.upstream import Upstream, complaint
+from pix.problem import Problem
+from pix_inspect.base.narrate import say
+from pix_inspect.base.state_directory import new_recording
+from pix_inspect.capture.capture import Capture
+from pix_inspect.capture.relayed_connection import Connection
+from pix_inspect.capture.upstream import Upstream, complaint
+from pix_inspect.machine.processes import command_line, parent, parents
+from pix_inspect.machine.relay_chain import inherited_lineage, new_relay
+from pix_inspect.machine.running_relays import registered
+from pix_inspect.options import capture as capture_options
+from pix_inspect.options.capture import upstream_from
+from pix_inspect.recording.peer import Peer
 
 PIECE = 64 << 10
 
@@ -35,7 +37,7 @@ PIECE = 64 << 10
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments; those of nix-daemon that a client may add are taken."""
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the recording")
-    capture.arguments(parser)
+    capture_options.arguments(parser)
     parser.add_argument("--stdio", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--process-ops", action="store_true", help=argparse.SUPPRESS)
 

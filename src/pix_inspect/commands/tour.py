@@ -1,7 +1,7 @@
 """`pix-inspect tour`: guided walks through the bundled recordings.
 
 On a terminal in the screen, elsewhere as text. Knows arguments and how steps read as text;
-what they say is `pix_inspect.tours`'.
+what they say is `pix_inspect.teach.tours`'.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
-from pix_inspect import annotated, bundled, tours
-from pix_inspect.session import Session
+from pix_inspect.describe import annotated_bytes
+from pix_inspect.session.session import Session
+from pix_inspect.teach import bundled, tours
 
 WIDTH = 100
 LINES = 12
@@ -37,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
         print("\n".join(text(tour)))
         return 0
     from pix_inspect.commands.open import need_terminal
-    from pix_inspect.ui.touring import Touring
+    from pix_inspect.ui.app.touring import Touring
 
     need_terminal("`pix-inspect tour --text` prints it")
     Touring(tour).run()
@@ -65,14 +66,14 @@ def text(tour: tours.Tour) -> Iterator[str]:
 
 def _bytes(place: tours.Place) -> Iterator[str]:
     row = place.row
-    lines = annotated.annotated(place.view)
+    lines = annotated_bytes.annotated(place.view)
     if row.kind == "payload":  # with the words around its pieces
         lines = [line for line in lines if line.part == row.label]
     elif row.side is None or row.end <= row.start:
         return
     else:
-        lines = annotated.within(lines, row.side, row.start, row.end)
-    shown = list(annotated.text(lines[:LINES], WIDTH - 4))
+        lines = annotated_bytes.within(lines, row.side, row.start, row.end)
+    shown = list(annotated_bytes.text(lines[:LINES], WIDTH - 4))
     yield from (f"    {line}" for line in shown)
     if len(lines) > LINES:
         yield f"    … {len(lines) - LINES:,} more lines"

@@ -18,13 +18,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from pix_inspect.capture import say, upstream_from, user_ids, warn_of_trust
+from pix.problem import Problem
+from pix_inspect.base.narrate import say
+from pix_inspect.base.settings import Settings
+from pix_inspect.base.state_directory import new_recording
 from pix_inspect.commands import record
 from pix_inspect.commands.open import need_terminal, settings_argument, settings_of
-from pix_inspect.problem import Problem
-from pix_inspect.session import Session
-from pix_inspect.settings import Settings
-from pix_inspect.state import new_recording
+from pix_inspect.options.capture import upstream_from, user_ids, warn_of_trust
+from pix_inspect.session.session import Session
 
 PATIENCE = 10.0
 """Seconds for the relay to begin, and to write what is left when it ends."""
@@ -178,7 +179,7 @@ def _watch(relay: RelayProcess, settings: Settings | None, silence: int) -> int:
     try:
         session = Session(relay.recording)
         try:
-            from pix_inspect.ui.app import Inspector
+            from pix_inspect.ui.app.app import Inspector
 
             app = Inspector(session, relay, settings=settings)
             app.silence = silence

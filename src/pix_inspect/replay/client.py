@@ -17,16 +17,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pix.errors import DecodeError, EncodeError
-from pix.gates import Protocol
-from pix_inspect.connection import now
-from pix_inspect.problem import Problem
-from pix_inspect.recording import Peer, RecordingWriter
-from pix_inspect.replay.connection import ReplayedConnection
+from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.gates import Protocol
+from pix.problem import Problem
+from pix_inspect.capture.relayed_connection import now
+from pix_inspect.capture.tap import RecordingTap
+from pix_inspect.capture.upstream import Upstream, complaint
+from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.writer import RecordingWriter
+from pix_inspect.replay.client_connection import ReplayedConnection
 from pix_inspect.replay.recorded import RecordedSession
 from pix_inspect.replay.schedule import Schedule, Step, schedule_of
-from pix_inspect.tap import RecordingTap
-from pix_inspect.upstream import Upstream, complaint
 
 LAST_WORDS = 2.0
 """Seconds for a daemon to close a connection that we are done with."""

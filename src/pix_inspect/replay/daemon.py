@@ -17,12 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from pix.gates import Protocol
-from pix.transport import Stream
-from pix_inspect.replay.played import PlayedConnection, greeting_of
+from pix.codec.gates import Protocol
+from pix.daemon.transport import Stream
+from pix_inspect.machine.sockets import listen
+from pix_inspect.replay.answers import Repertoire
+from pix_inspect.replay.daemon_connection import PlayedConnection, greeting_of
 from pix_inspect.replay.recorded import RecordedSession
-from pix_inspect.replay.repertoire import Repertoire
-from pix_inspect.sockets import listen
 
 
 class PlayedDaemon:

@@ -14,15 +14,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pix.errors import DecodeError
-from pix.exchange import CLIENT, DAEMON, Exchange
-from pix.gates import Protocol
-from pix.payload import RAW_NAR, Carriage
-from pix.schema import Operation
-from pix.wire import Reader, Wire
-from pix_inspect.problem import Problem
-from pix_inspect.session import Row, Session
-from pix_inspect.view import ExchangeView, Part
+from pix.codec.declare import Operation
+from pix.codec.errors import DecodeError
+from pix.codec.gates import Protocol
+from pix.codec.payload import Carriage
+from pix.codec.wire import Reader, Wire
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange
+from pix.problem import Problem
+from pix_inspect.session.exchange_view import ExchangeView, Part
+from pix_inspect.session.payload_spans import content_spans
+from pix_inspect.session.session import Row, Session
 
 PIECE = 1 << 20
 """Bytes that are read from the recording at a time."""
@@ -136,24 +137,6 @@ class RecordedExchange:
 
     def _value(self, wire: Wire, data: bytes, base: int, behind: int = 0) -> Any:
         return wire.read(Reader(data[behind:], self.protocol, base + behind))
-
-
-def content_spans(view: ExchangeView, side: int) -> Iterator[tuple[int, int]]:
-    """Yield where the payload of a side stands in its stream: offsets and lengths."""
-    exchange = view.exchange
-    if exchange is None or exchange.operation is None or view.protocol is None:
-        return
-    record = exchange.operation.request if side == CLIENT else exchange.operation.reply
-    carriage = None if record.payload is None else record.payload.carriage(view.protocol)
-    if carriage is RAW_NAR:  # its runs are the contents of its files alone
-        start = exchange.payload_start if side == CLIENT else exchange.reply_payload_start
-        end = exchange.request_end if side == CLIENT else exchange.daemon_end
-        if start is not None and end is not None:
-            yield start, end - start
-    elif carriage is not None:
-        for run_side, start, length in exchange.payload_runs or ():
-            if run_side == side:
-                yield start, length
 
 
 class RecordedSession:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
 
 Doing: TypeAlias = Literal["open", "send", "close"]
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from pix.composite import Record, encode
-from pix.gates import Protocol
+from pix.codec.declare import wire_of
+from pix.codec.gates import Protocol
+from pix.codec.records import Record
+from pix.codec.values import encode
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
-from pix.schema import wire_of
 
 
 def names(record: Record, minor: int) -> list[str]:

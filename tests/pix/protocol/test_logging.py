@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pix.composite import Record, decode, encode, tree
-from pix.gates import Protocol
+from pix.codec.declare import wire_of
+from pix.codec.gates import Protocol
+from pix.codec.records import Record
+from pix.codec.values import decode, encode, tree
 from pix.protocol import FRAMES_BY_CODE
 from pix.protocol.logging import (
     STDERR_ERROR,
@@ -14,7 +16,6 @@ from pix.protocol.logging import (
     StderrStartActivity,
 )
 from pix.protocol.types import Trace, Verbosity, verbosity_name
-from pix.schema import wire_of
 
 
 def test_codes_are_the_names_of_nix_in_ascii() -> None:

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from pix.composite import Record, Tagged, encode
-from pix.errors import EncodeError
-from pix.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
-from pix.payload import FRAMES, PULLED, RAW_NAR, WRITTEN
+from pix.codec.declare import wire_of
+from pix.codec.errors import EncodeError
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN
+from pix.codec.records import Record, Tagged
+from pix.codec.values import encode
+from pix.codec.wire import Named, Wire
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME
 from pix.protocol import operations as declarations
 from pix.protocol.logging import ActivityType, ResultType
@@ -34,10 +37,8 @@ from pix.protocol.types import (
     TrustedFlag,
     Verbosity,
 )
-from pix.schema import wire_of
-from pix.wire import Named, Wire
-from tests.pix.readings import records
-from tests.pix.strategies import RECORDS
+from tests.support.readings import records
+from tests.support.strategies import RECORDS
 
 ENUMERATIONS: tuple[type[Named], ...] = (
     ActivityType,

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from pix.composite import ListOf, Record, encode, tree
-from pix.gates import Protocol
+from pix.codec.declare import record, since, wire_of
+from pix.codec.gates import Protocol
+from pix.codec.lists import ListOf
+from pix.codec.records import Record
+from pix.codec.values import encode, tree
+from pix.codec.wire import Wire
 from pix.protocol import types
-from pix.schema import record, since, wire_of
-from pix.wire import Wire
-from tests.golden import Golden
-from tests.pix.readings import agree, golden_names, one
+from tests.support.golden import Golden
+from tests.support.readings import agree, golden_names, one
 
 TYPES: dict[str, Any] = {
     "BuildMode": types.Mode,

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from pix.problem import Problem
 from pix_inspect.commands.attach import chosen
-from pix_inspect.problem import Problem
-from pix_inspect.running import Running
-from tests.pix_inspect.processes import PIX, environment, pix, recording
-from tests.pix_inspect.relaying import WAIT, until
+from pix_inspect.machine.running_relays import Running
+from tests.support.processes import PIX, environment, pix, recording
+from tests.support.relaying import WAIT, until
 
 ONE = Running(100, 1, "/run/one/sock", "/d", "/var/first.pcapng")
 TWO = Running(200, 2, "/run/two/sock", "/d", "/var/second.pcapng")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pix.daemon import DaemonConnection
-from tests.pix_inspect.processes import PIX, environment, pix
-from tests.pix_inspect.relaying import WAIT, until
+from tests.support.processes import PIX, environment, pix
+from tests.support.relaying import WAIT, until
 
 
 @contextmanager

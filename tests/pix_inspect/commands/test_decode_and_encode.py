@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pix.registry import names
-from pix.wire import pack_u64
+from pix.codec.wire import pack_u64
+from pix.protocol.names import names
 from pix_inspect.cli import main
-from tests.golden import Golden
-from tests.pix.readings import golden_names
+from tests.support.golden import Golden
+from tests.support.readings import golden_names
 
 TYPES = {
     "BuildMode": "BuildMode",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pix_inspect.session import Session
-from tests.pix_inspect.processes import pix
+from pix_inspect.session.session import Session
+from tests.support.processes import pix
 
 STORY = [
     *("handshake", "SetOptions", "AddToStore", "AddTempRoot", "QueryMissing", "BuildPaths"),

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from pix.gates import Protocol
+from pix.codec.gates import Protocol
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix.protocol.types import UnkeyedValidPathInfo
 from pix_inspect import cli
-from pix_inspect import progress as progress_line
 from pix_inspect.commands import diff
-from pix_inspect.differences import compare_sessions
-from pix_inspect.session import Session
-from tests.pix_inspect.ui.played import Played
+from pix_inspect.compare.sessions import compare_sessions
+from pix_inspect.options import progress as progress_line
+from pix_inspect.session.session import Session
+from tests.support.played import Played
 
 RECORDINGS = Path(__file__).parents[3] / "recordings"
 QUERIES, LOOKUPS = (str(RECORDINGS / f"{name}.pcapng") for name in ("queries", "lookups"))

@@ -15,10 +15,11 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from pix_inspect import cli, progress
+from pix_inspect import cli
 from pix_inspect.commands import dump
-from pix_inspect.session import Session
-from tests.pix_inspect.written import CLIENT, Written
+from pix_inspect.options import progress
+from pix_inspect.session.session import Session
+from tests.support.written import CLIENT, Written
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "recordings"
 KEYS = [

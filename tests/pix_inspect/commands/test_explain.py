@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.bundled import recording
 from pix_inspect.cli import main
+from pix_inspect.teach.bundled import recording
 
 
 def test_an_entry_ends_with_a_recorded_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pix.exchange import CLIENT
+from pix.conversation.exchange import CLIENT
 from pix_inspect import cli
-from pix_inspect.session import Session
-from tests import captures
-from tests.captures import Connection, Run
-from tests.pix_inspect.recorded import by_connection, direct, steps
+from pix_inspect.session.session import Session
+from tests.support import captures
+from tests.support.captures import Connection, Run
+from tests.support.recorded import by_connection, direct, steps
 
 STORIES = (
     "2.34.8-2.34.8/add-many",

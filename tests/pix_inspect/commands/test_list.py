@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from pix_inspect.running import birth
-from tests.pix_inspect.processes import pix, recording
-from tests.pix_inspect.relaying import until
+from pix_inspect.machine.running_relays import birth
+from tests.support.processes import pix, recording
+from tests.support.relaying import until
 
 
 def test_nothing_yet(tmp_path: Path) -> None:

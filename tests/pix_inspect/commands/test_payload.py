@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pix_inspect.cli import main
-from tests.pix.nars import nar
-from tests.pix_inspect.payloads import FILES, with_archive
-from tests.pix_inspect.ui.played import RECORDINGS
+from tests.support.nars import nar
+from tests.support.payloads import FILES, with_archive
+from tests.support.played import RECORDINGS
 
 Captured = pytest.CaptureFixture[str]
 

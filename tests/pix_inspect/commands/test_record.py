@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.reader import RecordingReader
-from pix_inspect.session import Session
-from pix_inspect.sockets import connect, listen
-from tests.pix_inspect.processes import HELLO, PIX, environment, pix, recording
-from tests.pix_inspect.relaying import WAIT, received, until
+from pix_inspect.machine.sockets import connect, listen
+from pix_inspect.recording.reader import RecordingReader
+from pix_inspect.session.session import Session
+from tests.support.processes import HELLO, PIX, environment, pix, recording
+from tests.support.relaying import WAIT, received, until
 
 ROOT = os.getuid() == 0
 
@@ -427,7 +427,7 @@ def test_a_relay_starts_without_the_screen(tmp_path: Path) -> None:
     listening = listen(tmp_path / "d")
     script = (
         "import sys\n"
-        "from pix_inspect import cli, relay\n"
+        "from pix_inspect import cli; from pix_inspect.capture import relay\n"
         "def serve(self):\n"
         "    names = {name.partition('.')[0] for name in sys.modules}\n"
         "    print(sorted(names & {'textual', 'rich', 'asyncio', 'hypothesis', 'markdown_it'}))\n"
@@ -447,7 +447,7 @@ def test_a_clock_that_is_set_moves_no_time_in_the_recording(tmp_path: Path) -> N
     listening = listen(tmp_path / "d")
     script = (
         "import sys, time\n"
-        "from pix_inspect import cli, connection\n"
+        "from pix_inspect import cli; from pix_inspect.capture import relayed_connection\n"
         "real = time.time_ns\n"
         "steps = iter([-3600, 7200, -86400] * 1000)\n"
         "time.time_ns = lambda: real() + next(steps) * 10**9\n"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.embedded import EmbeddedDaemon
-from pix_inspect.session import Session
+from pix_inspect.session.session import Session
+from pix_store import EmbeddedDaemon
 
 WAIT = 30.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pix_inspect.cli import main
-from tests.pix_inspect.test_waiting import cut
+from tests.pix_inspect.waits.test_waits import cut
 
 
 def test_a_recording_that_ends_in_mid_build(

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.session import Session
-from pix_inspect.sockets import listen
-from tests.pix_inspect.processes import HELLO, PIX, environment, pix
-from tests.pix_inspect.relaying import WAIT, until
+from pix_inspect.machine.sockets import listen
+from pix_inspect.session.session import Session
+from tests.support.processes import HELLO, PIX, environment, pix
+from tests.support.relaying import WAIT, until
 
 
 @contextmanager

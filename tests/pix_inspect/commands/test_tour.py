@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pix_inspect import tours
 from pix_inspect.cli import main
+from pix_inspect.teach import tours
 
 
 def test_without_a_name_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pix.problem import Problem
 from pix_inspect.commands import open as open_command
 from pix_inspect.commands import record, watch
-from pix_inspect.problem import Problem
 
 
 def parsed(module: object, words: list[str]) -> argparse.Namespace:

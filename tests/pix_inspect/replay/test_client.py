@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pix.exchange import CLIENT
-from pix.gates import Protocol
+from pix.codec.gates import Protocol
+from pix.conversation.exchange import CLIENT
 from pix.protocol.logging import StderrError, StderrRead
 from pix.protocol.operations import (
     AddTempRoot,
@@ -21,9 +21,8 @@ from pix.protocol.operations import (
     VerifyStore,
 )
 from pix_inspect.cli import main
-from tests.pix.nars import nar, token
-from tests.pix.scripted_daemon import CLOSE, WAIT, Hears, HearsAnswer, HearsFrames
-from tests.pix_inspect.replay.stories import (
+from tests.support.nars import nar, token
+from tests.support.replayed import (
     END,
     LAST,
     NAMES,
@@ -35,6 +34,7 @@ from tests.pix_inspect.replay.stories import (
     scripted,
     story,
 )
+from tests.support.scripted_daemon import CLOSE, WAIT, Hears, HearsAnswer, HearsFrames
 
 NEW, OLD = Protocol(38), Protocol(21)
 YES, NO = IsValidPath.Reply(valid=True), IsValidPath.Reply(valid=False)

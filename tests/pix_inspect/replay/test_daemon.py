@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pix.codec.gates import Protocol
+from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection, NixDaemonError
-from pix.gates import Protocol
+from pix.daemon.transport import connect
 from pix.protocol.logging import StderrError, StderrNext, StderrStartActivity
 from pix.protocol.operations import (
     AddToStore,
@@ -19,13 +21,11 @@ from pix.protocol.operations import (
     QueryReferrers,
     SetOptions,
 )
-from pix.transport import connect
-from pix.wire import pack_u64
-from pix_inspect.session import Session
-from tests.pix.nars import nar
-from tests.pix_inspect.processes import PIX, environment
-from tests.pix_inspect.relaying import until
-from tests.pix_inspect.replay.stories import END, LAST, RECORDINGS, P, Q, played, story
+from pix_inspect.session.session import Session
+from tests.support.nars import nar
+from tests.support.processes import PIX, environment
+from tests.support.relaying import until
+from tests.support.replayed import END, LAST, RECORDINGS, P, Q, played, story
 
 NEW, OLD = Protocol(38), Protocol(21)
 YES, NO = IsValidPath.Reply(valid=True), IsValidPath.Reply(valid=False)

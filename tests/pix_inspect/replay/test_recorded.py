@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pix.exchange import CLIENT, DAEMON
-from pix.gates import Protocol
+from pix.codec.gates import Protocol
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.problem import Problem
 from pix.protocol.logging import StderrError
 from pix.protocol.operations import AddToStore, IsValidPath, NarFromPath
-from pix_inspect.problem import Problem
 from pix_inspect.replay.recorded import ELIDED, RecordedSession
-from tests.pix.nars import nar
-from tests.pix_inspect.replay.stories import END, LAST, P, story
+from tests.support.nars import nar
+from tests.support.replayed import END, LAST, P, story
 
 NO_MORE = StderrError(message="the store is full")
 DUMP = nar({b"a": b"contents", b"b": b"x" * 3000})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pix.gates import Protocol
+from pix.codec.gates import Protocol
 from pix.protocol.operations import IsValidPath
 from pix_inspect.replay.schedule import schedule_of
-from pix_inspect.session import Session
-from tests.pix_inspect.replay.stories import END, LAST, P, Q, story
+from pix_inspect.session.session import Session
+from tests.support.replayed import END, LAST, P, Q, story
 
 NEW = Protocol(38)
 FIRST, SECOND = IsValidPath(path=P), IsValidPath(path=Q)

@@ -10,10 +10,10 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from pix_inspect.ui.app import Inspector
-from pix_inspect.ui.help import Help
-from pix_inspect.ui.writing import Writing
-from tests.pix_inspect.ui.scenes import SCENES, SIZE, Scene, at_rest, until
+from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.app.help import Help
+from pix_inspect.ui.widgets.writing import Writing
+from tests.support.screens import SCENES, SIZE, Scene, at_rest, until
 
 
 @pytest.fixture(autouse=True)

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from pix.exchange import CLIENT, DAEMON
+from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast, StderrNext
-from pix_inspect.ui.app import Inspector
-from pix_inspect.ui.leaving import Leaving
-from tests.pix.playbook import said
-from tests.pix_inspect.ui.played import (
+from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.app.leaving import Leaving
+from tests.support.playbook import said
+from tests.support.played import (
     PROTOCOL,
     Played,
     Relay,

@@ -17,13 +17,16 @@ from textual.pilot import Pilot
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix.protocol.types import UnkeyedValidPathInfo
-from pix_inspect.repl_values import Answer
-from pix_inspect.session import Session
-from pix_inspect.ui.app import Inspector
-from pix_inspect.ui.path_dialog import Offer, PathDialog
-from pix_inspect.ui.writing import Pace, Writing
-from tests.pix_inspect.payloads import with_archive
-from tests.pix_inspect.ui.played import (
+from pix_inspect.repl.values import Answer
+from pix_inspect.session.session import Session
+from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.widgets.path_dialog import Offer, PathDialog
+from pix_inspect.ui.widgets.writing import Pace, Writing
+from tests.pix_inspect.ui.app.test_palette import shown_palette
+from tests.pix_inspect.ui.screens.test_statistics import counted
+from tests.pix_inspect.ui.test_gallery import LARGE, SMALL, WIDE, Compare, at
+from tests.support.payloads import with_archive
+from tests.support.played import (
     PROTOCOL,
     RECORDINGS,
     Played,
@@ -33,9 +36,6 @@ from tests.pix_inspect.ui.played import (
     recorded,
     settled,
 )
-from tests.pix_inspect.ui.test_gallery import LARGE, SMALL, WIDE, Compare, at
-from tests.pix_inspect.ui.test_palette import shown_palette
-from tests.pix_inspect.ui.test_statistics_screen import counted
 
 Run = Callable[[Pilot[Any]], Awaitable[None]]
 
@@ -145,7 +145,7 @@ def test_opening(snap_compare: Compare) -> None:
 def test_saving_over_something(
     snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pix_inspect.ui.export import Export
+    from pix_inspect.ui.app.export import Export
 
     monkeypatch.chdir(tmp_path)
     for name in ("folder/x", "out.jsonl", "out.txt"):

@@ -13,7 +13,7 @@ import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
-from pix.exchange import CLIENT
+from pix.conversation.exchange import CLIENT
 from pix.protocol import operations as ops
 from pix.protocol.logging import (
     StderrError,
@@ -22,10 +22,10 @@ from pix.protocol.logging import (
     StderrResult,
     StderrStartActivity,
 )
-from pix_inspect.ui.text import safe
-from tests.pix_inspect.ui.hostile import HOSTILE
-from tests.pix_inspect.ui.played import Played, Relay, browse, live, settled
-from tests.pix_inspect.ui.test_text import harmless
+from pix_inspect.ui.widgets.text import safe
+from tests.pix_inspect.ui.widgets.test_text import harmless
+from tests.support.hostile import HOSTILE
+from tests.support.played import Played, Relay, browse, live, settled
 
 
 def drawn(pilot: Pilot[Any]) -> list[str]:

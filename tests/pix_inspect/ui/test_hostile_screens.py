@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from pix_inspect.session import Session
-from pix_inspect.ui.app import Inspector
-from pix_inspect.ui.path_dialog import Offer, PathDialog
-from pix_inspect.ui.text import safe
-from pix_inspect.ui.writing import Pace, Writing
-from tests.pix.nars import Tree
-from tests.pix_inspect.payloads import with_archive
-from tests.pix_inspect.ui.hostile import HOSTILE
-from tests.pix_inspect.ui.played import Relay, browse, live, opened, recorded, settled
+from pix_inspect.session.session import Session
+from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.widgets.path_dialog import Offer, PathDialog
+from pix_inspect.ui.widgets.text import safe
+from pix_inspect.ui.widgets.writing import Pace, Writing
+from tests.pix_inspect.ui.exchange.test_payload_pane import to_payload
+from tests.pix_inspect.ui.screens.test_statistics import counted
 from tests.pix_inspect.ui.test_hostile import check, session_of
-from tests.pix_inspect.ui.test_payload_pane import to_payload
-from tests.pix_inspect.ui.test_statistics_screen import counted
+from tests.support.hostile import HOSTILE
+from tests.support.nars import Tree
+from tests.support.payloads import with_archive
+from tests.support.played import Relay, browse, live, opened, recorded, settled
 
 SIZE = (120, 60)
 
@@ -96,7 +96,7 @@ async def test_dialogs_and_what_is_said(text: str) -> None:
         await settled(pilot)
 
         def refuse(path: Path, replace: bool) -> None:
-            from pix_inspect.problem import Problem
+            from pix.problem import Problem
 
             raise Problem(text)
 

@@ -1,0 +1,321 @@
+"""Finding the ends of messages in a stream that arrives in pieces.
+
+`Cursor` is a window over one direction's bytes. `scan` walks a *program*, a flat list of
+steps made from a declaration, and builds nothing: it is the only incremental code in the
+library, a generator that yields when it is starved. A string or a payload is skipped by
+moving the position past the end of what has arrived, so no byte of it is kept or copied.
+
+Invariant: a suspended scanner holds no offset of its own; positions live in the cursor,
+which is rebased while the scanner sleeps.
+
+Nothing here knows what any message means.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pix.codec.errors import DecodeError
+
+u64_at = struct.Struct("<Q").unpack_from
+
+Window: TypeAlias = "bytes | bytearray | memoryview"
+
+Scan: TypeAlias = Generator[None, None, None]
+"""A scanner: yields when it needs more bytes, returns at the end of what it looks for."""
+
+Step: TypeAlias = "tuple[int, object]"
+Program: TypeAlias = "tuple[tuple[int, object], ...]"
+
+SKIP = 0  # int: so many bytes of no interest
+TEXT = 1  # None: one string
+TEXTS = 2  # int k: a count, then count * k strings
+LIST = 3  # Program: a count, then so many times the program
+CHOICE = 4  # dict tag -> Program | None: a word that says which program follows
+CUSTOM = 5  # Callable[[Cursor], Scan]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken for a wild length rather than waited for.
+
+    `string` in bytes (one string outside payload), `count` in elements, `waiting` in bytes
+    one side may run ahead while its meaning depends on the other side, `pending` in
+    operations that wait for their answer at a time. Nix itself has no such limits; a larger
+    value makes the rest of the direction opaque.
+    """
+
+    string: int = 1 << 30
+    count: int = 1 << 28
+    waiting: int = 1 << 20
+    pending: int = 1 << 14
+
+
+class Cursor:
+    """A window over one direction of a connection.
+
+    `buf[pos:end]` is what has arrived and not been scanned; `pos` may lie beyond `end`,
+    then so many of the next bytes are skipped. `base` is the stream offset of `buf[0]`.
+    `on_payload(start, length)`, when set, is told of each run of payload as its length
+    becomes known (stream offset and bytes), which may be before the bytes arrive.
+    """
+
+    __slots__ = ("base", "buf", "end", "limits", "on_payload", "payload_bytes", "pos")
+
+    def __init__(self, base: int = 0, limits: Limits | None = None) -> None:
+        self.buf: Window = b""
+        self.pos = 0
+        self.end = 0
+        self.base = base
+        self.limits = limits or Limits()
+        self.on_payload: Callable[[int, int], None] | None = None
+        self.payload_bytes = 0
+
+    @property
+    def offset(self) -> int:
+        """The stream offset of the next byte to scan."""
+        return self.base + self.pos
+
+    @property
+    def received(self) -> int:
+        """The stream offset after the last byte that arrived."""
+        return self.base + self.end
+
+    def feed(self, data: Window) -> None:
+        """Append what arrived. The buffer is borrowed until `settle`."""
+        if self.pos >= self.end:
+            self.base += self.end
+            self.pos -= self.end
+            self.buf = data
+            self.end = len(data)
+        else:
+            buf = self.buf
+            if isinstance(buf, bytearray):
+                buf += data
+            else:
+                self.buf = buf = bytearray(buf)
+                buf += data
+            self.end = len(buf)
+
+    def settle(self) -> None:
+        """Let go of borrowed memory: keep a copy of the unscanned tail only."""
+        pos, end = self.pos, self.end
+        if pos >= end:
+            self.base += end
+            self.pos = pos - end
+            self.buf = b""
+            self.end = 0
+        elif pos or not isinstance(self.buf, bytearray):
+            self.buf = bytearray(self.buf[pos:end])
+            self.base += pos
+            self.pos = 0
+            self.end = end - pos
+
+    def gap(self, length: int) -> bool:
+        """Account for `length` bytes that passed but were not kept.
+
+        Returns False, changing nothing, when the scanner would have had to see them.
+        """
+        if self.pos - self.end < length:
+            return False
+        self.base += self.end + length
+        self.pos -= self.end + length
+        self.buf = b""
+        self.end = 0
+        return True
+
+    def word(self) -> Generator[None, None, int]:
+        """Scan one u64 and return it."""
+        while self.end - self.pos < 8:
+            yield
+        (n,) = u64_at(self.buf, self.pos)
+        self.pos += 8
+        return int(n)
+
+    def text(self, longest: int) -> Generator[None, None, bytes]:
+        """Scan a string of at most `longest` bytes and return it without its padding."""
+        start = self.offset
+        n = yield from self.word()
+        if n > longest:
+            raise DecodeError(start, f"a string of at most {longest} bytes", f"length {n}")
+        padded = n + (-n & 7)
+        while self.end - self.pos < padded:
+            yield
+        value = bytes(self.buf[self.pos : self.pos + n])
+        self.pos += padded
+        return value
+
+    def arrived(self) -> Scan:
+        """Wait until everything scanned so far has really arrived."""
+        while self.pos > self.end:
+            yield
+
+    def payload(self, length: int) -> None:
+        """Skip `length` bytes of payload, telling `on_payload`."""
+        if self.on_payload is not None and length:
+            self.on_payload(self.base + self.pos, length)
+        self.payload_bytes += length
+        self.pos += length
+
+
+def scan(cursor: Cursor, program: Program) -> Scan:
+    """Walk one value of `program`; the cursor stands behind it at the end.
+
+    Raises DecodeError for a wild length or an impossible tag. Cost is linear in the number
+    of fields, however the bytes are cut.
+    """
+    buf, pos, end = cursor.buf, cursor.pos, cursor.end
+    for step, arg in program:
+        if step == SKIP:
+            pos += arg  # type: ignore[operator]  # a program pairs each step with its argument
+            continue
+        # every other step begins with a word
+        if pos + 8 > end:
+            cursor.pos = pos
+            while cursor.end - cursor.pos < 8:
+                yield
+            buf, pos, end = cursor.buf, cursor.pos, cursor.end
+        if step == CUSTOM:
+            cursor.pos = pos
+            yield from arg(cursor)  # type: ignore[operator]
+            buf, pos, end = cursor.buf, cursor.pos, cursor.end
+            continue
+        (n,) = u64_at(buf, pos)
+        if step == TEXT:
+            if n > cursor.limits.string:
+                raise _wild(cursor.base + pos, "a string", n, cursor.limits.string)
+            pos += 8 + n + (-n & 7)
+        elif step == TEXTS:
+            if n > cursor.limits.count:
+                raise _wild(cursor.base + pos, "a list", n, cursor.limits.count)
+            longest = cursor.limits.string
+            pos += 8
+            left = n * arg
+            while left:
+                if pos + 8 > end:
+                    cursor.pos = pos
+                    while cursor.end - cursor.pos < 8:
+                        yield
+                    buf, pos, end = cursor.buf, cursor.pos, cursor.end
+                (n,) = u64_at(buf, pos)
+                if n > longest:
+                    raise _wild(cursor.base + pos, "a string", n, longest)
+                pos += 8 + n + (-n & 7)
+                left -= 1
+        elif step == LIST:
+            if n > cursor.limits.count:
+                raise _wild(cursor.base + pos, "a list", n, cursor.limits.count)
+            cursor.pos = pos + 8
+            element: Program = arg  # type: ignore[assignment]
+            if len(element) == 1 and element[0][0] == SKIP:
+                cursor.pos += n * element[0][1]
+            else:
+                for _ in range(n):
+                    if not leap(cursor, element):
+                        yield from scan(cursor, element)
+            buf, pos, end = cursor.buf, cursor.pos, cursor.end
+        else:  # CHOICE
+            choices: dict[int | None, Program] = arg  # type: ignore[assignment]
+            chosen = choices.get(n, choices.get(None))
+            if chosen is None:
+                tags = ", ".join(str(tag) for tag in choices)
+                raise DecodeError(cursor.base + pos, f"a tag ({tags})", str(n))
+            cursor.pos = pos + 8
+            if chosen and not leap(cursor, chosen):
+                yield from scan(cursor, chosen)
+            buf, pos, end = cursor.buf, cursor.pos, cursor.end
+    cursor.pos = pos
+
+
+def leap(cursor: Cursor, program: Program) -> bool:
+    """Walk one value of `program` at once; False, changing nothing, where `scan` is needed.
+
+    It is needed when words that say how long something is have not arrived, or are wild.
+    What has arrived whole costs a third of the time this way.
+    """
+    try:
+        pos = _leap(cursor.buf, cursor.pos, program, cursor.limits)
+    except struct.error:
+        return False
+    if pos < 0:
+        return False
+    cursor.pos = pos
+    return True
+
+
+def is_whole(data: Window, start: int, program: Program, limits: Limits) -> bool:
+    """Return whether `data` from `start` on is one value of `program` and nothing else."""
+    try:
+        return _leap(data, start, program, limits) == len(data)
+    except struct.error:
+        return False
+
+
+def _leap(buf: Window, pos: int, program: Program, limits: Limits) -> int:
+    """Return the position behind one value of `program`, -1 where it is wild or custom.
+
+    Raises struct.error where a word has not arrived.
+    """
+    longest = limits.string
+    for step, arg in program:
+        if step == TEXT:
+            (n,) = u64_at(buf, pos)
+            if n > longest:
+                return -1
+            pos += n + 15 & -8
+        elif step == SKIP:
+            pos += arg  # type: ignore[operator]  # a program pairs each step with its argument
+        elif step == TEXTS:
+            (n,) = u64_at(buf, pos)
+            if n > limits.count:
+                return -1
+            pos += 8
+            for _ in range(n * arg):
+                (n,) = u64_at(buf, pos)
+                if n > longest:
+                    return -1
+                pos += n + 15 & -8
+        elif step == CHOICE:
+            (n,) = u64_at(buf, pos)
+            choices: dict[int | None, Program] = arg  # type: ignore[assignment]
+            chosen = choices.get(n, choices.get(None))
+            if chosen is None:
+                return -1
+            pos += 8
+            if chosen:
+                pos = _leap(buf, pos, chosen, limits)
+                if pos < 0:
+                    return -1
+        elif step == LIST:
+            (n,) = u64_at(buf, pos)
+            if n > limits.count:
+                return -1
+            pos += 8
+            element: Program = arg  # type: ignore[assignment]
+            for _ in range(n):
+                if pos >= len(buf):
+                    return -1
+                pos = _leap(buf, pos, element, limits)
+                if pos < 0:
+                    return -1
+        else:  # CUSTOM
+            return -1
+    return pos
+
+
+def merged(program: list[Step]) -> Program:
+    """Return the program with neighbouring skips made one."""
+    out: list[Step] = []
+    for step, arg in program:
+        if step == SKIP and out and out[-1][0] == SKIP:
+            out[-1] = (SKIP, out[-1][1] + arg)  # type: ignore[operator]
+        else:
+            out.append((step, arg))
+    return tuple(out)
+
+
+def _wild(offset: int, what: str, length: int, limit: int) -> DecodeError:
+    return DecodeError(offset, f"the length of {what}, at most {limit}", f"{length:#x}")

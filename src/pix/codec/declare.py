@@ -1,0 +1,283 @@
+"""From annotated classes to wire types: the decorators that the declarations use.
+
+A declaration is a class whose annotations name wire types and whose values say when a
+field is on the wire and what it means:
+
+    @record
+    class QueryPathInfo:
+        '''What is known about a path.'''
+
+        path: StorePath = wire("the path asked about")
+        ultimate: Bool  = since(16, default=False, doc="built here")
+
+The class becomes a keyword-only dataclass with slots; its wire type is `wire_of(cls)`.
+An annotation is the Python type and the wire type at once: `Annotated[str, String(...)]`,
+`tuple[X, ...]` a list, `frozenset[X]` a set, `dict[K, V]` a map, a record class itself.
+
+Nothing here knows which records exist, nor when something is sent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from types import UnionType
+from typing import (
+    Annotated,
+    Any,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from pix.codec.gates import ALWAYS, Gate
+from pix.codec.lists import ListOf, MapOf
+from pix.codec.payload import Carriage, Payload
+from pix.codec.records import MISSING, Field, Record
+from pix.codec.wire import String, Wire
+
+T = TypeVar("T")
+_SPEC = "pix"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Spec:
+    doc: str
+    gate: Gate = ALWAYS
+    default: Any = MISSING
+    factory: Callable[[], Any] | None = None
+    payload: Payload | None = None
+
+
+def _field(spec: _Spec) -> Any:
+    metadata = {_SPEC: spec}
+    if spec.factory is not None:
+        return dataclasses.field(default_factory=spec.factory, metadata=metadata)
+    if spec.default is not MISSING:
+        return dataclasses.field(default=spec.default, metadata=metadata)
+    if spec.gate is not ALWAYS or spec.payload is not None:
+        return dataclasses.field(default=MISSING, metadata=metadata)
+    return dataclasses.field(metadata=metadata)
+
+
+def wire(
+    doc: str, *, default: Any = MISSING, default_factory: Callable[[], Any] | None = None
+) -> Any:
+    """Declare a field that every version has."""
+    return _field(_Spec(doc, ALWAYS, default, default_factory))
+
+
+def since(
+    minor: int,
+    *,
+    doc: str,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | None = None,
+    until: int | None = None,
+    without: str | None = None,
+) -> Any:
+    """Declare a field that exists from 1.`minor` on (and before 1.`until`)."""
+    gate = Gate(since=minor, until=until, without=without)
+    return _field(_Spec(doc, gate, default, default_factory))
+
+
+def until(
+    minor: int,
+    *,
+    doc: str,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | None = None,
+) -> Any:
+    """Declare a field that existed before 1.`minor`."""
+    return _field(_Spec(doc, Gate(until=minor), default, default_factory))
+
+
+def feature(
+    name: str,
+    *,
+    doc: str,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | None = None,
+) -> Any:
+    """Declare a field that exists where the feature `name` was negotiated."""
+    return _field(_Spec(doc, Gate(feature=name), default, default_factory))
+
+
+def without(
+    name: str,
+    *,
+    doc: str,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> Any:
+    """Declare a field that exists where the feature `name` was not negotiated."""
+    gate = Gate(since=since, until=until, without=name)
+    return _field(_Spec(doc, gate, default, default_factory))
+
+
+def payload(doc: str, *carried: tuple[Gate, Carriage], content: str, default: Any = MISSING) -> Any:
+    """Declare the payload behind the fields, and how it is carried in which version."""
+    return _field(_Spec(doc, ALWAYS, default, None, Payload("", doc, content, carried)))
+
+
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(wire, since, until, feature, without, payload)
+)
+def record(cls: type[T]) -> type[T]:
+    """Make the annotated class a record: a dataclass and a wire type at once."""
+    made = dataclasses.dataclass(kw_only=True, slots=True)(cls)
+    hints = get_type_hints(made, include_extras=True)
+    fields: list[Field] = []
+    carried: Payload | None = None
+    for part in dataclasses.fields(made):  # type: ignore[arg-type]  # `made` is a dataclass
+        spec: _Spec = part.metadata[_SPEC]
+        if spec.payload is not None:
+            carried = dataclasses.replace(spec.payload, name=part.name)
+            continue
+        kind = wire_of(hints[part.name])
+        fields.append(Field(part.name, kind, spec.doc, spec.gate, spec.default, spec.factory))
+    name = cls.__qualname__
+    doc = (cls.__doc__ or "").strip().partition("\n")[0]
+    made.wire = Record(name, doc, made, fields, carried)  # type: ignore[attr-defined]
+    return made
+
+
+def wire_of(annotation: Any) -> Wire:
+    """Return the wire type of an annotation. Raises TypeError for one that has none."""
+    if get_origin(annotation) is Annotated:
+        for extra in get_args(annotation)[1:]:
+            if isinstance(extra, Wire):
+                return extra
+        return wire_of(get_args(annotation)[0])
+    if isinstance(annotation, type) and isinstance(getattr(annotation, "wire", None), Record):
+        found: Wire = annotation.wire  # type: ignore[attr-defined]  # just looked
+        return found
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
+        return ListOf(wire_of(args[0]))
+    if origin is frozenset:
+        return ListOf(wire_of(args[0]), unordered=True)
+    if origin is dict:
+        key = wire_of(args[0])
+        if isinstance(key, String):
+            return MapOf(key, wire_of(args[1]))
+    if origin is UnionType:
+        raise TypeError(f"{annotation}: write Annotated[…, Maybe(…)] or Annotated[…, Tagged(…)]")
+    raise TypeError(f"{annotation!r} names no wire type")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Life:
+    """When something came and went: protocol numbers, with Nix releases in brackets.
+
+    `instead` names what replaced it; empty strings stand for what did not happen.
+    """
+
+    introduced: str
+    obsolete: str = ""
+    removed: str = ""
+    instead: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """One operation of the protocol: its number, its layouts, and what is known about it.
+
+    `feature` must have been negotiated for it; `early_log`: STDERR frames may come before
+    the request is complete, because the daemon starts work before it reads the arguments.
+    """
+
+    code: int
+    name: str
+    doc: str
+    request: Record
+    reply: Record
+    life: Life
+    feature: str | None = None
+    early_log: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@record
+class Nothing:
+    """No fields at all."""
+
+
+OPERATIONS: dict[int, Operation] = {}
+"""Every declared operation by its number."""
+
+
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(wire, since, until, feature, without, payload)
+)
+def operation(
+    code: int,
+    *,
+    introduced: str,
+    obsolete: str = "",
+    removed: str = "",
+    instead: str = "",
+    feature: str | None = None,
+    early_log: bool = False,
+    reply: type | None = None,
+    notes: tuple[str, ...] = (),
+) -> Callable[[type[T]], type[T]]:
+    """Declare operation `code`: the class is its request, its `Reply` (or `reply`) the reply."""
+
+    def declare(cls: type[T]) -> type[T]:
+        answer = reply or cls.__dict__.get("Reply") or Nothing
+        made = record(cls)
+        request, answered = wire_of(made), wire_of(answer)
+        assert isinstance(request, Record)
+        assert isinstance(answered, Record)
+        if code in OPERATIONS:
+            raise TypeError(f"operation {code} is declared twice")
+        life = Life(introduced, obsolete, removed, instead)
+        declared = Operation(
+            code, cls.__name__, request.doc, request, answered, life, feature, early_log, notes
+        )
+        OPERATIONS[code] = declared
+        made.operation = declared  # type: ignore[attr-defined]
+        return made
+
+    return declare
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One kind of STDERR frame: the word it begins with and what follows it."""
+
+    code: int
+    name: str
+    doc: str
+    fields: Record
+    since: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+FRAMES_BY_CODE: dict[int, Frame] = {}
+"""Every declared STDERR frame by the word it begins with."""
+
+
+@dataclass_transform(
+    kw_only_default=True, field_specifiers=(wire, since, until, feature, without, payload)
+)
+def stderr_frame(
+    code: int, name: str, *, introduced: int | None = None, notes: tuple[str, ...] = ()
+) -> Callable[[type[T]], type[T]]:
+    """Declare the STDERR frame that begins with the word `code`."""
+
+    def declare(cls: type[T]) -> type[T]:
+        made = record(cls)
+        fields = wire_of(made)
+        assert isinstance(fields, Record)
+        declared = Frame(code, name, fields.doc, fields, introduced, notes)
+        FRAMES_BY_CODE[code] = declared
+        made.frame = declared  # type: ignore[attr-defined]
+        return made
+
+    return declare

@@ -1,0 +1,225 @@
+# ruff: noqa: D102  (overrides share the contract of the base class)
+"""Lists, sets and maps: a count, and so many elements or pairs.
+
+The nodes of a list of strings are made when they are looked at, so a reply of a million
+paths costs eight bytes a path. Nothing here knows records.
+Source: Nix `length-prefixed-protocol-helper.hh`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from struct import error as StructError  # noqa: N812  (a class, whatever its name)
+from typing import TYPE_CHECKING, Any, overload
+
+from pix.codec.cursor import LIST, TEXTS, Program, merged, u64_at
+from pix.codec.errors import DecodeError, EncodeError, Truncated
+from pix.codec.gates import Protocol
+from pix.codec.wire import Node, Reader, String, Wire, bytes_of, pack_u64, text_of
+
+if TYPE_CHECKING:
+    from pix.codec.records import Field
+
+
+class Texts(Sequence[Node]):
+    """The nodes of a list of strings, made when they are looked at."""
+
+    __slots__ = ("_base", "_buf", "_starts", "_wire")
+
+    def __init__(self, reader: Reader, wire: String, starts: list[int] | array[int]) -> None:
+        self._buf = reader.buf
+        self._base = reader.base
+        self._wire = wire
+        self._starts = starts
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> Node: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Node]: ...
+    def __getitem__(self, index: int | slice) -> Node | list[Node]:
+        reader = Reader(self._buf, base=self._base)
+        if isinstance(index, slice):
+            places = range(*index.indices(len(self._starts)))
+            return [self._node(reader, i) for i in places]
+        return self._node(reader, range(len(self._starts))[index])
+
+    def __iter__(self) -> Iterator[Node]:
+        reader = Reader(self._buf, base=self._base)
+        return (self._node(reader, i) for i in range(len(self._starts)))
+
+    def _node(self, reader: Reader, i: int) -> Node:
+        out: list[Node] = []
+        reader.pos = self._starts[i]
+        self._wire.tree(reader, str(i), out)
+        return out[0]
+
+
+class ListOf(Wire):
+    """A count and so many elements. `unordered`: Nix reads it as a set, we as a frozenset.
+
+    Sets are written in ascending order of their bytes, as Nix does; lists as they are.
+    """
+
+    def __init__(self, element: Wire, *, unordered: bool = False) -> None:
+        self.element = element
+        self.unordered = unordered
+        self.name = f"{'Set' if unordered else 'List'}<{element.name}>"
+        self.doc = f"a count, then so many {element.name}"
+
+    def program(self, protocol: Protocol) -> Program:
+        if isinstance(self.element, String):
+            return ((TEXTS, 1),)
+        return ((LIST, self.element.program(protocol)),)
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        pos = reader.pos
+        start = reader.base + pos
+        count = reader.u64()
+        if isinstance(self.element, String):
+            # a list of many strings costs eight bytes each, one of a few is made faster
+            starts: list[int] | array[int] = [] if count < 100 else array("Q")
+            node = Node(name, self, start, None, None, Texts(reader, self.element, starts), field)
+            out.append(node)
+            buf, pos, end = reader.buf, pos + 8, reader.end
+            try:
+                for _ in range(count):
+                    (n,) = u64_at(buf, pos)
+                    starts.append(pos)
+                    pos += n + 15 & -8
+            except (StructError, OverflowError):  # behind the end, or far behind it
+                if pos <= end:
+                    what = f"{name}[{len(starts)}] of {count}"
+                    raise Truncated(reader.base + pos, what, pos + 8 - end) from None
+            if pos > end:
+                at = reader.base + starts.pop()
+                raise Truncated(at, f"{name}[{len(starts)}], a string", pos - end)
+            reader.pos = pos
+            node.end = reader.base + pos
+            return
+        children: list[Node] = []
+        node = Node(name, self, start, None, None, children, field)
+        out.append(node)
+        for i in range(count):
+            before = reader.pos
+            self.element.tree(reader, str(i), children)
+            if reader.pos == before:
+                raise DecodeError(reader.offset, f"element {i} of {count}", "nothing")
+        node.end = reader.base + reader.pos
+
+    def read(self, reader: Reader) -> Any:
+        count = reader.u64()
+        if count > reader.end - reader.pos:  # an element takes 8 bytes at least
+            raise Truncated(reader.offset - 8, f"a list of {count}", count * 8)
+        read = self.element.read
+        values = [read(reader) for _ in range(count)]
+        return frozenset(values) if self.unordered else tuple(values)
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+            raise self.expected(value)
+        if isinstance(value, (set, frozenset)):
+            if not isinstance(self.element, String):
+                raise self.expected(value)
+            value = sorted(value, key=lambda v: bytes_of(v) if isinstance(v, str) else v)
+        items = list(value)
+        out += pack_u64(len(items))
+        for i, item in enumerate(items):
+            try:
+                self.element.write(item, out, protocol)
+            except EncodeError as error:
+                raise error.inside(f"[{i}]") from None
+
+    def plain(self, node: Node) -> Any:
+        return [child.plain() for child in node.children or ()]
+
+    def value_of(self, plain: Any) -> Any:
+        if not isinstance(plain, list):
+            raise self.expected(plain)
+        return [self.element.value_of(item) for item in plain]
+
+
+class MapOf(Wire):
+    """A count and so many pairs of a string and a value, ascending in Nix's own output.
+
+    Read as a dict in wire order, later duplicates winning; written in the dict's order.
+    """
+
+    def __init__(self, key: String, value: Wire) -> None:
+        self.key = key
+        self.value = value
+        self.name = f"Map<{key.name}, {value.name}>"
+        self.doc = f"a count, then so many pairs of {key.name} and {value.name}"
+
+    def program(self, protocol: Protocol) -> Program:
+        if isinstance(self.value, String):
+            return ((TEXTS, 2),)
+        pair = [*self.key.program(protocol), *self.value.program(protocol)]
+        return ((LIST, merged(pair)),)
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        start = reader.offset
+        count = reader.u64()
+        children: list[Node] = []
+        node = Node(name, self, start, None, None, children, field)
+        out.append(node)
+        for _ in range(count):
+            pair_start = reader.offset
+            key = text_of(reader.buf[reader.pos + 8 : reader.skip_string()])
+            entry = Node(key, PAIR, pair_start, None, key, [])
+            children.append(entry)
+            inner: list[Node] = entry.children  # type: ignore[assignment]
+            self.value.tree(reader, "value", inner)
+            entry.end = reader.offset
+        node.end = reader.offset
+
+    def read(self, reader: Reader) -> Any:
+        count = reader.u64()
+        if count > reader.end - reader.pos:
+            raise Truncated(reader.offset - 8, f"a map of {count}", count * 16)
+        return {text_of(reader.string()): self.value.read(reader) for _ in range(count)}
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        if isinstance(value, dict):
+            value = value.items()
+        elif not isinstance(value, (list, tuple)):
+            raise self.expected(value)
+        out += pack_u64(len(value))
+        for key, item in value:
+            try:
+                self.key.write(key, out, protocol)
+                self.value.write(item, out, protocol)
+            except EncodeError as error:
+                raise error.inside(f"[{key!r}]") from None
+
+    def plain(self, node: Node) -> Any:
+        pairs = [
+            (entry.value, entry.children[0].plain() if entry.children else None)
+            for entry in node.children or ()
+        ]
+        plain = dict(pairs)
+        return plain if len(plain) == len(pairs) else [list(pair) for pair in pairs]
+
+    def value_of(self, plain: Any) -> Any:
+        pairs = list(plain.items()) if isinstance(plain, dict) else plain
+        if not isinstance(pairs, list) or any(
+            not isinstance(p, list | tuple) or len(p) != 2 for p in pairs
+        ):
+            raise self.expected(plain)
+        return [(key, self.value.value_of(item)) for key, item in pairs]
+
+
+class Pair(Wire):
+    """One entry of a map, as the tree shows it."""
+
+    name = "Pair"
+    doc = "a key and a value"
+
+    def plain(self, node: Node) -> Any:
+        return node.children[0].plain() if node.children else None
+
+
+PAIR = Pair()

@@ -1,0 +1,67 @@
+"""Files as NARs: a file, link or directory of this machine in the canonical archive format.
+
+Knows the file system and the NAR grammar. Source: Nix `archive.cc`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from pix.codec.nar import MAGIC
+from pix.codec.wire import pack_u64
+from pix.problem import Problem
+
+PIECE = 64 << 10
+
+
+def token(text: bytes) -> bytes:
+    """Return a NAR token: length, bytes, zeros up to a multiple of 8."""
+    return pack_u64(len(text)) + text + bytes(-len(text) & 7)
+
+
+def nar_of(path: Path) -> Iterator[bytes]:
+    """Yield the NAR of `path` in pieces. Raises Problem for what a NAR cannot hold."""
+    yield token(MAGIC)
+    yield from _node(path)
+
+
+def _node(path: Path) -> Iterator[bytes]:
+    try:
+        status = path.lstat()
+        kind = stat.S_IFMT(status.st_mode)
+        if kind == stat.S_IFREG:
+            yield token(b"(") + token(b"type") + token(b"regular")
+            if status.st_mode & stat.S_IXUSR:
+                yield token(b"executable") + token(b"")
+            yield token(b"contents")
+            yield from _contents(path, status.st_size)
+        elif kind == stat.S_IFLNK:
+            yield token(b"(") + token(b"type") + token(b"symlink")
+            yield token(b"target") + token(os.fsencode(os.readlink(path)))  # noqa: PTH115 - a Path would tidy it up
+        elif kind == stat.S_IFDIR:
+            yield token(b"(") + token(b"type") + token(b"directory")
+            for name in sorted(os.fsencode(child.name) for child in path.iterdir()):
+                yield token(b"entry") + token(b"(") + token(b"name") + token(name) + token(b"node")
+                yield from _node(path / os.fsdecode(name))
+                yield token(b")")
+        else:
+            raise Problem(f"{path} is no file, link or directory: a NAR cannot hold it")
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {error.strerror}") from None
+    yield token(b")")
+
+
+def _contents(path: Path, size: int) -> Iterator[bytes]:
+    yield pack_u64(size)
+    left = size
+    with path.open("rb") as file:
+        while left:
+            piece = file.read(min(PIECE, left))
+            if not piece:
+                raise Problem(f"{path} became shorter while it was read")
+            left -= len(piece)
+            yield piece
+    yield bytes(-size & 7)

@@ -1,0 +1,171 @@
+"""Payload: the bulk data of an operation, and the four ways it is carried.
+
+    raw NAR       the archive directly on the stream; it ends where its grammar ends
+    frames        length and so many bytes, again and again, up to a length of 0
+    pulled        the daemon asks by STDERR_READ, each answer is one string
+    written       the daemon sends by STDERR_WRITE, each holds one string
+
+The first two stand in the stream behind the fields and are scanned here; the last two are
+part of the log loop and are followed by `pix.conversation`. What a payload means (a NAR, a
+file, a log, many store paths) is its `content`.
+
+Nothing here knows an operation. Source: Nix `serialise.hh` (FramedSource), `daemon.cc`
+(TunnelSource, TunnelSink).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pix.codec.cursor import Cursor, u64_at
+from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.gates import Gate, Protocol
+from pix.codec.nar import check, scan_nar
+from pix.codec.wire import Reader, pack_u64
+
+Content: TypeAlias = bytes | bytearray | memoryview | Iterable[bytes]
+"""What is sent as payload: bytes, or pieces of them."""
+
+FRAME_SIZE = 32 * 1024
+"""The size of the frames we write, in bytes; Nix writers buffer as much."""
+
+
+class Carriage:
+    """One way to carry a payload. `name` and `doc` are for the manual."""
+
+    name = ""
+    doc = ""
+    inline = True
+    """Whether the payload stands in the stream behind the fields."""
+
+    def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
+        """Skip the payload; False when a STDERR_ERROR stands in its place."""
+        raise NotImplementedError
+
+    def read(self, reader: Reader) -> bytes:
+        """Return the content at the reader. Raises DecodeError."""
+        raise NotImplementedError
+
+    def write(self, content: Content, out: bytearray) -> None:
+        """Append the content as it is carried. Raises EncodeError."""
+        raise NotImplementedError
+
+
+class RawNar(Carriage):
+    """A NAR directly on the stream."""
+
+    name = "raw NAR"
+    doc = "a NAR directly on the stream, ending where its grammar ends"
+
+    def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
+        return (yield from scan_nar(cursor))
+
+    def read(self, reader: Reader) -> bytes:
+        rest = bytes(reader.buf[reader.pos :])
+        try:
+            _, end = check(rest, strict=False)
+        except DecodeError as error:
+            raise DecodeError(reader.offset + error.offset, error.expected, error.found) from None
+        reader.pos += end
+        return rest[:end]
+
+    def write(self, content: Content, out: bytearray) -> None:
+        for piece in pieces(content):
+            out += piece
+
+
+class Frames(Carriage):
+    """Length-prefixed frames up to an empty one."""
+
+    name = "frames"
+    doc = "frames of a length and so many bytes without padding, ended by a length of 0"
+
+    def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
+        while True:
+            while cursor.end - cursor.pos < 8:
+                yield
+            (n,) = u64_at(cursor.buf, cursor.pos)
+            cursor.pos += 8
+            if n == 0:
+                return True
+            if n >= 1 << 32:
+                raise DecodeError(cursor.offset - 8, "the length of a frame", f"{n:#x}")
+            cursor.payload(n)
+
+    def read(self, reader: Reader) -> bytes:
+        content = bytearray()
+        while n := reader.u64():
+            after = reader.pos + n
+            if n >= 1 << 32 or after > reader.end:
+                raise DecodeError(reader.offset - 8, "the length of a frame", f"{n:#x}")
+            content += reader.buf[reader.pos : after]
+            reader.pos = after
+        return bytes(content)
+
+    def write(self, content: Content, out: bytearray) -> None:
+        for frame in framed(content):
+            out += frame
+
+
+class Pulled(Carriage):
+    """Strings that answer STDERR_READ."""
+
+    name = "pulled"
+    doc = "the daemon asks with STDERR_READ, the client answers each with one string"
+    inline = False
+
+
+class Written(Carriage):
+    """Strings inside STDERR_WRITE."""
+
+    name = "written"
+    doc = "the daemon sends STDERR_WRITE, each with one string"
+    inline = False
+
+
+RAW_NAR = RawNar()
+FRAMES = Frames()
+PULLED = Pulled()
+WRITTEN = Written()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Payload:
+    """The payload of a request or a reply: its name, its content, and how it is carried when.
+
+    `content` is one of: `nar`, `by method` (a NAR or plain bytes, as the content-addressing
+    method says), `paths` (AddMultipleToStore), `export` (an export stream), `log`.
+    """
+
+    name: str
+    doc: str
+    content: str
+    carried: tuple[tuple[Gate, Carriage], ...]
+
+    def carriage(self, protocol: Protocol) -> Carriage | None:
+        """Return how the payload travels in `protocol`, None when there is none."""
+        for gate, carriage in self.carried:
+            if gate.admits(protocol):
+                return carriage
+        return None
+
+
+def pieces(content: Content) -> Iterable[bytes | bytearray | memoryview]:
+    """Return the content as an iterable of byte strings. Raises EncodeError for other types."""
+    if isinstance(content, (bytes, bytearray, memoryview)):
+        return (content,) if len(content) else ()
+    if isinstance(content, str) or not hasattr(content, "__iter__"):
+        raise EncodeError("", f"bytes wanted for payload, got {type(content).__name__}")
+    return content
+
+
+def framed(content: Content) -> Iterable[bytes]:
+    """Return the frames that carry `content`, the empty one last."""
+    for piece in pieces(content):
+        view = memoryview(piece)
+        for start in range(0, len(view), FRAME_SIZE):
+            part = view[start : start + FRAME_SIZE]
+            yield pack_u64(len(part)) + part
+    yield bytes(8)

@@ -1,0 +1,379 @@
+"""How single values look as bytes: words, booleans, enumerations and strings.
+
+Every wire type gives five readings of itself:
+
+    program(protocol)   steps for the scanner (`pix.codec.cursor`), which finds the end
+    tree(reader, …)     a node with its value and its `[start, end)` span in the stream
+    read(reader)        a Python value
+    write(value, out)   the bytes of a Python value
+    describe            name and doc, for the manual
+
+`tree` is for people: it accepts what can be placed and notes what is irregular. `read` is
+for programs: it refuses what Nix's own readers refuse. All integers are 8 bytes, little
+endian; strings are a length, the bytes, and zeros up to a multiple of 8.
+Source: Nix `serialise.hh`, `serialise.cc`.
+
+Nothing here knows an operation or a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+from pix.codec.cursor import SKIP, TEXT, Program, u64_at
+from pix.codec.errors import DecodeError, EncodeError, Truncated
+from pix.codec.gates import NEWEST, Protocol
+
+if TYPE_CHECKING:
+    from pix.codec.records import Field
+
+pack_u64 = Struct("<Q").pack
+ZEROS = bytes(8)
+PADDINGS = tuple(bytes(n) for n in range(8))
+"""The right padding by its length."""
+
+
+class Node:
+    """A decoded value and where it stands.
+
+    `start` and `end` are stream offsets in bytes, `end` is None while the value is cut off
+    or undecodable. `value` is the Python value of a scalar (str with surrogateescape, int,
+    bool, an enum member, None) and None for containers, which have `children`. `note` says
+    what is irregular about the bytes, `field` is the declaration that put it here.
+    """
+
+    __slots__ = ("children", "end", "field", "name", "note", "start", "value", "wire")
+
+    def __init__(
+        self,
+        name: str,
+        wire: Wire,
+        start: int,
+        end: int | None,
+        value: Any = None,
+        children: Sequence[Node] | None = None,
+        field: Field | None = None,
+        note: str | None = None,
+    ) -> None:
+        self.name = name
+        self.wire = wire
+        self.start = start
+        self.end = end
+        self.value = value
+        self.children = children
+        self.field = field
+        self.note = note
+
+    def __repr__(self) -> str:
+        what = self.value if self.children is None else f"{len(self.children)} children"
+        return f"<Node {self.name} [{self.start}, {self.end}) {what!r}>"
+
+    def find(self, name: str) -> Node | None:
+        """Return the first child called `name`."""
+        for child in self.children or ():
+            if child.name == name:
+                return child
+        return None
+
+    def plain(self) -> Any:
+        """Return the value as JSON would hold it: names for enumerations, lists and objects."""
+        return self.wire.plain(self)
+
+
+class Reader:
+    """Complete bytes and a position in them.
+
+    `base` is the stream offset of `buf[0]`; errors and spans are in stream offsets. What is
+    not `bytes` is copied once: nodes that decode themselves later must not see it change.
+    """
+
+    __slots__ = ("base", "buf", "end", "pos", "protocol")
+
+    def __init__(
+        self, buf: bytes | bytearray | memoryview, protocol: Protocol = NEWEST, base: int = 0
+    ) -> None:
+        self.buf = buf if type(buf) is bytes else bytes(buf)
+        self.pos = 0
+        self.end = len(buf)
+        self.base = base
+        self.protocol = protocol
+
+    @property
+    def offset(self) -> int:
+        """The stream offset of the next byte."""
+        return self.base + self.pos
+
+    def u64(self) -> int:
+        """Read one word. Raises Truncated."""
+        pos = self.pos
+        if pos + 8 > self.end:
+            raise Truncated(self.base + pos, "an integer", pos + 8 - self.end)
+        self.pos = pos + 8
+        return int(u64_at(self.buf, pos)[0])
+
+    def string(self) -> bytes:
+        """Read one string. Raises Truncated, or DecodeError when its padding is not zero."""
+        start = self.pos
+        body = self.skip_string()
+        padded = self.pos
+        if self.buf[body:padded] != PADDINGS[padded - body]:
+            at = self.base + body
+            self.pos = start
+            raise DecodeError(at, "zero padding", self.buf[body:padded].hex(" "))
+        return self.buf[start + 8 : body]
+
+    def skip_string(self) -> int:
+        """Move behind one string; return the position where its padding starts."""
+        pos = self.pos
+        if pos + 8 > self.end:
+            raise Truncated(self.base + pos, "a string", pos + 8 - self.end)
+        (n,) = u64_at(self.buf, pos)
+        after = pos + 8 + n + (-n & 7)
+        if after > self.end:
+            raise Truncated(self.base + pos, f"a string of {n} bytes", after - self.end)
+        self.pos = after
+        return int(pos + 8 + n)
+
+
+def text_of(raw: bytes | bytearray | memoryview) -> str:
+    """Return wire bytes as str; what is not UTF-8 survives as surrogates."""
+    return str(raw, "utf-8", "surrogateescape")
+
+
+def bytes_of(text: str) -> bytes:
+    """Return the wire bytes of a str made by `text_of`. Raises EncodeError for lone surrogates."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise EncodeError("", f"character {error.start} cannot be put into UTF-8") from None
+
+
+def clip(value: object, longest: int = 60) -> str:
+    """Return a short repr for an error message."""
+    text = repr(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+class Wire:
+    """A wire type. `name` is what the manual calls it, `doc` one line about it."""
+
+    name: str = ""
+    doc: str = ""
+
+    def program(self, protocol: Protocol) -> Program:
+        """Return the scanner's steps."""
+        raise NotImplementedError
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        """Append this value's node to `out`; on an error what was decoded so far stays there."""
+        raise NotImplementedError
+
+    def read(self, reader: Reader) -> Any:
+        """Return the value at the reader. Raises DecodeError, Truncated."""
+        raise NotImplementedError
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        """Append the bytes of `value`. Raises EncodeError."""
+        raise NotImplementedError
+
+    def plain(self, node: Node) -> Any:
+        """Return a node's value as JSON would hold it."""
+        return node.value
+
+    def value_of(self, plain: Any) -> Any:
+        """Return the value that `write` takes from its JSON form. Raises EncodeError."""
+        return plain
+
+    def expected(self, value: object) -> EncodeError:
+        """Return the error for a Python value of the wrong type."""
+        return EncodeError("", f"{self.name} wanted, got {type(value).__name__} {clip(value)}")
+
+
+class Word(Wire):
+    """An unsigned integer of 8 bytes; readers may insist on fewer bits."""
+
+    def __init__(self, name: str, doc: str, bits: int = 64) -> None:
+        self.name = name
+        self.doc = doc
+        self.bits = bits
+        self.limit = 1 << bits
+
+    def program(self, protocol: Protocol) -> Program:
+        return ((SKIP, 8),)
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        pos = reader.pos
+        if pos + 8 > reader.end:
+            raise Truncated(reader.base + pos, f"{name} ({self.name})", pos + 8 - reader.end)
+        (n,) = u64_at(reader.buf, pos)
+        reader.pos = pos + 8
+        start = reader.base + pos
+        note = None if n < self.limit else f"Nix readers refuse more than {self.bits} bits here"
+        out.append(Node(name, self, start, start + 8, n, None, field, note))
+
+    def read(self, reader: Reader) -> int:
+        n = reader.u64()
+        if n >= self.limit:
+            raise DecodeError(reader.offset - 8, f"{self.name} below 2^{self.bits}", str(n))
+        return n
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.expected(value)
+        if not 0 <= value < self.limit:
+            raise EncodeError("", f"{value} does not fit {self.name} (0 to 2^{self.bits} − 1)")
+        out += pack_u64(value)
+
+
+class Boolean(Wire):
+    """0 or 1 in 8 bytes; readers take any other number as true."""
+
+    name = "Bool"
+    doc = "0 or 1; readers take every non-zero number as true"
+
+    def program(self, protocol: Protocol) -> Program:
+        return ((SKIP, 8),)
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        pos = reader.pos
+        if pos + 8 > reader.end:
+            raise Truncated(reader.base + pos, f"{name} (Bool)", pos + 8 - reader.end)
+        (n,) = u64_at(reader.buf, pos)
+        reader.pos = pos + 8
+        start = reader.base + pos
+        note = None if n < 2 else f"{n} is not a canonical boolean"
+        out.append(Node(name, self, start, start + 8, n != 0, None, field, note))
+
+    def read(self, reader: Reader) -> bool:
+        return reader.u64() != 0
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        if not isinstance(value, (bool, int)) or value not in (0, 1):
+            raise self.expected(value)
+        out += pack_u64(int(value))
+
+
+class Named(IntEnum):
+    """A number with a name and a doc, declared as `BUILT = 0, "what it means"`.
+
+    `label` is the name that Nix's own documentation and sources use.
+    """
+
+    doc: str
+
+    def __new__(cls, value: int, doc: str) -> Named:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.doc = doc
+        return member
+
+    @property
+    def label(self) -> str:
+        """The name as Nix writes it: `PermanentFailure` for PERMANENT_FAILURE."""
+        return self.name.title().replace("_", "")
+
+    @classmethod
+    def of(cls, value: int) -> Named | int:
+        """Return the member of that number, or the number itself when none has it."""
+        return cls._value2member_map_.get(value, value)  # type: ignore[return-value]
+
+
+class Enumeration(Wire):
+    """A number with a name; unknown numbers keep their number."""
+
+    def __init__(self, members: type[Named], doc: str = "") -> None:
+        self.members = members
+        self.name = members.__name__
+        self.doc = doc or (members.__doc__ or "").partition("\n")[0]
+        self.by_value = members._value2member_map_
+        self.by_label = {member.label: member for member in members}
+
+    def program(self, protocol: Protocol) -> Program:
+        return ((SKIP, 8),)
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        pos = reader.pos
+        if pos + 8 > reader.end:
+            raise Truncated(reader.base + pos, f"{name} ({self.name})", pos + 8 - reader.end)
+        (n,) = u64_at(reader.buf, pos)
+        reader.pos = pos + 8
+        start = reader.base + pos
+        value = self.by_value.get(n, n)
+        note = None if value is not n else f"no known {self.name}"
+        out.append(Node(name, self, start, start + 8, value, None, field, note))
+
+    def read(self, reader: Reader) -> Named | int:
+        return self.members.of(reader.u64())
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.expected(value)
+        if not 0 <= value < 1 << 64:
+            raise EncodeError("", f"{value} does not fit {self.name}")
+        out += pack_u64(value)
+
+    def plain(self, node: Node) -> Any:
+        return node.value.label if isinstance(node.value, Named) else node.value
+
+    def value_of(self, plain: Any) -> Any:
+        if isinstance(plain, str):
+            if plain not in self.by_label:
+                raise EncodeError("", f"{plain!r} is no {self.name} ({', '.join(self.by_label)})")
+            return self.by_label[plain]
+        return plain
+
+
+class String(Wire):
+    """Bytes with a length, shown as text. `optional`: the empty string stands for None."""
+
+    def __init__(self, name: str, doc: str, *, optional: bool = False) -> None:
+        self.name = name
+        self.doc = doc
+        self.optional = optional
+
+    def program(self, protocol: Protocol) -> Program:
+        return ((TEXT, None),)
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        pos = reader.pos
+        buf = reader.buf
+        if pos + 8 > reader.end:
+            raise Truncated(reader.base + pos, f"{name} ({self.name})", pos + 8 - reader.end)
+        (n,) = u64_at(buf, pos)
+        body = pos + 8
+        after = body + n + (-n & 7)
+        start = reader.base + pos
+        if after > reader.end:
+            raise Truncated(start, f"{name} ({self.name} of {n} bytes)", after - reader.end)
+        reader.pos = after
+        value = text_of(buf[body : body + n])
+        note = None
+        if buf[body + n : after] != PADDINGS[-n & 7]:
+            note = "padding is not zero: Nix readers refuse it"
+        out.append(
+            Node(name, self, start, reader.base + after, value or self.empty, None, field, note)
+        )
+
+    @property
+    def empty(self) -> str | None:
+        """What the empty string stands for."""
+        return None if self.optional else ""
+
+    def read(self, reader: Reader) -> str | None:
+        return text_of(reader.string()) or self.empty
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        if isinstance(value, str):
+            raw = bytes_of(value)
+        elif isinstance(value, (bytes, bytearray)):
+            raw = bytes(value)
+        elif value is None and self.optional:
+            raw = b""
+        else:
+            raise self.expected(value)
+        out += pack_u64(len(raw))
+        out += raw
+        out += ZEROS[: -len(raw) & 7]

@@ -1,0 +1,27 @@
+"""Two byte streams in, exchanges out: the passive observer of one connection, without I/O.
+
+conversation   `Conversation.feed(side, data, time)`, in any chunking (observer)
+exchange       the handshake, an operation, an orphan frame, or opaque bytes (exchange)
+direction      the bytes of one side, and how far they are understood (direction)
+request        what the client says (requests)
+answer         log frames, reply, error: what the daemon says (answers)
+
+Imports `pix.protocol` and `pix.codec`. Begin at `observer`.
+"""
+
+from __future__ import annotations
+
+from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Exchange, LogFrame
+from pix.conversation.observer import Conversation, Limits, Observer, PayloadSeen
+
+__all__ = [
+    "CLIENT",
+    "DAEMON",
+    "SIDES",
+    "Conversation",
+    "Exchange",
+    "Limits",
+    "LogFrame",
+    "Observer",
+    "PayloadSeen",
+]

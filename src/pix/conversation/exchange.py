@@ -1,0 +1,116 @@
+"""What a conversation is made of: exchanges, each with its spans, times and log frames.
+
+An exchange is the handshake; or one operation with its request, payload, log and reply or
+error; or an orphan, a log frame that answers nothing; or opaque bytes, with the reason.
+Offsets count the bytes of one direction from 0, times are whatever the observer feeds,
+integer nanoseconds in this project. Nothing here decodes anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from pix.codec.declare import Frame, Operation
+from pix.codec.gates import Protocol
+
+CLIENT = 0
+"""The side whose bytes the client sends."""
+
+DAEMON = 1
+"""The side whose bytes the daemon sends."""
+
+SIDES = ("client", "daemon")
+
+Kind: TypeAlias = Literal["handshake", "operation", "orphan", "opaque"]
+Span: TypeAlias = "tuple[int, int | None]"
+
+
+@dataclass(slots=True)
+class LogFrame:
+    """One STDERR frame: `[start, end)` of the daemon's stream, and when it was complete.
+
+    `answer` is the span of the client's string that answers a STDERR_READ.
+    """
+
+    frame: Frame
+    start: int
+    end: int
+    time: int
+    answer: tuple[int, int] | None = None
+
+
+class Exchange:
+    """One exchange; the attributes not set by `__init__` begin as their class defaults.
+
+    `number` counts the exchanges of the connection from 1, in order of start.
+    """
+
+    #: when the request was complete, the first answering byte came, all was over
+    request_done: int | None = None
+    answered: int | None = None
+    ended: int | None = None
+    #: client stream: fields end and payload begins; everything ends
+    payload_start: int | None = None
+    request_end: int | None = None
+    #: daemon stream: the first and behind the last byte of this exchange, None when silent
+    daemon_start: int | None = None
+    daemon_end: int | None = None
+    #: daemon stream: reply fields and the payload behind them; the error frame
+    reply: Span | None = None
+    reply_payload_start: int | None = None
+    error: Span | None = None
+    #: log frames, without STDERR_LAST and the error
+    frames = 0
+    log: list[LogFrame] | None = None
+    #: content bytes of the payload, and (in detail) its runs: side, offset, length
+    payload_side: int | None = None
+    payload_bytes = 0
+    payload_runs: list[tuple[int, int, int]] | None = None
+    #: the daemon said all it had to say to this
+    settled = False
+    #: STDERR_READs asked and answered
+    reads = 0
+    answers = 0
+    #: the request and its reply or error are whole
+    complete = False
+    notes: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        number: int,
+        kind: Kind,
+        side: int,
+        start: int,
+        started: int,
+        protocol: Protocol | None,
+        code: int | None = None,
+        operation: Operation | None = None,
+    ) -> None:
+        self.number = number
+        self.kind: Kind = kind
+        self.side = side
+        self.start = start
+        self.started = started
+        self.protocol = protocol
+        self.code = code
+        self.operation = operation
+
+    def note(self, text: str) -> None:
+        """Add a remark on what is irregular."""
+        self.notes = (*self.notes, text)
+
+    @property
+    def name(self) -> str:
+        """The operation's name, or what else this exchange is."""
+        if self.operation is not None:
+            return self.operation.name
+        return self.kind if self.code is None else f"operation {self.code}"
+
+    @property
+    def took(self) -> int | None:
+        """The time from start to end, None while it lasts."""
+        return None if self.ended is None else self.ended - self.started
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.number} {self.name}{'' if self.complete else ' incomplete'}>"

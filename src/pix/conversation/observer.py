@@ -1,0 +1,300 @@
+"""Two byte streams in, exchanges out: who speaks when, and what answers what.
+
+`Conversation` is a passive observer, sans I/O. Feed it what passed in either direction, in
+any chunking; it scans each direction with a generator of its own and joins them by a queue
+of operations that wait for their reply.
+
+    Rule 1. Bytes are never changed, kept or waited for by anyone but the observer. What is
+            not understood makes that direction opaque to its end; the other goes on.
+    Rule 2. A direction depends on the other in these places only: the negotiated version
+            and features; payload that the daemon pulls; which operation a reply answers.
+            There it waits, bounded by `Limits.waiting`.
+    Rule 3. Chunks come in the order in which they were seen, so a reply is never fed before
+            its request. Where the order between the directions is not known, `lockstep`
+            makes one up: it holds each request back until the one before it is answered.
+
+The parts: `handshake` hears the handshake, `requests` and `answers` what comes after it,
+`open_exchanges` keeps the exchanges; here the two directions take their turns.
+Nothing decodes a field; spans say where they are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from pix.codec.cursor import Limits, Scan
+from pix.codec.errors import DecodeError
+from pix.codec.gates import Protocol
+from pix.conversation.answers import DaemonSide
+from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Exchange, LogFrame
+from pix.conversation.handshake import Greeting, Guix
+from pix.conversation.open_exchanges import Collector, Ledger, Observer, PayloadSeen
+from pix.conversation.requests import ClientSide
+
+
+class Conversation:
+    """The exchanges of one connection, as its bytes pass by.
+
+    `detail` keeps log frames and payload runs on the exchanges (memory grows with them);
+    `on_payload` is told of payload as it is announced. `protocol` is None until negotiated.
+    Without an observer the exchanges are collected in `exchanges`. With `lockstep`, `turns`
+    is the order that was made up: side, and up to which stream offset it spoke; both
+    streams are then best fed whole.
+    """
+
+    def __init__(
+        self,
+        observer: Observer | None = None,
+        *,
+        detail: bool = False,
+        lockstep: bool = False,
+        limits: Limits | None = None,
+        on_payload: PayloadSeen | None = None,
+    ) -> None:
+        self._begin(observer, detail, lockstep, limits, on_payload, 0, 0)
+        self._ledger.client.scanner = self._client()
+        self._ledger.daemon.scanner = self._daemon()
+
+    def _begin(
+        self,
+        observer: Observer | None,
+        detail: bool,
+        lockstep: bool,
+        limits: Limits | None,
+        on_payload: PayloadSeen | None,
+        client_offset: int,
+        daemon_offset: int,
+    ) -> None:
+        self.exchanges: list[Exchange] = []
+        self.detail = detail
+        self.lockstep = lockstep
+        self.limits = limits or Limits()
+        self.turns: list[tuple[int, int]] = []
+        self._ledger = Ledger(
+            observer or Collector(self.exchanges),
+            detail,
+            self.limits,
+            on_payload,
+            client_offset,
+            daemon_offset,
+        )
+        self._lanes = (self._ledger.client, self._ledger.daemon)
+        self._greeting = Greeting(self._ledger)
+        self._requests = ClientSide(self._ledger, lockstep)
+        self._answers = DaemonSide(self._ledger, lockstep)
+
+    @classmethod
+    def resumed(
+        cls,
+        protocol: Protocol,
+        client_offset: int,
+        daemon_offset: int,
+        observer: Observer | None = None,
+        *,
+        daemon_nix: str | None = None,
+        detail: bool = False,
+        limits: Limits | None = None,
+        on_payload: PayloadSeen | None = None,
+    ) -> Conversation:
+        """Return a conversation that goes on between two operations, at these offsets."""
+        self = cls.__new__(cls)
+        self._begin(observer, detail, False, limits, on_payload, client_offset, daemon_offset)
+        self._ledger.protocol = protocol
+        self._ledger.daemon_nix = daemon_nix
+        self._ledger.client.scanner = self._requests.scan()
+        self._ledger.daemon.scanner = self._answers.scan()
+        return self
+
+    def _client(self) -> Scan:
+        yield from self._greeting.client()
+        yield from self._requests.scan()
+
+    def _daemon(self) -> Scan:
+        yield from self._greeting.daemon()
+        yield from self._answers.greet()
+        yield from self._answers.scan()
+
+    # What is known -------------------------------------------------------------------
+
+    @property
+    def protocol(self) -> Protocol | None:
+        """What was negotiated, None until it was."""
+        return self._ledger.protocol
+
+    @property
+    def client_version(self) -> int | None:
+        """The client's version word, such as 0x126."""
+        return self._greeting.client_version
+
+    @property
+    def daemon_version(self) -> int | None:
+        """The daemon's version word."""
+        return self._greeting.daemon_version
+
+    @property
+    def client_features(self) -> frozenset[str] | None:
+        """The feature strings that the client understands."""
+        return self._greeting.client_features
+
+    @property
+    def daemon_features(self) -> frozenset[str] | None:
+        """The feature strings that the daemon offers."""
+        return self._greeting.daemon_features
+
+    @property
+    def daemon_nix(self) -> str | None:
+        """The daemon's release, as it says (1.33)."""
+        return self._ledger.daemon_nix
+
+    @property
+    def handshake(self) -> Exchange | None:
+        """The handshake, once somebody spoke."""
+        return self._ledger.handshake
+
+    @property
+    def pending(self) -> deque[Exchange]:
+        """The operations that wait for their answer, oldest first."""
+        return self._ledger.pending
+
+    @property
+    def requesting(self) -> Exchange | None:
+        """The operation whose request is still coming."""
+        return self._ledger.requesting
+
+    def received(self, side: int) -> int:
+        """Return how many bytes of a side have passed."""
+        return self._lanes[side].cursor.received
+
+    def is_opaque(self, side: int) -> bool:
+        """Return whether a side is no longer understood."""
+        return self._lanes[side].opaque is not None
+
+    # What passes by ------------------------------------------------------------------
+
+    def feed(self, side: int, data: bytes | bytearray | memoryview, time: int = 0) -> None:
+        """Take the next bytes of a side. The buffer may be reused afterwards.
+
+        Bytes behind the end of the side's stream are counted and nothing else.
+        """
+        lane = self._lanes[side]
+        cursor = lane.cursor
+        self._ledger.now = time
+        cursor.feed(data)
+        if lane.opaque is not None or lane.eof:
+            cursor.pos = cursor.end
+            cursor.settle()
+            return
+        self._advance(side)
+        cursor.settle()
+        if lane.waiting and not self.lockstep and cursor.end > self.limits.waiting:
+            reason = (
+                f"more than {self.limits.waiting} bytes came while their meaning depended on"
+                f" the {SIDES[1 - side]}"
+            )
+            self._ledger.give_up(side, cursor.offset, reason)
+            cursor.settle()
+
+    def gap(self, side: int, length: int, time: int = 0) -> None:
+        """Account for bytes of a side that passed but were not kept."""
+        lane = self._lanes[side]
+        cursor = lane.cursor
+        self._ledger.now = time
+        if lane.opaque is None and not lane.eof and not cursor.gap(length):
+            at = cursor.received
+            reason = f"{length} bytes were not recorded where structure was needed"
+            self._ledger.give_up(side, at, reason)
+        if lane.opaque is not None or lane.eof:
+            cursor.pos = cursor.end + length
+            cursor.gap(length)
+        else:
+            self._advance(side)
+            cursor.settle()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether what passed is whole and understood: the next thing is a new operation."""
+        ledger = self._ledger
+        handshake = ledger.handshake
+        return (
+            ledger.protocol is not None
+            and (handshake is None or handshake.ended is not None)
+            and not (ledger.pending or ledger.requesting or ledger.orphan or ledger.at_sea)
+            and all(lane.is_at_rest for lane in self._lanes)
+        )
+
+    def skip(self, client: int, daemon: int) -> None:
+        """Go on at these stream offsets: up to them only whole exchanges passed, unobserved.
+
+        Only while `at_rest`. Skipped exchanges are not numbered.
+        """
+        for lane, offset in zip(self._lanes, (client, daemon), strict=True):
+            lane.cursor.base = offset - lane.cursor.end
+
+    def eof(self, side: int, time: int = 0) -> None:
+        """Take note that a side will send nothing more."""
+        lane = self._lanes[side]
+        if lane.eof:
+            return
+        lane.eof = True
+        ledger = self._ledger
+        ledger.now = time
+        if side == DAEMON:
+            self._answers.ended()
+        self._advance(1 - side)
+        if side == CLIENT:
+            if not lane.waiting:
+                ledger.client_ended()
+        else:
+            lane.over = True
+            ledger.daemon_ended()
+        if self._lanes[1 - side].eof:
+            ledger.client_ended()
+            self._greeting.ended()
+            ledger.both_ended()
+
+    def close(self, time: int = 0) -> None:
+        """Take note that the connection is gone in both directions."""
+        self.eof(CLIENT, time)
+        self.eof(DAEMON, time)
+
+    def _advance(self, side: int) -> None:
+        """Run a side's scanner, then the other's if it waited for what happened, and so on."""
+        ledger = self._ledger
+        other = 1 - side
+        ledger.changed = self._lanes[other].eof
+        self._run(side)
+        while ledger.changed and self._lanes[other].waiting:
+            ledger.changed = False
+            self._run(other)
+            self._lanes[other].cursor.settle()
+            other = 1 - other
+
+    def _run(self, side: int) -> None:
+        lane = self._lanes[side]
+        if lane.opaque is not None or lane.over:
+            return
+        try:
+            next(lane.scanner)
+        except Guix as error:
+            for each in self._lanes:
+                self._ledger.give_up(each.side, min(16, each.cursor.offset), str(error))
+        except DecodeError as error:
+            self._ledger.give_up(side, error.offset, str(error))
+        except StopIteration:
+            pass
+        if self.lockstep:
+            cursor = lane.cursor
+            self.turns.append((side, min(cursor.offset, cursor.received)))
+
+
+__all__ = [
+    "CLIENT",
+    "DAEMON",
+    "SIDES",
+    "Conversation",
+    "Exchange",
+    "Limits",
+    "LogFrame",
+    "Observer",
+    "PayloadSeen",
+]

@@ -1,0 +1,382 @@
+"""Which exchanges of a conversation are open, and how each of them ends.
+
+The two sides report what they found; the ledger joins requests with answers by a queue,
+names what is irregular, and tells the observer. It scans nothing.
+
+An exchange ends when its request is over and its answer is: `settled` says of the answer
+that the daemon finished it. What a side leaves unfinished is settled when its stream ends
+or becomes opaque. Nothing here depends on how the bytes were cut into chunks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol as Interface
+from typing import TypeAlias
+
+from pix.codec.cursor import Limits
+from pix.codec.declare import OPERATIONS
+from pix.codec.gates import Protocol
+from pix.codec.payload import FRAMES, PULLED
+from pix.conversation.direction import Lane
+from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Exchange, Kind
+from pix.protocol.types import REALISATION_WITH_PATH
+
+PayloadSeen: TypeAlias = Callable[[int, int, int, int], None]
+"""Told of a run of payload: side, stream offset, length, position in the payload (bytes)."""
+
+OPERATIONS_AT_SEA = (42, 43)
+"""Operations that Nix 2.35 refuses unread where the feature they need is not in force."""
+
+
+class Observer(Interface):
+    """Who wants to know of exchanges."""
+
+    def started(self, exchange: Exchange) -> None:
+        """An exchange began."""
+
+    def ended(self, exchange: Exchange) -> None:
+        """An exchange is over, complete or not; it will not change any more."""
+
+
+class Collector:
+    """An observer that collects exchanges in order of start."""
+
+    def __init__(self, exchanges: list[Exchange]) -> None:
+        self.exchanges = exchanges
+
+    def started(self, exchange: Exchange) -> None:
+        """Collect it."""
+        self.exchanges.append(exchange)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Nothing to do: the exchange is collected and knows that it ended."""
+
+
+class Ledger:
+    """The open exchanges of one connection.
+
+    `pending` are the operations that wait for their answer, `requesting` is the one whose
+    request is still coming, `orphan` the stray frame that is. `changed` is raised whenever
+    the other side may have waited for what happened. `now` is the time of what is being fed.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        detail: bool,
+        limits: Limits,
+        on_payload: PayloadSeen | None,
+        client_offset: int = 0,
+        daemon_offset: int = 0,
+    ) -> None:
+        self.observer = observer
+        self.detail = detail
+        self.on_payload = on_payload
+        self.client = Lane(CLIENT, client_offset, limits)
+        self.daemon = Lane(DAEMON, daemon_offset, limits)
+        self.client.cursor.on_payload = self._client_payload
+        self.daemon.cursor.on_payload = self._daemon_payload
+        self.protocol: Protocol | None = None
+        self.daemon_nix: str | None = None
+        self.handshake: Exchange | None = None
+        self.pending: deque[Exchange] = deque()
+        self.requesting: Exchange | None = None
+        self.orphan: Exchange | None = None
+        self.last_error: Exchange | None = None
+        self.at_sea: Exchange | None = None
+        self.changed = False
+        self.now = 0
+        self._count = 0
+
+    def in_force(self) -> Protocol:
+        """Return the negotiated protocol, which must be known by now."""
+        assert self.protocol is not None
+        return self.protocol
+
+    # Beginnings ----------------------------------------------------------------------
+
+    def _open(self, kind: Kind, side: int, start: int, code: int | None = None) -> Exchange:
+        self._count += 1
+        operation = OPERATIONS.get(code) if code is not None else None
+        exchange = Exchange(
+            self._count, kind, side, start, self.now, self.protocol, code, operation
+        )
+        if self.detail:
+            exchange.log = []
+            exchange.payload_runs = []
+        self.observer.started(exchange)
+        return exchange
+
+    def greeting(self) -> Exchange:
+        """Return the handshake, which begins with whoever speaks first."""
+        if self.handshake is None:
+            self.handshake = self._open("handshake", CLIENT, 0)
+        return self.handshake
+
+    def asked(self, start: int, code: int) -> Exchange:
+        """Open the operation whose number stands at `start` of the client's stream."""
+        exchange = self._open("operation", CLIENT, start, code)
+        self.requesting = exchange
+        self.pending.append(exchange)
+        self.changed = True
+        return exchange
+
+    def strayed(self, start: int) -> Exchange:
+        """Open the orphan that stands at `start` of the daemon's stream."""
+        orphan = self._open("orphan", DAEMON, start)
+        orphan.answered = self.now
+        orphan.daemon_start = start
+        self.orphan = orphan
+        return orphan
+
+    # Progress ------------------------------------------------------------------------
+
+    def _client_payload(self, start: int, length: int) -> None:
+        if self.requesting is not None:
+            self._payload(self.requesting, CLIENT, start, length)
+
+    def _daemon_payload(self, start: int, length: int) -> None:
+        if self.pending:
+            self._payload(self.pending[0], DAEMON, start, length)
+
+    def _payload(self, exchange: Exchange, side: int, start: int, length: int) -> None:
+        if self.on_payload is not None:
+            self.on_payload(side, start, length, exchange.payload_bytes)
+        exchange.payload_bytes += length
+        if exchange.payload_runs is not None:
+            exchange.payload_runs.append((side, start, length))
+
+    def greeted(self, side: int, end: int) -> None:
+        """Take note that a side's part of the handshake is over."""
+        handshake = self.greeting()
+        if side == CLIENT:
+            handshake.request_end = end
+            handshake.request_done = self.now
+        else:
+            handshake.daemon_end = end
+            handshake.settled = True
+        self.changed = True
+        if handshake.request_end is not None and handshake.settled:
+            self._finish(handshake)
+
+    def requested(self, exchange: Exchange, end: int) -> None:
+        """Take note that a request is complete."""
+        exchange.request_end = end
+        exchange.request_done = self.now
+        self.requesting = None
+        self.changed = True
+        if exchange.settled:
+            self._finish(exchange)
+        elif self.daemon.silent:
+            self._unanswered(exchange)
+
+    def replied(self, exchange: Exchange, end: int) -> None:
+        """Take note that the reply to the oldest operation is complete."""
+        exchange.daemon_end = end
+        exchange.settled = True
+        self.pending.popleft()
+        self.changed = True
+        if exchange.request_end is not None:
+            self._finish(exchange)
+        elif not self.is_pulled(exchange):
+            exchange.note("the daemon answered before the request was complete")
+
+    def failed(self, exchange: Exchange, start: int, end: int) -> None:
+        """Take note of a whole STDERR_ERROR, which ends the exchange."""
+        before = self.last_error
+        exchange.error = (start, end)
+        exchange.daemon_end = end
+        exchange.settled = True
+        self.last_error = exchange
+        self.changed = True
+        if exchange.kind == "orphan":
+            if before is not None and before.daemon_end == start:
+                exchange.note(
+                    f"repeats the error of exchange {before.number}: work had not started,"
+                    " the daemon closes"
+                )
+            return
+        if exchange.kind == "handshake":
+            exchange.note("the daemon could not start")
+            if exchange.request_end is not None:
+                self._finish(exchange)
+            return
+        self.pending.popleft()
+        if exchange.code in OPERATIONS_AT_SEA and self._refuses_hashes():
+            self._lose_step(exchange, "its arguments were not read")
+        elif exchange.request_end is None and self._is_framed(exchange):
+            self._lose_step(exchange, "its frames were not read")
+        if exchange.request_end is not None:
+            self._finish(exchange)
+
+    def stray_ended(self, orphan: Exchange, end: int) -> None:
+        """Take note that an orphan is complete."""
+        if self.at_sea is not None and orphan.error is None:
+            orphan.note(f"the daemon is out of step since exchange {self.at_sea.number}")
+        orphan.daemon_end = end
+        orphan.settled = True
+        self.orphan = None
+        self._finish(orphan)
+
+    def is_pulled(self, exchange: Exchange) -> bool:
+        """Whether the daemon asks for this operation's payload."""
+        return self._carriage(exchange) is PULLED
+
+    def _is_framed(self, exchange: Exchange) -> bool:
+        return self._carriage(exchange) is FRAMES
+
+    def _carriage(self, exchange: Exchange) -> object:
+        payload = exchange.operation.request.payload if exchange.operation else None
+        return payload.carriage(self.in_force()) if payload is not None else None
+
+    def _refuses_hashes(self) -> bool:
+        """Whether this daemon is a Nix 2.35 or later that knows realisations by path only."""
+        if REALISATION_WITH_PATH in self.in_force().features:
+            return False
+        release = re.match(r"2\.(\d+)", self.daemon_nix or "")
+        return release is not None and int(release[1][:6]) >= 35
+
+    def _lose_step(self, exchange: Exchange, why: str) -> None:
+        self.at_sea = exchange
+        exchange.note(f"the daemon is out of step from here on: {why}")
+
+    # Ends ----------------------------------------------------------------------------
+
+    def _finish(self, exchange: Exchange) -> None:
+        if exchange.ended is not None:
+            return
+        exchange.ended = self.now
+        asked = exchange.kind == "orphan" or exchange.request_done is not None
+        broken = exchange.error is not None and exchange.reply is not None
+        exchange.complete = asked and exchange.settled and not broken
+        self.observer.ended(exchange)
+
+    def _unanswered(self, exchange: Exchange) -> None:
+        """End an operation that the daemon will not answer (any further)."""
+        if self.pending and self.pending[-1] is exchange:
+            self.pending.pop()
+        opaque = self.daemon.opaque
+        end = self.daemon.cursor.received if opaque is None else opaque.start
+        if exchange.daemon_start is not None:
+            exchange.daemon_end = end
+        if self.at_sea is not None and exchange is not self.at_sea:
+            exchange.note(
+                f"not answered: the daemon is out of step since exchange {self.at_sea.number}"
+            )
+        elif opaque is not None:
+            exchange.note(f"its answer is not understood: see the daemon's bytes from {end} on")
+        elif exchange.daemon_start is not None:
+            exchange.note(f"the daemon's stream ends inside the answer, at byte {end}")
+        else:
+            exchange.note("the daemon's stream ends without an answer")
+        self._finish(exchange)
+
+    def _no_more_answers(self) -> None:
+        """End what the daemon leaves behind; the request that still comes ends with itself."""
+        orphan = self.orphan
+        if orphan is not None:
+            self.orphan = None
+            opaque = self.daemon.opaque
+            orphan.daemon_end = self.daemon.cursor.received if opaque is None else opaque.start
+            orphan.note(f"breaks off at byte {orphan.daemon_end}")
+            self._finish(orphan)
+        unfinished = [exchange for exchange in self.pending if exchange is not self.requesting]
+        self.pending = deque(e for e in self.pending if e is self.requesting)
+        for exchange in unfinished:
+            self._unanswered(exchange)
+
+    def _request_cut(self, end: int, why: str) -> None:
+        """End the request that was coming, incomplete."""
+        exchange = self.requesting
+        if exchange is None:
+            return
+        self.requesting = None
+        exchange.note(why)
+        exchange.request_end = end
+        if exchange.settled:
+            self._finish(exchange)
+        elif self.daemon.silent:
+            self._unanswered(exchange)
+
+    def give_up(self, side: int, offset: int, reason: str) -> None:
+        """Make a direction opaque, from `offset` to its end."""
+        lane = self.daemon if side == DAEMON else self.client
+        if lane.opaque is not None:
+            return
+        handshake = self.greeting() if self.protocol is None else self.handshake
+        if handshake is not None and not self._greeted(side):
+            handshake.note(f"the {SIDES[side]} {reason}")
+        if side == CLIENT:
+            self._request_cut(offset, f"request undecodable {reason}")
+        lane.opaque = self._open("opaque", side, offset)
+        lane.opaque.note(reason)
+        lane.waiting = False
+        lane.cursor.pos = max(lane.cursor.pos, lane.cursor.end)
+        if side == DAEMON:
+            self._no_more_answers()
+        self.changed = True
+
+    def client_ended(self) -> None:
+        """Conclude the client's stream; its scanner does not run again."""
+        if self.client.over:
+            return
+        self.client.over = True
+        cursor = self.client.cursor
+        left = cursor.end - cursor.pos
+        end = cursor.received
+        if self.requesting is not None:
+            self._request_cut(end, f"the client's stream ends inside the request, at byte {end}")
+        elif left > 0 and self.client.opaque is None and self._greeted(CLIENT):
+            self.give_up(CLIENT, cursor.offset, f"{left} bytes at the end are no operation")
+
+    def daemon_ends(self) -> None:
+        """Give the last few bytes of the daemon's stream to the exchange they belong to."""
+        cursor = self.daemon.cursor
+        if cursor.end <= cursor.pos or self.daemon.opaque is not None or not self._greeted(DAEMON):
+            return
+        if self.pending and self.at_sea is None:
+            if self.pending[0].daemon_start is None:
+                self.pending[0].daemon_start = cursor.offset
+        elif self.orphan is None:
+            self.give_up(DAEMON, cursor.offset, "the stream ends inside a frame")
+
+    def daemon_ended(self) -> None:
+        """Conclude the daemon's stream."""
+        self._no_more_answers()
+
+    def _greeted(self, side: int) -> bool:
+        """Whether a side's part of the handshake is over (or was never seen)."""
+        handshake = self.handshake
+        if handshake is None:
+            return self.protocol is not None
+        return (handshake.request_end if side == CLIENT else handshake.daemon_end) is not None
+
+    def both_ended(self) -> None:
+        """Conclude the conversation: what is still open ends as it is."""
+        self._no_more_answers()
+        for lane in (self.client, self.daemon):
+            if lane.opaque is not None:
+                end = lane.cursor.received
+                if lane.side == CLIENT:
+                    lane.opaque.request_end = end
+                else:
+                    lane.opaque.daemon_start, lane.opaque.daemon_end = lane.opaque.start, end
+                self._finish(lane.opaque)
+
+    def greeting_ended(self, why: str | None) -> None:
+        """Conclude a handshake that both sides left, with a remark on the reason."""
+        handshake = self.handshake
+        if handshake is None or handshake.ended is not None:
+            return
+        if why is not None:
+            handshake.note(why)
+        if handshake.request_end is None:
+            handshake.request_end = self.client.cursor.received
+        if self.daemon.cursor.received:
+            handshake.daemon_start = 0
+            if handshake.daemon_end is None:
+                handshake.daemon_end = self.daemon.cursor.received
+        self._finish(handshake)

@@ -1,0 +1,109 @@
+"""The client's stream behind the handshake: one operation after the other.
+
+A request ends by itself (counts, frames, the NAR grammar), but for payload that the daemon
+pulls: there each STDERR_READ is answered by one string, and what comes behind the last
+answer is the next operation. Source: Nix `remote-store.cc`.
+"""
+
+from __future__ import annotations
+
+from pix.codec.cursor import Cursor, Program, Scan, leap, scan, u64_at
+from pix.codec.errors import DecodeError
+from pix.codec.payload import PULLED
+from pix.codec.words import foreign
+from pix.conversation.exchange import CLIENT, Exchange
+from pix.conversation.open_exchanges import Ledger
+from pix.protocol.logging import STDERR_READ
+
+
+class ClientSide:
+    """The scanner of requests. `lockstep` holds each back until the one before is answered."""
+
+    def __init__(self, ledger: Ledger, lockstep: bool) -> None:
+        self.ledger = ledger
+        self.lockstep = lockstep
+
+    def scan(self) -> Scan:
+        """Scan requests for ever. Raises DecodeError for what is none."""
+        ledger = self.ledger
+        lane = ledger.client
+        cursor = lane.cursor
+        protocol = ledger.in_force()
+        programs: dict[int, Program] = {}
+        most = cursor.limits.pending
+        while True:
+            if self.lockstep and ledger.pending:
+                yield from lane.wait(lambda: not ledger.pending or ledger.daemon.silent)
+            while cursor.end - cursor.pos < 8:
+                yield
+            start = cursor.base + cursor.pos
+            if len(ledger.pending) >= most:
+                raise DecodeError(start, f"at most {most} operations without answer", "one more")
+            (code,) = u64_at(cursor.buf, cursor.pos)
+            cursor.pos += 8
+            exchange = ledger.asked(start, code)
+            operation = exchange.operation
+            if operation is None:
+                exchange.note(f"no known operation at byte {start}: {foreign(code)}")
+                raise DecodeError(start + 8, "a known operation before this", foreign(code))
+            program = programs.get(code)
+            if program is None:
+                program = programs[code] = operation.request.program(protocol)
+            if program and not leap(cursor, program):
+                yield from scan(cursor, program)
+            payload = operation.request.payload
+            if payload is not None:
+                exchange.payload_start = cursor.offset
+                exchange.payload_side = CLIENT
+                carriage = payload.carriage(protocol)
+                if carriage is PULLED:
+                    yield from self._pulled(exchange, cursor)
+                elif carriage is not None and not (yield from carriage.scan(cursor)):
+                    raise DecodeError(cursor.offset, "a NAR token", "a STDERR_ERROR word")
+            while cursor.pos > cursor.end:
+                yield
+            ledger.requested(exchange, cursor.offset)
+
+    def _pulled(self, exchange: Exchange, cursor: Cursor) -> Scan:
+        """The strings that answer STDERR_READ, until the daemon says it is done."""
+        ledger = self.ledger
+        lane = ledger.client
+
+        def settled() -> bool:
+            return (
+                exchange.reads > exchange.answers
+                or exchange.settled
+                or exchange.reply is not None
+                or ledger.daemon.silent
+            )
+
+        looked = 0
+        while True:
+            yield from cursor.arrived()
+            yield from lane.wait(settled)
+            if exchange.answers >= exchange.reads:
+                if ledger.daemon.opaque is None or exchange.settled or exchange.reply is not None:
+                    return
+                while cursor.end == cursor.pos:
+                    yield
+                raise DecodeError(
+                    cursor.offset,
+                    "answers to STDERR_READ",
+                    "bytes to a daemon that is not understood",
+                )
+            start = cursor.offset
+            length = yield from cursor.word()
+            if length > cursor.limits.string:
+                raise DecodeError(start, "an answer to STDERR_READ", f"length {length:#x}")
+            cursor.payload(length)
+            cursor.pos += -length & 7
+            yield from cursor.arrived()
+            exchange.answers += 1
+            ledger.changed = True
+            log = exchange.log or ()
+            while looked < len(log):
+                frame = log[looked]
+                looked += 1
+                if frame.frame.code == STDERR_READ:
+                    frame.answer = (start, cursor.offset)
+                    break

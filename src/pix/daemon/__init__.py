@@ -1,0 +1,23 @@
+"""A client of the Nix daemon: `with DaemonConnection() as daemon: daemon.query_path_info(path)`.
+
+connection   what a program holds, one method an operation (connection, operations)
+dialogue     one request, its log and its reply over a stream (dialogue)
+handshake    what client and daemon agree on first (handshake)
+upload       paths and their NARs on the way to the store (upload)
+transport    the socket (transport)
+
+Imports `pix.protocol` and `pix.codec`. Begin at `connection`.
+"""
+
+from __future__ import annotations
+
+from pix.daemon.connection import (
+    DEFAULT_SOCKET,
+    DaemonConnection,
+    NixDaemonError,
+    PathInfo,
+    Source,
+    Target,
+)
+
+__all__ = ["DEFAULT_SOCKET", "DaemonConnection", "NixDaemonError", "PathInfo", "Source", "Target"]

@@ -1,0 +1,205 @@
+"""A client of the Nix daemon: standard library only, blocking, no threads.
+
+    with DaemonConnection() as daemon:
+        path = daemon.add_text_to_store("hello.txt", "hello world")
+        daemon.query_path_info(path).nar_size
+
+Speaks 1.38 with daemons down to 1.18 (Nix 2.0). This module knows where the daemon is and
+what a caller holds in the hand; what is said is in `pix.daemon.dialogue`, what can be asked in
+`pix.daemon.operations`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from pix.codec.cursor import Limits
+from pix.codec.gates import NEWEST, Protocol
+from pix.daemon.dialogue import Dialogue, Log, Write
+from pix.daemon.errors import NixDaemonError
+from pix.daemon.operations import Operations, Target
+from pix.daemon.transport import Stream, connect
+from pix.daemon.upload import Source
+from pix.protocol.operations import NarFromPath, QueryPathInfo
+from pix.protocol.types import TrustedFlag
+
+DEFAULT_SOCKET = "/nix/var/nix/daemon-socket/socket"
+"""Where a Nix daemon listens unless it was told otherwise."""
+
+
+@dataclass
+class PathInfo:
+    """What the store knows about a valid path.
+
+    `deriver` is "" when unknown, `nar_hash` the SHA-256 of the NAR as the daemon writes it
+    (64 hexadecimal digits), `registration_time` in seconds since 1970, `nar_size` in bytes;
+    `references` and `sigs` are sorted. `call(QueryPathInfo(…))` gives the rest.
+    """
+
+    deriver: str
+    nar_hash: str
+    references: list[str]
+    registration_time: int
+    nar_size: int
+    sigs: list[str]
+
+
+class DaemonConnection(Operations):
+    """A connection to a Nix daemon, used in a `with` statement or by `connect` and `close`.
+
+    `socket_path` is by default NIX_DAEMON_SOCKET_PATH, else the standard place. `version` is
+    the newest protocol to speak, as `1.38` or as the number on the wire, `features` are those
+    to offer. `timeout` bounds every wait, in seconds of silence; None waits for ever, as builds
+    may be silent for hours. `log` is told of each STDERR frame as it comes.
+
+    Errors of the daemon leave the connection usable; after any other failure each use says
+    what happened, until `connect` makes a new connection. Not to be shared by threads.
+    """
+
+    def __init__(
+        self,
+        socket_path: str | os.PathLike[str] | None = None,
+        *,
+        version: str | int = NEWEST.text,
+        features: Iterable[str] = (),
+        timeout: float | None = None,
+        log: Log | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        chosen = os.fspath(socket_path) if socket_path is not None else ""
+        self.socket_path = chosen or os.environ.get("NIX_DAEMON_SOCKET_PATH") or DEFAULT_SOCKET
+        if isinstance(version, int):
+            version = f"{version >> 8}.{version & 0xFF}"
+        self.version = Protocol.parse(version, frozenset(features))
+        self.timeout = timeout
+        self.log = log
+        self.limits = limits
+        self._dialogue: Dialogue | None = None
+
+    def connect(self) -> DaemonConnection:
+        """Connect and greet, unless connected; return self. Raises NixDaemonError."""
+        if self._dialogue is None or self._dialogue.failure is not None:
+            self.close()
+            try:
+                sock = connect(self.socket_path, self.timeout)
+            except OSError as error:
+                raise NixDaemonError(
+                    f"no daemon at {self.socket_path}: {error.strerror or error};"
+                    " NIX_DAEMON_SOCKET_PATH names another socket"
+                ) from None
+            self.over(sock)
+        return self
+
+    def over(self, sock: socket.socket) -> DaemonConnection:
+        """Greet the daemon at the other end of a connected socket, which we then own."""
+        self.close()
+        dialogue = Dialogue(Stream(sock, self.timeout, self.limits), self._logged)
+        try:
+            dialogue.greet(self.version)
+        except BaseException:
+            dialogue.end()
+            raise
+        self._dialogue = dialogue
+        return self
+
+    def close(self) -> None:
+        """Close the connection; do nothing when there is none."""
+        if self._dialogue is not None:
+            self._dialogue.end()
+
+    def ended(self) -> str | None:
+        """Return why the connection is over, None while it is not; looks, and never waits."""
+        return self._talk().ended()
+
+    def interrupt(self) -> None:
+        """Hang up, from another thread: whoever waits for the daemon there is told at once."""
+        if self._dialogue is not None:
+            self._dialogue.stream.interrupt()
+
+    def detach(self) -> socket.socket:
+        """Hand over the socket of a greeted connection, for bytes that are not our business."""
+        dialogue, self._dialogue = self._talk(), None
+        return dialogue.detach()
+
+    def __enter__(self) -> DaemonConnection:
+        return self.connect()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _logged(self, frame: Any) -> None:
+        if self.log is not None:
+            self.log(frame)
+
+    def _talk(self) -> Dialogue:
+        if self._dialogue is None:
+            raise NixDaemonError("not connected: use `with DaemonConnection()`, or connect()")
+        return self._dialogue
+
+    @property
+    def protocol(self) -> Protocol:
+        """The version and features in force. Raises NixDaemonError before `connect`."""
+        return self._talk().protocol
+
+    @property
+    def daemon_version(self) -> int:
+        """The negotiated protocol as it stands on the wire: 293 for 1.37."""
+        return self.protocol.number
+
+    @property
+    def daemon_nix_version(self) -> str | None:
+        """The daemon's release, such as `2.26.3`; None where it does not say (before 1.33)."""
+        return self._talk().nix_version
+
+    @property
+    def trusted(self) -> TrustedFlag | int:
+        """Whether the daemon trusts us; UNKNOWN where it does not say (before 1.35)."""
+        return self._talk().trusted
+
+    @property
+    def failure(self) -> str | None:
+        """Why the connection is of no more use, None while it is. Raises as `protocol`."""
+        return self._talk().failure
+
+    def call(self, request: Any, write: Write | None = None) -> Any:
+        """Ask anything: an object of a class in `pix.protocol.operations`; return its `Reply`.
+
+        Payload is taken from the request's payload field (bytes, a binary file, or an iterable
+        of bytes) and ends up in the reply's, or goes to `write` piece by piece. Raises
+        NixDaemonError, and EncodeError for what this version cannot carry.
+        """
+        return self._talk().ask(request, write)
+
+    def nar(self, path: str) -> Iterator[bytes]:
+        """Yield the NAR of a path in pieces as they come.
+
+        The connection is busy until the last one, and over when the iterator is given up.
+        """
+        return self._talk().ask_for_nar(NarFromPath(path=path))
+
+    def query_path_info(self, path: str) -> PathInfo:
+        """Return what the store knows about `path`. Raises NixDaemonError when it is not valid."""
+        info = self.call(QueryPathInfo(path=path)).info
+        if info is None:
+            raise NixDaemonError(f"path '{path}' is not valid")
+        return PathInfo(
+            deriver=info.deriver or "",
+            nar_hash=info.nar_hash,
+            references=sorted(info.references),
+            registration_time=info.registration_time,
+            nar_size=info.nar_size,
+            sigs=sorted(info.sigs),
+        )
+
+
+__all__ = ["DEFAULT_SOCKET", "DaemonConnection", "NixDaemonError", "PathInfo", "Source", "Target"]

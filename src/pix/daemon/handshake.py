@@ -1,0 +1,90 @@
+"""The client's part of the handshake, up to the log loop that ends it.
+
+Knows the layouts of `pix.protocol.handshake` and how versions are negotiated; nothing of
+operations. Source: Nix `worker-protocol-connection.cc`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pix.codec.declare import wire_of
+from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
+from pix.codec.records import Record
+from pix.codec.values import encode
+from pix.codec.wire import Reader, pack_u64
+from pix.codec.words import foreign
+from pix.daemon.errors import NixDaemonError
+from pix.daemon.transport import Lost, Stream
+from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
+from pix.protocol.types import TrustedFlag
+
+OLDEST_DAEMON = 18
+"""Daemons below 1.18 are not spoken to, unless the caller's own version is lower still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What the handshake came to; `nix_version` from 1.33, `trusted` from 1.35 on."""
+
+    protocol: Protocol
+    nix_version: str | None
+    trusted: TrustedFlag | int
+
+
+def greet(stream: Stream, ours: Protocol) -> Agreed:
+    """Say who we are, and learn who the daemon is.
+
+    `ours` is the newest version and all features that we are willing to speak. Raises Lost,
+    and NixDaemonError for a daemon that refuses us, is none, or is too old.
+    """
+    try:
+        with suppress(Lost):  # a daemon that refuses us may have closed already, but spoken
+            stream.send(pack_u64(CLIENT_MAGIC))
+        magic = stream.word()
+    except Lost as lost:
+        raise Lost(f"{lost}; it may not allow this user, see its log") from None
+    if magic == NOT_ALLOWED:
+        raise NixDaemonError("the daemon does not allow this user to connect")
+    if magic != DAEMON_MAGIC:
+        raise NixDaemonError(f"no Nix daemon: it greets with {foreign(magic)}")
+    theirs = stream.word()
+    protocol = _agree(ours, theirs)
+    said = ClientHello(version=ours.number)
+    if protocol.minor >= 38:
+        said.features = tuple(sorted(ours.features))
+    try:
+        stream.send(encode(wire_of(ClientHello), said, protocol)[8:])
+        rest = stream.value(_behind_version(protocol).program(protocol))
+    except Lost as lost:
+        raise Lost(f"{lost}; it may not accept protocol {ours.text}, see its log") from None
+    start = pack_u64(magic) + pack_u64(theirs)
+    heard: DaemonHello = wire_of(DaemonHello).read(Reader(start + rest, protocol))
+    return Agreed(
+        Protocol(protocol.minor, ours.features & set(heard.features)),
+        heard.daemon_nix_version or None,
+        heard.trusted,
+    )
+
+
+def _agree(ours: Protocol, theirs: int) -> Protocol:
+    """Return the version that follows from both sides'. Raises NixDaemonError."""
+    text = version_text(theirs)
+    if theirs & 0xFF >= GUIX_MINOR:
+        raise NixDaemonError(f"this is a Guix daemon ({text}), whose protocol is another one")
+    if theirs >> 8 != 1:
+        raise NixDaemonError(f"the daemon speaks version {text} ({theirs:#x}); 1.x is known")
+    agreed = Protocol(negotiate(ours.number, theirs))
+    if agreed.minor < min(OLDEST_DAEMON, ours.minor):
+        raise NixDaemonError(
+            f"the daemon speaks {text}, which is too old: 1.{OLDEST_DAEMON} at least is needed"
+        )
+    return agreed
+
+
+def _behind_version(protocol: Protocol) -> Record:
+    """Return what is left of the daemon's hello once its magic and version are read."""
+    told = wire_of(DaemonHello)
+    assert isinstance(told, Record)
+    return Record(told.name, told.doc, told.kind, told.layout(protocol)[2:], None)

@@ -1,0 +1,188 @@
+"""What a client sends as payload: from bytes, files or iterators, a piece at a time.
+
+A `Source` is anything that gives bytes: bytes, an open binary file, an iterable of bytes. Every
+function here holds one piece in memory, whatever the size of the whole.
+
+Knows the layout of AddMultipleToStore's items and of a NAR; nothing of sockets.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Any, Protocol, TypeAlias, cast
+
+from pix.codec.cursor import Cursor
+from pix.codec.declare import wire_of
+from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.gates import Protocol as Version
+from pix.codec.nar import scan_nar
+from pix.codec.payload import FRAME_SIZE, Content
+from pix.codec.values import encode
+from pix.codec.wire import ZEROS, bytes_of, pack_u64, text_of
+from pix.protocol.types import VERSIONED_ADD_MULTIPLE, ValidPathInfo
+
+
+class Readable(Protocol):
+    """An open binary file, or what acts like one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+
+
+Piece: TypeAlias = "bytes | bytearray | memoryview"
+Source: TypeAlias = "Piece | Iterable[Piece] | Readable"
+"""Where payload comes from."""
+
+Item: TypeAlias = "tuple[ValidPathInfo, Source]"
+"""A path for AddMultipleToStore: what is known of it, and its NAR."""
+
+ITEM_LAYOUT = Version(16)
+"""The layout of AddMultipleToStore's path infos, whatever was negotiated."""
+
+
+def pieces(source: Source, size: int = FRAME_SIZE) -> Iterator[Piece]:
+    """Yield the bytes of `source` in pieces of 1 to `size` bytes.
+
+    Raises EncodeError, at once, for what gives no bytes.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _cut((source,), size)
+    if hasattr(source, "read"):
+        return _read(cast("Readable", source), size)
+    if isinstance(source, str) or not hasattr(source, "__iter__"):
+        kind = type(source).__name__
+        raise EncodeError("", f"bytes, a binary file or an iterable of bytes wanted, got {kind}")
+    return _cut(source, size)
+
+
+def _read(source: Readable, size: int) -> Iterator[Piece]:
+    while piece := source.read(size):
+        if not isinstance(piece, (bytes, bytearray)):
+            raise EncodeError("", "the file gives text: open it in binary mode")
+        yield piece
+
+
+def _cut(parts: Iterable[Piece], size: int) -> Iterator[Piece]:
+    for part in parts:
+        if not isinstance(part, (bytes, bytearray, memoryview)):
+            raise EncodeError("", f"pieces of bytes wanted, got {type(part).__name__}")
+        if len(part) <= size:
+            if part:
+                yield part
+            continue
+        view = memoryview(part)
+        for start in range(0, len(view), size):
+            yield view[start : start + size]
+
+
+def content(source: Source) -> Content:
+    """Return the source as what a request's payload field holds."""
+    return cast("Content", source)
+
+
+def as_bytes(text: str) -> bytes:
+    """Return the bytes of a text. Raises EncodeError for what is not UTF-8."""
+    return bytes_of(text)
+
+
+def as_text(raw: Piece) -> str:
+    """Return bytes as the declarations' text, from which they come back unchanged."""
+    return text_of(raw)
+
+
+class Pull:
+    """A source that is asked for bytes: answers to STDERR_READ."""
+
+    def __init__(self, source: Source) -> None:
+        self._pieces = pieces(source)
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        if not self._rest:
+            self._rest = memoryview(next(self._pieces, b""))
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(piece)
+
+
+def one_nar(source: Source) -> Iterator[Piece]:
+    """Yield the bytes of a source that has to be exactly one NAR.
+
+    Where a NAR stands bare in the stream, a byte too many or too few would put both sides
+    out of step. Raises EncodeError, at the end of what is one.
+    """
+    cursor = Cursor()
+    scanner = scan_nar(cursor)
+    over = False
+    for piece in pieces(source):
+        if over:
+            raise EncodeError("", f"the NAR ends at byte {cursor.offset}, but more follows")
+        cursor.settle()
+        cursor.feed(piece)
+        try:
+            next(scanner)
+        except StopIteration:
+            over = True
+            if cursor.pos < cursor.end:
+                yield piece[: len(piece) - (cursor.end - cursor.pos)]
+                why = f"the NAR ends at byte {cursor.offset}, but more follows"
+                raise EncodeError("", why) from None
+        except DecodeError as error:
+            raise EncodeError("", f"the source is no NAR: {error}") from None
+        yield piece
+    if not over:
+        raise EncodeError("", f"the source ends inside a NAR, at byte {cursor.received}")
+
+
+def file_nar(source: Source) -> Iterator[Piece]:
+    """Yield the NAR of one regular file with the contents of `source`.
+
+    A NAR says the size first: a source that does not know its size goes through a temporary
+    file.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        yield from _file_nar(len(source), source)
+        return
+    size = _size(source)
+    if size is not None:
+        yield from _file_nar(size, source)
+        return
+    with tempfile.TemporaryFile() as spool:
+        for piece in pieces(source):
+            spool.write(piece)
+        size = spool.tell()
+        spool.seek(0)
+        yield from _file_nar(size, cast("IO[bytes]", spool))
+
+
+def _size(source: Any) -> int | None:
+    try:
+        here = source.tell()
+        end = source.seek(0, io.SEEK_END)
+        source.seek(here)
+    except (AttributeError, OSError):
+        return None
+    return int(end) - int(here)
+
+
+def _file_nar(size: int, source: Source) -> Iterator[Piece]:
+    words = (b"nix-archive-1", b"(", b"type", b"regular", b"contents")
+    yield b"".join(map(_token, words)) + pack_u64(size)
+    yield from pieces(source)
+    yield ZEROS[: -size & 7] + _token(b")")
+
+
+def _token(raw: bytes) -> bytes:
+    return pack_u64(len(raw)) + raw + ZEROS[: -len(raw) & 7]
+
+
+def paths(items: Sequence[Item], version: Version) -> Iterator[Piece]:
+    """Yield the content of AddMultipleToStore: a count, then path infos and NARs in turn."""
+    layout = version if VERSIONED_ADD_MULTIPLE in version.features else ITEM_LAYOUT
+    wire = wire_of(ValidPathInfo)
+    yield pack_u64(len(items))
+    for info, nar in items:
+        yield encode(wire, info, layout)
+        yield from one_nar(nar)

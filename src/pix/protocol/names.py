@@ -1,0 +1,139 @@
+"""Every declared wire type by its name, and names put together from them.
+
+    BuildResult    StorePath    BuildMode             a type, a string with a meaning, numbers
+    List<StorePath>    Map<StorePath, Bool>           lists, sets, maps and Maybe of them
+    QueryPathInfo.request    QueryPathInfo.reply      a whole message, with number and payload
+    QueryPathInfo                                     the request's fields alone
+    STDERR_ERROR    StderrError                       a whole frame, or its fields alone
+
+All of it is found by walking the declarations; nothing is listed here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from typing import Any
+
+from pix.codec.declare import Operation, wire_of
+from pix.codec.errors import PixError
+from pix.codec.lists import ListOf, MapOf
+from pix.codec.message import Message, Opening
+from pix.codec.records import Field, Maybe, Record
+from pix.codec.wire import String, Wire
+from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME, handshake, types
+
+DEEPEST = 20
+"""How far `List<List<…>>` may go."""
+
+
+class UnknownName(PixError):
+    """No wire type has that name; the message suggests some that are like it."""
+
+
+@cache
+def declared() -> dict[str, Wire]:
+    """Return every wire type that some declaration uses, by its name."""
+    found: dict[str, Wire] = {}
+    parts: list[Any] = [wire_of(handshake.ClientHello), wire_of(handshake.DaemonHello)]
+    for operation in OPERATIONS.values():
+        parts += [operation.request, operation.reply]
+    parts += [frame.fields for frame in FRAMES_BY_CODE.values()]
+    for value in vars(types).values():
+        try:
+            parts.append(wire_of(value))
+        except TypeError:
+            continue  # a constant, a class of the schema
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Field):
+            part = part.wire
+        if not isinstance(part, Wire) or found.get(part.name) is part:
+            continue
+        found.setdefault(part.name, part)
+        if isinstance(part, Record):
+            parts += part.fields
+        parts += [getattr(part, name, None) for name in ("element", "key", "value", "inner")]
+        for _, _, choice in getattr(part, "choices", {}).values():
+            parts.append(choice)
+    return found
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Return every name that stands for itself: types, frames, requests and replies."""
+    messages = [f"{op}.{half}" for op in OPERATIONS_BY_NAME for half in ("request", "reply")]
+    frames = [frame.name for frame in FRAMES_BY_CODE.values()]
+    plain = [name for name in declared() if "<" not in name]
+    return tuple(sorted({*messages, *frames, *plain}))
+
+
+def wire_called(name: str) -> Wire:
+    """Return the wire type of that name. Raises UnknownName, with suggestions."""
+    return _called(name.strip(), 0)
+
+
+def _called(name: str, depth: int) -> Wire:
+    if depth > DEEPEST:
+        raise UnknownName(f"a type name may nest {DEEPEST} times")
+    outer, bracket, inner = name.partition("<")
+    if bracket and inner.endswith(">"):
+        return _made(outer.strip(), inner[:-1], name, depth)
+    known = declared()
+    if name in known:
+        return known[name]
+    message = _message(name)
+    if message is not None:
+        return message
+    raise UnknownName(f"no type is called {name!r}{_hint(name)}")
+
+
+def _made(outer: str, inner: str, name: str, depth: int) -> Wire:
+    args = [_called(part.strip(), depth + 1) for part in _split(inner)]
+    if any(isinstance(arg, Message) for arg in args):
+        raise UnknownName(f"{name}: a request, reply or frame cannot be part of a type")
+    if len(args) == 1 and outer in ("List", "Set"):
+        return ListOf(args[0], unordered=outer == "Set")
+    if len(args) == 1 and outer == "Maybe":
+        return Maybe(args[0])
+    if len(args) == 2 and outer == "Map" and isinstance(args[0], String):
+        return MapOf(args[0], args[1])
+    raise UnknownName(
+        f"{name}: write List<TYPE>, Set<TYPE>, Maybe<TYPE>, or Map<KEY, TYPE> with a string as KEY"
+    )
+
+
+def _split(text: str) -> list[str]:
+    """Cut at the commas that stand in no bracket."""
+    parts, depth = [""], 0
+    for char in text:
+        depth += (char == "<") - (char == ">")
+        if char == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts
+
+
+def _message(name: str) -> Message | None:
+    for frame in FRAMES_BY_CODE.values():
+        if frame.name == name:
+            opening = Opening("frame", frame.code, name, frame.fields.name)
+            return Message(name, frame.fields, opening)
+    owner, dot, half = name.rpartition(".")
+    operation: Operation | None = OPERATIONS_BY_NAME.get(owner)
+    if not dot or operation is None:
+        return None
+    if half == "reply":
+        return Message(name, operation.reply)
+    if half == "request":
+        return Message(name, operation.request, Opening("operation", operation.code, owner, owner))
+    return None
+
+
+def _hint(name: str) -> str:
+    lowered = {known.lower(): known for known in names()}
+    lowered.update({part.lower(): part for part in OPERATIONS_BY_NAME})
+    near = difflib.get_close_matches(name.lower(), lowered, 3, 0.6)
+    return f"; did you mean {', '.join(lowered[word] for word in near)}?" if near else ""

@@ -1,0 +1,51 @@
+"""Where pix-inspect keeps things of its own: recordings nobody named, and running relays.
+
+Everything is below `$XDG_STATE_HOME/pix-inspect` (or `~/.local/state/pix-inspect`), readable
+by the user alone, because recordings hold derivation environments and access tokens.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from pix.problem import Problem
+
+
+def state_directory(name: str = "") -> Path:
+    """Return the directory, or the one called `name` in it, made with mode 0700 if need be.
+
+    Raises Problem.
+    """
+    base = os.environ.get("XDG_STATE_HOME", "")
+    folder = (Path(base) if base.startswith("/") else _home() / ".local/state") / "pix-inspect"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if name:
+            folder /= name
+            folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise Problem(
+            f"cannot make {folder}: {error.strerror}; name a recording with -o, or set"
+            " XDG_STATE_HOME"
+        ) from None
+    return folder
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise Problem("this user has no home directory; set XDG_STATE_HOME") from None
+
+
+def new_recording(name: str) -> Path:
+    """Return a path for a recording: the time, the name, and this process's number.
+
+    Processes that start in the same second get different ones. Raises Problem.
+    """
+    stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-.")[:40]
+    stamp = time.strftime("%Y-%m-%d-%H%M%S")
+    return state_directory("recordings") / f"{stamp}-{stem or 'session'}-{os.getpid()}.pcapng"

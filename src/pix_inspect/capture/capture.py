@@ -1,0 +1,83 @@
+"""A capture: a relay, the recording it feeds, and what has to be said about trust.
+
+The part that `record`, `run` and `stdio` share: options, the writer, a tap for each
+connection. Knows relays and recordings; starts without the screen's library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+import pix
+from pix_inspect.base.narrate import say
+from pix_inspect.capture.distance import Delay
+from pix_inspect.capture.relayed_connection import Tap, now
+from pix_inspect.capture.upstream import Upstream
+from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.writer import RecordingWriter
+
+MINDING = 0.5
+"""Seconds between looks at whether the recording is being written."""
+
+
+class Capture:
+    """A recording being written and the taps that feed it. Raises Problem on creation."""
+
+    def __init__(
+        self, target: Path | BinaryIO, upstream: Upstream, args: argparse.Namespace, **about: object
+    ) -> None:
+        # here, not at the top: it brings the protocol's declarations, and the socket that
+        # clients wait for comes first
+        from pix_inspect.capture.tap import RecordingTap
+
+        self._tap = RecordingTap
+        self.upstream = upstream
+        self.limit: int | None = args.payload
+        self.delay = Delay(
+            getattr(args, "delay", 0), getattr(args, "rate", 0.0), getattr(args, "jitter", 0)
+        )
+        if self.delay:
+            about["delay"] = self.delay.about()
+        self.writer = RecordingWriter(
+            target,
+            about={
+                "tool": f"pix-inspect {pix.__version__}",
+                "upstream": str(upstream),
+                "uid": os.getuid(),
+                "payload": "full" if self.limit is None else self.limit,
+                **about,
+            },
+            max_size=args.max_size,
+            keep=args.keep,
+        )
+        self.connections = 0
+        self._over = threading.Event()
+        threading.Thread(target=self._mind, daemon=True, name="minding the recording").start()
+
+    def _mind(self) -> None:
+        """Say when the recording cannot be written, and when it can again."""
+        told: str | None = None
+        while not self._over.wait(MINDING):
+            failure = self.writer.failure
+            if failure != told:
+                told = failure
+                say("recording again" if told is None else f"{told}; the traffic goes on")
+
+    def open_tap(self, peer: Peer) -> Tap:
+        """Return the tap of a new connection."""
+        self.connections += 1
+        log = self.writer.open(peer, {"upstream": str(self.upstream)}, time=now())
+        return self._tap(log, self.limit, lambda: self.writer.pressed)
+
+    def close(self) -> None:
+        """Write what is left, and say what could not be recorded."""
+        self._over.set()
+        self.writer.close()
+        if self.writer.failure is not None:
+            say(f"the recording is incomplete: {self.writer.failure}")
+        if self.writer.lost:
+            say(f"{self.writer.lost:,} bytes that passed were not recorded")

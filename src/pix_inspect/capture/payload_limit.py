@@ -1,0 +1,9 @@
+"""How much of each payload a recording keeps: the option's value and its default.
+
+Knows arguments; nothing of the protocol, so that a relay listens before it has read that.
+"""
+
+from __future__ import annotations
+
+DEFAULT_PAYLOAD = 64 << 10
+"""Bytes kept of each payload unless told otherwise."""

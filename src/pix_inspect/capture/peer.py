@@ -1,0 +1,28 @@
+"""Who is at the other end of a socket: command line and parents, from /proc where there is one.
+
+Knows processes; nothing of the protocol. What another user's process hides is left out.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from pix_inspect.machine.processes import command_line, parents
+from pix_inspect.machine.relay_chain import client_of
+from pix_inspect.machine.sockets import peer_ids
+from pix_inspect.recording.peer import Peer
+
+
+def peer_of(sock: socket.socket) -> Peer:
+    """Return who made this connection, as far as the system tells."""
+    pid, uid, gid = peer_ids(sock)
+    if pid is None:
+        return Peer(None, uid, gid)
+    return Peer(pid, uid, gid, client_of(_name(sock)) or command_line(pid), parents(pid))
+
+
+def _name(sock: socket.socket) -> object:
+    try:
+        return sock.getpeername()
+    except OSError:
+        return None

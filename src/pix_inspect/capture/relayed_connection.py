@@ -1,0 +1,268 @@
+"""One relayed connection: two pumps, one for each direction, and the tap they tell.
+
+Each pump is a blocking thread: receive, tell the tap, send. The tap is told before the bytes
+go on, so that a cause is noted before its effect. There is no timeout for those who are
+there. Nothing that a tap does or raises changes what is passed on.
+
+    half-close   a side that sends no more is passed on as SHUT_WR; it may still read
+    hang-up      a side that is gone has its partner hung up on, so that a daemon stops the
+                 build of a client that was killed
+    broken pipe  a side that takes no more makes its partner's sending fail, while what it
+                 said last is still delivered
+    stuck        that a side does not read, and that it reads again, is told to the tap; a
+                 daemon that does not read is still told that its client is gone; what the
+                 client said last is dropped then, because it would hide that
+
+A reset (the peer closed with bytes unread) is passed on as a hang-up: Unix sockets offer no
+way to cause one. Knows sockets and threads; bytes, not meaning. Source of what a daemon
+expects: Nix `monitor-fd.hh` (it watches its client for a hang-up).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import select
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pix_inspect.recording.stall_notes import SIDES, going_on, stuck
+
+CLIENT, DAEMON = 0, 1
+SMALL_BUFFER = 4 << 10
+LARGE_BUFFER = 256 << 10
+"""Bytes; memory that is asked for when a read fills the small one, and given back after CALM."""
+CALM = 64
+"""Reads in a row that would have fitted the small buffer."""
+PATIENCE = 0.05
+"""Seconds between tries while the system is short of something."""
+
+GLANCE = 500_000
+"""Microseconds of a send in vain after which we look whether the sender is still there.
+
+A daemon that takes nothing in that time from a client that is gone is told so.
+"""
+
+_EPOCH = time.time_ns() - time.monotonic_ns()
+
+
+def now() -> int:
+    """Return nanoseconds since 1970 on a clock that never steps."""
+    return _EPOCH + time.monotonic_ns()
+
+
+class Tap(Protocol):
+    """Told of everything that passes on one connection, from the threads that pass it."""
+
+    def chunk(self, side: int, view: memoryview, time: int) -> None:
+        """These bytes are about to be passed on; the view is not valid afterwards."""
+
+    def half_close(self, side: int, time: int) -> None:
+        """This side sends no more."""
+
+    def reset(self, side: int, time: int) -> None:
+        """This side hung up."""
+
+    def closed(self, time: int) -> None:
+        """All is over."""
+
+    def note(self, note: dict[str, Any], time: int) -> None:
+        """Something worth knowing happened."""
+
+
+class Connection:
+    """One client's connection and its two pumps. `say` gets one line for people."""
+
+    def __init__(
+        self,
+        client: socket.socket,
+        daemon: socket.socket,
+        process: subprocess.Popen[bytes] | None,
+        tap: Tap | None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.ends = (client, daemon)
+        for end in self.ends:  # a send comes back now and then, to look how things stand
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, GLANCE))
+        self.process = process
+        self.answered = False
+        """Whether the daemon has said anything."""
+        self.tap = tap
+        self.say = say
+        self._falling = threading.Lock()
+
+    def run(self) -> None:
+        """Pass bytes until both directions are over, then close both ends."""
+        back = threading.Thread(target=self._carry, args=(DAEMON,), daemon=True, name="daemon side")
+        try:
+            started(back, self.say)
+            self._carry(CLIENT)
+            back.join()
+        finally:
+            for end in self.ends:
+                end.close()
+            self._tell("closed", now())
+            if self.process is not None:
+                self.process.wait()
+
+    def hang_up(self, why: str) -> None:
+        """End the connection: both ends see a hang-up."""
+        self._tell("note", {"hung up": why}, now())
+        for end in self.ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        if self.process is not None:
+            self.process.terminate()
+
+    def _carry(self, side: int) -> None:
+        """Pump one direction; should the pump itself fail, nobody is left waiting for it."""
+        try:
+            self._pump(side)
+        except Exception as error:
+            self.say(f"a connection is given up: {error!r}")
+            self.hang_up(repr(error))
+
+    def _pump(self, side: int) -> None:
+        source, target = self.ends[side], self.ends[1 - side]
+        small = buffer = memoryview(bytearray(SMALL_BUFFER))
+        calm = 0
+        receive, send, clock = source.recv_into, target.send, time.monotonic_ns
+        tap = self.tap
+        note = None if tap is None else tap.chunk
+        if side == DAEMON:
+            _wait_to_receive(source)
+            self.answered = True
+        while True:
+            try:
+                n = receive(buffer)
+            except OSError:  # the peer closed with bytes of ours unread
+                self._tell("reset", side, now())
+                self._gone(side)
+                return
+            if n == 0:
+                break
+            view = buffer[:n]
+            if note is not None:
+                try:
+                    note(side, view, _EPOCH + clock())
+                except Exception as error:
+                    note = None
+                    self._fall(error)
+            try:
+                try:
+                    sent = send(view)
+                except BlockingIOError:
+                    sent = 0
+                if sent < n:
+                    self._send_slowly(side, view[sent:])
+            except OSError:
+                self._refused(side, n)
+                return
+            if n >= SMALL_BUFFER:
+                if buffer is small:
+                    buffer = memoryview(mmap.mmap(-1, LARGE_BUFFER))
+                calm = 0
+            elif buffer is not small:
+                calm += 1
+                if calm == CALM:
+                    buffer = small
+        self._tell("half_close", side, now())
+        if not _hung_up(source):
+            with contextlib.suppress(OSError):
+                target.shutdown(socket.SHUT_WR)
+            # it may still read; that it hangs up later must not go unnoticed
+            _wait_for_hang_up(source)
+        self._gone(side)
+
+    def _send_slowly(self, side: int, rest: memoryview) -> None:
+        """Send to a side that takes little or nothing, as long as it takes.
+
+        Raises OSError when it takes no more, and when a daemon takes nothing for a GLANCE from
+        a client that is gone.
+        """
+        source, target = self.ends[side], self.ends[1 - side]
+        in_vain = 0
+        began, told = now(), False
+        while rest:
+            try:
+                rest = rest[target.send(rest) :]
+                in_vain = 0
+                if told:
+                    told = False
+                    self._tell("note", going_on(1 - side), now())
+            except BlockingIOError:
+                if not told:
+                    told = True
+                    self._tell("note", stuck(1 - side, len(rest), began), now())
+                in_vain = in_vain + 1 if side == CLIENT and _hung_up(source) else 0
+                if in_vain == 2:
+                    raise
+
+    def _refused(self, side: int, length: int) -> None:
+        """A side's partner takes no more; its last words may still be on their way back."""
+        self._tell("note", {"undelivered": SIDES[side], "of the last bytes": length}, now())
+        with contextlib.suppress(OSError):
+            self.ends[side].shutdown(socket.SHUT_RD)
+        _wait_for_hang_up(self.ends[side])
+        self._gone(side)
+
+    def _gone(self, side: int) -> None:
+        """A side is gone: hang up on the other."""
+        with contextlib.suppress(OSError):
+            self.ends[1 - side].shutdown(socket.SHUT_RDWR)
+
+    def _tell(self, what: str, *about: Any) -> None:
+        tap = self.tap
+        if tap is not None:
+            try:
+                getattr(tap, what)(*about)
+            except Exception as error:
+                self._fall(error)
+
+    def _fall(self, error: Exception) -> None:
+        """Let go of a tap that failed; the bytes go on."""
+        with self._falling:
+            tap, self.tap = self.tap, None
+        if tap is not None:
+            self.say(f"a connection is no longer recorded: {error!r}")
+            with contextlib.suppress(Exception):
+                tap.note({"tap failed": repr(error)}, now())
+
+
+def started(thread: threading.Thread, say: Callable[[str], None]) -> None:
+    """Start a thread; while there is no room for one, wait for others to end."""
+    said = False
+    while True:
+        try:
+            thread.start()
+            return
+        except RuntimeError:
+            if not said:
+                said = True
+                say("cannot start a thread for a client for now")
+            time.sleep(PATIENCE)
+
+
+def _hung_up(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, 0)
+    return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
+
+
+def _wait_to_receive(sock: socket.socket) -> None:
+    poll = select.poll()
+    with contextlib.suppress(OSError, ValueError):
+        poll.register(sock, select.POLLIN)
+        poll.poll()
+
+
+def _wait_for_hang_up(sock: socket.socket) -> None:
+    poll = select.poll()
+    with contextlib.suppress(OSError, ValueError):
+        poll.register(sock, 0)
+        poll.poll()

@@ -1,0 +1,419 @@
+"""An exchange as a tree of labelled rows, for the screen and for `dump`.
+
+Every row knows the side and span of its bytes and what the declarations say about it; values
+are inert text. Children are made when they are asked for, so that a reply of a million paths
+costs nothing until it is opened.
+
+Knows views, nodes and declarations; nothing of widgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from pix.codec.declare import Operation, wire_of
+from pix.codec.gates import version_text
+from pix.codec.lists import MapOf
+from pix.codec.records import Maybe, Record, Tagged
+from pix.codec.wire import Named, Node
+from pix.conversation.exchange import CLIENT, DAEMON, SIDES
+from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.types import verbosity_name
+from pix_inspect.base.safe_text import inert, plain
+from pix_inspect.base.units import count, duration, moment, size
+from pix_inspect.findings.lookup import detector
+from pix_inspect.session.exchange_view import ExchangeView, Part
+from pix_inspect.session.log_text import activity, frame_text
+
+RowKind: TypeAlias = Literal[
+    "exchange", "part", "field", "frame", "payload", "note", "error", "absent"
+]
+HELLOS = {id(wire_of(ClientHello)), id(wire_of(DaemonHello))}
+CONTENTS = {
+    "nar": "a NAR",
+    "by method": "a NAR or a plain file, as the method says",
+    "paths": "store paths, each with its NAR",
+    "export": "an export stream",
+    "log": "a build log",
+}
+"""What a payload holds, in words."""
+LONGEST_VALUE = 4096
+"""Characters of one value that a row shows; the bytes pane has them all."""
+
+
+class FieldRow:
+    """One row: `label`, `value` (inert text), where its bytes are, and its children.
+
+    `side` is None and `start`, `end` are -1 for a row without bytes of its own. `doc` is
+    the declaration's line about it, `gate` when it exists, in words.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        value: str = "",
+        *,
+        kind: RowKind = "field",
+        side: int | None = None,
+        start: int = -1,
+        end: int = -1,
+        depth: int = 0,
+        doc: str = "",
+        gate: str = "",
+        node: Node | None = None,
+        part: Part | None = None,
+        irregular: bool = False,
+        make: Callable[[FieldRow], Sequence[FieldRow]] | None = None,
+    ) -> None:
+        self.label = label
+        self.value = value
+        self.kind: RowKind = kind
+        self.side = side
+        self.start = start
+        self.end = end
+        self.depth = depth
+        self.doc = doc
+        self.gate = gate
+        self.node = node
+        self.part = part
+        self.irregular = irregular
+        self._make = make
+
+    @property
+    def has_children(self) -> bool:
+        """Whether the row can be opened."""
+        return self._make is not None
+
+    @cached_property
+    def children(self) -> Sequence[FieldRow]:
+        """The rows below this one."""
+        return self._make(self) if self._make is not None else ()
+
+    def __repr__(self) -> str:
+        return f"<FieldRow {self.label} {self.value!r} [{self.start}, {self.end})>"
+
+
+class _NodeRows(Sequence[FieldRow]):
+    """The rows of a node's children, made one by one when they are looked at."""
+
+    def __init__(self, nodes: Sequence[Node], side: int, depth: int) -> None:
+        self._nodes = nodes
+        self._side = side
+        self._depth = depth
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [node_row(node, self._side, self._depth) for node in self._nodes[index]]
+        return node_row(self._nodes[index], self._side, self._depth)
+
+
+class _LogRows(Sequence[FieldRow]):
+    """The rows of a log's frames, made one by one when they are looked at."""
+
+    def __init__(self, log: Sequence[Part], started: int, depth: int) -> None:
+        self._log = log
+        self._started = started
+        self._depth = depth
+
+    def __len__(self) -> int:
+        return len(self._log)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [_frame_row(part, self._started, self._depth) for part in self._log[index]]
+        return _frame_row(self._log[index], self._started, self._depth)
+
+
+def value_text(node: Node, *, named: bool = True) -> str:
+    """Return a node's value on one line, inert. Containers are summed up."""
+    value = node.value
+    wire = node.wire
+    if isinstance(value, Named):
+        return f"{value.label} ({int(value)})" if named else value.label
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return _number(node, value)
+    if node.children is not None:
+        return _summary(node)
+    if isinstance(value, str):
+        return inert(value, LONGEST_VALUE)
+    return "none" if wire.name.startswith("Maybe") else ""
+
+
+def _number(node: Node, value: int) -> str:
+    """A number as its field means it: a time, a verbosity, an activity, a size."""
+    name = node.name
+    if node.wire.name == "Time":
+        said = moment(value) if value else ""
+        return f"{said} ({value})" if said else str(value)
+    if name in ("verbosity", "verbose_build"):
+        level = verbosity_name(value, None)
+        return f"{level} ({value})" if level != str(value) else level
+    if name in ("id", "parent"):
+        return f"{activity(value)} ({value})" if value >> 32 else str(value)
+    if value >= 1000 and name.endswith(("size", "bytes", "bytes_freed")):
+        return f"{value:,} ({size(value)})"
+    return f"{value:,}"
+
+
+def _summary(node: Node) -> str:
+    wire = node.wire
+    children = node.children or ()
+    if isinstance(wire, (Maybe, Tagged)):
+        if len(children) < 2:
+            return "none"
+        inner = children[1]
+        return value_text(inner) if inner.children is None else ""
+    if isinstance(wire, Record):
+        return ""
+    if wire.name == "Pair":
+        return value_text(children[0]) if children and children[0].children is None else ""
+    what = "entry" if isinstance(wire, MapOf) else "element"
+    return count(len(children), what, "entries" if what == "entry" else "elements")
+
+
+def node_row(node: Node, side: int, depth: int) -> FieldRow:
+    """Return the row of a decoded value."""
+    wire = node.wire
+    declared = node.field
+    children: Sequence[Node] = node.children or ()
+    value = value_text(node)
+    if wire.name == "Pair" and children and children[0].children is None:
+        children = ()
+    if node.note is not None:
+        value = f"{value}  ⚠ {inert(node.note)}"
+    if node.end is None:
+        value = f"{value}  ✗ cut off" if value else "✗ cut off"
+    nodes = children
+    return FieldRow(
+        inert(node.name, 200),
+        value,
+        side=side,
+        start=node.start,
+        end=node.start if node.end is None else node.end,
+        depth=depth,
+        doc=(declared.doc if declared is not None else "") or wire.doc,
+        gate=declared.gate.text if declared is not None else "",
+        node=node,
+        irregular=node.note is not None or node.end is None,
+        make=(lambda row: _NodeRows(nodes, side, row.depth + 1)) if nodes else None,
+    )
+
+
+def rows(view: ExchangeView) -> list[FieldRow]:
+    """Return the top rows of an exchange: request, payload, log, reply or error, notes."""
+    out: list[FieldRow] = []
+    request = view.part("request")
+    exchange = view.exchange
+    operation = exchange.operation if exchange is not None else None
+    if request is not None:
+        out.append(_part_row(request, view, operation))
+    elif view.row.kind == "operation":
+        start = view.span(CLIENT)[0]
+        out.append(
+            FieldRow(
+                "request", f"operation {view.row.code}, unknown", kind="part", side=CLIENT,
+                start=start, end=start + 8, irregular=True,
+            )
+        )  # fmt: skip
+    payload = view.payload
+    if payload is not None and payload.side == CLIENT:
+        out.append(_payload_row(view))
+    if view.log:
+        out.append(_log_row(view))
+    reply = view.part("reply")
+    if reply is not None:
+        out.append(_part_row(reply, view, operation))
+    if payload is not None and payload.side == DAEMON:
+        out.append(_payload_row(view))
+    error = view.part("error")
+    if error is not None:
+        out.append(_error_row(error))
+    if view.row.kind == "opaque":
+        out += _opaque_rows(view)
+    out += [FieldRow("note", inert(note), kind="note", irregular=True) for note in view.notes]
+    return out
+
+
+def _part_row(part: Part, view: ExchangeView, operation: Operation | None) -> FieldRow:
+    side = part.side
+    start = part.start
+    value = ""
+    end = part.end if part.end is not None else view.kept[side].end
+    if part.name == "request" and operation is not None:
+        start -= 8
+        value = f"{operation.name} ({operation.code})"
+        doc = operation.doc
+    else:
+        doc = part.node.wire.doc if part.node is not None else ""
+    row = FieldRow(
+        part.name,
+        f"{value}  {size(end - start)}".strip(),
+        kind="part",
+        side=side,
+        start=start,
+        end=end,
+        doc=doc,
+        part=part,
+        irregular=part.error is not None,
+    )
+    row._make = lambda parent: _part_children(part, parent, operation)
+    return row
+
+
+def _part_children(part: Part, parent: FieldRow, operation: Operation | None) -> Sequence[FieldRow]:
+    depth = parent.depth + 1
+    out: list[FieldRow] = []
+    if part.name == "request" and operation is not None:
+        out.append(
+            FieldRow(
+                "operation",
+                f"{operation.name} ({operation.code})",
+                side=part.side,
+                start=part.start - 8,
+                end=part.start,
+                depth=depth,
+                doc=operation.doc,
+                gate=f"since {operation.life.introduced}",
+            )
+        )
+    elif part.frame is not None or part.name == "error":
+        code = part.frame.frame if part.frame is not None else None
+        out.append(
+            FieldRow(
+                "frame",
+                code.name if code is not None else "STDERR_ERROR",
+                side=part.side,
+                start=part.start,
+                end=part.start + 8,
+                depth=depth,
+                doc=code.doc if code is not None else "",
+            )
+        )
+    node = part.node
+    if node is not None:
+        hello = id(node.wire) in HELLOS
+        for child in node.children or ():
+            row = node_row(child, part.side, depth)
+            if hello and child.name in ("magic", "version") and isinstance(child.value, int):
+                number = child.value
+                shown = version_text(number) if child.name == "version" else f"{number:#x}"
+                row.value = f"{shown} ({number:#x})" if child.name == "version" else shown
+            out.append(row)
+    if part.error is not None:
+        out.append(
+            FieldRow(
+                "undecodable",
+                inert(str(part.error)),
+                kind="error",
+                side=part.side,
+                start=part.error.offset,
+                end=max(part.end or 0, part.error.offset),
+                depth=depth,
+                irregular=True,
+            )
+        )
+    return out
+
+
+def _error_row(part: Part) -> FieldRow:
+    message = part.node.find("message") if part.node is not None else None
+    text = plain(message.value) if message is not None and message.value else ""
+    return FieldRow(
+        "error",
+        inert(" ".join(text.split()), LONGEST_VALUE),
+        kind="error",
+        side=part.side,
+        start=part.start,
+        end=part.end if part.end is not None else part.start,
+        doc="the operation failed; no reply follows",
+        part=part,
+        make=lambda row: _part_children(part, row, None),
+    )
+
+
+def _log_row(view: ExchangeView) -> FieldRow:
+    log = view.log
+    started = view.row.started
+    first, last = log[0], log[-1]
+    return FieldRow(
+        "log",
+        count(len(log), "frame"),
+        kind="part",
+        side=DAEMON,
+        start=first.start,
+        end=last.end or last.start,
+        doc="what the daemon said before its reply",
+        make=lambda row: _LogRows(log, started, row.depth + 1),
+    )
+
+
+def _frame_row(part: Part, started: int, depth: int) -> FieldRow:
+    assert part.frame is not None
+    after = duration((part.time or started) - started)
+    said = inert(frame_text(part), 400)
+    return FieldRow(
+        part.name,
+        f"+{after}  {said}".rstrip(),
+        kind="frame",
+        side=DAEMON,
+        start=part.start,
+        end=part.end or part.start,
+        depth=depth,
+        doc=part.frame.frame.doc,
+        part=part,
+        irregular=part.error is not None,
+        make=lambda row: _part_children(part, row, None),
+    )
+
+
+def _payload_row(view: ExchangeView) -> FieldRow:
+    payload = view.payload
+    assert payload is not None
+    elided = payload.bytes - payload.kept
+    content = CONTENTS.get(payload.content, payload.content)
+    value = f"{size(payload.bytes)}, {content}, carried as {payload.carriage}"
+    if elided:
+        value += f"; {size(elided)} not kept"
+    runs = [run for run in payload.runs if run[0] == payload.side]
+    exchange = view.exchange
+    end = (
+        (exchange.request_end if payload.side == CLIENT else exchange.daemon_end)
+        if exchange
+        else -1
+    )
+    return FieldRow(
+        f"payload {payload.name}",
+        value,
+        kind="payload",
+        side=payload.side,
+        start=runs[0][1] if runs else -1,
+        end=(end if end is not None else view.kept[payload.side].end) if runs else -1,
+        doc="the bulk data behind the fields",
+    )
+
+
+def _opaque_rows(view: ExchangeView) -> list[FieldRow]:
+    out = []
+    for side in (CLIENT, DAEMON):
+        start, end = view.span(side)
+        if view.place.starts[side] >= 0 and (end > start or view.row.took is None):
+            out.append(
+                FieldRow(
+                    "bytes", f"{size(end - start)} from the {SIDES[side]}, not decoded",
+                    kind="error", side=side, start=start, end=end, irregular=True,
+                )
+            )  # fmt: skip
+    if view.session is not None:
+        for finding in detector(view.session).of(view.row.number - 1):
+            out += [
+                FieldRow("diagnosis", line, kind="note", irregular=True)
+                for line in finding.diagnosis
+            ]
+    return out

@@ -1,0 +1,113 @@
+"""Exchanges as text lines and as JSON: what `dump` prints.
+
+The JSON of an exchange is one object; its keys are written down in the README. Text is an
+indented tree. Everything in text is inert; JSON escapes what is not ASCII.
+
+Knows views and rows; nothing of files or terminals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import duration, size
+from pix_inspect.describe.about import about
+from pix_inspect.describe.field_rows import FieldRow, rows
+from pix_inspect.session.exchange_view import ExchangeView, Part
+from pix_inspect.session.session import ConnectionRow
+
+LONGEST_LIST = 50
+"""Elements of a list that the text form shows unless told otherwise."""
+
+LONGEST_COMMAND = 200
+"""Characters of a command line."""
+
+SIGNS = {"open": "◐", "ok": "✓", "error": "✗", "cut": "✂", "opaque": "?"}
+
+
+def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
+    """Return an exchange as JSON. `started` is the recording's start (ns since 1970)."""
+    row = view.row
+    payload = view.payload
+    protocol = view.protocol
+    request = view.part("request")
+    error = view.part("error")
+    return {
+        "exchange": row.number,
+        "connection": row.connection,
+        "kind": row.kind,
+        "operation": row.operation,
+        "code": row.code,
+        "version": protocol.text if protocol is not None else None,
+        "features": sorted(protocol.features) if protocol is not None else [],
+        "time": (row.started - started) / 1e9,
+        "took": None if row.took is None else row.took / 1e9,
+        "request": _plain(request),
+        "log": [{"frame": part.name, **(_plain(part) or {})} for part in view.log],
+        "reply": _plain(view.part("reply")),
+        "error": _plain(error),
+        "payload": None if payload is None else {"bytes": payload.bytes, "kept": payload.kept},
+        "bytes": {"request": row.request_bytes, "reply": row.reply_bytes},
+        "complete": view.complete,
+        "notes": list(view.notes),
+    }
+
+
+def json_line(view: ExchangeView, started: int) -> str:
+    """Return an exchange as one line of JSON in printable ASCII."""
+    return json.dumps(json_of(view, started)).replace("\x7f", "\\u007f")
+
+
+def _plain(part: Part | None) -> Any:
+    return None if part is None or part.node is None else part.node.plain()
+
+
+def connection_line(connection: ConnectionRow) -> str:
+    """Return a line that says who made a connection."""
+    peer = connection.peer or {}
+    words = [f"connection {connection.number}"]
+    words += [f"{key} {peer[key]}" for key in ("pid", "uid") if isinstance(peer.get(key), int)]
+    if isinstance(peer.get("command"), str):
+        words.append(inert(peer["command"], LONGEST_COMMAND))
+    return f"── {'  '.join(words)} ──"
+
+
+def text_of(view: ExchangeView, started: int, longest: int | None = LONGEST_LIST) -> Iterator[str]:
+    """Yield the lines of an exchange. Lists of more than `longest` elements are cut short."""
+    row = view.row
+    name = row.operation or (f"operation {row.code}" if row.code is not None else row.kind)
+    words = [
+        f"#{row.number}",
+        f"{(row.started - started) / 1e9:.6f} s",
+        f"connection {row.connection}",
+        name if row.code is None or row.operation is None else f"{name} ({row.code})",
+    ]
+    if said := about(view):
+        words.append(said)
+    words.append(f"took {duration(row.took)}")
+    words.append(f"↑ {size(row.request_bytes)} ↓ {size(row.reply_bytes)}")
+    words.append(f"{SIGNS[row.state]} {row.state}")
+    yield "  ".join(words)
+    for top in rows(view):
+        yield from _lines(top, 1, longest)
+
+
+def _lines(row: FieldRow, depth: int, longest: int | None) -> Iterator[str]:
+    span = f"  [{row.start}, {row.end})" if row.kind == "part" and row.start >= 0 else ""
+    value = f": {row.value}" if row.value else ""
+    yield f"{'    ' * depth}{row.label}{value}{span}"
+    children = row.children
+    shown = len(children) if longest is None else min(len(children), longest)
+    if row.label == "log":
+        shown = len(children)
+    for i in range(shown):
+        child = children[i]
+        if child.kind == "frame":
+            yield f"{'    ' * (depth + 1)}{child.label} {child.value}"
+        else:
+            yield from _lines(child, depth + 1, longest)
+    if shown < len(children):
+        yield f"{'    ' * (depth + 1)}… {len(children) - shown:,} more (--all shows them)"

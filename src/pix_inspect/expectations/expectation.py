@@ -1,0 +1,187 @@
+"""What an expectation says: its text taken apart, with the place of every mistake.
+
+    count(op = QueryPathInfo) < 100      how many exchanges a filter lets through
+    p95(took) < 50ms                     percentiles, max, min, mean or sum of a measure
+    p95(took, op = BuildPaths) < 2s      … of the exchanges that a filter lets through
+    no error                             no exchange that the filter lets through
+    any op = AddMultipleToStore          at least one
+
+Measures: took, bytes, up, down, frames. In a filter that watches over something a misspelt
+word must not turn into a text that is looked for and never found: words that resemble a name
+are refused unless quoted. Knows filters; nothing of sessions.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pix.codec.declare import OPERATIONS
+from pix_inspect.filter.compiled import Filter, compile_filter
+from pix_inspect.filter.fields import INDEXED, KINDS, PARTS, STATES
+from pix_inspect.filter.syntax import (
+    TIME_UNITS,
+    UNITS,
+    Both,
+    Either,
+    Expression,
+    FilterError,
+    Not,
+    Word,
+    parse,
+)
+from pix_inspect.findings.kinds import GRADES
+from pix_inspect.findings.kinds import KINDS as FINDINGS
+
+MEASURES = ("took", "bytes", "up", "down", "frames")
+SIZES = ("bytes", "up", "down")
+AGGREGATES = ("count", "max", "min", "mean", "sum")
+OTHERWISE = {"median": "p50", "average": "mean", "avg": "mean", "total": "sum", "number": "count"}
+"""What aggregates are called elsewhere."""
+
+_HEAD = re.compile(r"\s*([A-Za-z]\w*)\s*\(")
+_TAIL = re.compile(
+    r"\)\s*(?P<operator><=|>=|==|!=|=|<|>)\s*(?P<number>[^\s()<>=!]+)\s*(?P<unit>\S*)\s*$"
+)
+_NUMBER = re.compile(
+    r"(?P<sign>-?)(?P<number>\d[\d_]*(?:\.\d+)?(?:e\d{1,3})?)(?P<unit>[A-Za-zµ]*)",
+    re.IGNORECASE | re.ASCII,
+)
+_HOW = "write count(FILTER) < 100, p95(took) < 50ms, no error"
+
+
+class ExpectationError(Exception):
+    """An expectation that cannot be understood; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One expectation, ready to be checked. `number` is in ns, bytes, or so many."""
+
+    text: str
+    what: str
+    measure: str
+    filter: Filter
+    operator: str
+    number: float
+
+
+def expectation(text: str) -> Expectation:
+    """Return the expectation that `text` means. Raises ExpectationError."""
+    stripped = text.strip()
+    word, _, rest = stripped.partition(" ")
+    if word in ("no", "any"):
+        if not rest.strip():
+            raise _error(text, f"{word} what? {word} error, {word} op = BuildPaths")
+        chosen = _filter(text, len(text) - len(text.lstrip()) + len(word), len(text))
+        return Expectation(text, "count", "", chosen, "=" if word == "no" else ">", 0)
+    head = _HEAD.match(text)
+    if head is None:
+        raise _error(text, f"this is no expectation: {_HOW}")
+    what = _aggregate(head[1], text)
+    tail = _TAIL.search(text, head.end() - 1)
+    if tail is None:
+        bound = "50ms" if text[head.end() :].lstrip().startswith("took") else "100"
+        raise _error(text, f"with what is {what} compared? Add < {bound}", len(text))
+    start, measure = head.end(), ""
+    if what != "count":
+        measure, comma, _ = text[start : tail.start()].partition(",")
+        start += len(measure) + len(comma)
+        measure = measure.strip()
+        if measure not in MEASURES:
+            raise _error(text, f"{what} of what? {', '.join(MEASURES)}", head.end())
+    number = _number(tail, what, measure, text)
+    chosen = _filter(text, start, tail.start())
+    return Expectation(text, what, measure, chosen, tail["operator"], number)
+
+
+def _aggregate(name: str, text: str) -> str:
+    percentile = re.fullmatch(r"p(\d{1,9})", name)
+    if percentile is not None:
+        if not 0 < int(percentile[1]) <= 100:
+            raise _error(text, f"{name}: percentiles are p1 to p100", text.index(name))
+        return f"p{int(percentile[1])}"
+    if name in AGGREGATES:
+        return name
+    near = difflib.get_close_matches(name.lower(), AGGREGATES, 1)
+    meant = OTHERWISE.get(name.lower()) or (near[0] if near else "")
+    hint = f"did you mean {meant}?" if meant else f"one of {', '.join(AGGREGATES)}, p1 to p100"
+    raise _error(text, f"{name} is nothing that can be expected; {hint}", text.index(name))
+
+
+def _number(tail: re.Match[str], what: str, measure: str, text: str) -> float:
+    """Return the number behind the comparison, in ns or bytes."""
+    name = measure or "a count"
+    at = tail.start("number")
+    match = _NUMBER.fullmatch(tail["number"] + tail["unit"])
+    if match is None:
+        raise _error(text, f"{tail['number'] + tail['unit']!r} is no number", at)
+    if match["sign"]:
+        raise _error(text, f"{name} is never negative", at)
+    unit = match["unit"].lower()
+    if measure == "took" and not unit:
+        raise _error(text, f"a time needs a unit, such as {tail['number']}ms", at)
+    fits = (
+        not unit if measure in ("", "frames")
+        else unit in TIME_UNITS if measure == "took"
+        else not unit or (unit in UNITS and unit not in TIME_UNITS)
+    )  # fmt: skip
+    if not fits:
+        raise _error(text, f"{match['unit']!r} is no unit of {name}", at)
+    number = float(match["number"].replace("_", "")) * UNITS.get(unit, 1)
+    if not math.isfinite(number):
+        raise _error(text, "this number is beyond all measure", at)
+    return number
+
+
+def _filter(text: str, start: int, end: int) -> Filter:
+    inside = text[start:end]
+    try:
+        expression = parse(inside)
+        for word in _words(expression):
+            _refuse_misspelt(word, inside)
+        return compile_filter(inside)
+    except FilterError as error:
+        raise _error(text, error.message, start + error.start) from None
+
+
+def _words(expression: Expression | None) -> Iterator[Word]:
+    """The words in a filter that stand by themselves and are not quoted."""
+    if isinstance(expression, Not):
+        yield from _words(expression.inner)
+    elif isinstance(expression, (Both, Either)):
+        for part in expression.parts:
+            yield from _words(part)
+    elif isinstance(expression, Word) and not expression.quoted:
+        yield expression
+
+
+def _refuse_misspelt(word: Word, text: str) -> None:
+    """Refuse a word that is, or resembles, a name that means nothing by itself."""
+    name = word.text.lower()
+    operations = {operation.name.lower(): operation.name for operation in OPERATIONS.values()}
+    alone = (*STATES, *KINDS, *operations, "finding")
+    if name in alone or "." in name:
+        return
+    quoted = f'; "{word.text}" in quotes is looked for as text'
+    if name in FINDINGS or name in GRADES:
+        meant = f"finding = {name}"
+    elif name in INDEXED or name in PARTS:
+        meant = f"{name} = …"
+    else:
+        near = difflib.get_close_matches(name, (*alone, *FINDINGS), 1, 0.75)
+        if not near:
+            return
+        meant = operations.get(near[0]) or (
+            f"finding = {near[0]}" if near[0] in FINDINGS else near[0]
+        )
+    said = f"{word.text!r} by itself is nothing; did you mean {meant}?{quoted}"
+    raise FilterError(said, text, word.start, word.end)
+
+
+def _error(text: str, said: str, at: int | None = None) -> ExpectationError:
+    where = f", at character {at + 1}" if at is not None else ""
+    return ExpectationError(f"{text!r}: {said}{where}")

@@ -1,0 +1,375 @@
+"""Filters: which exchanges a filter text means, over the declarations' own field names.
+
+What the index knows (operation, connection, times, sizes, state) is decided without decoding;
+what a message says is decided by looking at it, and only where the rest of the filter leaves
+it open. A field of the declarations is named by its path: `request.path`,
+`reply.info.nar_size`, `error.message`; lists and maps match when one element does.
+
+Knows sessions, views and declarations; nothing of screens.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from pix.protocol import OPERATIONS_BY_NAME
+from pix_inspect.describe.about import about
+from pix_inspect.filter.fields import INDEXED, KINDS, PARTS, STATES, fields, maps
+from pix_inspect.filter.syntax import (
+    TIME_UNITS,
+    Both,
+    Compare,
+    Either,
+    Expression,
+    FilterError,
+    Not,
+    Value,
+    Word,
+    parse,
+)
+from pix_inspect.findings.lookup import any_finding, has_finding, suggestion
+from pix_inspect.session.exchange_view import ExchangeView, Part
+from pix_inspect.session.row_scan import Passing
+from pix_inspect.session.session import Row, Session
+
+
+class Subject:
+    """One exchange that is being decided on; decoded only when asked."""
+
+    __slots__ = ("_view", "row", "session")
+
+    def __init__(self, session: Session, row: Row | Passing) -> None:
+        self.session = session
+        self.row = row
+        self._view: ExchangeView | None = None
+
+    @property
+    def view(self) -> ExchangeView:
+        """The exchange, decoded."""
+        if self._view is None:
+            self._view = self.session.exchange(self.row.number - 1)
+        return self._view
+
+
+Test: TypeAlias = Callable[[Subject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter ready to use. `deep`: it has to look at what exchanges say."""
+
+    text: str
+    test: Test
+    deep: bool
+
+    def matches(self, session: Session, i: int) -> bool:
+        """Return whether exchange `i` (from 0) passes."""
+        return self.test(Subject(session, session.row(i)))
+
+
+def compile_filter(text: str) -> Filter:
+    """Return the filter that `text` means. Raises FilterError with the place of a mistake."""
+    expression = parse(text)
+    if expression is None:
+        return Filter(text, lambda subject: True, False)
+    deep, test = _compile(expression, text)
+    return Filter(text, test, deep)
+
+
+def _compile(expression: Expression, text: str) -> tuple[bool, Test]:
+    if isinstance(expression, Not):
+        deep, inner = _compile(expression.inner, text)
+        return deep, lambda subject: not inner(subject)
+    if isinstance(expression, (Both, Either)):
+        # what the index knows first: it may settle the matter
+        parts = sorted((_compile(part, text) for part in expression.parts), key=lambda p: p[0])
+        tests = [test for _, test in parts]
+        return parts[-1][0], _joined(tests, both=isinstance(expression, Both))
+    if isinstance(expression, Word):
+        return _word(expression, text)
+    return _compare(expression, text)
+
+
+def _joined(tests: list[Test], *, both: bool) -> Test:
+    """Return the test that all, or any, of `tests` hold, asked in order, in a tree not too deep."""
+    if len(tests) == 1:
+        return tests[0]
+    middle = (len(tests) + 1) // 2
+    one, other = _joined(tests[:middle], both=both), _joined(tests[middle:], both=both)
+    if both:
+        return lambda subject: one(subject) and other(subject)
+    return lambda subject: one(subject) or other(subject)
+
+
+def _word(word: Word, text: str) -> tuple[bool, Test]:
+    name = word.text.lower()
+    if not word.quoted:
+        if name in STATES:
+            return False, lambda subject: subject.row.state == name
+        if name in KINDS:
+            return False, lambda subject: subject.row.kind == name
+        if name in _operations_lower():
+            return False, _is_operation(name)
+        if name == "finding":
+            return True, lambda subject: has_finding(subject.session, subject.row.number - 1)
+        first = word.text.partition(".")[0]
+        if "." in word.text and first in ("request", "reply", "error"):
+            path = _checked_path(word.text, text, word.start, word.end)
+            return True, lambda subject: any(_said(value) for value in _values(subject, path))
+    needle = name
+    return True, lambda subject: _shows(subject, needle)
+
+
+def _said(value: Any) -> bool:
+    return value not in (None, "", False, 0)
+
+
+@lru_cache(maxsize=1)
+def _operations_lower() -> dict[str, str]:
+    return {name.lower(): name for name in OPERATIONS_BY_NAME}
+
+
+def _is_operation(name: str) -> Test:
+    wanted = _operations_lower()[name]
+    return lambda subject: subject.row.operation == wanted
+
+
+def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
+    field = compare.field
+    value = compare.value
+    first = field.partition(".")[0]
+    if field in INDEXED:
+        return False, _indexed(compare, text)
+    if first not in PARTS:
+        known = difflib.get_close_matches(field, [*INDEXED, *PARTS, *fields()], 1)
+        hint = f"; did you mean {known[0]}?" if known else ""
+        raise FilterError(
+            f"no field {field!r}{hint}", text, compare.start, compare.start + len(field)
+        )
+    if field == "finding":
+        return True, _finding(compare, text)
+    matches = _matcher(compare.operator, value)
+    if field == "about":
+        return True, lambda subject: matches(about(subject.view))
+    if field == "notes":
+        return True, lambda subject: any(matches(note) for note in subject.view.notes)
+    if field == "payload":
+        return True, lambda subject: matches(
+            subject.view.payload.bytes if subject.view.payload is not None else 0
+        )
+    if field == "log":
+        return (
+            True,
+            lambda subject: (
+                subject.row.log > 0 and any(matches(said) for said in _log_values(subject))
+            ),
+        )
+    path = _checked_path(field, text, compare.start, compare.start + len(field))
+    if compare.operator == "!=":
+        equal = _matcher("=", value)
+        return True, lambda subject: not any(equal(found) for found in _values(subject, path))
+    return True, lambda subject: any(matches(found) for found in _values(subject, path))
+
+
+def _finding(compare: Compare, text: str) -> Test:
+    operator, value = compare.operator, compare.value
+    if operator not in ("=", "!=", "~"):
+        raise FilterError("finding is a name: = != ~", text, compare.start, compare.end)
+    name = value.text.lower() if operator != "~" else None
+    hint = suggestion(name) if name is not None and value.pattern is None else None
+    if hint is not None:
+        raise FilterError(f"no finding {value.text!r}{hint}", text, compare.start, compare.end)
+    matches = _matcher("~" if operator == "~" else "=", value)
+    found = any_finding(name, matches, equal=operator != "!=")
+    return lambda subject: found(subject.session, subject.row.number - 1)
+
+
+def _indexed(compare: Compare, text: str) -> Test:
+    field, operator, value = compare.field, compare.operator, compare.value
+    if field in ("op", "kind", "state"):
+        return _named(field, operator, value, compare, text)
+    number = value.number
+    if number is None:
+        raise FilterError(f"{field} wants a number", text, compare.start, compare.end)
+    if field == "time" and value.unit == "":
+        number *= 1e9
+    if field in ("took", "time") and value.unit and value.unit not in TIME_UNITS:
+        raise FilterError(f"{field} wants a time: 10ms, 2s", text, compare.start, compare.end)
+    if field == "took" and value.unit == "" and number:
+        raise FilterError(
+            f"{field} wants a unit: {value.text}ms, {value.text}s", text, compare.start, compare.end
+        )
+    compared = _numbers(operator, number)
+    if compared is None:
+        raise FilterError(f"{field} is a number: = < >", text, compare.start, compare.end)
+    if field == "took":
+        return lambda subject: subject.row.took is not None and compared(subject.row.took)
+    if field == "time":
+        return lambda subject: compared(subject.row.started - subject.session.started)
+    if field == "conn":
+        return lambda subject: compared(subject.row.connection)
+    if field == "number":
+        return lambda subject: compared(subject.row.number)
+    if field == "up":
+        return lambda subject: compared(subject.row.request_bytes)
+    if field == "down":
+        return lambda subject: compared(subject.row.reply_bytes)
+    if field == "frames":
+        return lambda subject: compared(subject.row.log)
+    return lambda subject: compared(subject.row.request_bytes + subject.row.reply_bytes)
+
+
+def _named(field: str, operator: str, value: Value, compare: Compare, text: str) -> Test:
+    if operator not in ("=", "!=", "~"):
+        raise FilterError(f"{field} is a name: = != ~", text, compare.start, compare.end)
+    if field == "op":
+        if operator == "~":
+            matches = _matcher("~", value)
+            return lambda subject: matches(subject.row.operation or subject.row.kind)
+        code = int(value.number) if value.number is not None else None
+        name = _operations_lower().get(value.text.lower())
+        if code is None and name is None and value.text.lower() not in (*KINDS, "opaque"):
+            near = difflib.get_close_matches(value.text, OPERATIONS_BY_NAME, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            start = compare.end - len(value.text)
+            raise FilterError(f"no operation {value.text!r}{hint}", text, start, compare.end)
+        wanted = value.text.lower()
+
+        def same(subject: Subject) -> bool:
+            row = subject.row
+            if code is not None:
+                return row.code == code
+            return row.operation == name if name is not None else row.kind == wanted
+
+        return same if operator == "=" else lambda subject: not same(subject)
+    choices = STATES if field == "state" else (*KINDS, "opaque")
+    wanted = value.text.lower()
+    if wanted not in choices and operator != "~":
+        raise FilterError(
+            f"{field} is one of {', '.join(choices)}", text, compare.start, compare.end
+        )
+    matches = _matcher(operator, value)
+    if field == "state":
+        return lambda subject: matches(subject.row.state)
+    return lambda subject: matches(subject.row.kind)
+
+
+def _numbers(operator: str, wanted: float) -> Callable[[float], bool] | None:
+    table: dict[str, Callable[[float], bool]] = {
+        "=": lambda found: found == wanted,
+        "!=": lambda found: found != wanted,
+        "<": lambda found: found < wanted,
+        "<=": lambda found: found <= wanted,
+        ">": lambda found: found > wanted,
+        ">=": lambda found: found >= wanted,
+    }
+    return table.get(operator)
+
+
+def _matcher(operator: str, value: Value) -> Callable[[Any], bool]:
+    """Return whether a decoded value matches; texts are compared without regard to case."""
+    if value.pattern is not None:
+        search = value.pattern.search
+        return lambda found: found is not None and search(str(found)) is not None
+    wanted = value.text.lower()
+    if operator == "~":
+        return lambda found: found is not None and wanted in str(found).lower()
+    numbers = _numbers(operator, value.number) if value.number is not None else None
+
+    def matches(found: Any) -> bool:
+        if isinstance(found, bool):
+            found = "true" if found else "false"
+        if isinstance(found, (int, float)):
+            return numbers is not None and numbers(found)
+        same = ("none" if found is None else str(found).lower()) == wanted
+        return same if operator == "=" else not same if operator == "!=" else False
+
+    return matches
+
+
+def _checked_path(path: str, text: str, start: int, end: int) -> tuple[str, ...]:
+    if path not in fields() and path not in ("request", "reply", "error"):
+        known = difflib.get_close_matches(path, fields(), 1)
+        hint = f"; did you mean {known[0]}?" if known else ""
+        parents = path
+        while "." in parents:  # below a map anything may stand
+            parents = parents.rpartition(".")[0]
+            if parents in maps():
+                return tuple(path.split("."))
+        raise FilterError(f"no field {path!r}{hint}", text, start, end)
+    return tuple(path.split("."))
+
+
+def _values(subject: Subject, path: tuple[str, ...]) -> Iterator[Any]:
+    part = subject.view.part(path[0])
+    if part is None or part.node is None:
+        return iter(())
+    return _leaves(part.node.plain(), path[1:])
+
+
+def values_of(view: ExchangeView, field: str) -> Iterator[str]:
+    """Yield the values that a field of an exchange has, as a filter would compare them."""
+    if field == "about":
+        yield about(view)
+        return
+    first, *rest = field.split(".")
+    part = view.part(first)
+    if part is not None and part.node is not None:
+        for value in _leaves(part.node.plain(), tuple(rest)):
+            if isinstance(value, bool):
+                yield "true" if value else "false"
+            else:
+                yield "none" if value is None else str(value)
+
+
+def _leaves(plain: Any, path: tuple[str, ...]) -> Iterator[Any]:
+    """Yield what stands at `path`: every element of lists, keys and values of maps at the end."""
+    if isinstance(plain, list):
+        for element in plain:
+            yield from _leaves(element, path)
+    elif isinstance(plain, dict):
+        if path and path[0] in plain:
+            yield from _leaves(plain[path[0]], path[1:])
+        elif path:
+            for value in plain.values():
+                if isinstance(value, (dict, list)):
+                    yield from _leaves(value, path)
+        else:
+            for key, value in plain.items():
+                yield key
+                yield from _leaves(value, ())
+    elif not path:
+        yield plain
+
+
+def _log_values(subject: Subject) -> Iterator[Any]:
+    for part in subject.view.log:
+        yield part.name
+        yield from _part_values(part)
+
+
+def _part_values(part: Part | None) -> Iterator[Any]:
+    if part is not None and part.node is not None:
+        yield from (
+            value for field in part.node.children or () for value in _leaves(field.plain(), ())
+        )
+
+
+def _shows(subject: Subject, needle: str) -> bool:
+    """Whether `needle` occurs in anything shown of the exchange."""
+    row = subject.row
+    if needle in (row.operation or row.kind).lower():
+        return True
+    view = subject.view
+    if needle in about(view).lower() or any(needle in note.lower() for note in view.notes):
+        return True
+    return any(
+        needle in str(value).lower()
+        for part in view.parts
+        for value in _part_values(part)
+        if value is not None
+    )

@@ -1,0 +1,10 @@
+"""What is irregular in a session: each with its grade, place, reason and advice.
+
+finding     one irregularity (finding)
+kind        what sorts there are, how grave, what to do (kinds)
+detector    looks at one exchange (detector, handshakes, messages; look is what it may know)
+collector   all findings of a session (collector)
+lookup      the findings of one exchange, remembered (lookup)
+
+Imports `forensics`, `session` and below. Begin at `kinds`, then `detector`.
+"""

@@ -1,0 +1,80 @@
+"""One finding: what is irregular, where, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pix.conversation.exchange import SIDES
+from pix_inspect.base.safe_text import inert
+from pix_inspect.findings.kinds import GRADES, KINDS, Grade, Kind
+from pix_inspect.forensics.mistakes import MISTAKES
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding and its place.
+
+    `exchange` is the number of the exchange, `offset` stands in the stream of `side`, `field`
+    is a path such as `request.info.ca`; None and empty where there is no such place. `said` is
+    what is the case here, `diagnosis` what explains it, both inert.
+    """
+
+    kind: Kind
+    exchange: int
+    connection: int
+    said: str = ""
+    side: int | None = None
+    offset: int | None = None
+    field: str = ""
+    diagnosis: tuple[str, ...] = ()
+
+    @property
+    def grade(self) -> Grade:
+        """How grave it is."""
+        return self.kind.grade
+
+    @property
+    def place(self) -> str:
+        """The place in words: `#12, client's byte 4,096, request.path`."""
+        words = [f"#{self.exchange}"]
+        if self.side is not None and self.offset is not None:
+            words.append(f"{SIDES[self.side]}'s byte {self.offset:,}")
+        if self.field:
+            words.append(inert(self.field, 120))
+        return ", ".join(words)
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """The names of the known mistakes that explain it."""
+        return tuple(
+            name for name in MISTAKES if any(f"“{name}”" in said for said in self.diagnosis)
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as JSON."""
+        return {
+            "finding": self.kind.name,
+            "grade": self.grade,
+            "exchange": self.exchange,
+            "connection": self.connection,
+            "side": None if self.side is None else SIDES[self.side],
+            "offset": self.offset,
+            "field": self.field or None,
+            "what": self.kind.what,
+            "said": self.said,
+            "diagnosis": list(self.diagnosis),
+            "mistakes": list(self.mistakes),
+            "why": self.kind.why,
+            "advice": self.kind.advice,
+            "source": self.kind.source or None,
+        }
+
+
+def sorted_by_grade(found: list[Finding]) -> list[Finding]:
+    """Return findings with the gravest first, those of one kind together, in order of place."""
+    kinds = list(KINDS)
+    return sorted(
+        found,
+        key=lambda f: (-GRADES.index(f.grade), kinds.index(f.kind.name), f.exchange),
+    )

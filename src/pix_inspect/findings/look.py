@@ -1,0 +1,126 @@
+"""One look at one exchange: its row, its decoded form, and what is around it on its connection.
+
+The passes of `finding_passes` are made on this. What came before is looked up in the session,
+so that a pass has no state and an exchange can be looked at alone.
+
+Knows sessions and views; nothing of what is irregular.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from itertools import islice
+
+from pix.conversation.exchange import DAEMON
+from pix.protocol.types import TrustedFlag
+from pix_inspect.base.safe_text import inert
+from pix_inspect.findings.finding import Finding
+from pix_inspect.findings.kinds import KINDS
+from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.session.session import Row, Session
+
+LOOK_BACK = 400
+"""Exchanges in which the one before on the same connection is looked for."""
+
+OFTEN = 4
+"""Connections that one process opens one after the other before it is worth a note."""
+
+MOST_SAID = 300
+
+
+class Surroundings:
+    """What is to be known of the connection around an exchange."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._trust: dict[int, bool | None] = {}
+        self._counted = 0
+        self._opened: dict[tuple[int, str], int] = {}
+        self._often: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def trusted(self, connection: int, i: int) -> bool | None:
+        """Return whether the daemon trusts a connection's client, None when it does not say."""
+        with contextlib.suppress(KeyError):
+            return self._trust[connection]  # asked once: another thread may clear it
+        trust = None
+        for at in range(i, max(i - LOOK_BACK, -1), -1):
+            row = self.session.row(at)
+            if row.connection == connection and row.kind == "handshake":
+                reply = self.session.exchange(at).part("reply")
+                said = reply.node.find("trusted") if reply and reply.node else None
+                value = said.value if said is not None else None
+                trust = {TrustedFlag.TRUSTED: True, TrustedFlag.NOT_TRUSTED: False}.get(
+                    value  # type: ignore[arg-type]
+                )
+                break
+        if len(self._trust) > 10_000:
+            self._trust.clear()
+        self._trust[connection] = trust
+        return trust
+
+    def before(self, row: Row) -> int | None:
+        """Return the index of the exchange before on the same connection."""
+        for i in range(row.number - 2, max(row.number - 2 - LOOK_BACK, -1), -1):
+            if self.session.row(i).connection == row.connection:
+                return i
+        return None
+
+    def connections_of(self, number: int) -> int:
+        """Return which of its process's connections this is, from 1; 0 where none is known."""
+        with self._lock:
+            self._count_connections()
+            return self._often.get(number, 0)
+
+    def _count_connections(self) -> None:
+        # a list, as another thread may be reading more of the recording
+        for connection in list(islice(self.session.connections.values(), self._counted, None)):
+            self._counted += 1
+            peer = connection.peer or {}
+            pid = peer.get("pid")
+            if isinstance(pid, int):
+                key = (pid, str(peer.get("command")))
+                self._opened[key] = self._opened.get(key, 0) + 1
+                if self._opened[key] % OFTEN == 0:
+                    self._often[connection.number] = self._opened[key]
+
+
+class Look:
+    """One look at one exchange."""
+
+    def __init__(self, around: Surroundings, row: Row, decoded: bool) -> None:
+        self.around = around
+        self.session = around.session
+        self.row = row
+        self.decoded = decoded
+        self._view: ExchangeView | None = None
+
+    @property
+    def view(self) -> ExchangeView:
+        """The exchange, decoded when this is first asked."""
+        if self._view is None:
+            self._view = self.session.exchange(self.row.number - 1)
+        return self._view
+
+    def found(
+        self,
+        name: str,
+        said: str = "",
+        side: int | None = None,
+        offset: int | None = None,
+        field: str = "",
+        diagnosis: tuple[str, ...] = (),
+    ) -> Finding:
+        """Return a finding in this exchange."""
+        said = inert(said, MOST_SAID)
+        row = self.row
+        return Finding(
+            KINDS[name], row.number, row.connection, said, side, offset, field, diagnosis
+        )
+
+    @property
+    def daemon_start(self) -> tuple[int, int] | tuple[None, None]:
+        """The daemon's side and where the exchange begins there, if it does."""
+        start = self.session.start_of(self.row.number - 1, DAEMON)
+        return (DAEMON, start) if start is not None else (None, None)

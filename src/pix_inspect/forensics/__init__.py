@@ -1,0 +1,10 @@
+"""Where a stream is out of step: which mistake of an implementation explains it.
+
+desync      the bytes that are impossible where they stand (desync)
+mistake     one of the known ways to get the protocol wrong (mistakes)
+rule        what a mistake looks like in the bytes (rules)
+repair      an edit of the bytes that makes the rest fit (repairs)
+turn        who spoke when (turns)
+
+Imports `session` and below. Begin at `mistakes`, then `rules`.
+"""

@@ -1,0 +1,282 @@
+"""Desynchronised streams: what the first impossible word is, and which mistake explains it.
+
+Looked at are the word itself (as an operation, a STDERR frame, a length, text, a time) and the
+few exchanges before it: where their messages should end by declaration, and where their
+speaker stopped. Mistakes have the names of `mistakes`.
+
+Knows sessions, turns and declarations; nothing of findings or of how they are shown.
+"""
+
+from __future__ import annotations
+
+from pix.codec.declare import OPERATIONS, wire_of
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.payload import FRAMES
+from pix.conversation.exchange import CLIENT, SIDES
+from pix.protocol.handshake import ClientHello
+from pix_inspect.base.safe_text import inert
+from pix_inspect.forensics.mistakes import named
+from pix_inspect.forensics.repairs import Message, fits, nodes_of
+from pix_inspect.forensics.rules import (
+    RULES,
+    Case,
+    Rule,
+    broken_payload,
+    broken_reply,
+    broken_request,
+    is_only_success,
+    named_other,
+    operation_of,
+    other_error,
+    other_version,
+    title_of,
+    word_lines,
+)
+from pix_inspect.forensics.turns import Turns
+from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.session.session import Row, Session
+
+LOOK_BACK = 200
+"""Exchanges among which those of the same connection are looked for."""
+SUSPECTS = 5
+"""Operations before the impossible word that are looked at."""
+LONGEST_TEXT = 400
+HEAD = 64
+"""Bytes from the impossible word on."""
+FRAMES_WALKED = 1_000_000
+PAYLOAD_SEARCHED = 1 << 20
+
+SPEAKERS = (
+    (b"SSH-", "an SSH server's greeting: this is the ssh port, not a daemon"),
+    (b"HTTP/", "an answer of an HTTP server"),
+    (b"GET ", "a request to an HTTP server"),
+    (b"POST ", "a request to an HTTP server"),
+    (b"\x16\x03", "TLS: somebody encrypts, or expects to"),
+    (b"started", "what OpenSSH says before the daemon does; Nix clients read over it"),
+    (b"bash: ", "an error of the login shell"),
+    (b"sh: ", "an error of the login shell"),
+    (b"Last login", "a login banner"),
+    (b"Welcome", "a login banner"),
+    (b"Permission denied", "an error of ssh"),
+    (b"error: ", "an error of Nix itself, printed where the protocol should be"),
+)
+"""How other things than a daemon begin."""
+
+
+class Forensics:
+    """Looks into the streams of a session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def diagnose(self, view: ExchangeView, side: int) -> tuple[str, ...]:
+        """Return what the first impossible word of an opaque exchange is, and what explains it."""
+        holder, suspects = view, self._suspects(view.row)
+        if suspects and suspects[0].row.operation is None and side == CLIENT:
+            holder = suspects.pop(0)
+        offset = max(holder.place.starts[side], 0)
+        position = (suspects[-1] if suspects else view).place.position
+        turns = Turns(self.session.reader, view.row.connection, position, side, offset)
+        reason = view.place.notes[0] if view.place.notes else ""
+        protocol = view.place.protocol or Protocol(NEWEST_MINOR)
+        head = turns.read(side, offset, offset + HEAD)
+        head = head or holder.kept[side].first(offset, offset + HEAD)
+        case = Case(side, offset, reason, protocol, suspects, turns, head)
+        said = [*word_lines(case)]
+        for rule in RULES[side]:
+            explained = rule(case)
+            if explained is not None:
+                said.append(explained)
+                break
+        return tuple(said)
+
+    def _suspects(self, row: Row) -> list[ExchangeView]:
+        """The operations before on the same connection, the newest first."""
+        found = []
+        for i in range(row.number - 2, max(row.number - 2 - LOOK_BACK, -1), -1):
+            other = self.session.row(i)
+            if other.connection == row.connection and other.kind == "operation":
+                found.append(self.session.exchange(i))
+                if len(found) == SUSPECTS:
+                    break
+        return found
+
+    def answered_early(self, row: Row) -> tuple[str, ...]:
+        """Return why a request was answered, or given up, before its end."""
+        case = self._case(row)
+        return _first(case, broken_payload, broken_request)
+
+    def odd_operation(self, row: Row) -> tuple[str, ...]:
+        """Return why an operation is none: it may be the end of the request before."""
+        suspects = self._suspects(row)[:1]
+        return _first(self._case(row, suspects), broken_request) if suspects else ()
+
+    def _case(self, row: Row, suspects: list[ExchangeView] | None = None) -> Case:
+        """The case of an exchange, or of those before it, with nothing impossible in it."""
+        view = self.session.exchange(row.number - 1)
+        suspects = [view] if suspects is None else suspects
+        end = view.span(CLIENT)[1]
+        position = suspects[-1].place.position
+        turns = Turns(self.session.reader, row.connection, position, CLIENT, end)
+        protocol = view.place.protocol or Protocol(NEWEST_MINOR)
+        return Case(CLIENT, end, "", protocol, suspects, turns)
+
+    def foreign(self, view: ExchangeView, side: int) -> tuple[str, tuple[str, ...]] | None:
+        """Return the text that stands where the magic should be, and what it seems to be."""
+        raw = view.kept[side].first(0, LONGEST_TEXT)
+        known = next((what for begin, what in SPEAKERS if raw.startswith(begin)), None)
+        text = raw.decode("utf-8", "replace")
+        printable = sum(char.isprintable() or char in "\r\n\t\x1b" for char in text)
+        if known is None and (not raw or printable < len(text) * 0.9 or "\ufffd" in text[:8]):
+            return None
+        shown = inert(text.rstrip(), LONGEST_TEXT)
+        where = f"the {SIDES[side]} begins with {shown!r}"
+        lines = [named("text in the stream", where)]
+        lines += [f"it is {known}"] if known is not None else []
+        return shown, tuple(lines)
+
+    def handshake(self, view: ExchangeView) -> tuple[str, ...]:
+        """Return what a handshake that was never finished lacks."""
+        start, end = view.span(CLIENT)
+        data = view.kept[CLIENT].first(start, end)
+        if len(data) < 16 or len(data) != end - start:
+            return ()
+        announced = int.from_bytes(data[8:16], "little") & 0xFF
+        said = Message(wire_of(ClientHello), data, Protocol(min(announced, NEWEST_MINOR)))
+        if fits(said):
+            return ()
+        for minor in range(min(announced, NEWEST_MINOR) - 1, OLDEST_MINOR - 1, -1):
+            if fits(said, minor=minor):
+                break
+        else:
+            return ()
+        if announced == NEWEST_MINOR and minor == NEWEST_MINOR - 1:
+            return (named("missing feature list", f"all the client said is {len(data)} bytes"),)
+        return (other_version("the client's part of the handshake", announced, minor),)
+
+    def swallowed(self, view: ExchangeView) -> tuple[str, ...]:
+        """Return why the handshake's last word is an operation's number."""
+        start, end = view.span(CLIENT)
+        data = view.kept[CLIENT].first(start, end)
+        if len(data) < 24:
+            return ()
+        number = int.from_bytes(data[-8:], "little")
+        name = OPERATIONS[number].name if number in OPERATIONS else str(number)
+        where = f"where the client's last word of the handshake should be stands {number} ({name})"
+        minor = view.protocol.minor if view.protocol is not None else NEWEST_MINOR
+        short = "missing feature list" if minor >= NEWEST_MINOR else "other version"
+        return (named(short, where),)
+
+    def left(self, row: Row) -> tuple[str, ...]:
+        """Return why somebody may have left in the middle of the operation `row`."""
+        view = self.session.exchange(row.number - 1)
+        exchange = view.exchange
+        if exchange is None or exchange.operation is None or view.protocol is None:
+            return ()
+        case = self._case(row)
+        if exchange.error is not None:
+            return _first(case, other_error)
+        if exchange.request_done is None:
+            explained = _first(case, broken_payload) or _unended(view)
+            return explained or _on_condition(_first(case, broken_request))
+        if explained := _first(case, broken_request):
+            return explained
+        if exchange.reply is not None:
+            return _on_condition(_first(case, broken_reply))
+        if exchange.daemon_start is not None:
+            return ()
+        suspects = self._suspects(row)
+        if not suspects or suspects[0].row.state != "ok":
+            return ()
+        before = suspects[0]
+        operation = operation_of(before)
+        if operation is None or not is_only_success(operation.reply):
+            return ()
+        return (f"if it did not end on purpose, this {named('unread one', title_of(before))}",)
+
+    def met(self, view: ExchangeView, number: int) -> tuple[str, ...]:
+        """Return what the daemon took for operation `number`, which it says is invalid."""
+        if number >= 1 << 64:
+            return ()
+        before = self._suspects(view.row)
+        for suspect in [*before[:1], view, *before[1:]]:
+            said = _unread_field(suspect, number) or _unread_payload(suspect, number)
+            if said is not None:
+                return (said,)
+        return ()
+
+
+def _unread_field(view: ExchangeView, number: int) -> str | None:
+    """The last field of a request that begins with this number; for 0, only the very last."""
+    part = view.part("request")
+    if part is None or part.node is None:
+        return None
+    found = None
+    for node, path in nodes_of(part.node, "request"):
+        data = view.kept[CLIENT].first(node.start, node.start + 8)
+        is_last = node.end == part.node.end == view.span(CLIENT)[1]
+        if data == number.to_bytes(8, "little") and (number or is_last):
+            found = node, path
+    if found is None:
+        return None
+    node, path = found
+    is_text = node.children is None and isinstance(node.value, str)
+    what = inert(f"the length of {path}" if is_text else path)
+    at = f"{number} stands at the client's byte {node.start:,}"
+    return named("unread field", f"{at}, as {what} of {title_of(view)}")
+
+
+def _unread_payload(view: ExchangeView, number: int) -> str | None:
+    """Where a payload holds the number, as the length of a token or of a frame does."""
+    exchange = view.exchange
+    start = exchange.payload_start if exchange is not None else None
+    if start is None or not number:
+        return None
+    data = view.kept[CLIENT].first(start, min(start + PAYLOAD_SEARCHED, view.span(CLIENT)[1]))
+    at = data.find(number.to_bytes(8, "little"))
+    while at > 0 and at & 7:
+        at = data.find(number.to_bytes(8, "little"), at + 1)
+    if at < 0:
+        return None
+    where = f"{number} stands at the client's byte {start + at:,}, in the payload of"
+    return named("unread payload", f"{where} {title_of(view)}")
+
+
+def _first(case: Case, *rules: Rule) -> tuple[str, ...]:
+    """Return what the first rule says that says anything."""
+    for rule in rules:
+        explained = rule(case)
+        if explained is not None:
+            return (explained,)
+    return ()
+
+
+def _on_condition(said: tuple[str, ...]) -> tuple[str, ...]:
+    """Say of what looks cut short that it may be on purpose; another version's layout is none."""
+    return tuple(
+        line if named_other(line) else f"if it did not end on purpose, this {line}" for line in said
+    )
+
+
+def _unended(view: ExchangeView) -> tuple[str, ...]:
+    """Whether a payload in frames stops behind a whole frame that is not the empty one."""
+    exchange = view.exchange
+    if exchange is None or exchange.payload_start is None or exchange.operation is None:
+        return ()
+    payload = exchange.operation.request.payload
+    if payload is None or view.protocol is None or payload.carriage(view.protocol) is not FRAMES:
+        return ()
+    at, end = exchange.payload_start, view.span(CLIENT)[1]
+    for _ in range(FRAMES_WALKED):
+        if at == end:
+            frames = "behind a whole frame" if end > exchange.payload_start else "before any frame"
+            where = f"{title_of(view)} stops {frames}, at the client's byte {end:,}"
+            return (f"if it was not killed, this {named('unended frames', where)}",)
+        head = view.kept[CLIENT].first(at, at + 8)
+        if len(head) < 8:
+            break
+        length = int.from_bytes(head, "little")
+        at += 8 + length
+        if not length or at > end:
+            break
+    return ()

@@ -1,0 +1,358 @@
+"""What a message's bytes lack to be what they should be: the mistake that, undone, mends them.
+
+A mistake is believed when the bytes without it are exactly one value of the declared layout,
+or of another version's, up to the byte where their speaker stopped. Each repair is made again
+until nothing is left to mend, so that a writer that always errs is known like one that errs once.
+
+Knows layouts and bytes; nothing of sessions or turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from pix.codec.errors import DecodeError, Truncated
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.lists import ListOf
+from pix.codec.payload import Carriage
+from pix.codec.records import Record
+from pix.codec.values import tree
+from pix.codec.wire import Node, Reader, String, Wire, pack_u64
+from pix.protocol.logging import STDERR_LAST
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import count
+
+MOST_REPAIRS = 64
+MOST_WORK = 1 << 20
+"""Times that one mistake is mended in one message, and bytes that are read again for it."""
+MOST_BYTES = 64 << 10
+"""Bytes of a message in which mistakes are looked for."""
+LONGEST_LENGTH = 1 << 20
+"""A length that can be believed."""
+LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The bytes of one message, from the first to where its speaker stopped.
+
+    `base` is the stream offset of the first; `carriage` how payload behind the fields travels.
+    """
+
+    wire: Wire
+    data: bytes
+    protocol: Protocol
+    base: int = 0
+    name: str = "value"
+    carriage: Carriage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A mistake by its name in `mistakes`, and what it is here; `minor`: of which version."""
+
+    mistake: str
+    where: str
+    minor: int | None = None
+
+
+def fits(message: Message, data: bytes | None = None, minor: int | None = None) -> bool:
+    """Whether the bytes are exactly one such message, with nothing irregular."""
+    data = message.data if data is None else data
+    protocol = message.protocol
+    if minor is not None:
+        protocol = Protocol(minor, protocol.features)
+    decoded = tree(message.wire, data, protocol, name=message.name, base=0)
+    if decoded.error is not None or not _is_end(message, data, decoded.end):
+        return False
+    return not any(node.note for root in decoded.nodes for node, _ in nodes_of(root, ""))
+
+
+def _is_end(message: Message, data: bytes, end: int) -> bool:
+    """Whether a message's fields, ending at `end`, are followed by its payload and no more."""
+    if message.carriage is None or not message.carriage.inline:
+        return end == len(data)
+    reader = Reader(data[end:], message.protocol)
+    try:
+        message.carriage.read(reader)
+    except DecodeError:
+        return False
+    return reader.pos == reader.end
+
+
+def other_minor(message: Message) -> int | None:
+    """Return the version nearest to the agreed one whose layout the bytes have, if it has not."""
+    if not message.data or fits(message):
+        return None
+    agreed = message.protocol.minor
+    for minor in sorted(range(OLDEST_MINOR, NEWEST_MINOR + 1), key=lambda m: abs(m - agreed)):
+        if minor != agreed and fits(message, minor=minor):
+            return minor
+    return None
+
+
+def explained(message: Message) -> Repair | None:
+    """Return what is wrong with a message, None when nothing is or no mistake explains it."""
+    if len(message.data) > MOST_BYTES or fits(message):
+        return None
+    minor = other_minor(message)
+    if minor is not None:
+        return Repair("other version", "", minor)
+    for name, repair in _REPAIRS:
+        where = _mended(message, repair)
+        if where is not None:
+            return Repair(name, where)
+    return _too_long(message) or _too_short(message)
+
+
+def nodes_of(node: Node, path: str) -> Iterator[tuple[Node, str]]:
+    """Yield a tree's nodes, each with its path."""
+    stack = [(node, path)]
+    while stack:
+        node, path = stack.pop()
+        if not (node.children is not None and isinstance(node.wire, Record)):
+            yield node, path
+        stack.extend((child, f"{path}.{child.name}") for child in reversed(node.children or ()))
+
+
+# Repairs ------------------------------------------------------------------------------------
+
+
+_Mend = Callable[[Message, bytes], "tuple[bytes, str] | None"]
+"""From a message and its bytes so far to bytes mended in one more place, and what that was."""
+
+
+def _mended(message: Message, mend: _Mend) -> str | None:
+    """Return what was mended first when the bytes are right once all of it is mended."""
+    data, first = message.data, None
+    for _ in range(_tries(data)):
+        step = mend(message, data)
+        if step is None:
+            return None
+        data, where = step
+        first = where if first is None else first
+        if fits(message, data):
+            return first
+    return None
+
+
+def _tries(data: bytes) -> int:
+    return max(min(MOST_REPAIRS, MOST_WORK // (len(data) + 1)), 2)
+
+
+def _turned_round(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """Words with their bytes turned round: no text and no length has four zeros in front."""
+    out, where = bytearray(data), ""
+    for at in range(0, len(data) - 7, 8):
+        word = data[at : at + 8]
+        if is_turned_round(word):
+            out[at : at + 8] = word[::-1]
+            number = int.from_bytes(word, "big")
+            where = where or f"{number} at byte {message.base + at:,}"
+    return (bytes(out), where) if where else None
+
+
+def is_turned_round(word: bytes) -> bool:
+    """Whether eight bytes are a small number, the highest byte first."""
+    return len(word) == 8 and not any(word[:4]) and any(word[4:])
+
+
+def _second_last(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    if data[:8] != pack_u64(STDERR_LAST):
+        return None
+    return data[8:], f"again at byte {message.base:,}"
+
+
+def _padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """The first string whose padding is something else, or is cut off by the end."""
+    for node, path in _nodes(message, data):
+        body = _body(node, data)
+        if body is None:
+            continue
+        end = body[1]
+        wanted = -end & 7
+        if wanted and data[end : end + wanted] != bytes(wanted):
+            where = f"{inert(path, 80)} ends at byte {message.base + end:,}"
+            return data[:end] + bytes(wanted) + data[end:], where
+    return None
+
+
+def _once_unpadded(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """One string filled up, also where zeros follow that would do as padding."""
+    bodies = ((body, path) for node, path in _nodes(message, data) if (body := _body(node, data)))
+    for (_, end), path in islice(bodies, _tries(data)):
+        mended = data[:end] + bytes(-end & 7) + data[end:]
+        if fits(message, mended):
+            return mended, f"{inert(path, 80)} ends at byte {message.base + end:,}"
+    return None
+
+
+def _never_padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """All strings filled up, also where zeros follow that would do as padding."""
+    first = ""
+    if data is not message.data:
+        return None  # all were filled up at once
+    for filled in range(_tries(data)):
+        strings = [
+            (body[1], path)
+            for node, path in _nodes(message, data)
+            if (body := _body(node, data)) is not None
+        ]
+        if len(strings) <= filled:
+            break
+        end, path = strings[filled]
+        first = first or f"{inert(path, 80)} ends at byte {message.base + end:,}"
+        data = data[:end] + bytes(-end & 7) + data[end:]
+    return (data, first) if first else None
+
+
+def _wide(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """The first number whose upper half is something else, with four zeros put behind it."""
+    for node, path in _nodes(message, data):
+        if isinstance(node.wire, String) or (node.children is not None and node.start >= len(data)):
+            continue
+        start = node.start
+        low, high = data[start : start + 4], data[start + 4 : start + 8]
+        if low and (len(high) < 4 or any(high)):
+            where = f"{inert(path, 80)} at byte {message.base + start:,}"
+            return data[: start + 4] + bytes(4) + data[start + 4 :], where
+    return None
+
+
+def _first_wide(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """One number in four bytes, whatever follows it."""
+    numbers = (pair for pair in _nodes(message, data) if not isinstance(pair[0].wire, String))
+    for node, path in islice(numbers, _tries(data)):
+        start = node.start
+        mended = data[: start + 4] + bytes(4) + data[start + 4 :]
+        if fits(message, mended):
+            return mended, f"{inert(path, 80)} at byte {message.base + start:,}"
+    return None
+
+
+def _long_length(
+    message: Message, data: bytes, padding: Callable[[int], int]
+) -> tuple[bytes, str] | None:
+    """The first string with a length of four bytes before it, filled up as it should be.
+
+    `padding` is how many bytes its writer puts behind a text of so many.
+    """
+    for node, _ in _nodes(message, data):
+        if not isinstance(node.wire, String):
+            continue
+        start = node.start
+        length = int.from_bytes(data[start : start + 4], "little")
+        body = data[start + 4 : start + 4 + length]
+        high = data[start + 4 : start + 8]
+        if len(high) < 4 or not any(high) or len(body) < length or length > LONGEST_LENGTH:
+            continue
+        rest = data[start + 4 + length :]
+        filled = padding(length)
+        if any(rest[:filled]):
+            continue
+        whole = pack_u64(length) + body + bytes(-length & 7)
+        shown = inert(body[:LONGEST_SHOWN].decode("utf-8", "replace"))
+        where = f"{length} stands before {shown!r}, at byte {message.base + start:,}"
+        return data[:start] + whole + rest[filled:], where
+    return None
+
+
+def _list_of_one(message: Message, data: bytes) -> tuple[bytes, str] | None:
+    """The first list whose count is the length of a text, made a list of that text."""
+    for node, path in _nodes(message, data):
+        wire = node.wire
+        if not (isinstance(wire, ListOf) and isinstance(wire.element, String)):
+            continue
+        start = node.start
+        length = int.from_bytes(data[start : start + 8], "little")
+        text = data[start + 8 : start + 8 + min(length, LONGEST_SHOWN)]
+        if length >= 4 and len(text) >= 4 and is_text(text):
+            shown = inert(text.decode("ascii"))
+            where = f"{shown!r} stands for {inert(path, 80)}, at byte {message.base + start:,}"
+            return data[:start] + pack_u64(1) + data[start:], where
+    return None
+
+
+_REPAIRS: tuple[tuple[str, _Mend], ...] = (
+    ("doubled STDERR_LAST", _second_last),
+    ("big-endian number", _turned_round),
+    ("missing padding", _padded),
+    ("missing padding", _once_unpadded),
+    ("missing padding", _never_padded),
+    *(
+        ("32-bit length", partial(_long_length, padding=padding))
+        for padding in (lambda n: -(n + 4) & 7, lambda n: -n & 7, lambda n: -n & 3, lambda n: 0)
+    ),
+    ("32-bit number", _first_wide),
+    ("32-bit number", _wide),
+    ("string for a list", _list_of_one),
+)
+
+
+def _too_long(message: Message) -> Repair | None:
+    """A whole message, and something behind it."""
+    data, protocol = message.data, message.protocol
+    if message.carriage is not None and message.carriage.inline:
+        return None
+    decoded = tree(message.wire, data, protocol, name=message.name, base=0)
+    rest = data[decoded.end :]
+    if decoded.error is not None or not rest:
+        return None
+    if any(node.note for root in decoded.nodes for node, _ in nodes_of(root, "")):
+        return None
+    follows = "1 byte follows" if len(rest) == 1 else f"{len(rest):,} bytes follow"
+    where = f"{follows}, from byte {message.base + decoded.end:,} on"
+    if is_text(rest):
+        shown = inert(rest[:LONGEST_SHOWN].decode("ascii").rstrip())
+        return Repair("text in the stream", f"{where}: {shown!r}")
+    return Repair("long", where)
+
+
+def _too_short(message: Message) -> Repair | None:
+    """A message that ends where more of it should follow."""
+    data = message.data
+    decoded = tree(message.wire, data, message.protocol, name=message.name, base=0)
+    error = decoded.error
+    if not isinstance(error, Truncated) or error.missing > LONGEST_LENGTH:
+        return None
+    said = "nothing is said" if not data else f"it ends after {count(len(data), 'byte')}"
+    lacking = "is missing" if error.offset >= len(data) else "is cut short"
+    return Repair("short", f"{said}, {error.expected} {lacking}")
+
+
+# Trees --------------------------------------------------------------------------------------
+
+
+def _nodes(message: Message, data: bytes) -> Iterator[tuple[Node, str]]:
+    """The nodes of a message up to where it cannot be read, with their paths; that place too."""
+    decoded = tree(message.wire, data, message.protocol, name=message.name, base=0)
+    for root in decoded.nodes:
+        yield from nodes_of(root, message.name)
+    if decoded.error is not None:
+        at = decoded.error.offset
+        for wire in (_TEXT, _NO_WIRE):
+            yield Node("", wire, at, None), decoded.error.expected
+
+
+_NO_WIRE = Wire()
+_TEXT = String("String", "")
+"""What may stand where a message cannot be read."""
+
+
+def _body(node: Node, data: bytes) -> tuple[int, int] | None:
+    """Where the text of a string begins and ends, None for another node or one cut off."""
+    if not isinstance(node.wire, String):
+        return None
+    length = int.from_bytes(data[node.start : node.start + 8], "little")
+    start = node.start + 8
+    if length > len(data) - start:
+        return None
+    return start, start + length
+
+
+def is_text(data: bytes) -> bool:
+    """Whether these are at least four bytes of printable text."""
+    return len(data) >= 4 and all(32 <= byte < 127 or byte in b"\r\n\t\x1b" for byte in data)

@@ -1,0 +1,372 @@
+"""The rules of forensics: each looks at one case and names the mistake that explains it, or not.
+
+A case is the impossible word, the operations before it, and the turns that passed around it.
+What a message should be is asked of the declarations, of this version and of all others.
+
+Knows turns and declarations; nothing of how cases are found or shown.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pix.codec.declare import FRAMES_BY_CODE, OPERATIONS, Operation, wire_of
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol, version_text
+from pix.codec.payload import FRAMES, RAW_NAR, Carriage
+from pix.codec.records import Record
+from pix.codec.wire import Wire, pack_u64
+from pix.conversation.exchange import CLIENT, DAEMON, SIDES
+from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
+from pix.protocol.operations import Done
+from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import count
+from pix_inspect.forensics.mistakes import named
+from pix_inspect.forensics.repairs import (
+    LONGEST_LENGTH,
+    Message,
+    explained,
+    fits,
+    is_text,
+    is_turned_round,
+    other_minor,
+)
+from pix_inspect.forensics.turns import Turn, Turns
+from pix_inspect.session.exchange_view import ExchangeView
+
+LONGEST_TEXT = 400
+SHORTEST_TEXT = 9
+"""Bytes that are text rather than a number that looks like it."""
+ONE = pack_u64(1)
+
+
+@dataclass(slots=True)
+class Case:
+    """One case: the impossible word, what came before it, and what passed around it."""
+
+    side: int
+    offset: int
+    reason: str
+    protocol: Protocol
+    suspects: list[ExchangeView]
+    turns: Turns
+    head: bytes = b""
+    """The bytes from the offset on; a turn keeps its first ones only."""
+
+    @property
+    def word(self) -> int | None:
+        """The eight bytes at the offset as a number."""
+        return int.from_bytes(self.head[:8], "little") if len(self.head) >= 8 else None
+
+    @property
+    def turn(self) -> Turn | None:
+        """The turn that the offset stands in."""
+        return self.turns.at(self.side, self.offset)
+
+
+# The word -----------------------------------------------------------------------------------
+
+
+def word_lines(case: Case) -> Iterator[str]:
+    """Yield a line that says all that the word could be."""
+    word = case.word
+    if word is None:
+        return
+    raw = word.to_bytes(8, "little")
+    swapped = int.from_bytes(raw, "big")
+    said = []
+    operation, frame = OPERATIONS.get(word), FRAMES_BY_CODE.get(word)
+    said.append(f"operation {operation.name}" if operation else "no operation")
+    said.append(f"frame {frame.name}" if frame else "no STDERR frame")
+    if word <= LONGEST_LENGTH:
+        said.append(f"a length of {count(word, 'byte')}")
+    else:
+        said.append("no length to believe")
+    text = raw.rstrip(b"\0")
+    if len(text) > 1 and all(32 <= byte < 127 for byte in text):
+        said.append(f"the text {text.decode('ascii')!r}")
+    if 1_000_000_000 < word < 5_000_000_000 and frame is None:
+        said.append(f"the time {clock.strftime('%Y-%m-%d %H:%M:%S', clock.gmtime(word))} UTC")
+    if 0x100 | OLDEST_MINOR <= word <= 0x100 | NEWEST_MINOR:
+        said.append(f"the version {version_text(word)}")
+    if word < 2:
+        said.append("the boolean " + ("false", "true")[word])
+    if word >> 32 and (swapped in OPERATIONS or swapped in FRAMES_BY_CODE):
+        said.append(f"{swapped:#x} with its bytes turned round")
+    yield f"{word:#x} at the {SIDES[case.side]}'s byte {case.offset:,} would be: {', '.join(said)}"
+
+
+# What explains it ---------------------------------------------------------------------------
+
+
+def broken_reply(case: Case) -> str | None:
+    """The oldest reply that is not what was said until the client spoke again."""
+    for view in reversed(case.suspects):
+        message = reply_of(view, case.turns)
+        said = _said(message, f"the reply to {title_of(view)}", "reply")
+        if said is not None:
+            if message is not None and not message.data and is_only_success(message.wire):
+                return named("missing one", f"{title_of(view)}")
+            return said
+    return None
+
+
+def broken_request(case: Case) -> str | None:
+    """The oldest request that is not what was said until the daemon answered."""
+    for view in reversed(case.suspects):
+        message = request_of(view, case.turns)
+        said = _said(message, title_of(view), "request")
+        if said is not None:
+            return said
+    return None
+
+
+def _said(message: Message | None, title: str, what: str) -> str | None:
+    """Return the line about what is wrong with a message."""
+    repair = explained(message) if message is not None else None
+    if repair is None or message is None:
+        return None
+    if repair.minor is not None:
+        return other_version(title, message.protocol.minor, repair.minor)
+    where = f"{title}: {repair.where}" if repair.where else title
+    head, last = message.data[:-8], message.data[-8:]
+    if repair.mistake == "long" and what == "reply" and last == ONE and fits(message, head):
+        return named("extra one", where)
+    if repair.mistake in ("long", "short"):
+        return named(f"{repair.mistake} {what}", where)
+    return named(repair.mistake, where)
+
+
+def other_error(case: Case) -> str | None:
+    """An error frame in the layout of another version."""
+    for view in case.suspects[:2]:
+        exchange = view.exchange
+        if exchange is None or exchange.error is None:
+            continue
+        start = exchange.error[0] + 8
+        turn = _turn_of_end(case.turns, DAEMON, start)
+        if turn is None or not turn.whole:
+            continue
+        own = bytes(turn.data[start - turn.start :])
+        fields = FRAMES_BY_CODE[STDERR_ERROR].fields
+        minor = other_minor(Message(fields, own, case.protocol, start))
+        if minor is not None:
+            return other_version(f"the error of {title_of(view)}", case.protocol.minor, minor)
+    return None
+
+
+def _no_last(case: Case) -> str | None:
+    """The answer begins with its reply, or the reply follows its log."""
+    turn = case.turn
+    if turn is None or "a STDERR frame" not in case.reason:
+        return None
+    for view in case.suspects[:1]:
+        operation = operation_of(view)
+        if operation is not None and turn.whole and operation.reply.payload is None:
+            own = bytes(turn.data[case.offset - turn.start :])
+            if own and fits(Message(operation.reply, own, case.protocol)):
+                return named("missing STDERR_LAST", f"the answer to {title_of(view)}")
+    return None
+
+
+def _narrow_length(case: Case) -> str | None:
+    """A length of four bytes, and the text itself where its upper half should be."""
+    data = case.head
+    if len(data) < 12:
+        return None
+    length = int.from_bytes(data[:4], "little")
+    if 4 <= length <= LONGEST_LENGTH and is_text(data[4 : 4 + min(length, 32)]):
+        shown = inert(data[4 : 4 + min(length, 32)].decode("ascii", "replace"))
+        return named("32-bit length", f"{length} stands before {shown!r}")
+    return None
+
+
+def _odd_code(case: Case) -> str | None:
+    """An operation or a STDERR frame in four bytes, or with its bytes turned round."""
+    word, turn = case.word, case.turn
+    if not word or turn is None or turn.start != case.offset:
+        return None
+    known = OPERATIONS if case.side == CLIENT else FRAMES_BY_CODE
+    raw = word.to_bytes(8, "little")
+    swapped, low = int.from_bytes(raw, "big"), word & 0xFFFFFFFF
+    if is_turned_round(raw) and swapped in known:
+        return named("big-endian number", f"{word:#x} is {swapped:#x}")
+    if low in known and word >> 32 and turn.whole:
+        where = f"{low:#x} at the {SIDES[case.side]}'s byte {case.offset:,}"
+        rest = bytes(turn.data[4:])
+        if case.side == DAEMON:
+            return named("32-bit number", where) if _is_answer(case, low, rest) else None
+        asked = _is_request(pack_u64(low) + rest, case.protocol)
+        return named("32-bit number", where) if asked is not None else None
+    return None
+
+
+def _unpadded(case: Case) -> str | None:
+    """The daemon's turns are multiples of eight bytes, but for one."""
+    for turn in case.turns.all[:-1]:  # of the last one it is not known where it ends
+        if turn.side == DAEMON and turn.start <= case.offset and (turn.end - turn.start) % 8:
+            length = turn.end - turn.start
+            return named("missing padding", f"the daemon's {length} bytes from {turn.start:,} on")
+    return None
+
+
+def broken_payload(case: Case) -> str | None:
+    """A payload that is still going on when its sender begins another operation."""
+    for view in reversed(case.suspects):
+        operation, exchange = operation_of(view), view.exchange
+        if operation is None or exchange is None or exchange.payload_start is None:
+            continue
+        if exchange.request_done is not None:
+            continue
+        carriage = _carriage(operation.request, case.protocol)
+        if carriage is not RAW_NAR and carriage is not FRAMES:
+            continue
+        begun = exchange.payload_start
+        for at, rest in case.turns.beginnings(CLIENT, begun):
+            following = _is_request(rest, case.protocol)
+            if following is None:
+                continue
+            where = (
+                f"{title_of(view)} sends {at - begun:,} bytes of it, at the client's byte {at:,}"
+                f" begins {following.name}"
+            )
+            if carriage is RAW_NAR:
+                return named("half a NAR", where)
+            if is_whole_frames(case.turns.read(CLIENT, begun, at)):
+                return named("unended frames", where)
+            return named("half a frame", where)
+    return None
+
+
+def _is_request(data: bytes, protocol: Protocol) -> Operation | None:
+    """Return the operation of which these bytes are one request and no more."""
+    operation = OPERATIONS.get(int.from_bytes(data[:8], "little")) if len(data) >= 16 else None
+    if operation is None:
+        return None
+    carriage = _carriage(operation.request, protocol)
+    message = Message(operation.request, data[8:], protocol, carriage=carriage)
+    return operation if fits(message) else None
+
+
+def _is_answer(case: Case, code: int, rest: bytes) -> bool:
+    """Whether bytes behind a STDERR tag are what it announces, and no more."""
+    if code != STDERR_LAST:
+        return fits(Message(FRAMES_BY_CODE[code].fields, rest, case.protocol))
+    asked = [operation for view in case.suspects if (operation := operation_of(view))]
+    return any(fits(Message(operation.reply, rest, case.protocol)) for operation in asked)
+
+
+def is_whole_frames(data: bytes) -> bool:
+    """Whether a payload ends behind a frame that is not the empty one."""
+    at = 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 8], "little")
+        if not length:
+            return False
+        at += 8 + length
+    return at == len(data)
+
+
+def _foreign_text(case: Case) -> str | None:
+    turn = case.turn
+    if turn is None:
+        return None
+    rest = bytes(turn.data[case.offset - turn.start :])[:LONGEST_TEXT]
+    end = next((i for i, byte in enumerate(rest) if not _is_text(byte)), len(rest))
+    if end < SHORTEST_TEXT:
+        return None
+    shown = inert(rest[:end].decode("ascii").rstrip())
+    return named("text in the stream", f"the {SIDES[case.side]} says {shown!r}")
+
+
+Rule = Callable[[Case], "str | None"]
+RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
+    (broken_payload, _odd_code, broken_request, _narrow_length, _foreign_text),
+    (broken_payload, broken_request, _odd_code, broken_reply, _narrow_length, other_error,
+     _foreign_text, _no_last, _unpadded),
+)  # fmt: skip
+"""What is asked, in order, of the client's stream and of the daemon's."""
+
+
+# Layouts ------------------------------------------------------------------------------------
+
+
+def operation_of(view: ExchangeView) -> Operation | None:
+    """Return what an exchange asked, None when that is not known."""
+    return view.exchange.operation if view.exchange is not None else None
+
+
+def title_of(view: ExchangeView) -> str:
+    """Return an exchange's number and name."""
+    return f"#{view.row.number} {view.row.operation or view.row.kind}"
+
+
+def is_only_success(reply: Wire) -> bool:
+    """Whether a reply is nothing but the 1 that stands for success."""
+    return reply is wire_of(Done)
+
+
+def _turn_of_end(turns: Turns, side: int, offset: int) -> Turn | None:
+    """Return the turn that holds a byte, or ends before it."""
+    found = turns.at(side, offset)
+    if found is not None and found.start < offset:
+        return found
+    for turn in turns.all:
+        if turn.side == side and turn.end == offset:
+            return turn
+    return found
+
+
+def named_other(line: str) -> bool:
+    """Whether a line names the mistake of another version's layout."""
+    return "“other version”" in line
+
+
+def is_certain(line: str) -> bool:
+    """Whether a line names a mistake without a condition."""
+    return line.startswith("looks like")
+
+
+def request_of(view: ExchangeView, turns: Turns) -> Message | None:
+    """Return a request behind its number: what the client said until the daemon answered.
+
+    None when that is not known, or the request does not begin what the client said there.
+    """
+    operation, exchange = operation_of(view), view.exchange
+    if operation is None or exchange is None or view.protocol is None:
+        return None
+    turn = turns.at(CLIENT, exchange.start)
+    if turn is None or not turn.whole or turn.start != exchange.start:
+        return None
+    carriage = _carriage(operation.request, view.protocol)
+    own, start = bytes(turn.data[8:]), turn.start + 8
+    return Message(operation.request, own, view.protocol, start, "request", carriage)
+
+
+def reply_of(view: ExchangeView, turns: Turns) -> Message | None:
+    """Return a reply: what the daemon said behind STDERR_LAST until the client spoke again."""
+    operation, exchange = operation_of(view), view.exchange
+    if operation is None or exchange is None or view.protocol is None or exchange.reply is None:
+        return None
+    start = exchange.reply[0]
+    turn = _turn_of_end(turns, DAEMON, start)
+    carriage = _carriage(operation.reply, view.protocol)
+    if turn is None or not turn.whole:
+        return None
+    own = bytes(turn.data[start - turn.start :])
+    return Message(operation.reply, own, view.protocol, start, "reply", carriage)
+
+
+def _carriage(record: Record, protocol: Protocol) -> Carriage | None:
+    return record.payload.carriage(protocol) if record.payload is not None else None
+
+
+def other_version(what: str, announced: int, minor: int) -> str:
+    """Return the line that names the mistake of another version's layout."""
+    where = f"{what} has the layout of 1.{minor}, agreed is 1.{announced}"
+    return named("other version", where)
+
+
+def _is_text(byte: int) -> bool:
+    return 32 <= byte < 127 or byte in b"\r\n\t\x1b"

@@ -1,0 +1,95 @@
+"""A stretch of one connection as turns: what one side said before the other spoke again.
+
+Nobody pipelines operations, so a turn ends where its speaker thought that it was done. That
+says more about a stream that is out of step than any declaration does.
+
+Knows recordings and bytes; nothing of the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pix_inspect.recording.reader import Chunk, RecordingReader
+
+MOST_TURN = 256 << 10
+"""Bytes of a turn that are kept."""
+
+MOST_TURNS = 4096
+BEHIND = 16 << 10
+"""Bytes behind the point of interest that are read."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """`[start, end)` of a side's stream, and as much of it as was kept without a gap."""
+
+    side: int
+    start: int
+    end: int
+    data: bytearray = field(default_factory=bytearray)
+    pieces: list[int] = field(default_factory=list)
+    """Where each packet begins, of those that were kept."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of its bytes are there."""
+        return len(self.data) == self.end - self.start
+
+
+class Turns:
+    """The turns of a connection from the packet at `position` to a little behind `offset`."""
+
+    def __init__(
+        self, reader: RecordingReader, connection: int, position: int, side: int, offset: int
+    ) -> None:
+        self.all: list[Turn] = []
+        for item in reader.read_from(position):
+            if item.connection != connection:
+                continue
+            if not isinstance(item, Chunk):
+                if item.kind == "close":
+                    break
+                continue
+            if not self.all or self.all[-1].side != item.side:
+                if len(self.all) >= MOST_TURNS:
+                    break
+                if any(turn.end > offset for turn in self.all if turn.side == side) and (
+                    item.offset > offset + BEHIND or len(self.all) > MOST_TURNS // 2
+                ):
+                    break
+                self.all.append(Turn(item.side, item.offset, item.offset))
+            turn = self.all[-1]
+            if turn.whole and len(turn.data) < MOST_TURN:
+                turn.data += item.data
+                turn.pieces.append(item.offset)
+            turn.end = item.offset + item.length
+            if item.side == side and item.offset > offset + BEHIND:
+                break
+
+    def at(self, side: int, offset: int) -> Turn | None:
+        """Return the turn that holds a byte."""
+        for turn in self.all:
+            if turn.side == side and turn.start <= offset < turn.end:
+                return turn
+        return None
+
+    def beginnings(self, side: int, after: int) -> Iterator[tuple[int, bytes]]:
+        """Yield where a side began to speak behind `after`, packet by packet, and the rest of it.
+
+        The rest is what it said from there until the other side spoke.
+        """
+        for turn in self.all:
+            for at in turn.pieces if turn.side == side and turn.whole else ():
+                if at > after:
+                    yield at, bytes(turn.data[at - turn.start :])
+
+    def read(self, side: int, start: int, end: int) -> bytes:
+        """Return what was kept of `[start, end)`, up to the first gap."""
+        out = bytearray()
+        for turn in self.all:
+            if turn.side == side and turn.start <= start + len(out) < turn.start + len(turn.data):
+                at = start + len(out) - turn.start
+                out += turn.data[at : at + end - start - len(out)]
+        return bytes(out)

@@ -1,0 +1,96 @@
+"""Other tools' captures made into recordings.
+
+What passed goes through the same tap as live traffic, so that payload is elided by the same
+rule. Knows taps and recordings; the formats are modules of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pix.problem import Problem
+from pix_inspect.capture.tap import RecordingTap
+from pix_inspect.importing.nixwire import MAGIC, nixwire
+from pix_inspect.importing.raw_streams import Passed
+from pix_inspect.importing.strace import is_strace, strace_log
+from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.writer import RecordingWriter
+
+
+def captured(path: Path) -> tuple[str, Iterator[Passed]]:
+    """Return the format of another tool's capture, and what passed in it. Raises Problem."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {error.strerror}") from None
+    if head.startswith(MAGIC):
+        return "nixwire", nixwire(path)
+    if is_strace(head):
+        return "strace", strace_log(path)
+    raise Problem(
+        f"{path}: neither a .nixwire file nor a log of strace; two raw streams are imported with"
+        " --client FILE --daemon FILE"
+    )
+
+
+def one_after_the_other(captures: Iterable[Iterable[Passed]]) -> Iterator[Passed]:
+    """Yield the events of several captures, their connections numbered on."""
+    before = 0
+    for capture in captures:
+        most = 0
+        for event in capture:
+            most = max(most, event.connection)
+            yield event._replace(connection=before + event.connection)
+        before += most
+
+
+def write_recording(
+    passed: Iterable[Passed],
+    target: Path,
+    *,
+    about: dict[str, object],
+    payload_limit: int | None,
+) -> int:
+    """Write what passed into a new recording; return the number of connections.
+
+    Raises Problem when the recording cannot be created or written, or `passed` raises it.
+    """
+    events = iter(passed)
+    first = next(events, None)  # a source that cannot be read must not leave a file behind
+    writer = RecordingWriter(target, about=about, queue_limit=1 << 40)
+    taps: dict[int, RecordingTap] = {}
+    count = 0
+    try:
+        for event in _chain(first, events):
+            tap = taps.get(event.connection)
+            if tap is None:
+                count += 1
+                log = writer.open(Peer(), {}, time=event.time)
+                tap = taps[event.connection] = RecordingTap(log, payload_limit)
+            if event.what == "data":
+                assert event.side is not None
+                if event.data:
+                    tap.chunk(event.side, memoryview(event.data), event.time)
+                if event.missing:
+                    tap.gap(event.side, event.missing, event.time)
+            elif event.what == "half-close" and event.side is not None:
+                tap.half_close(event.side, event.time)
+            elif event.what == "reset" and event.side is not None:
+                tap.reset(event.side, event.time)
+            elif event.what == "close":
+                tap.closed(event.time)
+                del taps[event.connection]
+    except BaseException:
+        writer.close()
+        target.unlink(missing_ok=True)
+        raise
+    writer.close()
+    return count
+
+
+def _chain(first: Passed | None, rest: Iterable[Passed]) -> Iterable[Passed]:
+    if first is not None:
+        yield first
+    yield from rest

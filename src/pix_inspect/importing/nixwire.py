@@ -1,0 +1,63 @@
+"""`.nixwire` files, as the nix-wire recorder writes them, as one connection's events.
+
+    header   24 bytes: `NIXWREC\\0`, u16 version 1, u16 flags, u64 epoch (ns), u32 unused
+    records  u64 time since the epoch (ns), u8 direction (0 from the client), u32 length, data
+
+All little-endian. A record that was cut off is the end of the file. Knows that layout and
+nothing of what passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct
+
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.problem import Problem
+from pix_inspect.importing.raw_streams import Passed
+
+MAGIC = b"NIXWREC\0"
+VERSION = 1
+LONGEST_TIME = 1 << 62
+CLIENT_HELLO = b"cxin"
+DAEMON_HELLO = b"oixd"
+_HEADER = Struct("<8sHHQI")
+_RECORD = Struct("<QBI")
+
+
+def nixwire(path: Path) -> Iterator[Passed]:
+    """Yield what happened on the connection of a `.nixwire` file. Raises Problem."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {error.strerror}") from None
+    with file:
+        head = file.read(_HEADER.size)
+        if len(head) < _HEADER.size or head[:8] != MAGIC:
+            raise Problem(f"{path} is no .nixwire file: it does not begin with NIXWREC")
+        _, version, _, epoch, _ = _HEADER.unpack(head)
+        if version != VERSION:
+            raise Problem(f"{path} is a .nixwire file of version {version}: only 1 is known")
+        size = path.stat().st_size
+        time = epoch
+        yield Passed(1, time, "open")
+        swapped = None
+        position = _HEADER.size
+        while len(record := file.read(_RECORD.size)) == _RECORD.size:
+            after, direction, length = _RECORD.unpack(record)
+            position += _RECORD.size
+            if direction > 1:
+                raise Problem(f"{path}: a record of direction {direction} at {position}: 0 or 1")
+            if length > size - position:
+                break
+            data = file.read(length)
+            position += length
+            if swapped is None and data:
+                hellos = (CLIENT_HELLO, DAEMON_HELLO)
+                swapped = data.startswith(hellos[1 - direction])
+            side = CLIENT if (direction == 0) != bool(swapped) else DAEMON
+            time = max(time, min(epoch + after, LONGEST_TIME))
+            if data:
+                yield Passed(1, time, "data", side, data)
+        yield Passed(1, time, "close")

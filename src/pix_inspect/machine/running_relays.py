@@ -1,0 +1,144 @@
+"""Relays that run on this machine: each registers itself in the state directory.
+
+A registration is a small JSON file named after the process; it says where the relay listens,
+where its daemon is, and which file it records to. One whose process is gone is stale, also
+when its number was given to another process since.
+
+Knows registrations; nothing of relaying.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pix.problem import Problem
+from pix_inspect.base.state_directory import state_directory
+from pix_inspect.machine.relay_chain import PREFIX
+
+FOLDER = "running"
+CONNECTED = "03"
+"""State of a socket in /proc/net/unix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A relay: its process, when that started (clock ticks since boot), and its paths.
+
+    Without a socket of its own (`listen` None) it relays its standard streams.
+    """
+
+    pid: int
+    born: int
+    listen: str | None
+    upstream: str
+    recording: str | None
+
+
+def birth(pid: int) -> int | None:
+    """Return when a process started, in clock ticks since boot; None when there is none."""
+    try:
+        raw = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return int(raw.rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        if Path("/proc/self/stat").exists():
+            return None
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return 0
+    except OSError:
+        return None
+    return 0
+
+
+@contextlib.contextmanager
+def registered(listen: Path | None, upstream: str, recording: Path | None) -> Iterator[None]:
+    """Register this process while it relays. A state directory that fails is no obstacle."""
+    pid = os.getpid()
+    entry = Running(
+        pid,
+        birth(pid) or 0,
+        None if listen is None else str(listen),
+        upstream,
+        None if recording is None else str(recording.absolute()),
+    )
+    path: Path | None = None
+    with contextlib.suppress(OSError, Problem):
+        path = state_directory(FOLDER) / f"{pid}.json"
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(entry), file)
+    try:
+        yield
+    finally:
+        if path is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def relays() -> list[Running]:
+    """Return the relays that run, the newest last; removes registrations of those that do not."""
+    found = []
+    for path in newest_first(state_directory(FOLDER), "*.json"):
+        entry = _read(path)
+        if entry is not None and birth(entry.pid) == entry.born:
+            found.append(entry)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+    return found[::-1]
+
+
+def newest_first(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that match, the one changed last first."""
+    found = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def connections(relay: Running) -> int | None:
+    """Return how many clients are connected to a relay right now, None where unknown.
+
+    Of the relay's sockets those that are connected and have a name were accepted on the socket
+    it listens on, or lead on to the daemon. Source: proc_pid_net(5), unix(7).
+    """
+    if relay.listen is None:
+        return 1
+    try:
+        own = set()
+        for link in Path(f"/proc/{relay.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                own.add(str(link.readlink()))
+        lines = Path(f"/proc/{relay.pid}/net/unix").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    rows = (line.split(maxsplit=7) for line in lines[1:])
+    return sum(
+        len(row) == 8
+        and row[5] == CONNECTED
+        and f"socket:[{row[6]}]" in own
+        and not row[7].startswith(f"@{PREFIX}")
+        for row in rows
+    )
+
+
+def _read(path: Path) -> Running | None:
+    try:
+        said: dict[str, Any] = json.loads(path.read_text())
+        listen, upstream, recording = said["listen"], said["upstream"], said["recording"]
+        if not isinstance(upstream, str) or not all(
+            isinstance(path, str | None) for path in (listen, recording)
+        ):
+            return None
+        return Running(int(said["pid"]), int(said["born"]), listen, upstream, recording)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,9 @@
+"""Arguments that several sub-commands share, and what they mean.
+
+quantity   sizes, times and rates with their units (quantities)
+type       a type of the protocol by its name, a version, features (types)
+capture    upstream, payload limit, distance, trust (capture, payload_limit)
+progress   how far a long command is (progress)
+
+Imports `capture` and below. Begin at `quantities`.
+"""

@@ -1,0 +1,172 @@
+"""What a recording has said so far: its sections, their interfaces, the connections.
+
+Knows the conventions of `track` and `scribe` for section headers, interface names and the
+packets that open a connection, also when files that rotated are read one after the other.
+Knows no file. What is not ours is left out and said in `warnings`; `Damage` is raised where
+reading cannot go on.
+"""
+
+from bisect import bisect_right
+from typing import Any
+
+from pix_inspect.recording import pcapng
+from pix_inspect.recording.packet import Packet
+from pix_inspect.recording.stream_reader import Chunk, Event, Flow, Item
+from pix_inspect.recording.tcp_headers import ACK
+from pix_inspect.recording.writer_thread import FORMAT
+
+SMALLEST_SECTION = 28
+_IDLE_INTERFACES = 100_000
+"""Interfaces without a packet: more of them are an attack on memory."""
+_MOST_WARNINGS = 50
+_FARTHEST = 1 << 62
+
+
+class Damage(Exception):
+    """Reading cannot go on; the text says why."""
+
+
+def section_about(block: bytes, start: int, total: int) -> dict[str, Any] | None:
+    """Return the JSON that a section header of ours carries, or None."""
+    for found in pcapng.read_comments(block, start + 24, start + total - 4):
+        if found.get("recording") == "pix-inspect":
+            return found
+    return None
+
+
+class Contents:
+    """The connections by interface and by number; `flows` is indexed by interface."""
+
+    def __init__(self, name: str) -> None:
+        self.flows: list[Flow | None] = []
+        """The interfaces of the present section; None for what is not ours."""
+        self.connections: dict[int, dict[str, Any]] = {}
+        """By connection: the JSON of its opening."""
+        self.warnings: list[str] = []
+        self._name = name
+        self._sections: list[tuple[int, list[Flow | None]]] = []
+        self._known: dict[int, Flow] = {}
+        self._present: set[Flow] = set()
+        """The connections that have been opened in the present section."""
+        self._foreign = False
+        self._idle = 0
+
+    def warn(self, text: str) -> None:
+        """Keep one line about what could not be read, once."""
+        line = self._name + text
+        if line not in self.warnings and len(self.warnings) < _MOST_WARNINGS:
+            self.warnings.append(line)
+
+    def flow(self, packet: Packet, position: int | None = None) -> Flow | None:
+        """Return the connection of a packet of the present section, or of that at `position`."""
+        flows = self.flows
+        if position is not None:
+            index = bisect_right(self._sections, position, key=lambda section: section[0])
+            flows = self._sections[index - 1][1] if index else []
+        return flows[packet.interface] if packet.interface < len(flows) else None
+
+    def section(self, block: bytes, start: int, total: int, position: int) -> None:
+        """Begin a section."""
+        if total < SMALLEST_SECTION or block[start + 8 : start + 12] != pcapng.BYTE_ORDER_MAGIC:
+            raise Damage("a section that is not little-endian")
+        about = section_about(block, start, total)
+        self._foreign = about is None
+        if about is None:
+            self.warn(f": the section at offset {position} is not by pix-inspect and is left out")
+        else:
+            needs, version = about.get("needs"), str(about.get("version"))[:40]
+            if isinstance(needs, int) and needs > FORMAT:
+                self.warn(
+                    f" was written by pix-inspect {version} and needs one that reads recording "
+                    f"format {needs}; this one reads {FORMAT} and shows what it can"
+                )
+        self.flows = []
+        self._present = set()
+        self._idle = 0
+        self._sections.append((position, self.flows))
+
+    def interface(self, block: bytes, start: int, total: int, position: int) -> list[Item]:
+        """Add an interface; return the notes on it."""
+        end = start + total - 4
+        options = dict(pcapng.read_options(block, start + 16, end))
+        name = options.get(pcapng.IF_NAME, b"")
+        number = name[5:] if name[:5] == b"conn-" and len(name) < 15 else b""
+        ours = number.isdigit() and options.get(pcapng.IF_TSRESOL) == b"\x09"
+        self.flows.append(Flow(int(number)) if ours and not self._foreign else None)
+        self._idle += 1
+        if self._idle > _IDLE_INTERFACES:
+            raise Damage("interfaces without end")
+        notes = pcapng.read_comments(block, start + 16, end)
+        return [Event(0, "note", None, 0, note, position) for note in notes]
+
+    def open(self, flow: Flow, packet: Packet) -> list[Item]:
+        """Open a connection at its SYN or SYN/ACK."""
+        if packet.flags & ACK:
+            if packet.side == 1 and flow.opened:
+                self._begin(flow, packet)
+            return []
+        if flow.opened or packet.side != 0:
+            self.warn(f": connection {flow.number} is opened twice; the second time is left out")
+            return []
+        note = next((note for note in packet.comments if note.get("event") == "open"), {})
+        number = note.get("connection")
+        if type(number) is int and 0 < number < 1 << 31:
+            flow.number = number
+        offsets = _offsets(note)
+        flow.starts = offsets or [0, 0]
+        flow.offsets = list(flow.starts)
+        earlier = self._known.get(flow.number)
+        items: list[Item] = []
+        if earlier is not None and offsets is not None and earlier not in self._present:
+            self._register(flow)
+            flow.offsets = [max(pair) for pair in zip(offsets, earlier.offsets, strict=True)]
+            flow.continued = True
+            flow.ended, flow.closed = list(earlier.ended), earlier.closed
+            at = (packet.time, note, packet.position)
+            items.append(Event(flow.number, "continue", None, *at))
+            for side in (0, 1):
+                missing = offsets[side] - earlier.offsets[side]
+                if missing > 0:
+                    where = (packet.time, earlier.offsets[side], b"", missing, packet.position)
+                    items.append(Chunk(flow.number, side, *where))
+        else:
+            if earlier is not None:
+                flow.number = max(self._known) + 1
+            self._register(flow)
+            self.connections[flow.number] = note
+            items.append(Event(flow.number, "open", None, packet.time, note, packet.position))
+        self._begin(flow, packet)
+        items += flow.notes(packet)
+        return items
+
+    @staticmethod
+    def _begin(flow: Flow, packet: Packet) -> None:
+        side = packet.side
+        seen = flow.offsets[side] - flow.starts[side]
+        flow.begin(side, packet.seq + 1 + seen, flow.offsets[side])
+
+    def open_unseen(self, flow: Flow, packet: Packet) -> list[Item]:
+        """Open a connection whose beginning somebody took out of the file."""
+        if flow.number in self._known:
+            flow.number = max(self._known) + 1
+        self._register(flow)
+        note = {"event": "open", "connection": flow.number, "missing": "the opening"}
+        self.connections[flow.number] = note
+        return [Event(flow.number, "open", None, packet.time, note, packet.position)]
+
+    def _register(self, flow: Flow) -> None:
+        flow.opened = True
+        self._present.add(flow)
+        self._known[flow.number] = flow
+        self._idle -= 1
+
+
+def _offsets(note: dict[str, Any]) -> list[int] | None:
+    """Return the offsets of both sides at which a file goes on, or None if it does not."""
+    continues = note.get("continues")
+    offsets = continues.get("offsets") if isinstance(continues, dict) else None
+    if not isinstance(offsets, list) or len(offsets) != 2:
+        return None
+    if not all(type(offset) is int and 0 <= offset < _FARTHEST for offset in offsets):
+        return None
+    return offsets

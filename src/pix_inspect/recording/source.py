@@ -1,0 +1,255 @@
+"""The bytes of a recording as one run of positions: plain, compressed, growing or rotated.
+
+Knows files, gzip and zstd, and the names rotation gives; knows nothing of blocks. A position
+is an offset into the file that was opened first; what follows it after a rotation continues
+where that file ended.
+
+Files are read in pieces (`pread`) rather than mapped: a mapped file that its writer cuts back
+after a full disk, or that somebody empties, ends the reading process with SIGBUS.
+"""
+
+import contextlib
+import gzip
+import importlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from pix.problem import Problem
+from pix_inspect.recording.sinks import rotated
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_PIECE = 1 << 20
+_OLDEST = 1000
+"""How many rotations back a file that was being followed is looked for."""
+
+
+class Source(Protocol):
+    """Bytes that can be read at any position, and of which there may be more later."""
+
+    path: Path
+    end: int
+    """Bytes there are so far."""
+
+    def extend(self) -> bool:
+        """Look for more; return whether there is."""
+
+    def read(self, position: int, count: int) -> bytes:
+        """Return up to `count` bytes from `position`, of one file; fewer where it ends."""
+
+    def next_file(self, position: int) -> int | None:
+        """Return where the file after the one that holds `position` begins, if there is one."""
+
+    def expected(self) -> int:
+        """Return how many bytes there will be, as far as is known; for showing progress."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+def open_source(path: Path) -> Source:
+    """Open `path`, looking into it to see whether it is compressed.
+
+    Raises Problem when it cannot be opened, is no file, or no library can decompress it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        if str(path) == "-":
+            raise Problem("a recording is not read from a pipe: save it to a file first") from None
+        raise Problem(f"cannot open {path}: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Problem(f"{path} is not a file: save the recording to a file first")
+    magic = os.pread(descriptor, 4, 0)
+    if magic[:2] == _GZIP:
+        stream = os.fdopen(descriptor, "rb")
+        return CompressedSource(path, stream, gzip.GzipFile(fileobj=stream))
+    if magic == _ZSTD:
+        stream = os.fdopen(descriptor, "rb")
+        return CompressedSource(path, stream, _zstd(path, stream))
+    return FileSource(path, descriptor)
+
+
+def _zstd(path: Path, stream: BinaryIO) -> Any:
+    with contextlib.suppress(ImportError):
+        return importlib.import_module("compression.zstd").ZstdFile(stream)
+    with contextlib.suppress(ImportError):
+        library = importlib.import_module("zstandard")
+        return library.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+    stream.close()
+    raise Problem(
+        f"{path} is compressed with zstd: install the Python package zstandard, "
+        "or decompress it with `zstd -d`"
+    )
+
+
+class FileSource:
+    """A plain file, followed as it grows and into its successors when it is rotated."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.end = 0
+        self._starts = [0]
+        self._descriptors = [descriptor]
+        self.extend()
+
+    def extend(self) -> bool:
+        """Look for more in the newest file, then for a newer one."""
+        start = self._starts[-1]
+        found = os.fstat(self._descriptors[-1])
+        if start + found.st_size > self.end:
+            self.end = start + found.st_size
+            return True
+        successor = self._successor(found)
+        if successor is None:
+            return False
+        # It was written to until it was renamed, so its end is known only now.
+        self.end = max(self.end, start + os.fstat(self._descriptors[-1]).st_size)
+        self._close_deleted()
+        self._starts.append(self.end)
+        self._descriptors.append(successor)
+        self.end += os.fstat(successor).st_size
+        return True
+
+    def _close_deleted(self) -> None:
+        """Give back the room of files that rotation deleted and that have been read."""
+        for index, descriptor in enumerate(self._descriptors[:-1]):
+            if descriptor >= 0 and os.fstat(descriptor).st_nlink == 0:
+                os.close(descriptor)
+                self._descriptors[index] = -1
+
+    def _successor(self, current: os.stat_result) -> int | None:
+        """Open the file that was begun after the current one, if this was renamed or deleted."""
+        try:
+            if os.path.samestat(self.path.stat(), current):
+                return None
+        except OSError:
+            return None
+        newer = self.path
+        for age in range(1, _OLDEST):
+            name = rotated(self.path, age)
+            try:
+                if os.path.samestat(name.stat(), current):
+                    break
+            except OSError:
+                newer = self.path
+                break
+            newer = name
+        try:
+            descriptor = os.open(newer, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return None
+        if os.fstat(descriptor).st_size == 0:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def read(self, position: int, count: int) -> bytes:
+        """Return up to `count` bytes from `position`, of one file."""
+        index = len(self._starts) - 1
+        while index and self._starts[index] > position:
+            index -= 1
+        start = self._starts[index]
+        limit = self._starts[index + 1] if index + 1 < len(self._starts) else self.end
+        count = min(count, limit - position)
+        if count <= 0:
+            return b""
+        if self._descriptors[index] < 0:
+            raise Problem(f"this part of {self.path} was deleted by rotation: keep more files")
+        try:
+            return os.pread(self._descriptors[index], count, position - start)
+        except OSError as error:
+            raise Problem(f"cannot read {self.path}: {error.strerror}") from None
+
+    def next_file(self, position: int) -> int | None:
+        """Return where the file after the one that holds `position` begins."""
+        return next((start for start in self._starts if start > position), None)
+
+    def expected(self) -> int:
+        """Return the bytes there are."""
+        return self.end
+
+    def close(self) -> None:
+        """Close the files."""
+        for descriptor in self._descriptors:
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._descriptors = []
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class CompressedSource:
+    """A compressed file, decompressed into an unnamed temporary file as it is asked for.
+
+    `fault` says what the decompressor found wrong; what came before it can be read.
+    """
+
+    def __init__(self, path: Path, stream: BinaryIO, decompressed: Any) -> None:
+        self.path = path
+        self.end = 0
+        self.fault: str | None = None
+        self._stream = stream
+        self._decompressed = decompressed
+        self._compressed_size = os.fstat(stream.fileno()).st_size
+        self._finished = False
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115
+        self.extend()
+
+    def extend(self) -> bool:
+        """Decompress the next piece."""
+        if self._finished:
+            return False
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            # read1, for read() of a file that is cut drops what it had before the cut
+            while size < _PIECE and (piece := self._decompressed.read1(_PIECE)):
+                pieces.append(piece)
+                size += len(piece)
+            self._finished = size < _PIECE
+        except Exception as error:  # OSError, EOFError, and what the zstd libraries have
+            self._finished = True
+            self.fault = f" cannot be decompressed further: {error}"
+        if self._finished:
+            self._stream.close()
+        if not size:
+            return False
+        try:
+            os.pwrite(self._spool.fileno(), b"".join(pieces), self.end)
+        except OSError as error:
+            directory = tempfile.gettempdir()
+            raise Problem(
+                f"no room to decompress {self.path} in {directory}: {error.strerror}; "
+                "set TMPDIR to another directory"
+            ) from None
+        self.end += size
+        return True
+
+    def read(self, position: int, count: int) -> bytes:
+        """Return up to `count` bytes from `position` of what is decompressed."""
+        return os.pread(self._spool.fileno(), max(0, min(count, self.end - position)), position)
+
+    def next_file(self, position: int) -> int | None:
+        """Return None: a compressed file has no successor."""
+        return None
+
+    def expected(self) -> int:
+        """Return the decompressed size, estimated until all is decompressed."""
+        if self._finished:
+            return self.end
+        done = max(1, self._stream.tell())
+        return max(self.end, self.end * self._compressed_size // done)
+
+    def close(self) -> None:
+        """Close both files."""
+        self._spool.close()
+        self._stream.close()
+
+    def __del__(self) -> None:
+        self.close()

@@ -1,0 +1,368 @@
+"""A REPL session: operations sent to a daemon by hand, one line at a time.
+
+    info = QueryPathInfo(path="/nix/store/…")       every declared operation is a function
+    info.reply.info.references[0]                   results are objects with fields
+    [IsValidPath(path=p) for p in info.reply.info.references]
+    connect("/path", version="1.21", features=[…])  another daemon, an older protocol
+    raw(u64(26), "text", hex("00 ff"))              bytes outside the rules, on a new connection
+    AddToStore(name="x", dump=nar("./dir"))         payload from files
+    save(NarFromPath(path="…").reply.nar, "x.nar")  and to files
+
+Knows the client library and the declarations; what else can be called is `repl_commands`.
+Nothing of terminals. One thread carries lines out; `interrupt` may come from another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from pix.codec.declare import Operation
+from pix.codec.errors import EncodeError
+from pix.codec.gates import NEWEST, OLDEST_MINOR
+from pix.codec.gates import Protocol as Version
+from pix.codec.values import encode
+from pix.codec.wire import pack_u64
+from pix.conversation import Conversation
+from pix.daemon import DaemonConnection, NixDaemonError
+from pix.daemon.handshake import OLDEST_DAEMON
+from pix.problem import Problem
+from pix.protocol import OPERATIONS_BY_NAME, operations, types
+from pix.protocol.types import FEATURES
+from pix_inspect.capture.upstream import SocketUpstream, complaint, upstream_of
+from pix_inspect.machine.relay_chain import sign_client
+from pix_inspect.machine.sockets import address
+from pix_inspect.repl.commands import commands
+from pix_inspect.repl.expressions import Evaluator, ExpressionError
+from pix_inspect.repl.functions import Function, build, function_of, told
+from pix_inspect.repl.raw_connection import Heard, RawTalk
+from pix_inspect.repl.values import Answer, attribute, plain, store_paths
+
+MOST_LOG = 10_000
+"""Log frames kept of one operation."""
+MOST_PATHS = 5_000
+"""Store paths remembered for completion."""
+WAITING_TO_CONNECT = 10.0
+"""Seconds that a daemon has to accept a connection."""
+
+
+class Route(Protocol):
+    """The way to a daemon: through a relay, or straight."""
+
+    def through(self, daemon: Path) -> Path:
+        """Return the socket to connect to in order to reach this daemon. Raises Problem."""
+
+
+class Session:
+    """Names, a connection that is made when it is first needed, and what was asked so far.
+
+    `say` is told in one line when the connection changes; `route` is how daemons are reached.
+    """
+
+    def __init__(
+        self,
+        socket_path: str | None = None,
+        version: str = NEWEST.text,
+        features: tuple[str, ...] = (),
+        timeout: float | None = None,
+        *,
+        say: Callable[[str], None] = lambda line: None,
+        route: Route | None = None,
+    ) -> None:
+        self.socket_path = socket_path
+        self.version = version
+        self.features = features
+        self.timeout = timeout
+        self.say = say
+        self.route = route
+        self.recording: Path | None = None
+        """The recording whose payloads `recorded` gives when none is named."""
+        self.nowhere = ""
+        """Why there is no daemon to connect to until one is named; empty where there is."""
+        self.connection: DaemonConnection | None = None
+        self.talk: RawTalk | None = None
+        """A connection that is driven by hand."""
+        self.options: dict[str, Any] = {}
+        self.paths: dict[str, None] = {}
+        """Store paths that replies told of, the newest last."""
+        self.dangerous: Callable[[str], bool] = lambda what: True
+        """Asked before something is deleted."""
+        self._interrupted = False
+        self._hang_up: Callable[[], None] | None = None
+        """Ends what is waited for."""
+        functions = {name: self._operation(op) for name, op in OPERATIONS_BY_NAME.items()}
+        functions |= commands(self)
+        self.functions: dict[str, Function] = functions
+        self.evaluator = Evaluator(functions, attribute)
+
+    def run(self, line: str) -> Any:
+        """Carry out a line; return its value, None for an assignment.
+
+        Raises ExpressionError, NixDaemonError, EncodeError or Problem: one line each.
+        """
+        self._interrupted = False
+        return self.evaluator.run(line)
+
+    def interrupt(self) -> None:
+        """End a wait in another thread: the connection it waits for is hung up on."""
+        self._interrupted = True
+        hang_up = self._hang_up
+        if hang_up is not None:
+            with contextlib.suppress(OSError):
+                hang_up()
+
+    @contextlib.contextmanager
+    def waiting(self, hang_up: Callable[[], None]) -> Iterator[None]:
+        """Inside, an interrupt means `hang_up`. Raises Problem behind it if there was one."""
+        before, self._hang_up = self._hang_up, hang_up
+        try:
+            yield
+        except (Problem, NixDaemonError):
+            if not self._interrupted:
+                raise
+        finally:
+            self._hang_up = before
+        if self._interrupted:
+            raise Problem("interrupted: this connection was closed; the next line connects again")
+
+    # Connections --------------------------------------------------------------------------
+
+    def connect(
+        self,
+        path: str | None = None,
+        version: str | None = None,
+        features: list[str] | tuple[str, ...] = (),
+    ) -> str:
+        """Connect to a daemon, speaking at most `version`; say what was agreed."""
+        _check(path is None or isinstance(path, str), "path: the path of a socket wanted")
+        _check(version is None or isinstance(version, str), 'version: a text wanted, as "1.38"')
+        _check(
+            isinstance(features, (list, tuple, frozenset))
+            and all(isinstance(each, str) for each in features),
+            "features: a list of names wanted",
+        )
+        wanted = (version or self.version, tuple(features))
+        _parsed(*wanted)
+        self.close()
+        if path is not None:
+            self.socket_path = os.path.expanduser(path)  # noqa: PTH111  (it may be no path at all)
+        self.version, self.features = wanted
+        return self._told(self.connected(quiet=True))
+
+    def _told(self, connection: DaemonConnection) -> str:
+        nix = f", Nix {connection.daemon_nix_version}" if connection.daemon_nix_version else ""
+        return f"connected to {self._daemon()}: protocol {connection.protocol}{nix}"
+
+    def close(self) -> None:
+        """Close the connection, if there is one, and what is driven by hand."""
+        for each in (self.connection, self.talk):
+            if each is not None:
+                each.close()
+        self.connection = self.talk = None
+
+    def _daemon(self) -> Path:
+        upstream = upstream_of(self.socket_path, None)
+        assert isinstance(upstream, SocketUpstream)
+        return upstream.path
+
+    def new_socket(self) -> socket.socket:
+        """Return a new connection to the daemon, before any greeting. Raises Problem."""
+        if self.nowhere and self.socket_path is None:
+            raise Problem(self.nowhere)
+        daemon = self._daemon()
+        path = daemon if self.route is None else self.route.through(daemon)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sign_client(sock, "repl")
+            sock.settimeout(self.timeout or WAITING_TO_CONNECT)
+            with address(path) as name:
+                sock.connect(name)
+            sock.settimeout(None)
+        except OSError as error:
+            sock.close()
+            why = complaint(SocketUpstream(daemon), error).replace("--upstream", 'connect("…")')
+            raise Problem(why) from None
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def new_connection(self) -> DaemonConnection:
+        """Return a new connection that has greeted. Raises Problem, NixDaemonError."""
+        protocol = _parsed(self.version, self.features)
+        connection = DaemonConnection(
+            self.socket_path,
+            version=protocol.text,
+            features=self.features,
+            timeout=self.timeout,
+        )
+        sock = self.new_socket()
+        with self.waiting(lambda: sock.shutdown(socket.SHUT_RDWR)):
+            connection.over(sock)
+        if protocol.minor < OLDEST_DAEMON:
+            self.say(f"spoken to as a client of {protocol.text}, older than any daemon takes today")
+        return connection
+
+    def connected(self, *, quiet: bool = False) -> DaemonConnection:
+        """Return the connection, made now where there is none. Raises Problem, NixDaemonError."""
+        if self.connection is not None and self.connection.failure is not None:
+            self.connection.close()
+            self.connection = None
+        if self.connection is None:
+            self.connection = self.new_connection()
+            if not quiet:
+                self.say(self._told(self.connection))
+        return self.connection
+
+    @property
+    def protocol(self) -> Version:
+        """What is spoken, or would be."""
+        if self.connection is not None:
+            return self.connection.protocol
+        return _parsed(self.version, self.features)
+
+    # Operations ---------------------------------------------------------------------------
+
+    def _operation(self, operation: Operation) -> Function:
+        def made(fields: dict[str, Any]) -> Any:
+            protocol = self.connected().protocol
+            return build(operation.request, fields, offered.signature, protocol)
+
+        def ask(**fields: Any) -> Answer:
+            request = made(fields)
+            if operation.name == "CollectGarbage" and not self._may_delete(request):
+                raise ExpressionError("not sent")
+            return self.ask(operation, request)
+
+        def request(**fields: Any) -> bytes:
+            return self.encoded(operation, made(fields))
+
+        offered = function_of(operation, ask, request)
+        return offered
+
+    def _may_delete(self, request: Any) -> bool:
+        action = request.action
+        if int(action) in (types.GCAction.RETURN_LIVE, types.GCAction.RETURN_DEAD):
+            return True
+        return self.dangerous("this deletes store paths")
+
+    def encoded(self, operation: Operation, request: Any) -> bytes:
+        """Return what a request is on the wire, with its payload where that stands inline."""
+        protocol = self.connected().protocol
+        out = bytearray(pack_u64(operation.code) + encode(operation.request, request, protocol))
+        payload = operation.request.payload
+        carriage = payload.carriage(protocol) if payload is not None else None
+        if payload is not None and carriage is not None and carriage.inline:
+            carriage.write(getattr(request, payload.name), out)
+        return bytes(out)
+
+    def ask(self, operation: Operation, request: Any) -> Answer:
+        """Send a request and return what came of it; a daemon's error is an answer, too."""
+        connection = self._alive()
+        answer = Answer(operation.name, connection.protocol, request)
+
+        def keep(frame: Any) -> None:
+            if len(answer.log) < MOST_LOG:
+                answer.log.append(frame)
+
+        connection.log = keep
+        start = time.monotonic()
+        try:
+            with self.waiting(connection.interrupt):
+                answer.reply = connection.call(request)
+        except EncodeError as error:
+            path = error.path.removeprefix(f"{operation.name}.")
+            raise ExpressionError(told(EncodeError(path, error.why))) from None
+        except NixDaemonError as error:
+            over = connection.failure is not None
+            if error.frame is None:
+                more = "; the connection is over, the next line makes a new one" if over else ""
+                raise Problem(f"{error}{more}") from None
+            answer.error = error.frame
+            if over:
+                answer.note = "out of step after this: the next line makes a new connection"
+        finally:
+            connection.log = None
+            answer.took = time.monotonic() - start
+        self.remember(answer.request)
+        self.remember(answer.reply)
+        return answer
+
+    def _alive(self) -> DaemonConnection:
+        """Return the connection; one that ended meanwhile is replaced, and that is said."""
+        connection = self.connected()
+        why = connection.ended()
+        if why is not None:
+            self.say(f"{why}: a new connection takes its place, without its roots and options")
+            connection = self.connected()
+        return connection
+
+    def remember(self, value: Any) -> None:
+        """Keep the store paths in a value for completion."""
+        for path in itertools.islice(store_paths(value), MOST_PATHS):
+            self.paths.pop(path, None)
+            self.paths[path] = None
+        while len(self.paths) > MOST_PATHS:
+            del self.paths[next(iter(self.paths))]
+
+    # By hand ------------------------------------------------------------------------------
+
+    def new_talk(self, *, greet: bool = True) -> RawTalk:
+        """Return a new connection that is driven by hand. Raises Problem, NixDaemonError."""
+        if not greet:
+            return RawTalk(self.new_socket(), Conversation())
+        connection = self.new_connection()
+        talk = Conversation.resumed(
+            connection.protocol, 0, 0, daemon_nix=connection.daemon_nix_version
+        )
+        return RawTalk(connection.detach(), talk)
+
+    def raw(self, data: bytes, wait: float, *, half_close: bool, greet: bool) -> Heard:
+        """Send bytes on a connection of their own, and tell what the daemon did."""
+        talk = self.new_talk(greet=greet)
+        try:
+            with self.waiting(talk.interrupt):
+                talk.send(data)
+                if half_close:
+                    talk.half_close()
+                return talk.hear(wait)
+        finally:
+            talk.close()
+
+    def hear(self, talk: RawTalk, wait: float) -> Heard:
+        """Return what was said on a connection that is driven by hand. Raises Problem."""
+        try:
+            with self.waiting(talk.interrupt):
+                return talk.hear(wait)
+        except Problem:
+            talk.close()
+            self.talk = None
+            raise
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ExpressionError(otherwise)
+
+
+def _parsed(version: str, features: tuple[str, ...]) -> Version:
+    """Return what is to be spoken. Raises Problem."""
+    try:
+        protocol = Version.parse(version, features)
+    except ValueError as error:
+        raise Problem(str(error)) from None
+    if protocol.minor < OLDEST_MINOR:
+        raise Problem(f"1.{protocol.minor} is older than 1.{OLDEST_MINOR}, the oldest described")
+    for name in features:
+        if name not in FEATURES:
+            raise Problem(f"no feature is called {name!r}; known: {', '.join(sorted(FEATURES))}")
+    return protocol
+
+
+__all__ = ["Answer", "Session", "attribute", "operations", "plain"]

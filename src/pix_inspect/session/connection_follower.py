@@ -1,0 +1,215 @@
+"""One connection of a recording while it is open: its conversation, and where things stand.
+
+A connection may have begun in an earlier file (the recording was rotated). What passes up to
+the first boundary between two operations, as the recorder noted it, is then one opaque
+exchange; from there on the conversation goes on. Without a boundary all of it is opaque.
+
+Knows one connection's bytes and their packets' places; nothing of rows or files.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from pix.codec.gates import Protocol
+from pix.conversation import Conversation
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange
+from pix_inspect.recording.reader import Chunk
+from pix_inspect.recording.stall_notes import Stall
+from pix_inspect.session.index import Index
+
+RECENT = 16
+"""Packets of a side whose places are remembered: an operation's number, byte by byte, takes 8."""
+FARTHEST = 1 << 62
+
+
+@dataclass(slots=True)
+class ConnectionRow:
+    """One connection: when it was, who made it, what was agreed.
+
+    Times in nanoseconds since 1970; `closed` is None while it is open.
+    """
+
+    number: int
+    opened: int
+    closed: int | None = None
+    peer: dict[str, Any] | None = None
+    about: dict[str, Any] | None = None
+    protocol: Protocol | None = None
+    daemon_nix: str | None = None
+    handshake: int | None = None
+    """The index of the handshake's exchange."""
+    exchanges: int = 0
+    errors: int = 0
+    lost: int = 0
+    last: int = 0
+    """When something passed last, 0 before anything did."""
+    stalls: list[Stall] = field(default_factory=list)
+
+
+class Watcher:
+    """Follows a connection, opened at `position` of the file, into the rows of `index`."""
+
+    __slots__ = (
+        "_early", "_index", "_opened_at", "_passed", "_recent", "_resumes_at",
+        "conversation", "row",
+    )  # fmt: skip
+
+    def __init__(self, row: ConnectionRow, position: int, index: Index) -> None:
+        self.row = row
+        self.conversation = Conversation(self)
+        self._index = index
+        self._opened_at = position
+        self._recent: tuple[deque[tuple[int, int]], deque[tuple[int, int]]]
+        self._recent = (deque(maxlen=RECENT), deque(maxlen=RECENT))
+        self._early: Exchange | None = None
+        self._passed = [0, 0]
+        self._resumes_at: tuple[int, int] | None = None
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Take a packet."""
+        _, side, time, offset, data, length, position = chunk
+        self._recent[side].append((offset, position))
+        self.row.last = time
+        if self._early is not None:
+            data, length = self._behind(side, time, offset, data, length)
+        if data:
+            self.conversation.feed(side, data, time)
+        if length > len(data):
+            self.conversation.gap(side, length - len(data), time)
+
+    def eof(self, side: int, time: int) -> None:
+        """Take note that a side sends no more."""
+        if self._early is None:
+            self.conversation.eof(side, time)
+
+    def close(self, time: int) -> None:
+        """Take note that the connection is over."""
+        if self._early is not None:
+            self._end_early(time)
+        self.conversation.close(time)
+
+    def received(self, side: int) -> int:
+        """Return how many bytes of a side have passed."""
+        if self._early is not None:
+            return self._passed[side]
+        return self.conversation.received(side)
+
+    def _place(self, exchange: Exchange) -> int:
+        """Return the position of a packet at or before the exchange's first byte."""
+        if exchange.kind != "handshake":
+            start = exchange.start
+            for offset, position in reversed(self._recent[exchange.side]):
+                if offset <= start:
+                    return position
+        return self._opened_at
+
+    # Observing the conversation -------------------------------------------------------
+
+    def started(self, exchange: Exchange) -> None:
+        """Take note of an exchange that begins; from here on it is numbered as its row."""
+        connection = self.row
+        connection.exchanges += 1
+        recent = self._recent[exchange.side]
+        if recent and recent[-1][0] <= exchange.start and exchange.kind != "handshake":
+            position = recent[-1][1]
+        else:
+            position = self._place(exchange)
+        exchange.number = self._index.begin(exchange, connection.number, position) + 1
+        if exchange.kind == "handshake":
+            connection.handshake = exchange.number - 1
+
+    def ended(self, exchange: Exchange) -> None:
+        """Take note of an exchange that is over."""
+        if exchange.kind == "handshake":
+            self.row.protocol = exchange.protocol
+            self.row.daemon_nix = self.conversation.daemon_nix
+        self._index.end(exchange.number - 1)  # what is over can be looked at with all of this
+        if exchange.error is not None:
+            self.row.errors += 1
+
+    # Beginning in the middle ----------------------------------------------------------
+
+    def resume(self, continues: Any, time: int) -> None:
+        """Go on with a connection that began in an earlier file, as its recorder said."""
+        said = continues if isinstance(continues, dict) else {}
+        state = said.get("state")
+        state = state if isinstance(state, dict) else {}
+        offsets = _offsets(said.get("offsets")) or (0, 0)
+        self._passed = list(offsets)
+        self._begin_at(state)
+        if self._resumes_at == offsets:
+            return
+        early = Exchange(0, "opaque", CLIENT, offsets[CLIENT], time, self.row.protocol)
+        early.daemon_start = offsets[DAEMON]
+        under_way = state.get("exchange")
+        what = f": {under_way} was under way" if isinstance(under_way, str) else ""
+        early.note(f"began in the previous file{what}")
+        self.started(early)
+        self._early = early
+
+    def boundary(self, state: dict[str, Any]) -> None:
+        """Take what the recorder noted at the first boundary after the file began."""
+        if self._early is not None and self._resumes_at is None:
+            self._begin_at(state)
+
+    def _begin_at(self, state: dict[str, Any]) -> None:
+        boundary = _offsets(state.get("boundary"))
+        protocol = _protocol(state)
+        if protocol is not None:
+            self.row.protocol = protocol
+        nix = state.get("daemon_nix")
+        if isinstance(nix, str):
+            self.row.daemon_nix = nix
+        if boundary is None or self.row.protocol is None:
+            return
+        if boundary[CLIENT] < self._passed[CLIENT] or boundary[DAEMON] < self._passed[DAEMON]:
+            return
+        self._resumes_at = boundary
+        self.conversation = Conversation.resumed(
+            self.row.protocol, *boundary, self, daemon_nix=self.row.daemon_nix
+        )
+
+    def _behind(
+        self, side: int, time: int, offset: int, data: bytes, length: int
+    ) -> tuple[bytes, int]:
+        """Return what of a packet lies behind the boundary; the rest is of the early exchange."""
+        self._passed[side] = offset + length
+        if self._resumes_at is None:
+            return b"", 0
+        cut = min(max(self._resumes_at[side] - offset, 0), length)
+        if all(passed >= at for passed, at in zip(self._passed, self._resumes_at, strict=True)):
+            self._end_early(time)
+        return data[cut:], length - cut
+
+    def _end_early(self, time: int) -> None:
+        early = self._early
+        if early is None:
+            return
+        self._early = None
+        early.request_end, early.daemon_end = self._passed
+        if self._resumes_at is not None:
+            early.request_end = min(self._passed[CLIENT], self._resumes_at[CLIENT])
+            early.daemon_end = min(self._passed[DAEMON], self._resumes_at[DAEMON])
+        early.ended = time
+        self.ended(early)
+
+
+def _offsets(said: Any) -> tuple[int, int] | None:
+    if not isinstance(said, list) or len(said) != 2:
+        return None
+    if not all(type(offset) is int and 0 <= offset < FARTHEST for offset in said):
+        return None
+    return said[0], said[1]
+
+
+def _protocol(state: dict[str, Any]) -> Protocol | None:
+    features = state.get("features", [])
+    if not isinstance(features, list):
+        return None
+    try:
+        return Protocol.parse(str(state["protocol"]), frozenset(map(str, features)))
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,407 @@
+"""One exchange, looked at: its bytes, its log frames and its trees.
+
+The recording is read again from the exchange's first packet, with a conversation that goes
+on where the exchange begins; nothing of this is kept by the index. Every field knows its
+side and its span in the stream, so that fields and bytes are one selection.
+
+Knows recordings, conversations and declarations; nothing of screens or JSON.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, overload
+
+from pix.codec.cursor import Limits
+from pix.codec.declare import FRAMES_BY_CODE, wire_of
+from pix.codec.errors import DecodeError
+from pix.codec.gates import Protocol
+from pix.codec.values import Tree, tree
+from pix.codec.wire import Node, Wire
+from pix.conversation import Conversation
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame
+from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.logging import STDERR_ERROR
+from pix_inspect.recording.reader import Chunk, RecordingReader
+from pix_inspect.session.kept_bytes import Kept
+
+if TYPE_CHECKING:
+    from pix_inspect.session.session import Row, Session
+
+NEVER = 1 << 62
+LONGEST_TREE = 64 << 20
+"""Bytes of one request or reply that are turned into a tree."""
+FEW = 10_000
+"""Log frames of an exchange that are kept decoded; more are decoded anew each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an exchange stands: stream offsets by side (-1 unknown), and in the file.
+
+    Nothing is known of packets at the position `until` or behind. `notes` is what was remarked
+    on it when it passed, in the light of what came before it.
+    """
+
+    row: Row
+    protocol: Protocol | None
+    daemon_nix: str | None
+    starts: tuple[int, int]
+    ends: tuple[int | None, int | None]
+    position: int
+    finished: bool
+    until: int = NEVER
+    complete: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Part:
+    """One decoded part of an exchange: a request, a log frame, a reply, an error, a hello.
+
+    `error` says where and why decoding stopped short.
+    """
+
+    name: str
+    side: int
+    start: int
+    end: int | None
+    node: Node | None
+    error: DecodeError | None = None
+    time: int | None = None
+    frame: LogFrame | None = None
+
+
+@dataclass(slots=True)
+class PayloadView:
+    """The payload of an exchange: where it runs, and how much of it was kept (bytes)."""
+
+    name: str
+    content: str
+    carriage: str
+    side: int
+    bytes: int
+    kept: int
+    runs: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+class LogParts(Sequence[Part]):
+    """The log frames of an exchange, each decoded when it is asked for.
+
+    Those of a log of up to FEW frames stay the same objects; of longer logs, which may have
+    millions, none is remembered.
+    """
+
+    def __init__(self, frames: list[LogFrame], decode: Callable[[LogFrame], Part]) -> None:
+        self._frames = frames
+        self._decode = decode
+        self._known: dict[int, Part] | None = {} if len(frames) <= FEW else None
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, i: int) -> Part: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Part]: ...
+    def __getitem__(self, i: int | slice) -> Part | list[Part]:
+        if isinstance(i, slice):
+            return [self._at(each) for each in range(*i.indices(len(self._frames)))]
+        return self._at(range(len(self._frames))[i])
+
+    def __iter__(self) -> Iterator[Part]:
+        return map(self._at, range(len(self._frames)))
+
+    def _at(self, i: int) -> Part:
+        known = self._known
+        if known is None:
+            return self._decode(self._frames[i])
+        part = known.get(i)
+        if part is None:
+            part = known[i] = self._decode(self._frames[i])
+        return part
+
+
+class ExchangeView:
+    """An exchange with everything that can be known of it; decoded when first asked."""
+
+    def __init__(self, reader: RecordingReader, place: Place) -> None:
+        self.place = place
+        self.row = place.row
+        self.protocol = place.protocol
+        self.session: Session | None = None
+        """Where it was looked up, for what can be said of it only in its surroundings."""
+        self._reader = reader
+        self._begin()
+        self._read()
+
+    def go_on(self, place: Place) -> ExchangeView:
+        """Return the view with what passed since; `place` says where the exchange stands now.
+
+        This one is left to those who look at it; it cannot be gone on with again.
+        """
+        view = copy.copy(self)
+        view.place = place
+        view.row = place.row
+        view._seen = list(self._seen)
+        if self.place.starts != place.starts:
+            view._begin()  # a side has said its first word: only now its offsets are known
+        for name in ("log", "_heads"):
+            view.__dict__.pop(name, None)
+        view._read()
+        return view
+
+    def _begin(self) -> None:
+        connection = self.row.connection
+        reader = self._reader
+        self.kept = (Kept(reader, connection, CLIENT), Kept(reader, connection, DAEMON))
+        self.exchange: Exchange | None = None
+        self._talk = self._conversation()
+        self._seen = list(self.place.starts)
+        self._read_to = -1
+        """The position of the last packet that was read."""
+
+    def _conversation(self) -> Conversation | None:
+        place = self.place
+        row = place.row
+        limits = Limits(waiting=NEVER)
+        if row.kind == "handshake":
+            return Conversation(detail=True, limits=limits)
+        if row.kind == "opaque" or place.protocol is None:
+            return None
+        client, daemon = (max(start, 0) for start in place.starts)
+        return Conversation.resumed(
+            place.protocol,
+            client,
+            daemon,
+            daemon_nix=place.daemon_nix,
+            detail=True,
+            limits=limits,
+        )
+
+    def _read(self) -> None:
+        place, talk, seen = self.place, self._talk, self._seen
+        ends = [NEVER if end is None else end for end in place.ends]
+        for side in (CLIENT, DAEMON):
+            if place.starts[side] < 0 or ends[side] < 0:  # it says nothing here, or not yet
+                seen[side], ends[side] = NEVER, -1
+        connection = place.row.connection
+        latest = -1
+        for item in self._reader.read_from(max(place.position, self._read_to)):
+            if item.position >= place.until:
+                break
+            if item.connection != connection or item.position <= self._read_to:
+                continue
+            if not isinstance(item, Chunk):
+                if item.kind == "close":
+                    if talk is not None and not place.finished:
+                        talk.close(item.time)
+                    break
+                if talk is not None and item.side is not None:
+                    talk.eof(item.side, item.time)
+                continue
+            _, side, time, offset, data, length, position = item
+            first = max(offset, seen[side])
+            last = min(offset + length, ends[side])
+            if first < last:
+                cut = data[first - offset : last - offset]
+                self.kept[side].add(first, cut, last - first, position)
+                if talk is not None:
+                    if len(cut):
+                        talk.feed(side, cut, time)
+                    if missing := last - first - len(cut):
+                        talk.gap(side, missing, time)
+                seen[side] = last
+                latest = position
+            if seen[CLIENT] >= ends[CLIENT] and seen[DAEMON] >= ends[DAEMON]:
+                break
+        self._read_to = max(self._read_to, latest)
+        if talk is None:
+            return
+        if place.finished:
+            talk.close(self.row.started + (self.row.took or 0))
+        wanted = place.row.kind
+        for exchange in talk.exchanges:
+            if exchange.kind == wanted:
+                self.exchange = exchange
+                exchange.notes = place.notes
+                self.protocol = exchange.protocol or self.protocol
+                break
+
+    # Decoding -------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Iterator[Part]:
+        """The decoded parts in the order of the conversation."""
+        return self._with(self.log)
+
+    def _with(self, log: Iterable[Part]) -> Iterator[Part]:
+        asked = [part for part in self._heads if part.name == "request"]
+        rest = [part for part in self._heads if part.name != "request"]
+        return itertools.chain(asked, log, rest)
+
+    def part(self, name: str) -> Part | None:
+        """Return the part called `request`, `reply` or `error`."""
+        for part in self._heads:
+            if part.name == name:
+                return part
+        return None
+
+    @functools.cached_property
+    def log(self) -> LogParts:
+        """The log frames, decoded as they are asked for."""
+        frames = self.exchange.log if self.exchange is not None else None
+        return LogParts(frames or [], self._log_part)
+
+    def _log_part(self, frame: LogFrame) -> Part:
+        part = self._part(
+            frame.frame.name,
+            DAEMON,
+            frame.start + 8,
+            frame.end,
+            frame.frame.fields,
+            self.protocol or Protocol(0),
+        )
+        part.start = frame.start
+        part.time = frame.time
+        part.frame = frame
+        return part
+
+    @functools.cached_property
+    def _heads(self) -> list[Part]:
+        """The decoded parts without the log."""
+        exchange = self.exchange
+        if exchange is None:
+            return []
+        protocol = self.protocol or Protocol(0)
+        parts: list[Part] = []
+        if exchange.kind == "handshake":
+            parts.append(self._hello(exchange, protocol))
+        elif exchange.kind == "operation" and exchange.operation is not None:
+            end = exchange.payload_start or exchange.request_end
+            parts.append(
+                self._part(
+                    "request", CLIENT, exchange.start + 8, end, exchange.operation.request, protocol
+                )
+            )
+        if exchange.kind == "handshake":
+            if exchange.daemon_start is not None:
+                end = exchange.reply[1] if exchange.reply is not None else exchange.daemon_end
+                parts.append(self._part("reply", DAEMON, 0, end, wire_of(DaemonHello), protocol))
+        elif exchange.reply is not None and exchange.operation is not None:
+            start, end = exchange.reply
+            if exchange.reply_payload_start is not None:
+                end = exchange.reply_payload_start
+            parts.append(
+                self._part("reply", DAEMON, start, end, exchange.operation.reply, protocol)
+            )
+        if exchange.error is not None:
+            start, end = exchange.error
+            fields = FRAMES_BY_CODE[STDERR_ERROR].fields
+            part = self._part("error", DAEMON, start + 8, end, fields, protocol)
+            part.start = start
+            parts.append(part)
+        return parts
+
+    def _hello(self, exchange: Exchange, protocol: Protocol) -> Part:
+        return self._part(
+            "request", CLIENT, 0, exchange.request_end, wire_of(ClientHello), protocol
+        )
+
+    def _part(
+        self, name: str, side: int, start: int, end: int | None, wire: Wire, protocol: Protocol
+    ) -> Part:
+        kept = self.kept[side]
+        stop = kept.end if end is None else end
+        data = kept.first(start, min(stop, start + LONGEST_TREE))
+        decoded: Tree = tree(wire, data, protocol, name=name, base=start)
+        node = decoded.nodes[0] if decoded.nodes else None
+        error = decoded.error
+        if error is None and end is not None and decoded.end != end and name != "error":
+            error = DecodeError(
+                decoded.end, f"the end of the {name}", f"{end - decoded.end} more bytes"
+            )
+        return Part(name, side, start, end, node, error)
+
+    @property
+    def payload(self) -> PayloadView | None:
+        """The exchange's payload, None when its operation has none in this version."""
+        exchange = self.exchange
+        if exchange is None or exchange.operation is None or self.protocol is None:
+            return None
+        for side, record in (
+            (CLIENT, exchange.operation.request),
+            (DAEMON, exchange.operation.reply),
+        ):
+            declared = record.payload
+            carriage = declared.carriage(self.protocol) if declared is not None else None
+            if declared is None or carriage is None:
+                continue
+            if exchange.payload_side is None and not exchange.payload_bytes:
+                return None
+            runs = exchange.payload_runs or []
+            kept = sum(
+                self.kept[run_side].count(start, start + length) for run_side, start, length in runs
+            )
+            return PayloadView(
+                declared.name,
+                declared.content,
+                carriage.name,
+                side,
+                exchange.payload_bytes,
+                kept,
+                runs,
+            )
+        return None
+
+    def bytes(self, side: int, start: int, end: int) -> list[tuple[int, bytes | None]]:
+        """Return the kept bytes `[start, end)` of a side, None for an elided piece."""
+        return self.kept[side].read(start, end)
+
+    def span(self, side: int) -> tuple[int, int]:
+        """Return `[start, end)` of this exchange in a side's stream; equal when it has none."""
+        start = self.place.starts[side]
+        exchange = self.exchange
+        if start < 0 and exchange is not None and side == DAEMON:
+            start = exchange.daemon_start if exchange.daemon_start is not None else -1
+        if start < 0:
+            return (0, 0)
+        end = self.place.ends[side]
+        return (start, max(start, self.kept[side].end if end is None else end))
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the exchange is missing."""
+        return self.place.complete
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is irregular about the exchange, with offsets; of a long log, about its first
+        FEW frames."""
+        found = list(self.place.notes)
+        for part in self._with(self.log[:FEW]):
+            if part.error is not None:
+                found.append(f"{part.name}: {part.error}")
+            if part.node is not None:
+                found += irregular(part.node, part.name)
+        return tuple(found)
+
+
+def irregular(node: Node, path: str) -> list[str]:
+    """Return the notes on a tree's nodes, each with its place."""
+    found = []
+    stack = [(node, path)]
+    while stack:
+        node, path = stack.pop()
+        if node.note is not None:
+            found.append(f"{path} at byte {node.start}: {node.note}")
+        stack.extend(
+            (child, f"{path}.{child.name}")
+            for child in node.children or ()
+            if child.children is not None or child.note is not None
+        )
+    return found

@@ -1,0 +1,116 @@
+"""What a recording kept of one side of one exchange: pieces of the stream and the gaps.
+
+Small exchanges are held in memory. Of large ones only the places are, and bytes are read
+again from the recording when they are asked for, so that looking at an exchange with a large
+payload takes little memory.
+
+Knows packets and stream offsets; nothing of their meaning.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+
+from pix_inspect.recording.reader import Chunk, RecordingReader
+
+MOST_HELD = 8 << 20
+"""Bytes of a side of an exchange that are held in memory."""
+
+
+class Kept:
+    """The kept bytes of a side, in order of their stream offsets.
+
+    `end` is the offset after the last byte that passed.
+    """
+
+    def __init__(self, reader: RecordingReader, connection: int, side: int) -> None:
+        self.end = 0
+        self._reader = reader
+        self._connection = connection
+        self._side = side
+        self._starts: array[int] = array("Q")
+        self._lengths: array[int] = array("Q")
+        self._positions: array[int] = array("Q")
+        self._held: list[bytes] = []
+        self._room = MOST_HELD
+
+    def add(self, offset: int, data: bytes, length: int, position: int) -> None:
+        """Add what was kept of `length` bytes at `offset`, from the packet at `position`."""
+        if data:
+            if self._room > 0:
+                self._room -= len(data)
+                self._held.append(data)
+            self._lengths.append(len(data))
+            self._positions.append(position)
+            self._starts.append(offset)  # last: a thread may read while another adds
+        self.end = max(self.end, offset + length)
+
+    def _piece(self, i: int) -> bytes:
+        if i < len(self._held):
+            return self._held[i]
+        start, length = self._starts[i], self._lengths[i]
+        for item in self._reader.read_from(self._positions[i]):
+            if isinstance(item, Chunk) and item.connection == self._connection:
+                cut = start - item.offset
+                if item.side == self._side and 0 <= cut < len(item.data):
+                    return item.data[cut : cut + length]
+                break
+        return b""
+
+    def pieces(self, start: int, end: int) -> list[tuple[int, int, int | None]]:
+        """Return `[start, end)` as `(offset, end, piece)`; the piece is None for a gap."""
+        out: list[tuple[int, int, int | None]] = []
+        at = start
+        i = max(bisect_right(self._starts, start) - 1, 0)
+        while at < end and i < len(self._starts):
+            piece_start = self._starts[i]
+            piece_end = piece_start + self._lengths[i]
+            if piece_start >= end:
+                break
+            if piece_end > at:
+                if piece_start > at:
+                    out.append((at, piece_start, None))
+                    at = piece_start
+                stop = min(piece_end, end)
+                out.append((at, stop, i))
+                at = stop
+            i += 1
+        if at < end:
+            out.append((at, end, None))
+        return out
+
+    def read(self, start: int, end: int) -> list[tuple[int, bytes | None]]:
+        """Return `[start, end)` as pieces `(offset, bytes)`, None where bytes were elided.
+
+        A gap's length is the distance to the next piece, or to `end`.
+        """
+        out: list[tuple[int, bytes | None]] = []
+        for at, stop, i in self.pieces(start, end):
+            if i is None:
+                out.append((at, None))
+            else:
+                origin = self._starts[i]
+                out.append((at, self._piece(i)[at - origin : stop - origin]))
+        return out
+
+    def count(self, start: int, end: int) -> int:
+        """Return how many of the bytes `[start, end)` were kept."""
+        return sum(stop - at for at, stop, i in self.pieces(start, end) if i is not None)
+
+    def whole(self, start: int, end: int) -> bytes | None:
+        """Return the bytes `[start, end)`, None when some of them were elided."""
+        pieces = self.read(start, end)
+        if any(data is None for _, data in pieces):
+            return None
+        return b"".join(data for _, data in pieces if data is not None)
+
+    def first(self, start: int, end: int) -> bytes:
+        """Return the bytes from `start` on, up to `end` or the first elided byte."""
+        out = []
+        for at, stop, i in self.pieces(start, end):
+            if i is None:
+                break
+            origin = self._starts[i]
+            out.append(self._piece(i)[at - origin : stop - origin])
+        return b"".join(out)

@@ -1,0 +1,273 @@
+"""The manual's prose: how a connection goes, in the order in which one meets it.
+
+Only what no declaration can say. Every example is named by what it shows and is filled in
+from the recordings when the pages are made. Source: Nix C++ 1.0 to master, running daemons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pix_inspect.teach.manual.blocks import Block, Bullets, Grid, Heading, Prose
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Stands for an annotated exchange: `of` is an operation, frame, type or `handshake`."""
+
+    of: str
+    picture: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter; its name is the page's."""
+
+    name: str
+    title: str
+    summary: str
+    parts: tuple[Block | Example, ...]
+
+
+CONNECTION = Chapter(
+    "connection",
+    "A connection",
+    "From the first magic number to the last operation.",
+    (
+        Prose(
+            "A client connects to a Unix socket, by default "
+            "`/nix/var/nix/daemon-socket/socket`, or talks to `nix-daemon --stdio` through ssh. "
+            "Both sides say hello (see handshake), then the client sends one operation after the "
+            "other and the daemon answers each. There is no goodbye: the client closes."
+        ),
+        Heading("The handshake", "handshake"),
+        Prose(
+            "The version in force is the smaller of both sides' numbers; a feature is in force "
+            "when both sides named it. Everything after this depends on these two, and so does "
+            "the layout of the handshake itself. Clients of Nix 2.24 and later send magic and "
+            "version at once, all others wait for the daemon's magic first."
+        ),
+        Example("handshake", picture=True),
+        Bullets(
+            (
+                "A daemon that refuses the version closes right after reading it: the client "
+                "sees magic and version, and then the end.",
+                "A daemon that refuses the user, or the magic, closes without a word. "
+                "Determinate Nix sends 0xab9a9ff0 in place of its magic.",
+                "The reason of a refusal stands in the daemon's own log only.",
+            )
+        ),
+        Heading("Operations", "operations"),
+        Prose(
+            "An operation is a number, its request fields, and for some a payload. The daemon "
+            "answers with any number of STDERR frames, and then either STDERR_LAST and the reply "
+            "fields, or STDERR_ERROR and no reply. SetOptions is usually the first one, but "
+            "clients of `ssh-ng://` stores never send it."
+        ),
+        Example("QueryPathInfo", picture=True),
+        Heading("Errors", "errors"),
+        Prose(
+            "When work had begun and the request was consumed, one STDERR_ERROR ends the "
+            "operation and the connection goes on. When it had not (arguments that cannot be "
+            "parsed, an unknown number, a lack of permission), the daemon sends the same "
+            "STDERR_ERROR twice and closes."
+        ),
+        Heading("Trust", "trust"),
+        Prose(
+            "The daemon asks the kernel for the uid of the socket's other end. Behind a relay it "
+            "sees the relay's uid for every client: a relay run by root makes all of them "
+            "trusted. The word `trusted` in the daemon's hello says what it thinks."
+        ),
+    ),
+)
+
+PRIMITIVES = Chapter(
+    "primitives",
+    "Primitives",
+    "Of what all messages are made: words of eight bytes, and strings padded to eight.",
+    (
+        Grid(
+            "Primitive types",
+            ("name", "on the wire"),
+            [
+                ("U64", "eight bytes, little endian"),
+                ("UInt", "a U64 that readers require to fit 32 bits"),
+                ("Time", "a U64 below 2^63, seconds since 1970"),
+                ("Bool", "a U64: writers send 0 or 1, readers take all but 0 as true"),
+                ("String", "a U64 length, the bytes, and zeros up to a multiple of eight"),
+                ("List, Set", "a U64 count, then the elements; any order is read"),
+                ("Map", "a U64 count, then each key and its value"),
+                ("record", "its fields one after the other; no header, no names, no end"),
+                ("optional", "no common rule: an empty string, or a word 0 or 1 before the value"),
+                ("frames", "a U64 length and so many bytes without padding, again and again; "
+                 "a length of 0 ends them"),
+            ],
+        ),
+        Prose(
+            "Nothing on the wire tells a string from a number: who reads must know what comes. "
+            "One word too many or too few, and every word after it is taken for something else. "
+            "Enumerations and tags take eight bytes too."
+        ),
+        Prose(
+            "Strings are bytes: no character set, no NUL at the end, zeros in the middle are "
+            "allowed. Padding that is not zero is refused by real daemons. There is no limit on "
+            "the length of a string or the count of a list: a reader must set its own."
+        ),
+        Heading("An annotated request and its reply", "example"),
+        Example("QueryDeriver"),
+    ),
+)  # fmt: skip
+
+LOG = Chapter(
+    "log",
+    "The log of an operation",
+    "What a daemon may say between a request and its reply.",
+    (
+        Prose(
+            "Every frame begins with a word that spells its name backwards in ASCII. Frames "
+            "carry messages for the user, activities with their progress, and requests for "
+            "payload. They can come before the request is complete: while frames of payload are "
+            "being sent, and right after the number of ImportPaths, RegisterDrvOutput and "
+            "QueryRealisation."
+        ),
+        Example("BuildPaths", picture=True),
+        Heading("Activities", "activities"),
+        Prose(
+            "Since 1.20 work is shown as activities: STDERR_START_ACTIVITY gives an id (the "
+            "daemon's pid × 2^32, and a counter), a parent, an ActivityType and fields; "
+            "STDERR_RESULT tells of lines of a build log, phases and progress; "
+            "STDERR_STOP_ACTIVITY ends it, perhaps in a later operation. Before 1.20 an "
+            "activity with a text becomes a line of STDERR_NEXT."
+        ),
+        Example("STDERR_START_ACTIVITY"),
+        Example("STDERR_RESULT"),
+    ),
+)
+
+PAYLOAD = Chapter(
+    "payload",
+    "Payload and NAR",
+    "How files travel: a NAR, and the ways it has been carried.",
+    (
+        Heading("NAR", "nar"),
+        Prose(
+            "A NAR is a file tree as one stream: names, contents, links, and whether a file is "
+            "executable; no times, owners or other modes. Every token is a string, so its "
+            "length is a multiple of eight. It has no length of its own: it ends where its "
+            "grammar ends."
+        ),
+        Grid(
+            "Grammar of a NAR; words in quotes are strings",
+            ("part", "is"),
+            [
+                ("nar", '"nix-archive-1" node'),
+                ("node", '"(" "type" body ")"'),
+                ("body", '"regular" ["executable" ""] "contents" bytes'),
+                ("", 'or "symlink" "target" bytes'),
+                ("", 'or "directory" entry…, names ascending by bytes'),
+                ("entry", '"entry" "(" "name" bytes "node" node ")"'),
+            ],
+        ),
+        Prose(
+            "Readers up to Nix 2.24 take the parts of a node in any order; from 2.25 on only "
+            "this grammar is read, and newer releases set limits: less than 64 levels, names of "
+            "at most 255 bytes, targets below 4096."
+        ),
+        Heading("Carried as a bare NAR", "bare"),
+        Prose("Until 1.24 AddToStore is followed by the NAR itself, even for a flat file."),
+        Heading("Pulled by the daemon", "pulled"),
+        Prose(
+            "AddToStoreNar at 1.21 and 1.22, and ImportPaths: the daemon sends STDERR_READ with "
+            "the most bytes it wants, the client answers with one string, again and again. "
+            "There may be no STDERR_READ at all, when the daemon has the path already."
+        ),
+        Example("STDERR_READ"),
+        Heading("In frames", "frames"),
+        Prose(
+            "Since 1.23 and 1.25 payload comes in frames: a length and so many bytes, and a "
+            "length of 0 at the end. Where one frame ends and the next begins means nothing, it "
+            "may be in the middle of a number. A client whose source fails still sends the 0."
+        ),
+        Example("AddToStore", picture=True),
+        Heading("Many paths at once", "many"),
+        Prose(
+            "Within the frames of AddMultipleToStore: a count, then each path's ValidPathInfo "
+            "(always laid out as 1.16 had it) and its NAR, references first."
+        ),
+        Heading("Export streams", "export"),
+        Prose(
+            "`nix-store --export` writes, for every path, the word 1 and a record: the NAR, "
+            "0x4558494e, the path, its references, its deriver, and the word 0 (1 and a "
+            "signature in Nix 1.x); at the end the word 0. ImportPaths reads it, ExportPath "
+            "sends one record in many frames of STDERR_WRITE."
+        ),
+        Heading("A NAR as the reply", "reply"),
+        Prose(
+            "NarFromPath sends STDERR_LAST before it opens the path. An error then stands where "
+            "the NAR, or its next token, was expected; inside a file's contents it cannot be "
+            "told from them, the stream just ends."
+        ),
+    ),
+)
+
+REACHING = Chapter(
+    "reaching",
+    "Reaching a daemon",
+    "Which socket a client takes, and who the daemon thinks it is.",
+    (
+        Bullets(
+            (
+                "`NIX_REMOTE=daemon` makes a client use the daemon; unset or `auto` it does so "
+                "only where it cannot write the store itself: root bypasses the daemon.",
+                "`NIX_DAEMON_SOCKET_PATH` names the socket, from Nix 2.4 on. Nix 2.0 to 2.3 "
+                "take `NIX_REMOTE=unix:///path`, with at most 106 bytes.",
+                "`ssh-ng://host` runs `nix-daemon --stdio` there and speaks this protocol "
+                "through the pipe. From Nix 2.20 on that process decodes every operation and "
+                "sends it again on a connection of its own.",
+                "Inside a build with recursive Nix the socket is `.nix-socket` in the build "
+                "directory; the client is not trusted there, and SetOptions is ignored.",
+                "Lix' main branch tries a second socket first, which speaks another protocol, "
+                "unless the socket is named.",
+                "Guix daemons use the same magic numbers and versions 1.97 and up; the rest "
+                "differs.",
+            )
+        ),
+    ),
+)
+
+TRAPS = Chapter(
+    "traps",
+    "Traps",
+    "What goes wrong when a client, a daemon or a relay is written.",
+    (
+        Bullets(
+            (
+                "An error before the frame reader exists (AddToStore with a method that cannot "
+                "be parsed, AddBuildLog from an untrusted client) leaves the frames unread: "
+                "their lengths are then taken for operation numbers. A length of 27 makes the "
+                "daemon ask for payload.",
+                "The same happens to RegisterDrvOutput and QueryRealisation with Nix 2.35 and "
+                "later where realisation-with-path-not-hash is not in force.",
+                "An error while frames are read is reported only after the last frame: a "
+                "client that waits for it before sending the 0 waits for ever.",
+                "A client that does not read the log while it sends payload can block: the "
+                "daemon's buffer fills, it stops reading.",
+                "The store directory is not on the wire but in every path: do not take "
+                "`/nix/store` for granted.",
+                "A U64 does not fit a signed number; a wild length must allocate nothing.",
+                "Operations are not gated by version in the daemon: it answers every number it "
+                "knows. Asking for what the version does not have is the client's mistake.",
+                "Nobody pipelines operations, though daemons since Nix 1.8 understand it. "
+                "Concurrency comes from several connections.",
+                "SetOptions, AddToStoreNar, AddMultipleToStore and RegisterDrvOutput have no "
+                "reply fields: STDERR_LAST is all.",
+                "QueryPathInfo before 1.17 says that a path is missing by STDERR_ERROR: no "
+                "failure of the session.",
+                "A daemon that sees its client hang up stops the running build. A relay has to "
+                "pass hang-ups on, and half-closes as half-closes.",
+            )
+        ),
+    ),
+)
+
+CHAPTERS = (CONNECTION, PRIMITIVES, LOG, PAYLOAD, REACHING, TRAPS)

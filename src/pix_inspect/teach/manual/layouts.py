@@ -1,0 +1,116 @@
+"""How a layout changes from version to version: ranges of versions that share one.
+
+Knows declarations and gates; nothing of pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pix.codec.gates import ALWAYS, NEWEST_MINOR, OLDEST_MINOR, Protocol, negotiate
+from pix.codec.records import Maybe, Record
+from pix.codec.wire import Wire
+from pix_inspect.teach.declared import parts_of
+from pix_inspect.teach.entries import RELEASES
+
+DEEPEST = 8
+
+DAEMONS: tuple[tuple[str, int], ...] = (
+    ("Nix 1.11", 15),
+    ("Nix 2.0", 20),
+    ("Nix 2.3", 21),
+    ("Nix 2.4", 32),
+    ("Nix 2.8", 34),
+    ("Nix 2.18, Lix", 35),
+    ("Nix 2.20", 37),
+    ("Nix 2.24 and later", 38),
+)
+"""Releases that stand for all that speak the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """Versions 1.`first` to 1.`last` that have the same fields, by the name of the record."""
+
+    first: int
+    last: int
+    fields: tuple[tuple[str, ...], ...]
+
+    @property
+    def text(self) -> str:
+        """The range as people write it."""
+        return f"1.{self.first}" if self.first == self.last else f"1.{self.first} to 1.{self.last}"
+
+
+def ages(records: Sequence[Record], introduced: int = OLDEST_MINOR) -> list[Age]:
+    """Return the ages of some records (a request and its reply), oldest first, no features."""
+    found: list[Age] = []
+    for minor in range(max(introduced, OLDEST_MINOR), NEWEST_MINOR + 1):
+        fields = tuple(tuple(dict.fromkeys(_fields(record, Protocol(minor)))) for record in records)
+        if found and found[-1].fields == fields:
+            found[-1] = Age(found[-1].first, minor, fields)
+        else:
+            found.append(Age(minor, minor, fields))
+    return found
+
+
+def changes(found: Sequence[Age]) -> Iterator[tuple[str, ...]]:
+    """Yield what to say of each age, a text for each record.
+
+    The oldest gets its fields without those inside of others, a later one what came (+) and
+    what went (−) against the age before.
+    """
+    before: Age | None = None
+    for age in found:
+        if before is None:
+            tops = (dict.fromkeys(name.partition(".")[0] for name in names) for names in age.fields)
+            yield tuple(", ".join(names) or "nothing" for names in tops)
+        else:
+            yield tuple(
+                _change(old, new) for old, new in zip(before.fields, age.fields, strict=True)
+            )
+        before = age
+
+
+def _change(old: Sequence[str], new: Sequence[str]) -> str:
+    words = [f"+ {name}" for name in new if name not in old]
+    words += [f"− {name}" for name in old if name not in new]
+    return ", ".join(words) or "as before"
+
+
+def _fields(wire: Wire, protocol: Protocol, path: str = "", depth: int = 0) -> Iterator[str]:
+    """Yield all that is on the wire, as paths; types that hold themselves only so deep."""
+    if depth > DEEPEST:
+        return
+    if isinstance(wire, Maybe) and wire.gate is not ALWAYS and wire.gate.admits(protocol):
+        yield f"{path}.{wire.flag}" if path else wire.flag
+    if isinstance(wire, Record):
+        for part in wire.fields:
+            if part.gate.admits(protocol):
+                name = f"{path}.{part.name}" if path else part.name
+                yield name
+                yield from _fields(part.wire, protocol, name, depth + 1)
+        payload = wire.payload
+        carriage = payload.carriage(protocol) if payload is not None else None
+        if payload is not None and carriage is not None:
+            yield f"{payload.name} ({carriage.name})"
+        return
+    for inner in parts_of(wire):
+        yield from _fields(inner, protocol, path, depth + 1)
+
+
+def pairs() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield, for every client, what it speaks with each daemon of DAEMONS."""
+    for name, minor in DAEMONS:
+        yield (
+            name,
+            tuple(f"1.{negotiate(0x100 | minor, 0x100 | other)}" for _, other in DAEMONS),
+        )
+
+
+def releases(age: Age) -> str:
+    """Return which releases speak a version of an age."""
+    return "; ".join(
+        RELEASES[minor] for minor in range(age.first, age.last + 1) if minor in RELEASES
+    )

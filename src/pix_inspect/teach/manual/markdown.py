@@ -1,0 +1,104 @@
+"""The manual as Markdown: one file a page, pictures beside them.
+
+Knows blocks and links; nothing of the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os.path import relpath
+
+from pix_inspect.describe.annotated_bytes import text as annotated_text
+from pix_inspect.teach.manual.blocks import (
+    Block,
+    Bullets,
+    Bytes,
+    Facts,
+    Grid,
+    Heading,
+    Page,
+    Picture,
+    Prose,
+)
+from pix_inspect.teach.manual.links import Links
+
+WIDTH = 110
+
+
+def site(pages: Sequence[Page], links: Links) -> Iterator[tuple[str, str]]:
+    """Yield every file of the manual: its path and its text."""
+    for page in pages:
+        writer = _Writer(page, links)
+        yield f"{page.path}.md", writer.page()
+        yield from writer.pictures
+
+
+class _Writer:
+    """Writes one page."""
+
+    def __init__(self, page: Page, links: Links) -> None:
+        self.here = page
+        self.links = links
+        self.pictures: list[tuple[str, str]] = []
+
+    def page(self) -> str:
+        page = self.here
+        parts = [f"# {page.title}", self._text(page.summary)]
+        parts += [self._block(block) for block in page.blocks]
+        if page.path != "index":
+            parts.append(f"[Contents]({self._href('index')})")
+        return "\n\n".join(parts) + "\n"
+
+    def _href(self, target: str) -> str:
+        path, sharp, anchor = target.partition("#")
+        folder = self.here.path.rpartition("/")[0] or "."
+        return f"{relpath(path, folder)}.md{sharp}{anchor}"
+
+    def _text(self, text: str, *, prose: bool = True) -> str:
+        out = []
+        for kind, words, target in self.links.split(text, self.here.path, prose=prose):
+            shown = f"`{words}`" if kind == "code" else _plain(words)
+            out.append(f"[{shown}]({self._href(target)})" if target else shown)
+        return "".join(out)
+
+    def _block(self, block: Block) -> str:
+        match block:
+            case Heading(text, anchor):
+                own = f'<a id="{anchor}"></a>\n' if anchor else ""
+                return f"{own}## {_plain(text)}"
+            case Prose(text):
+                return self._text(text)
+            case Bullets(items):
+                return "\n".join(f"* {self._text(item)}" for item in items)
+            case Facts(pairs):
+                return "\n".join(
+                    f"* {_plain(name)}: {self._text(value, prose=False)}" for name, value in pairs
+                )
+            case Grid():
+                return self._grid(block)
+            case Bytes(caption, lines):
+                shown = "\n".join(annotated_text(lines, WIDTH))
+                return f"{_plain(caption)}\n\n```text\n{shown}\n```"
+            case Picture(name, svg, says):
+                self.pictures.append((f"pictures/{name}.svg", f"{svg}\n"))
+                folder = self.here.path.rpartition("/")[0] or "."
+                return f"![{_plain(says)}]({relpath(f'pictures/{name}.svg', folder)})"
+
+    def _grid(self, grid: Grid) -> str:
+        out = [f"| {' | '.join(grid.heads)} |", f"|{' --- |' * len(grid.heads)}"]
+        for i, row in enumerate(grid.rows):
+            anchor = grid.anchors[i] if i < len(grid.anchors) else ""
+            cells = [self._text(cell, prose=j != 1) for j, cell in enumerate(row)]
+            if grid.targets:
+                cells[0] = f"[{_plain(row[0])}]({self._href(grid.targets[i])})"
+            if anchor:
+                cells[0] = f'<a id="{anchor}"></a>{cells[0]}'
+            out.append(f"| {' | '.join(cells)} |")
+        return "\n".join(out)
+
+
+def _plain(text: str) -> str:
+    """Return text without anything that Markdown would take for more."""
+    for char in "\\`*_[]<>|":
+        text = text.replace(char, f"\\{char}")
+    return text

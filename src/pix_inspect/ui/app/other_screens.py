@@ -1,0 +1,85 @@
+"""The screens beside the main one: which are shown, of what, and what coming back does.
+
+Each looks at the recording on the main screen, or at what its filter lets through; coming
+back from some of them goes to an exchange or puts a filter in force.
+
+Knows the main screen and the others by what they take and return; nothing of what they show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pix_inspect.ui.app.finding_places import follow, marked_and_chosen
+from pix_inspect.ui.app.open_recordings import OpenRecordings
+from pix_inspect.ui.app.recordings_choice import compare_recordings
+from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.screens.differences import DifferencesScreen
+from pix_inspect.ui.screens.findings import FindingsScreen
+from pix_inspect.ui.screens.round_trips import AnalysisScreen
+from pix_inspect.ui.screens.statistics import StatisticsScreen
+from pix_inspect.ui.screens.waits import WaitingScreen
+
+
+class OtherScreens(OpenRecordings):
+    """An application with screens beside the main one."""
+
+    now: Callable[[], int]
+    """The time, in nanoseconds since 1970."""
+
+    def action_statistics(self) -> None:
+        """Show where the time went."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            screen = StatisticsScreen(browse.session, *shown_of(browse))
+
+            def apply(wanted: str | None) -> None:
+                if wanted is not None:
+                    browse.apply_filter(wanted)
+
+            self.push_screen(screen, apply)
+
+    def action_findings(self) -> None:
+        """Show what is irregular."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            self.push_screen(FindingsScreen(browse.session), lambda to: follow(browse, to))
+
+    def action_waiting(self) -> None:
+        """Show who waits for whom."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+
+            def go(exchange: int | None) -> None:
+                if exchange is not None:
+                    browse.timeline.go_to(exchange - 1)
+
+            live = browse.tab.is_live()
+            self.push_screen(WaitingScreen(browse.session, self.now, live=live), go)
+
+    def action_analysis(self) -> None:
+        """Show where the round trips are, and what distance costs."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            self.push_screen(AnalysisScreen(browse.session))
+
+    def action_differences(self) -> None:
+        """Compare the exchange under the cursor with the one that was marked last."""
+        browse = self.screen
+        if isinstance(browse, Browse):
+            pair = marked_and_chosen(browse)
+            if pair is None or pair[0] == pair[1]:
+                self.notify("mark an exchange with m, then compare another with it", markup=False)
+                return
+            self.push_screen(DifferencesScreen(*map(browse.session.exchange, pair)))
+
+    def action_recordings(self) -> None:
+        """Compare the recording on the screen with another."""
+        if isinstance(self.screen, Browse):
+            compare_recordings(self, self.tab)
+
+
+def shown_of(browse: Browse) -> tuple[Sequence[int] | None, str]:
+    """Return the exchanges that a filter lets through, None for all; and the filter's text."""
+    filtered = browse.filter_text
+    return (browse.shown if filtered else None), filtered

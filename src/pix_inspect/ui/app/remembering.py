@@ -1,0 +1,85 @@
+"""What is remembered of the screen: theme, panes and their sizes, columns, time format.
+
+Each setting is looked at on its own: one that makes no sense is left out, and said.
+
+Knows the screen's parts that can be set; nothing of files.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pix_inspect.ui.main.dividers import Shares
+from pix_inspect.ui.timeline.columns import CLOCKS, COLUMNS
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.app.app import Inspector
+    from pix_inspect.ui.main.main_screen import Browse
+
+SIDES = {"fields": "", "log": "-logging", "payload": "-payload"}
+"""What may stand beside the timeline, and the class that says so."""
+
+
+def theme_of(known: dict[str, Any], app: Inspector) -> str | None:
+    """Return the theme that was remembered, None if there is none of this name."""
+    theme = known.get("theme")
+    return theme if isinstance(theme, str) and theme in app.available_themes else None
+
+
+def recall(browse: Browse, known: dict[str, Any]) -> list[str]:
+    """Have a main screen look as it is remembered; return the settings that make no sense."""
+    left: list[str] = []
+
+    def take(name: str, fits: Any) -> Any:
+        if name not in known:
+            return None
+        value = known[name]
+        if fits(value):
+            return value
+        left.append(name)
+        return None
+
+    explain = take("explain", _is_bool)
+    if explain is not None:
+        browse.set_class(explain, "-explaining")
+    shown = take("bytes", _is_bool)
+    if shown is not None:
+        browse.set_class(not shown, "-no-bytes")
+    side = take("side", lambda value: isinstance(value, str) and value in SIDES)
+    if side is not None:
+        for each in SIDES.values():
+            if each:
+                browse.set_class(each == SIDES[side], each)
+    clock = take("clock", lambda value: value in CLOCKS)
+    timeline = browse.timeline
+    if clock is not None and clock != "marked":
+        timeline.clock = clock
+    hidden = take("hidden columns", _are_columns)
+    if hidden is not None:
+        timeline.hidden = frozenset(hidden)
+    browse.divide(Shares.of(take("sizes", lambda value: isinstance(value, dict))))
+    return left
+
+
+def remembered(app: Inspector, browse: Browse) -> dict[str, Any]:
+    """Return what is to be remembered of a main screen."""
+    timeline = browse.timeline
+    side = next((name for name, each in SIDES.items() if each and browse.has_class(each)), "fields")
+    return {
+        "theme": app.theme,
+        "explain": browse.has_class("-explaining"),
+        "bytes": not browse.has_class("-no-bytes"),
+        "side": side,
+        "clock": timeline.clock if timeline.clock != "marked" else CLOCKS[0],
+        "hidden columns": sorted(timeline.hidden),
+        "sizes": browse.shares.plain(),
+    }
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _are_columns(value: object) -> bool:
+    names = {column.name for column in COLUMNS}
+    return isinstance(value, list) and all(isinstance(v, str) and v in names for v in value)

@@ -1,0 +1,1 @@
+"""The main screen: panes, selection, filter, search, marks, following. Begin at `main_screen`."""

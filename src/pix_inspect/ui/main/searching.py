@@ -1,0 +1,253 @@
+"""Searching on a screen: begun, shown at work, stopped; from one hit to the next and back.
+
+A thread looks through what is shown, from the cursor on; a hit's field and bytes are selected.
+At the end it goes on at the other end, and says so.
+
+Knows timeline, fields and bytes; what a hit is is `pix_inspect.filter.search`'s.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from pix_inspect.filter.search import Hit, Needle, SearchError, hits, needle
+from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.session.session import Session
+from pix_inspect.ui.timeline.timeline import Timeline
+from pix_inspect.ui.widgets.background import in_background
+from pix_inspect.ui.widgets.bar import Bar, Purpose
+from pix_inspect.ui.widgets.bar_lines import Mistake
+from pix_inspect.ui.widgets.text import fit, safe
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.exchange.bytes_pane import Bytes
+    from pix_inspect.ui.exchange.fields_pane import Fields
+
+HINT = "in what is shown, for example  glibc   hex: 1a 00     then n and N go on"
+SHARE, REST = 0.008, 0.002
+"""Seconds of searching, and of leaving the processor to the screen, in turn."""
+
+TOLD = 0.2
+"""Seconds between two words about how far it has come."""
+
+
+@dataclass(eq=False)
+class Search:
+    """One walk to the next hit: of what, which way, and whether to go on."""
+
+    needle: Needle
+    step: int
+    first: int
+    """The line at which it begins."""
+    count: int
+    stopped: bool = False
+    looked: int = 0
+    unread: int = 0
+    """Exchanges that could not be looked at."""
+    wrapped: bool = field(default=False)
+
+    def lines(self) -> Iterator[int]:
+        """Yield every line once, from the first one on and then from the other end."""
+        line = self.first
+        for _ in range(self.count):
+            if not 0 <= line < self.count:
+                line = 0 if self.step > 0 else self.count - 1
+                self.wrapped = True
+            yield line
+            line += self.step
+
+
+class Searching(Screen[None]):
+    """A screen on which one can search what the timeline shows."""
+
+    SEARCH_KEYS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+f", "search", "Search text or bytes in what is shown", show=False,
+                id="search.write"),
+        Binding("n", "search_next(1)", "Next hit", show=False, id="search.next"),
+        Binding("N", "search_next(-1)", "Previous hit", show=False, id="search.previous"),
+    ]  # fmt: skip
+
+    session: Session
+    index: int | None
+    view: ExchangeView | None
+    search_text = ""
+    """What was searched for last."""
+    _search: Search | None = None
+    pending_hit: tuple[int, Hit] | None = None
+    """A hit in an exchange that is still being read."""
+    _hits: tuple[int, list[Hit], int] | None = None
+    """The exchange of the hits at hand, the hits, and which of them is selected."""
+
+    @property
+    def timeline(self) -> Timeline:
+        """The timeline."""
+        raise NotImplementedError
+
+    @property
+    def fields(self) -> Fields:
+        """The fields of the chosen exchange."""
+        raise NotImplementedError
+
+    @property
+    def bytes(self) -> Bytes:
+        """The bytes of the chosen exchange."""
+        raise NotImplementedError
+
+    @property
+    def bar(self) -> Bar:
+        """The line in which one writes."""
+        raise NotImplementedError
+
+    @property
+    def searching(self) -> bool:
+        """Whether a search is under way."""
+        return self._search is not None
+
+    def action_search(self) -> None:
+        """Write what to search for."""
+        self.bar.begin(Purpose("search", "search", HINT, None, _mistake), self.search_text)
+
+    def search(self, text: str) -> None:
+        """Go to the first hit from the cursor on."""
+        self.search_text = text
+        self._hits = None
+        if text:
+            self._begin(1, self.timeline.cursor)
+        else:
+            self.end_search()
+
+    def end_search(self) -> bool:
+        """Stop searching, or forget what was searched for; return whether there was anything."""
+        if self._search is not None:
+            looked = self._search.looked
+            self._search.stopped = True
+            self._search = None
+            self._say(f"stopped after {looked:,} exchanges, esc clears")
+            return True
+        there = bool(self.search_text)
+        self.search_text = ""
+        self._hits = None
+        self.bar.say("", "", what="search")
+        return there
+
+    def action_search_next(self, step: int) -> None:
+        """Go to the next hit, or the one before."""
+        if not self.search_text:
+            self.action_search()
+            return
+        if self._hits is not None and self._hits[0] == self.index:
+            exchange, found, at = self._hits
+            if 0 <= at + step < len(found):
+                self._select(exchange, found, at + step)
+                return
+            self._begin(step, self.timeline.cursor + step)
+        else:
+            self._begin(step, self.timeline.cursor)
+
+    def _begin(self, step: int, first: int) -> None:
+        if self._search is not None:
+            self._search.stopped = True
+        count = self.timeline.count
+        try:
+            search = Search(needle(self.search_text), step, first, count)
+        except SearchError as error:
+            self.app.notify(error.message, severity="warning", markup=False)
+            return
+        self._search = search
+        in_background(
+            self,
+            lambda: self._walk(search),
+            lambda found: self._found(search, *found),
+            what="the search failed",
+            failed=lambda line: self._failed(search, line),
+            group="search",
+            exclusive=True,
+        )
+
+    def _walk(self, search: Search) -> tuple[int, list[Hit]]:
+        """Return the next exchange with hits; without any, no hits. Run by a thread."""
+        arrangement, session = self.timeline.arrangement, self.session
+        began = told = time.perf_counter()
+        for line in search.lines():
+            try:
+                entry = arrangement.at(line)
+            except IndexError:
+                continue
+            if search.stopped:
+                break
+            if entry >= 0:
+                try:
+                    found = hits(session.exchange(entry), search.needle)
+                except Exception:  # damaged bytes must not end the search
+                    found = []
+                    search.unread += 1
+                if found:
+                    return entry, found
+            search.looked += 1
+            now = time.perf_counter()
+            if now - told > TOLD:
+                told = now
+                self.app.call_from_thread(self._tell_search, search)
+            if now - began > SHARE:
+                time.sleep(REST)
+                began = time.perf_counter()
+        return -1, []
+
+    def _tell_search(self, search: Search) -> None:
+        if search is self._search:
+            share = search.looked * 100 // max(search.count, 1)
+            self._say(f"{search.looked:,} looked through, {share} %  esc stops")
+
+    def _found(self, search: Search, exchange: int, found: list[Hit]) -> None:
+        if search is not self._search:
+            return
+        self._search = None
+        if not found:
+            unread = f" ({search.unread:,} cannot be read)" if search.unread else ""
+            self._say(f"not found in what is shown{unread}, esc clears", bad=True)
+            return
+        if search.wrapped:
+            began = "from the first" if search.step > 0 else "from the last"
+            self.app.notify(f"searched on {began} exchange", markup=False, timeout=3)
+        self._select(exchange, found, 0 if search.step > 0 else len(found) - 1)
+
+    def _failed(self, search: Search, line: str) -> None:
+        if search is self._search:
+            self._search = None
+            self._say(line, bad=True)
+
+    def _select(self, exchange: int, found: list[Hit], at: int) -> None:
+        self._hits = (exchange, found, at)
+        hit = found[at]
+        self.timeline.go_to(exchange)
+        self.choose(exchange)
+        self.pending_hit = (exchange, hit) if self.view is None else None
+        if self.view is not None:
+            self.show_hit(hit)
+        count = f"{at + 1} of {len(found):,} in " if len(found) > 1 else ""
+        self._say(f"{count}#{exchange + 1}  {fit(safe(hit.said, 60), 30).rstrip()}  n N")
+
+    def choose(self, index: int) -> None:
+        """Show an exchange."""
+        raise NotImplementedError
+
+    def show_hit(self, hit: Hit) -> None:
+        """Select the field and light the bytes of a hit in the exchange that is shown."""
+        raise NotImplementedError
+
+    def _say(self, text: str, *, bad: bool = False) -> None:
+        self.bar.say(self.search_text, text, what="search", bad=bad)
+
+
+def _mistake(text: str) -> Mistake | None:
+    try:
+        needle(text)
+    except SearchError as error:
+        return Mistake(error.message, error.start, error.end)
+    return None

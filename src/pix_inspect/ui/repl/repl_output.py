@@ -1,0 +1,205 @@
+"""What was written in the REPL and what came of it, and the list of ways to go on.
+
+Knows lines and their tones; nothing of sessions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from rich.segment import Segment
+from textual.widget import Widget
+
+from pix_inspect.repl.completion import Suggestion
+from pix_inspect.ui.widgets.lines import Lines
+from pix_inspect.ui.widgets.text import fit, fit_end, safe, wrapped
+
+PROMPT = ">>> "
+MOST_ROWS = 20_000
+MOST_SHOWN = 8
+"""Suggestions shown at a time."""
+LESSON = [
+    'An operation is a function: QueryPathInfo(path="/nix/store/…").  Tab completes, ↑ goes back,',
+    "help(QueryPathInfo) explains, Ctrl-C interrupts, Ctrl-↑ and Ctrl-↓ resize, Esc leaves.",
+]
+
+
+LABEL = re.compile(r" *(\w+)(?=:|$)")
+
+
+def _is_asked(text: str, tone: str) -> bool:
+    return tone == "name" and text.startswith(PROMPT)
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip(" "))
+
+
+class Output(Lines):
+    """What was written and what came of it, wrapped to the pane's width."""
+
+    TITLE = "REPL"
+
+    def __init__(self) -> None:
+        super().__init__(id="repl-output")
+        self._said: list[tuple[str, str]] = []
+        self._rows: list[tuple[str, str]] = []
+        self._width = 0
+
+    @property
+    def count(self) -> int:
+        """The rows."""
+        return len(self._rows)
+
+    def nothing(self) -> list[str]:
+        """Say what this is for."""
+        return LESSON
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._said, self._rows, self.cursor = [], [], 0
+        self.resize_lines()
+        self.entitle()
+        self.redraw()
+
+    @property
+    def frame(self) -> Widget:
+        """The pane has the border."""
+        parent = self.parent
+        return parent if isinstance(parent, Widget) else self
+
+    def add(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Add lines, and show the first of them: the rest is a page away."""
+        first = len(self._rows)
+        made = [(safe(text, 4000), tone) for text, tone in lines]
+        self._said += made
+        self._rows += [row for line in made for row in self._wrapped(line)]
+        if len(self._rows) > MOST_ROWS:
+            dropped = len(self._rows) - MOST_ROWS // 2
+            self._rows = self._rows[dropped:]
+            self._said = self._said[-MOST_ROWS // 2 :]
+            first = max(first - dropped, 0)
+        self.resize_lines()
+        self.cursor = max(len(self._rows) - 1, 0)
+        self.redraw()
+        self.call_after_refresh(self._show_from, first)
+
+    def _show_from(self, first: int) -> None:
+        """Show the end, or of what is longer than the pane the beginning, with what was asked."""
+        height = max(self.inner.height, 1)
+        top = len(self._rows) - height
+        asked = self._asked
+        if first < len(self._rows) and asked < top:
+            top = asked if first - asked < height else first
+        self.scroll_to(y=max(top, 0), animate=False, force=True)
+        self.entitle(self.place)
+
+    @property
+    def _asked(self) -> int:
+        """The row on which the last line that was written begins."""
+        rows = self._rows
+        return next((i for i in range(len(rows) - 1, -1, -1) if _is_asked(*rows[i])), 0)
+
+    @property
+    def place(self) -> str:
+        """How much there is below what is shown."""
+        below = len(self._rows) - round(self.scroll_target_y) - self.inner.height
+        return f"▼ {below:,} lines more: PgDn" if below > 0 else ""
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        width = self.inner.width
+        if width != self._width:
+            self._width = width
+            self._rows = [row for line in self._said for row in self._wrapped(line)][-MOST_ROWS:]
+            self.resize_lines()
+            self.redraw()
+        self._show_from(len(self._rows))
+
+    def _wrapped(self, line: tuple[str, str]) -> list[tuple[str, str]]:
+        text, tone = line
+        width = max(self._width, 20)
+        if _is_asked(text, tone):
+            rows = wrapped(text[len(PROMPT) :], width - len(PROMPT))
+            return [
+                ((" " if i else PROMPT).ljust(len(PROMPT)) + row, tone)
+                for i, row in enumerate(rows)
+            ]
+        indent = " " * min(_indent(text), width // 2)
+        rows = wrapped(text.lstrip(" "), width - len(indent))
+        return [(indent + row, tone) for row in rows]
+
+    def segments(self, line: int, width: int) -> Iterable[Segment]:
+        """Return a row."""
+        text, tone = self._rows[line]
+        if _is_asked(text, tone):
+            yield Segment(PROMPT, self.tone("accent"))
+            text = text[len(PROMPT) :]
+        elif tone == "field":
+            indent, label = _indent(text), self._label(line)
+            yield Segment(text[:indent], self.tone("dim"))
+            yield Segment(label, self.tone("label"))
+            text, tone = text[indent + len(label) :], "text"
+        yield Segment(fit(text, width), self.tone(tone))
+
+    def _label(self, line: int) -> str:
+        """Return a row as far as it says which field it is about."""
+        text, _ = self._rows[line]
+        found = LABEL.match(text)
+        if found is None or (found.end() == len(text) and not self._is_around(line)):
+            return ""
+        return found[1]
+
+    def _is_around(self, line: int) -> bool:
+        """Whether the next row stands in this one."""
+        below = self._rows[line + 1][0] if line + 1 < len(self._rows) else ""
+        return _indent(below) > _indent(self._rows[line][0])
+
+    def page(self, pages: float) -> None:
+        """Scroll by pages, without moving the cursor."""
+        height = max(self.inner.height - 1, 1)
+        self.scroll_to(
+            y=max(0, round(self.scroll_target_y) + int(pages * height)), animate=False, force=True
+        )
+        self.entitle(self.place)
+
+
+class Ways(Lines):
+    """The ways to go on, with types, gates and docs."""
+
+    can_focus = False
+
+    def __init__(self) -> None:
+        super().__init__(id="repl-ways")
+        self.ways: Sequence[Suggestion] = ()
+
+    @property
+    def count(self) -> int:
+        """How many ways there are."""
+        return len(self.ways)
+
+    def say(self, ways: Sequence[Suggestion]) -> None:
+        """Show these; none hides the list."""
+        self.ways = ways
+        self.cursor = 0
+        self.display = bool(ways)
+        self.styles.height = min(len(ways), MOST_SHOWN)
+        self.resize_lines()
+        self.scroll_to(y=0, animate=False, force=True)
+        self.redraw()
+
+    def segments(self, line: int, width: int) -> Iterable[Segment]:
+        """Return a way to go on, and what is known about it."""
+        way = self.ways[line]
+        bare = not (way.said or way.doc)
+        room = width - 4 if bare else max(min(48, width // 2), 16)
+        yield Segment("▸ " if line == self.cursor else "  ", self.tone("mark"))
+        yield Segment(fit(fit_end(safe(way.text, 300), room), room), self.tone("name"))
+        yield Segment(f" {safe(way.said, 80)}  ", self.tone("accent"))
+        yield Segment(safe(way.doc, 200), self.tone("dim"))
+
+    def click_at(self, line: int, x: int, chain: int) -> None:
+        """Take the one that was clicked."""
+        self.cursor = line
+        self.post_message(self.Entered(self))

@@ -1,0 +1,282 @@
+"""The screen of statistics: by operation, by connection, by duration, over time.
+
+What is counted grows in slices between keys, so that a million exchanges keep nobody waiting;
+a session that goes on is followed. Whatever is chosen stands for a filter, and `enter` goes
+back with it to the timeline.
+
+Knows the panes and what is counted; nothing of how either works inside.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widgets import Footer
+
+from pix_inspect.analysis.statistics import SLICE, Statistics, Tally
+from pix_inspect.base.units import count
+from pix_inspect.session.session import Session
+from pix_inspect.ui.exchange.copying import Copied
+from pix_inspect.ui.screens.charts import Histogram, Rate
+from pix_inspect.ui.screens.tallies import WHOLE, Summed, Tallies, TallyHead
+from pix_inspect.ui.timeline.connection_facts import command_of
+from pix_inspect.ui.widgets.lines import Lines, Toned
+from pix_inspect.ui.widgets.text import fit_end, safe
+
+WORK = 0.015
+PAUSE = 0.004
+"""Seconds of counting in one go, and between two while there is a lot to count."""
+
+AGAIN = 0.5
+"""Seconds after which what went on is counted."""
+
+PANES = ("operations", "connections", "durations", "rate")
+
+
+class Headline(Toned):
+    """What is counted, and how far it has come."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(id="headline")
+        self._about = name
+        self.of = ""
+        self.done: int | None = None
+
+    def render_line(self, y: int) -> Strip:
+        """Return the one line there is."""
+        left = [
+            Segment(" Statistics  ", self.tone("name")),
+            Segment(self._about, self.tone("dim")),
+        ]
+        if self.done is not None:
+            left.append(Segment(f"  ◌ counting {self.done} %", self.tone("accent")))
+        used = sum(segment.cell_length for segment in left)
+        right = fit_end(self.of, max(self.size.width - used - 4, 0))
+        gap = max(self.size.width - used - Segment(right).cell_length - 2, 1)
+        strip = Strip([*left, Segment(" " * gap), Segment(right, self.tone("text"))])
+        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
+
+
+class StatisticsScreen(Screen[str | None]):
+    """Statistics of a session; returns the filter to show, None for none.
+
+    `shown` are the exchanges that a filter lets through, with `filtered` its text; with None
+    all are counted, and the filter to show stands alone.
+    """
+
+    TITLE = "Statistics"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "everything", "All exchanges, or those of the filter", show=False,
+                id="statistics.everything"),
+        Binding("backslash", "maximise", "Maximise the pane, and back", show=False,
+                key_display="\\", id="statistics.maximise"),
+        Binding("tab", "app.focus_next", "Next pane", show=False, id="statistics.next"),
+        Binding("shift+tab", "app.focus_previous", "Previous pane", show=False,
+                id="statistics.previous"),
+        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="statistics.help"),
+        Binding("escape,q", "back", "Back", key_display="esc", id="statistics.back"),
+    ]  # fmt: skip
+
+    def __init__(
+        self, session: Session, shown: Sequence[int] | None = None, filtered: str = ""
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self.shown = shown
+        self.filtered = filtered
+        self.statistics = Statistics(session, shown)
+        self._zoomed: str | None = None
+        self._whole = Tally(WHOLE)
+        self._said = -1.0
+        self._waiting = True
+        self._more: Timer | None = None
+        self._filtered_ones: Sequence[int] = ()
+
+    def compose(self) -> ComposeResult:
+        """Lay the panes out; where they stand is the style sheet's."""
+        operations = Tallies("By operation", "operation", id="operations")
+        connections = Tallies("By connection", "connection", id="connections")
+        yield Headline(safe(self.session.path.name, 200))
+        for table in (operations, connections):
+            with Vertical(id=f"{table.id}-frame"):
+                yield TallyHead(table)
+                yield table
+        with Horizontal(id="charts"):
+            yield Histogram(id="durations")
+            yield Rate(id="rate")
+        yield Footer(show_command_palette=False)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything there is has been counted and shown."""
+        return self.statistics.taken >= self.statistics.wanted and not self._waiting
+
+    def on_mount(self) -> None:
+        """Count what there is, then keep up."""
+        self.query_one("#operations").focus()
+        self._count()
+        self.set_interval(AGAIN, self._again)
+
+    # Counting ---------------------------------------------------------------------------
+
+    def _again(self) -> None:
+        if self._more is None:
+            self._count()
+
+    def _count(self) -> None:
+        self._more = None
+        statistics = self.statistics
+        until = time.monotonic() + WORK
+        changed = False
+        while statistics.update(SLICE):
+            changed = True
+            if time.monotonic() >= until:
+                break
+        more = statistics.taken < statistics.wanted
+        self._waiting = self._waiting or changed
+        headline = self.query_one(Headline)
+        headline.done = statistics.taken * 100 // max(statistics.wanted, 1) if more else None
+        if more:
+            self._more = self.set_timer(PAUSE, self._count)
+        if not more or time.monotonic() - self._said > AGAIN:
+            if changed or self._waiting:
+                self._show()
+            self._waiting = more
+        headline.refresh()
+
+    def _show(self) -> None:
+        self._said = time.monotonic()
+        statistics = self.statistics
+        self._whole = whole = statistics.all
+        whole.name = WHOLE
+        connections = self.session.connections
+        operations = [
+            Summed.of(name, safe(name, 60), tally, whole.total)
+            for name, tally in statistics.operations.items()
+        ]
+        clients = []
+        for number, tally in statistics.connections.items():
+            row = connections.get(number)
+            said = f"{number}  {command_of(row.peer if row is not None else None, 120)}".rstrip()
+            clients.append(Summed.of(number, said, tally, whole.total))
+        top = [Summed.of(WHOLE, WHOLE, whole, whole.total)] if whole.count else []
+        self.query_one("#operations", Tallies).say([*top, *operations])
+        self.query_one("#connections", Tallies).say([*top, *clients])
+        headline = self.query_one(Headline)
+        counted = count(whole.count, "exchange")
+        if self.shown is not None and self.filtered:
+            counted += f" of {len(self.session):,}: {safe(self.filtered, 200)}"
+        going_on = len(statistics.open_rows)
+        headline.of = counted + (f", {going_on:,} going on" if going_on else "")
+        self._chart()
+
+    def _chart(self) -> None:
+        """Draw the charts of the line under the cursor."""
+        table = self._table
+        row = table.chosen
+        tally = row.tally if row is not None else self._whole
+        whole = row is None or row.label == WHOLE
+        about = "" if whole else safe(tally.name, 40)
+        self.query_one(Histogram).say(tally.histogram if tally.count else [], about)
+        rate = self.query_one(Rate)
+        seconds, counts = self.statistics.rate(rate.bars, tally)
+        rate.say(seconds, counts if tally.count else [], about)
+
+    @property
+    def _table(self) -> Tallies:
+        """The table whose line the charts are of."""
+        name = "#connections" if self.has_class("-of-connections") else "#operations"
+        return self.query_one(name, Tallies)
+
+    def on_resize(self) -> None:
+        """Draw the charts as wide as there is room now."""
+        self.call_after_refresh(self._chart)
+
+    # What is chosen ---------------------------------------------------------------------
+
+    def on_descendant_focus(self) -> None:
+        """Have the charts show the table that was gone through last."""
+        focused = self.focused
+        if isinstance(focused, Tallies):
+            self.set_class(focused.id == "connections", "-of-connections")
+            self._chart()
+
+    def on_lines_moved(self, message: Lines.Moved) -> None:
+        """Show the charts of the chosen line, or go to its exchanges."""
+        pane = message.pane
+        if isinstance(message, Tallies.Copy) and isinstance(pane, Tallies):
+            self.app.put(Copied("the table", pane.text()))  # type: ignore[attr-defined]
+        elif isinstance(message, Lines.Entered):
+            wanted = pane.filter if isinstance(pane, Histogram) else ""
+            self._leave_for(self._chosen_filter(), wanted)
+        elif isinstance(pane, Tallies):
+            self._chart()
+
+    on_lines_entered = on_lines_moved
+    on_tallies_copy = on_lines_moved
+
+    def on_rate_entered(self) -> None:
+        """Go to the exchanges of the chosen stretch of time."""
+        self._leave_for(self._chosen_filter(), self.query_one(Rate).filter)
+
+    def _chosen_filter(self) -> str:
+        """Return the filter that the chosen line of the table stands for."""
+        row = self._table.chosen
+        if row is None or row.label == WHOLE:
+            return ""
+        if isinstance(row.key, int):
+            return f"conn = {row.key}"
+        name = str(row.key)
+        if name.startswith("operation "):
+            return f"op = {name.partition(' ')[2]}"
+        return f"{'kind' if name in ('handshake', 'orphan', 'opaque') else 'op'} = {name}"
+
+    def _leave_for(self, *parts: str) -> None:
+        wanted = [part for part in parts if part]
+        if self.shown is not None and self.filtered:
+            wanted.insert(0, f"({self.filtered})" if wanted else self.filtered)
+        self.dismiss(" and ".join(wanted))
+
+    # Keys -------------------------------------------------------------------------------
+
+    def action_everything(self) -> None:
+        """Count all exchanges, or those that the filter lets through."""
+        if not self.filtered:
+            self.app.notify("there is no filter: all exchanges are counted", markup=False)
+            return
+        if self.shown is None:
+            self.shown = self._filtered_ones
+        else:
+            self._filtered_ones, self.shown = self.shown, None
+        self.statistics = Statistics(self.session, self.shown)
+        self._waiting = True
+        self._said = -1.0
+        if self._more is None:
+            self._count()
+
+    def action_maximise(self) -> None:
+        """Give the focused pane the whole screen, or take it back."""
+        focused = self.focused.id if self.focused is not None else None
+        self._zoom(None if self._zoomed is not None else focused)
+
+    def _zoom(self, pane: str | None) -> None:
+        self._zoomed = pane
+        for name in PANES:
+            self.set_class(name == pane, f"-only-{name}")
+        self.call_after_refresh(self._chart)
+
+    def action_back(self) -> None:
+        """Take the maximised pane back, or go back to the exchanges."""
+        if self._zoomed is not None:
+            self._zoom(None)
+        else:
+            self.dismiss(None)

@@ -1,0 +1,64 @@
+"""Who made a connection, and what was agreed on it, on one line.
+
+Knows sessions and handshakes; nothing of widgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pix_inspect.base.units import count
+from pix_inspect.describe.field_rows import value_text
+from pix_inspect.session.session import Session
+from pix_inspect.ui.widgets.text import safe
+
+LONGEST_COMMAND = 40
+
+
+def command_of(peer: Mapping[str, Any] | None, longest: int) -> str:
+    """Return a client's command line as safe text, its program without folder; "" if unknown."""
+    command = (peer or {}).get("command")
+    if not isinstance(command, str):
+        return ""
+    program, space, arguments = command.partition(" ")
+    return safe((program.rpartition("/")[2] or program) + space + arguments, longest)
+
+
+class ConnectionFacts:
+    """The facts of a session's connections, each looked up once its handshake is over."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[int, list[str]] = {}
+
+    def text(self, number: int) -> str:
+        """Return the facts of a connection as safe text: who made it, and what was agreed."""
+        row = self._session.connections.get(number)
+        if row is None:
+            return ""
+        agreed = self._known.get(number)
+        if agreed is None:
+            agreed = self._agreed(number)
+            if row.protocol is not None:
+                self._known[number] = agreed
+        peer = row.peer or {}
+        pid, command = peer.get("pid"), command_of(peer, LONGEST_COMMAND)
+        who = [command] if command else []
+        who += [f"pid {pid}"] if isinstance(pid, int) else []
+        failed = [count(row.errors, "error")] if row.errors else []
+        return " · ".join([*who, count(row.exchanges, "exchange"), *failed, *agreed])
+
+    def _agreed(self, number: int) -> list[str]:
+        row = self._session.connections[number]
+        if row.protocol is None:
+            return ["no version agreed"]
+        said = [row.protocol.text]
+        if row.daemon_nix:
+            said.append(f"nix {safe(row.daemon_nix, 40)}")
+        if row.handshake is not None:
+            reply = self._session.exchange(row.handshake).part("reply")
+            trusted = reply.node.find("trusted") if reply and reply.node else None
+            if trusted is not None:
+                said.append(safe(value_text(trusted, named=False), 40).lower())
+        return said

@@ -1,0 +1,258 @@
+"""The line above the panes in which one writes: a filter, what to search for, a note.
+
+Offers what could stand there, shows a mistake with a caret under its place, and tells the
+screen when the user takes or leaves what was written. While nothing is written it shows what
+is in force.
+
+Knows text, cells and keys; what a text means is the screen's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+
+from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Mistake, Offer, Prompt, Remarks
+from pix_inspect.ui.widgets.text_line import TextLine
+
+Completer = Callable[[str, int], tuple[int, list[Offer]]]
+LONGEST_HISTORY = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What is being written: its name, the sign before it, and who knows about it."""
+
+    name: str
+    sign: str
+    hint: str
+    complete: Completer | None = None
+    check: Callable[[str], Mistake | None] | None = None
+
+
+class WritingLine(TextLine):
+    """The line itself."""
+
+    TITLE = "Filter and search line"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Apply", id="bar.apply"),
+        Binding("tab", "accept", "Complete", id="bar.complete"),
+        Binding("down", "choose(1)", "Next offer", show=False, id="bar.next"),
+        Binding("up", "choose(-1)", "Previous offer", show=False, id="bar.previous"),
+        Binding("escape", "give_up", "Give up", id="bar.give_up"),
+        Binding("f1", "app.help", "Keys", id="bar.help"),
+    ]
+
+    def _bar(self) -> Bar:
+        return next(node for node in self.ancestors if isinstance(node, Bar))
+
+    def action_accept(self) -> None:
+        """Take the offer that is chosen."""
+        self._bar().accept()
+
+    def action_choose(self, step: int) -> None:
+        """Choose another offer."""
+        self._bar().choose(step)
+
+    def action_give_up(self) -> None:
+        """Leave everything as it was."""
+        self._bar().give_up()
+
+
+class Bar(Vertical):
+    """The line above the panes."""
+
+    DEFAULT_CSS = """
+    Bar {
+        height: auto; display: none;
+        InForce, Prompt, Remarks { height: 1; background: $panel; }
+        InForce { display: none; }
+        InForce.-in-force { display: block; }
+        Remarks { display: none; background: $background; }
+        #writing-line { height: 1; display: none; background: $panel; }
+        #writing-input, #writing-input:focus {
+            border: none; height: 1; padding: 0; width: 1fr; background: $panel;
+        }
+        BarOffers { overlay: screen; background: $surface; }
+    }
+    Bar.-in-force, Bar.-writing { display: block; }
+    Bar.-writing-filter InForce.filter, Bar.-writing-search InForce.search { display: none; }
+    Bar.-writing #writing-line, Bar.-writing Remarks { display: block; }
+    """
+
+    class Taken(Message):
+        """The user has written something and wants it."""
+
+        def __init__(self, purpose: str, text: str) -> None:
+            super().__init__()
+            self.purpose = purpose
+            self.text = text
+
+    class Left(Message):
+        """The user gave up what was being written."""
+
+        def __init__(self, purpose: str) -> None:
+            super().__init__()
+            self.purpose = purpose
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.purpose: Purpose | None = None
+        self.history: dict[str, list[str]] = {}
+        self._start = 0
+        self._touched = False
+
+    def compose(self) -> ComposeResult:
+        """Lay out what is in force, the line to write in, and what is said about it."""
+        yield InForce("/", "filter")
+        yield InForce("search", "search")
+        with Horizontal(id="writing-line"):
+            yield Prompt()
+            yield WritingLine(id="writing-input")
+        yield Remarks()
+        yield BarOffers()
+
+    @property
+    def line(self) -> WritingLine:
+        """The line in which one writes."""
+        return self.query_one(WritingLine)
+
+    @property
+    def offers(self) -> BarOffers:
+        """What could stand next."""
+        return self.query_one(BarOffers)
+
+    @property
+    def remarks(self) -> Remarks:
+        """What is said about the line."""
+        return self.query_one(Remarks)
+
+    @property
+    def writing(self) -> bool:
+        """Whether something is being written."""
+        return self.purpose is not None
+
+    def on_mount(self) -> None:
+        """Show nothing to begin with."""
+        self.offers.display = False
+
+    def begin(self, purpose: Purpose, text: str) -> None:
+        """Have the user write something, beginning with a text."""
+        prompt = self.query_one(Prompt)
+        prompt.say(f" {purpose.sign} ")
+        self.remarks.indent = cell_len(prompt.text)
+        self.remarks.hint = purpose.hint
+        self._end()
+        self.purpose = purpose
+        self.add_class("-writing", f"-writing-{purpose.name}")
+        self.line.value = text
+        self.line.cursor_position = len(text)
+        self.line.focus()
+        self._consider()
+
+    def say(self, text: str, aside: str, *, what: str = "filter", bad: bool = False) -> None:
+        """Show the filter or the search that is in force, or with an empty text none."""
+        shown = self.query_one(f"InForce.{what}", InForce)
+        said = (text, aside, bad)
+        if said != (shown.text, shown.aside, shown.bad):
+            shown.text, shown.aside, shown.bad = said
+            shown.refresh()
+        shown.set_class(bool(text), "-in-force")
+        self.set_class(any(each.text for each in self.query(InForce)), "-in-force")
+
+    def on_input_changed(self) -> None:
+        """Look at what is written."""
+        self._consider()
+
+    def _consider(self) -> None:
+        purpose = self.purpose
+        if purpose is None:
+            return
+        text, cursor = self.line.value, self.line.cursor_position
+        self._touched = False
+        mistake = purpose.check(text) if purpose.check is not None and text.strip() else None
+        offered: list[Offer] = []
+        self._start = 0
+        if not text:
+            before = self.history.get(purpose.name, [])
+            offered = [(used, "used before") for used in reversed(before)]
+        if purpose.complete is not None:
+            self._start, more = purpose.complete(text, cursor)
+            offered += more
+            written = text[self._start : cursor]
+            if len(offered) == 1 and offered[0][0] == written:
+                offered = []
+        if mistake is not None and mistake.end >= len(text.rstrip()):
+            begun = mistake.start >= len(text.rstrip()) or bool(offered)
+            mistake = None if begun else mistake  # it is not finished, no mistake
+        self.remarks.mistake = mistake
+        self.remarks.refresh()
+        prompt = self.query_one(Prompt)
+        self.offers.say(offered, cell_len(prompt.text) - 1 + self._start)
+
+    def on_bar_offers_clicked(self) -> None:
+        """Write the offer that was clicked."""
+        self.accept()
+
+    def accept(self) -> None:
+        """Write the chosen offer in place of what was begun."""
+        offers = self.offers
+        if not offers.display or not offers.offers:
+            return
+        chosen = offers.offers[offers.chosen][0]
+        text, cursor = self.line.value, self.line.cursor_position
+        rest = text[cursor:]
+        head = text[: self._start] + chosen + ("" if rest.startswith(" ") else " ")
+        self.line.value = head + rest
+        self.line.cursor_position = len(head)
+        self._consider()
+
+    def choose(self, step: int) -> None:
+        """Choose another offer."""
+        if self.offers.display and self.offers.offers:
+            self.offers.move(step)
+
+    def on_input_submitted(self) -> None:
+        """Hand in what was written, unless there is a mistake in it."""
+        purpose, text = self.purpose, self.line.value.strip()
+        if purpose is None:
+            return
+        mistake = purpose.check(text) if purpose.check is not None and text else None
+        if mistake is not None:
+            self.remarks.mistake = mistake
+            self.remarks.refresh()
+            self.offers.say([], 0)
+            return
+        self.remember(purpose.name, text)
+        self._end()
+        self.post_message(self.Taken(purpose.name, text))
+
+    def remember(self, name: str, text: str) -> None:
+        """Offer a text again another time."""
+        if text:
+            used = self.history.setdefault(name, [])
+            if text in used:
+                used.remove(text)
+            used.append(text)
+            del used[:-LONGEST_HISTORY]
+
+    def give_up(self) -> None:
+        """Leave everything as it was."""
+        purpose = self.purpose
+        if purpose is not None:
+            self._end()
+            self.post_message(self.Left(purpose.name))
+
+    def _end(self) -> None:
+        if self.purpose is not None:
+            self.remove_class("-writing", f"-writing-{self.purpose.name}")
+        self.purpose = None
+        self.offers.say([], 0)
+        self.remarks.mistake = None

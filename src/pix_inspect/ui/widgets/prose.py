@@ -1,0 +1,84 @@
+"""A pane of text: paragraphs wrapped to its width, which keys scroll.
+
+Knows tones and wrapping; nothing of what is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.segment import Segment
+from textual.strip import Strip
+
+from pix_inspect.ui.widgets.lines import Lines
+from pix_inspect.ui.widgets.text import wrapped
+
+Paragraph = tuple[str, str]
+"""Tone and safe text."""
+
+
+class Prose(Lines):
+    """Paragraphs."""
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._said: list[Paragraph] = []
+        self._wrapped: list[Paragraph] = []
+        self._width = 0
+
+    @property
+    def count(self) -> int:
+        """The lines of text."""
+        return len(self._wrapped)
+
+    def say(self, paragraphs: Iterable[Paragraph]) -> None:
+        """Show other paragraphs, from the first one on."""
+        self._said = list(paragraphs)
+        self._wrap()
+        self.scroll_to(y=0, animate=False, force=True)
+
+    def _wrap(self) -> None:
+        self._width = max(self.inner.width - 1, 10)
+        self._wrapped = [
+            (tone, line) for tone, text in self._said for line in wrapped(text, self._width)
+        ]
+        self.resize_lines()
+        self.redraw()
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        if self._width != max(self.inner.width - 1, 10):
+            self._wrap()
+
+    def segments(self, line: int, width: int) -> Iterable[Segment]:
+        """Return a line of text."""
+        tone, text = self._wrapped[line]
+        yield Segment(text, self.tone(tone))
+
+    def strip_of(self, line: int, width: int, at_cursor: bool) -> Strip:
+        """Return the strip of a line, without a cursor."""
+        return super().strip_of(line, width, False)
+
+    def move_to(self, line: int, *, tell: bool = True) -> None:
+        """Scroll so that a line is the first one."""
+        last = max(self.count - self.inner.height, 0)
+        self.cursor = max(0, min(line, last))
+        self.scroll_to(y=self.cursor, animate=False, force=True)
+
+    def show_cursor(self) -> None:
+        """Stay: there is no cursor to see."""
+
+    def action_move(self, lines: int) -> None:
+        """Scroll some lines, from wherever the mouse has scrolled to."""
+        self.move_to(round(self.scroll_y) + lines)
+
+    def action_page(self, pages: int) -> None:
+        """Scroll some pages."""
+        self.action_move(pages * max(self.inner.height - 1, 1))
+
+    def action_half_page(self, pages: int) -> None:
+        """Scroll some half pages."""
+        self.action_move(pages * max(self.inner.height // 2, 1))
+
+    def click_at(self, line: int, x: int, chain: int) -> None:
+        """Do nothing: there is nothing to choose."""

@@ -1,0 +1,7 @@
+"""Who waits for whom: which side owes the next byte, and what is in its way.
+
+wait    who has owed what since when, from the recording (waits)
+live    what the kernel says of the processes meanwhile (live)
+
+Imports `session`, `machine` and below. Begin at `waits`.
+"""

@@ -1,0 +1,123 @@
+"""Realisations: what the outputs of derivations turned out to be.
+
+Named by the derivation's hash and the output (as JSON), or by the derivation's path where
+the feature realisation-with-path-not-hash is in force. Knows both forms; the store keeps them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from pix.protocol import operations as op
+from pix.protocol.types import REALISATION_WITH_PATH, BuildResult, UnkeyedRealisation
+from pix_store.connection.client import Caller, answers
+from pix_store.derivations.derivation import Derivation, derivation_of
+from pix_store.derivations.hash_modulo import loader, output_hashes
+from pix_store.derivations.outputs import realisation_key
+from pix_store.store.refusal import Refusal, magenta
+from pix_store.store.store import Store
+
+WITH_SIGNATURES = 31
+"""Before 1.31 a realisation is an output and a path, without signatures."""
+
+_ID = re.compile(r"(md5|sha1|sha256|sha512):[0-9a-f]{32,128}!.+", re.DOTALL)
+
+
+def realisation_json(key: str, base: str, signatures: frozenset[str]) -> str:
+    """Return a realisation as JSON, its keys ascending."""
+    value = {
+        "dependentRealisations": {},
+        "id": key,
+        "outPath": base,
+        "signatures": sorted(signatures),
+    }
+    return json.dumps(value, separators=(",", ":"))
+
+
+def realisation_keys(store: Store, drv: str, derivation: Derivation | None) -> dict[str, str]:
+    """Return the names of a derivation's outputs as realisations have them. Raises Refusal."""
+    hashes = output_hashes(derivation or derivation_of(store, drv), loader(store), {})
+    return {name: realisation_key(digest.hex, name) for name, digest in hashes.items()}
+
+
+def register(store: Store, drv: str, derivation: Derivation, outputs: dict[str, str]) -> None:
+    """Keep what the outputs of a derivation turned out to be."""
+    for name, key in realisation_keys(store, drv, derivation).items():
+        if name in outputs:
+            store.realise(key, outputs[name])
+            store.realise(f"{drv}!{name}", outputs[name])
+
+
+def built_outputs(
+    caller: Caller,
+    drv: str,
+    derivation: Derivation | None,
+    outputs: dict[str, str],
+    result: BuildResult,
+) -> None:
+    """Put what was built into a result, as the version has it. Raises Refusal."""
+    store = caller.store
+    if REALISATION_WITH_PATH in caller.talk.protocol.features:
+        result.outputs = {
+            name: UnkeyedRealisation(out_path=store.paths.full(base))
+            for name, base in sorted(outputs.items())
+        }
+        return
+    keys = realisation_keys(store, drv, derivation)
+    result.built_outputs = {
+        keys[name]: realisation_json(keys[name], outputs[name], frozenset())
+        for name in sorted(outputs, key=keys.__getitem__)
+    }
+
+
+@answers(op.RegisterDrvOutput)
+def register_drv_output(caller: Caller, request: op.RegisterDrvOutput) -> None:
+    """Keep what an output turned out to be."""
+    store, protocol = caller.store, caller.talk.protocol
+    signatures: frozenset[str] = frozenset()
+    if REALISATION_WITH_PATH in protocol.features:
+        told = request.realisation
+        key = f"{caller.base(told.id.drv_path)}!{told.id.output_name}"
+        base = caller.base(told.realisation.out_path)
+        signatures = told.realisation.signatures
+    elif protocol.minor < WITH_SIGNATURES:
+        key, base = _checked(request.id), request.out_path
+    else:
+        try:
+            plain = json.loads(request.realisation_json)
+            key, base = _checked(str(plain["id"])), str(plain["outPath"])
+            signatures = frozenset(map(str, plain.get("signatures", ())))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise Refusal("cannot read the realisation: it is no such JSON", ends=True) from None
+    store.paths.check_base(base)
+    store.info(base)
+    store.realise(key, base, signatures)
+
+
+def _checked(key: str) -> str:
+    if not _ID.fullmatch(key):
+        raise Refusal(f"Invalid derivation output id {magenta(key)}", ends=True)
+    return key
+
+
+@answers(op.QueryRealisation)
+def query_realisation(caller: Caller, request: op.QueryRealisation) -> op.QueryRealisation.Reply:
+    """Say what an output turned out to be."""
+    store, protocol = caller.store, caller.talk.protocol
+    by_path = REALISATION_WITH_PATH in protocol.features
+    if by_path:
+        key = f"{caller.base(request.output.drv_path)}!{request.output.output_name}"
+    else:
+        key = _checked(request.id)
+    found = store.realisations.get(key)
+    if found is None:
+        return op.QueryRealisation.Reply()
+    base, signatures = found
+    full = store.paths.full(base)
+    if by_path:
+        value = UnkeyedRealisation(out_path=full, signatures=signatures)
+        return op.QueryRealisation.Reply(realisation=value)
+    if protocol.minor < WITH_SIGNATURES:
+        return op.QueryRealisation.Reply(out_paths=frozenset((full,)))
+    return op.QueryRealisation.Reply(realisations=(realisation_json(key, base, signatures),))

@@ -1,0 +1,323 @@
+"""Adding to the store: files and trees by their contents, paths with their metadata.
+
+Knows what each operation's payload is; the store keeps it. A path that comes with metadata
+is taken when it is content-addressed, signed by somebody trusted (nobody is) or sent by a
+trusted client who says that signatures are not to be checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pix.codec.declare import wire_of
+from pix.codec.gates import Protocol
+from pix.codec.wire import bytes_of
+from pix.daemon.upload import ITEM_LAYOUT
+from pix.protocol import operations as op
+from pix.protocol.payload_items import EXPORT_MAGIC
+from pix.protocol.types import (
+    VERSIONED_ADD_MULTIPLE,
+    MaybeStorePath,
+    StorePath,
+    Text,
+    UnkeyedValidPathInfo,
+    ValidPathInfo,
+)
+from pix_store.connection.client import Caller, answers
+from pix_store.connection.incoming import Source
+from pix_store.derivations.hash_modulo import check_derivation
+from pix_store.store.content_address import ContentAddress, Method, address
+from pix_store.store.files import nar_of_file
+from pix_store.store.hashes import Digest
+from pix_store.store.path_info import PathInfo
+from pix_store.store.references import Search
+from pix_store.store.refusal import Refusal, quoted
+from pix_store.store.spool import Spool
+from pix_store.store.store_paths import name_of
+
+NEW_LAYOUT = 25
+"""From 1.25 on AddToStore names a method and may send plain bytes."""
+
+
+@answers(op.AddToStore)
+def add_to_store(caller: Caller, request: op.AddToStore) -> op.AddToStore.Reply:
+    """Add a file or a tree."""
+    upload = caller.talk.upload()
+    if caller.talk.protocol.minor < NEW_LAYOUT:
+        kind = "r:" if request.recursive or not request.fixed else ""
+        algorithm = request.hash_algo if request.fixed else "sha256"
+        if request.recursive > 1:
+            raise Refusal(f"unsupported FileIngestionMethod with value of {request.recursive}")
+        method = Method.of_derivation(f"{kind}{algorithm}")
+        nar = True
+    else:
+        method = Method.parse(request.method)
+        nar = method.takes_nar
+    if request.repair:
+        caller.may("repairing is not allowed because you are not in 'trusted-users'")
+    references = caller.bases(request.references)
+    return _added(caller, request.name, method, upload, nar, references, again=request.repair)
+
+
+@answers(op.AddTextToStore)
+def add_text_to_store(caller: Caller, request: op.AddTextToStore) -> op.AddTextToStore.Reply:
+    """Add a file given as a string."""
+    pieces = iter((bytes_of(request.text),))
+    source = Source(lambda: next(pieces, b""))
+    references = caller.bases(request.references)
+    method = Method("text:", "sha256")
+    added = _added(caller, request.name, method, source, False, references)
+    return op.AddTextToStore.Reply(path=added.path)
+
+
+@answers(op.AddToStoreScanning)
+def add_to_store_scanning(
+    caller: Caller, request: op.AddToStoreScanning
+) -> op.AddToStoreScanning.Reply:
+    """Add a file or a tree whose references are looked for."""
+    method = Method.parse(request.method)
+    upload = caller.talk.upload()
+    search = Search(caller.store.all())
+    added = _added(caller, request.name, method, upload, method.takes_nar, frozenset(), search)
+    return op.AddToStoreScanning.Reply(path=added.path, info=added.info)
+
+
+def _added(
+    caller: Caller,
+    name: str,
+    method: Method,
+    upload: Source,
+    is_nar: bool,
+    references: frozenset[str],
+    search: Search | None = None,
+    *,
+    again: bool = False,
+) -> op.AddToStore.Reply:
+    """Take contents in, and add them under the path that follows from them."""
+    store = caller.store
+    with Spool(search, store.shelf.room()) as nar:
+        if is_nar:
+            nar.fill(upload.nar())
+        else:
+            with Spool(None, store.shelf.room()) as plain:
+                plain.fill(upload.rest())
+                nar.fill(nar_of_file(plain.size, plain.pieces()))
+        if search is not None:
+            references = frozenset(search.found)
+        ca = address(method, nar)
+        path = ca.path(store.paths, name, store.full(references))
+        base = store.paths.base(path)
+        caller.keep(base)
+        if store.known(base) is None:
+            check_derivation(store, base, nar)
+        info = PathInfo(base, nar.sha256, nar.size, references, ca=str(ca))
+        added = store.add(info, nar, again=again)
+    if caller.talk.protocol.minor < NEW_LAYOUT:
+        return op.AddToStore.Reply(path=path)
+    return op.AddToStore.Reply(path=path, info=added.told(store.paths.directory))
+
+
+@answers(op.AddToStoreNar)
+def add_to_store_nar(caller: Caller, request: op.AddToStoreNar) -> None:
+    """Add a path with its metadata."""
+    told = ValidPathInfo(
+        path=request.path,
+        info=UnkeyedValidPathInfo(
+            deriver=request.deriver,
+            nar_hash=request.nar_hash,
+            references=request.references,
+            registration_time=request.registration_time,
+            nar_size=request.nar_size,
+            ultimate=request.ultimate,
+            sigs=request.sigs,
+            ca=request.ca,
+            provenance=request.provenance,
+        ),
+    )
+    _import(
+        caller,
+        _info(caller, told),
+        caller.talk.upload(),
+        check_sigs=not (request.dont_check_sigs and caller.trusted),
+        again=request.repair and caller.trusted,
+    )
+
+
+@answers(op.AddMultipleToStore)
+def add_multiple_to_store(caller: Caller, request: op.AddMultipleToStore) -> None:
+    """Add many paths, each with its metadata."""
+    upload = caller.talk.upload()
+    protocol = caller.talk.protocol
+    layout: Protocol = protocol if VERSIONED_ADD_MULTIPLE in protocol.features else ITEM_LAYOUT
+    wire = wire_of(ValidPathInfo)
+    for _ in range(upload.word()):
+        info = _info(caller, upload.value(wire, layout))
+        _import(
+            caller,
+            info,
+            upload,
+            check_sigs=not (request.dont_check_sigs and caller.trusted),
+            again=request.repair and caller.trusted,
+        )
+
+
+@answers(op.ImportPaths)
+def import_paths(caller: Caller, request: op.ImportPaths) -> op.ImportPaths.Reply:
+    """Add the paths of an export stream."""
+    upload = caller.talk.upload()
+    protocol = caller.talk.protocol
+    imported = []
+    store = caller.store
+    while more := upload.word():
+        if more != 1:
+            raise Refusal("input doesn't look like something created by 'nix-store --export'")
+        with Spool(None, store.shelf.room()) as nar:
+            nar.fill(upload.nar())
+            if upload.word() != EXPORT_MAGIC:
+                raise Refusal("Nix archive cannot be imported; wrong format")
+            path = upload.value(wire_of(StorePath), protocol)
+            references = upload.value(wire_of(frozenset[StorePath]), protocol)
+            deriver = upload.value(wire_of(MaybeStorePath), protocol)
+            if upload.word():
+                upload.value(wire_of(Text), protocol)
+            info = PathInfo(
+                caller.base(path),
+                nar.sha256,
+                nar.size,
+                caller.bases(references),
+                None if deriver is None else caller.base(deriver),
+            )
+            _check_signature(caller, info, nar, check_sigs=not caller.trusted)
+            check_derivation(store, info.base, nar)
+            caller.keep(info.base)
+            store.add(info, nar)
+        imported.append(path)
+    return op.ImportPaths.Reply(paths=tuple(imported))
+
+
+@answers(op.ExportPath)
+def export_path(caller: Caller, request: op.ExportPath) -> op.ExportPath.Reply:
+    """Send a path as an export record."""
+    store = caller.store
+    info = store.info(caller.base(request.path))
+    tail = bytearray(EXPORT_MAGIC.to_bytes(8, "little"))
+    protocol = caller.talk.protocol
+    deriver = None if info.deriver is None else store.paths.full(info.deriver)
+    wire_of(StorePath).write(request.path, tail, protocol)
+    wire_of(frozenset[StorePath]).write(store.full(info.references), tail, protocol)
+    wire_of(MaybeStorePath).write(deriver, tail, protocol)
+    tail += bytes(8)
+
+    def record() -> Iterator[bytes]:
+        yield from store.nar(info.base)
+        yield bytes(tail)
+
+    return op.ExportPath.Reply(export=record())
+
+
+@answers(op.NarFromPath)
+def nar_from_path(caller: Caller, request: op.NarFromPath) -> op.NarFromPath.Reply:
+    """Send a path as a NAR. As with Nix, what is wrong with it comes in the NAR's place."""
+    base = caller.base(request.path)
+
+    def nar() -> Iterator[bytes]:
+        if caller.store.known(base) is None:
+            raise Refusal(f"path {quoted(request.path)} is not a valid store path")
+        yield from caller.store.nar(base)
+
+    return op.NarFromPath.Reply(nar=nar())
+
+
+@answers(op.AddSignatures)
+def add_signatures(caller: Caller, request: op.AddSignatures) -> op.Done:
+    """Add signatures to a path."""
+    store = caller.store
+    for sig in request.sigs:
+        if ":" not in sig:
+            raise Refusal("signature is corrupt")
+    base = caller.base(request.path)
+    with store.lock:
+        store.update(store.info(base).signed(request.sigs))
+    return op.Done()
+
+
+@answers(op.AddBuildLog)
+def add_build_log(caller: Caller, request: op.AddBuildLog) -> op.Done:
+    """Keep the log of a build that ran elsewhere."""
+    caller.store.paths.check_base(request.drv)
+    caller.may("you are not privileged to add logs")
+    with Spool(None, caller.store.shelf.room()) as log:
+        log.fill(caller.talk.upload().rest())
+        caller.store.shelf.append(request.drv, log.pieces())
+    return op.Done()
+
+
+def _info(caller: Caller, told: ValidPathInfo) -> PathInfo:
+    """Return the metadata that a client sent. Raises Refusal."""
+    known = told.info
+    try:
+        digest = Digest.parse(known.nar_hash, "sha256")
+    except ValueError as error:
+        raise Refusal(str(error), ends=True) from None
+    return PathInfo(
+        base=caller.base(told.path),
+        nar_hash=digest,
+        nar_size=known.nar_size,
+        references=caller.bases(known.references),
+        deriver=None if known.deriver is None else caller.base(known.deriver),
+        registered=known.registration_time,
+        ultimate=known.ultimate and caller.trusted,
+        sigs=known.sigs,
+        ca=known.ca,
+        provenance=known.provenance,
+    )
+
+
+def _import(
+    caller: Caller, info: PathInfo, upload: Source, *, check_sigs: bool, again: bool
+) -> None:
+    """Take a NAR in and add it under its metadata, if that is true of it. Raises Refusal."""
+    store = caller.store
+    path = store.paths.full(info.base)
+    with Spool(None, store.shelf.room()) as nar:
+        nar.fill(upload.nar())
+        if store.known(info.base) is not None and not again:
+            return
+        if nar.sha256 != info.nar_hash:
+            raise Refusal(
+                f"hash mismatch importing path {quoted(path)};\n  specified: {info.nar_hash.sri}\n"
+                f"  got:       {nar.sha256.sri}",
+                status=102,
+            )
+        if nar.size != info.nar_size:
+            raise Refusal(
+                f"size mismatch importing path {quoted(path)};\n  specified: {info.nar_size}\n"
+                f"  got:       {nar.size}"
+            )
+        _check_signature(caller, info, nar, check_sigs=check_sigs)
+        check_derivation(store, info.base, nar)
+        caller.keep(info.base)
+        store.add(info, nar, again=again)
+
+
+def _check_signature(caller: Caller, info: PathInfo, nar: Spool, *, check_sigs: bool) -> None:
+    """Raise Refusal for a path that nobody vouches for, or whose content address is wrong."""
+    store = caller.store
+    path = store.paths.full(info.base)
+    if info.ca is not None:
+        ca = ContentAddress.parse(info.ca)
+        others = store.full(info.references - {info.base})
+        itself = info.base in info.references
+        if not itself:  # with a reference to itself the NAR would have to be hashed without it
+            real = address(ca.method, nar)
+            if real.digest != ca.digest:
+                raise Refusal(
+                    f"ca hash mismatch importing path {quoted(path)};\n"
+                    f"  specified: {ca.digest.sri}\n  got:       {real.digest.sri}"
+                )
+        if ca.path(store.paths, name_of(info.base), others, itself) == path:
+            return
+    if check_sigs and caller.house.require_sigs:
+        raise Refusal(
+            f"cannot add path {quoted(path)} because it lacks a signature by a trusted key"
+        )

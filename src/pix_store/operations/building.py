@@ -1,0 +1,155 @@
+"""Building what clients ask for: the operations, and how they tell what came of it.
+
+Knows requests and replies; the order of builds is in `builds`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+
+from pix.protocol import operations as op
+from pix.protocol.logging import StderrNext
+from pix.protocol.types import BuildMode, BuildResult, BuildStatus, KeyedBuildResult
+from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed
+from pix_store.build.plan import Target
+from pix_store.build.scheduler import Builds
+from pix_store.connection.client import Caller, answers
+from pix_store.derivations.derivation import Derivation
+from pix_store.derivations.realisations import built_outputs
+from pix_store.store.refusal import Refusal, quoted, rendered
+
+WITH_OUTPUTS = 28
+"""From 1.28 on a result says what was built."""
+
+WITH_TIMES = 29
+"""From 1.29 on a result says when, and how often."""
+
+
+def _targets(caller: Caller, paths: Iterable[str], mode: int) -> list[Target]:
+    if mode == BuildMode.REPAIR and not caller.trusted:
+        raise Refusal("repairing is not allowed because you are not in 'trusted-users'", ends=True)
+    if mode not in BuildMode.__members__.values():
+        raise Refusal("Invalid build mode", ends=True)
+    return [Target.parse(path, caller.store.paths, caller.talk.protocol) for path in paths]
+
+
+@answers(op.BuildPaths)
+def build_paths(caller: Caller, request: op.BuildPaths) -> op.Done:
+    """Build; a failure is an error."""
+    failed = [one for one in _build(caller, request.paths, request.mode) if not one[1].good]
+    if len(failed) == 1:
+        raise failed[0][1].refusal()
+    if failed:
+        for _, outcome in failed:
+            caller.talk.say(StderrNext(text=rendered(outcome.error)))
+        which = ", ".join(f"'{caller.store.paths.full(target.base)}'" for target, _ in failed)
+        raise Refusal(f"build of {which} failed", status=failed[0][1].refusal().status)
+    return op.Done()
+
+
+@answers(op.BuildPathsWithResults)
+def build_paths_with_results(
+    caller: Caller, request: op.BuildPathsWithResults
+) -> op.BuildPathsWithResults.Reply:
+    """Build; failures are results like others."""
+    results = [
+        KeyedBuildResult(path=target.text, result=_result(caller, target.base, outcome))
+        for target, outcome in _build(caller, request.paths, request.mode)
+    ]
+    # what was given up because something else failed has failed, too, without a reason
+    rest = request.paths[len(results) :]
+    given_up = BuildResult(status=BuildStatus.MISC_FAILURE)
+    results += [KeyedBuildResult(path=path, result=given_up) for path in rest]
+    return op.BuildPathsWithResults.Reply(results=tuple(results))
+
+
+def _build(caller: Caller, paths: Iterable[str], mode: int) -> list[tuple[Target, Outcome]]:
+    targets = _targets(caller, paths, mode)
+    builds = Builds(caller, mode)
+    builds.begin()
+    found = []
+    for target in targets:
+        found.append((target, builds.target(target)))
+        if not found[-1][1].good and not caller.talk.options.keep_going:
+            break
+    builds.end()
+    return found
+
+
+@answers(op.BuildDerivation)
+def build_derivation(caller: Caller, request: op.BuildDerivation) -> op.BuildDerivation.Reply:
+    """Build a derivation that came along."""
+    store = caller.store
+    drv = caller.base(request.drv_path)
+    if not drv.endswith(".drv"):
+        raise Refusal(f"path {quoted(request.drv_path)} is not a derivation", ends=True)
+    derivation = Derivation.basic(request.derivation)
+    if not caller.trusted and not derivation.content_addressed:
+        raise Refusal("you are not privileged to build input-addressed derivations")
+    builds = Builds(caller, request.mode)
+    builds.begin()
+    absent = sorted(path for path in derivation.sources if store.known(caller.base(path)) is None)
+    if absent:
+        failures = dependencies_failed(len(absent))
+        outcome = Outcome(
+            BuildStatus.DEPENDENCY_FAILED, cannot_build(request.drv_path, failures, [])
+        )
+    else:
+        builds.count.expected = 1
+        outcome = builds.one(drv, derivation, request.mode)
+    builds.end()
+    return op.BuildDerivation.Reply(result=_result(caller, drv, outcome, derivation))
+
+
+@answers(op.EnsurePath)
+def ensure_path(caller: Caller, request: op.EnsurePath) -> op.Done:
+    """Make a path valid; there is nobody to fetch it from."""
+    base = caller.base(request.path)
+    outcome = Builds(caller, BuildMode.NORMAL).path(base)
+    if not outcome.good:
+        raise Refusal(outcome.error)
+    return op.Done()
+
+
+@answers(op.QueryActiveBuilds)
+def query_active_builds(
+    caller: Caller, request: op.QueryActiveBuilds
+) -> op.QueryActiveBuilds.Reply:
+    """List the builds that run now, with the keys that Determinate Nix uses."""
+    with caller.house.turn:
+        running = sorted(caller.house.building.items())
+    builds = [
+        {
+            "derivation": caller.store.paths.full(drv),
+            "startTime": started,
+            "clientPid": pid,
+            "nixPid": os.getpid(),
+        }
+        for drv, (started, pid) in running
+    ]
+    return op.QueryActiveBuilds.Reply(builds=json.dumps(builds, separators=(",", ":")))
+
+
+@answers(op.SubmitOutput)
+def submit_output(caller: Caller, request: op.SubmitOutput) -> op.Done:
+    """Refuse: builders are given no connection to this daemon."""
+    raise Refusal("outputs can be submitted inside of a build only")
+
+
+def _result(
+    caller: Caller, drv: str, outcome: Outcome, derivation: Derivation | None = None
+) -> BuildResult:
+    minor = caller.talk.protocol.minor
+    result = BuildResult(status=outcome.status, error_msg=outcome.error)
+    if minor >= WITH_TIMES:
+        result.times_built = outcome.rounds
+        result.is_non_deterministic = outcome.status == BuildStatus.NOT_DETERMINISTIC
+        result.start_time = outcome.started
+        result.stop_time = outcome.stopped
+    if outcome.good and outcome.outputs and minor >= WITH_OUTPUTS:
+        with suppress(Refusal):
+            built_outputs(caller, drv, derivation, outcome.outputs, result)
+    return result

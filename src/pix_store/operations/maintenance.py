@@ -1,0 +1,143 @@
+"""Looking after the store: linking equal files, and checking that contents are what they were.
+
+Knows the two operations and what they tell; nothing of building, so nothing is repaired.
+Source: Nix `optimise-store.cc`, `local-store.cc`, and recorded sessions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pix.protocol import operations as op
+from pix.protocol.logging import ActivityType, ResultType
+from pix.protocol.types import Verbosity
+from pix_store.connection.client import Caller, answers
+from pix_store.store.hashes import Digest
+from pix_store.store.refusal import Refusal
+from pix_store.store.store import Store
+from pix_store.store.trees import FOLDER
+
+BLOCK = 512
+MEBI = 1 << 20
+
+
+@answers(op.OptimiseStore)
+def optimise_store(caller: Caller, request: op.OptimiseStore) -> op.Done:
+    """Replace equal files by hard links; in memory there is nothing to link."""
+    talk, store = caller.talk, caller.store
+    bases = sorted(store.all())
+    whole = talk.start(ActivityType.OPTIMISE_STORE)
+    talk.result(whole, ResultType.PROGRESS, 0, len(bases), 0, 0)
+    seen: dict[tuple[bytes, int], Path] = {}
+    saved = linked = 0
+    for done, base in enumerate(bases, 1):
+        text = f"optimising path '{store.paths.full(base)}'"
+        one = talk.start(ActivityType.UNKNOWN, text, level=Verbosity.TALKATIVE)
+        for size, blocks in _optimise(store, base, seen):
+            talk.result(one, ResultType.FILE_LINKED, size, blocks)
+            saved += size
+            linked += 1
+        talk.stop(one)
+        talk.result(whole, ResultType.PROGRESS, done, len(bases), 0, 0)
+    talk.stop(whole)
+    talk.note(f"{saved / MEBI:.2f} MiB freed by hard-linking {linked} files")
+    return op.Done()
+
+
+def _optimise(
+    store: Store, base: str, seen: dict[tuple[bytes, int], Path]
+) -> Iterator[tuple[int, int]]:
+    """Link the files of a path to equal ones; yield the bytes and blocks that each saves."""
+    if store.shelf.folder is None:
+        return
+    top = store.shelf.folder / base
+    files = [top] if not top.is_dir() or top.is_symlink() else _files(top)
+    for file in files:
+        status = file.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
+            continue
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").digest()
+        key = (digest, status.st_mode & 0o111)
+        first = seen.setdefault(key, file)
+        if first is file or first.lstat().st_ino == status.st_ino:
+            continue
+        parent = file.parent
+        inside = parent != store.shelf.folder
+        new = parent / f".link-{os.getpid()}"
+        with suppress(OSError):
+            if inside:
+                parent.chmod(0o700)
+            try:
+                os.link(first, new)
+                new.replace(file)
+            finally:
+                if inside:
+                    parent.chmod(FOLDER)
+                    os.utime(parent, (1, 1))
+            yield status.st_size, getattr(status, "st_blocks", status.st_size // BLOCK)
+
+
+def _files(top: Path) -> list[Path]:
+    return sorted(Path(folder) / name for folder, _, names in os.walk(top) for name in names)
+
+
+@answers(op.VerifyStore)
+def verify_store(caller: Caller, request: op.VerifyStore) -> op.VerifyStore.Reply:
+    """Check that contents are there, and what they were when asked to hash them."""
+    talk, store = caller.talk, caller.store
+    if request.repair:
+        caller.may("you are not privileged to repair paths")
+    errors = False
+    talk.note("reading the Nix store...")
+    talk.note("checking path existence...")
+    for base in sorted(store.all()):
+        folder = store.shelf.folder
+        if folder is None or os.path.lexists(folder / base):
+            continue
+        if store.referrers(base) - {base}:
+            errors = True
+            talk.note(
+                f"path '{store.paths.full(base)}' disappeared, but it still has valid referrers!",
+                Verbosity.ERROR,
+            )
+        else:
+            talk.note(
+                f"path '{store.paths.full(base)}' disappeared, removing from database...",
+                Verbosity.ERROR,
+            )
+            store.remove(base)
+    if request.check_contents:
+        talk.note("checking link hashes...")
+        talk.note("checking store hashes...")
+        for base in sorted(store.all()):
+            errors = not _as_it_was(caller, base) or errors
+    return op.VerifyStore.Reply(errors_remain=errors)
+
+
+def _as_it_was(caller: Caller, base: str) -> bool:
+    store = caller.store
+    info = store.known(base)
+    if info is None:
+        return True
+    hasher = hashlib.sha256()
+    try:
+        for piece in store.nar(base):
+            hasher.update(piece)
+    except Refusal as refusal:
+        caller.talk.note(refusal.message, Verbosity.ERROR)
+        return False
+    found = Digest("sha256", hasher.digest())
+    if found != info.nar_hash:
+        caller.talk.note(
+            f"path '{store.paths.full(base)}' was modified! expected hash"
+            f" 'sha256:{info.nar_hash.nix32}', got 'sha256:{found.nix32}'",
+            Verbosity.ERROR,
+        )
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""What a daemon answers when it cannot do what it was asked: STDERR_ERROR.
+
+Knows how Nix words and colours messages and how versions differ in sending them; nothing of
+particular operations. Source: Nix `error.cc`, `daemon.cc`, and recorded sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pix.codec.gates import Protocol
+from pix.daemon.errors import without_colours
+from pix.protocol.logging import StderrError
+from pix.protocol.types import Trace
+
+STRUCTURED = 26
+"""From 1.26 on an error is a record, before it a text and a status."""
+
+COLOURED = 22
+"""Daemons from Nix 2.4 on (which speak 1.22 and more) colour their messages."""
+
+MARGIN = " " * 7
+"""As wide as `error: `: the further lines of a message stand under its first."""
+
+
+class Refusal(Exception):
+    """An error for the client, which leaves the daemon as it was.
+
+    `status` is the exit status that a client below 1.26 is told: 1, or 100 and more for
+    failed builds. `ends`: the request was not understood, so the daemon says it twice and
+    closes the connection. `traces` say what was being done, innermost first.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 1, traces: Iterable[str] = (), ends: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.traces = tuple(traces)
+        self.ends = ends
+
+    def frame(self, protocol: Protocol, own_minor: int) -> StderrError:
+        """Return the error as it is sent; `own_minor` is the daemon's own version."""
+        message = self.message if own_minor >= COLOURED else without_colours(self.message)
+        if protocol.minor >= STRUCTURED:
+            return StderrError(
+                message=message, traces=tuple(Trace(hint=hint) for hint in self.traces)
+            )
+        if own_minor >= COLOURED:
+            message = rendered(message, self.traces)
+        return StderrError(message=message, status=self.status)
+
+
+def rendered(message: str, traces: Iterable[str] = ()) -> str:
+    """Return a message as Nix 2.4 and later print it."""
+    told = [f"… {hint}\n\n" for hint in reversed(tuple(traces))]
+    first = "".join(told) + ("error: " if told else "") + message
+    return "\x1b[31;1merror:\x1b[0m " + f"\n{MARGIN}".join(first.split("\n"))
+
+
+def quoted(text: str) -> str:
+    """Return a name in a message, in quotes and magenta."""
+    return f"'{magenta(text)}'"
+
+
+def magenta(value: object) -> str:
+    """Return what a message is about, without quotes."""
+    return f"\x1b[35;1m{value}\x1b[0m"
+
+
+def bold_red(text: str) -> str:
+    """Return the heart of a message in red."""
+    return f"\x1b[31;1m{text}\x1b[0m"
+
+
+def bold(text: str) -> str:
+    """Return a command in a message."""
+    return f"\x1b[1m{text}\x1b[0m"
+
+
+def not_valid(path: str) -> Refusal:
+    """Return the error for a path that is not in the store."""
+    return Refusal(f"path {quoted(path)} is not valid")

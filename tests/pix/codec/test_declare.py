@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+
+from pix.codec.declare import (
+    OPERATIONS,
+    feature,
+    operation,
+    record,
+    since,
+    until,
+    wire,
+    wire_of,
+    without,
+)
+from pix.codec.gates import Gate, Protocol
+from pix.codec.lists import ListOf, MapOf
+from pix.codec.records import Record
+from pix.codec.values import decode, encode
+from pix.protocol.types import U64, Bool, Text
+
+
+@record
+class Example:
+    """An example of a record.
+
+    What stands here is not its doc.
+    """
+
+    name: Text = wire("its name")
+    old: U64 = until(20, default=7, doc="before 1.20")
+    new: Bool = since(20, default=False, doc="since 1.20")
+    rest: tuple[Text, ...] = wire("the rest", default=())
+    more: dict[Text, U64] = feature("f", default_factory=dict, doc="with f")
+    less: frozenset[Text] = without("f", since=30, default=frozenset(), doc="without f")
+
+
+def test_class_is_a_dataclass_and_a_wire_type() -> None:
+    wire_type = wire_of(Example)
+    assert isinstance(wire_type, Record)
+    assert wire_type.doc == "An example of a record."
+    assert wire_type.kind is Example
+    assert Example(name="x") == Example(name="x", old=7, rest=())
+    assert not hasattr(Example(name="x"), "__dict__")
+    with pytest.raises(TypeError):
+        Example("x")  # type: ignore[call-arg]
+
+
+def test_annotations_are_wire_types() -> None:
+    found = {field.name: field.wire for field in Example.wire.fields}  # type: ignore[attr-defined]
+    assert isinstance(found["rest"], ListOf)
+    assert not found["rest"].unordered
+    assert isinstance(found["less"], ListOf)
+    assert found["less"].unordered
+    assert isinstance(found["more"], MapOf)
+    assert found["more"].name == "Map<String, U64>"
+    gates = {field.name: field.gate for field in Example.wire.fields}  # type: ignore[attr-defined]
+    assert gates["old"] == Gate(until=20)
+    assert gates["less"] == Gate(since=30, without="f")
+
+
+@pytest.mark.parametrize("protocol", [Protocol(19), Protocol(20), Protocol(38, frozenset({"f"}))])
+def test_reads_what_it_wrote(protocol: Protocol) -> None:
+    example = Example(name="n", rest=("a", "b"))
+    if protocol.minor < 20:
+        example.old = 9
+    else:
+        example.new = True
+    if protocol.features:
+        example.more = {"k": 1}
+    wire_type = wire_of(Example)
+    assert decode(wire_type, encode(wire_type, example, protocol), protocol) == example
+
+
+@pytest.mark.parametrize("annotation", [int, str | None, list[int], Annotated[int, "no wire"]])
+def test_annotation_without_wire_type_is_a_type_error(annotation: Any) -> None:
+    with pytest.raises(TypeError):
+        wire_of(annotation)
+
+
+def test_number_is_declared_once() -> None:
+    with pytest.raises(TypeError, match="declared twice"):
+        operation(1, introduced="again")(type("Again", (), {"__doc__": "Once more."}))
+    assert OPERATIONS[1].name == "IsValidPath"

@@ -1,0 +1,252 @@
+"""Every record of the schema, in every version: all readings of a value agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pix.codec.cursor import Cursor, scan
+from pix.codec.declare import wire_of
+from pix.codec.errors import DecodeError, EncodeError, Truncated
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
+from pix.codec.lists import ListOf, MapOf, Texts
+from pix.codec.records import Maybe, Record, Tagged
+from pix.codec.values import decode, encode, tree
+from pix.codec.wire import String, Word, pack_u64
+from pix.protocol.operations import AddToStore, QueryRealisation, RegisterDrvOutput
+from pix.protocol.types import (
+    FEATURES,
+    REALISATION_WITH_PATH,
+    BuildResult,
+    FieldValue,
+    GCPaths,
+    Text,
+    UnkeyedValidPathInfo,
+)
+from tests.support.readings import TRAILING, covers, one, scanned
+from tests.support.strategies import PROTOCOLS, RECORDS, values
+
+RELAXED = settings(
+    max_examples=max(settings().max_examples // 4, 5),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+V38 = Protocol(38)
+TEXT = wire_of(Text)
+KEY = String("Key", "a key")
+WORD = Word("U64", "a word")
+
+
+def cuts(data: bytes, sizes: list[int]) -> list[bytes]:
+    """Return the bytes in pieces of these sizes, again and again."""
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(data):
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(data[at : at + size])
+        at += size
+    return pieces
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+@RELAXED
+@given(data=st.data())
+def test_all_readings_of_a_record_agree(name: str, data: st.DataObject) -> None:
+    wire = RECORDS[name]
+    protocol = data.draw(PROTOCOLS)
+    value = data.draw(values(wire, protocol))
+    raw = encode(wire, value, protocol)
+    assert decode(wire, raw, protocol) == value
+    sizes = data.draw(st.lists(st.integers(1, 40), min_size=1, max_size=4))
+    for content in (raw, raw + TRAILING):
+        assert scanned(wire, cuts(content, sizes) or [b""], protocol) == len(raw)
+        assert scanned(wire, [content], protocol) == len(raw)
+    node = one(tree(wire, raw, protocol, base=77))
+    assert (node.start, node.end) == (77, 77 + len(raw))
+    covers(node)
+    assert encode(wire, wire.value_of(node.plain()), protocol) == raw
+    assert one(tree(wire, raw + TRAILING, protocol)).plain() == node.plain()
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+@RELAXED
+@given(data=st.data())
+def test_every_cut_record_is_truncated_and_its_tree_partial(name: str, data: st.DataObject) -> None:
+    wire = RECORDS[name]
+    protocol = data.draw(PROTOCOLS)
+    raw = encode(wire, data.draw(values(wire, protocol)), protocol)
+    end = data.draw(st.integers(0, max(len(raw) - 1, 0)))
+    if end == len(raw):
+        return
+    with pytest.raises(Truncated):
+        decode(wire, raw[:end], protocol)
+    found = tree(wire, raw[:end], protocol)
+    assert isinstance(found.error, Truncated)
+    assert found.end <= end
+    cursor = Cursor()
+    cursor.feed(raw[:end])
+    scanner = scan(cursor, wire.program(protocol))
+    ended = next(scanner, "ended") == "ended"
+    assert not ended or cursor.pos > cursor.end
+
+
+GATED = [
+    (name, field.name)
+    for name, wire in sorted(RECORDS.items())
+    for field in wire.fields
+    if field.gate != Gate()
+]
+
+
+def shut(gate: Gate) -> list[Protocol]:
+    """Return the protocols that do not have what stands behind the gate."""
+    known = [Protocol(minor) for minor in range(OLDEST_MINOR, NEWEST_MINOR + 1)]
+    known += [Protocol(NEWEST_MINOR, frozenset({feature})) for feature in FEATURES]
+    return [protocol for protocol in known if not gate.admits(protocol)]
+
+
+@pytest.mark.parametrize(("name", "field_name"), GATED)
+@settings(RELAXED, max_examples=10)
+@given(data=st.data())
+def test_what_a_version_cannot_carry_is_an_error_that_names_field_and_version(
+    name: str, field_name: str, data: st.DataObject
+) -> None:
+    wire = RECORDS[name]
+    (field,) = (f for f in wire.fields if f.name == field_name)
+    protocol = data.draw(st.sampled_from(shut(field.gate)))
+    value = data.draw(values(wire, protocol))
+    item = data.draw(values(field.wire, protocol).filter(lambda v: v != field.absent()))
+    setattr(value, field_name, item)
+    with pytest.raises(EncodeError) as error:
+        encode(wire, value, protocol)
+    assert error.value.path.split(".")[0] == field_name
+    assert str(protocol) in str(error.value) or protocol.text in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "protocol", "field"),
+    [
+        (AddToStore.Reply(path="p"), V38, "info"),
+        (QueryRealisation(), Protocol(38, frozenset({REALISATION_WITH_PATH})), "output"),
+        (RegisterDrvOutput(), Protocol(38, frozenset({REALISATION_WITH_PATH})), "realisation"),
+    ],
+)
+def test_field_that_a_version_needs_says_so(value: Any, protocol: Protocol, field: str) -> None:
+    with pytest.raises(EncodeError, match=rf"^{field}: is needed in 1\.38"):
+        encode(value.wire, value, protocol)
+
+
+def test_build_result_order_is_1_37_before_1_28() -> None:
+    wire = RECORDS["BuildResult"]
+    names = [field.name for field in wire.layout(V38)]
+    assert names.index("cpu_system") < names.index("built_outputs")
+    assert "built_outputs" in [f.name for f in wire.layout(Protocol(28))]
+    assert "times_built" not in [f.name for f in wire.layout(Protocol(28))]
+    assert wire.kind is BuildResult
+
+
+def test_list_of_strings_is_decoded_when_looked_at() -> None:
+    raw = pack_u64(1000) + b"".join(
+        pack_u64(3) + f"{i:03}".encode() + bytes(5) for i in range(1000)
+    )
+    node = one(tree(ListOf(TEXT), raw, V38))
+    assert isinstance(node.children, Texts)
+    assert len(node.children) == 1000
+    assert node.children[-1].value == "999"
+    assert [child.value for child in node.children[3:5]] == ["003", "004"]
+    assert node.children[7].start == 8 + 16 * 7
+
+
+@pytest.mark.parametrize("wire", [ListOf(TEXT), ListOf(WORD), MapOf(KEY, WORD)])
+def test_wild_count_allocates_nothing(wire: Any) -> None:
+    raw = pack_u64(1 << 60) + bytes(64)
+    assert tree(wire, raw, V38).error is not None
+    with pytest.raises(Truncated):
+        decode(wire, raw, V38)
+    with pytest.raises(DecodeError, match="length of a list"):
+        scanned(wire, [raw], V38)
+
+
+@pytest.mark.parametrize("n", [1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
+def test_wild_string_in_a_list_is_an_error_of_the_tree(n: int) -> None:
+    raw = pack_u64(2) + pack_u64(n) + bytes(64)
+    found = tree(ListOf(TEXT), raw, V38)
+    assert isinstance(found.error, Truncated)
+    assert found.error.offset == 8
+    names = RECORDS["QueryReferrers.reply"]
+    assert isinstance(tree(names, raw, V38).error, Truncated)
+
+
+def test_set_is_written_ascending_and_read_in_any_order() -> None:
+    wire = ListOf(TEXT, unordered=True)
+    assert encode(wire, frozenset({"b", "a"}), V38) == encode(wire, ["a", "b"], V38)
+    raw = encode(wire, ["b", "a", "b"], V38)
+    assert decode(wire, raw, V38) == {"a", "b"}
+    assert one(tree(wire, raw, V38)).plain() == ["b", "a", "b"]
+
+
+def test_map_with_a_key_twice_keeps_both_in_its_tree() -> None:
+    wire = MapOf(KEY, WORD)
+    raw = encode(wire, [("k", 1), ("k", 2)], V38)
+    assert decode(wire, raw, V38) == {"k": 2}
+    plain = one(tree(wire, raw, V38)).plain()
+    assert plain == [["k", 1], ["k", 2]]
+    assert encode(wire, wire.value_of(plain), V38) == raw
+
+
+def test_maybe_is_strict_or_lenient() -> None:
+    raw = pack_u64(2) + pack_u64(7)
+    with pytest.raises(DecodeError, match="tag 0 or 1"):
+        decode(Maybe(WORD), raw, V38)
+    lenient = Maybe(WORD, lenient=True)
+    assert decode(lenient, raw, V38) == 7
+    node = one(tree(lenient, raw, V38))
+    assert node.plain() == 7
+    assert node.children is not None
+    assert "not a canonical" in (node.children[0].note or "")
+
+
+def test_tagged_refuses_other_tags() -> None:
+    for wire in (wire_of(FieldValue), wire_of(GCPaths)):
+        assert isinstance(wire, Tagged)
+        with pytest.raises(DecodeError, match="the tag"):
+            decode(wire, pack_u64(9), V38)
+        with pytest.raises(DecodeError, match="a tag"):
+            scanned(wire, [pack_u64(9)], V38)
+
+
+@pytest.mark.parametrize(
+    ("plain", "path"),
+    [
+        ({"nar_hash": "x", "references": [], "nar_size": 1, "size": 2}, "size"),
+        ({"nar_hash": "x", "references": []}, "nar_size"),
+        ({"nar_hash": "x", "references": "abc", "nar_size": 1}, "references"),
+        ([], ""),
+    ],
+)
+def test_json_of_another_shape_is_an_error_that_names_the_field(plain: Any, path: str) -> None:
+    wire = wire_of(UnkeyedValidPathInfo)
+    with pytest.raises(EncodeError) as error:
+        wire.value_of(plain)
+    assert error.value.path == path
+
+
+def test_error_names_the_way_to_the_value() -> None:
+    wire = RECORDS["AddMultipleToStore.request"]
+    assert isinstance(wire, Record)
+    value = wire.kind(repair="yes", items=b"")
+    with pytest.raises(EncodeError, match=r"repair: Bool wanted, got str 'yes'"):
+        encode(wire, value, V38)
+    info = UnkeyedValidPathInfo(nar_hash="x", references=["a", 5], nar_size=1)  # type: ignore[arg-type]
+    with pytest.raises(EncodeError, match=r"references\.\[1\]: StorePath wanted, got int 5"):
+        encode(wire_of(UnkeyedValidPathInfo), info, V38)
+
+
+def test_left_over_bytes_are_an_error_for_decode_only() -> None:
+    raw = encode(TEXT, "abc", V38)
+    with pytest.raises(DecodeError, match="1 more byte"):
+        decode(TEXT, raw + b"x", V38)
+    assert tree(TEXT, raw + b"x", V38).end == len(raw)

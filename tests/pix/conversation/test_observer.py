@@ -1,0 +1,358 @@
+"""Who speaks when: pipelining, ends of streams at every byte, gaps, lockstep, memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from pix.codec.gates import Protocol
+from pix.codec.wire import pack_u64
+from pix.conversation import CLIENT, DAEMON, Conversation, Limits
+from pix.conversation.exchange import Exchange
+from pix.protocol.logging import StderrError, StderrLast, StderrNext, StderrRead
+from pix.protocol.operations import (
+    AddToStore,
+    AddToStoreNar,
+    ImportPaths,
+    IsValidPath,
+    NarFromPath,
+    QueryPathInfo,
+    SetOptions,
+)
+from pix.protocol.types import UnkeyedValidPathInfo
+from tests.support.nars import nar, token
+from tests.support.playbook import EOF, Playbook, said, seen
+
+PATH = "/nix/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-hello"
+HASH = "15e3c560894cbb27085cf65b5a2ecb18488c999497f4531b6907a7581ce6d527"
+V38 = Protocol(38)
+NAR = nar({b"file": b"contents" * 100, b"other": b"more"})
+INFO = UnkeyedValidPathInfo(nar_hash=HASH, references=frozenset({PATH}), nar_size=len(NAR))
+VALID = IsValidPath(path=PATH)
+YES = IsValidPath.Reply(valid=True)
+
+
+def session(minor: int) -> Playbook:
+    """A session with a bit of everything."""
+    talk = Playbook(Protocol(minor)).greet()
+    talk >> SetOptions(overrides={"cores": "0"}) << StderrLast()
+    talk >> VALID << StderrNext(text="asking\n") << StderrLast() << YES
+    talk >> QueryPathInfo(path=PATH) << StderrLast() << QueryPathInfo.Reply(info=INFO)
+    talk >> AddToStoreNar(path=PATH, nar_hash=HASH, nar_size=len(NAR), nar=NAR)
+    if 21 <= minor < 23:
+        for part in (NAR[:100], NAR[100:]):
+            talk << StderrRead(length=32768) >> token(part)
+    talk << StderrLast()
+    talk >> NarFromPath(path=PATH) << StderrLast() << NAR
+    return talk >> VALID << StderrError(message="no") << StderrError(message="no")
+
+
+def test_whole_session() -> None:
+    for minor in (18, 21, 30, 38):
+        talk = session(minor)
+        exchanges = talk.exchanges()
+        assert [e.name for e in exchanges] == [
+            "handshake",
+            "SetOptions",
+            "IsValidPath",
+            "QueryPathInfo",
+            "AddToStoreNar",
+            "NarFromPath",
+            "IsValidPath",
+            "orphan",
+        ]
+        assert all(e.complete for e in exchanges)
+        accounted(exchanges, talk.size)
+
+
+def accounted(exchanges: list[Exchange], size: tuple[int, int]) -> None:
+    """Hold every byte of both sides to belong to exactly one exchange, in order."""
+    at = [0, 0]
+    for e in exchanges:
+        if e.kind == "orphan" or (e.kind == "opaque" and e.side == DAEMON):
+            continue
+        assert e.start == at[CLIENT], e
+        assert e.request_end is not None, e
+        at[CLIENT] = e.request_end
+    spans = [(e.daemon_start, e.daemon_end) for e in exchanges if e.daemon_start is not None]
+    for start, end in sorted(spans, key=lambda span: span[0]):
+        assert start == at[DAEMON], (start, at)
+        assert end is not None
+        at[DAEMON] = end
+    assert tuple(at) == size
+
+
+def cut(talk: Playbook, at: tuple[int, int]) -> list[tuple[int, bytes]]:
+    """Return the turns up to these many bytes of either side."""
+    left = list(at)
+    turns = []
+    for side, data in talk.turns:
+        assert data is not None
+        part = data[: left[side]]
+        left[side] -= len(part)
+        if part:
+            turns.append((side, part))
+    return turns
+
+
+def ended(turns: list[tuple[int, bytes]], first: int) -> list[Exchange]:
+    conversation = Conversation(detail=True)
+    for side, data in turns:
+        conversation.feed(side, data)
+    conversation.eof(first)
+    conversation.eof(1 - first)
+    return conversation.exchanges
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("minor", [18, 21, 38])
+@pytest.mark.parametrize("side", [CLIENT, DAEMON])
+def test_end_at_every_single_byte(minor: int, side: int) -> None:
+    """One side ends anywhere; the other said what it had said by then."""
+    talk = session(minor)
+    so_far = [0, 0]
+    for speaker, data in talk.turns:
+        assert data is not None
+        if speaker != side:
+            so_far[speaker] += len(data)
+            continue
+        for i in range(len(data)):
+            at = (
+                (so_far[CLIENT] + i, so_far[DAEMON])
+                if side == CLIENT
+                else (so_far[CLIENT], so_far[DAEMON] + i)
+            )
+            turns = cut(talk, at)
+            one, other = ended(turns, side), ended(turns, 1 - side)
+            assert [seen(e) for e in one] == [seen(e) for e in other]
+            assert all(e.ended is not None for e in one)
+            assert all(e.complete or e.notes for e in one), at
+            if at != (0, 0):
+                accounted(one, at)
+        so_far[speaker] += len(data)
+
+
+def test_both_sides_say_nothing() -> None:
+    conversation = Conversation()
+    conversation.close()
+    assert conversation.exchanges == []
+
+
+def test_pipelined_operations() -> None:
+    """No known client does it, daemons from Nix 1.8 on take it."""
+    talk = Playbook(V38).greet() >> VALID >> QueryPathInfo(path=PATH) >> VALID
+    talk << StderrLast() << YES << StderrNext(text="x\n") << StderrError(message="no")
+    talk << StderrLast() << YES
+    _, one, two, three = talk.exchanges()
+    assert all(e.complete for e in (one, two, three))
+    assert two.error is not None
+    assert (one.daemon_end, two.daemon_end) == (two.daemon_start, three.daemon_start)
+    accounted(talk.exchanges(), talk.size)
+
+
+def test_pipelined_with_frames_in_between() -> None:
+    talk = Playbook(V38).greet() >> AddToStore(name="x", method="fixed:sha256", dump=b"x")
+    talk >> VALID << StderrLast() << AddToStore.Reply(path=PATH, info=INFO) << StderrLast() << YES
+    assert all(e.complete for e in talk.exchanges())
+
+
+def test_all_that_was_pipelined_is_answered_in_one_chunk() -> None:
+    """Both sides say everything at once: the daemon's answers wait for the requests."""
+    talk = Playbook(V38).greet() >> VALID >> VALID << StderrLast() << YES << StderrLast() << YES
+    expected = [seen(e) for e in talk.exchanges()]
+    streams = [b"".join(data or b"" for s, data in talk.turns if s == side) for side in (0, 1)]
+    conversation = Conversation(detail=True)
+    for side in (CLIENT, DAEMON):
+        conversation.feed(side, streams[side])
+    assert [seen(e) for e in conversation.exchanges] == expected
+
+
+def test_next_operation_behind_pulled_payload_in_advance() -> None:
+    talk = Playbook(Protocol(21)).greet()
+    add = AddToStoreNar(path=PATH, nar_hash=HASH, nar_size=1, nar=b"")
+    talk >> said(add, Protocol(21)) + said(VALID, Protocol(21))
+    talk << said(StderrLast(), Protocol(21)) * 2 + said(YES, Protocol(21))
+    _, added, asked = talk.exchanges()
+    assert added.complete
+    assert asked.complete
+
+
+def test_client_half_closes_and_still_hears_the_answer() -> None:
+    talk = Playbook(V38).greet() >> VALID >> EOF << StderrNext(text="…\n") << StderrLast() << YES
+    handshake, asked = talk.exchanges()
+    assert handshake.complete
+    assert asked.complete
+    assert not asked.notes
+
+
+def test_client_half_closes_behind_pulled_payload() -> None:
+    talk = Playbook(Protocol(21)).greet() >> ImportPaths() << StderrRead(length=32768)
+    talk >> token(bytes(8)) >> EOF << StderrLast() << ImportPaths.Reply(paths=())
+    _, imported = talk.exchanges()
+    assert imported.complete
+    assert not imported.notes
+
+
+def test_daemon_half_closes_and_the_client_goes_on() -> None:
+    talk = Playbook(V38).greet() >> VALID << StderrLast() << YES << EOF >> VALID >> VALID >> EOF
+    _, one, two, three = talk.exchanges()
+    assert one.complete
+    assert not two.complete
+    assert not three.complete
+    assert two.notes == three.notes == ("the daemon's stream ends without an answer",)
+
+
+def test_client_ends_inside_a_request_and_the_daemon_complains() -> None:
+    talk = Playbook(V38).greet() >> said(VALID, V38)[:20] >> EOF
+    talk << StderrError(message="unexpected end-of-file") << EOF
+    _, asked = talk.exchanges()
+    assert asked.error is not None
+    assert not asked.complete
+    assert "ends inside the request" in asked.notes[0]
+
+
+def test_bytes_behind_the_last_operation() -> None:
+    talk = Playbook(V38).greet() >> VALID << StderrLast() << YES >> b"abc" >> EOF << EOF
+    _, asked, strange = talk.exchanges()
+    assert asked.complete
+    assert (strange.kind, strange.start, strange.request_end) == (
+        "opaque",
+        asked.request_end,
+        talk.size[CLIENT],
+    )
+
+
+def test_orphan_that_breaks_off() -> None:
+    error = StderrError(message="no")
+    talk = Playbook(V38).greet() >> VALID << error << said(error, V38)[:-5] << EOF >> EOF
+    _, failed, orphan = talk.exchanges()
+    assert failed.complete
+    assert not orphan.complete
+    assert orphan.daemon_end == talk.size[DAEMON]
+
+
+def gapped(talk: Playbook, keep: int) -> Conversation:
+    """Play a session as it is read from a recording that elided payload beyond `keep` bytes."""
+    full = talk.play()
+    elided: list[tuple[int, int, int]] = []
+    for e in full.exchanges:
+        position = 0
+        for side, start, length in e.payload_runs or ():
+            kept = min(max(keep - position, 0), length)
+            if kept < length:
+                elided.append((side, start + kept, start + length))
+            position += length
+    conversation = Conversation(detail=True)
+    at = [0, 0]
+    for side, data in talk.turns:
+        assert data is not None
+        stop = at[side] + len(data)
+        start = at[side]
+        while at[side] < stop:
+            here = at[side]
+            inside = [(a, b) for s, a, b in elided if s == side and a <= here < b]
+            if inside:
+                end = min(inside[0][1], stop)
+                conversation.gap(side, end - here)
+            else:
+                ahead = [a for s, a, _ in elided if s == side and a > here]
+                end = min([stop, *ahead])
+                conversation.feed(side, data[here - start : end - start])
+            at[side] = end
+    return conversation
+
+
+@pytest.mark.parametrize("minor", [18, 21, 38])
+@pytest.mark.parametrize("keep", [0, 50, 1 << 20])
+def test_elided_payload_changes_nothing(minor: int, keep: int) -> None:
+    talk = session(minor)
+    expected = [seen(e) for e in talk.play().exchanges]
+    assert [seen(e) for e in gapped(talk, keep).exchanges] == expected
+
+
+def test_gap_in_structure_is_opaque() -> None:
+    talk = Playbook(V38).greet()
+    conversation = talk.play()
+    conversation.feed(CLIENT, pack_u64(1))
+    conversation.gap(CLIENT, 8)
+    conversation.feed(CLIENT, bytes(100))
+    conversation.gap(CLIENT, 50)
+    assert conversation.is_opaque(CLIENT)
+    assert not conversation.is_opaque(DAEMON)
+    assert conversation.received(CLIENT) == talk.size[CLIENT] + 166
+    conversation.close()
+    strange = conversation.exchanges[-1]
+    assert "8 bytes were not recorded" in strange.notes[0]
+    assert strange.request_end == talk.size[CLIENT] + 166
+
+
+def test_resumed_between_two_operations() -> None:
+    talk = Playbook(V38).greet() >> VALID << StderrLast() << YES
+    behind = len(talk.turns)
+    at = talk.size
+    talk >> QueryPathInfo(path=PATH) << StderrLast() << QueryPathInfo.Reply(info=INFO)
+    expected = talk.play().exchanges[-1]
+    resumed = Conversation.resumed(V38, *at, detail=True)
+    for side, data in talk.turns[behind:]:
+        assert data is not None
+        resumed.feed(side, data)
+    (found,) = resumed.exchanges
+    assert {**seen(found), "number": expected.number} == seen(expected)
+
+
+@pytest.mark.parametrize("minor", [18, 21, 38])
+def test_lockstep_makes_up_an_order(minor: int) -> None:
+    talk = session(minor)
+    conversation = Conversation(lockstep=True, limits=Limits(waiting=1 << 40), detail=True)
+    for side in (CLIENT, DAEMON):
+        conversation.feed(side, b"".join(d or b"" for s, d in talk.turns if s == side))
+    conversation.close()
+    assert [seen(e) for e in conversation.exchanges] == [seen(e) for e in talk.exchanges()]
+    for side in (CLIENT, DAEMON):
+        assert max(upto for who, upto in conversation.turns if who == side) == talk.size[side]
+
+
+def test_waiting_is_bounded() -> None:
+    """A client that talks on before the daemon answered the greeting."""
+    conversation = Conversation(limits=Limits(waiting=1 << 16))
+    conversation.feed(CLIENT, said(VALID, V38)[:0] + pack_u64(0x6E697863) + pack_u64(0x126))
+    for _ in range(100):
+        conversation.feed(CLIENT, bytes(4096))
+    assert conversation.is_opaque(CLIENT)
+    conversation.close()
+    assert "more than 65536 bytes" in conversation.exchanges[-1].notes[0]
+
+
+def test_buffer_may_be_reused() -> None:
+    talk = session(38)
+    expected = [seen(e) for e in talk.play().exchanges]
+    conversation = Conversation(detail=True)
+    buffer = bytearray(7)
+    for time, (side, data) in enumerate(talk.turns):
+        assert data is not None
+        for i in range(0, len(data), 7):
+            piece = data[i : i + 7]
+            buffer[: len(piece)] = piece
+            conversation.feed(side, memoryview(buffer)[: len(piece)], time)
+            buffer[:] = b"\xee" * 7
+    assert [seen(e) for e in conversation.exchanges] == expected
+
+
+def test_observer_is_told_once_of_each_beginning_and_end() -> None:
+    told: list[tuple[str, int]] = []
+
+    class Listener:
+        def started(self, exchange: Exchange) -> None:
+            told.append(("started", exchange.number))
+
+        def ended(self, exchange: Exchange) -> None:
+            told.append(("ended", exchange.number))
+
+    talk = session(38)
+    conversation = Conversation(Listener())
+    for side, data in talk.turns:
+        conversation.feed(side, data or b"")
+    conversation.close()
+    conversation.close()
+    numbers = range(1, 9)
+    assert sorted(told) == sorted([(what, n) for what in ("started", "ended") for n in numbers])
+    assert conversation.exchanges == []

@@ -1,0 +1,183 @@
+"""The round-trip report: splits add up, runs are found, distance costs what it must."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pix.codec.gates import Protocol
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol import operations as ops
+from pix.protocol.logging import StderrLast
+from pix_inspect.analysis import round_trips as analysis
+from pix_inspect.analysis.round_trips import HELD, Analyst, Distance
+from pix_inspect.analysis.runs import advice
+from pix_inspect.cli import main
+from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.stall_notes import going_on, stuck
+from pix_inspect.recording.writer import RecordingWriter
+from pix_inspect.session.session import Session
+from tests.support.playbook import said
+from tests.support.played import PROTOCOL, Played
+
+RECORDINGS = sorted((Path(__file__).parents[3] / "recordings").glob("*.pcapng"))
+MS = 1_000_000
+PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+def test_it_counts_what_the_session_counts(path: Path) -> None:
+    found = Analyst(path).read()
+    session = Session(path).read_all()
+    rows = [session.row(i) for i in range(len(session))]
+    assert found.exchanges == len(rows)
+    assert found.connections == len(session.connections)
+    assert found.elapsed == session.last - session.started
+    assert sum(split.up for split in found.operations.values()) == sum(
+        row.request_bytes for row in rows
+    )
+    for split in found.operations.values():
+        assert split.requesting + split.waiting + split.answering <= split.total
+        assert split.errors <= split.count
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+def test_distance_costs_a_round_trip_for_each_turn(path: Path) -> None:
+    near = Analyst(path, Distance(0))
+    near.read()
+    assert near.predicted == near.found.elapsed
+    far = Analyst(path, Distance(50 * MS))
+    found = far.read()
+    longest = max(found.connections, 1) * 50 * MS
+    assert far.predicted > found.elapsed
+    assert far.predicted <= found.elapsed + (found.round_trips + 1) * 50 * MS + longest
+
+
+def test_a_slow_line_costs_by_the_byte() -> None:
+    path = next(path for path in RECORDINGS if path.stem == "add-tree")
+    slow = Analyst(path, Distance(0, rate=1000.0))
+    found = slow.read()
+    assert slow.predicted == pytest.approx(
+        found.elapsed + (found.up + found.down) / 1000 * 1e9, rel=0.05
+    )
+
+
+def test_the_same_question_again_is_counted() -> None:
+    path = next(path for path in RECORDINGS if path.stem == "queries")
+    assert Analyst(path).read().repeated > 0
+
+
+@pytest.mark.parametrize("size", [1000, HELD - 100, HELD + 100, 3 * HELD])
+def test_requests_are_compared_whole_in_whatever_packets_they_come(
+    tmp_path: Path, size: int
+) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+
+    def ask(text: str, *pieces: int) -> None:
+        played.wait()
+        request = said(ops.AddTextToStore(name="a", text=text, references=frozenset()), PROTOCOL)
+        at = 0
+        for end in (*pieces, len(request)):
+            played.say(track, CLIENT, request[at:end])
+            at = end
+        played.say(
+            track,
+            DAEMON,
+            said(StderrLast(), PROTOCOL) + said(ops.AddTextToStore.Reply(path=PATH), PROTOCOL),
+        )
+
+    text = "x" * size
+    ask(text)
+    ask(text, 9, 100)
+    ask(text, 50, 51, size // 2)
+    ask("y" + text[1:], 50)
+    ask(text[:-1] + "y")
+    ask(text, size - 1)
+    found = Analyst(played.close(track).save().path).read()
+    assert found.operations["AddTextToStore"].count == 6
+    assert found.repeated == 3
+    assert [(again.operation, again.count) for again in found.again] == [("AddTextToStore", 4)]
+
+
+def test_stalls_that_the_relay_remarked_are_summed_up(tmp_path: Path) -> None:
+    recording = tmp_path / "r.pcapng"
+    writer = RecordingWriter(recording, about={})
+    log = writer.open(Peer(), {}, time=MS)
+    for note, ms in (
+        (stuck(0, 100, since=2 * MS), 3),
+        (going_on(0), 7),
+        (stuck(1, 100, since=8 * MS), 9),
+    ):
+        log.note(note, ms * MS, at_once=True)
+    log.chunk(0, 10 * MS, b"nope", 4)
+    log.close(11 * MS)
+    writer.close()
+    client, daemon = Analyst(recording).read().stalls
+    assert (client.count, client.time) == (1, 5 * MS)
+    assert (daemon.count, daemon.time) == (1, 2 * MS)
+
+
+def test_more_requests_than_are_remembered_are_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis, "MOST_REMEMBERED", 5)
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    for i in [*range(12), 0, 11]:
+        request = ops.IsValidPath(path=f"{PATH}{i:02}")
+        played.ask(track, request, StderrLast(), bytes(8))
+    found = Analyst(played.close(track).save().path).read()
+    assert found.forgotten
+    assert found.repeated == 1
+    assert [(again.path, again.count) for again in found.again] == [(f"{PATH}00", 2)]
+    (run,) = found.runs
+    assert (run.count, run.distinct) == (14, 13)
+
+
+@pytest.mark.parametrize(
+    ("operation", "protocol", "says"),
+    [
+        ("IsValidPath", Protocol(38), "one QueryValidPaths (operation 31) does it"),
+        ("IsValidPath", Protocol(11), "from 1.12 on"),
+        ("QueryPathInfo", Protocol(38), "is not in force here"),
+        ("QueryPathInfo", Protocol(38, frozenset({"queryPathInfos"})), "does it"),
+        ("AddToStoreNar", Protocol(21), "AddMultipleToStore (operation 44) would do it from 1.32"),
+        ("VerifyStore", Protocol(38), ""),
+    ],
+)
+def test_advice_fits_the_version(operation: str, protocol: Protocol, says: str) -> None:
+    assert says in advice(operation, protocol)
+    assert bool(says) == bool(advice(operation, protocol))
+
+
+def test_json_and_text_agree(capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(RECORDINGS[0])
+    assert main(["analyse", path, "--format", "json", "--at-rtt", "5ms"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert main(["analyse", path, "--at-rtt", "5ms"]) == 0
+    text = capsys.readouterr().out
+    assert f"{said['exchanges']:,} exchange" in text
+    for split in said["operations"]:
+        assert split["operation"] in text
+    assert said["at_distance"]["elapsed"] > said["elapsed"]
+
+
+@pytest.mark.parametrize("wrong", ["ms", "-5ms", "5 parsecs"])
+def test_a_time_that_is_none_is_said_in_one_line(
+    wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyse", str(RECORDINGS[0]), f"--at-rtt={wrong}"]) == 2
+    assert "is no time" in capsys.readouterr().err
+
+
+def test_what_a_recording_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cut = tmp_path / "cut.pcapng"
+    cut.write_bytes(RECORDINGS[0].read_bytes()[:-50])
+    for command in ("analyse", "status"):
+        assert main([command, str(cut)]) == 0
+        assert "no whole block and are left out" in capsys.readouterr().err
+        assert main([command, str(RECORDINGS[0])]) == 0
+        assert capsys.readouterr().err == ""

@@ -1,0 +1,183 @@
+"""Saving: whole files or none, nothing overwritten or followed, no name that leads elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pix.problem import Problem
+from pix_inspect.base.new_files import AlreadyThere, Stopped, save, suggested
+from pix_inspect.payload.unpacking import archive_of, mode_of, pieces_of, unpack
+from tests.support.nars import Tree, nar, token
+from tests.support.payloads import FILES, PATH, add, contents_of, with_archive
+from tests.support.played import RECORDINGS, Played
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_with_the_users_mode(out: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        assert save(out / "a", [b"one", b"two"]) == 6
+    finally:
+        os.umask(before)
+    assert (out / "a").read_bytes() == b"onetwo"
+    assert (out / "a").stat().st_mode & 0o7777 == 0o640
+    assert names(out) == ["a"]
+
+
+def test_nothing_is_overwritten_unless_asked_for(out: Path) -> None:
+    (out / "a").write_text("mine")
+    with pytest.raises(AlreadyThere, match="is there already"):
+        save(out / "a", [b"other"])
+    assert (out / "a").read_text() == "mine"
+    save(out / "a", [b"other"], replace=True)
+    assert (out / "a").read_text() == "other"
+    assert names(out) == ["a"]
+
+
+def test_a_link_is_replaced_not_followed(out: Path) -> None:
+    (out / "mine").write_text("mine")
+    (out / "link").symlink_to("mine")
+    (out / "dangling").symlink_to("elsewhere")
+    for name in ("link", "dangling"):
+        with pytest.raises(AlreadyThere):
+            save(out / name, [b"x"])
+    save(out / "link", [b"x"], replace=True)
+    assert not (out / "link").is_symlink()
+    assert (out / "mine").read_text() == "mine"
+    assert not (out / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("no/such/folder", "no folder"), ("sub", "is a folder"), ("fifo", "is no file"),
+     ("..", "no name"), ("nul\0", "null")],
+)  # fmt: skip
+def test_where_no_file_can_go_is_one_line(out: Path, name: str, why: str) -> None:
+    (out / "sub").mkdir()
+    os.mkfifo(out / "fifo")
+    with pytest.raises(Problem, match=why):
+        save(out / name, [b"x"], replace=True)
+    assert names(out) == ["fifo", "sub"]
+
+
+def test_what_fails_or_is_stopped_leaves_nothing_behind(out: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"some"
+        raise Problem("the rest was not recorded")
+
+    with pytest.raises(Problem, match="the rest"):
+        save(out / "a", broken())
+
+    def stop(count: int) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        save(out / "a", [b"x"], told=stop)
+    assert names(out) == []
+
+
+def test_files_and_archives_of_a_payload_are_saved(tmp_path: Path, out: Path) -> None:
+    contents = contents_of(with_archive(tmp_path))
+    name, pieces = archive_of(contents)
+    assert name == f"{PATH.rpartition('/')[2]}.nar"
+    save(out / name, pieces)
+    assert (out / name).read_bytes() == nar(FILES)
+    hello = contents.places[contents.find("bin/hello")]
+    save(out / "hello", pieces_of(contents, hello), mode=mode_of(hello))
+    assert (out / "hello").read_bytes() == b"#!/bin/sh\necho hello\n"
+    assert os.access(out / "hello", os.X_OK)
+    for entry, why in (("bin", "is a directory"), ("lib/libhello.so", "is a link to")):
+        with pytest.raises(Problem, match=why):
+            pieces_of(contents, contents.places[contents.find(entry)])
+
+
+def test_several_archives_are_saved_one_by_one(out: Path) -> None:
+    contents = contents_of(RECORDINGS / "copy.pcapng", 4)
+    with pytest.raises(Problem, match="holds 3 archives: choose one"):
+        archive_of(contents)
+    for number in range(3):
+        name, pieces = archive_of(contents, number)
+        data = b"".join(pieces)
+        assert name.endswith(".nar")
+        assert data[8:21] == b"nix-archive-1"
+
+
+def test_a_directory_is_unpacked(tmp_path: Path, out: Path) -> None:
+    contents = contents_of(with_archive(tmp_path))
+    written: list[int] = []
+    assert unpack(contents, 0, out / "all", written.append) == 10
+    assert (out / "all/bin/hello").stat().st_mode & 0o100
+    assert not (out / "all/share/doc/README").stat().st_mode & 0o100
+    assert str((out / "all/lib/libhello.so").readlink()) == "libhello.so.1"
+    assert (out / "all/share/doc/empty").read_bytes() == b""
+    assert sum(written) == 429
+    with pytest.raises(AlreadyThere):
+        unpack(contents, 0, out / "all")
+    unpack(contents, contents.find("share"), out / "part")
+    assert names(out / "part") == ["doc"]
+    with pytest.raises(Problem, match="is no directory"):
+        unpack(contents, contents.find("bin/hello"), out / "no")
+
+
+HOSTILE: list[Tree] = [
+    {b"..": b"x"},
+    {b".": b"x"},
+    {b"a/b": b"x"},
+    {b"../../etc": b"x"},
+    {b"": b"x"},
+    {b"nul\0": b"x"},
+    {b"deep": {b"/etc/passwd": b"x"}},
+]
+
+
+@pytest.mark.parametrize("files", HOSTILE, ids=range(len(HOSTILE)))
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, out: Path, files: Tree) -> None:
+    contents = contents_of(with_archive(tmp_path, files))
+    with pytest.raises(Problem, match=r"no name for a file; nothing was unpacked"):
+        unpack(contents, 0, out / "all")
+    assert names(out) == []
+
+
+def test_a_link_in_an_archive_is_made_and_never_followed(tmp_path: Path, out: Path) -> None:
+    files: Tree = {b"a": ("symlink", os.fsencode(tmp_path)), b"b": {b"evil": b"x"}}
+    archive = nar(files).replace(token(b"b"), token(b"a"))  # a link, then a directory behind it
+    played = Played(tmp_path / "r.pcapng")
+    add(played, archive)
+    contents = contents_of(played.path)
+    assert len(contents.places) == 4
+    with pytest.raises(AlreadyThere):
+        unpack(contents, 0, out / "all")
+    assert not (tmp_path / "evil").exists()
+    assert (out / "all/a").is_symlink()
+
+
+def test_what_was_not_kept_is_not_saved(tmp_path: Path, out: Path) -> None:
+    contents = contents_of(with_archive(tmp_path, keep=700))
+    with pytest.raises(Problem, match="--payload full"):
+        archive_of(contents)
+    with pytest.raises(Problem, match="not recorded; record with --payload full"):
+        unpack(contents, 0, out / "all")
+    assert names(out) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("/nix/store/abc-x", "abc-x"), ("../../x", "x"), (".hidden", "hidden"), ("a\x1b[1m", "a--1m"),
+     ("", "payload"), ("..", "payload"), ("ü漢", "ü漢")],
+)  # fmt: skip
+def test_a_suggested_name_is_a_harmless_name(name: str, expected: str) -> None:
+    assert suggested(name) == expected

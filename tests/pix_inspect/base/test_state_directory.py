@@ -1,0 +1,56 @@
+"""Where things of our own are kept, for this user alone."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from pix.problem import Problem
+from pix_inspect.base.state_directory import new_recording, state_directory
+
+
+def test_what_it_makes_is_the_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "deep" / "state"))
+    recording = new_recording("nix build")
+    assert recording.parent == tmp_path / "deep" / "state" / "pix-inspect" / "recordings"
+    for folder in (recording.parent, recording.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert not recording.exists()
+
+
+@pytest.mark.parametrize("value", ["", "relative/path"])
+def test_a_variable_that_is_no_path_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", value)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert state_directory() == tmp_path / ".local" / "state" / "pix-inspect"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("nix-build", "-nix-build-"),
+        ("../../evil\x1b name", "-evil--name-"),
+        ("…", "-session-"),
+        ("x" * 100, f"-{'x' * 40}-"),
+    ],
+)
+def test_names_become_file_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, part: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    recording = new_recording(name)
+    assert recording.parent == tmp_path / "pix-inspect" / "recordings"
+    assert part in recording.name
+
+
+def test_where_it_cannot_be_made_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(Problem, match="name a recording with -o, or set XDG_STATE_HOME"):
+        new_recording("x")

@@ -1,0 +1,151 @@
+"""Rows of an exchange: labels, values, spans, and what is irregular."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix_inspect.describe.field_rows import LONGEST_VALUE, FieldRow, rows
+from pix_inspect.session.session import Session
+from tests.support.captures import Run
+from tests.support.lines_of_time import LAST, Scene, text, word
+from tests.support.recorded import interleaved, pairs, record
+
+PATH = "/nix/store/" + "a" * 32 + "-hello-2.12"
+
+
+def flat(found: list[FieldRow]) -> list[FieldRow]:
+    out = []
+    stack = found[::-1]
+    while stack:
+        row = stack.pop()
+        out.append(row)
+        stack.extend(reversed(list(row.children)))
+    return out
+
+
+def values(session: Session, i: int) -> dict[str, str]:
+    return {row.label: row.value for row in flat(rows(session.exchange(i)))}
+
+
+def test_values_say_what_they_are(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.ask(
+        "SetOptions", keep_failed=0, keep_going=0, try_fallback=0, verbosity=3, max_build_jobs=1,
+        max_silent_time=0, use_build_hook=1, verbose_build=7, log_type=0, print_build_trace=0,
+        build_cores=0, use_substitutes=1, overrides={"cores": "4"},
+    )  # fmt: skip
+    scene.answer("SetOptions")
+    scene.ask("QueryPathInfo", path=PATH)
+    info = {
+        "deriver": None, "nar_hash": "f" * 64, "references": [PATH],
+        "registration_time": 1_700_000_000, "nar_size": 53_856,
+        "ultimate": True, "sigs": [], "ca": None,
+    }  # fmt: skip
+    scene.answer("QueryPathInfo", info=info)
+    session = scene.done()
+    greeting, options, path = (values(session, i) for i in range(3))
+    assert greeting["magic"] == "0x6478696f"
+    assert greeting["version"] == "1.37 (0x125)"
+    assert greeting["trusted"] == "Trusted (1)"
+    assert options["verbosity"] == "Info (3)"
+    assert options["verbose_build"] == "Vomit (7)"
+    assert options["overrides"] == "1 entry"
+    assert options["cores"] == "4"
+    assert path["registration_time"] == "2023-11-14 22:13:20 UTC (1700000000)"
+    assert path["nar_size"] == "53,856 (52.6 KiB)"
+    assert path["ultimate"] == "true"
+    assert path["deriver"] == "none"
+    assert path["references"] == "1 element"
+
+
+def test_spans_of_rows_hold_the_bytes_of_their_values(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.ask("IsValidPath", path=PATH)
+    scene.answer("IsValidPath", valid=True)
+    view = scene.done().exchange(1)
+    found = {row.label: row for row in flat(rows(view))}
+    path = found["path"]
+    assert path.side == CLIENT
+    assert view.bytes(CLIENT, path.start, path.end) == [(path.start, text(PATH.encode()))]
+    valid = found["valid"]
+    assert (valid.side, view.bytes(DAEMON, valid.start, valid.end)) == (
+        DAEMON, [(valid.start, word(1))],
+    )  # fmt: skip
+    assert found["operation"].end == path.start
+    assert found["request"].start == found["operation"].start
+
+
+@pytest.mark.slow
+def test_every_row_of_every_capture_lies_within_its_parent(
+    captured_runs: tuple[Run, ...], tmp_path: Path
+) -> None:
+    for connections in list(pairs(captured_runs).values())[::5]:
+        path = record(tmp_path / "x.pcapng", interleaved(connections))
+        session = Session(path).read_all()
+        for i in range(len(session)):
+            stack = list(rows(session.exchange(i)))
+            while stack:
+                row = stack.pop()
+                assert row.value.isprintable()
+                assert row.label.isprintable()
+                for child in row.children:
+                    assert child.depth == row.depth + 1
+                    if child.side == row.side and row.start >= 0 and child.kind == "field":
+                        assert row.start <= child.start <= child.end <= row.end
+                    stack.append(child)
+        path.unlink()
+
+
+def test_what_is_irregular_is_marked(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    padded = word(3) + b"abc" + b"\1\2\3\4\5"
+    scene.client(word(1), padded)
+    scene.daemon(word(LAST), word(7))
+    view = scene.done().exchange(1)
+    found = {row.label: row for row in flat(rows(view))}
+    assert "padding is not zero" in found["path"].value
+    assert "7 is not a canonical boolean" in found["valid"].value
+    assert found["path"].irregular
+    notes = [row.value for row in rows(view) if row.kind == "note"]
+    assert len(notes) == 2
+    assert "request.path at byte" in " ".join(notes)
+
+
+def test_an_exchange_cut_off_shows_what_came(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.client(word(26), word(100), b"/nix")
+    view = scene.done().exchange(1)
+    labels = [row.label for row in flat(rows(view))]
+    assert labels[:2] == ["request", "operation"]
+    assert "undecodable" in labels
+    assert "note" in labels
+
+
+def test_long_values_are_cut_and_long_lists_made_when_asked_for(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.ask("QueryValidPaths", paths=[f"{i:06}" for i in range(50_000)], substitute=False)
+    scene.answer("QueryValidPaths", paths=["x" * 10_000])
+    view = scene.done().exchange(1)
+    request, reply = rows(view)
+    many = next(row for row in request.children if row.label == "paths")
+    assert many.value == "50,000 elements"
+    assert len(many.children) == 50_000
+    assert many.children[49_999].value == "049999"
+    assert [row.value for row in many.children[2:4]] == ["000002", "000003"]
+    (path,) = reply.children[0].children
+    assert len(path.value) == LONGEST_VALUE
+    assert path.value.endswith("x…")
+
+
+def test_unknown_operations_and_opaque_bytes_have_rows(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.client(word(999), b"whatever")
+    session = scene.done()
+    request, *_ = rows(session.exchange(1))
+    assert (request.label, request.value) == ("request", "operation 999, unknown")
+    opaque = rows(session.exchange(2))
+    assert (opaque[0].label, opaque[0].value) == ("bytes", "8 B from the client, not decoded")
+    assert any("999" in row.value or "0x3e7" in row.value for row in opaque if row.kind == "note")

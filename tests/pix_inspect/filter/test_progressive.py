@@ -1,0 +1,124 @@
+"""The sieve: what it lets through is what the filter says, however the work is divided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pix.conversation.exchange import DAEMON
+from pix.protocol import operations as ops
+from pix.protocol.logging import StderrError, StderrLast, StderrNext
+from pix_inspect.filter.compiled import compile_filter
+from pix_inspect.filter.progressive import Sieve
+from pix_inspect.session.row_scan import Passing, reader, scan
+from pix_inspect.session.session import Row, Session
+from tests.support.played import RECORDINGS, Played
+
+PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
+FILTERS = [
+    "op = QueryPathInfo", "not handshake", "error", "took > 100us and (conn = 1 or bytes > 1k)",
+    "frames > 0", "request.path ~ stor", "greeting", "log ~ build or reply.valid = true",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_it_lets_through_what_the_filter_says(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pix_inspect.filter.progressive.BATCH", 10)
+    session = Session(RECORDINGS / "build-with-log.pcapng").read_all()
+    chosen = compile_filter(text)
+    expected = [i for i in range(len(session)) if chosen.matches(session, i)]
+    whole = Sieve(session, chosen)
+    whole.advance_all()
+    assert list(whole.hits) == expected
+    pieces = Sieve(session, chosen)
+    steps = 0
+    while not pieces.done:
+        pieces.advance(0)
+        steps += 1
+    assert steps > 1
+    assert list(pieces.hits) == expected
+
+
+def test_what_takes_long_is_left_to_others() -> None:
+    session = Session(RECORDINGS / "build-with-log.pcapng").read_all()
+    chosen = compile_filter("greeting")
+    expected = [i for i in range(len(session)) if chosen.matches(session, i)]
+
+    def every_third(session: Session, row: Row | Passing) -> bool:
+        return row.number % 3 == 0
+
+    sieve = Sieve(session, chosen, every_third)
+    sieve.advance(1)
+    assert sieve.looked == len(session)
+    assert not sieve.done
+    waiting = []
+    while (i := sieve.take_slow()) is not None:
+        waiting.append(i)
+    assert waiting == [i for i in range(len(session)) if (i + 1) % 3 == 0]
+    for i in reversed(waiting):
+        sieve.settle(i, chosen.matches(session, i))
+    assert sieve.done
+    assert sieve.moved
+    assert list(sieve.hits) == expected
+
+
+def test_what_goes_on_is_decided_anew(tmp_path: Path) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    played.ask(track, ops.BuildPaths(paths=(PATH,), mode=0), StderrNext(text="one\n")).save()
+    session = Session(played.path).read_all()
+    going, said, failed = (
+        Sieve(session, compile_filter(text)) for text in ("open", "log ~ two", "error")
+    )
+    for sieve in (going, said, failed):
+        sieve.advance(1)
+    assert [list(s.hits) for s in (going, said, failed)] == [[1], [], []]
+    played.say(track, DAEMON, StderrNext(text="two\n")).save()
+    session.read_all()
+    assert said.advance(1)
+    assert not going.advance(1)
+    assert [list(s.hits) for s in (going, said, failed)] == [[1], [1], []]
+    played.say(track, DAEMON, StderrError(message="no")).save()
+    played.ask(track, ops.SyncWithGC(), StderrLast()).save()
+    session.read_all()
+    for sieve in (going, said, failed):
+        sieve.advance(1)
+    assert [list(s.hits) for s in (going, said, failed)] == [[2], [1], [1]]
+    assert going.moved
+
+
+def test_a_scan_says_what_rows_say() -> None:
+    session = Session(RECORDINGS / "two-clients.pcapng").read_all()
+    for row in scan(session, 0, len(session)):
+        whole = session.row(row.number - 1)
+        for name in Row._fields:
+            assert getattr(row, name) == getattr(whole, name), name
+
+
+def test_columns_say_what_rows_say(tmp_path: Path) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    played.ask(track, ops.BuildPaths(paths=(PATH,), mode=0), StderrNext(text="one\n")).save()
+    for session in (
+        Session(played.path).read_all(),
+        Session(RECORDINGS / "two-clients.pcapng").read_all(),
+    ):
+        rows = [session.row(i) for i in range(len(session))]
+        up, down, frames = (reader(session, name) for name in ("up", "down", "frames"))
+        took, operation = reader(session, "took"), reader(session, "operation")
+        assert [up(i) for i in range(len(rows))] == [row.request_bytes for row in rows]
+        assert [down(i) for i in range(len(rows))] == [row.reply_bytes for row in rows]
+        assert [frames(i) for i in range(len(rows))] == [row.log for row in rows]
+        longest = max(took(i) for i in range(len(rows)))
+        assert all(
+            took(i) == (row.took if row.took is not None else longest) for i, row in enumerate(rows)
+        )
+        named = sorted(range(len(rows)), key=operation)
+        names = [rows[i].operation or "" for i in named]
+        assert names == sorted(names)
+        assert {reader(session, "connection")(i) for i in range(len(rows))} == set(
+            session.connections
+        )
+    with pytest.raises(KeyError):
+        reader(session, "about")

@@ -1,0 +1,374 @@
+"""Findings: each kind where it belongs, none where nothing is wrong, bounded however many."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pix.protocol.logging import STDERR_ERROR
+from pix_inspect.cli import main
+from pix_inspect.filter.compiled import compile_filter
+from pix_inspect.filter.syntax import FilterError
+from pix_inspect.findings import collector as module
+from pix_inspect.findings.collector import Findings
+from pix_inspect.findings.downgrade import GAINS, lost
+from pix_inspect.findings.finding import sorted_by_grade
+from pix_inspect.findings.kinds import GRADES, KINDS, SHALLOW
+from pix_inspect.findings.text import lines
+from pix_inspect.session.session import Session
+from tests.support.captures import Run
+from tests.support.lines_of_time import Scene
+from tests.support.planted import CLIENT, DAEMON, Planted, found_in, text, word
+from tests.support.recorded import interleaved, record
+
+RECORDINGS = Path(__file__).resolve().parents[3] / "recordings"
+PATH = "/nix/store/00000000000000000000000000000000-x"
+OTHER = "/nix/store/11111111111111111111111111111111-y"
+
+OF_RECORDINGS = {
+    "by-hand": {"obsolete", "downgrade"},
+    "import-over-1-21": set(),
+    "old-client": {"downgrade"},
+    "untrusted": {"restricted-setting", "ignored-setting", "unsigned"},
+}
+"""What is to be found in recordings; in all others nothing is."""
+
+OF_SCENARIOS = {
+    "add-missing": {"client-left", "cut-request"},
+    "bad-option": {"restricted-setting", "ignored-setting"},
+    "build-interrupt": {"client-left"},
+    "copy-log": {"doubled-error", "newer-operation"},
+    "copy-to": {"unsigned"},
+    "mounted-root": {"doubled-error", "newer-operation"},
+    "raw-bad-magic": {"refused", "wrong-magic"},
+    "raw-import": {"cut-request", "doubled-error", "obsolete"},
+    "raw-major-2": {"refused", "handshake-stalled"},
+    "raw-minors": {"refused", "doubled-error", "peer-out-of-step"},
+    "raw-old-ops": {"doubled-error", "unknown-operation", "obsolete"},
+    "sign": {"not-trusted"},
+}
+"""What was found in the scenarios of the captures and looked at by hand: all of it is so.
+
+Old clients with new daemons, and the other way round, speak the older version: `downgrade`.
+"""
+
+
+def kinds(session: Session) -> Counter[str]:
+    return Counter(finding.kind.name for finding in found_in(session))
+
+
+def found(scene: Scene) -> Counter[str]:
+    return kinds(scene.done())
+
+
+def test_every_kind_says_what_to_do() -> None:
+    for name, kind in KINDS.items():
+        assert kind.name == name
+        assert kind.grade in GRADES
+        assert kind.what
+        assert kind.why
+        assert kind.advice or kind.grade == "note"
+
+
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda path: path.stem)
+def test_recordings(path: Path) -> None:
+    session = Session(path).read_all()
+    assert set(kinds(session)) == OF_RECORDINGS.get(path.stem, set())
+
+
+def test_captures(captured_runs: tuple[Run, ...], tmp_path: Path) -> None:
+    seen: set[str] = set()
+    special = [run for run in captured_runs if run.scenario in OF_SCENARIOS]
+    ordinary = [run for run in captured_runs if run.scenario not in OF_SCENARIOS]
+    for run in [*special, *ordinary[::20]]:
+        path = tmp_path / "run.pcapng"
+        session = Session(record(path, interleaved(run.connections), 65536)).read_all()
+        names = set(kinds(session))
+        session.close()
+        path.unlink()
+        assert names <= OF_SCENARIOS.get(run.scenario, set()) | {"downgrade"}, run.name
+        assert "downgrade" not in names or run.client != run.daemon or "raw" in run.scenario
+        seen |= names
+    assert seen - {"downgrade"} == set().union(*OF_SCENARIOS.values())
+
+
+# One by one ---------------------------------------------------------------------------------
+
+
+def test_padding_booleans_and_values_without_a_name(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    raw = PATH.encode()
+    scene.client(word(1), word(len(raw)), raw, b"x" * (-len(raw) & 7))
+    scene.answer("IsValidPath", valid=True)
+    scene.ask("IsValidPath", path=PATH)
+    scene.daemon(word(0x616C7473), word(7))
+    scene.client(word(9), word(0), word(99))
+    scene.answer("BuildPaths", done=1)
+    session = scene.done()
+    places = {finding.kind.name: (finding.place, finding.field) for finding in found_in(session)}
+    assert set(places) == {"padding", "boolean", "unknown-value"}
+    assert places["padding"] == ("#2, client's byte 40, request.path", "request.path")
+    assert places["boolean"][1] == "reply.valid"
+    assert places["unknown-value"][1] == "request.mode"
+
+
+def test_an_unknown_operation_and_what_follows(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.client(word(4711), word(5))
+    assert set(found(scene)) >= {"unknown-operation", "desync"}
+
+
+def test_a_wild_length(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.client(word(1), word(1 << 50), b"abcdefgh" * 4)
+    assert found(scene)["wild-length"] == 1
+
+
+def test_obsolete_newer_and_featureless_operations(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.ask("QueryPathHash", path=PATH)
+    scene.daemon(word(0x616C7473), text(b"abc"))
+    scene.client(word(49), word(0))
+    scene.daemon(word(0x616C7473), word(1))
+    counted = found(scene)
+    assert counted["obsolete"] == 1
+    assert counted["without-feature"] == 1
+
+
+def test_errors_said_twice_and_errors_of_another(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    error = text(b"Error") + word(0) + text(b"Error") + text(f"{PATH} is bad".encode())
+    error = word(STDERR_ERROR) + error + word(0) + word(0)
+    scene.ask("IsValidPath", path=PATH)
+    scene.daemon(error, error)
+    assert found(scene)["doubled-error"] == 1
+    scene = Scene(tmp_path)
+    scene.ask("QueryPathInfo", path=PATH)
+    scene.daemon(error)
+    scene.ask("QueryPathInfo", path=OTHER)
+    scene.daemon(error)
+    assert found(scene)["error-of-another"] == 1
+    scene = Scene(tmp_path)
+    for _ in range(2):
+        scene.ask("QueryPathInfo", path=PATH)
+        scene.daemon(error)
+    assert found(scene)["error-of-another"] == 0
+
+
+def test_who_left(tmp_path: Path) -> None:
+    planted = Planted("build-with-log")
+    start, end = planted.request("AddToStore")
+    planted.after(CLIENT, (start + end) // 2)
+    assert kinds(planted.save(tmp_path, left=CLIENT))["cut-request"] == 1
+    planted = Planted("build-with-log")
+    planted.after(CLIENT, planted.request("BuildPaths")[1])
+    assert kinds(planted.save(tmp_path, left=CLIENT))["client-left"] == 1
+    assert kinds(planted.save(tmp_path, left=DAEMON))["daemon-left"] == 1
+
+
+def test_what_goes_on_when_the_recording_ends(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.ask("BuildPaths", paths=[PATH], mode="Normal")
+    assert kinds(scene.done(closed=False))["unanswered"] == 1
+
+
+def test_a_secret_is_noted_and_not_repeated(tmp_path: Path) -> None:
+    planted = Planted("build-with-log")
+    _, end = planted.request("SetOptions")
+    count = planted.view("SetOptions").part("request")
+    assert count is not None
+    assert count.node is not None
+    overrides = count.node.find("overrides")
+    assert overrides is not None
+    entries = len(overrides.children or ())
+    more = text(b"access-tokens") + text(b"github.com=ghp_secret")
+    planted.change(CLIENT, overrides.start, overrides.start + 8, word(entries + 1))
+    planted.change(CLIENT, end, end, more)
+    secrets = [f for f in found_in(planted.save(tmp_path)) if f.kind.name == "secret"]
+    assert [f.field for f in secrets] == ["request.overrides.access-tokens"]
+    assert "ghp" not in str(secrets)
+
+
+def test_one_process_with_many_connections(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    for _ in range(7):
+        scene.track.close(scene.written.now(), scene.written.blocks)
+        scene.__post_init__()
+    assert found(scene)["reopened"] == 2
+
+
+def test_what_a_downgrade_loses() -> None:
+    assert not list(lost(38, 38))
+    assert len(list(lost(10, 38))) == len(GAINS)
+    assert "structured log" in " ".join(lost(15, 21))
+
+
+# All of them --------------------------------------------------------------------------------
+
+
+def test_many_of_a_kind_are_counted_and_few_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 5)
+    scene = Scene(tmp_path)
+    for _ in range(20):
+        scene.ask("QueryDeriver", path=PATH)
+        scene.answer("QueryDeriver", deriver=None)
+    findings = Findings(scene.done()).finish()
+    assert findings.counts["obsolete"] == 20
+    assert len(findings.kept) == 5
+    assert "… 17 more" in "\n".join(lines(findings.kept, findings.counts))
+    assert findings.worst == "note"
+    assert findings.of_grade("note") == 20
+
+
+def test_only_the_first_are_decoded_unless_all_are_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_DECODED", 3)
+    scene = Scene(tmp_path)
+    for _ in range(6):
+        scene.ask("IsValidPath", path=PATH)
+        scene.daemon(word(0x616C7473), word(7))
+    session = scene.done()
+    few, all_of_them = Findings(session).finish(), Findings(session, thorough=True).finish()
+    assert few.counts["boolean"] == 2
+    assert not few.all_decoded
+    assert all_of_them.counts["boolean"] == 6
+    assert all_of_them.all_decoded
+
+
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda path: path.stem)
+def test_the_index_alone_finds_what_it_can(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(path).read_all()
+    whole = Findings(session).finish().counts
+    monkeypatch.setattr(module, "MOST_DECODED", 0)
+    quick = Findings(session).finish()
+    assert quick.taken == len(session)
+    for name in SHALLOW:
+        assert quick.counts[name] == whole[name]
+
+
+def test_findings_grow_with_the_session(tmp_path: Path) -> None:
+    data = (RECORDINGS / "untrusted.pcapng").read_bytes()
+    path = tmp_path / "growing.pcapng"
+    path.write_bytes(data[: len(data) // 2])
+    session = Session(path).read_all()
+    findings = Findings(session)
+    while findings.update():
+        pass
+    first = sum(findings.counts.values())
+    path.write_bytes(data)
+    session.read_all()
+    whole = Findings(Session(RECORDINGS / "untrusted.pcapng").read_all()).finish()
+    assert findings.finish().counts == whole.counts
+    assert first < sum(whole.counts.values())
+
+
+def test_the_gravest_come_first() -> None:
+    session = Session(RECORDINGS / "untrusted.pcapng").read_all()
+    grades = [finding.grade for finding in sorted_by_grade(found_in(session))]
+    assert grades == sorted(grades, key=GRADES.index, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("finding = unsigned", [4]),
+        ("finding = warning", [4, 6]),
+        ("finding ~ sandbox", [6]),
+        ("finding", [4, 6]),
+        ("finding != warning and conn = 1", [1, 2, 3]),
+    ],
+)
+def test_findings_in_filters(text: str, numbers: list[int]) -> None:
+    session = Session(RECORDINGS / "untrusted.pcapng").read_all()
+    chosen = compile_filter(text)
+    assert [i + 1 for i in range(len(session)) if chosen.matches(session, i)] == numbers
+
+
+@pytest.mark.parametrize("text", ["finding = obsolet", "finding > 3", "finding = nonsense"])
+def test_a_kind_that_is_none(text: str) -> None:
+    with pytest.raises(FilterError):
+        compile_filter(text)
+
+
+# check --------------------------------------------------------------------------------------
+
+
+def test_check_lists_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(RECORDINGS / "untrusted.pcapng")
+    assert main(["check", path]) == 0
+    said = capsys.readouterr().out
+    assert "▲ warning: unsigned: a path was refused" in said
+    assert "connection 1, #4, daemon's byte 128, error.message: cannot add path" in said
+    assert main(["check", path, "--least", "error"]) == 0
+    assert "nothing found in" in capsys.readouterr().out
+    assert main(["check", path, "--ignore", "unsigned", "no finding = unsigned"]) == 1
+    assert "✗ no finding = unsigned: 1 (exchanges #4)" in capsys.readouterr().out
+
+
+def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    planted = Planted("build-with-log")
+    planted.change(DAEMON, *planted.reply("AddTempRoot"), b"")
+    path = planted.save(tmp_path).path
+    assert main(["check", str(path), "any error", "--format", "json"]) == 1
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert said[0]["expectation"] == "any error"
+    desync = next(line for line in said if line.get("finding") in ("desync", "wild-length"))
+    assert desync["grade"] == "error"
+    assert desync["side"] == "daemon"
+    assert any("missing one" in line for line in desync["diagnosis"])
+    assert desync["mistakes"] == ["missing one"]
+    assert main(["check", str(path), 'any finding ~ "missing one"', "--least", "error"]) == 1
+    assert "✓ any finding" in capsys.readouterr().out
+
+
+def test_check_of_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(RECORDINGS / "untrusted.pcapng")
+    (tmp_path / "empty.pcapng").touch()
+    (tmp_path / "text.pcapng").write_text("hello")
+    for words, said in (
+        ([path, "--ignore", "nothing"], "no finding has that name"),
+        ([path, "--ignore", "obsolte"], "did you mean obsolete?"),
+        ([path, "--ignore", "\x1b[31m"], "␛[31m: no finding"),
+        ([path, "--least", "grave"], "invalid choice"),
+        ([path, "count(op = X"], "with what is count compared?"),
+        ([str(tmp_path / "none.pcapng")], "No such file"),
+        ([str(tmp_path / "empty.pcapng")], "is empty"),
+        ([str(tmp_path / "text.pcapng")], "is not a pcapng file"),
+        ([str(tmp_path)], "is not a file"),
+        (["-"], "not read from a pipe"),
+        (["/dev/null"], "is not a file"),
+    ):
+        assert main(["check", *words]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert said in told.err
+        assert told.err.count("\n") == 1
+
+
+def test_check_says_that_a_recording_is_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (RECORDINGS / "untrusted.pcapng").read_bytes()
+    path = tmp_path / "cut.pcapng"
+    path.write_bytes(whole[: len(whole) // 2])
+    assert main(["check", str(path), "--format", "json"]) == 0
+    told = capsys.readouterr()
+    assert "is cut at byte" in told.err
+    assert json.loads(told.out.splitlines()[-1])["cut"]["bytes"] > 0
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 5)
+    scene = Scene(tmp_path)
+    for _ in range(20):
+        scene.ask("QueryDeriver", path=PATH)
+        scene.answer("QueryDeriver", deriver=None)
+    findings = Findings(scene.done()).finish()
+    for most, left in ((3, 17), (5, 15), (100, 15)):
+        assert f"… {left} more" in "\n".join(lines(findings.kept, findings.counts, most))

@@ -1,0 +1,390 @@
+"""Every kind of finding: a session that has it, and one that is nearly the same and has not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pix.codec.errors import DecodeError
+from pix.codec.gates import Protocol
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol import OPERATIONS_BY_NAME
+from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
+from pix.protocol.logging import STDERR_LAST, STDERR_NEXT
+from pix_inspect.findings import messages
+from pix_inspect.findings.collector import Findings
+from pix_inspect.findings.kinds import KINDS
+from pix_inspect.recording.pcapng import comment
+from pix_inspect.recording.stall_notes import going_on, stuck
+from pix_inspect.recording.stream_writer import Track
+from pix_inspect.session import exchange_view
+from pix_inspect.session.exchange_view import Part
+from pix_inspect.session.session import Session
+from tests.support.lines_of_time import text, word
+from tests.support.mistaken import error
+from tests.support.talks import OTHER, PATH, Talk, carried, request_of
+from tests.support.written import Written
+
+HELLO = word(CLIENT_MAGIC)
+GREETING = word(DAEMON_MAGIC)
+V38, V37, V21 = word(0x126), word(0x125), word(0x115)
+
+
+@dataclass
+class Scene:
+    """A talk, and how it is saved."""
+
+    talk: Talk
+    left: int | None = None
+    closed: bool = True
+    pids: list[int] = field(default_factory=lambda: [1])
+    kept: dict[int, int] = field(default_factory=dict)
+    """How many bytes are kept of a turn, by its number."""
+    stuck: int | None = None
+    """The turn after which the client does not read for two seconds."""
+
+    def save(self, folder: Path) -> Session:
+        written = Written()
+        for number, pid in enumerate(self.pids):
+            track = written.open(peer={"pid": pid, "command": "nix"})
+            for i, (side, data) in enumerate(turn for turn in self.talk.turns if turn[1]):
+                kept = data[: self.kept.get(i, len(data))]
+                written.chunk(track, side, kept, len(data))
+                if i == self.stuck:
+                    self._stall(written, track)
+            if self.left is not None:
+                track.half_close(self.left, written.now(), written.blocks)
+            if self.closed or number < len(self.pids) - 1:
+                track.close(written.now(), written.blocks)
+        return Session(written.save(folder / "scene.pcapng")).read_all()
+
+    def _stall(self, written: Written, track: Track) -> None:
+        since = written.now()
+        for seconds, note in ((1, stuck(CLIENT, 4096, since)), (1, going_on(CLIENT))):
+            written.time += seconds * 10**9
+            track.remark(comment({"note": note}), written.now(), written.blocks)
+
+
+def hello(*turns: tuple[int, bytes], left: int | None = None) -> Scene:
+    """A connection of which these are the first turns."""
+    talk = Talk(38)
+    talk.turns = list(turns)
+    return Scene(talk, left)
+
+
+def shaken(client: bytes, daemon: bytes, *rest: tuple[int, bytes]) -> Scene:
+    """A handshake in which these versions are said, and then the rest."""
+    return hello((CLIENT, HELLO + client), (DAEMON, GREETING + daemon), *rest)
+
+
+def features(*names: bytes) -> bytes:
+    return word(len(names)) + b"".join(map(text, names))
+
+
+def offered(client: bytes, daemon: bytes) -> Scene:
+    release = text(b"2.26.3") + word(1) + word(STDERR_LAST)
+    return shaken(V38, V38, (CLIENT, client + word(0) * 2), (DAEMON, daemon + release))
+
+
+def said(minor: int, *names: str, left: int | None = None, closed: bool = True) -> Scene:
+    talk = Talk(minor)
+    talk.whole(*names)
+    return Scene(talk, left, closed)
+
+
+def asked(minor: int, *data: bytes, left: int | None = None, closed: bool = True) -> Scene:
+    talk = Talk(minor)
+    talk.client(*data)
+    return Scene(talk, left, closed)
+
+
+def answered(request: str, *answer: bytes, fields: bytes | None = None, minor: int = 37) -> Scene:
+    talk = Talk(minor)
+    talk.ask(request, fields)
+    talk.daemon(*answer)
+    return Scene(talk)
+
+
+def failed(*errors: bytes, **given: int) -> Scene:
+    minor = given.get("minor", 37)
+    return answered("IsValidPath", *(error(minor, said) for said in errors), minor=minor)
+
+
+def overridden(name: bytes, value: bytes, trust: int) -> Scene:
+    """A setting that the client overrides, and whether the daemon trusts it."""
+    talk = Talk(37)
+    talk.turns[3] = (DAEMON, text(b"2.26.3") + word(trust) + word(STDERR_LAST))
+    plain = request_of(OPERATIONS_BY_NAME["SetOptions"], Protocol(37))
+    overrides = plain.index(text(b"dev")) - 8
+    talk.ask("SetOptions", plain[:overrides] + word(1) + text(name) + text(value))
+    talk.answer("SetOptions")
+    return Scene(talk)
+
+
+def upload(*, ends: bool, fails: bool, goes_on: bool = True) -> Scene:
+    """An upload in frames that the daemon answers before or behind its end."""
+    talk = Talk(37)
+    operation = OPERATIONS_BY_NAME["AddToStore"]
+    payload = carried(operation.request.payload, talk.protocol)
+    talk.client(word(operation.code), request_of(operation, talk.protocol))
+    talk.client(payload if ends else payload[:1024])
+    if fails:
+        talk.daemon(error(37, b"no space left"))
+    else:
+        talk.answer("AddToStore")
+    if not ends and goes_on:
+        talk.client(payload[1024:])
+    return Scene(talk)
+
+
+def one_after_the_other(second: str) -> Scene:
+    """An error about a path, twice: for the one that was asked about, and for the next."""
+    talk = Talk(37)
+    for path in (PATH, second):
+        talk.ask("QueryPathInfo", text(path.encode()))
+        talk.daemon(error(37, PATH.encode() + b" is corrupt"))
+    return Scene(talk)
+
+
+def elided(kept: int) -> Scene:
+    """A list of paths of which so much was recorded, and another operation."""
+    talk = Talk(37)
+    talk.whole("QueryValidPaths", "IsValidPath")
+    return Scene(talk, kept={4: kept})
+
+
+def logged(line: bytes, *, asks: bool = True) -> Scene:
+    talk = Talk(37)
+    talk.whole("IsValidPath")
+    if asks:
+        talk.ask("IsValidPath")
+    talk.daemon(word(STDERR_NEXT), text(line))
+    if asks:
+        talk.answer("IsValidPath")
+    return Scene(talk)
+
+
+def stuck_before(turns: int, line: bytes) -> Scene:
+    """An operation with a log; the client reads nothing for a while before the last turns."""
+    scene = logged(line)
+    scene.stuck = len([turn for turn in scene.talk.turns if turn[1]]) - 1 - turns
+    return scene
+
+
+def freed(most: int) -> Scene:
+    fields = word(3) + word(0) + word(0) + word(most) + word(0) * 3
+    talk = Talk(37)
+    talk.ask("CollectGarbage", fields)
+    talk.answer("CollectGarbage")
+    return Scene(talk)
+
+
+def valid(answer: int) -> Scene:
+    return answered("IsValidPath", word(STDERR_LAST), word(answer))
+
+
+def built(mode: int) -> Scene:
+    fields = word(1) + text(PATH.encode()) + word(mode)
+    return answered("BuildPaths", word(STDERR_LAST), word(1), fields=fields)
+
+
+def verified(cores: int) -> Scene:
+    """SetOptions with so many cores: a number of 32 bits."""
+    plain = request_of(OPERATIONS_BY_NAME["SetOptions"], Protocol(37))
+    layout = OPERATIONS_BY_NAME["SetOptions"].request.layout(Protocol(37))
+    at = 8 * [each.name for each in layout].index("build_cores")
+    fields = plain[:at] + word(cores) + plain[at + 8 :]
+    return answered("SetOptions", word(STDERR_LAST), fields=fields)
+
+
+ASK = word(1) + text(PATH.encode())
+
+SCENES: dict[str, tuple[Callable[[], Scene], Callable[[], Scene]]] = {
+    "foreign-text": (
+        lambda: hello((CLIENT, HELLO + V37), (DAEMON, b"Welcome to example\n")),
+        lambda: hello((CLIENT, HELLO + V37), (DAEMON, bytes(range(128, 160)))),
+    ),
+    "wrong-magic": (
+        lambda: hello((CLIENT, word(CLIENT_MAGIC + 1) + V37), (DAEMON, GREETING + V37)),
+        lambda: said(37),
+    ),
+    "refused": (
+        lambda: hello((CLIENT, HELLO + V21), (DAEMON, GREETING + V37), left=DAEMON),
+        lambda: hello((CLIENT, HELLO + V37), (DAEMON, GREETING + V21), left=CLIENT),
+    ),
+    "handshake-stalled": (
+        lambda: shaken(V37, V37, (CLIENT, word(0) * 2)),
+        lambda: shaken(
+            V37, V37, (CLIENT, word(0) * 2),
+            (DAEMON, text(b"2.26.3") + word(1) + word(STDERR_LAST)),
+        ),
+    ),
+    "doubled-version": (
+        lambda: shaken(V21, V21, (CLIENT, V21 + word(0)), (DAEMON, word(STDERR_LAST))),
+        lambda: shaken(V21, V21, (CLIENT, word(1) + V21 + word(0)), (DAEMON, word(STDERR_LAST))),
+    ),
+    "misannounced-version": (
+        lambda: shaken(
+            V38, V38, (CLIENT, word(0) * 2), (DAEMON, features() + text(b"2.26.3") + word(1))
+        ),
+        lambda: shaken(V37, V37, (CLIENT, word(0) * 2), (DAEMON, text(b"2.26.3"))),
+    ),
+    "guix": (
+        lambda: shaken(word(0x1A3), word(0x1A3), (CLIENT, word(0) * 2)),
+        lambda: shaken(V38, V38, (CLIENT, word(0) * 3)),
+    ),
+    "downgrade": (
+        lambda: shaken(V21, V38, (CLIENT, word(0) * 2), (DAEMON, word(STDERR_LAST))),
+        lambda: shaken(V21, V21, (CLIENT, word(0) * 2), (DAEMON, word(STDERR_LAST))),
+    ),
+    "ignored-feature": (
+        lambda: offered(features(b"a", b"b"), features(b"b")),
+        lambda: offered(features(b"a", b"b"), features(b"b", b"a")),
+    ),
+    "obsolete": (lambda: said(16, "QueryPathHash"), lambda: said(15, "QueryPathHash")),
+    "newer-operation": (lambda: said(35, "AddPermRoot"), lambda: said(36, "AddPermRoot")),
+    "without-feature": (
+        lambda: asked(38, word(49), word(0)),
+        lambda: Scene(
+            Talk(38, turns=[
+                *offered(features(b"addTempRoots"), features(b"addTempRoots")).talk.turns,
+                (CLIENT, word(49) + word(0)), (DAEMON, word(STDERR_LAST) + word(1)),
+            ], begun=True)
+        ),
+    ),
+    "unknown-operation": (lambda: asked(37, word(4711)), lambda: asked(37, word(32))),
+    "cut-request": (
+        lambda: asked(37, ASK[:-8], left=CLIENT), lambda: asked(37, ASK, left=CLIENT)
+    ),
+    "client-left": (
+        lambda: asked(37, ASK, left=CLIENT), lambda: said(37, "IsValidPath", left=CLIENT)
+    ),
+    "daemon-left": (
+        lambda: asked(37, ASK, left=DAEMON), lambda: said(37, "IsValidPath", left=DAEMON)
+    ),
+    "unanswered": (
+        lambda: asked(37, ASK, closed=False), lambda: said(37, "IsValidPath", closed=False)
+    ),
+    "not-read": (
+        lambda: stuck_before(1, b"a line of a log"), lambda: stuck_before(0, b"a line of a log")
+    ),
+    "reopened": (
+        lambda: Scene(Talk(37), pids=[7, 7, 7, 7]), lambda: Scene(Talk(37), pids=[7, 8, 7, 8, 7])
+    ),
+    "doubled-error": (lambda: failed(b"bad", b"bad"), lambda: failed(b"bad")),
+    "frames-unread": (
+        lambda: upload(ends=False, fails=True), lambda: upload(ends=True, fails=True)
+    ),
+    "early-answer": (
+        lambda: upload(ends=False, fails=False, goes_on=True),
+        lambda: upload(ends=True, fails=False),
+    ),
+    "stray-frame": (lambda: logged(b"hello", asks=False), lambda: logged(b"hello")),
+    "error-of-another": (
+        lambda: one_after_the_other(OTHER), lambda: one_after_the_other(PATH)
+    ),
+    "desync": (lambda: answered("IsValidPath", word(77), word(1)), lambda: valid(1)),
+    "wild-length": (
+        lambda: asked(37, word(1), word(1 << 50), b"abcdefgh" * 2),
+        lambda: asked(37, word(1), word(1 << 10), b"abcdefgh" * 128),
+    ),
+    "peer-out-of-step": (
+        lambda: failed(b"invalid operation 4711"), lambda: failed(b"invalid operation 1")
+    ),
+    "not-recorded": (lambda: elided(12), lambda: elided(1 << 20)),
+    "padding": (
+        lambda: asked(37, word(1), word(3), b"abc\0\0\0\0\1"),
+        lambda: asked(37, word(1), word(3), b"abc\0\0\0\0\0"),
+    ),
+    "boolean": (lambda: valid(2), lambda: valid(1)),
+    "wide-number": (lambda: verified(1 << 32), lambda: verified((1 << 32) - 1)),
+    "big-endian": (
+        lambda: freed(int.from_bytes((7).to_bytes(8, "big"), "little")),
+        lambda: freed(4 << 30),
+    ),
+    "unknown-value": (lambda: built(99), lambda: built(2)),
+    "restricted-setting": (
+        lambda: overridden(b"sandbox", b"false", 2), lambda: overridden(b"sandbox", b"false", 1)
+    ),
+    "ignored-setting": (
+        lambda: logged(b"warning: ignoring the client-specified setting 'sandbox', because"),
+        lambda: logged(b"warning: ignoring a setting"),
+    ),
+    "unsigned": (
+        lambda: failed(b"cannot add path: it lacks a signature by a trusted key"),
+        lambda: failed(b"cannot add path: the signature is missing its key"),
+    ),
+    "not-trusted": (
+        lambda: failed(b"you are not privileged to build input-addressed derivations"),
+        lambda: failed(b"you are privileged"),
+    ),
+    "secret": (
+        lambda: overridden(b"access-tokens", b"x=y", 1), lambda: overridden(b"cores", b"4", 1)
+    ),
+}  # fmt: skip
+"""A session that has the finding, and one that has it not."""
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_it_is_found_and_only_where_it_is(name: str, tmp_path: Path) -> None:
+    has, has_not = SCENES[name]
+    found = Findings(has().save(tmp_path)).finish().kept
+    mine = [finding for finding in found if finding.kind.name == name]
+    assert len(mine) == 1, [finding.kind.name for finding in found]
+    assert mine[0].place.startswith("#")
+    others = Findings(has_not().save(tmp_path)).finish().counts
+    assert name not in others
+
+
+@pytest.mark.parametrize("left", [CLIENT, DAEMON, None])
+@pytest.mark.parametrize(("minor", "layout"), [(38, 21), (32, 25), (21, 38)])
+def test_an_error_that_ends_early(
+    left: int | None, minor: int, layout: int, tmp_path: Path
+) -> None:
+    """Cut off it is who left; in the layout of another version it is that."""
+    talk = Talk(minor)
+    talk.ask("IsValidPath")
+    whole = error(minor, b"no such path")
+    scene = Scene(Talk(minor, [*talk.turns, (DAEMON, whole[:-8])], begun=True), left)
+    cut = [finding.kind.name for finding in Findings(scene.save(tmp_path)).finish().kept]
+    assert cut in ([], ["client-left"], ["daemon-left"])
+    assert bool(cut) == (minor != 21)  # the old ones leave out a status of 0
+    scene = Scene(Talk(minor, [*talk.turns, (DAEMON, error(layout, b"no"))], begun=True), left)
+    found = Findings(scene.save(tmp_path)).finish().kept
+    assert "misannounced-version" in {finding.kind.name for finding in found}
+    assert "“other version”" in found[0].diagnosis[-1]
+
+
+def test_a_message_whose_fields_do_not_fill_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scanner and the trees agree on every end; should they not, it is said."""
+    session = valid(1).save(tmp_path)
+    assert "undecodable" not in Findings(session).finish().counts
+    plain = Part.__init__
+
+    def broken(self: Part, *args: object, **options: object) -> None:
+        plain(self, *args, **options)  # type: ignore[arg-type]
+        if self.name == "reply" and self.end is not None:
+            self.error = DecodeError(self.start, "its end", "something else")
+
+    monkeypatch.setattr(Part, "__init__", broken)
+    found = Findings(valid(1).save(tmp_path)).finish().kept
+    assert {(each.kind.name, each.field) for each in found} >= {("undecodable", "reply")}
+
+
+def test_what_is_too_long_for_a_tree_is_not_undecodable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (exchange_view, messages):
+        monkeypatch.setattr(module, "LONGEST_TREE", 100)
+    session = said(37, "QueryValidPaths", "QueryMissing").save(tmp_path)
+    assert next(iter(session.exchange(1).parts)).error is not None
+    assert not Findings(session).finish().counts
+
+
+def test_all_kinds_are_here() -> None:
+    assert set(SCENES) | {"undecodable"} == set(KINDS)

@@ -1,0 +1,212 @@
+"""Logs of strace: each form of a line, and a real log of a client on a Unix socket."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.problem import Problem
+from pix_inspect.importing.raw_streams import Passed
+from pix_inspect.importing.strace import calls, connections, is_strace, strace_log, unescaped
+from tests.support import captures
+from tests.support.captures import Run
+from tests.support.recorded import steps
+from tests.support.surroundings import lacking
+
+HELLO = b"cxin\0\0\0\0\x26\1\0\0\0\0\0\0"
+HEX = "".join(f"\\x{byte:02x}" for byte in HELLO)
+
+
+def passed(log: str) -> list[Passed]:
+    found = connections(sorted(calls(log.splitlines(keepends=True), 1_000)))
+    return list(found)
+
+
+def what(events: list[Passed]) -> list[tuple[int, str, int | None, bytes, int]]:
+    return [(e.connection, e.what, e.side, e.data, e.missing) for e in events]
+
+
+OPEN = (1, "open", None, b"", 0)
+CLOSE = (1, "close", None, b"", 0)
+SAID = (1, "data", CLIENT, HELLO, 0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'write(3, "{HEX}", 16) = 16',
+        f'[pid  77] write(3, "{HEX}", 16) = 16',
+        f'77 write(3, "{HEX}", 16)     = 16',
+        f'77 12:00:01 write(3, "{HEX}", 16) = 16',
+        f'12:00:01.123456 write(3, "{HEX}", 16) = 16 <0.000012>',
+        f'1700000000.123456 write(3, "{HEX}", 16) = 16',
+        f'     0.000123 write(3, "{HEX}", 16) = 16',
+        f'write(3<socket:[123]>, "{HEX}", 16) = 16',
+        f'write(3<UNIX-STREAM:[12->34]>, "{HEX}", 16) = 16',
+        f'write(3<UNIX-STREAM:[12->34,"\\x2f>\\x61"]>, "{HEX}", 16) = 16',
+        f'sendto(3, "{HEX}", 16, MSG_NOSIGNAL, NULL, 0) = 16',
+        f'writev(3, [{{iov_base="{HEX[:32]}", iov_len=8}}, '
+        f'{{iov_base="{HEX[32:]}", iov_len=8}}], 2) = 16',
+        f'sendmsg(3, {{msg_name=NULL, msg_namelen=0, msg_iov=[{{iov_base="{HEX}", iov_len=16}}], '
+        "msg_iovlen=1, msg_controllen=0, msg_flags=0}, 0) = 16",
+        'write(3, "cxin\\0\\0\\0\\0&\\1\\0\\0\\0\\0\\0\\0", 16) = 16',
+        f'write(3, "{HEX}\\x41\\x42", 18) = 16',
+        f'7 write(3, "{HEX}", 16 <unfinished ...>\n8 close(9) = 0\n7 <... write resumed>) = 16',
+    ],
+)
+def test_forms_of_a_line(line: str) -> None:
+    assert what(passed(line)) == [OPEN, SAID, CLOSE]
+
+
+def test_the_side_that_is_traced() -> None:
+    log = f'write(3, "{HEX}", 16) = 16\nread(3, "\\x6f", 99) = 1\n'
+    assert [e.side for e in passed(log) if e.what == "data"] == [CLIENT, DAEMON]
+    log = f'read(4, "{HEX}", 99) = 16\nwrite(4, "\\x6f", 1) = 1\n'
+    assert [e.side for e in passed(log) if e.what == "data"] == [CLIENT, DAEMON]
+
+
+@pytest.mark.parametrize(
+    ("lines", "events"),
+    [
+        (['read(3, "", 9) = 0'], [(1, "half-close", DAEMON, b"", 0), CLOSE]),
+        (["shutdown(3, SHUT_WR) = 0"], [(1, "half-close", CLIENT, b"", 0), CLOSE]),
+        (["shutdown(3, SHUT_RD) = 0"], [CLOSE]),
+        (["close(3) = 0", 'read(3, "\\x41", 9) = 1'], [CLOSE]),
+        (['read(3, "\\x41"..., 9) = 5'], [(1, "data", DAEMON, b"A", 4), CLOSE]),
+        (['read(3, 0x7ffe, 9) = -1 EAGAIN (Resource temporarily unavailable)'], [CLOSE]),
+        (['read(5, "\\x41", 9) = 1'], [CLOSE]),
+        (["read(3, garbage", "", "+++ exited with 0 +++", "--- SIGCHLD {x} ---"], [CLOSE]),
+        (
+            ["fork() = 9", "close(3) = 0", '9 read(3, "\\x41", 9) = 1'],
+            [(1, "data", DAEMON, b"A", 0), CLOSE],
+        ),
+        (
+            ["clone(child_stack=0x1, flags=CLONE_VM|CLONE_FILES) = 9", '9 read(3, "\\x41", 9) = 1'],
+            [(1, "data", DAEMON, b"A", 0), CLOSE],
+        ),
+        (
+            [f'write(3, "{HEX}", 16) = 16'],
+            [CLOSE, (2, "open", None, b"", 0), (2, "data", CLIENT, HELLO, 0),
+             (2, "close", None, b"", 0)],
+        ),
+    ],
+)  # fmt: skip
+def test_what_follows_the_hello(
+    lines: list[str], events: list[tuple[int, str, int | None, bytes, int]]
+) -> None:
+    log = "\n".join([f'write(3, "{HEX}", 16) = 16', *lines])
+    assert what(passed(log)) == [OPEN, SAID, *events]
+
+
+def test_written_bytes_pass_when_the_call_begins_and_read_ones_when_it_ends() -> None:
+    log = (
+        f'1 1700000000.000001 write(3, "{HEX}", 16 <unfinished ...>\n'
+        "2 1700000000.000002 read(3,  <unfinished ...>\n"
+        "1 1700000000.000003 <... write resumed>) = 16\n"
+        '2 1700000000.000004 <... read resumed>"\\x6f", 64) = 1\n'
+    )
+    assert [(e.time, e.side) for e in passed(log) if e.what == "data"] == [
+        (1_700_000_000_000_001_000, CLIENT),
+        (1_700_000_000_000_004_000, DAEMON),
+    ]
+
+
+def test_clocks_go_on_past_midnight() -> None:
+    log = f'23:59:59.5 write(3, "{HEX}", 16) = 16\n00:00:01.5 read(3, "\\x41", 9) = 1\n'
+    first, second = (e.time for e in passed(log) if e.what == "data")
+    assert second - first == 2 * 10**9
+
+
+@given(st.binary(max_size=40))
+def test_unescaped(raw: bytes) -> None:
+    assert unescaped("".join(f"\\x{byte:02x}" for byte in raw)) == raw
+    assert unescaped("".join(f"\\{byte:03o}" for byte in raw)) == raw
+
+
+PARTS = [
+    "write(3, ", "read(3", '"', HEX, ") = 16", "\n", "<unfinished", " ...>", "<... read resumed>",
+    "7 ", "\\", "iov_base=",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PARTS)))
+def test_any_log_is_read_without_an_error(parts: list[str]) -> None:
+    log = "".join(parts)
+    is_strace(log.encode())
+    passed(log)
+
+
+def test_a_log_without_a_nix_client_says_how_to_trace(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text('read(3, "\\x41", 9) = 1\n')
+    with pytest.raises(Problem, match="no connection of a Nix client in it; trace with"):
+        list(strace_log(path))
+
+
+PLAYER = """
+import socket, sys
+end = socket.socket(socket.AF_UNIX); end.connect(sys.argv[1])
+for line in open(sys.argv[2]):
+    side, data = line.split()
+    data = bytes.fromhex(data)
+    if side == "0":
+        end.sendall(data)
+    else:
+        while data:
+            data = data[len(end.recv(len(data))):]
+end.shutdown(socket.SHUT_WR)
+end.close()
+"""
+
+
+@pytest.mark.parametrize("options", [["-ttt"], ["-tt", "-yy"], ["-r"], []])
+def test_a_real_log(options: list[str], captured_runs: tuple[Run, ...], tmp_path: Path) -> None:
+    if shutil.which("strace") is None:
+        lacking("strace is not installed")
+    connection = captures.run("2.34.8-2.34.8/add-tree").connections[0]
+    turns = [step for step in steps(connection) if step.what == "data"]
+    script = tmp_path / "script"
+    script.write_text("".join(f"{step.side} {step.data.hex()}\n" for step in turns if step.data))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "socket"))
+    listener.listen()
+    listener.settimeout(30)
+
+    def daemon() -> None:
+        end, _ = listener.accept()
+        end.settimeout(30)
+        for step in turns:
+            data = step.data
+            if step.side == DAEMON:
+                end.sendall(data)
+            while step.side == CLIENT and data:
+                data = data[len(end.recv(len(data))) :]
+        end.close()
+
+    thread = threading.Thread(target=daemon, daemon=True)
+    thread.start()
+    log = tmp_path / "log"
+    command = ["strace", "-f", "-xx", "-s", "1000000", *options, "-o", str(log),
+               sys.executable, "-c", PLAYER, str(tmp_path / "socket"), str(script)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if "Operation not permitted" in done.stderr:
+        lacking("strace may not trace here")
+    assert done.returncode == 0, done.stderr
+    thread.join(30)
+    listener.close()
+    assert is_strace(log.read_bytes()[: 1 << 16])
+    events = list(strace_log(log))
+    streams = [b"".join(e.data for e in events if e.side == side) for side in (CLIENT, DAEMON)]
+    assert streams == [connection.c2s, connection.s2c]
+    assert not any(e.missing for e in events)
+    assert [e.what for e in events if e.what != "data"] == ["open", "half-close", "close"]
+    assert [e.time for e in events] == sorted(e.time for e in events)

@@ -1,0 +1,473 @@
+"""Wireshark opens recordings as they are: what tshark says about them, trap by trap."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.reader import RecordingReader
+from pix_inspect.recording.sinks import rotated
+from pix_inspect.recording.stream_writer import Loss
+from pix_inspect.recording.tcp_headers import CLIENT_PORTS, PORT, TAKEN_PORTS
+from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
+from tests.support.captures import Connection, Run
+from tests.support.written import (
+    CLIENT,
+    DAEMON,
+    START,
+    Written,
+    chunks,
+    events,
+    items_of,
+    section,
+    stream,
+)
+
+ASLEEP = 1000.0
+
+
+@pytest.fixture
+def tshark(tmp_path: Path) -> Callable[..., str]:
+    """Run tshark, without anybody's preferences; the answer is its standard output."""
+    if shutil.which("tshark") is None:
+        pytest.skip("tshark is not installed")
+
+    def run(*arguments: str | Path, status: int = 0, **options: Any) -> str:
+        done = subprocess.run(
+            ["tshark", *map(str, arguments)],
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            timeout=300,
+            **options,
+        )
+        assert done.returncode == status, done.stderr.decode()
+        return str(done.stdout, errors="replace")
+
+    return run
+
+
+Tshark = Callable[..., str]
+
+
+def warnings(tshark: Tshark, path: Path) -> list[str]:
+    """The expert's errors and warnings, and what is malformed."""
+    lines = tshark("-r", path, "-q", "-z", "expert,warn").splitlines()
+    found = [line.strip() for line in lines if re.match(r"\s+\d", line)]
+    return found + tshark("-r", path, "-Y", "_ws.malformed").splitlines()
+
+
+def fields(tshark: Tshark, path: Path, *names: str, only: str = "") -> list[list[str]]:
+    options = [option for name in names for option in ("-e", name)]
+    text = tshark("-r", path, "-Y", only or "tcp", "-T", "fields", *options)
+    return [line.split("\t") for line in text.splitlines()]
+
+
+def followed(tshark: Tshark, path: Path, number: int) -> list[bytes]:
+    """What *Follow TCP Stream* shows of stream `number`, by side."""
+    sides = [b"", b""]
+    text = tshark("-r", path, "-q", "-z", f"follow,tcp,raw,{number}")
+    for line in text.splitlines():
+        if re.fullmatch(r"\t?[0-9a-f]+", line):
+            sides[line.startswith("\t")] += bytes.fromhex(line.strip())
+    return sides
+
+
+def play(log: ConnectionLog, connection: Connection, start: int, keep: int | None = None) -> int:
+    """Record a captured connection, of each chunk only `keep` bytes; return when it was over."""
+    time = start
+    for event in connection.events:
+        time = start + int(event["t"] * 1e9)
+        side = DAEMON if event.get("dir") == "s2c" else CLIENT
+        if "off" in event:
+            data = connection.s2c if side else connection.c2s
+            kept = data[event["off"] :][: min(event["len"], keep or event["len"])]
+            log.chunk(side, time, kept, event["len"])
+        elif event["ev"] == "eof":
+            log.half_close(side, time)
+        elif event["ev"] == "close":
+            log.close(time)
+    return time + 1000
+
+
+def record(path: Path, runs: Sequence[Run], keep: int | None = None) -> list[Connection]:
+    """Record captured runs into one file; return their connections in order of number."""
+    writer = RecordingWriter(path, about={}, interval=ASLEEP, queue_limit=1 << 30)
+    connections, time = [], START
+    for run in runs:
+        for connection in run.connections:
+            time = play(writer.open(Peer(command=run.name), {}, time=time), connection, time, keep)
+            connections.append(connection)
+    writer.close()
+    assert writer.lost == 0
+    return connections
+
+
+# Recordings made from all captures
+
+
+def test_all_captures(tshark: Tshark, tmp_path: Path, captured_runs: tuple[Run, ...]) -> None:
+    path = tmp_path / "all.pcapng"
+    connections = record(path, captured_runs)
+    assert warnings(tshark, path) == []
+    streams = [int(number) for (number,) in fields(tshark, path, "tcp.stream")]
+    assert set(streams) == set(range(len(connections)))
+    lengths = [[0, 0] for _ in connections]
+    rows = fields(tshark, path, "tcp.stream", "tcp.len", "ip.src")
+    for number, length, source in rows:
+        lengths[int(number)][source == "127.0.0.2"] += int(length)
+    assert lengths == [[len(each.c2s), len(each.s2c)] for each in connections]
+
+
+def test_streams_of_captures_are_followed_byte_by_byte(
+    tshark: Tshark, tmp_path: Path, captured_runs: tuple[Run, ...]
+) -> None:
+    path = tmp_path / "some.pcapng"
+    biggest = sorted(captured_runs, key=lambda run: max(len(c.c2s) for c in run.connections))
+    connections = record(path, [captured_runs[0], captured_runs[-1], *biggest[-2:]])
+    for number, connection in enumerate(connections):
+        assert followed(tshark, path, number) == [connection.c2s, connection.s2c]
+
+
+def test_all_captures_read_back(tmp_path: Path, captured_runs: tuple[Run, ...]) -> None:
+    path = tmp_path / "all.pcapng"
+    connections = record(path, captured_runs)
+    streams: dict[tuple[int, int], list[bytes]] = {}
+    for chunk in chunks(items_of(path)):
+        streams.setdefault((chunk.connection, chunk.side), []).append(chunk.data)
+    for number, connection in enumerate(connections, 1):
+        assert b"".join(streams.get((number, CLIENT), [])) == connection.c2s
+        assert b"".join(streams.get((number, DAEMON), [])) == connection.s2c
+
+
+def test_all_captures_elided(
+    tshark: Tshark, tmp_path: Path, captured_runs: tuple[Run, ...]
+) -> None:
+    path = tmp_path / "elided.pcapng"
+    connections = record(path, captured_runs, keep=16)
+    assert warnings(tshark, path) == []
+    total = sum(int(length) for (length,) in fields(tshark, path, "tcp.len"))
+    assert total == sum(len(each.c2s) + len(each.s2c) for each in connections)
+
+
+# The traps
+
+
+def test_no_dissector_has_our_ports(tshark: Tshark) -> None:
+    taken = {
+        int(row[1])
+        for line in tshark("-G", "decodes").splitlines()
+        if (row := line.split("\t"))[0] in ("tcp.port", "tcp.port.ssl") and row[1].isdigit()
+    }
+    assert len(taken) > 100
+    assert PORT not in taken
+    assert not taken & set(CLIENT_PORTS)
+    assert taken & set(range(49152, 65536)) <= TAKEN_PORTS
+
+
+def test_ports_used_again_are_other_streams(
+    tshark: Tshark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("writer_thread", "stream_writer"):
+        monkeypatch.setattr(f"pix_inspect.recording.{module}.CLIENT_PORTS", CLIENT_PORTS[:2])
+    path = tmp_path / "s.pcapng"
+    writer = RecordingWriter(path, about={}, interval=ASLEEP)
+    for number in range(9):
+        log = writer.open(Peer(), {}, time=START + number)
+        log.chunk(CLIENT, START, b"request", 7)
+        log.chunk(DAEMON, START, b"reply", 5)
+        log.close(START)
+        writer._scribe.turn()
+    writer.close()
+    assert warnings(tshark, path) == []
+    assert {number for (number,) in fields(tshark, path, "tcp.stream")} == set("012345678")
+
+
+def test_chunks_beyond_an_ip_packet_are_split_and_put_together(
+    tshark: Tshark, tmp_path: Path
+) -> None:
+    made = Written()
+    track = made.open()
+    upload, answer = os.urandom(300_000), os.urandom(65_496)
+    made.chunk(track, CLIENT, b"before")
+    made.chunk(track, CLIENT, upload)
+    made.chunk(track, DAEMON, answer)
+    made.chunk(track, CLIENT, b"after")
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == []
+    assert followed(tshark, path, 0) == [b"before" + upload + b"after", answer]
+    assert max(int(length) for (length,) in fields(tshark, path, "ip.len")) == 65_535
+
+
+def test_elided_bytes_are_known_to_be_missing(tshark: Tshark, tmp_path: Path) -> None:
+    made = Written()
+    track = made.open()
+    made.chunk(track, CLIENT, b"kept", 32 << 10)
+    made.chunk(track, CLIENT, b"x" * 70_000, 200_000)
+    made.chunk(track, DAEMON, b"", 1 << 20)
+    made.chunk(track, CLIENT, b"next request")
+    made.chunk(track, DAEMON, b"next reply")
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == []
+    rows = fields(
+        tshark, path, "frame.len", "frame.cap_len", "tcp.len", "tcp.seq", only="tcp.len>0"
+    )
+    assert rows[0] == [str(40 + (32 << 10)), "44", str(32 << 10), "1"]
+    last = fields(tshark, path, "tcp.seq", "data.data", only="tcp.len == 12")
+    assert last == [[str(1 + (32 << 10) + 200_000), b"next request".hex()]]
+
+
+def test_a_connection_opens_and_ends(tshark: Tshark, tmp_path: Path) -> None:
+    made = Written()
+    first, second, third = made.open(), made.open(), made.open()
+    for track in (first, second, third):
+        made.chunk(track, CLIENT, b"request")
+    first.half_close(CLIENT, made.now(), made.blocks)
+    made.chunk(first, DAEMON, b"reply")
+    first.half_close(DAEMON, made.now(), made.blocks)
+    first.close(made.now(), made.blocks)
+    second.reset(CLIENT, made.now(), made.blocks)
+    made.chunk(second, DAEMON, b"reply to nobody")
+    second.close(made.now(), made.blocks)
+    third.close(made.now(), made.blocks)
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == [
+        "1   Sequence                TCP  Connection reset (RST)",
+    ]
+    for number, ends in ((0, ["0x0011"] * 2), (1, ["0x0014", "0x0011"]), (2, ["0x0011"] * 2)):
+        flags = [
+            flag for (flag,) in fields(tshark, path, "tcp.flags", only=f"tcp.stream=={number}")
+        ]
+        assert flags[:3] == ["0x0002", "0x0012", "0x0010"]
+        assert [flag for flag in flags if flag not in ("0x0010", "0x0018")][2:] == ends
+
+
+def test_all_ways_to_end(tshark: Tshark, tmp_path: Path) -> None:
+    """Whatever comes in whatever order, only a real reset is a warning."""
+    made = Written()
+    ways = [("half_close", side) for side in (0, 1)] + [("note", 0)]
+    orders = [[a, b, c] for a in ways for b in ways for c in ways]
+    for order in orders:
+        track = made.open()
+        made.chunk(track, CLIENT, b"request")
+        for what, side in order:
+            if what == "note":
+                for _ in range(17):
+                    track.note(b'{"note":1}', made.now(), made.blocks)
+            else:
+                track.half_close(side, made.now(), made.blocks)
+                if track.ended[1 - side] is None:
+                    made.chunk(track, 1 - side, b"more")
+        track.close(made.now(), made.blocks)
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == []
+    notes = tshark("-r", path, "-q", "-z", "expert,note")
+    assert "Duplicate ACK" not in notes
+    assert "Retransmission" not in notes
+
+
+@pytest.mark.parametrize("before", [0, 1, 8, 9, 4000, 70_000])
+def test_sequence_numbers_wrap_around(tshark: Tshark, tmp_path: Path, before: int) -> None:
+    made = Written()
+    track = made.open()
+    made.blocks = [section()]
+    track.offsets = [(1 << 32) - before, (1 << 32) - before]
+    track.resume(0, made.now(), made.blocks, {})
+    sent = [b"", b""]
+    for number in range(300):
+        for side in (CLIENT, DAEMON):
+            data = b"%d-%08d " % (side, number) * (1 + number % 50)
+            made.chunk(track, side, data)
+            sent[side] += data
+    made.chunk(track, CLIENT, b"x" * 70_000)
+    track.close(made.now(), made.blocks)
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == []
+    assert followed(tshark, path, 0) == [sent[0] + b"x" * 70_000, sent[1]]
+
+
+def test_gibibytes_one_way(tshark: Tshark, tmp_path: Path) -> None:
+    """More than a window, and than half the sequence numbers, without a word back."""
+    made = Written()
+    track = made.open()
+    made.chunk(track, CLIENT, b"", 9 << 30)
+    made.chunk(track, DAEMON, b"done")
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == []
+    assert fields(tshark, path, "data.data", only="ip.src == 127.0.0.2 && data") == [
+        [b"done".hex()]
+    ]
+
+
+def test_many_small_packets_one_way(tshark: Tshark, tmp_path: Path) -> None:
+    made = Written()
+    track = made.open()
+    for number in range(30_000):
+        made.chunk(track, DAEMON, b"line %05d\n" % number)
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == []
+    assert len(fields(tshark, path, "tcp.seq", only="tcp.len > 0")) == 30_000
+
+
+def test_two_threads_confirm_nothing_unseen(tshark: Tshark, tmp_path: Path) -> None:
+    path = tmp_path / "s.pcapng"
+    writer = RecordingWriter(path, about={}, interval=0.001)
+    log = writer.open(Peer(), {})
+
+    def speak(side: int) -> None:
+        for number in range(5000):
+            log.chunk(side, START + number, b"%06d" % number, 6)
+
+    threads = [threading.Thread(target=speak, args=(side,)) for side in (CLIENT, DAEMON)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close()
+    assert warnings(tshark, path) == []
+
+
+def test_payload_that_looks_like_other_protocols(tshark: Tshark, tmp_path: Path) -> None:
+    """What guesses by content may claim it, yet finds nothing malformed."""
+    made = Written()
+    for payload in (bytes(400), b"GET / HTTP/1.1\r\n\r\n", b"\x05\x00\x0b\x03" + bytes(12)):
+        track = made.open()
+        made.chunk(track, CLIENT, b"cxin" + bytes(4))
+        made.chunk(track, DAEMON, payload)
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == []
+
+
+def test_losses_are_packets_of_their_true_length(tshark: Tshark, tmp_path: Path) -> None:
+    made = Written()
+    track = made.open()
+    made.chunk(track, CLIENT, b"before")
+    track.lose(CLIENT, Loss(90_000, 100_000, 3, START, START, "disk full"), made.blocks, 1 << 30)
+    made.chunk(track, CLIENT, b"after")
+    path = made.save(tmp_path / "s.pcapng")
+    assert warnings(tshark, path) == []
+    rows = fields(tshark, path, "tcp.len", "frame.comment", only="frame.comment contains lost")
+    assert rows[0][0] == "65495"
+    assert '"bytes":90000,"passed":100000,"chunks":3' in rows[0][1]
+    assert stream(items_of(path), 1, CLIENT) == (b"before" + b"." * 100_000 + b"after", 100_011)
+
+
+# Files that rotated, were cut, compressed, edited; live
+
+
+def test_each_rotated_file_alone(tshark: Tshark, tmp_path: Path) -> None:
+    path = tmp_path / "s.pcapng"
+    writer = RecordingWriter(path, about={}, interval=ASLEEP, max_size=20_000, keep=100)
+    logs = [writer.open(Peer(), {}, resume=lambda: {"minor": 38}) for _ in range(3)]
+    logs[1].half_close(CLIENT, START)
+    for number in range(300):
+        for log in logs:
+            log.chunk(DAEMON, START + number, b"x" * 100, 100)
+        logs[0].chunk(CLIENT, START + number, b"y", 1)
+        writer._scribe.turn()
+    writer.close()
+    files = sorted(tmp_path.glob("*.pcapng"))
+    assert len(files) > 5
+    assert rotated(path, 5) in files
+    for file in (files[0], rotated(path, 1), path):
+        assert warnings(tshark, file) == []
+        assert len({number for (number,) in fields(tshark, file, "tcp.stream")}) == 3
+
+
+def test_a_cut_file_shows_its_whole_packets(tshark: Tshark, tmp_path: Path) -> None:
+    made = Written()
+    track = made.open()
+    for _ in range(5):
+        made.chunk(track, CLIENT, b"request")
+    path = tmp_path / "s.pcapng"
+    path.write_bytes(made.data[:-5])
+    text = tshark("-r", path, status=2)
+    assert len(text.splitlines()) == 3 + 4
+    assert len(chunks(items_of(path))) == 4
+
+
+def test_compressed_files_are_opened_directly(tshark: Tshark, tmp_path: Path) -> None:
+    made = Written()
+    made.chunk(made.open(), CLIENT, b"request")
+    path = tmp_path / "s.pcapng.gz"
+    path.write_bytes(gzip.compress(made.data))
+    assert warnings(tshark, path) == []
+
+
+def test_what_wireshark_shows_of_a_connection(tshark: Tshark, tmp_path: Path) -> None:
+    path = tmp_path / "s.pcapng"
+    writer = RecordingWriter(path, about={}, interval=ASLEEP)
+    for pid in (10, 20):
+        log = writer.open(Peer(pid, 1000, command="nix build"), {"upstream": "/d"}, time=START)
+        log.chunk(CLIENT, START + 898_000_007, b"cxin", 4)
+        log.chunk(DAEMON, START + 898_000_008, b"dxio", 4)
+    writer.close()
+    names = ("frame.time_epoch", "frame.packet_flags_direction", "frame.interface_description")
+    only = 'frame.interface_name == "conn-2" && tcp.len > 0'
+    assert fields(tshark, path, *names, only=only) == [
+        ["1700000000.898000008", "0x00000002", "pid 20 uid 1000 nix build"],
+        ["1700000000.898000009", "0x00000001", "pid 20 uid 1000 nix build"],
+    ]
+    (comment,) = fields(tshark, path, "frame.comment", only="tcp.stream == 1 && frame.comment")
+    assert comment == [
+        '{"event":"open","connection":2,"peer":{"pid":20,"uid":1000,"command":"nix build"},'
+        '"about":{"upstream":"/d"}}'
+    ]
+
+
+def test_what_editcap_leaves_is_read(tshark: Tshark, tmp_path: Path) -> None:
+    if shutil.which("editcap") is None:
+        pytest.skip("editcap is not installed")
+    made = Written()
+    tracks = [made.open(), made.open()]
+    for number in range(10):
+        for track in tracks:
+            made.chunk(track, CLIENT, b"request %d " % number)
+    path, edited = made.save(tmp_path / "s.pcapng"), tmp_path / "edited.pcapng"
+    subprocess.run(["editcap", "-r", path, edited, "4-6", "13-20"], check=True)
+    reader = RecordingReader(edited)
+    items = reader.poll()
+    assert reader.warnings == []
+    assert reader.connections[2]["connection"] == 2
+    whole = b"".join(b"request %d " % number for number in range(10))
+    for number in (1, 2):
+        data, _ = stream(items, number, CLIENT)
+        assert whole.startswith(data[data.rindex(b".") + 1 :], data.rindex(b".") + 1)
+    opened = [event.note for event in events(items) if event.kind == "open"]
+    assert [note is not None and "missing" in note for note in opened] == [False, True]
+
+
+def test_live_through_a_pipe(tshark: Tshark, tmp_path: Path) -> None:
+    command = ["tshark", "-l", "-i", "-", "-Y", "tcp.len > 0 || tcp.flags.fin == 1"]
+    command += ["-T", "fields", "-e", "frame.interface_name", "-e", "tcp.payload"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    ) as live:
+        assert live.stdin is not None
+        assert live.stdout is not None
+        writer = RecordingWriter(live.stdin, about={}, interval=0.002)
+        for number in (1, 2):
+            # a connection that opens while tshark runs: its interface comes in mid-stream
+            log = writer.open(Peer(pid=number), {})
+            log.chunk(CLIENT, START, b"cxin", 4)
+            assert live.stdout.readline() == b"conn-%d\t%s\n" % (number, b"cxin".hex().encode())
+        log.half_close(CLIENT, START)
+        assert live.stdout.readline() == b"conn-2\t\n"
+        writer.close()
+        live.stdin.close()
+        assert writer.failure is None
+        assert live.stdout.read() == b""
+    assert live.returncode == 0

@@ -1,0 +1,282 @@
+"""The REPL's session against the embedded daemon: connections, bytes by hand, files, errors."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pix.codec.nar_files import nar_of
+from pix.problem import Problem
+from pix_inspect.capture.own_relay import OwnRelay
+from pix_inspect.repl.expressions import ExpressionError
+from pix_inspect.repl.repl import Session
+from pix_inspect.repl.text import shown
+from pix_inspect.session.session import Session as Recording
+from pix_store import EmbeddedDaemon
+
+WAIT = 30.0
+
+
+@pytest.fixture
+def daemon() -> Iterator[EmbeddedDaemon]:
+    with EmbeddedDaemon() as daemon:
+        yield daemon
+    assert not daemon.faults
+
+
+@pytest.fixture
+def session(daemon: EmbeddedDaemon) -> Iterator[Session]:
+    session = Session(str(daemon.path), timeout=WAIT)
+    session.run('a = AddToStore(name="a", method="text:sha256", dump=b"hello").reply.path')
+    yield session
+    session.close()
+
+
+def text(value: Any) -> str:
+    return "\n".join(shown(value))
+
+
+def test_results_are_objects_with_fields(session: Session) -> None:
+    session.run('b = AddToStore(name="b", method="text:sha256", references=[a], dump=b"")')
+    session.run("info = QueryPathInfo(path=b.reply.path)")
+    assert session.run("info.reply.info.references[0] == a") is True
+    assert session.run("[IsValidPath(path=p).reply.valid for p in info.reply.info.references]") == [
+        True
+    ]
+    assert session.run("names()") == ["a", "b", "info"]
+    assert "nar_size: " in text(session.run("info"))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('AddToStoreNar(path=a, nar_size="x")', "nar_size: U64 wanted, got str"),
+        ("IsValidPath()", "path is missing"),
+        ("IsValidPath(pth=1)", "no field pth: IsValidPath(path: StorePath)"),
+        ("IsValidPath(a)", "fields are named"),
+        ("IsValidPath(path=5)", "path: StorePath wanted, got int"),
+        ('BuildPaths(paths=[], mode="Norml")', "is no BuildMode"),
+        ('AddToStore(name="x")', "dump is missing"),
+        ('AddToStore(name="x", dump=5)', 'bytes wanted, got int; nar("./dir")'),
+        ("nothing", "nothing is called nothing"),
+        ("QueryPathInfo(path=a).reply.inf", "has no field inf (info)"),
+        ("QueryPathInfo(path=a).reply.info.references[5]", "out of range"),
+        ("u64(-1)", "from 0 to 2^64"),
+        ('hex("xyz")', "hexadecimal"),
+        ("close(5)", "too many arguments"),
+        ("connect(5)", "path: the path of a socket wanted"),
+        ('connect(version="2.0")', "no protocol version"),
+        ('connect(version="1.5")', "older than 1.10"),
+        ('connect(features=["nonsense"])', "no feature is called"),
+        ('file("/does/not/exist")', "cannot read"),
+        ('nar("/does/not/exist")', "cannot read"),
+        ('save(5, "/does/not/exist/x")', "cannot write"),
+        ("recorded(1)", "which recording"),
+        ('recorded(1, "/does/not/exist")', "/does/not/exist"),
+        ("receive()", "send_only(…) begins"),
+        ("raw(None)", "text, bytes or a number wanted"),
+        ("raw(wait=1e9)", "wait: seconds"),
+        ("paths([1])", "paths takes a list"),
+        ('help("Nonsense")', "nothing is called"),
+        ("encode(5)", "encode takes an operation"),
+        ('EnsurePath(path="/nix/store/' + "0" * 32 + '-x").reply.done', "the daemon refused"),
+    ],
+)
+def test_a_mistake_costs_one_line_and_nothing_else(session: Session, line: str, says: str) -> None:
+    with pytest.raises((ExpressionError, Problem)) as caught:
+        session.run(line)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert session.run("IsValidPath(path=a).reply.valid") is True
+
+
+def test_what_a_version_lacks_is_said(session: Session) -> None:
+    assert "protocol 1.21" in session.run('connect(version="1.21")')
+    with pytest.raises(ExpressionError, match=r"repair does not exist before 1\.25"):
+        session.run('AddToStore(name="x", repair=True, dump=b"")')
+    with pytest.raises(Problem, match=r"AddMultipleToStore came with 1\.32"):
+        session.run("AddMultipleToStore(items=paths([]))")
+    assert session.run("version()") == "1.21"
+    assert "protocol 1.38" in session.run('connect(version="1.38")')
+
+
+def test_options_add_up_and_other_names_are_settings(session: Session) -> None:
+    first = session.run("options(keep_failed=True, cores=3)")
+    assert (first.request.keep_failed, dict(first.request.overrides)) == (1, {"cores": "3"})
+    second = session.run('options(verbosity=5, access_tokens=["a", "b"])')
+    assert (second.request.keep_failed, second.request.verbosity) == (1, 5)
+    assert dict(second.request.overrides) == {"cores": "3", "access-tokens": "a b"}
+
+
+def test_help_is_what_explain_says(session: Session) -> None:
+    by_name, by_text = session.run("help(QueryPathInfo)"), session.run('help("QueryPathInfo")')
+    assert text(by_name) == text(by_text)
+    assert text(by_name).startswith("QueryPathInfo (operation)")
+    assert "recorded(number: exchange" in text(session.run("help(recorded)"))
+    assert "operations" in text(session.run("help()"))
+    assert "QueryPathInfo(path: StorePath)" in text(session.run("QueryPathInfo"))
+
+
+def test_bytes_by_hand(session: Session) -> None:
+    heard = session.run("raw(IsValidPath(path=a), wait=0.2)")
+    assert heard.exchanges == ["IsValidPath: complete"]
+    assert "8 bytes sent" in session.run("send_only(u64(1))")
+    assert session.run("receive(wait=0.05)").heard == 0
+    assert "sent" in session.run("send_only(a)")
+    assert session.run("receive(wait=0.2)").exchanges == ["IsValidPath: complete"]
+    assert session.run("half_close(wait=5)").closed
+    assert session.run("encode(IsValidPath(path=a)) == u64(1) + text(a)") is True
+    assert session.run("IsValidPath(path=a).reply.valid") is True
+
+
+def test_payload_comes_from_files_and_results_go_to_files(session: Session, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").write_text("contents")
+    session.run(f't = AddToStore(name="t", dump=nar("{tree}"))')
+    session.run(f'save(NarFromPath(path=t.reply.path).reply.nar, "{tmp_path}/out.nar")')
+    assert (tmp_path / "out.nar").read_bytes() == b"".join(nar_of(tree))
+    with pytest.raises(Problem, match="exists"):
+        session.run(f'save(b"", "{tmp_path}/out.nar")')
+    session.run(f'save(t, "{tmp_path}/t.json")')
+    assert '"operation": "AddToStore"' in (tmp_path / "t.json").read_text()
+
+
+def test_a_daemon_that_dies_says_so_and_another_can_be_asked(tmp_path: Path) -> None:
+    with EmbeddedDaemon(tmp_path / "s") as daemon:
+        session = Session(str(daemon.path), timeout=WAIT)
+        session.run("QueryAllValidPaths()")
+    with pytest.raises(Problem, match=r"the connection is over|closed|cannot reach"):
+        session.run("QueryAllValidPaths()")
+    with pytest.raises(Problem, match="cannot reach the daemon"):
+        session.run("QueryAllValidPaths()")
+    with EmbeddedDaemon(tmp_path / "s"):
+        assert session.run("QueryAllValidPaths().reply.paths") == []
+        session.close()
+
+
+def test_a_connection_that_ended_meanwhile_is_replaced_and_that_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    with EmbeddedDaemon(tmp_path / "s") as daemon:
+        session = Session(str(daemon.path), timeout=WAIT, say=said.append)
+        session.run("QueryAllValidPaths()")
+    with EmbeddedDaemon(tmp_path / "s"):
+        assert session.run("QueryAllValidPaths().reply.paths") == []
+        session.close()
+    assert "a new connection takes its place" in said[1]
+    assert "protocol 1.38" in said[0]
+    assert "protocol 1.38" in said[2]
+
+
+@contextmanager
+def silent_daemon(path: Path) -> Iterator[threading.Event]:
+    """A daemon that greets as it should and answers nothing."""
+    greeted = threading.Event()
+    with EmbeddedDaemon() as behind, socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def serve() -> None:
+            client, _ = listening.accept()
+            with client, behind.socketpair() as true:
+                client.settimeout(WAIT)
+                passed = 0
+                back = threading.Thread(target=_pass_on, args=(true, client), daemon=True)
+                back.start()
+                while data := client.recv(4096):
+                    passed += len(data)
+                    if passed > 40:  # behind the greeting
+                        greeted.set()
+                    else:
+                        true.sendall(data)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield greeted
+        thread.join(WAIT)
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(4096):
+            target.sendall(data)
+    except OSError:
+        pass
+
+
+def test_a_wait_can_be_interrupted_from_another_thread(tmp_path: Path) -> None:
+    with silent_daemon(tmp_path / "s") as asked:
+        session = Session(str(tmp_path / "s"))
+        session.connected()
+
+        def interrupt() -> None:
+            asked.wait(WAIT)
+            session.interrupt()
+
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
+        with pytest.raises(Problem, match="interrupted: this connection was closed"):
+            session.run("QueryAllValidPaths()")
+        interrupting.join(WAIT)
+        assert session.connection is not None
+        assert session.connection.failure is not None
+
+
+def test_what_is_sent_is_recorded_under_its_name(daemon: EmbeddedDaemon, tmp_path: Path) -> None:
+    relay = OwnRelay(tmp_path / "r.pcapng")
+    session = Session(str(daemon.path), timeout=WAIT, route=relay)
+    session.run('AddToStore(name="a", method="text:sha256", dump=b"' + "x" * 200 + '")')
+    session.run("raw(u64(99), wait=5)")
+    session.close()
+    assert relay.close() == tmp_path / "r.pcapng"
+    recording = Recording(tmp_path / "r.pcapng").read_all()
+    peers = [row.peer for row in recording.connections.values()]
+    assert [peer["command"] for peer in peers if peer] == ["pix-inspect repl"] * 2
+    names = [recording.row(i).operation for i in range(len(recording))]
+    assert "AddToStore" in names
+    number = names.index("AddToStore") + 1
+    recording.close()
+    session.recording = tmp_path / "r.pcapng"
+    assert session.run(f"recorded({number})") == b"x" * 200
+    with pytest.raises(Problem, match="no 5000"):
+        session.run("recorded(5000)")
+
+
+def test_without_a_connection_nothing_is_recorded(tmp_path: Path) -> None:
+    relay = OwnRelay(tmp_path / "r.pcapng")
+    session = Session(str(tmp_path / "none"), route=relay)
+    with pytest.raises(Problem, match="cannot reach the daemon"):
+        session.run("QueryAllValidPaths()")
+    assert relay.close() is None
+    assert not (tmp_path / "r.pcapng").exists()
+
+
+def test_what_the_daemon_says_is_shown_inert(session: Session) -> None:
+    session.run('x = "\\x1b]0;title\\x07\\u202e[bold]"')
+    for value in ("x", "[x]", "{x: x}", "[[x]]", "raw(u64(99), wait=5)"):
+        said = text(session.run(value))
+        assert "\x1b" not in said
+        assert "\u202e" not in said
+
+
+def test_what_is_nested_without_end_is_shown_as_far_as_it_goes(session: Session) -> None:
+    session.run("x = [1]")
+    for _ in range(5000):
+        session.run("x = [x]")
+    assert "…" in text(session.run("x"))
+    session.evaluator.variables["y"] = {"a": session.run("x")}
+    assert "…" in text(session.run("y"))
+    assert text(session.run('{1, "a"}')).startswith("2 elements")
+
+
+def test_deleting_wants_a_word(session: Session) -> None:
+    session.dangerous = lambda what: False
+    with pytest.raises(ExpressionError, match="not sent"):
+        session.run('CollectGarbage(action="DeleteDead")')
+    session.run('CollectGarbage(action="ReturnDead")')

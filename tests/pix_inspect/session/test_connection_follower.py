@@ -1,0 +1,136 @@
+"""Connections that began in an earlier file, whatever their recorder said about that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pix_inspect.recording import pcapng
+from pix_inspect.session.index import Index
+from pix_inspect.session.session import Session
+from tests.support.lines_of_time import LAST, text, word
+from tests.support.played import PROTOCOL, Played
+from tests.support.recorded import shown
+from tests.support.written import CLIENT, DAEMON, Written
+
+ASK = word(1) + text(b"/x")
+STATE = {"protocol": "1.37", "features": [], "daemon_nix": "2.18.0"}
+
+
+def resumed(
+    folder: Path, continues: Any, chunks: list[tuple[int, bytes]], notes: list[Any]
+) -> Session:
+    """A file that begins in mid-connection; each note stands before the chunk of its index."""
+    written = Written()
+    track = written.open(continues=continues)
+    for i, (side, data) in enumerate(chunks):
+        if i < len(notes) and notes[i] is not None:
+            track.note(pcapng.comment({"note": notes[i]}), written.now(), written.blocks)
+        written.chunk(track, side, data)
+    track.close(written.now(), written.blocks)
+    return Session(written.save(folder / "resumed.pcapng")).read_all()
+
+
+def seen(session: Session) -> list[tuple[str, str | None, int, int]]:
+    rows = [session.row(i) for i in range(len(session))]
+    return [(row.kind, row.operation, row.request_bytes, row.reply_bytes) for row in rows]
+
+
+CHUNKS = [
+    (CLIENT, ASK), (DAEMON, word(LAST) + word(1)), (CLIENT, ASK), (DAEMON, word(LAST) + word(1)),
+]  # fmt: skip
+ASKED = ("operation", "IsValidPath", 24, 16)
+
+
+@pytest.mark.parametrize(
+    ("boundary", "expected"),
+    [
+        ([100, 200], [ASKED, ASKED]),
+        ([124, 216], [("opaque", None, 24, 16), ASKED]),
+        ([148, 232], [("opaque", None, 48, 32)]),
+        (None, [("opaque", None, 48, 32)]),
+        ([99, 200], [("opaque", None, 48, 32)]),
+        ("x", [("opaque", None, 48, 32)]),
+    ],
+)
+def test_decoding_goes_on_at_the_boundary(
+    boundary: Any, expected: list[Any], tmp_path: Path
+) -> None:
+    continues = {"offsets": [100, 200], "state": {**STATE, "boundary": boundary}}
+    session = resumed(tmp_path, continues, CHUNKS, [])
+    assert seen(session) == expected
+    assert session.connections[1].daemon_nix == "2.18.0"
+    if expected[0][0] == "opaque":
+        assert session.exchange(0).notes == ("began in the previous file",)
+    shown(session)
+
+
+def test_the_boundary_may_be_noted_later(tmp_path: Path) -> None:
+    state = {**STATE, "boundary": None, "exchange": "BuildPaths"}
+    note = {**STATE, "boundary": [124, 216]}
+    continues = {"offsets": [100, 200], "state": state}
+    session = resumed(tmp_path, continues, CHUNKS, [None, note])
+    assert seen(session) == [("opaque", None, 24, 16), ASKED]
+    said = session.exchange(0).notes
+    assert said == ("began in the previous file: BuildPaths was under way",)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 1 << 65) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["boundary", "protocol", "features", "state"]), inner)
+    ),
+    max_leaves=6,
+)
+states = st.fixed_dictionaries(
+    {},
+    optional={
+        name: json_values | st.sampled_from([[100, 200], [101, 201], "1.37", "1.10", ["x"]])
+        for name in ("protocol", "features", "daemon_nix", "boundary", "exchange", "lost")
+    },
+)
+offsets = st.sampled_from([[100, 200], [0, 0], [1 << 40, 5]]) | json_values
+
+
+@given(
+    json_values
+    | st.fixed_dictionaries({}, optional={"offsets": offsets, "state": states | json_values}),
+    st.lists(states | json_values, max_size=4),
+    st.lists(st.tuples(st.integers(0, 1), st.sampled_from([ASK, word(LAST), b"x"])), max_size=5),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_recording_says_is_survived(
+    tmp_path: Path, continues: Any, notes: list[Any], chunks: list[tuple[int, bytes]]
+) -> None:
+    session = resumed(tmp_path, continues, chunks, notes)
+    shown(session)
+    for i in range(len(session)):
+        assert session.row(i).took is not None
+    session.close()
+
+
+def test_a_handshake_that_is_over_says_what_was_agreed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    session = Session(played.path)
+    agreed: list[str] = []
+    end = Index.end
+
+    def ended(index: Index, number: int) -> None:
+        agreed.append(
+            str(session.connections[1].protocol)
+        )  # as another thread sees it from here on
+        end(index, number)
+
+    monkeypatch.setattr(Index, "end", ended)
+    played.connect()
+    played.save()
+    session.read_all()
+    assert agreed == [str(PROTOCOL)]
+    session.close()

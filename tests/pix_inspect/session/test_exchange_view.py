@@ -1,0 +1,126 @@
+"""Views of exchanges that go on, and of logs longer than what is kept decoded."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol import operations as ops
+from pix.protocol.logging import ActivityType, StderrLast, StderrNext, StderrStartActivity
+from pix_inspect.describe.text_and_json import json_of
+from pix_inspect.session import exchange_view as views
+from pix_inspect.session.exchange_view import Part
+from pix_inspect.session.session import Session
+from pix_inspect.waits.waits import LATEST, waits
+from tests.support.playbook import said
+from tests.support.played import PROTOCOL, Played
+
+PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
+FALSE = bytes(8)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_view_goes_on_as_if_it_were_read_anew(tmp_path: Path, seed: int) -> None:
+    """At any boundary of packets; what comes after the exchange does not belong to it."""
+    rng = random.Random(seed)
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    session = Session(played.save().path).read_all()
+    request = said(ops.IsValidPath(path=PATH), PROTOCOL)
+    steps = [(CLIENT, request)]
+    steps += [(DAEMON, said(StderrNext(text=f"{i}\n"), PROTOCOL)) for i in range(4)]
+    steps += [(DAEMON, said(StderrLast(), PROTOCOL) + FALSE), (CLIENT, request)]
+    view = None
+    for side, data in steps:
+        while data:
+            cut = rng.randint(1, len(data))
+            played.say(track, side, data[:cut])
+            data = data[cut:]
+            played.save()
+            session.read_all()
+            if view is None:
+                if len(session) < 2:
+                    continue
+                view = session.exchange(1)
+            view = session.again(view)
+            assert json_of(view, 0) == json_of(session.exchange(1), 0)
+    assert view is not None
+    assert view.place.finished
+    assert len(view.log) == 4
+    session.close()
+
+
+def test_a_view_that_is_looked_at_while_it_goes_on_lacks_nothing_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    played.say(track, CLIENT, ops.IsValidPath(path=PATH)).save()
+    session = Session(played.path).read_all()
+    before = session.exchange(1)
+    played.say(track, DAEMON, said(StderrLast(), PROTOCOL) + FALSE).save()
+    session.read_all()
+    read = views.ExchangeView._read
+
+    def looked_at(view: views.ExchangeView) -> None:
+        assert before.part("request") is not None  # by the screen, from another thread
+        read(view)
+
+    monkeypatch.setattr(views.ExchangeView, "_read", looked_at)
+    view = session.again(before)
+    assert view.part("reply") is not None
+    assert (before.row.took, view.row.took is None) == (None, False)
+    session.close()
+
+
+def _text(part: Part) -> object:
+    found = part.node.find("text") if part.node is not None else None
+    return found.value if found is not None else None
+
+
+def test_frames_of_a_long_log_are_decoded_as_they_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    played.say(track, CLIENT, ops.EnsurePath(path=PATH))
+    for i in range(30):
+        played.say(track, DAEMON, StderrNext(text=f"{i}\n"))
+    path = played.save().path
+    texts = [f"{i}\n" for i in range(30)]
+    for few in (100, 10):
+        monkeypatch.setattr(views, "FEW", few)
+        session = Session(path).read_all()
+        log = session.exchange(1).log
+        assert len(log) == 30
+        assert [_text(part) for part in log] == texts
+        assert log[-1].start == max(part.start for part in log)
+        assert [part.start for part in log[5:8]] == [log[i].start for i in (5, 6, 7)]
+        assert (log[3] is log[3]) is (few == 100)
+        with pytest.raises(IndexError):
+            log[30]
+        session.close()
+
+
+def test_a_build_that_says_much_is_still_known_by_name(tmp_path: Path) -> None:
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    played.say(track, CLIENT, ops.BuildPaths(paths=(f"{PATH}.drv!out",)))
+    played.say(
+        track,
+        DAEMON,
+        StderrStartActivity(
+            id=1, level=3, type=ActivityType.BUILD, text="building",
+            fields=(f"{PATH}.drv", "", 1, 1),
+        ),
+    )  # fmt: skip
+    for i in range(3 * LATEST):
+        played.say(track, DAEMON, StderrNext(text=f"line {i}\n"))
+    session = Session(played.save().path).read_all()
+    (wait,) = waits(session)
+    assert wait.building == ("hello-2.12",)
+    assert wait.word == f"line {3 * LATEST - 1}"
+    session.close()

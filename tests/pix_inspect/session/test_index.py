@@ -1,0 +1,136 @@
+"""What another thread sees of an exchange that ends at the very moment it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol import operations as ops
+from pix.protocol.logging import StderrLast
+from pix_inspect.recording.stream_writer import Track
+from pix_inspect.session import index
+from pix_inspect.session.row_scan import scan
+from pix_inspect.session.session import Row, Session
+from tests.support.playbook import said
+from tests.support.played import PROTOCOL, Played
+
+PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
+ASKED = 1
+"""The exchange that ends: the first after the handshake."""
+
+
+class Moment:
+    """The packed records, with something that happens while the next one is written or read."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        self._real = index._RECORD
+        self._happens: Callable[[], None] | None = happens
+
+    def _now(self) -> None:
+        happens, self._happens = self._happens, None
+        if happens is not None:
+            happens()
+
+    def pack_into(self, *args: Any) -> None:
+        self._now()
+        self._real.pack_into(*args)
+
+    def unpack_from(self, *args: Any) -> tuple[Any, ...]:
+        return self._real.unpack_from(*args)
+
+    def iter_unpack(self, block: memoryview) -> Iterator[tuple[Any, ...]]:
+        for record in self._real.iter_unpack(block):
+            if not record[0]:  # it is not written yet
+                self._now()
+            yield record
+
+
+class Ending(dict[int, Any]):
+    """What is open, where the exchange asked for ends just after it was found there."""
+
+    def __init__(self, known: dict[int, Any], ends: Callable[[], None]) -> None:
+        super().__init__(known)
+        self._ends: Callable[[], None] | None = ends
+
+    def get(self, number: int, default: Any = None) -> Any:
+        found = super().get(number, default)
+        ends, self._ends = self._ends, None
+        if ends is not None:
+            ends()
+        return found
+
+
+Asked = tuple[Session, Callable[[], None], Played, Track]
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[Asked]:
+    """A session in which one operation was asked and not answered, and what answers it."""
+    played = Played(tmp_path / "r.pcapng")
+    track = played.connect()
+    played.say(track, CLIENT, ops.IsValidPath(path=PATH)).save()
+    session = Session(played.path).read_all()
+    assert session.going_on(ASKED)
+
+    def answer() -> None:
+        played.say(track, DAEMON, said(StderrLast(), PROTOCOL) + (1).to_bytes(8, "little")).save()
+        session.read_all()
+
+    yield session, answer, played, track
+    session.close()
+
+
+def test_until_its_record_is_whole_an_exchange_goes_on(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, answer, _, _ = asked
+    seen: list[tuple[str, str | None, bool]] = []
+
+    def look() -> None:
+        row = session.row(ASKED)
+        seen.append((row.state, row.operation, session.exchange(ASKED).place.finished))
+
+    monkeypatch.setattr(index, "_RECORD", Moment(look))
+    answer()
+    assert seen == [("open", "IsValidPath", False)]
+    assert session.row(ASKED).state == "ok"
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("look", [Session.row, lambda session, i: session.exchange(i).row])
+def test_a_look_is_of_one_moment(
+    asked: Asked, look: Callable[[Session, int], Row], *, closed: bool
+) -> None:
+    session, answer, played, track = asked
+
+    def end() -> None:
+        if closed:
+            played.close(track)
+        answer()
+
+    session._index.open = Ending(session._index.open, end)
+    row = look(session, ASKED)
+    assert (row.operation, row.state, row.took) == ("IsValidPath", "open", None)
+    assert look(session, ASKED).took is not None
+
+
+def test_what_is_gone_through_is_never_half_a_record(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, answer, _, _ = asked
+    monkeypatch.setattr(index, "_RECORD", Moment(answer))
+    assert [row.operation for row in scan(session, 0, 2)] == [None, "IsValidPath"]
+
+
+def test_what_is_counted_is_never_half_a_record(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, answer, _, _ = asked
+    monkeypatch.setattr(index, "_RECORD", Moment(answer))
+    going_on: list[int] = []
+    kinds = [kind for _, _, kind, *_ in session.finished(0, 2, going_on)]
+    assert (kinds, going_on) == (["handshake"], [ASKED])

@@ -1,0 +1,80 @@
+"""The manual's entries: everything declared has one, and says what the declarations say."""
+
+from __future__ import annotations
+
+import pytest
+
+from pix.codec.gates import Protocol
+from pix.problem import Problem
+from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol.types import FEATURES
+from pix_inspect.teach.declared import enumerations, records
+from pix_inspect.teach.entries import entry, names
+from pix_inspect.teach.entry_text import text
+
+
+@pytest.mark.parametrize("name", sorted(names()))
+def test_everything_has_an_entry_with_a_summary(name: str) -> None:
+    found = entry(name)
+    assert found.summary
+    assert all(line == line.rstrip() for line in text(found))
+
+
+def test_all_that_is_declared_is_named() -> None:
+    known = names()
+    for operation in OPERATIONS.values():
+        assert operation.name in known
+        assert entry(str(operation.code)).title == operation.name
+    assert {frame.name for frame in FRAMES_BY_CODE.values()} <= set(known)
+    assert set(FEATURES) <= set(known)
+    assert {"BuildResult", "UnkeyedValidPathInfo", "BasicDerivation", "Trace"} <= set(records())
+    assert {"BuildStatus", "ActivityType", "ResultType", "Verbosity"} <= set(enumerations())
+
+
+@pytest.mark.parametrize("minor", range(10, 39))
+def test_every_version_has_an_entry(minor: int) -> None:
+    assert entry(f"1.{minor}").kind == "protocol version"
+
+
+def test_a_version_says_what_it_changed() -> None:
+    rows = entry("1.25").tables[0][1].rows
+    assert ("AddToStore request", "method", "added") in rows
+    assert ("AddToStore request", "fixed", "gone") in rows
+
+
+def test_two_versions_are_compared_either_way_round() -> None:
+    assert entry("1.21 1.38").tables == entry("1.38 against 1.21").tables
+    rows = entry("1.21 1.38").tables[0][1].rows
+    assert ("AddToStoreNar request", "nar", "pulled", "frames") in rows
+
+
+@pytest.mark.parametrize(
+    ("name", "summary"),
+    [
+        ("BuildResult.cpu_user", "processor time in user mode"),
+        ("QueryPathInfo.reply.info.nar_size", "bytes in its NAR, 0 when unknown"),
+        ("QueryPathInfo.path", "the path asked about"),
+        ("BuildStatus.TimedOut", "took longer than timeout or max-silent-time"),
+        ("STDERR_ERROR.traces.hint", "what was being done"),
+    ],
+)
+def test_fields_and_values_have_entries(name: str, summary: str) -> None:
+    assert entry(name).summary == summary
+
+
+def test_a_version_leaves_out_what_it_lacks() -> None:
+    rows = entry("AddToStore", Protocol(21)).tables[0][1].rows
+    assert [row[0] for row in rows] == ["name", "fixed", "recursive", "hash_algo", "dump"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("QueryPathInf", "QueryPathInfo"), ("buildresul", "BuildResult"), ("1.99", "1.10 to 1.38")],
+)
+def test_what_is_not_there_gets_a_suggestion(name: str, hint: str) -> None:
+    with pytest.raises(Problem, match=hint):
+        entry(name)
+
+
+def test_case_does_not_matter() -> None:
+    assert entry("querypathinfo").title == "QueryPathInfo"

@@ -1,0 +1,77 @@
+"""The timeline's columns: they fit every width, and the least important give way first."""
+
+from __future__ import annotations
+
+import pytest
+
+from pix_inspect.session.session import Row
+from pix_inspect.ui.timeline.columns import ABOUT, LEAST_ABOUT, Lane, layout, name_of, seconds, took
+
+
+def a_row(**about: object) -> Row:
+    usual: dict[str, object] = {
+        "number": 1, "connection": 1, "kind": "operation", "operation": "IsValidPath", "code": 1,
+        "started": 0, "took": 1000, "request_bytes": 8, "reply_bytes": 8, "state": "ok", "log": 0,
+    }  # fmt: skip
+    return Row(**(usual | about))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", range(20, 250))
+@pytest.mark.parametrize("rows", [0, 99, 1_000_000])
+def test_columns_fill_the_width(width: int, rows: int) -> None:
+    found = layout(width, rows, 10)
+    cells = sum(cells for _, cells in found) + len(found) - 1
+    names = [column.name for column, _ in found]
+    assert cells <= width or len(found) == 4
+    assert {"number", "state", "operation", "about"} <= set(names)
+    about = dict(found)[ABOUT]
+    if len(found) > 4:
+        assert cells == width
+        assert about >= LEAST_ABOUT
+
+
+def test_wide_screens_show_more() -> None:
+    def names(width: int) -> list[str]:
+        return [column.name for column, _ in layout(width, 100)]
+
+    assert names(45) == ["number", "state", "operation", "about"]
+    assert "lane" not in names(78)
+    assert names(160) == [
+        "number", "time", "connection", "state", "operation", "about", "took", "up", "down", "lane",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (None, "…"),
+        (380_000, "380 µs"),
+        (99_000_000, "99 ms"),
+        (334_000_000, "△334 ms"),
+        (5_230_000_000, "▲5.23 s"),
+        (125_000_000_000, "▲2m05s"),
+        (3_720_000_000_000, "▲1h02m"),
+    ],
+)
+def test_slow_ones_are_told_without_colour(ns: int | None, text: str) -> None:
+    assert took(a_row(took=ns)) == text
+
+
+def test_names_and_times() -> None:
+    assert name_of(a_row(operation=None, code=77)) == "operation 77"
+    assert name_of(a_row(operation=None, code=None, kind="handshake")) == "handshake"
+    assert seconds(1_234_567_891) == "1.234567"
+    assert seconds(-1_500_000) == "-0.001500"
+
+
+def test_a_bar_shows_when_and_how_long_and_since_when_the_connection_waited() -> None:
+    lane = Lane(0, 100)
+
+    def bar(**about: object) -> str:
+        runs = lane.bar(a_row(**about), 20, 100, 10)
+        return "".join(text for _, text in runs)
+
+    assert bar(started=50, took=30) == "  ┄┄┄███  "
+    assert bar(started=50, took=1) == "  ┄┄┄▏    "
+    assert bar(started=50, took=None, state="open") == "  ┄┄┄▓▓▓▓▓"
+    assert all(len(bar(started=at, took=at)) == 10 for at in range(101))

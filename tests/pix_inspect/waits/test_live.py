@@ -1,0 +1,133 @@
+"""Waits of a relay that really runs: its clients, its daemon, and what they do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pix_inspect.machine.running_relays import Running
+from pix_inspect.session.session import Session
+from pix_inspect.waits import live
+from pix_inspect.waits.live import LiveWaits, relay_of
+from pix_inspect.waits.waits import Wait
+from tests.pix_inspect.machine.test_kernel_queues import told
+from tests.support.processes import HELLO, recording
+from tests.support.relaying import until
+
+pytestmark = pytest.mark.skipif(not told(), reason="the kernel does not tell of its sockets")
+
+CLIENT = """
+import sys
+from pathlib import Path
+from pix_inspect.machine.relay_chain import sign_client
+import socket
+sock = socket.socket(socket.AF_UNIX)
+if sys.argv[2:]:
+    sign_client(sock, sys.argv[2])
+sock.connect(sys.argv[1])
+sock.sendall(bytes.fromhex(sys.stdin.readline()))
+sys.stdin.readline()
+"""
+
+
+class Stage:
+    """A relay, clients in processes of their own, and this process as their daemon."""
+
+    def __init__(self, place: Path, relay: Running, daemon: socket.socket) -> None:
+        self.place = place
+        self.daemon = daemon
+        self.served: list[socket.socket] = []
+        self.relay = relay
+        self.clients: list[subprocess.Popen[str]] = []
+
+    def client(self, *words: str) -> subprocess.Popen[str]:
+        client = subprocess.Popen(
+            [sys.executable, "-c", CLIENT, str(self.place / "s"), *words],
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        assert client.stdin is not None
+        client.stdin.write(f"{HELLO.hex()}\n")
+        client.stdin.flush()
+        self.clients.append(client)
+        self.served.append(self.daemon.accept()[0])
+        return client
+
+    def waits(self) -> list[Wait]:
+        session = Session(self.place / "r.pcapng").read_all()
+        try:
+            return LiveWaits(session, self.relay).look()
+        finally:
+            session.close()
+
+
+@contextmanager
+def staged(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
+    with recording(place) as relay:
+        found = relay_of(place / "r.pcapng")
+        assert found is not None
+        assert found.pid == relay.process.pid
+        stage = Stage(place, found, relay.daemon)
+        try:
+            yield stage
+        finally:
+            for client in stage.clients:
+                client.kill()
+                client.communicate()
+            for served in stage.served:
+                served.close()
+        assert relay_of(place / "other.pcapng") is None
+
+
+def test_both_ends_of_each_connection_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with staged(tmp_path, monkeypatch) as stage:
+        first, second = stage.client(), stage.client("repl")
+        until(lambda: len(stage.waits()) == 2)
+        for wait in stage.waits():
+            assert wait.here is not None
+            assert wait.here.client is not None
+            assert wait.here.client.state == "running"
+            assert wait.here.daemon is not None
+            assert wait.here.daemon.pid == os.getpid()
+            assert wait.here.unread.of_daemon in (0, len(HELLO))
+        assert {wait.pid for wait in stage.waits()} == {first.pid, second.pid}
+
+        second.send_signal(signal.SIGSTOP)
+        os.waitpid(second.pid, os.WUNTRACED)
+        until(lambda: any("the client is stopped" in wait.cause for wait in stage.waits()))
+        (stopped,) = (wait for wait in stage.waits() if wait.cause)
+        assert (stopped.pid, stopped.command) == (second.pid, "pix-inspect repl")
+        second.send_signal(signal.SIGCONT)
+
+
+def test_a_daemon_that_this_user_may_not_look_into_is_known_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "holders", lambda inodes: {})
+    with staged(tmp_path, monkeypatch) as stage:
+        stage.client()
+        until(lambda: len(stage.waits()) == 1)
+        (wait,) = stage.waits()
+        assert wait.here is not None
+        assert wait.here.daemon is None
+        name = str(stage.relay.pid)
+        with subprocess.Popen(["nix-daemon", name, "600"], executable="/bin/sleep") as child:
+            try:
+                until(lambda: all(wait.here and wait.here.daemon for wait in stage.waits()))
+                (wait,) = stage.waits()
+                assert wait.here is not None
+                assert wait.here.daemon is not None
+                assert wait.here.daemon.pid == child.pid
+            finally:
+                child.kill()

@@ -1,0 +1,438 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pix.daemon import DaemonConnection, NixDaemonError
+from pix.protocol import operations as op
+from pix.protocol.logging import (
+    ActivityType,
+    ResultType,
+    StderrNext,
+    StderrResult,
+    StderrStartActivity,
+    StderrStopActivity,
+)
+from pix.protocol.types import QUERY_ACTIVE_BUILDS, REALISATION_WITH_PATH, BuildMode, BuildStatus
+from tests.support.relaying import until
+from tests.support.serving import ABSENT, VERSIONS, WAIT, Drv, client, serving, talking, watched
+
+
+@contextmanager
+def builder(version: str = "1.38", **options: Any) -> Iterator[DaemonConnection]:
+    with watched(version, allow_build=True, **options) as connection:
+        yield connection
+
+
+def contents(c: DaemonConnection, path: str) -> bytes:
+    """The bytes of a path that is one file."""
+    data = b"".join(c.nar(path))
+    size = int.from_bytes(data[88:96], "little")
+    return data[96 : 96 + size]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_build_and_what_it_needs(version: str) -> None:
+    with builder(version) as c:
+        source = c.add_text_to_store("src", "source\n")
+        lib = Drv(c, "cat $src > $out", "lib", sources=(source,), env={"src": source})
+        script = "cat $lib > $out; echo $out $lib >> $out"
+        top = Drv(c, script, "top", needs=(lib,), env={"lib": lib.out})
+        c.build_paths([top.all])
+        assert contents(c, top.out) == f"source\n{top.out} {lib.out}\n".encode()
+        info = c.query_path_info(top.out)
+        assert (info.deriver, info.references) == (top.path, sorted([lib.out, top.out]))
+        assert c.query_path_info(lib.out).references == []
+        assert c.call(op.QueryPathInfo(path=top.out)).info.ultimate
+        c.build_paths([top.all])
+
+
+@pytest.mark.parametrize("place", ["in place", "below", "memory"])
+def test_builds_beside_any_store(place: str, tmp_path: Path) -> None:
+    directory = f"{tmp_path}/s/store" if place == "in place" else "/nix/store"
+    home = None if place == "memory" else tmp_path / "s"
+    with builder(store=home, store_dir=directory) as c:
+        drv = Drv(c, "mkdir $out; ln -s $out $out/me; echo $NIX_STORE >&2", store_dir=directory)
+        c.build_paths([drv.all])
+        assert c.query_path_info(drv.out).references == [drv.out]
+        assert drv.out.encode() in b"".join(c.nar(drv.out))
+        assert c.query_path_info(drv.out).nar_size == len(b"".join(c.nar(drv.out)))
+    if home is not None:
+        assert not list((home / "pix-inspect/new").iterdir())
+
+
+def test_what_a_build_tells() -> None:
+    heard: list[Any] = []
+    script = (
+        "echo one; echo two >&2;"
+        'echo "@nix { \\"action\\": \\"setPhase\\", \\"phase\\": \\"p\\" }";'
+        'echo "@nix nonsense"; printf "10%%\\r20%%\\n"; printf rest; echo > $out'
+    )
+    with serving(allow_build=True) as daemon, client(daemon, log=heard.append) as c:
+        drv = Drv(c, script)
+        c.build_paths([drv.all])
+    starts = {f.id: f for f in heard if isinstance(f, StderrStartActivity)}
+    stops = [f.id for f in heard if isinstance(f, StderrStopActivity)]
+    assert sorted(starts) == sorted(stops)
+    (build,) = (f for f in starts.values() if f.type == ActivityType.BUILD)
+    assert build.text == f"building '{drv.path}'"
+    assert build.fields == (drv.path, "", 1, 1)
+    results = [f for f in heard if isinstance(f, StderrResult) and f.id == build.id]
+    lines = [f.fields[0] for f in results if f.type == ResultType.BUILD_LOG_LINE]
+    assert lines == ["one", "two", "@nix nonsense", "20%", "rest"]
+    assert [f.fields for f in results if f.type == ResultType.SET_PHASE] == [("p",)]
+    progress = [f.fields for f in heard if getattr(f, "type", None) == ResultType.PROGRESS]
+    assert (1, 1, 0, 0) in progress
+
+
+def test_old_clients_get_messages() -> None:
+    heard: list[Any] = []
+    options: dict[str, Any] = {"allow_build": True, "version": "1.18"}
+    with serving(**options) as daemon, client(daemon, log=heard.append) as c:
+        c.build_paths([Drv(c, "echo hello; echo > $out").all])
+    texts = [f.text for f in heard if isinstance(f, StderrNext)]
+    assert any(text.startswith("building '") and text.endswith("'...\n") for text in texts)
+    assert "hello\n" in texts
+
+
+@pytest.mark.parametrize("version", ["1.21", "1.25", "1.26", "1.38"])
+def test_a_failure(version: str) -> None:
+    with builder(version) as c:
+        drv = Drv(c, "echo one; echo two; exit 3")
+        with pytest.raises(NixDaemonError, match="builder failed with exit code 3") as caught:
+            c.build_paths([drv.all])
+        assert "> one" in str(caught.value)
+        frame = caught.value.frame
+        assert frame is not None
+        assert version >= "1.26" or frame.status == 100
+        assert drv.out not in c.query_all_valid_paths()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("true", "failed to produce output path for output 'out'"),
+        ("kill -9 $$", "failed due to signal 9"),
+        ("mkfifo $out", "no file, link or directory"),
+        ("mkdir $out; chmod 0 $out; exit 1", "exit code 1"),
+    ],
+)
+def test_failures_of_other_kinds(script: str, why: str, tmp_path: Path) -> None:
+    for home, directory in ((None, "/nix/store"), (tmp_path, f"{tmp_path}/store")):
+        with builder(store=home, store_dir=directory) as c:
+            drv = Drv(c, script, store_dir=directory)
+            (result,) = c.build_paths_with_results([drv.all])
+            assert not isinstance(result.result.status, int) or result.result.status in (3, 5, 9)
+            assert why in result.result.error_msg
+        if home is not None:
+            assert not os.path.lexists(drv.out)
+
+
+def test_what_depends_on_a_failure_fails() -> None:
+    heard: list[Any] = []
+    with serving(allow_build=True) as daemon, client(daemon, log=heard.append) as c:
+        bad = Drv(c, "exit 1", "bad")
+        top = Drv(c, "echo > $out", "top", needs=(bad,))
+        good = Drv(c, "echo > $out", "good")
+        with pytest.raises(NixDaemonError, match="1 dependency failed"):
+            c.build_paths([top.all])
+        assert any("exit code 1" in f.text for f in heard if isinstance(f, StderrNext))
+        with pytest.raises(NixDaemonError):
+            c.build_paths([top.all, good.all])
+        assert not c.is_valid_path(good.out)
+        c.set_options(keep_going=1)
+        with pytest.raises(NixDaemonError, match="1 dependency failed"):
+            c.build_paths([top.all, good.all])
+        assert c.is_valid_path(good.out)
+        with pytest.raises(NixDaemonError, match=r"build of '.*', '.*' failed"):
+            c.build_paths([top.all, bad.all])
+
+
+def test_a_failure_stops_what_else_was_to_be_built(tmp_path: Path) -> None:
+    with builder() as c:
+        bad = Drv(c, "exit 1", "bad")
+        good = Drv(c, f"touch {tmp_path}/ran; echo > $out", "good")
+        order = [bad, good] if bad.path < good.path else [good, bad]
+        top = Drv(c, "echo > $out", "top", needs=(bad, good))
+        results = c.build_paths_with_results([bad.all, good.all])
+        assert [r.result.status for r in results] == [
+            BuildStatus.PERMANENT_FAILURE,
+            BuildStatus.MISC_FAILURE,
+        ]
+        with pytest.raises(NixDaemonError, match="1 dependency failed"):
+            c.build_paths([top.all])
+        assert (tmp_path / "ran").exists() == (order[0] is good)
+        c.set_options(keep_going=1)
+        with pytest.raises(NixDaemonError, match="1 dependency failed"):
+            c.build_paths([top.all])
+        assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("version", ["1.34", "1.36", "1.37", "1.38"])
+def test_results(version: str) -> None:
+    with builder(version) as c:
+        good = Drv(c, "echo > $out; echo > $dev", "good", outputs=("out", "dev"))
+        bad = Drv(c, "exit 1", "bad")
+        path = c.add_text_to_store("x", "x")
+        c.set_options(keep_going=1)
+        asked = [f"{good.path}^dev", bad.all, path, ABSENT]
+        results = c.build_paths_with_results(asked)
+        assert [str(r.path).replace("!", "^") for r in results] == asked
+        assert [r.result.status for r in results] == [
+            BuildStatus.BUILT,
+            BuildStatus.PERMANENT_FAILURE,
+            BuildStatus.ALREADY_VALID,
+            BuildStatus.NO_SUBSTITUTERS,
+        ]
+        (text,) = results[0].result.built_outputs.values()
+        assert json.loads(text)["outPath"] == good.outputs["dev"][11:]
+        assert results[0].result.times_built == 1
+        assert results[0].result.stop_time >= results[0].result.start_time > 0
+
+
+def test_results_by_path() -> None:
+    with builder(features=(REALISATION_WITH_PATH,)) as c:
+        drv = Drv(c, "echo > $out")
+        (keyed,) = c.build_paths_with_results([drv.all])
+        assert keyed.result.outputs["out"].out_path == drv.out
+
+
+@pytest.mark.parametrize("version", ["1.18", "1.28", "1.38"])
+def test_a_derivation_that_is_sent_along(version: str) -> None:
+    with builder(version) as c:
+        source = c.add_text_to_store("src", "s")
+        drv = Drv(c, "cat $src > $out", sources=(source,), env={"src": source})
+        result = c.build_derivation(drv.path, drv.basic)
+        assert (result.status, contents(c, drv.out)) == (BuildStatus.BUILT, b"s")
+        assert c.build_derivation(drv.path, drv.basic).status == BuildStatus.ALREADY_VALID
+        absent = drv.basic
+        absent.input_srcs = frozenset({ABSENT})
+        assert c.build_derivation(drv.path, absent).status == BuildStatus.DEPENDENCY_FAILED
+    with builder(version, trusted=False) as c, pytest.raises(NixDaemonError, match="privileged"):
+        c.build_derivation(drv.path, drv.basic)
+
+
+def test_building_again_finds_what_is_not_deterministic() -> None:
+    with builder() as c:
+        same = Drv(c, "echo same > $out", "same")
+        other = Drv(c, "echo $$ > $out; head -c 20 /dev/urandom >> $out", "other")
+        with pytest.raises(NixDaemonError, match="checking is not possible"):
+            c.build_paths([same.all], BuildMode.CHECK)
+        c.build_paths([same.all, other.all])
+        c.build_paths([same.all], BuildMode.CHECK)
+        before = c.query_path_info(other.out)
+        with pytest.raises(NixDaemonError, match=r"may not be deterministic: output .* differs"):
+            c.build_paths([other.all], BuildMode.CHECK)
+        assert c.query_path_info(other.out) == before
+        c.build_paths([other.all], BuildMode.REPAIR)
+        assert c.query_path_info(other.out).nar_hash != before.nar_hash
+    with talking() as c, pytest.raises(NixDaemonError, match="Invalid build mode"):
+        c.build_paths([ABSENT], 7)
+
+
+def test_repairing_is_for_trusted_clients() -> None:
+    with talking(trusted=False, allow_build=True) as c:
+        drv = Drv(c, "echo > $out")
+        with pytest.raises(NixDaemonError, match="repairing is not allowed"):
+            c.build_paths([drv.all], BuildMode.REPAIR)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "script", "digest"),
+    [
+        ("sha256", "printf x > $out", hashlib.sha256(b"x").hexdigest()),
+        ("sha1", "printf x > $out", hashlib.sha1(b"x").hexdigest()),
+    ],
+)
+def test_fixed_outputs(algorithm: str, script: str, digest: str) -> None:
+    with builder() as c:
+        drv = Drv(c, script, fixed=(algorithm, digest))
+        c.build_paths([drv.all])
+        info = c.call(op.QueryPathInfo(path=drv.out)).info
+        assert info.ca.startswith(f"fixed:{algorithm}:")
+        wrong = Drv(c, "printf y > $out", "wrong", fixed=(algorithm, digest))
+        with pytest.raises(NixDaemonError, match="hash mismatch in fixed-output derivation"):
+            c.build_paths([wrong.all])
+        (result,) = c.build_paths_with_results([wrong.all])
+        assert result.result.status == BuildStatus.OUTPUT_REJECTED
+        top = Drv(c, "cat $lib > $out", "top", needs=(drv,), env={"lib": drv.out})
+        c.build_paths([top.all])
+        assert contents(c, top.out) == b"x"
+
+
+def test_the_builder_s_surroundings() -> None:
+    script = (
+        "cat $textPath; echo; env | grep -c . ; pwd; echo $HOME $NIX_BUILD_TOP; echo > $out;"
+        "umask; ls -A; tty; cat"
+    )
+    heard: list[Any] = []
+    with serving(allow_build=True) as daemon, client(daemon, log=heard.append) as c:
+        drv = Drv(c, script, env={"text": "in a file\n", "passAsFile": "text"})
+        os.environ["PIX_TEST_SECRET"] = "secret"
+        try:
+            c.build_paths([drv.all])
+        finally:
+            del os.environ["PIX_TEST_SECRET"]
+    lines = [
+        f.fields[0]
+        for f in heard
+        if isinstance(f, StderrResult) and f.type == ResultType.BUILD_LOG_LINE
+    ]
+    text = "\n".join(map(str, lines))
+    assert text.startswith("in a file\n")
+    assert "/homeless-shelter" in text
+    assert "secret" not in text
+    top = next(str(line) for line in lines if str(line).startswith("/homeless-shelter")).split()[1]
+    assert f"\n{top}\n" in text
+    assert not Path(top).exists()
+
+
+def test_structured_attributes() -> None:
+    attributes = {"list": ["a", "it's"], "flag": True, "map": {"k": 1}, "text": "t", "n": None}
+    script = "/bin/cat $NIX_ATTRS_JSON_FILE; echo; /bin/cat $NIX_ATTRS_SH_FILE; exit 5"
+    with builder() as c:
+        drv = Drv(c, script, env={"__json": json.dumps(attributes)})
+        with pytest.raises(NixDaemonError) as caught:
+            c.build_paths([drv.all])
+        first, *shell = (line for line in caught.value.log if not line.startswith("building"))
+        assert json.loads(first) == attributes | {"outputs": {"out": drv.out}}
+        assert shell == [
+            f"declare -A outputs=(['out']='{drv.out}' )",
+            "declare -a list=('a' 'it'\\''s' )",
+            "declare flag=1",
+            "declare -A map=(['k']=1 )",
+            "declare text='t'",
+            "declare n=''",
+        ]
+        bad = Drv(c, "true", "bad", env={"__json": "["})
+        with pytest.raises(NixDaemonError, match="cannot process __json"):
+            c.build_paths([bad.all])
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"system": "riscv-plan9"}, "riscv-plan9"),
+        ({"builder": "builtin:fetchurl"}, "unsupported builtin builder 'fetchurl'"),
+        ({"builder": "/no/such/program"}, "executing '/no/such/program'"),
+    ],
+)
+def test_what_cannot_be_built(options: dict[str, str], why: str) -> None:
+    with builder() as c:
+        with pytest.raises(NixDaemonError, match=why):
+            c.build_paths([Drv(c, "true", **options).all])  # type: ignore[arg-type]
+        with pytest.raises(NixDaemonError, match="no substituter"):
+            c.build_paths([ABSENT])
+
+
+def test_without_permission_nothing_is_run(tmp_path: Path) -> None:
+    with watched() as c:
+        drv = Drv(c, f"touch {tmp_path}/ran; echo > $out")
+        with pytest.raises(NixDaemonError, match="Unable to start any build"):
+            c.build_paths([drv.all])
+        assert c.build_derivation(drv.path, drv.basic).status == BuildStatus.MISC_FAILURE
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("overrides", [{"timeout": "1"}, {}])
+def test_time_limits(overrides: dict[str, str]) -> None:
+    with builder() as c:
+        c.set_options(overrides, max_silent_time=0 if overrides else 1)
+        drv = Drv(c, "echo begun; sleep 600")
+        with pytest.raises(NixDaemonError, match="timed out after 1 seconds"):
+            c.build_paths([drv.all])
+
+
+@pytest.mark.parametrize("end", ["client", "daemon"])
+def test_a_build_ends_with_its_client_and_with_the_daemon(end: str, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    with serving(allow_build=True) as daemon:
+        with client(daemon) as c:
+            drv = Drv(c, f"sh -c 'echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 600' & wait")
+
+            def build() -> None:
+                with pytest.raises((NixDaemonError, OSError, ValueError)):
+                    c.build_paths([drv.all])
+
+            thread = threading.Thread(target=build)
+            thread.start()
+            until(pid.exists)
+            process = Path("/proc") / pid.read_text().strip()
+            if end == "client":
+                assert c._dialogue is not None
+                c._dialogue.stream._sock.shutdown(2)
+            else:
+                daemon.close()
+            thread.join(WAIT)
+            assert not thread.is_alive()
+            until(lambda: not process.exists())
+        until(lambda: not daemon.clients)
+
+
+def test_running_builds_are_listed(tmp_path: Path) -> None:
+    features = [QUERY_ACTIVE_BUILDS]
+    with (
+        serving(allow_build=True, features=features) as daemon,
+        client(daemon, features=features) as c,
+        client(daemon) as other,
+    ):
+        drv = Drv(c, f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; echo > $out")
+        thread = threading.Thread(target=other.build_paths, args=([drv.all],))
+        thread.start()
+        until(lambda: bool(c.query_active_builds()))
+        (build,) = c.query_active_builds()
+        assert (build["derivation"], build["clientPid"]) == (drv.path, os.getpid())
+        (tmp_path / "go").write_text("")
+        thread.join(WAIT)
+        assert c.query_active_builds() == []
+
+
+def test_two_clients_of_one_derivation_build_it_once(tmp_path: Path) -> None:
+    with serving(allow_build=True) as daemon, client(daemon) as c, client(daemon) as other:
+        drv = Drv(c, f"echo x >> {tmp_path}/runs; sleep 0.3; echo > $out")
+        thread = threading.Thread(target=other.build_paths, args=([drv.all],))
+        thread.start()
+        c.build_paths([drv.all])
+        thread.join(WAIT)
+    assert (tmp_path / "runs").read_text() == "x\n"
+
+
+def test_many_builds_in_a_chain() -> None:
+    with builder() as c:
+        last = Drv(c, "echo 0 > $out", "n0")
+        for i in range(1, 15):
+            last = Drv(c, "cat $below > $out", f"n{i}", needs=(last,), env={"below": last.out})
+        c.build_paths([last.all])
+        assert contents(c, last.out) == b"0\n"
+
+
+def test_binary_contents_survive_the_exchange_of_names() -> None:
+    data = bytes(range(256)) * 10 + b"/nix/store/" + bytes(100)
+    script = "cat $src > $out; printf '\\0%s\\0' $out >> $out"
+    with builder() as c:
+        source = c.add_to_store("src", data, "fixed:sha256")
+        drv = Drv(c, script, sources=(source,), env={"src": source})
+        c.build_paths([drv.all])
+        assert contents(c, drv.out) == data + b"\0" + drv.out.encode() + b"\0"
+        assert base64.b64encode(data)
+
+
+def test_the_folder_of_a_failed_build_is_kept_on_request() -> None:
+    with builder() as c:
+        c.set_options(keep_failed=1)
+        with pytest.raises(NixDaemonError) as caught:
+            c.build_paths([Drv(c, "echo kept > file; exit 1").all])
+        (note,) = (line for line in caught.value.log if "keeping build directory" in line)
+        folder = Path(note.split("'")[1])
+        assert (folder / "file").read_text() == "kept\n"
+        shutil.rmtree(folder)

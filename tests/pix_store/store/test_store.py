@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pix.problem import Problem
+from pix_store.store.backend import MemoryShelf
+from pix_store.store.path_info import PathInfo
+from pix_store.store.refusal import Refusal
+from pix_store.store.spool import Spool
+from pix_store.store.store import Store
+from tests.support.nars import nar
+
+A, B, C = (f"{digit * 32}-{digit}" for digit in "abc")
+
+
+def add(store: Store, base: str, *references: str, data: bytes = b"") -> PathInfo:
+    with Spool() as spool:
+        spool.fill([nar(data or base.encode())])
+        info = PathInfo(base, spool.sha256, spool.size, frozenset(references))
+        return store.add(info, spool)
+
+
+@pytest.fixture(params=["memory", "folder"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "home" if request.param == "folder" else None)
+    yield store
+    store.close()
+
+
+def test_what_is_added_is_valid(store: Store) -> None:
+    info = add(store, A)
+    assert store.known(A) == info
+    assert store.all() == {A}
+    assert len(store) == 1
+    assert b"".join(store.nar(A)) == nar(A.encode())
+    assert store.by_digits("a" * 32) == A
+    assert info.registered > 0
+
+
+def test_references_lead_both_ways(store: Store) -> None:
+    add(store, A)
+    add(store, B, A)
+    add(store, C, B, C)
+    assert store.referrers(A) == {B}
+    assert store.closure([C]) == {A, B, C}
+    assert store.referrers_closure(A) == {A, B, C}
+    store.remove(C)
+    assert store.referrers_closure(A) == {A, B}
+    assert store.known(C) is None
+
+
+def test_a_reference_has_to_be_valid(store: Store) -> None:
+    with pytest.raises(Refusal, match="is not valid"):
+        add(store, B, A)
+    assert store.all() == frozenset()
+
+
+def test_adding_again_changes_nothing(store: Store) -> None:
+    first = add(store, A, data=b"one")
+    assert add(store, A, data=b"two") == first
+    assert b"".join(store.nar(A)) == nar(b"one")
+
+
+def test_what_is_not_there_is_refused(store: Store) -> None:
+    with pytest.raises(Refusal, match="is not valid"):
+        store.nar(A)
+    with pytest.raises(Refusal, match="is not valid"):
+        store.info(A)
+
+
+def test_threads_that_add_the_same(store: Store) -> None:
+    threads = [threading.Thread(target=add, args=(store, A)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert b"".join(store.nar(A)) == nar(A.encode())
+    assert store.all() == {A}
+
+
+def test_a_folder_survives_a_restart(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    info = add(store, A)
+    add(store, B, A)
+    store.update(info.signed(frozenset({"key:sig"})))
+    store.realise("sha256:00!out", B, ["key:sig"])
+    store.link("/somewhere/result")
+    add(store, C)
+    store.remove(C)
+    store.close()
+    again = Store(tmp_path)
+    assert again.all() == {A, B}
+    assert again.info(A).sigs == {"key:sig"}
+    assert again.referrers(A) == {B}
+    assert again.realisations == {"sha256:00!out": (B, frozenset({"key:sig"}))}
+    assert again.links == {"/somewhere/result"}
+    assert b"".join(again.nar(B)) == nar(B.encode())
+    again.close()
+
+
+def test_a_folder_is_for_one_daemon(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(Problem, match="in use by another daemon"):
+        Store(tmp_path)
+    store.close()
+    Store(tmp_path).close()
+
+
+def test_what_is_no_folder(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(Problem, match="is no folder"):
+        Store(file)
+    with pytest.raises(Problem, match="cannot keep a store"):
+        Store(file / "below")
+
+
+def test_a_store_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / "nix/store"
+    theirs.mkdir(parents=True)
+    tmp_path.chmod(0o755)
+    (theirs / A).write_text("theirs")
+    with pytest.raises(Problem, match="holds files, but is no store"):
+        Store(tmp_path)
+    with pytest.raises(Problem, match="holds files, but is no store"):
+        Store(tmp_path, str(theirs))
+    assert [path.name for path in tmp_path.iterdir()] == ["nix"]
+    (theirs / A).unlink()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/mine").write_text("")
+    Store(tmp_path).close()
+    assert (tmp_path / "new/mine").exists()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_records_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store, A)
+    store.close()
+    valid = tmp_path / "pix-inspect/records/valid"
+    (valid / "junk").write_bytes(b"\xff{")
+    (valid / "half").write_text(json.dumps({"key": "x"}))
+    (valid / "odd").write_text(json.dumps({"key": B, "value": {"path": B}}))
+    again = Store(tmp_path)
+    assert again.all() == {A}
+    again.close()
+
+
+def test_a_store_directory_inside_the_folder_is_where_it_says(tmp_path: Path) -> None:
+    store = Store(tmp_path, f"{tmp_path}/store")
+    add(store, A, data=b"here")
+    assert (tmp_path / "store" / A).read_bytes() == b"here"
+    store.close()
+
+
+def test_memory_is_bounded() -> None:
+    store = Store()
+    store.shelf = MemoryShelf(3000)
+    add(store, A, data=b"x" * 500)
+    with pytest.raises(Refusal, match="no room"):
+        add(store, B, data=b"x" * 500)
+    assert store.all() == {A}
+    store.remove(A)
+    add(store, B, data=b"x" * 500)
+
+
+def test_what_costs_nothing_to_ask_for_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pix_store.store.store.MOST", 2)
+    monkeypatch.setattr("pix_store.store.backend.MOST_LOGS", 10)
+    store = Store()
+    info = add(store, A)
+    for name in ("x", "y", "x"):
+        store.link(name)
+        store.realise(name, A)
+    with pytest.raises(Refusal, match="2 roots already"):
+        store.link("z")
+    with pytest.raises(Refusal, match="2 realisations already"):
+        store.realise("z", A)
+    with pytest.raises(Refusal, match="1000 signatures"):
+        store.update(info.signed(frozenset(f"k:{i}" for i in range(1001))))
+    assert isinstance(store.shelf, MemoryShelf)
+    for name in "abc":
+        store.shelf.append(name, iter([b"12345"]))
+    assert set(store.shelf.logs) == {"b", "c"}

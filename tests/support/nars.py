@@ -1,0 +1,36 @@
+"""NARs for tests, written straight from the grammar."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from pix.codec.wire import pack_u64
+
+Tree: TypeAlias = "bytes | tuple[str, bytes] | dict[bytes, Tree]"
+"""File contents; ("executable" | "symlink", bytes); or a directory of names."""
+
+
+def token(raw: bytes) -> bytes:
+    return pack_u64(len(raw)) + raw + bytes(-len(raw) & 7)
+
+
+def tokens(*raws: bytes) -> bytes:
+    return b"".join(map(token, raws))
+
+
+def node(tree: Tree) -> bytes:
+    if isinstance(tree, bytes):
+        return tokens(b"(", b"type", b"regular", b"contents", tree, b")")
+    if isinstance(tree, tuple):
+        kind, raw = tree
+        if kind == "symlink":
+            return tokens(b"(", b"type", b"symlink", b"target", raw, b")")
+        return tokens(b"(", b"type", b"regular", b"executable", b"", b"contents", raw, b")")
+    out = tokens(b"(", b"type", b"directory")
+    for name, inner in sorted(tree.items()):
+        out += tokens(b"entry", b"(", b"name", name, b"node") + node(inner) + token(b")")
+    return out + token(b")")
+
+
+def nar(tree: Tree) -> bytes:
+    return token(b"nix-archive-1") + node(tree)

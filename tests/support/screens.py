@@ -1,0 +1,145 @@
+"""Every screen and every pane, each as the user comes to it: where tests of all keys begin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from pix_inspect.session.session import Session
+from pix_inspect.teach import tours
+from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.app.leaving import Leaving
+from pix_inspect.ui.app.touring import Touring
+from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.screens.differences import DifferencesScreen
+from pix_inspect.ui.screens.findings import FindingsScreen
+from pix_inspect.ui.screens.recordings import RecordingsScreen
+from pix_inspect.ui.screens.round_trips import AnalysisScreen
+from pix_inspect.ui.screens.statistics import StatisticsScreen
+from pix_inspect.ui.screens.waits import WaitingScreen
+from pix_inspect.ui.timeline.column_dialog import ColumnDialog
+from pix_inspect.ui.widgets.path_dialog import PathDialog
+from pix_inspect.ui.widgets.writing import Pace, Writing
+from tests.support.played import RECORDINGS, Played, live, recorded
+
+SIZE = (120, 40)
+PATIENCE = 30.0
+"""Seconds that a screen may take to come."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A screen, and the keys that lead there; `pane` has the focus then, if one is named."""
+
+    name: str
+    screen: type[Screen[Any]]
+    app: Callable[[Path], Inspector]
+    keys: tuple[str, ...] = ()
+    pane: str | None = None
+    push: Callable[[], Screen[Any]] | None = None
+
+    async def reach(self, pilot: Pilot[Any]) -> Screen[Any]:
+        """Go there, and return the screen."""
+        app = pilot.app
+        await until(pilot, self, lambda: isinstance(app.screen, Browse) and app.screen.settled)
+        for key in self.keys:
+            await pilot.press(key)
+            await pilot.pause()
+        if self.push is not None:
+            app.push_screen(self.push())
+        await until(pilot, self, lambda: type(app.screen) is self.screen and app.screen.is_mounted)
+        if self.pane is not None:
+            await until(pilot, self, lambda: focused(pilot) == self.pane)
+        await until(pilot, self, lambda: at_rest(app.screen))
+        return app.screen
+
+
+async def until(pilot: Pilot[Any], scene: Scene, holds: Callable[[], bool]) -> None:
+    """Wait for something to come true."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, (scene.name, pilot.app.screen, focused(pilot))
+        await pilot.pause(0.01)
+
+
+def focused(pilot: Pilot[Any]) -> str | None:
+    """The name of the pane that has the focus."""
+    pane = pilot.app.screen.focused
+    return pane.id if pane is not None else None
+
+
+def at_rest(screen: Screen[Any]) -> bool:
+    """Whether a screen has done what it does by itself."""
+    touring = screen.app
+    arrived = not isinstance(touring, Touring) or touring.arrived
+    return arrived and bool(getattr(screen, "settled", True))
+
+
+def of(name: str) -> Callable[[Path], Inspector]:
+    return lambda folder: recorded(name)
+
+
+def two(folder: Path) -> Inspector:
+    first, second = (Session(RECORDINGS / f"{name}.pcapng") for name in ("queries", "lookups"))
+    return Inspector(first, others=[second])
+
+
+def with_a_client(folder: Path) -> Inspector:
+    played = Played(folder / "r.pcapng")
+    played.connect()
+    return live(played.save())
+
+
+def touring(folder: Path) -> Inspector:
+    return Touring(tours.tour("handshake"))
+
+
+def slow_writing() -> Screen[Any]:
+    def write(pace: Pace) -> str:
+        while True:
+            pace.say("12 of 1,000")
+            time.sleep(0.01)
+
+    return Writing("writing out.jsonl", write)
+
+
+MAIN = of("add-tree")
+
+SCENES = [
+    Scene("timeline", Browse, MAIN, pane="timeline"),
+    Scene("grouped", Browse, MAIN, ("b",), "timeline"),
+    Scene("fields", Browse, MAIN, ("tab",), "fields"),
+    Scene("log", Browse, of("build-with-log"), ("G", "L", "tab"), "log"),
+    Scene("payload", Browse, MAIN, ("P", "tab"), "payload"),
+    Scene("bytes", Browse, MAIN, ("tab", "tab"), "bytes"),
+    Scene("explanation", Browse, MAIN, ("e", "tab", "tab", "tab"), "explanation"),
+    Scene("filter", Browse, MAIN, ("slash",), "writing-input"),
+    Scene("search", Browse, MAIN, ("ctrl+f",), "writing-input"),
+    Scene("note", Browse, MAIN, ("M",), "writing-input"),
+    Scene("repl", Browse, MAIN, ("colon",), "repl-line"),
+    Scene("live", Browse, with_a_client, pane="timeline"),
+    Scene("operations", StatisticsScreen, MAIN, ("S",), "operations"),
+    Scene("connections", StatisticsScreen, MAIN, ("S", "tab"), "connections"),
+    Scene("durations", StatisticsScreen, MAIN, ("S", "tab", "tab"), "durations"),
+    Scene("rate", StatisticsScreen, MAIN, ("S", "shift+tab"), "rate"),
+    Scene("findings", FindingsScreen, of("build-failure"), ("F",), "findings"),
+    Scene("advice", FindingsScreen, of("build-failure"), ("F", "tab"), "advice"),
+    Scene("waits", WaitingScreen, of("two-clients"), ("H",), "waits"),
+    Scene("round trips", AnalysisScreen, of("lookups"), ("T",)),
+    Scene("differences", DifferencesScreen, of("queries"), ("m", "j", "D")),
+    Scene("recordings", RecordingsScreen, two, ("C",)),
+    Scene("columns", ColumnDialog, MAIN, ("c",)),
+    Scene("opening", PathDialog, MAIN, ("ctrl+o",)),
+    Scene("export", PathDialog, MAIN, ("X",)),
+    Scene("writing", Writing, MAIN, push=slow_writing),
+    Scene("leaving", Leaving, with_a_client, ("q",)),
+    Scene("tour", Browse, touring),
+]  # fmt: skip
+
+Run = Callable[[Pilot[Any]], Awaitable[None]]
