@@ -1,8 +1,7 @@
 """The daemon: a socket, a thread for each client, and one store.
 
-Knows threads and sockets; what is said is in `talk`, what is answered in `queries`, `adding`,
-`keeping`, `upkeep` and `building`. One client's trouble is its own: whatever happens on a
-connection ends that connection at most.
+One client's trouble is its own: whatever happens on a connection ends that connection at
+most.
 """
 
 from __future__ import annotations

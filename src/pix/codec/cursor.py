@@ -7,8 +7,6 @@ moving the position past the end of what has arrived, so no byte of it is kept o
 
 Invariant: a suspended scanner holds no offset of its own; positions live in the cursor,
 which is rebased while the scanner sleeps.
-
-Nothing here knows what any message means.
 """
 
 from __future__ import annotations

@@ -13,8 +13,6 @@ field is on the wire and what it means:
 The class becomes a keyword-only dataclass with slots; its wire type is `wire_of(cls)`.
 An annotation is the Python type and the wire type at once: `Annotated[str, String(...)]`,
 `tuple[X, ...]` a list, `frozenset[X]` a set, `dict[K, V]` a map, a record class itself.
-
-Nothing here knows which records exist, nor when something is sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What can go wrong in the codec, and where.
 
-Nothing here knows a wire type. Every exception that `pix` raises on account of data
-is one of these, so that a caller needs a single `except PixError`.
+Every exception that `pix` raises on account of data is one of these, so that a caller needs
+a single `except PixError`.
 """
 
 

@@ -4,8 +4,8 @@ A protocol is a number *and* a set of feature strings: up to 1.38 changes came a
 numbers, since then they come as features. Gates are data, never code, because they are
 evaluated by the codec, printed in the manual and drawn greyed on the screen.
 
-Nothing here knows wire types. Source of the numbers: Nix `worker-protocol.hh`,
-`worker-protocol.cc` (`operator<=>` over number and features).
+Source of the numbers: Nix `worker-protocol.hh`, `worker-protocol.cc` (`operator<=>` over
+number and features).
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-# ruff: noqa: D102  (overrides share the contract of the base class)
 """Lists, sets and maps: a count, and so many elements or pairs.
 
 The nodes of a list of strings are made when they are looked at, so a reply of a million
-paths costs eight bytes a path. Nothing here knows records.
-Source: Nix `length-prefixed-protocol-helper.hh`.
+paths costs eight bytes a path. Source: Nix `length-prefixed-protocol-helper.hh`.
 """
 
 from __future__ import annotations

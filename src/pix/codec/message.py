@@ -1,12 +1,9 @@
-# ruff: noqa: D102  (overrides share the contract of the base class)
 """Whole messages as wire types: what a request, a reply or a frame is from its first byte on.
 
 A message is an optional opening word (the operation's number, the frame's code), a record, and
 the record's payload. As JSON a payload is one base64 string; where the cuts between frames are
 not those that we would make, or the payload is a series of answers to STDERR_READ, it is a list
 of them, so that the bytes come back as they were.
-
-Knows records and payload; nothing of particular operations.
 """
 
 from __future__ import annotations
@@ -77,7 +74,6 @@ class Carried:
 
     @property
     def size(self) -> int:
-        """Bytes of content."""
         return sum(map(len, self.parts))
 
     @property

@@ -5,7 +5,6 @@ Nix parser up to 2.24 accepted: any order of keys inside a node, so that the end
 archive is found in all real traffic. Strict, it is the parser of Nix 2.25 with the limits
 of 2.34.7 and later. It keeps one name per level; contents are skipped.
 
-Nothing here knows an operation or how a NAR is carried.
 Source: Nix `archive.cc`; the limits are from 2.31.5, 2.32.8, 2.33.6, 2.34.7, 2.35.
 """
 

@@ -1,6 +1,6 @@
 """Files as NARs: a file, link or directory of this machine in the canonical archive format.
 
-Knows the file system and the NAR grammar. Source: Nix `archive.cc`.
+Source: Nix `archive.cc`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ The first two stand in the stream behind the fields and are scanned here; the la
 part of the log loop and are followed by `pix.conversation`. What a payload means (a NAR, a
 file, a log, many store paths) is its `content`.
 
-Nothing here knows an operation. Source: Nix `serialise.hh` (FramedSource), `daemon.cc`
-(TunnelSource, TunnelSink).
+Source: Nix `serialise.hh` (FramedSource), `daemon.cc` (TunnelSource, TunnelSink).
 """
 
 from __future__ import annotations

@@ -4,8 +4,7 @@ A record is a list of named fields, each with a gate; which of them are on the w
 settled once per protocol and cached, for the scanner as well as for the other readings.
 `tree` finds the ends of a record's simple fields and makes their nodes when somebody looks.
 
-Nothing here knows which records exist. Source of the layouts: Nix `worker-protocol.cc`,
-`length-prefixed-protocol-helper.hh`.
+Source of the layouts: Nix `worker-protocol.cc`, `length-prefixed-protocol-helper.hh`.
 """
 
 from __future__ import annotations

@@ -12,8 +12,6 @@ Every wire type gives five readings of itself:
 for programs: it refuses what Nix's own readers refuse. All integers are 8 bytes, little
 endian; strings are a length, the bytes, and zeros up to a multiple of 8.
 Source: Nix `serialise.hh`, `serialise.cc`.
-
-Nothing here knows an operation or a message.
 """
 
 from __future__ import annotations
@@ -164,7 +162,6 @@ class Wire:
     doc: str = ""
 
     def program(self, protocol: Protocol) -> Program:
-        """Return the scanner's steps."""
         raise NotImplementedError
 
     def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:

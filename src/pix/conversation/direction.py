@@ -1,7 +1,4 @@
-"""One direction of a connection: its window, its scanner, and whether it still goes on.
-
-Nothing here knows what the bytes mean.
-"""
+"""One direction of a connection: its window, its scanner, and whether it still goes on."""
 
 from __future__ import annotations
 

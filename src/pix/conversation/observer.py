@@ -128,7 +128,6 @@ class Conversation:
 
     @property
     def daemon_version(self) -> int | None:
-        """The daemon's version word."""
         return self._greeting.daemon_version
 
     @property

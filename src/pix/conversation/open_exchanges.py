@@ -48,7 +48,6 @@ class Collector:
         self.exchanges = exchanges
 
     def started(self, exchange: Exchange) -> None:
-        """Collect it."""
         self.exchanges.append(exchange)
 
     def ended(self, exchange: Exchange) -> None:
@@ -344,7 +343,6 @@ class Ledger:
             self.give_up(DAEMON, cursor.offset, "the stream ends inside a frame")
 
     def daemon_ended(self) -> None:
-        """Conclude the daemon's stream."""
         self._no_more_answers()
 
     def _greeted(self, side: int) -> bool:

@@ -4,8 +4,7 @@ One operation at a time. Everything is written and read by the declarations; wha
 says while it works goes to `log`. After an error that leaves both sides in step the
 dialogue goes on; after any other it is over, and says so on the next use.
 
-Knows the order of things (protocol reference: handshake, STDERR loop, payload); nothing of
-particular operations. Source: Nix `worker-protocol-connection.cc`, `remote-store.cc`.
+Source: Nix `worker-protocol-connection.cc`, `remote-store.cc`.
 """
 
 from __future__ import annotations
@@ -140,7 +139,6 @@ class Dialogue:
         return self.failure
 
     def end(self) -> None:
-        """Close the connection."""
         self.failure = self.failure or "it was closed"
         self.stream.close()
 

@@ -1,8 +1,4 @@
-"""What goes wrong between a client and a Nix daemon, as one exception.
-
-Knows what the daemon says in STDERR_ERROR and makes it presentable; knows nothing of
-sockets or operations.
-"""
+"""What goes wrong between a client and a Nix daemon, as one exception."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The client's part of the handshake, up to the log loop that ends it.
 
-Knows the layouts of `pix.protocol.handshake` and how versions are negotiated; nothing of
-operations. Source: Nix `worker-protocol-connection.cc`.
+Source: Nix `worker-protocol-connection.cc`.
 """
 
 from __future__ import annotations

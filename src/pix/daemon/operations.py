@@ -6,8 +6,7 @@ older daemons understand where another operation says the same, and otherwise sa
 missing.
 
 All raise NixDaemonError for what the daemon refuses, and EncodeError, a ValueError, before
-anything is sent, for arguments that the negotiated version cannot carry. Knows operations;
-nothing of sockets.
+anything is sent, for arguments that the negotiated version cannot carry.
 """
 
 from __future__ import annotations
@@ -86,7 +85,6 @@ class Operations:
         return set(self.call(op.QueryValidPaths(paths=wanted, substitute=substitute)).paths)
 
     def query_all_valid_paths(self) -> set[str]:
-        """Return every valid path."""
         return set(self.call(op.QueryAllValidPaths()).paths)
 
     def query_path_infos(self, paths: Iterable[str]) -> list[ValidPathInfo]:

@@ -3,8 +3,6 @@
 Bytes go out without ever waiting on a peer that itself waits for us to listen; values come
 in by the resumable scanner, which finds where each one ends. One reader, no threads.
 Waiting is bounded by `timeout`, in seconds of silence; None waits for ever.
-
-Knows sockets and cursors; nothing of what is said.
 """
 
 from __future__ import annotations
@@ -78,7 +76,6 @@ class Stream:
         self._poll.register(sock, select.POLLIN)
 
     def close(self) -> None:
-        """Close the connection."""
         self._sock.close()
 
     def interrupt(self) -> None:

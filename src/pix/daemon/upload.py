@@ -2,8 +2,6 @@
 
 A `Source` is anything that gives bytes: bytes, an open binary file, an iterable of bytes. Every
 function here holds one piece in memory, whatever the size of the whole.
-
-Knows the layout of AddMultipleToStore's items and of a NAR; nothing of sockets.
 """
 
 from __future__ import annotations

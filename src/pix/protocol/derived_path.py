@@ -1,4 +1,3 @@
-# ruff: noqa: D102  (overrides share the contract of the base class)
 """The path of SubmitOutput: a store path, or an output of an output of a derivation.
 
 The layout is recursive on the wire, so the depth is data: it is walked without recursion.

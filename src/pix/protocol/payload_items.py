@@ -10,7 +10,7 @@ keeping any contents. Contents of files that were not recorded may be a gap.
     export         ImportPaths: 1 and a record, again and again, then 0
     export record  ExportPath: one record, a NAR and then what is known of the path
 
-Nothing here knows how payload is carried. Source: Nix `store-api.cc`, `export-import.cc`.
+Source: Nix `store-api.cc`, `export-import.cc`.
 """
 
 from __future__ import annotations

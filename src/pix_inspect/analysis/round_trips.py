@@ -3,8 +3,6 @@
 One pass over a recording. The time of an exchange is split by what can be seen between the
 two ends: the request passing, the wait for the first answering byte, the answer (log and
 reply) passing; between two exchanges of a connection the client is thinking.
-
-Knows recordings and conversations; nothing of text.
 """
 
 from __future__ import annotations
@@ -124,7 +122,6 @@ class _Request:
         return found[0].decode(errors="replace") if len(found) == 1 else ""
 
     def add(self, chunk: Chunk) -> None:
-        """Add a packet."""
         data = chunk.data
         if not self.size:
             self._first = data

@@ -1,7 +1,4 @@
-"""Runs: the same operation again and again, each waiting for the one before, and what to do.
-
-Knows operations and versions; nothing of recordings.
-"""
+"""Runs: the same operation again and again, each waiting for the one before, and what to do."""
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@ exchanges and a growing session is followed by counting what is new. Durations a
 a thousandth of their value, so that percentiles need no list of them; starts are counted in
 stretches of time that become longer as the session does. Memory grows with what is
 different, not with the number of exchanges.
-
-Knows sessions; nothing of screens.
 """
 
 from __future__ import annotations
@@ -53,7 +51,6 @@ class Tally:
     histogram: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
 
     def spend(self, took: int) -> None:
-        """Count a duration."""
         self.total += took
         if took > self.longest:
             self.longest = took
@@ -83,7 +80,6 @@ class Tally:
 
     @property
     def slowest(self) -> int | None:
-        """The longest duration."""
         return self.longest if self.longest >= 0 else None
 
     def include(self, other: Tally) -> None:
@@ -124,7 +120,6 @@ class Statistics:
 
     @property
     def all(self) -> Tally:
-        """Everything that was counted."""
         whole = Tally("all")
         for tally in self.operations.values():
             whole.include(tally)

@@ -1,7 +1,4 @@
-"""A recording summed up by operation: the table that `run` prints.
-
-Knows sessions; nothing of screens.
-"""
+"""A recording summed up by operation: the table that `run` prints."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""An analysis in words: where the time went, what was asked again and again, what distance costs.
-
-Knows lines of text; nothing of recordings or screens.
-"""
+"""An analysis in words: where the time went, what was asked again, what distance costs."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 A file appears under its name when it is whole; what stood there is replaced, not followed, and
 only when asked for. An archive is unpacked into a new folder through descriptors of the
 folders it makes, so that no name and no link in it leads anywhere else.
-
-Knows the file system and payloads; nothing of screens.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Build logs, names and errors are written by strangers. Whatever could move the cursor,
 change colours, reorder or hide text is replaced by a visible escape, so that one character
 takes one cell or two and nothing reaches the terminal as a command.
-
-Knows characters, nothing of widgets or of the protocol.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Whatever in it is unknown or broken is left out, with one line; nothing in it can keep the
 screen from starting. `--no-settings` and `PIX_INSPECT_NO_SETTINGS` leave it alone.
-
-Knows the file and JSON; what a setting means is the screen's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Numbers as people read them: three significant digits, always with a unit.
-
-Knows times (ns), sizes (bytes) and counts; nothing else.
-"""
+"""Numbers as people read them: three significant digits, always with a unit."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A capture: a relay, the recording it feeds, and what has to be said about trust.
 
 The part that `record`, `run` and `stdio` share: options, the writer, a tap for each
-connection. Knows relays and recordings; starts without the screen's library.
+connection.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ Between the relay and the daemon stands a pair of sockets and two lines, one for
 direction. What one end sends, the other gets after the delay, in order; half-closes and
 hang-ups take as long as bytes do. The relay itself is as it always is, so that without a
 delay nothing of this runs.
-
-Knows sockets, threads and time; bytes, not meaning.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 One recording, begun with the first connection; one relay for each daemon that is connected to.
 Where a relay stands before the daemon already, that one records.
-
-Knows relays and recordings; nothing of the language.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""How much of each payload a recording keeps: the option's value and its default.
-
-Knows arguments; nothing of the protocol, so that a relay listens before it has read that.
-"""
+"""How much of each payload a recording keeps: the option's value and its default."""
 
 from __future__ import annotations
 

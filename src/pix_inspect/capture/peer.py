@@ -1,6 +1,6 @@
 """Who is at the other end of a socket: command line and parents, from /proc where there is one.
 
-Knows processes; nothing of the protocol. What another user's process hides is left out.
+What another user's process hides is left out.
 """
 
 from __future__ import annotations

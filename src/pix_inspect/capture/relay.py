@@ -2,8 +2,6 @@
 
 A thread for each client; its connection's bytes are `connection`'s business. While
 descriptors or threads are short it waits, and so do new clients; those connected go on.
-
-Knows listening, stopping and what can go wrong on the way to the daemon; no bytes.
 """
 
 from __future__ import annotations

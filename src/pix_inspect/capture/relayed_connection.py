@@ -14,8 +14,8 @@ there. Nothing that a tap does or raises changes what is passed on.
                  client said last is dropped then, because it would hide that
 
 A reset (the peer closed with bytes unread) is passed on as a hang-up: Unix sockets offer no
-way to cause one. Knows sockets and threads; bytes, not meaning. Source of what a daemon
-expects: Nix `monitor-fd.hh` (it watches its client for a hang-up).
+way to cause one. Source of what a daemon expects: Nix `monitor-fd.hh` (it watches its
+client for a hang-up).
 """
 
 from __future__ import annotations

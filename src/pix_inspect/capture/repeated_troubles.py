@@ -1,7 +1,7 @@
 """Troubles that come again and again, said so that a person can read it.
 
-Each is said when it begins, and again when it comes back after things went well or when it has
-lasted a while, with how often it happened in between. Knows lines of text and the clock.
+Each is said when it begins, and again when it comes back after things went well or when it
+has lasted a while, with how often it happened in between.
 """
 
 from __future__ import annotations

@@ -5,8 +5,7 @@ payload. Up to `payload_limit` bytes of each payload are kept, of the rest the l
 Everything that is not payload is always kept. When the recording cannot keep up, payload is
 left out altogether.
 
-Knows the conversation and the recording's log; nothing of sockets. Called from the relay's
-two threads, each for its own side.
+Called from the relay's two threads, each for its own side.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Where the daemon is: a socket, or a command that speaks the protocol on its standard streams.
-
-Knows how to reach a daemon; nothing of what passes.
-"""
+"""Where the daemon is: a socket, or a command that speaks the protocol on its standard streams."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`pix-inspect analyse`: where the time of a recording went, and what distance would cost.
-
-Knows how an analysis looks as JSON; as text it is `analysis_text`'s.
-"""
+"""`pix-inspect analyse`: where the time of a recording went, and what distance would cost."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`pix-inspect attach`: the screen on a running relay's recording.
-
-Knows how a relay is named; the screen is `open`'s.
-"""
+"""`pix-inspect attach`: the screen on a running relay's recording."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """`pix-inspect check`: findings in a recording, and whether it meets expectations.
 
-Exit status 1 when an expectation does not hold or a finding is an error. Knows how verdicts
-and findings look as text and as JSON.
+Exit status 1 when an expectation does not hold or a finding is an error.
 """
 
 from __future__ import annotations

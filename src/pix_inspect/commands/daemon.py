@@ -1,7 +1,4 @@
-"""`pix-inspect daemon --listen SOCKET`: the embedded daemon by itself.
-
-Knows arguments and what to tell the user; the daemon is `pix_store`.
-"""
+"""`pix-inspect daemon --listen SOCKET`: the embedded daemon by itself."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`pix-inspect decode`: bytes as a value of a declared type, as text with offsets or as JSON.
 
-Knows how values look; what they are is `pix.protocol.names`'s. `encode` is the way back.
+`encode` is the way back.
 """
 
 from __future__ import annotations

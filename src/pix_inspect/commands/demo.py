@@ -2,8 +2,6 @@
 
 An embedded daemon, a relay in front of it, and clients that add, ask, build, fail once and
 copy; the screen shows it live. Without a terminal the session is printed as text.
-
-Knows how the parts are put together; what the clients do is `demo_story`.
 """
 
 from __future__ import annotations
@@ -81,7 +79,6 @@ def _show(relay: RelayProcess) -> None:
         """Quits without a question: everything is the demo's own."""
 
         def leave(self) -> None:
-            """Quit."""
             self.exit("stop")
 
     over = threading.Event()

@@ -1,7 +1,6 @@
 """What the demo's clients do: add, query, build, fail once, copy, collect garbage.
 
-Knows the client library and how derivations are written; the daemon at the other end may be
-any that may build. `pause` between the steps lets people watch.
+`pause` between the steps lets people watch.
 """
 
 from __future__ import annotations

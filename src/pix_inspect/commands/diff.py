@@ -1,7 +1,6 @@
 """`pix-inspect diff A B`: what two recordings, or two exchanges, do not have in common.
 
-Exit status 1 if there is anything. Knows files, exchanges by number and how far it has come; how
-differences look is `differences_text`'s.
+Exit status 1 if there is anything.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`pix-inspect dump`: a recording as text for people, as JSON for programs, or in part.
 
-Exchanges are printed while the recording is read, in order of start; with `--follow` as they
-end, while it grows. Knows arguments and what goes where; nothing of decoding.
+Exchanges are printed while the recording is read, in order of start; with `--follow` as
+they end, while it grows.
 """
 
 from __future__ import annotations

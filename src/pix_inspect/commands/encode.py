@@ -1,7 +1,4 @@
-"""`pix-inspect encode`: the JSON that `decode` prints, back to bytes on standard output.
-
-Knows JSON and where bytes may go; what they are is `pix.protocol.names`'s.
-"""
+"""`pix-inspect encode`: the JSON that `decode` prints, back to bytes on standard output."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`pix-inspect excerpt FILE N..M`: some exchanges as Markdown, ready for an issue tracker.
-
-Knows arguments and where the text goes; what an excerpt is stands in `pix_inspect.export.excerpt`.
-"""
+"""`pix-inspect excerpt FILE N..M`: some exchanges as Markdown, ready for an issue tracker."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""`pix-inspect explain`: the protocol manual in the terminal, and an exchange byte by byte.
-
-Knows how an entry and its example look as text and as JSON; what they say is the business of
-`pix_inspect.teach.entries` and `pix_inspect.describe.annotated_bytes`.
-"""
+"""`pix-inspect explain`: the protocol manual in the terminal, and an exchange byte by byte."""
 
 from __future__ import annotations
 

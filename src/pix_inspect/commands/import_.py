@@ -1,7 +1,4 @@
-"""`pix-inspect import`: raw streams and other tools' captures made into a recording.
-
-Knows arguments; the work is `pix_inspect.importing.captures`'s.
-"""
+"""`pix-inspect import`: raw streams and other tools' captures made into a recording."""
 
 from __future__ import annotations
 

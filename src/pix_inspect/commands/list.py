@@ -1,7 +1,4 @@
-"""`pix-inspect list`: relays that run now, and recordings nobody named, the newest first.
-
-Knows how they look as text and as JSON.
-"""
+"""`pix-inspect list`: relays that run now, and recordings nobody named, the newest first."""
 
 from __future__ import annotations
 

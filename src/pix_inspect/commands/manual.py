@@ -1,7 +1,4 @@
-"""`pix-inspect manual`: the whole protocol manual as a folder of pages.
-
-Knows where files go; what they say is `pix_inspect.teach.manual`'s.
-"""
+"""`pix-inspect manual`: the whole protocol manual as a folder of pages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`pix-inspect open`: browse recordings, finished or still growing, each in a tab.
-
-Knows arguments and whether there is a terminal; the screen is `ui`'s.
-"""
+"""`pix-inspect open`: browse recordings, finished or still growing, each in a tab."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`pix-inspect payload`: what was sent along with operations, as trees of files, and saving it.
-
-Knows arguments and what goes where; reading is `payload_contents`, writing is `saving`.
-"""
+"""`pix-inspect payload`: what was sent along with operations, as trees of files, and saving it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""`pix-inspect record`: the relay alone, no screen.
-
-Knows arguments and what to tell the user; the work is `relay`'s and `capture`'s.
-"""
+"""`pix-inspect record`: the relay alone, no screen."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`pix-inspect repl`: lines typed at a prompt, with editing, history and completion.
 
-Piped input is carried out line by line. Ctrl-C ends a wait, Ctrl-D the REPL. What is sent is
-recorded, as `run` does it, unless a relay does so already. Knows prompts and pages.
+Piped input is carried out line by line. Ctrl-C ends a wait, Ctrl-D the REPL. What is sent
+is recorded, as `run` does it, unless a relay does so already.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""`pix-inspect replay client|daemon FILE`: one side of a recording, played to the other side, live.
-
-Knows arguments, and how what came of it looks as a table and as JSON.
-"""
+"""`pix-inspect replay client|daemon FILE`: one side of a recording, played to the other live."""
 
 from __future__ import annotations
 
@@ -276,7 +273,6 @@ class _Table:
         return any(number for outcome, number in self.counts.items() if outcome != "same")
 
     def row(self, verdict: Verdict) -> None:
-        """Print one verdict."""
         self.counts[verdict.outcome] += 1
         if verdict.outcome == "different" and self.first is None:
             self.first = verdict
@@ -288,7 +284,6 @@ class _Table:
         sys.stdout.flush()
 
     def end(self, of: int) -> None:
-        """Sum up."""
         words = [f"{number:,} {outcome}" for outcome, number in self.counts.items() if number]
         line = f"{count(of, 'exchange')}: {', '.join(words) or 'nothing'}"
         print(line, file=sys.stderr if self.as_json else sys.stdout)

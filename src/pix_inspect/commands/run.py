@@ -1,7 +1,6 @@
 """`pix-inspect run -- COMMAND`: run a command with its daemon traffic relayed and recorded.
 
-Like strace: the terminal is the command's, the exit status is the command's. Knows
-processes and what to tell the user.
+Like strace: the terminal is the command's, the exit status is the command's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`pix-inspect send 'LINE'`: one line of the REPL from the shell.
 
-Exit status 0 when the daemon did what was asked, 1 when it answered with an error, 2 when the
-line or the connection is wrong. Knows arguments, and the errors of a line.
+Exit status 0 when the daemon did what was asked, 1 when it answered with an error, 2 when
+the line or the connection is wrong.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""`pix-inspect status`: who waits for whom, in running relays or in a recording.
-
-Knows arguments and how waits look as text and JSON; what they are is `waiting`'s.
-"""
+"""`pix-inspect status`: who waits for whom, in running relays or in a recording."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`pix-inspect stdio`: stands in for `nix-daemon --stdio`, as `remote-program` of ssh-ng stores.
 
 Bytes come and go on standard input and output, upstream is the daemon. Nothing else is ever
-written to standard output. Knows arguments; the work is `relay`'s.
+written to standard output.
 """
 
 from __future__ import annotations

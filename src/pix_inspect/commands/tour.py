@@ -1,7 +1,6 @@
 """`pix-inspect tour`: guided walks through the bundled recordings.
 
-On a terminal in the screen, elsewhere as text. Knows arguments and how steps read as text;
-what they say is `pix_inspect.teach.tours`'.
+On a terminal in the screen, elsewhere as text.
 """
 
 from __future__ import annotations

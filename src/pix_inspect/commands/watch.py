@@ -2,8 +2,6 @@
 
 The relay is a process in a session of its own, so that neither Ctrl-C nor a terminal that
 closes nor a screen that crashes ends anyone's build; the screen follows its recording.
-
-Knows arguments, the relay's process and what to tell the user.
 """
 
 from __future__ import annotations
@@ -86,7 +84,6 @@ class RelayProcess:
 
     @property
     def pid(self) -> int:
-        """The relay's process."""
         return self._process.pid
 
     def warn(self, line: str) -> None:

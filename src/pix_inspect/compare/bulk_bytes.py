@@ -2,8 +2,6 @@
 
 A view reads its exchange alone; where all of a recording is wanted, this is a hundred times as
 fast. What does not come in one piece (payload that was elided, a gap) is given without bytes.
-
-Knows records of the index and packets; nothing of what bytes mean.
 """
 
 from __future__ import annotations

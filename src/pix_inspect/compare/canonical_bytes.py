@@ -3,8 +3,6 @@
 Two messages mean the same when their essences are the same: masked fields and fields that not
 every protocol has are left out, the elements of a set stand in order. Most messages are their own
 essence, for there is nothing to leave out; of the others a walk is made once from the declaration.
-
-Knows declarations and their programs; nothing of exchanges.
 """
 
 from __future__ import annotations

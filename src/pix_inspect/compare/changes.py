@@ -1,7 +1,7 @@
 """Two values, as JSON would hold them, and where they differ.
 
-Lists are compared as people do: what was put in or left out, not everything behind it. Of a set
-it is told what only one has. Knows JSON values; nothing of exchanges or recordings.
+Lists are compared as people do: what was put in or left out, not everything behind it. Of a
+set it is told what only one has.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Changes as lines of text: a field and both its values, or what was put in and left out.
 
-Of long texts that begin alike it is shown where they part. Knows changes; nothing of where they
-come from or of terminals.
+Of long texts that begin alike it is shown where they part.
 """
 
 from __future__ import annotations

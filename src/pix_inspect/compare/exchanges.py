@@ -3,8 +3,6 @@
 Without numbers, times and log. Fields that one of the two protocols lacks are left out, sets are
 sets, and texts are without what differs from run to run. Payload is compared as far as both
 recordings kept it.
-
-Knows views and declarations; nothing of recordings as a whole or of terminals.
 """
 
 from __future__ import annotations

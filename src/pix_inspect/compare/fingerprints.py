@@ -3,8 +3,6 @@
 Two exchanges with the same `asked` ask the same, whatever their recording, protocol and wording.
 Answers have two fingerprints: of the bytes, which costs little, and of what they mean, which is
 needed where the bytes differ.
-
-Knows views, declarations and essences; nothing of alignments.
 """
 
 from __future__ import annotations

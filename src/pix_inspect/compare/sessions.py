@@ -3,8 +3,6 @@
 What changes from run to run (times, process ids) is masked. Answers are compared by their bytes;
 what they mean is looked at only where those differ, and fields only where somebody asks.
 Memory: some 20 bytes an exchange and 200 for each operation with one request.
-
-Knows sessions and fingerprints; nothing of terminals.
 """
 
 from __future__ import annotations
@@ -197,7 +195,6 @@ class _Alignment:
         """Steps: each exchange once, those that may differ once or twice more."""
 
     def differences(self) -> Differences:
-        """Compare."""
         for which in (0, 1):
             self._gather(which)
         self._tally()

@@ -1,7 +1,7 @@
 """What two recordings do not have in common, in words and as JSON.
 
 First how many round trips each operation took in either, then each kind of difference, the
-largest first. Knows differences; nothing of files or terminals.
+largest first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What differs between two runs of the same thing: fields by name, and parts of texts.
 
-The one list that `diff` and `replay` leave out of their comparing and show to who asks for it.
-Knows names and texts; nothing of recordings.
+The one list that `diff` and `replay` leave out of their comparing and show to who asks for
+it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What an exchange is about, in a few words: the path's name, the count of paths, the option.
 
 Found through the declarations: the first field that holds a path, a name or a list says it.
-Knows views; nothing of widgets.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Fields that the declarations have but this exchange has not: other versions', or a feature's.
-
-Knows field rows, nodes and declarations; nothing of screens.
-"""
+"""Fields that the declarations have but this exchange has not: other versions', or a feature's."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 The leaves of the field tree carry the words and strings; what lies between them (counts,
 frame words, payload, what was not understood) is named by what it belongs to, so that no byte
 of the exchange is left out. Long strings and payload are cut short, and say so.
-
-Knows views and field rows; nothing of how lines are coloured or wrapped.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Every row knows the side and span of its bytes and what the declarations say about it; values
 are inert text. Children are made when they are asked for, so that a reply of a million paths
 costs nothing until it is opened.
-
-Knows views, nodes and declarations; nothing of widgets.
 """
 
 from __future__ import annotations

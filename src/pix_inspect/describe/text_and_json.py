@@ -2,8 +2,6 @@
 
 The JSON of an exchange is one object; its keys are written down in the README. Text is an
 indented tree. Everything in text is inert; JSON escapes what is not ASCII.
-
-Knows views and rows; nothing of files or terminals.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@
     any op = AddMultipleToStore          at least one
 
 Measures: took, bytes, up, down, frames. In a filter that watches over something a misspelt
-word must not turn into a text that is looked for and never found: words that resemble a name
-are refused unless quoted. Knows filters; nothing of sessions.
+word must not turn into a text that is looked for and never found: words that resemble a
+name are refused unless quoted.
 """
 
 from __future__ import annotations

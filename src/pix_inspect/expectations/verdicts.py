@@ -1,8 +1,7 @@
 """Whether expectations hold of a recording, for continuous integration.
 
 All are looked at in one pass, so that an exchange is decoded once. What is kept of it is
-eight bytes for each exchange and expectation. Knows expectations and sessions; nothing of
-terminals.
+eight bytes for each exchange and expectation.
 """
 
 from __future__ import annotations

@@ -5,8 +5,6 @@ came over the wire stands in code fences that are longer than any run of backtic
 that no text can break out. Redacted unless told otherwise: secrets of settings and of
 environments, tokens, passwords, names of users, arguments of commands, and what files and
 logs hold that are sent along.
-
-Knows sessions, findings and Markdown; nothing of terminals.
 """
 
 from __future__ import annotations

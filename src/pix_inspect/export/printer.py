@@ -1,8 +1,6 @@
 """Exchanges written out, as text for people or as JSON lines for programs.
 
 What `dump` prints and what the screen saves is made here, so that both are the same.
-
-Knows sessions and their text; nothing of files or terminals.
 """
 
 from __future__ import annotations

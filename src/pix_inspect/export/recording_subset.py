@@ -2,8 +2,6 @@
 
 Everything else of the file stays, so that interfaces keep their numbers. Nothing can be blanked
 in it. The file is read rather than mapped, as in `source`: its writer may cut it back meanwhile.
-
-Knows pcapng blocks and sessions; nothing of exchanges.
 """
 
 from __future__ import annotations

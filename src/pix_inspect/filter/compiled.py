@@ -4,8 +4,6 @@ What the index knows (operation, connection, times, sizes, state) is decided wit
 what a message says is decided by looking at it, and only where the rest of the filter leaves
 it open. A field of the declarations is named by its path: `request.path`,
 `reply.info.nar_size`, `error.message`; lists and maps match when one element does.
-
-Knows sessions, views and declarations; nothing of screens.
 """
 
 from __future__ import annotations
@@ -49,7 +47,6 @@ class Subject:
 
     @property
     def view(self) -> ExchangeView:
-        """The exchange, decoded."""
         if self._view is None:
             self._view = self.session.exchange(self.row.number - 1)
         return self._view

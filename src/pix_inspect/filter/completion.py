@@ -1,7 +1,4 @@
-"""What could stand next in a filter: fields, operators, values that were seen, what joins terms.
-
-Knows the filter language and its fields; the values seen are the caller's to know.
-"""
+"""What could stand next in a filter: fields, operators, values that were seen, what joins terms."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a filter may name: the index's own fields, the parts of an exchange, every declared field.
-
-Knows declarations; nothing of sessions or of how filters are decided.
-"""
+"""What a filter may name: columns of the index, parts of an exchange, every declared field."""
 
 from __future__ import annotations
 

@@ -4,8 +4,6 @@ What the index knows is decided at a million exchanges a second. What has to be 
 decided one by one; exchanges whose reading may take long are left to a thread, which asks for
 them with `take_slow` and hands in the verdict with `settle`. An exchange that goes on is
 decided anew whenever it has changed.
-
-Knows sessions and filters; nothing of screens or threads.
 """
 
 from __future__ import annotations

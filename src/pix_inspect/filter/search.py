@@ -3,8 +3,7 @@
     glibc           a text, in labels and values, without regard to case
     hex: 1a 00      bytes, in what was kept of either direction
 
-Knows views, rows and bytes; nothing of screens. What is searched is given by the caller, in the
-order in which it is to be searched.
+What is searched is given by the caller, in the order in which it is to be searched.
 """
 
 from __future__ import annotations

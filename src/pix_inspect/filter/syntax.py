@@ -6,8 +6,7 @@
     glibc                                   a bare word: found anywhere in what is shown
     >5ms                                    a bare comparison is about the time taken
 
-Numbers may carry units: ns us ms s min h for times, B K M G (1024) for sizes. Knows syntax;
-nothing of what fields exist.
+Numbers may carry units: ns us ms s min h for times, B K M G (1024) for sizes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""From what is seen to a filter: the term that a field's value, or an exchange, passes.
-
-Knows field rows and the filter language; nothing of screens.
-"""
+"""From what is seen to a filter: the term that a field's value, or an exchange, passes."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 `of` looks at one exchange. `Findings` looks at all of them once, in slices, and goes on with
 what is new; it keeps the first so many of each kind and counts the rest, so that memory does
 not grow with a session that has a million of one kind.
-
-Knows sessions and the passes; nothing of text or screens.
 """
 
 from __future__ import annotations

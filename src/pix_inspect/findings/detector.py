@@ -2,8 +2,6 @@
 
 Each pass takes one exchange and yields its findings; those over handshakes and over what is
 said stand in `greeting_findings` and `message_findings`.
-
-Knows sessions, views and declarations; nothing of text or screens.
 """
 
 from __future__ import annotations

@@ -31,7 +31,6 @@ class Finding:
 
     @property
     def grade(self) -> Grade:
-        """How grave it is."""
         return self.kind.grade
 
     @property

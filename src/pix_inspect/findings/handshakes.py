@@ -1,7 +1,4 @@
-"""What is irregular in a handshake: refusals, downgrades, features, versions that are not spoken.
-
-Knows handshakes and forensics; nothing of text or screens.
-"""
+"""What is irregular in a handshake: refusals, downgrades, features, versions not spoken."""
 
 from __future__ import annotations
 

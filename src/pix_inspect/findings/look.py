@@ -2,8 +2,6 @@
 
 The passes of `finding_passes` are made on this. What came before is looked up in the session,
 so that a pass has no state and an exchange can be looked at alone.
-
-Knows sessions and views; nothing of what is irregular.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Findings in filters: `finding = obsolete`, `finding = error`, `finding ~ length`, `finding`.
 
-A value is the name of a kind or a grade. Knows findings and filter values; nothing of how
-filters are put together.
+A value is the name of a kind or a grade.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What is irregular in what is said: settings, errors, log lines, and single fields.
-
-Knows views, nodes and declarations; nothing of text or screens.
-"""
+"""What is irregular in what is said: settings, errors, log lines, and single fields."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Findings as lines of text: one block for each kind, the gravest first.
 
-Everything is inert. Knows findings; nothing of terminals or of how they are found.
+Everything is inert.
 """
 
 from __future__ import annotations

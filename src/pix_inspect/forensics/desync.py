@@ -3,8 +3,6 @@
 Looked at are the word itself (as an operation, a STDERR frame, a length, text, a time) and the
 few exchanges before it: where their messages should end by declaration, and where their
 speaker stopped. Mistakes have the names of `mistakes`.
-
-Knows sessions, turns and declarations; nothing of findings or of how they are shown.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 A mistake is believed when the bytes without it are exactly one value of the declared layout,
 or of another version's, up to the byte where their speaker stopped. Each repair is made again
 until nothing is left to mend, so that a writer that always errs is known like one that errs once.
-
-Knows layouts and bytes; nothing of sessions or turns.
 """
 
 from __future__ import annotations

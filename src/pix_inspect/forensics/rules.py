@@ -2,8 +2,6 @@
 
 A case is the impossible word, the operations before it, and the turns that passed around it.
 What a message should be is asked of the declarations, of this version and of all others.
-
-Knows turns and declarations; nothing of how cases are found or shown.
 """
 
 from __future__ import annotations

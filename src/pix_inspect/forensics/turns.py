@@ -2,8 +2,6 @@
 
 Nobody pipelines operations, so a turn ends where its speaker thought that it was done. That
 says more about a stream that is out of step than any declaration does.
-
-Knows recordings and bytes; nothing of the protocol.
 """
 
 from __future__ import annotations

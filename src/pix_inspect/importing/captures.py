@@ -1,7 +1,7 @@
 """Other tools' captures made into recordings.
 
 What passed goes through the same tap as live traffic, so that payload is elided by the same
-rule. Knows taps and recordings; the formats are modules of their own.
+rule.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ With an events file (JSON lines: `{"t": seconds, "dir": "c2s"|"s2c", "off": byte
 bytes}`, and `{"t": …, "ev": "open"|"eof"|"hangup"|"close", "dir": …}`) times and order are true.
 Without one they are made up: each side speaks when the protocol lets it, a microsecond
 apart, so that requests stand before their replies.
-
-Knows streams and the conversation; nothing of pcapng.
 """
 
 from __future__ import annotations

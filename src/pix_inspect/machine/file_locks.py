@@ -1,7 +1,7 @@
 """Who holds the lock of a store path: the files that Nix locks, and Linux's list of locks.
 
-Knows files and /proc; nothing of the protocol. Source: proc_locks(5); Nix `pathlocks.cc` (a
-store path's lock is the file of its name and `.lock`).
+Source: proc_locks(5); Nix `pathlocks.cc` (a store path's lock is the file of its name and
+`.lock`).
 """
 
 from __future__ import annotations

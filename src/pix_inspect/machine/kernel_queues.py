@@ -6,7 +6,7 @@ and its recording nothing to hold. Which socket belongs to which connection is t
 client's descriptors and by the names that the relay gives its sockets; with several
 connections of one client, or several at once, by their order.
 
-Knows sockets and /proc; nothing of recordings. Source: sock_diag(7), linux/unix_diag.h.
+Source: sock_diag(7), linux/unix_diag.h.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What the system tells of a process: whether it lives, is stopped, and what it waits for.
 
 From /proc, for processes of this machine; what it does not tell, or not to this user, is
-None. Knows processes; nothing of the protocol. Source: proc(5), proc_pid_wchan(5),
-proc_pid_syscall(5).
+None. Source: proc(5), proc_pid_wchan(5), proc_pid_syscall(5).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What is at hand: the newest recordings that nobody named.
-
-Knows the state directory; nothing of what recordings hold.
-"""
+"""What is at hand: the newest recordings that nobody named."""
 
 from __future__ import annotations
 

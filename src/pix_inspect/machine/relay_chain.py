@@ -5,7 +5,7 @@ the relays before it; who accepts a connection sees the name. A command that is 
 upstream gets the same list in its environment. A relay that finds itself in the list, or a
 list of unlikely length, lets the client go.
 
-Knows names; nothing of what passes. Where there are no abstract names nothing is known.
+Where there are no abstract names nothing is known.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 A registration is a small JSON file named after the process; it says where the relay listens,
 where its daemon is, and which file it records to. One whose process is gone is stale, also
 when its number was given to another process since.
-
-Knows registrations; nothing of relaying.
 """
 
 from __future__ import annotations

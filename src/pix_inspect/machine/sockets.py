@@ -3,8 +3,6 @@
 A socket is created for its owner only and never in place of anything but a dead socket;
 what we made is removed, and nothing else. Paths longer than the kernel's 107 bytes go
 through a descriptor of their directory.
-
-Knows sockets and the file system; nothing of relaying or recording.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""How far something long has come, on stderr, where a person waits for it.
-
-Knows terminals; nothing of what is being done.
-"""
+"""How far something long has come, on stderr, where a person waits for it."""
 
 from __future__ import annotations
 
@@ -41,7 +38,6 @@ class Progress:
         self._visible = True
 
     def clear(self) -> None:
-        """Remove the line."""
         if self._visible:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
             self._visible = False

@@ -1,4 +1,4 @@
-"""Sizes, rates and times as they are given on the command line. Knows units and argparse."""
+"""Sizes, rates and times as they are given on the command line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What `decode` and `encode` are told: a type, a version, features, a file.
-
-Knows arguments and the registry of types; nothing of what is done with them.
-"""
+"""What `decode` and `encode` are told: a type, a version, features, a file."""
 
 from __future__ import annotations
 

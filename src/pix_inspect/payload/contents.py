@@ -4,8 +4,6 @@ A payload's content is what frames, answers or STDERR_WRITEs carry, one after th
 NAR as it stands in the stream; offsets of the content count from 0. `read` finds the entries
 in slices; bytes are read again from the recording when they are asked for. What was not kept
 is said, never made up.
-
-Knows views and the grammar of payloads; nothing of files on disk or of screens.
 """
 
 from __future__ import annotations
@@ -56,7 +54,6 @@ class Place:
 
     @property
     def is_file(self) -> bool:
-        """Whether it has contents."""
         return self.entry.kind in ("regular", "executable")
 
 

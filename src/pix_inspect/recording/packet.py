@@ -1,7 +1,6 @@
 """One block taken apart: where it ends, and what TCP packet of ours an enhanced packet holds.
 
-Knows pcapng blocks and the synthetic headers; keeps no state and touches no file. Every
-length is checked against the block before it is used.
+Every length is checked against the block before it is used.
 """
 
 from struct import Struct

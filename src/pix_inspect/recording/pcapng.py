@@ -1,9 +1,5 @@
 """The blocks of a pcapng file: how they are written and how they are taken apart.
 
-Knows the section header, interface description, enhanced packet and interface statistics
-blocks, and their options, as the IETF draft (draft-ietf-opsawg-pcapng) describes them,
-little-endian only. Knows nothing of TCP, of connections or of Nix, and touches no file.
-
 Every block is `u32 type, u32 total length, body, u32 total length again`, a multiple of
 four bytes. An option is `u16 code, u16 length, value, padding to four`; code 0 ends a list.
 """

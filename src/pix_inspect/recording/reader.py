@@ -1,9 +1,8 @@
 """Reading a recording, finished or growing: blocks in, chunks and events out, in file order.
 
-Knows the conventions of `track` and `scribe` on top of pcapng. Knows nothing of what the
-bytes mean. Nothing in a file makes it loop, allocate more than a block's worth, or raise
-anything but Problem: what cannot be read is left out and said in `warnings`, and what cannot
-be read past ends the reading there (`truncated`).
+Nothing in a file makes it loop, allocate more than a block's worth, or raise anything but
+Problem: what cannot be read is left out and said in `warnings`, and what cannot be read
+past ends the reading there (`truncated`).
 """
 
 import time as clock
@@ -73,7 +72,6 @@ class RecordingReader:
         return (self.consumed, left) if left else None
 
     def close(self) -> None:
-        """Close the file."""
         self._source.close()
 
     def again(self) -> "RecordingReader":

@@ -1,9 +1,7 @@
 """What a recording has said so far: its sections, their interfaces, the connections.
 
-Knows the conventions of `track` and `scribe` for section headers, interface names and the
-packets that open a connection, also when files that rotated are read one after the other.
-Knows no file. What is not ours is left out and said in `warnings`; `Damage` is raised where
-reading cannot go on.
+What is not ours is left out and said in `warnings`; `Damage` is raised where reading cannot
+go on.
 """
 
 from bisect import bisect_right
@@ -66,7 +64,6 @@ class Contents:
         return flows[packet.interface] if packet.interface < len(flows) else None
 
     def section(self, block: bytes, start: int, total: int, position: int) -> None:
-        """Begin a section."""
         if total < SMALLEST_SECTION or block[start + 8 : start + 12] != pcapng.BYTE_ORDER_MAGIC:
             raise Damage("a section that is not little-endian")
         about = section_about(block, start, total)

@@ -1,9 +1,5 @@
 """Where a recording is written: a file that stays a whole number of blocks, or a pipe.
 
-Knows how to create the file safely, what a failed write leaves behind, how files rotate and
-whether somebody deleted the file. Knows blocks only by their lengths, and nothing of
-connections: whoever rotates writes what the new file has to begin with.
-
 Rotation: `s.pcapng` is always the file being written. A full one becomes `s.1.pcapng`, what
 was `s.1.pcapng` becomes `s.2.pcapng`, and so on; `keep` files are left, the newest included.
 """
@@ -189,7 +185,6 @@ class RecordingFile:
         return True
 
     def close(self) -> None:
-        """Close the file."""
         os.close(self._descriptor)
 
 

@@ -1,8 +1,7 @@
 """The bytes of a recording as one run of positions: plain, compressed, growing or rotated.
 
-Knows files, gzip and zstd, and the names rotation gives; knows nothing of blocks. A position
-is an offset into the file that was opened first; what follows it after a rotation continues
-where that file ended.
+A position is an offset into the file that was opened first; what follows it after a
+rotation continues where that file ended.
 
 Files are read in pieces (`pread`) rather than mapped: a mapped file that its writer cuts back
 after a full disk, or that somebody empties, ends the reading process with SIGBUS.
@@ -174,7 +173,6 @@ class FileSource:
         return self.end
 
     def close(self) -> None:
-        """Close the files."""
         for descriptor in self._descriptors:
             if descriptor >= 0:
                 os.close(descriptor)
@@ -202,7 +200,6 @@ class CompressedSource:
         self.extend()
 
     def extend(self) -> bool:
-        """Decompress the next piece."""
         if self._finished:
             return False
         pieces: list[bytes] = []
@@ -247,7 +244,6 @@ class CompressedSource:
         return max(self.end, self.end * self._compressed_size // done)
 
     def close(self) -> None:
-        """Close both files."""
         self._spool.close()
         self._stream.close()
 

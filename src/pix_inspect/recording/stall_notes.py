@@ -1,7 +1,4 @@
-"""A side that does not read: what a relay remarks of it, and what that comes to, read back.
-
-Knows the remarks alone; nothing of sockets or files.
-"""
+"""A side that does not read: what a relay remarks of it, and what that comes to, read back."""
 
 from __future__ import annotations
 

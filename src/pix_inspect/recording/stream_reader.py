@@ -1,9 +1,7 @@
 """One connection as it is read back: from packets to chunks and events.
 
-Knows how far each side of a connection has been read, and how a sequence number of 32 bits
-becomes an offset that has no bound. Knows nothing of files or blocks. Packets in order are
-the rule; bytes that an editor of captures took out show as a chunk of which nothing was kept,
-and what it doubled is left out.
+Packets in order are the rule; bytes that an editor of captures took out show as a chunk of
+which nothing was kept, and what it doubled is left out.
 """
 
 from bisect import bisect_left

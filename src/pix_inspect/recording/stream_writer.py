@@ -1,10 +1,5 @@
 """One connection of a recording, turned into the blocks of a synthetic TCP stream.
 
-Knows how what the relay saw (opened, so many bytes from that side, half-closed, reset,
-closed, a note) becomes packets: sequence numbers, acknowledgements, splitting, elision and
-the JSON comments. Knows nothing of files, queues or threads: blocks are appended to a list,
-in the order of the calls, so that acknowledgements never run ahead of what they confirm.
-
 Comments are JSON objects. Packets that open or end something carry `{"event": …}`; other
 keys are `note` (from the relay), `lost` (bytes that were not recorded) and `recorder` (a
 note that belongs to no connection). A packet whose data is not all there is elision when it

@@ -1,9 +1,5 @@
 """Writing a recording: connections say what they saw, a thread puts it into a pcapng file.
 
-Knows the queue between the relay's threads and the writer's, its bound, and what is counted
-when it is full. Knows nothing of sockets or of the Nix protocol; what the thread does with the
-queue is `scribe`'s business.
-
 Nothing a relay thread calls here blocks, wakes a thread or raises. A writer thread wakes by
 itself every `interval` seconds and writes what there is. Over half of the bound `pressed`
 turns true, so that payload is elided; over the bound what passes is counted, not kept, and

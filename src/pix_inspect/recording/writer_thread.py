@@ -1,9 +1,7 @@
 """The writer thread's half of a recording: from the queue through packets to the file.
 
-Knows when to write, when to rotate, what to do when the file is full or gone, and how what
-was lost is said in the recording. Knows nothing of the relay; its only threads are those that
-fill the queue. Blocks that could not be written wait in the sink and are tried again first,
-so nothing is lost until the queue is full.
+Blocks that could not be written wait in the sink and are tried again first, so nothing is
+lost until the queue is full.
 """
 
 import time as clock

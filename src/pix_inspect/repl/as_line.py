@@ -2,8 +2,6 @@
 
 The line is checked: carried out in the protocol of the recording it gives the recorded bytes,
 else it is made of bytes. Payload that is not short stays in the recording and is named there.
-
-Knows views and the language; nothing of sessions with a daemon.
 """
 
 from __future__ import annotations

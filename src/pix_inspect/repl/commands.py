@@ -1,7 +1,7 @@
 """What can be called in the REPL besides operations: connections, bytes, files, help.
 
-Each command is described with its parameters, for completion and for the errors of those who
-get them wrong. Knows files and the session's methods; nothing of terminals.
+Each command is described with its parameters, for completion and for the errors of those
+who get them wrong.
 """
 
 from __future__ import annotations

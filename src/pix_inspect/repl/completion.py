@@ -2,8 +2,6 @@
 
 Names, fields with their types and docs, values of enumerations, store paths that replies told
 of, names of files: from the declarations and the session; nothing is sent or carried out.
-
-Knows the language's words, read from the left; a line need not be whole.
 """
 
 from __future__ import annotations

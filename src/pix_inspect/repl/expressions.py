@@ -4,7 +4,7 @@ A line is an expression or `name = expression`. Calls go to functions that the s
 attributes to fields of declared values; there is no import, no lambda, no dunder, no method.
 The text is parsed by `ast` and walked here; nothing is ever compiled or evaluated by Python.
 
-Knows expressions; nothing of daemons. What can be named is given by the caller.
+What can be named is given by the caller.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 Completion, signatures and the errors for wrong arguments are made from this one description;
 for operations and records it comes from the declarations.
-
-Knows declarations; nothing of daemons or terminals.
 """
 
 from __future__ import annotations
@@ -69,7 +67,6 @@ class Function:
 
     @property
     def signature(self) -> str:
-        """How it is written."""
         words = ["…"] if self.many else []
         words += [parameter.text for parameter in self.parameters]
         return f"{self.name}({', '.join(words)})"

@@ -1,7 +1,4 @@
-"""The lines that were typed in the REPL, in a file that its owner alone can read.
-
-Knows the file; nothing of how lines are edited.
-"""
+"""The lines that were typed in the REPL, in a file that its owner alone can read."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 After an ordinary handshake, or with none at all, bytes go out as they are; what comes back
 until a silence, or the end, is decoded as far as it can be.
-
-Knows sockets and the conversation; nothing of terminals.
 """
 
 from __future__ import annotations
@@ -78,7 +76,6 @@ class RawTalk:
         self._refused += len(left)
 
     def half_close(self) -> None:
-        """Send no more."""
         if not self.half_closed:
             self.half_closed = True
             self._talk.eof(CLIENT)
@@ -101,7 +98,6 @@ class RawTalk:
         return Heard(self._sent, len(data), self.closed, told, data, self._refused)
 
     def close(self) -> None:
-        """Hang up."""
         self._sock.close()
 
     def interrupt(self) -> None:

@@ -8,7 +8,6 @@
     AddToStore(name="x", dump=nar("./dir"))         payload from files
     save(NarFromPath(path="…").reply.nar, "x.nar")  and to files
 
-Knows the client library and the declarations; what else can be called is `repl_commands`.
 Nothing of terminals. One thread carries lines out; `interrupt` may come from another.
 """
 

@@ -1,7 +1,4 @@
-"""Values of the REPL as lines for people: inert, one after the other as they are asked for.
-
-Knows results; nothing of terminals.
-"""
+"""Values of the REPL as lines for people: inert, one after the other as they are asked for."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What lines of the REPL give: answers and declared values, their fields, and their JSON form.
-
-Knows declarations and results; nothing of connections or terminals.
-"""
+"""What lines of the REPL give: answers and declared values, their fields, and their JSON form."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 Requests are compared in their newest form, so that it does not matter which version they were
 recorded in; what is volatile is left out, and payload counts by its contents. The same request
 asked again and again gets the recorded answers in their order, then the last one for ever.
-
-Knows recorded exchanges; nothing of sockets.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Every recorded connection is a connection of its own; who waited for whom in the recording waits
 again. What passes is recorded, and compared from that recording (`verdicts`). One thread: a
 loop over all connections, which the caller drives.
-
-Knows schedules and connections; nothing of what answers mean.
 """
 
 from __future__ import annotations

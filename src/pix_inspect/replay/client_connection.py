@@ -3,8 +3,6 @@
 Its bytes go through a conversation, which says when an answer is complete and how much payload
 the daemon asks for, and into a recording, from which the answers are read later. Nothing here
 waits: the caller says when there is something to receive or room to send.
-
-Knows sockets and the order of things; nothing of schedules or of what answers mean.
 """
 
 from __future__ import annotations
@@ -93,7 +91,6 @@ class ReplayedConnection:
         self._out.append(iter((pack_u64(CLIENT_MAGIC),)))
 
     def fileno(self) -> int:
-        """Return the socket's descriptor."""
         assert self._sock is not None
         return self._sock.fileno()
 
@@ -309,7 +306,6 @@ class ReplayedConnection:
             self._talk.eof(CLIENT, time)
 
     def close(self) -> None:
-        """Close the connection."""
         if self.closed:
             return
         self.closed = True

@@ -3,8 +3,6 @@
 Answers are compared as values, field by field. Sets are compared as sets; fields that only one
 of the two versions has are left out, and so is what is volatile. Payload is compared as far as
 both recordings kept it.
-
-Knows views, declarations and what is volatile; nothing of sockets or terminals.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     with PlayedDaemon(RecordedSession(path)) as daemon:
         DaemonConnection(daemon.path)
 
-One thread a client. Knows sockets; what is said is `played`'s business.
+One thread a client.
 """
 
 from __future__ import annotations
@@ -58,7 +58,6 @@ class PlayedDaemon:
 
     @property
     def path(self) -> Path:
-        """The socket."""
         assert self._listener.path is not None
         return self._listener.path
 

@@ -5,7 +5,6 @@ daemon said when it was recorded: log frames, error or reply, payload; byte for 
 client speaks the version of the recording, else written anew. What has no answer gets an error
 that says so, and the connection goes on.
 
-Knows the daemon's side of the protocol; nothing of how answers are found.
 Source of the order of things: Nix `daemon.cc`, `worker-protocol-connection.cc`.
 """
 

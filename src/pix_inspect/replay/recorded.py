@@ -2,8 +2,6 @@
 
 A recording may lack payload; what was elided is told, never made up. Bytes are read from the
 file a piece at a time, so that a request's size does not matter.
-
-Knows sessions and views; nothing of sockets.
 """
 
 from __future__ import annotations
@@ -163,7 +161,6 @@ class RecordedSession:
             return self._look(i)
 
     def close(self) -> None:
-        """Close the file."""
         self.session.close()
 
 

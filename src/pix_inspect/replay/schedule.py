@@ -4,7 +4,7 @@ Clients open connections, send requests and close; daemons answer. A client may 
 any answer that came before it did something, on whichever connection; so each step waits until
 all that had happened before it in the recording has happened again.
 
-Knows sessions; nothing of sockets. Times in nanoseconds.
+Times in nanoseconds.
 """
 
 from __future__ import annotations

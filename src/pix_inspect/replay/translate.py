@@ -5,7 +5,6 @@ fitted, as a daemon fits them: what the version has no place for is left out. Wh
 operation changed so much that its fields have nothing in common, its old form and its new one
 are translated into each other, as clients of either age would have asked.
 
-Knows declarations and how layouts changed; nothing of recordings or sockets.
 Source: Nix `remote-store.cc`, `daemon.cc`, `logging.cc`.
 """
 

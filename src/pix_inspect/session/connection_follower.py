@@ -3,8 +3,6 @@
 A connection may have begun in an earlier file (the recording was rotated). What passes up to
 the first boundary between two operations, as the recorder noted it, is then one opaque
 exchange; from there on the conversation goes on. Without a boundary all of it is opaque.
-
-Knows one connection's bytes and their packets' places; nothing of rows or files.
 """
 
 from __future__ import annotations
@@ -69,7 +67,6 @@ class Watcher:
         self._resumes_at: tuple[int, int] | None = None
 
     def chunk(self, chunk: Chunk) -> None:
-        """Take a packet."""
         _, side, time, offset, data, length, position = chunk
         self._recent[side].append((offset, position))
         self.row.last = time

@@ -3,8 +3,6 @@
 The recording is read again from the exchange's first packet, with a conversation that goes
 on where the exchange begins; nothing of this is kept by the index. Every field knows its
 side and its span in the stream, so that fields and bytes are one selection.
-
-Knows recordings, conversations and declarations; nothing of screens or JSON.
 """
 
 from __future__ import annotations

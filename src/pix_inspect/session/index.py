@@ -6,8 +6,6 @@ field, remarks) is rare and kept aside.
 
 One thread writes (`begin`, `end`); any may read meanwhile. A number is in `open` until its
 record is whole, so whoever asks `open` first and reads the record after finds one or the other.
-
-Knows what is remembered of an exchange; nothing of files, bytes or decoding.
 """
 
 from __future__ import annotations

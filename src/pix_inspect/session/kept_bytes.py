@@ -3,8 +3,6 @@
 Small exchanges are held in memory. Of large ones only the places are, and bytes are read
 again from the recording when they are asked for, so that looking at an exchange with a large
 payload takes little memory.
-
-Knows packets and stream offsets; nothing of their meaning.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Log frames in a few words: what an activity is, how far it is, what it says.
-
-Knows the STDERR frames' fields; nothing of rows or screens.
-"""
+"""Log frames in a few words: what an activity is, how far it is, what it says."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 They are found again by what the recording says of itself and when it began, so a copy or a
 renamed recording keeps them. A file per recording, below `$XDG_STATE_HOME/pix-inspect/marks`.
-
-Knows sessions and files; nothing of screens.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ SetOptions carries whatever the client's configuration holds, access tokens amon
 derivation that is sent to be built carries its environment. Only the value goes; that it was
 sent is still shown. In text that is made to be published, tokens, passwords, private keys and
 the names of users go too, wherever they stand. Recordings themselves are not touched.
-
-Knows views and the names of settings; nothing of output formats.
 """
 
 from __future__ import annotations

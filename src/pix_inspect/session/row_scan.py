@@ -2,8 +2,6 @@
 
 A scan yields one object again and again; what it says is that of the exchange it has come to,
 taken from the index's record when it is asked for. Keep nothing of it but numbers.
-
-Knows sessions and their index; nothing of filters or screens.
 """
 
 from __future__ import annotations
@@ -37,7 +35,6 @@ class Passing:
 
     @property
     def connection(self) -> int:
-        """The connection's number."""
         return self.record[3]
 
     @property
@@ -47,12 +44,10 @@ class Passing:
 
     @property
     def operation(self) -> str | None:
-        """The operation's name."""
         return _NAMES.get(self.record[4])
 
     @property
     def code(self) -> int | None:
-        """The operation's number."""
         return self.record[4]
 
     @property
@@ -67,17 +62,14 @@ class Passing:
 
     @property
     def request_bytes(self) -> int:
-        """Bytes from the client."""
         return self.record[9]
 
     @property
     def reply_bytes(self) -> int:
-        """Bytes from the daemon."""
         return self.record[10]
 
     @property
     def state(self) -> State:
-        """How it ended."""
         return STATES[self.record[6] & ~COMPLETE]
 
     @property

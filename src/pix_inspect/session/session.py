@@ -18,8 +18,6 @@ Meanwhile any thread may ask what is known: `row`, `exchange`, `again`, `records
 
 A view belongs to the thread that asked for it until it is handed over, and is not changed after:
 `again` returns another. Only one thread at a time may take up the same view.
-
-Knows recordings and conversations; nothing of screens, text or JSON.
 """
 
 from __future__ import annotations
@@ -84,7 +82,6 @@ class Session:
         """Bytes of the file whose packets the index knows."""
 
     def close(self) -> None:
-        """Close the file."""
         self.reader.close()
 
     def __len__(self) -> int:
@@ -102,7 +99,6 @@ class Session:
 
     @property
     def consumed(self) -> int:
-        """Bytes read so far."""
         return self.reader.consumed
 
     @property

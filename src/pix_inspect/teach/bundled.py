@@ -4,8 +4,6 @@ They lie in `recordings/` of the source tree, or in the package when it is insta
 them stands examples.json: for every operation, STDERR frame and type that occurs, the recording
 and exchange that show it best, and for every operation who sent it. `make recordings` writes
 it; see `pix_inspect.teach.examples`.
-
-Knows files; nothing of what they hold.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is declared, by name: record types, enumerations, scalars, and who uses them.
 
 Found by walking the declarations from every operation, log frame and hello, so that a type
-that is used cannot be missing. Knows declarations; nothing of how they are explained.
+that is used cannot be missing.
 """
 
 from __future__ import annotations

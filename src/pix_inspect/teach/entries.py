@@ -3,8 +3,6 @@
 `entry(name)` finds an operation, a type, a field, a STDERR frame, an activity, a result, an
 enumeration or one of its values, a feature string, a protocol version or a pair of them, and
 returns what is known as titled paragraphs and tables. How they are shown is others' business.
-
-Knows declarations; nothing of terminals, recordings or HTML.
 """
 
 from __future__ import annotations

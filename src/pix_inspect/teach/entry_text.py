@@ -1,7 +1,4 @@
-"""Entries of the manual as lines of text, for the terminal and for panes.
-
-Knows entries; nothing of where the lines go.
-"""
+"""Entries of the manual as lines of text, for the terminal and for panes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where documents about the protocol differ from what real Nix does.
 
-Each was checked against the C++ of the releases named in `protocol/operations.py`, most also
-against running daemons. Knows the facts only; where they are shown is the pages' business.
+Each was checked against the C++ of the releases named in `protocol/operations.py`, most
+also against running daemons.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ class Erratum:
 
     @property
     def text(self) -> str:
-        """Both, as a sentence."""
         return f"According to {self.document}, {self.claim}: {self.fact}."
 
 

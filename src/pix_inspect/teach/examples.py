@@ -3,8 +3,6 @@
 The choice is made when recordings are made, by looking at all of them, and kept beside them,
 so that explaining something opens one small file only. An example is whole, succeeded, and
 says much in few bytes.
-
-Knows sessions and trees; nothing of how an example is shown.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ A tour is a TOML file in recordings/tours: a title, a summary, and steps. A step
 recording, a filter whose first hit is the exchange, the way to a field by its labels (`~word`
 is the first one that says the word), and a text, in which {value} stands for the field's value,
 so that nothing recorded is typed by hand.
-
-Knows recordings, filters and field rows; nothing of screens.
 """
 
 from __future__ import annotations

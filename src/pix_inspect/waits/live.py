@@ -4,9 +4,9 @@ To what `waiting` reads from the recording come the processes at both ends (aliv
 what they wait for in the kernel), the bytes that the kernel keeps unread, and who holds the
 lock that a build waits for.
 
-Which process serves a connection is told by its socket, where this user may see that; else by
-the daemon's habit of naming its child after the client that it serves, with several children
-by their order. Knows waits and processes; nothing of screens.
+Which process serves a connection is told by its socket, where this user may see that; else
+by the daemon's habit of naming its child after the client that it serves, with several
+children by their order.
 """
 
 from __future__ import annotations

@@ -5,8 +5,7 @@ A lock that a build waits for is told from the log, who holds it from the names 
 connections build; that a side does not read, from what the relay remarked. What this machine
 can add is `live_waiting`'s.
 
-Knows sessions and views; nothing of screens. Source of the log's words: Nix
-`derivation-building-goal.cc`, `pathlocks.cc`, `gc.cc`.
+Source of the log's words: Nix `derivation-building-goal.cc`, `pathlocks.cc`, `gc.cc`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who asks: one client's connection, what it may do, and what it keeps alive.
 
-`answers` is the table of what the daemon can do: each operation's class and the function that
-answers it. Knows clients; the operations are in modules of their own.
+`answers` is the table of what the daemon can do: each operation's class and the function
+that answers it.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 A `Source` is a stream of bytes with a cursor on it: the socket itself, the content of frames,
 or the answers to STDERR_READ. Values are found by the resumable scanner; payload goes by in
 pieces. A hostile length allocates nothing: values are bounded in all, payload is never whole.
-
-Knows how bytes arrive; nothing of operations.
 """
 
 from __future__ import annotations
@@ -96,7 +94,6 @@ class Source:
         return wire.read(Reader(data, protocol, self.cursor.offset - len(data)))
 
     def word(self) -> int:
-        """Return one integer."""
         return int.from_bytes(self.take(self._word()), "little")
 
     def _word(self) -> Scan:
@@ -134,7 +131,6 @@ class Source:
         yield from ()
 
     def rest(self) -> Iterator[bytes]:
-        """Yield all that comes."""
         cursor = self.cursor
         while not self.over():
             piece = bytes(cursor.buf[cursor.pos : cursor.end])

@@ -1,8 +1,7 @@
 """The daemon's side of one conversation: greet, take requests, log, answer.
 
-Everything is read and written by the declarations. Knows the order of things and how errors
-are told (protocol reference: handshake, STDERR loop, errors); nothing of particular
-operations. Source: Nix `daemon.cc`, `worker-protocol-connection.cc`.
+Everything is read and written by the declarations. Source: Nix `daemon.cc`,
+`worker-protocol-connection.cc`.
 """
 
 from __future__ import annotations
@@ -260,7 +259,6 @@ class Talk:
     # saying things
 
     def say(self, frame: Any) -> None:
-        """Send a STDERR frame."""
         kind = frame.frame
         self._send(pack_u64(kind.code) + encode(kind.fields, frame, self.protocol))
 

@@ -2,8 +2,8 @@
 
     Derive(OUTPUTS,INPUT DERIVATIONS,INPUT SOURCES,SYSTEM,BUILDER,ARGUMENTS,ENVIRONMENT)
 
-Knows the text, and what outputs are known before a build; nothing of building. Derivations
-with dynamic inputs (`DrvWithVersion`) are refused. Source: Nix `derivations.cc`.
+Derivations with dynamic inputs (`DrvWithVersion`) are refused. Source: Nix
+`derivations.cc`.
 """
 
 from __future__ import annotations

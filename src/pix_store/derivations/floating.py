@@ -2,9 +2,9 @@
 
 Before the build a derivation names such outputs by placeholders; the builder gets a scratch
 path in their place. Afterwards contents are hashed with the scratch path's digits blanked,
-and the digits exchanged for those of the path that follows. Knows that arithmetic; nothing
-of running builders. Source: Nix `downstream-placeholder.cc`, `references.cc`
-(HashModuloSink), `derivations.cc` (tryResolve).
+and the digits exchanged for those of the path that follows. Source: Nix
+`downstream-placeholder.cc`, `references.cc` (HashModuloSink), `derivations.cc`
+(tryResolve).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Hashes of derivations up to their inputs: what output paths and realisations are named by.
 
-Of each input derivation only its own such hash counts, so that where an input came from does
-not matter, and a fixed output counts by what it is alone. Knows the rule; nothing of stores
-being changed. Source: Nix `derivations.cc` (hashDerivationModulo).
+Of each input derivation only its own such hash counts, so that where an input came from
+does not matter, and a fixed output counts by what it is alone. Source: Nix `derivations.cc`
+(hashDerivationModulo).
 """
 
 from __future__ import annotations

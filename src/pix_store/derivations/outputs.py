@@ -1,7 +1,6 @@
 """Which paths the outputs of derivations have, as far as that is known now.
 
-By the derivation itself, or by what a build of it turned out to make. Knows both; nothing
-of building.
+By the derivation itself, or by what a build of it turned out to make.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Realisations: what the outputs of derivations turned out to be.
 
 Named by the derivation's hash and the output (as JSON), or by the derivation's path where
-the feature realisation-with-path-not-hash is in force. Knows both forms; the store keeps them.
+the feature realisation-with-path-not-hash is in force.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Adding to the store: files and trees by their contents, paths with their metadata.
 
-Knows what each operation's payload is; the store keeps it. A path that comes with metadata
-is taken when it is content-addressed, signed by somebody trusted (nobody is) or sent by a
-trusted client who says that signatures are not to be checked.
+A path that comes with metadata is taken when it is content-addressed, signed by somebody
+trusted (nobody is) or sent by a trusted client who says that signatures are not to be
+checked.
 """
 
 from __future__ import annotations

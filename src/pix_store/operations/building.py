@@ -1,7 +1,4 @@
-"""Building what clients ask for: the operations, and how they tell what came of it.
-
-Knows requests and replies; the order of builds is in `builds`.
-"""
+"""Building what clients ask for: the operations, and how they tell what came of it."""
 
 from __future__ import annotations
 

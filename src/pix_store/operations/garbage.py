@@ -2,8 +2,7 @@
 
 A path is alive when a root leads to it: a symlink that somebody registered, or a temporary
 root of a connected client. What a living path refers to is alive, and so is the derivation
-that made it, as with Nix's keep-derivations. Knows liveness; nothing of messages on the wire.
-Source: Nix `gc.cc`.
+that made it, as with Nix's keep-derivations. Source: Nix `gc.cc`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """Looking after the store: linking equal files, and checking that contents are what they were.
 
-Knows the two operations and what they tell; nothing of building, so nothing is repaired.
 Source: Nix `optimise-store.cc`, `local-store.cc`, and recorded sessions.
 """
 

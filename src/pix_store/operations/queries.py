@@ -1,7 +1,6 @@
 """Questions about the store: what is valid, what refers to what, what a derivation makes.
 
-There are no substituters here: nothing is ever substitutable. Knows what each operation
-asks; the store knows the answer.
+There are no substituters here: nothing is ever substitutable.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What keeps paths alive, the client's settings, and looking after the store.
-
-Knows the operations on roots and garbage; which paths are alive is for `garbage` to say.
-"""
+"""What keeps paths alive, the client's settings, and looking after the store."""
 
 from __future__ import annotations
 

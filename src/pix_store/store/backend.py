@@ -134,7 +134,6 @@ class MemoryShelf:
                 self._logs_size -= len(self.logs.pop(next(iter(self.logs))))
 
     def close(self) -> None:
-        """Let go of everything."""
         self._nars.clear()
         self.logs.clear()
 

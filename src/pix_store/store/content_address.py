@@ -1,6 +1,5 @@
 """Paths that follow from contents: text, flat, NAR and git.
 
-Knows what each method hashes and how content addresses are written; nothing of who asked.
 Source: Nix `content-address.cc`, `file-content-address.cc`, `git.cc`.
 """
 

@@ -1,7 +1,4 @@
-"""Single files and NARs: one from the other.
-
-Knows the NAR of a regular file; nothing of who wants it.
-"""
+"""Single files and NARs: one from the other."""
 
 from __future__ import annotations
 

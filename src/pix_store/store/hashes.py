@@ -1,7 +1,7 @@
 """Hashes as Nix writes them: algorithms, nix32, and the other notations that are read.
 
-nix32 counts from the last byte, five bits a digit, without e, o, t and u. Knows digests and
-their texts; nothing of store paths. Source: Nix `hash.cc`, `base-nix-32.cc`.
+nix32 counts from the last byte, five bits a digit, without e, o, t and u. Source: Nix
+`hash.cc`, `base-nix-32.cc`.
 """
 
 from __future__ import annotations

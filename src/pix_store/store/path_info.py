@@ -1,7 +1,4 @@
-"""What the store knows about a valid path, and how that is kept in a file.
-
-Knows fields; nothing of protocol versions or files.
-"""
+"""What the store knows about a valid path, and how that is kept in a file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What a daemon answers when it cannot do what it was asked: STDERR_ERROR.
 
-Knows how Nix words and colours messages and how versions differ in sending them; nothing of
-particular operations. Source: Nix `error.cc`, `daemon.cc`, and recorded sessions.
+Source: Nix `error.cc`, `daemon.cc`, and recorded sessions.
 """
 
 from __future__ import annotations

@@ -92,5 +92,4 @@ class Spool:
             yield piece
 
     def whole(self) -> bytes:
-        """Return all of it."""
         return b"".join(self.pieces())

@@ -2,8 +2,6 @@
 
 Every method may be called from any thread; none of them holds the lock while it moves
 contents. Paths are base names inside, full paths where the protocol sees them.
-
-Knows what is true of a store; nothing of clients, versions or builders.
 """
 
 from __future__ import annotations
@@ -206,7 +204,6 @@ class Store:
             self.shelf.record("roots", link, True)
 
     def unlink(self, link: str) -> None:
-        """Forget a root."""
         with self.lock:
             self.links.discard(link)
             self.shelf.record("roots", link, None)

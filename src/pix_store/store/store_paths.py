@@ -2,8 +2,8 @@
 
 A path is the store directory, 32 nix32 digits and a name. The digits are a SHA-256, folded
 to 160 bits, of a text that says what kind of path it is, the hash of what it holds, the
-store directory and the name. Knows that; nothing of files. Source: Nix `store-dir-config.cc`,
-`path.cc`, and the manual's chapter on store paths.
+store directory and the name. Source: Nix `store-dir-config.cc`, `path.cc`, and the manual's
+chapter on store paths.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Everything is made through descriptors of folders that were made here a moment ago, with
 O_EXCL and O_NOFOLLOW, so that neither a name nor a symlink in a NAR leads elsewhere; names
 are checked by the strict grammar besides. Files end as Nix leaves them: read-only, dated 1.
-
-Knows files and the entries of a NAR; nothing of store paths.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a page of the manual consists of. Knows nothing of HTML or Markdown, nor of the protocol.
+"""What a page of the manual consists of.
 
 Text may hold `code` in backticks; words that name a page become links when it is written.
 """

@@ -1,6 +1,6 @@
 """The manual as HTML: one file a page, one style sheet, one script, nothing from elsewhere.
 
-Works from a folder, without a server. Knows blocks and links; nothing of the protocol.
+Works from a folder, without a server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""How a layout changes from version to version: ranges of versions that share one.
-
-Knows declarations and gates; nothing of pages.
-"""
+"""How a layout changes from version to version: ranges of versions that share one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Which words of the manual lead where.
 
 A name leads to the page that explains it; a field, value or number of a table to its row.
-Knows pages; nothing of how a link is written.
 """
 
 from __future__ import annotations

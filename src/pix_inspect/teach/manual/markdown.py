@@ -1,7 +1,4 @@
-"""The manual as Markdown: one file a page, pictures beside them.
-
-Knows blocks and links; nothing of the protocol.
-"""
+"""The manual as Markdown: one file a page, pictures beside them."""
 
 from __future__ import annotations
 

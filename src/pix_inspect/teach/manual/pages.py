@@ -1,7 +1,7 @@
 """All pages of the manual: the chapters, and one page for everything that is declared.
 
-Layouts, gates, lives and docs come from the declarations; bytes and pictures from the bundled
-recordings, read when the pages are made. Knows declarations and recordings; nothing of HTML.
+Layouts, gates, lives and docs come from the declarations; bytes and pictures from the
+bundled recordings, read when the pages are made.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A picture of an exchange: who says what when, as a sequence diagram in SVG.
 
 Made from a recorded exchange; time goes down, but not to scale. Colours come from the page
-where it is embedded, and are plain where it stands alone. Knows views; nothing of pages.
+where it is embedded, and are plain where it stands alone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Exchanges from the bundled recordings for the manual: the bytes and pictures of examples.
 
-Opens each recording once. Knows sessions and blocks; nothing of what a page says about them.
+Opens each recording once.
 """
 
 from __future__ import annotations

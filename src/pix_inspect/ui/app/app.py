@@ -1,7 +1,4 @@
-"""The application: recordings in tabs, commands, clipboard, saving, and how it ends.
-
-Knows screens and the terminal; what is on the main screen is `browse`'s.
-"""
+"""The application: recordings in tabs, commands, clipboard, saving, and how it ends."""
 
 from __future__ import annotations
 
@@ -242,7 +239,6 @@ class Inspector(OtherScreens):
     # Leaving ----------------------------------------------------------------------------
 
     def action_leave(self) -> None:
-        """Quit from anywhere."""
         self.leave()
 
     def leave(self) -> None:

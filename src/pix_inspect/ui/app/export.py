@@ -1,7 +1,4 @@
-"""What is shown, written into a file: which format, how far it has come.
-
-Knows exporting and saving; nothing of widgets.
-"""
+"""What is shown, written into a file: which format, how far it has come."""
 
 from __future__ import annotations
 

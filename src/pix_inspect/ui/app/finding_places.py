@@ -1,7 +1,4 @@
-"""From a finding, or a mark, to its place on the main screen.
-
-Knows the main screen's timeline and fields; nothing of how findings are found.
-"""
+"""From a finding, or a mark, to its place on the main screen."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The help: a screen over another, with the keys that work there.
-
-Knows keys as `keys` tells them; nothing of the screen below.
-"""
+"""The help: a screen over another, with the keys that work there."""
 
 from __future__ import annotations
 
@@ -52,7 +49,6 @@ class HelpText(Prose):
 
     @property
     def count(self) -> int:
-        """The lines of help."""
         return len(self._lines)
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:

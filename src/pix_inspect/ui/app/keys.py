@@ -2,8 +2,6 @@
 
 Made from the bindings themselves, with the user's own keys where they were changed; there is
 no second list.
-
-Knows bindings, panes and screens; nothing of what keys do.
 """
 
 from __future__ import annotations

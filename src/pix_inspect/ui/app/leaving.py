@@ -1,7 +1,4 @@
-"""The question asked before leaving while clients are connected.
-
-Knows how many there are; what becomes of them is done by whoever started the screen.
-"""
+"""The question asked before leaving while clients are connected."""
 
 from __future__ import annotations
 
@@ -36,7 +33,6 @@ class Leaving(ModalScreen[Answer | None]):
         self.clients = clients
 
     def compose(self) -> ComposeResult:
-        """Ask."""
         talk = "is" if self.clients == 1 else "are"
         with Vertical(id="question"):
             yield Static(
@@ -49,10 +45,8 @@ class Leaving(ModalScreen[Answer | None]):
             )
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """Take the answer."""
         chosen = message.option.id
         self.dismiss("leave" if chosen == "leave" else "stop" if chosen == "stop" else None)
 
     def action_answer(self, answer: Answer) -> None:
-        """Take the answer."""
         self.dismiss(answer)

@@ -1,8 +1,6 @@
 """Recordings that are open at once, each in a tab with a main screen that keeps its state.
 
 Whoever opens a session closes it: those that were given to the application are left alone.
-
-Knows sessions, tabs and modes of the application; nothing of what a main screen shows.
 """
 
 from __future__ import annotations
@@ -142,7 +140,6 @@ class OpenRecordings(App[Answer]):
         await self.close_tab(self.tab)
 
     async def close_tab(self, tab: Tab) -> None:
-        """Close a recording."""
         if len(self.tabs) == 1:
             self.leave()
             return

@@ -2,8 +2,6 @@
 
 Each looks at the recording on the main screen, or at what its filter lets through; coming
 back from some of them goes to an exchange or puts a filter in force.
-
-Knows the main screen and the others by what they take and return; nothing of what they show.
 """
 
 from __future__ import annotations
@@ -40,7 +38,6 @@ class OtherScreens(OpenRecordings):
             self.push_screen(screen, apply)
 
     def action_findings(self) -> None:
-        """Show what is irregular."""
         browse = self.screen
         if isinstance(browse, Browse):
             self.push_screen(FindingsScreen(browse.session), lambda to: follow(browse, to))

@@ -1,8 +1,6 @@
 """Which recording to compare with, and the way from a difference to its place in a tab.
 
 With two recordings open it is the other one; else it is asked for.
-
-Knows tabs, the dialog and the main screen; nothing of how recordings are compared.
 """
 
 from __future__ import annotations

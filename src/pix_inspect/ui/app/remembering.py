@@ -1,8 +1,6 @@
 """What is remembered of the screen: theme, panes and their sizes, columns, time format.
 
 Each setting is looked at on its own: one that makes no sense is left out, and said.
-
-Knows the screen's parts that can be set; nothing of files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""A recording and its replay on the screen: a tab each, the first other answer side by side on top.
-
-Knows the application and the screen of differences; nothing of how a replay is made.
-"""
+"""A recording and its replay on the screen: a tab each, the first other answer on top."""
 
 from __future__ import annotations
 

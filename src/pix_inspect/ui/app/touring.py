@@ -2,8 +2,6 @@
 
 A step opens its recording, selects an exchange and a field, and lights its bytes. All else
 works as it always does: one can wander off, and the next step leads back.
-
-Knows the main screen and tours; what a tour says is `pix_inspect.teach.tours`'.
 """
 
 from __future__ import annotations
@@ -41,7 +39,6 @@ class Stop(Browse):
     """Another recording than the one that the tour began with."""
 
     def on_unmount(self) -> None:
-        """Close the recording."""
         self.session.close()
 
 

@@ -1,7 +1,4 @@
-"""The bytes of one exchange as lines: both directions, stretches that were not kept as one line.
-
-Knows views and stream offsets; nothing of widgets.
-"""
+"""The bytes of one exchange as lines: both directions, stretches that were not kept as one line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The bytes of one exchange: both directions, the chosen field lit, what is elided said.
-
-Knows views, spans and cells; nothing of fields but the span that is lit.
-"""
+"""The bytes of one exchange: both directions, the chosen field lit, what is elided said."""
 
 from __future__ import annotations
 
@@ -63,7 +60,6 @@ class Bytes(Lines):
 
     @property
     def count(self) -> int:
-        """The lines of bytes."""
         return len(self.lines) if self.lines is not None else 0
 
     @property
@@ -97,7 +93,6 @@ class Bytes(Lines):
         self.redraw()
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
         if self.lines is not None and self.lines.per_line != self.per_line:
             self.lines = ByteLines(self.lines.view, self.per_line)
             self.resize_lines()
@@ -234,17 +229,14 @@ class Bytes(Lines):
         self.post_message(self.Chosen(side, offset))
 
     def action_move(self, lines: int) -> None:
-        """Go some lines down."""
         if self.lines is not None and self.at is not None:
             self.choose(*self.lines.moved(*self.at, lines))
 
     def action_beside(self, count: int) -> None:
-        """Go some bytes on."""
         if self.lines is not None and self.at is not None:
             self.choose(*self.lines.beside(*self.at, count))
 
     def action_page(self, pages: int) -> None:
-        """Go some pages down."""
         self.action_move(pages * max(self.inner.height - 1, 1))
 
     def action_half_page(self, pages: int) -> None:

@@ -1,7 +1,6 @@
 """What a copy of a field or an exchange is: its value, JSON, hex digits or a line of the REPL.
 
-Knows field rows and views; nothing of clipboards. What is copied is the value itself, not
-made harmless: it goes where the user pastes it.
+What is copied is the value itself, not made harmless: it goes where the user pastes it.
 """
 
 from __future__ import annotations

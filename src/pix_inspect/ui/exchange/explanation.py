@@ -1,7 +1,6 @@
 """What the declarations say about a field: its meaning, its type, when it is on the wire.
 
-Knows field rows, declarations and gates; nothing of widgets. The same declarations drive the
-codec, so nothing here can be out of date.
+The same declarations drive the codec, so nothing here can be out of date.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The fields of one exchange as a tree whose branches are made when they are opened.
-
-Knows field rows and how their tree is walked; nothing of bytes or of how rows are decoded.
-"""
+"""The fields of one exchange as a tree whose branches are made when they are opened."""
 
 from __future__ import annotations
 
@@ -242,7 +239,6 @@ class Fields(Lines):
             self._changed()
 
     def action_close_all(self) -> None:
-        """Close every row."""
         top = self.path[:1]
         self.outline.root.opened.clear()
         self._changed()

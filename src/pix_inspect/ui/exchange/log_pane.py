@@ -1,7 +1,4 @@
-"""The pane of the log: what the daemon said, as text and as a tree of activities.
-
-Knows lines of narration; the chosen one's bytes are lit by whoever listens.
-"""
+"""The pane of the log: what the daemon said, as text and as a tree of activities."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 An activity stands where it began, with what came of it: how long it took, its last phase and
 progress. Build log lines stand under their build, in order. The error comes first.
-
-Knows log frames and their fields; nothing of widgets.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ Only open rows are objects here; the children of a list of a million paths are c
 made. Long lists are shown a page at a time, behind which a line says how many more there
 are. What is open is known by path, so that the tree of an exchange that grows can be put in
 the place of the one before.
-
-Knows rows that have children; nothing of widgets.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 What was not recorded is said, with what to do about it. Large payloads are read in slices
 between keys. Saving is asked for by messages; whoever listens writes files.
-
-Knows what is in payloads; nothing of files on disk.
 """
 
 from __future__ import annotations

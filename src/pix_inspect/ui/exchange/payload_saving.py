@@ -1,7 +1,4 @@
-"""What the user wants of a payload, as a file's name and what writes it.
-
-Knows payloads and saving; nothing of widgets.
-"""
+"""What the user wants of a payload, as a file's name and what writes it."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 Where a relay makes the recording, what is sent goes through it, so that it appears in the
 timeline. A recording that is finished has no daemon: the pane says how to give one.
-
-Knows the screen's recording and its relay; nothing of lines.
 """
 
 from __future__ import annotations
@@ -66,7 +64,6 @@ class Asking(Dividing):
         return next(iter(self.query(ReplPane)), None)
 
     def action_repl(self) -> None:
-        """Go to the REPL."""
         self.open_repl()
 
     def open_repl(self, text: str = "") -> None:
@@ -119,7 +116,6 @@ class Asking(Dividing):
             pane.post_message(ReplPane.Came(outcome))
 
     def on_unmount(self) -> None:
-        """Hang up."""
         if self._talk is not None:
             self._talk.close()
 

@@ -2,8 +2,6 @@
 
 The shares of the panes are numbers, so that they can be remembered; what is not set is the
 style sheet's. Narrow screens, where panes stand one below the other, have a share of their own.
-
-Knows where the panes of the main screen stand; nothing of what is in them.
 """
 
 from __future__ import annotations
@@ -40,7 +38,6 @@ class Shares:
     repl: int | None = None
 
     def plain(self) -> dict[str, int]:
-        """Return what is set."""
         return {name: share for name, share in asdict(self).items() if share is not None}
 
     @classmethod
@@ -167,7 +164,6 @@ class Dividing(Screen[None]):
             event.stop()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Move the border along."""
         if self._dragged is None:
             return
         body, side = self.query_one("#body").region, self.query_one("#side").region

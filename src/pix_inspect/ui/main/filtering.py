@@ -2,8 +2,6 @@
 
 What is found shows as it is found; the screen answers keys in between. While a new filter is
 being written or has a mistake, the one before stays in force.
-
-Knows the sieve, the bar and the timeline; nothing of fields or bytes.
 """
 
 from __future__ import annotations
@@ -70,7 +68,6 @@ class Filtering(Screen[None]):
 
     @property
     def timeline(self) -> Timeline:
-        """The timeline."""
         return self.query_one(Timeline)
 
     @property
@@ -121,7 +118,6 @@ class Filtering(Screen[None]):
         self.sift()
 
     def clear_filter(self) -> None:
-        """Show everything again."""
         if self.sieve is None:
             return
         self.filter_text = ""

@@ -2,8 +2,6 @@
 
 A bounded amount is read at a time, so that keys come in between, and nothing moves that the
 user put somewhere. What was lost, and who has kept silent for long, is said above the panes.
-
-Knows the session, the timeline and its filter; nothing of fields or bytes.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 What is chosen is `selection`'s, what arrives `growing`'s; a filter, a search, marks and the
 REPL have modules of their own. Here they come together on one screen.
-
-Knows the panes and the session; nothing of how either works inside.
 """
 
 from __future__ import annotations

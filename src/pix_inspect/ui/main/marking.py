@@ -1,7 +1,4 @@
-"""Marks and notes on a screen: taken up when a recording is opened, kept when they change.
-
-Knows the timeline, the bar and where marks are kept.
-"""
+"""Marks and notes on a screen: taken up when a recording is opened, kept when they change."""
 
 from __future__ import annotations
 
@@ -26,7 +23,6 @@ class Marking(Screen[None]):
 
     @property
     def timeline(self) -> Timeline:
-        """The timeline."""
         raise NotImplementedError
 
     @property
@@ -45,7 +41,6 @@ class Marking(Screen[None]):
             self._complain(problem)
 
     def on_timeline_marked(self) -> None:
-        """Keep the marks."""
         try:
             marks.save(self.session, self.timeline.marks)
         except Problem as problem:
@@ -58,7 +53,6 @@ class Marking(Screen[None]):
         self.bar.begin(Purpose("note", f"note on #{message.exchange + 1}", HINT), known)
 
     def take_note(self, text: str) -> None:
-        """Keep what was written."""
         if self._noting is not None:
             self.timeline.note(self._noting, text[: marks.LONGEST_NOTE] or None)
         self._noting = None

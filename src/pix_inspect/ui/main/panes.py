@@ -1,8 +1,6 @@
 """The panes of the main screen: which of them are shown, and which has the whole screen.
 
 Log and payload stand in place of the fields; bytes and explanation come and go.
-
-Knows the panes by name; nothing of what is in them or how they are filled.
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 A thread looks through what is shown, from the cursor on; a hit's field and bytes are selected.
 At the end it goes on at the other end, and says so.
-
-Knows timeline, fields and bytes; what a hit is is `pix_inspect.filter.search`'s.
 """
 
 from __future__ import annotations
@@ -86,7 +84,6 @@ class Searching(Screen[None]):
 
     @property
     def timeline(self) -> Timeline:
-        """The timeline."""
         raise NotImplementedError
 
     @property
@@ -234,7 +231,6 @@ class Searching(Screen[None]):
         self._say(f"{count}#{exchange + 1}  {fit(safe(hit.said, 60), 30).rstrip()}  n N")
 
     def choose(self, index: int) -> None:
-        """Show an exchange."""
         raise NotImplementedError
 
     def show_hit(self, hit: Hit) -> None:

@@ -2,8 +2,6 @@
 
 Choosing an exchange shows its fields and bytes; choosing a field lights its bytes; choosing a
 byte selects its field. What takes long to decode is decoded by a thread.
-
-Knows the panes and views of exchanges; nothing of what arrives, or of what is shown.
 """
 
 from __future__ import annotations
@@ -56,7 +54,6 @@ class Selection(Panes):
 
     @property
     def timeline(self) -> Timeline:
-        """The timeline."""
         return self.query_one(Timeline)
 
     @property
@@ -87,7 +84,6 @@ class Selection(Panes):
         return (row.number, row.state, row.request_bytes, row.reply_bytes, row.log)
 
     def choose(self, index: int) -> None:
-        """Show an exchange."""
         if index == self.index:
             return
         self.index = index
@@ -257,7 +253,6 @@ class Selection(Panes):
         self._explain(lit)
 
     def on_log_copy(self, message: Log.Copy) -> None:
-        """Copy the log."""
         self.app.put(Copied("the log", message.text))
 
     def on_payload_pane_chosen(self, message: PayloadPane.Chosen) -> None:

@@ -1,7 +1,4 @@
-"""The line at the top, and the banner under it for what was lost or cut.
-
-Knows what a session says of itself; nothing of exchanges.
-"""
+"""The line at the top, and the banner under it for what was lost or cut."""
 
 from __future__ import annotations
 
@@ -166,7 +163,6 @@ class Banner(Toned):
         self.refresh(layout=True)
 
     def on_resize(self) -> None:
-        """Wrap anew."""
         if self.said:
             self._arrange()
 

@@ -1,7 +1,4 @@
-"""Several recordings side by side: the line that names them, and what can be opened.
-
-Knows sessions and relays that run; nothing of what is shown of a recording.
-"""
+"""Several recordings side by side: the line that names them, and what can be opened."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What was written in the REPL and what came of it, and the list of ways to go on.
-
-Knows lines and their tones; nothing of sessions.
-"""
+"""What was written in the REPL and what came of it, and the list of ways to go on."""
 
 from __future__ import annotations
 
@@ -49,7 +46,6 @@ class Output(Lines):
 
     @property
     def count(self) -> int:
-        """The rows."""
         return len(self._rows)
 
     def nothing(self) -> list[str]:
@@ -57,7 +53,6 @@ class Output(Lines):
         return LESSON
 
     def clear(self) -> None:
-        """Forget all."""
         self._said, self._rows, self.cursor = [], [], 0
         self.resize_lines()
         self.entitle()
@@ -108,7 +103,6 @@ class Output(Lines):
         return f"▼ {below:,} lines more: PgDn" if below > 0 else ""
 
     def on_resize(self) -> None:
-        """Wrap anew."""
         width = self.inner.width
         if width != self._width:
             self._width = width
@@ -131,7 +125,6 @@ class Output(Lines):
         return [(indent + row, tone) for row in rows]
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
-        """Return a row."""
         text, tone = self._rows[line]
         if _is_asked(text, tone):
             yield Segment(PROMPT, self.tone("accent"))

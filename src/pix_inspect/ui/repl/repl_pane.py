@@ -2,8 +2,6 @@
 
 What is sent goes through the relay that records what is on the screen, so that it appears in
 the timeline; without one, through a relay of its own. The screen never waits: `repl_talk` does.
-
-Knows the pane's widgets and the session's words; text from the daemon is shown, never obeyed.
 """
 
 from __future__ import annotations
@@ -38,7 +36,6 @@ class Line(TextLine):
             self._bindings.key_to_bindings.pop(key, None)
 
     async def action_submit(self) -> None:
-        """Hand the line over."""
         self._pane.submit(self.value)
 
     async def _on_key(self, event: events.Key) -> None:
@@ -124,7 +121,6 @@ class ReplPane(Vertical):
 
     @property
     def output(self) -> Output:
-        """What was said."""
         return self.query_one(Output)
 
     @property
@@ -133,7 +129,6 @@ class ReplPane(Vertical):
         return self.query_one(Ways)
 
     def on_mount(self) -> None:
-        """Begin without suggestions."""
         self.ways.say(())
         self.set_interval(1 / 2, self._say_busy)
 
@@ -272,7 +267,6 @@ class ReplPane(Vertical):
             self.put_line(known[at] if at < len(known) else self._draft)
 
     def action_page(self, pages: int) -> None:
-        """Scroll what was said."""
         self.output.page(pages)
 
     def action_interrupt(self) -> None:
@@ -284,7 +278,6 @@ class ReplPane(Vertical):
             self.line.value = ""
 
     def action_clear(self) -> None:
-        """Forget what was said."""
         self.output.clear()
 
     def action_taller(self, step: int) -> None:

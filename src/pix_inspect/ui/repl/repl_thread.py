@@ -1,8 +1,6 @@
 """The thread that carries out the pane's lines, so that the screen never waits for a daemon.
 
 One line at a time. What comes of it is made into lines of text here, and handed over in one go.
-
-Knows the REPL's session; nothing of widgets.
 """
 
 from __future__ import annotations
@@ -52,7 +50,6 @@ class Talk:
         session.dangerous = self._ask
 
     def carry_out(self, line: str) -> None:
-        """Begin with a line."""
         self.busy = True
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True, name="REPL")
@@ -76,7 +73,6 @@ class Talk:
         return self._question is not None
 
     def answer(self, *, yes: bool) -> None:
-        """Answer the question."""
         question = self._question
         if question is not None:
             question.put(yes)

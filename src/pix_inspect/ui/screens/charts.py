@@ -1,7 +1,6 @@
 """Charts of block characters: how durations are spread, and operations a second over time.
 
-Each bar can be chosen, and stands for a filter. Knows numbers and cells; nothing of sessions
-or of how they are counted.
+Each bar can be chosen, and stands for a filter.
 """
 
 from __future__ import annotations
@@ -164,7 +163,6 @@ class Rate(Toned, can_focus=True):
         self.refresh()
 
     def on_mount(self) -> None:
-        """Write the title."""
         self._entitle()
 
     def _entitle(self) -> None:
@@ -240,7 +238,6 @@ class Rate(Toned, can_focus=True):
         self.refresh()
 
     def action_move(self, bars: int) -> None:
-        """Choose another bar."""
         self.cursor = max(0, min(self.cursor + bars, len(self._counts) - 1))
         self._entitle()
         self.refresh()

@@ -2,8 +2,6 @@
 
 Each recording is opened once more, so that what the screen reads meanwhile is left alone. A
 recording that grows is compared as far as it had come.
-
-Knows sessions, differences and threads; nothing of widgets.
 """
 
 from __future__ import annotations
@@ -73,7 +71,6 @@ class Comparison:
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Have a thread compare."""
         threading.Thread(target=self._run, name="comparison", daemon=True).start()
 
     def stop(self) -> None:

@@ -2,8 +2,6 @@
 
 One line for each field that is different, then all that is the same is named in the head.
 Fields whose values differ from run to run (times, ids) are left out until they are wanted.
-
-Knows views and their comparison; nothing of how either is decoded.
 """
 
 from __future__ import annotations
@@ -49,11 +47,9 @@ class Changes(Lines):
 
     @property
     def count(self) -> int:
-        """The fields that differ."""
         return len(self.rows)
 
     def say(self, rows: list[Change]) -> None:
-        """Show these."""
         self.rows = rows
         self._longest = max((len(row.path) for row in rows), default=0)
         self.cursor = min(self.cursor, max(len(rows) - 1, 0))
@@ -91,7 +87,6 @@ class Changes(Lines):
         yield Segment(second, self.tone("accent"))
 
     def action_copy(self) -> None:
-        """Copy the differences."""
         self.post_message(self.Copy(self))
 
 
@@ -166,11 +161,9 @@ class DifferencesScreen(Screen[None]):
 
     @property
     def changes(self) -> Changes:
-        """The differences."""
         return self.query_one(Changes)
 
     def on_mount(self) -> None:
-        """Compare."""
         self.changes.focus()
         self._compare()
 

@@ -2,8 +2,6 @@
 
 Exchanges are looked at in slices between keys; a session that goes on is followed. `enter`
 goes to the place of a finding, `f` shows all exchanges that have one of its kind.
-
-Knows findings and panes; nothing of how findings are found.
 """
 
 from __future__ import annotations
@@ -61,7 +59,6 @@ class FindingsList(Lines):
 
     @property
     def count(self) -> int:
-        """The findings."""
         return len(self.rows)
 
     @property
@@ -163,7 +160,6 @@ class FindingsScreen(Screen["Finding | str | None"]):
 
     @property
     def list(self) -> FindingsList:
-        """The findings."""
         return self.query_one(FindingsList)
 
     @property

@@ -2,8 +2,6 @@
 
 Exchanges are aligned by operation and request; what changes from run to run is masked. `enter`
 goes to the exchange in the recording that has it, or shows both where both have it.
-
-Knows alignments and panes; nothing of how recordings are compared or read.
 """
 
 from __future__ import annotations
@@ -106,7 +104,6 @@ class Alignments(Lines):
 
     @property
     def count(self) -> int:
-        """The differences."""
         return len(self.rows)
 
     @property
@@ -252,11 +249,9 @@ class RecordingsScreen(Screen["Destination | None"]):
 
     @property
     def list(self) -> Alignments:
-        """The differences."""
         return self.query_one(Alignments)
 
     def on_mount(self) -> None:
-        """Begin."""
         self.list.focus()
         self.query_one(Account).say([("dim", "A difference is told in full here.")])
         self.comparison.begin()

@@ -2,8 +2,6 @@
 
 The recording is gone through in a thread that tells how far it is; `d` has the daemon stand
 farther away, as `analyse --at-rtt` does.
-
-Knows panes and threads; the words are `analysis_text`'s.
 """
 
 from __future__ import annotations
@@ -42,11 +40,9 @@ class Report(Lines):
 
     @property
     def count(self) -> int:
-        """The lines."""
         return len(self.said)
 
     def say(self, said: Iterable[str]) -> None:
-        """Show these lines."""
         self.said = [safe(line, 1000) for line in said]
         self.progress = None
         self.cursor = min(self.cursor, max(len(self.said) - 1, 0))
@@ -62,7 +58,6 @@ class Report(Lines):
         return (self.said[line], line, line == self.cursor)
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
-        """Return a line."""
         yield Segment("▸" if line == self.cursor else " ", self.tone("mark"))
         yield Segment(self.said[line], self.tone("text"))
 
@@ -85,17 +80,14 @@ class AnalysisScreen(Screen[None]):
         self._distance = 0
 
     def compose(self) -> ComposeResult:
-        """Lay the pane out."""
         yield Report(id="report")
         yield Footer(show_command_palette=False)
 
     @property
     def report(self) -> Report:
-        """The lines."""
         return self.query_one(Report)
 
     def on_mount(self) -> None:
-        """Begin."""
         self.report.focus()
         self._begin()
 

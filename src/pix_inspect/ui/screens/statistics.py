@@ -3,8 +3,6 @@
 What is counted grows in slices between keys, so that a million exchanges keep nobody waiting;
 a session that goes on is followed. Whatever is chosen stands for a filter, and `enter` goes
 back with it to the timeline.
-
-Knows the panes and what is counted; nothing of how either works inside.
 """
 
 from __future__ import annotations

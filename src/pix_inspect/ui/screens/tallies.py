@@ -2,8 +2,6 @@
 
 What is counted changes while one looks; the cursor stays with its row. Columns that do not
 fit give way, those of least use first.
-
-Knows tallies and cells; nothing of how they are counted or of screens.
 """
 
 from __future__ import annotations
@@ -167,7 +165,6 @@ class Tallies(Lines):
 
     @property
     def columns(self) -> list[Measure]:
-        """The columns that fit."""
         fitting = list(MEASURES)
         while len(fitting) > 1:
             used = sum(each.width + 1 for each in fitting)
@@ -230,7 +227,6 @@ class Tallies(Lines):
             self.post_message(self.Entered(self))
 
     def action_copy(self) -> None:
-        """Copy the table."""
         self.post_message(self.Copy(self))
 
     def action_sort(self, step: int) -> None:
@@ -240,7 +236,6 @@ class Tallies(Lines):
         self.sort_by(names[(at + step) % len(names)])
 
     def action_reverse(self) -> None:
-        """Turn the order around."""
         self.sort_by(self.order)
 
     def sort_by(self, name: str) -> None:

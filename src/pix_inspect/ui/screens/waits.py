@@ -1,8 +1,6 @@
 """The screen of waits: what each open connection owes, since when, and what is in the way.
 
 Looked at again every second. `enter` goes to the exchange that is not over.
-
-Knows waits and panes; nothing of how waits are found out.
 """
 
 from __future__ import annotations
@@ -48,7 +46,6 @@ class WaitsList(Lines):
 
     @property
     def count(self) -> int:
-        """The open connections."""
         return len(self.rows)
 
     @property
@@ -128,18 +125,15 @@ class WaitingScreen(Screen["int | None"]):
         self._here = LiveWaits(session, relay) if relay is not None else None
 
     def compose(self) -> ComposeResult:
-        """Lay the panes out."""
         yield WaitsList(id="waits")
         yield Account(id="account")
         yield Footer(show_command_palette=False)
 
     @property
     def list(self) -> WaitsList:
-        """The waits."""
         return self.query_one(WaitsList)
 
     def on_mount(self) -> None:
-        """Look, and look again."""
         self.list.focus()
         self._look()
         if self.live:

@@ -3,8 +3,6 @@
 Following is on only while the cursor stands on the last line; then the cursor stays at the
 end. Otherwise nothing that arrives moves anything, and the title counts what is new. While
 exchanges are arranged anew, those on the screen stay.
-
-Knows a session's rows and their arrangement; nothing of keys, fields, bytes or filters.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 An entry is what stands on a line: an exchange (its index from 0), or the head of a connection
 (its number, negative). Arrangements of many exchanges are made a bounded time at a time; what
 arrives later is taken in without a sort moving what stands: it stands behind it.
-
-Knows sessions, columns and numbers; nothing of widgets.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The dialog in which columns are chosen, and the one to sort by.
 
-Everything shows in the timeline behind it at once. Knows columns and the timeline; nothing of
-what they show.
+Everything shows in the timeline behind it at once.
 """
 
 from __future__ import annotations
@@ -60,7 +59,6 @@ class ColumnList(Lines):
         return len(COLUMNS)
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
-        """Return a column's line."""
         column = COLUMNS[line]
         timeline = self.timeline
         shown = column.name not in timeline.hidden

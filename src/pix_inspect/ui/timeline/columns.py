@@ -1,7 +1,4 @@
-"""The timeline's columns: what each shows of a row, how wide it is, and which give way first.
-
-Knows rows and cells; nothing of widgets or of how a session is read.
-"""
+"""The timeline's columns: what each shows of a row, how wide it is, and which give way first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Who made a connection, and what was agreed on it, on one line.
-
-Knows sessions and handshakes; nothing of widgets.
-"""
+"""Who made a connection, and what was agreed on it, on one line."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""How exchanges look as lines: cells in columns, a waterfall, the heads of connections.
-
-Knows rows, columns and cells; what stands on which line is the arrangement's to say, what
-arrives is `arranged_lines`' and what keys do `timeline`'s.
-"""
+"""How exchanges look as lines: cells in columns, a waterfall, the heads of connections."""
 
 from __future__ import annotations
 
@@ -64,7 +60,6 @@ class ExchangeLines(Lines):
         return self.arrangement.at(line)
 
     def on_unmount(self) -> None:
-        """Stop looking at exchanges."""
         self.glances.close()
 
     def in_sight(self) -> range:

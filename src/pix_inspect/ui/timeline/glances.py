@@ -3,8 +3,6 @@
 A glance decodes an exchange's request. That is quick, unless its bytes are many or far
 apart; such exchanges are read by a thread, and so is what would take more than its share of
 a frame. Until then the answer is None.
-
-Knows sessions and the time they take; nothing of widgets.
 """
 
 from __future__ import annotations
@@ -82,7 +80,6 @@ class Glances:
         return not self._wanted and not self._more.is_set()
 
     def close(self) -> None:
-        """Stop the thread."""
         self._closed = True
         self._more.set()
         if self._thread is not None:

@@ -1,8 +1,6 @@
 """The timeline: the keys of the exchanges that are shown, and the ways through them.
 
 From error to error, to the slowest, from mark to mark; marks and notes, columns and clock.
-
-Knows a session's rows and their arrangement; nothing of fields, bytes or filters.
 """
 
 from __future__ import annotations
@@ -110,7 +108,6 @@ class Timeline(ArrangedLines):
         self.sort_by(grouped=not self.grouped)
 
     def action_columns(self) -> None:
-        """Choose columns and order."""
         self.post_message(self.ColumnsWanted())
 
     def _lines(self, step: int) -> Iterator[tuple[int, int]]:
@@ -201,7 +198,6 @@ class Timeline(ArrangedLines):
         self.hide(self.hidden ^ {"lane"})
 
     def hide(self, hidden: frozenset[str]) -> None:
-        """Leave these columns out."""
         self.hidden = hidden
         self._columns = []
         self.redraw()

@@ -2,8 +2,6 @@
 
 The work reads sessions and returns a value; it touches no widget and nothing that others read.
 Its failure is one line on the screen, never the end of it.
-
-Knows threads and screens; nothing of what is worked at.
 """
 
 from __future__ import annotations

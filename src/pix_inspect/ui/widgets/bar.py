@@ -3,8 +3,6 @@
 Offers what could stand there, shows a mistake with a caret under its place, and tells the
 screen when the user takes or leaves what was written. While nothing is written it shows what
 is in force.
-
-Knows text, cells and keys; what a text means is the screen's to say.
 """
 
 from __future__ import annotations
@@ -58,7 +56,6 @@ class WritingLine(TextLine):
         self._bar().accept()
 
     def action_choose(self, step: int) -> None:
-        """Choose another offer."""
         self._bar().choose(step)
 
     def action_give_up(self) -> None:
@@ -126,7 +123,6 @@ class Bar(Vertical):
 
     @property
     def offers(self) -> BarOffers:
-        """What could stand next."""
         return self.query_one(BarOffers)
 
     @property
@@ -215,7 +211,6 @@ class Bar(Vertical):
         self._consider()
 
     def choose(self, step: int) -> None:
-        """Choose another offer."""
         if self.offers.display and self.offers.offers:
             self.offers.move(step)
 

@@ -1,7 +1,4 @@
-"""The lines about the one in which one writes: its sign, remarks, offers, and what is in force.
-
-Knows text and cells; what is written, and what comes of it, is `bar`'s.
-"""
+"""The lines about the one in which one writes: its sign, remarks, offers, and what is in force."""
 
 from __future__ import annotations
 
@@ -89,7 +86,6 @@ class BarOffers(Toned):
         self.refresh(layout=True)
 
     def move(self, step: int) -> None:
-        """Choose another one."""
         self.chosen = (self.chosen + step) % len(self.offers)
         self.top = min(max(self.top, self.chosen - MOST_OFFERS + 1), self.chosen)
         self.refresh()
@@ -164,10 +160,8 @@ class Prompt(Toned):
         self.say(text)
 
     def say(self, text: str) -> None:
-        """Show another sign."""
         self.text = text
         self.styles.width = cell_len(text)
 
     def render_line(self, y: int) -> Strip:
-        """Return the sign."""
         return line_strip([Segment(self.text, self.tone("accent"))], self.size.width, self.ground)

@@ -3,8 +3,6 @@
 The base of every list on the screen. A subclass says how many lines there are and what
 segments each has; nothing grows with their number. Nothing but the user moves the cursor or
 the scroll position, except that a pane whose cursor follows the end stays at the end.
-
-Knows cells, keys and scrolling; nothing of sessions or the protocol.
 """
 
 from __future__ import annotations
@@ -68,7 +66,6 @@ class Toned(Widget):
 
     @property
     def ground(self) -> Style:
-        """The widget's own style."""
         style = self._tones.get("")
         if style is None:
             style = self._tones[""] = self.rich_style
@@ -175,7 +172,6 @@ class Lines(ScrollView, Toned, can_focus=True):
         self.frame.border_title = Content(title)
 
     def on_mount(self) -> None:
-        """Size up."""
         self.entitle()
         self.resize_lines()
 

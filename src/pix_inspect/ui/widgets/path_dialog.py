@@ -3,8 +3,6 @@
 Names are completed as a shell does it; for opening, what is at hand is offered first. Saving
 over something that is there has to be said twice. Names that a terminal could not show are
 not offered.
-
-Knows paths; nothing of what is opened or saved.
 """
 
 from __future__ import annotations
@@ -95,7 +93,6 @@ class Offers(Lines):
         return [self.empty]
 
     def say(self, offers: Sequence[Offer]) -> None:
-        """Offer something else."""
         self.offers = offers
         self.cursor = 0
         self.touched = False
@@ -185,7 +182,6 @@ class PathDialog(ModalScreen[Chosen | None]):
 
     @property
     def offered(self) -> Offers:
-        """What can be chosen."""
         return self.query_one(Offers)
 
     def on_mount(self) -> None:
@@ -197,7 +193,6 @@ class PathDialog(ModalScreen[Chosen | None]):
         self._offer()
 
     def on_input_changed(self) -> None:
-        """Offer what fits."""
         self._confirmed = None
         self._say("")
         self._offer()

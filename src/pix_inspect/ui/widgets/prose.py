@@ -1,7 +1,4 @@
-"""A pane of text: paragraphs wrapped to its width, which keys scroll.
-
-Knows tones and wrapping; nothing of what is said.
-"""
+"""A pane of text: paragraphs wrapped to its width, which keys scroll."""
 
 from __future__ import annotations
 
@@ -28,7 +25,6 @@ class Prose(Lines):
 
     @property
     def count(self) -> int:
-        """The lines of text."""
         return len(self._wrapped)
 
     def say(self, paragraphs: Iterable[Paragraph]) -> None:
@@ -46,7 +42,6 @@ class Prose(Lines):
         self.redraw()
 
     def on_resize(self) -> None:
-        """Wrap anew."""
         if self._width != max(self.inner.width - 1, 10):
             self._wrap()
 
@@ -73,11 +68,9 @@ class Prose(Lines):
         self.move_to(round(self.scroll_y) + lines)
 
     def action_page(self, pages: int) -> None:
-        """Scroll some pages."""
         self.action_move(pages * max(self.inner.height - 1, 1))
 
     def action_half_page(self, pages: int) -> None:
-        """Scroll some half pages."""
         self.action_move(pages * max(self.inner.height // 2, 1))
 
     def click_at(self, line: int, x: int, chain: int) -> None:

@@ -3,8 +3,6 @@
 Everything from the wire passes through `safe` on its way to the screen: afterwards every
 character takes one cell or two, none moves, joins, reorders or hides others. Lines are made
 of segments; nothing here, and nothing that uses it, interprets markup.
-
-Knows characters and cells; nothing of widgets or the protocol.
 """
 
 from __future__ import annotations

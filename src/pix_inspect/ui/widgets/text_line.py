@@ -1,7 +1,4 @@
-"""A line of text to write in, in which every character that can be typed is text.
-
-Knows keys and characters; what is written, and what for, is somebody else's.
-"""
+"""A line of text to write in, in which every character that can be typed is text."""
 
 from __future__ import annotations
 

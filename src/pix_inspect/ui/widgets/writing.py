@@ -1,7 +1,4 @@
-"""Files written while the screen stays alive: how far it has come, and a key to stop it.
-
-Knows threads and the screen; what is written is somebody else's.
-"""
+"""Files written while the screen stays alive: how far it has come, and a key to stop it."""
 
 from __future__ import annotations
 
@@ -66,7 +63,6 @@ class Writing(ModalScreen[str]):
             yield Static(Content("esc stop"), id="path-keys")
 
     def on_mount(self) -> None:
-        """Begin."""
         self.set_interval(0.1, self._show)
         in_background(self, self._run, self.dismiss, what="cannot be written", failed=self._failed)
 
@@ -88,5 +84,4 @@ class Writing(ModalScreen[str]):
         self.dismiss(line)
 
     def action_stop(self) -> None:
-        """Stop writing."""
         self.pace.stop()
