@@ -26,11 +26,12 @@ demo: $(READY) ## see it at work, without Nix; as text where there is no termina
 test: $(READY) ## run the tests (those with real Nix after `make lab`)
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(READY) ## format, lint, types, imports, then the tests
+check: $(READY) ## format, lint, types, imports, mirror, then the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.check_mirror
 	@$(MAKE) --no-print-directory test
 
 format: $(READY) ## format, and mend what the linter can
