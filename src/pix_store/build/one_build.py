@@ -1,0 +1,143 @@
+"""Building one derivation whose inputs are there: run it, take its outputs into the store."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pix.protocol.logging import ActivityType, ResultType
+from pix.protocol.types import BuildMode, BuildStatus, Verbosity
+from pix.codec.wire import bytes_of
+from pix_store.build.run_builder import Limits, TooLong, Watch, run
+from pix_store.connection.client import Caller
+from pix_store.derivations.derivation import Derivation, derivation_of, drv_name
+from pix_store.derivations.floating import own_placeholder, scratch, substituted
+from pix_store.build.outcome import SHOWN_LINES, Outcome, cannot_build, ended
+from pix_store.derivations.outputs import known_outputs
+from pix_store.store.refusal import Refusal, bold_red
+from pix_store.build.build_directory import Room
+from pix_store.store.spool import Spool
+from pix_store.build.register_outputs import Harvest, Rejected
+
+STRUCTURED_LINE = "@nix "
+LONGEST_LOG = 64 << 20
+"""Bytes of a build's log that are kept."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One build. `drv` is the derivation's base name, `mode` a BuildMode."""
+
+    caller: Caller
+    drv: str
+    derivation: Derivation
+    mode: int
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=SHOWN_LINES))
+    _log: Spool | None = None
+    _activity: int = 0
+
+    @property
+    def path(self) -> str:
+        return self.caller.store.paths.full(self.drv)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The base names that the builder is to use for its outputs."""
+        paths = self.caller.store.paths
+        return {
+            name: paths.base(output.path) if output.path else scratch(paths, self.drv, name)
+            for name, output in self.derivation.outputs.items()
+        }
+
+    def fail(self, status: BuildStatus, reason: str, *, tail: bool = False) -> Outcome:
+        paths = [output.path for output in self.derivation.outputs.values() if output.path]
+        text = cannot_build(self.path, reason, paths, self.tail if tail else ())
+        return Outcome(status, text)
+
+    def do(self, tell: Callable[[Outcome | None], None]) -> Outcome:
+        """Build, and return how that ended. Raises Interrupted.
+
+        `tell` is called when the build has begun, with None, and when it has ended.
+        """
+        started = int(time.time())
+        talk = self.caller.talk
+        self._activity = talk.start(
+            ActivityType.BUILD,
+            f"building '{self.path}'"
+            if self.mode == BuildMode.NORMAL
+            else f"{'checking' if self.mode == BuildMode.CHECK else 'repairing'} outputs of"
+            f" '{self.path}'",
+            (self.path, "", 1, 1),
+            Verbosity.INFO,
+        )
+        tell(None)
+        with Spool() as self._log:
+            try:
+                outcome = self._do()
+            except Refusal as refusal:
+                outcome = self.fail(BuildStatus.MISC_FAILURE, bold_red(refusal.message))
+            finally:
+                self.caller.store.shelf.append(self.drv, self._log.pieces())
+        outcome.started, outcome.stopped, outcome.rounds = started, int(time.time()), 1
+        tell(outcome)
+        talk.stop(self._activity)
+        return outcome
+
+    def _do(self) -> Outcome:
+        store, options = self.caller.store, self.caller.talk.options
+        if any(output.hash == "impure" for output in self.derivation.outputs.values()):
+            raise Refusal("experimental Nix feature 'impure-derivations' is disabled")
+        outputs, inputs = self.outputs, self._inputs()
+        told = substituted(
+            self.derivation,
+            {own_placeholder(name): store.paths.full(base) for name, base in outputs.items()},
+        )
+        with Room(store, inputs, outputs.values()) as room:
+            watch = Watch(self._line, self._stop, Limits(options.timeout, options.max_silent))
+            try:
+                status = run(told, room, drv_name(self.drv), watch, options.keep_failed)
+            except TooLong as error:
+                return self.fail(BuildStatus.TIMED_OUT, bold_red(str(error)), tail=True)
+            if status:
+                return self.fail(BuildStatus.PERMANENT_FAILURE, ended(status), tail=True)
+            try:
+                harvest = Harvest(self.caller, self.drv, self.derivation, room, outputs, inputs)
+                return harvest.take(self.mode)
+            except Rejected as rejected:
+                if rejected.whole:
+                    return Outcome(rejected.status, rejected.message)
+                return self.fail(rejected.status, bold_red(rejected.message), tail=True)
+
+    def _inputs(self) -> set[str]:
+        """Return everything that the builder may see."""
+        store = self.caller.store
+        direct = {store.paths.base(path) for path in self.derivation.sources}
+        for path, names in self.derivation.inputs.items():
+            known = known_outputs(store, derivation_of(store, store.paths.base(path)))
+            direct |= {base for name in names if (base := known.get(name)) is not None}
+        for base in sorted(direct):
+            store.info(base)
+        return store.closure(direct)
+
+    def _stop(self) -> bool:
+        return self.caller.house.stopping or self.caller.talk.gone()
+
+    def _line(self, line: str) -> None:
+        """Take a line of the builder's: keep it and tell it, or do what it says."""
+        talk = self.caller.talk
+        if line.startswith(STRUCTURED_LINE):
+            try:
+                said = json.loads(line.removeprefix(STRUCTURED_LINE))
+                if said["action"] == "setPhase":
+                    talk.result(self._activity, ResultType.SET_PHASE, str(said["phase"]))
+                    return
+            except (ValueError, KeyError, TypeError, RecursionError):
+                pass
+        self.tail.append(line)
+        raw = bytes_of(line) + b"\n"
+        if self._log is not None and self._log.size + len(raw) <= LONGEST_LOG:
+            self._log.write(raw)
+        talk.result(self._activity, ResultType.BUILD_LOG_LINE, line)

@@ -1,0 +1,256 @@
+"""The builds of one request: inputs first, one derivation at a time, and what is told of them.
+
+A client's builds run in its own connection's thread; two clients that want the same
+derivation wait for each other.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pix.protocol.logging import ActivityType, ResultType, StderrNext
+from pix.protocol.types import BuildMode, BuildStatus, Verbosity
+from pix_store.build.run_builder import Interrupted
+from pix_store.connection.client import Caller
+from pix_store.derivations.derivation import Derivation, derivation_of, drv_name, write
+from pix_store.derivations.floating import must_resolve, resolve
+from pix_store.connection.incoming import HungUp
+from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed
+from pix_store.derivations.outputs import known_outputs
+from pix_store.build.plan import MISSING, Target, inputs_of, missing_outputs, plan, wanted_outputs
+from pix_store.derivations.realisations import register
+from pix_store.store.refusal import Refusal, bold_red, quoted, rendered
+from pix_store.build.one_build import Work
+
+_MACHINES = {"arm64": "aarch64", "AMD64": "x86_64"}
+
+SYSTEM = f"{_MACHINES.get(platform.machine(), platform.machine())}-{platform.system().lower()}"
+"""The system that builders are run for."""
+
+NO_BUILDS = (
+    "Unable to start any build; either increase '--max-jobs' or enable remote builds.\n"
+    "For more information run 'man nix.conf' and search for '/machines'."
+)
+"""What a daemon with max-jobs = 0 says."""
+
+
+@dataclass(slots=True)
+class Count:
+    """How far the builds of a request are."""
+
+    done: int = 0
+    expected: int = 0
+    running: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Builds:
+    """The builds of one request, and what became of each."""
+
+    caller: Caller
+    mode: int
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    count: Count = field(default_factory=Count)
+    _whole: int = 0
+    _builds: int = 0
+    _copies: int = 0
+    _given_up: bool = False
+
+    def begin(self) -> None:
+        """Tell of the beginning, as Nix's worker does."""
+        talk = self.caller.talk
+        self._whole = talk.start(ActivityType.REALISE)
+        self._builds = talk.start(ActivityType.BUILDS)
+        self._copies = talk.start(ActivityType.COPY_PATHS)
+        self._progress()
+
+    def end(self) -> None:
+        for activity in (self._copies, self._builds, self._whole):
+            self.caller.talk.stop(activity)
+
+    def _progress(self) -> None:
+        talk, count = self.caller.talk, self.count
+        numbers = (count.done, count.expected, count.running, count.failed)
+        talk.result(self._builds, ResultType.PROGRESS, *numbers)
+        talk.result(self._copies, ResultType.PROGRESS, 0, 0, 0, 0)
+        talk.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.FILE_TRANSFER), 0)
+        talk.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.COPY_PATH), 0)
+
+    def target(self, target: Target) -> Outcome:
+        """Get a target, and return how that ended."""
+        if not target.built:
+            return self.path(target.base)
+        self._all([target], target.base)
+        return self._wanted(target)
+
+    def path(self, base: str) -> Outcome:
+        """Get a path itself: there is nobody to fetch it from."""
+        store = self.caller.store
+        if store.known(base) is not None:
+            return Outcome(BuildStatus.ALREADY_VALID)
+        return Outcome(
+            BuildStatus.NO_SUBSTITUTERS,
+            f"path {quoted(store.paths.full(base))} is required, but there is no substituter that"
+            " can build it",
+        )
+
+    def _wanted(self, target: Target) -> Outcome:
+        outcome = self.outcomes[target.base]
+        if not outcome.good or target.outputs is None:
+            return outcome
+        kept = {name: base for name, base in outcome.outputs.items() if name in target.outputs}
+        return Outcome(outcome.status, "", kept, outcome.started, outcome.stopped, outcome.rounds)
+
+    def _all(self, targets: Iterable[Target], top: str) -> None:
+        """Build derivations, the deepest first, without recursion."""
+        store = self.caller.store
+        talk = self.caller.talk
+        activity = talk.start(ActivityType.UNKNOWN, MISSING, level=Verbosity.DEBUG)
+        self.count.expected += len(plan(store, targets).build - self.outcomes.keys())
+        talk.stop(activity)
+        self._progress()
+        stack = [(target, False) for target in targets]
+        while stack:
+            target, ready = stack.pop()
+            if not target.built or (self._given_up and not ready):
+                continue
+            if store.known(target.base) is None:
+                why = f"failed to obtain derivation of {quoted(store.paths.full(target.base))}"
+                self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, why)
+                continue
+            try:
+                derivation = derivation_of(store, target.base)
+                names = wanted_outputs(store, target.base, target, derivation)
+                inputs = inputs_of(store, derivation)
+                missing = missing_outputs(store, derivation, names)
+            except Refusal as refusal:
+                self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, refusal.message)
+                continue
+            before = self.outcomes.get(target.base)
+            if before is not None and (not before.good or names <= before.outputs.keys()):
+                continue
+            first = target.base == top
+            if not missing and not (first and self.mode != BuildMode.NORMAL):
+                known = known_outputs(store, derivation)
+                self.outcomes[target.base] = Outcome(
+                    BuildStatus.ALREADY_VALID,
+                    outputs={n: b for n, b in known.items() if b is not None and store.known(b)},
+                )
+            elif not ready:
+                stack.append((target, True))
+                stack.extend((below, False) for below in reversed(inputs))
+            else:
+                self._after_inputs(target.base, derivation, inputs, first)
+
+    def _after_inputs(
+        self, drv: str, derivation: Derivation, inputs: list[Target], first: bool
+    ) -> None:
+        store = self.caller.store
+        ended = [
+            self.outcomes.get(one.base) if one.built else self.path(one.base) for one in inputs
+        ]
+        failed = sum(outcome is not None and not outcome.good for outcome in ended)
+        if failed:
+            outputs = [output.path for output in derivation.outputs.values() if output.path]
+            text = cannot_build(store.paths.full(drv), dependencies_failed(failed), outputs)
+            outcome = Outcome(BuildStatus.DEPENDENCY_FAILED, text)
+        else:
+            mode = self.mode if first else BuildMode.NORMAL
+            if must_resolve(derivation):
+                outcome = self._resolved(drv, derivation, mode)
+            else:
+                outcome = self.one(drv, derivation, mode)
+        self.outcomes[drv] = outcome
+        if not outcome.good:
+            self._given_up = not self.caller.talk.options.keep_going
+            if not first:
+                self.caller.talk.say(StderrNext(text=rendered(outcome.error)))
+
+    def _resolved(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
+        """Build what a derivation comes to, now that its inputs are known by path."""
+        store, talk = self.caller.store, self.caller.talk
+        try:
+            resolved = resolve(store, drv, derivation)
+            path = write(store, f"{drv_name(drv)}.drv", resolved)
+        except Refusal as refusal:
+            return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
+        full = store.paths.full(drv)
+        text = f"resolved derivation: '{full}' -> '{path}'"
+        activity = talk.start(ActivityType.BUILD_WAITING, text, (full, path), Verbosity.INFO)
+        base = store.paths.base(path)
+        self.caller.keep(base)
+        outcome = self.one(base, resolved, mode)
+        if outcome.good:
+            register(store, drv, derivation, outcome.outputs)
+        talk.stop(activity)
+        return outcome
+
+    def one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
+        """Build one derivation whose inputs are there. Raises HungUp when the client is gone."""
+        house = self.caller.house
+        if not house.allow_build:
+            return self._one(drv, derivation, mode)
+        with house.turn:
+            while drv in house.building:
+                if house.stopping or self.caller.talk.gone():
+                    raise HungUp
+                house.turn.wait(0.2)
+            house.building[drv] = (int(time.time()), self.caller.pid)
+        try:
+            return self._one(drv, derivation, mode)
+        except Interrupted:
+            raise HungUp from None
+        finally:
+            with house.turn:
+                del house.building[drv]
+                house.turn.notify_all()
+
+    def _one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
+        store = self.caller.store
+        full = store.paths.full(drv)
+        try:
+            missing = missing_outputs(store, derivation, derivation.outputs)
+            if mode == BuildMode.NORMAL and not missing:
+                known = known_outputs(store, derivation)
+                outputs = {name: base for name, base in known.items() if base is not None}
+                return Outcome(BuildStatus.ALREADY_VALID, outputs=outputs)
+            if mode == BuildMode.CHECK and missing:
+                text = f"some outputs of {quoted(full)} are not valid, so checking is not possible"
+                return Outcome(BuildStatus.MISC_FAILURE, text)
+            refused = self._impossible(derivation)
+        except Refusal as refusal:
+            return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
+        work = Work(self.caller, drv, derivation, mode)
+        if refused is not None:
+            return work.fail(BuildStatus.MISC_FAILURE, bold_red(refused))
+        outcome = work.do(self._tell)
+        if outcome.good:
+            register(store, drv, derivation, outcome.outputs)
+        return outcome
+
+    def _tell(self, outcome: Outcome | None) -> None:
+        """Tell of a build that has begun, or how it ended."""
+        self.count.running += 1 if outcome is None else -1
+        if outcome is not None:
+            self.count.done += outcome.good
+            self.count.failed += not outcome.good
+        self._progress()
+
+    def _impossible(self, derivation: Derivation) -> str | None:
+        """Return why a derivation cannot be built here at all, None when it can."""
+        if not self.caller.house.allow_build:
+            return NO_BUILDS
+        if not self.caller.ours:
+            return "builders are run for this daemon's own user only"
+        if derivation.builder.startswith("builtin:"):
+            return f"unsupported builtin builder '{derivation.builder.removeprefix('builtin:')}'"
+        if derivation.system not in (SYSTEM, "builtin"):
+            return (
+                f"required system or feature not available\nRequired system: '{derivation.system}'"
+                f" with features {{}}\nCurrent system: '{SYSTEM}' with features {{}}"
+            )
+        return None
