@@ -31,9 +31,9 @@ from pix.codec.gates import Protocol
 from pix.codec.values import encode
 from pix.codec.wire import pack_u64
 from pix.protocol.operations import AddToStore, IsValidPath
+from pix.sockets import listen
 from pix_inspect.capture.relay import Relay
 from pix_inspect.capture.upstream import SocketUpstream
-from pix_inspect.machine.sockets import listen
 
 V35 = Protocol(35)
 RUNS = 5

@@ -20,7 +20,7 @@ from pix import __version__
 from pix.codec.gates import Protocol
 from pix.problem import Problem
 from pix.protocol.types import FEATURES
-from pix_inspect.machine.sockets import Listener, listen, peer_ids
+from pix.sockets import Listener, listen, peer_ids
 from pix_store.build import plan
 from pix_store.connection.client import ANSWERS, Caller, House
 from pix_store.connection.protocol import OLDEST_CLIENT, Offer, Talk

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pix.sockets import listen
 from pix_inspect.cli import COMMANDS
-from pix_inspect.machine.sockets import listen
 from tests.support.processes import pix
 
 RECORDING = Path(__file__).parents[2] / "recordings" / "queries.pcapng"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pix_inspect.machine.sockets import connect, listen
+from pix.sockets import connect, listen
 from tests.support.relaying import WAIT, until
 
 PIX = [sys.executable, "-m", "pix_inspect"]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pix.sockets import connect, listen
 from pix_inspect.capture.relay import Relay
 from pix_inspect.capture.relayed_connection import Tap
 from pix_inspect.capture.upstream import SocketUpstream
-from pix_inspect.machine.sockets import connect, listen
 from pix_inspect.recording.peer import Peer
 
 WAIT = 20.0

@@ -21,9 +21,9 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import StderrLast
 from pix.protocol.types import TrustedFlag
+from pix.sockets import listen
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.cli import main
-from pix_inspect.machine.sockets import listen
 from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.replay.daemon import PlayedDaemon

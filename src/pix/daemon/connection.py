@@ -15,6 +15,7 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -23,10 +24,12 @@ from pix.codec.gates import NEWEST, Protocol
 from pix.daemon.dialogue import Dialogue, Log, Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.operations import Operations, Target
-from pix.daemon.transport import Stream, connect
+from pix.daemon.transport import Stream
 from pix.daemon.upload import Source
+from pix.problem import Problem
 from pix.protocol.operations import NarFromPath, QueryPathInfo
 from pix.protocol.types import TrustedFlag
+from pix.sockets import connect
 
 DEFAULT_SOCKET = "/nix/var/nix/daemon-socket/socket"
 """Where a Nix daemon listens unless it was told otherwise."""
@@ -86,7 +89,9 @@ class DaemonConnection(Operations):
         if self._dialogue is None or self._dialogue.failure is not None:
             self.close()
             try:
-                sock = connect(self.socket_path, self.timeout)
+                sock = connect(Path(self.socket_path), self.timeout)
+            except Problem as problem:
+                raise NixDaemonError(f"no daemon: {problem}") from None
             except OSError as error:
                 raise NixDaemonError(
                     f"no daemon at {self.socket_path}: {error.strerror or error};"

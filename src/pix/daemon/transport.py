@@ -7,15 +7,11 @@ Waiting is bounded by `timeout`, in seconds of silence; None waits for ever.
 
 from __future__ import annotations
 
-import os
 import select
 import socket
-import struct
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from pathlib import Path
 
 from pix.codec.cursor import Cursor, Limits, Program, Scan, Window, scan
 from pix.codec.errors import PixError
@@ -23,43 +19,9 @@ from pix.codec.errors import PixError
 CHUNK = 1 << 16
 """Bytes asked of the kernel at a time."""
 
-LONGEST_ADDRESS = 107 if os.uname().sysname == "Linux" else 103
-"""Bytes of a path that fit a socket address."""
-
 
 class Lost(PixError):
     """The connection ended, broke, or was silent for too long."""
-
-
-def connect(path: str, timeout: float | None = None) -> socket.socket:
-    """Return a connection to the Unix socket at `path`, however long the path is.
-
-    `timeout` is in seconds. Raises OSError, and TimeoutError when nobody accepts.
-    """
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if timeout is not None:
-            # a Unix socket that is not blocking fails at once where the queue is full
-            limit = struct.pack("@ll", int(timeout), int(timeout % 1 * 1e6) or 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        try:
-            _connect(sock, path)
-        except BlockingIOError:
-            raise TimeoutError(f"nobody accepted the connection within {timeout} s") from None
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _connect(sock: socket.socket, path: str) -> None:
-    if len(os.fsencode(path)) <= LONGEST_ADDRESS:
-        sock.connect(path)
-        return
-    with tempfile.TemporaryDirectory(prefix="pix-") as folder:
-        link = Path(folder) / "s"
-        link.symlink_to(Path(path).absolute())
-        sock.connect(str(link))
 
 
 class Stream:

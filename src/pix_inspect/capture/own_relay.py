@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pix
 from pix.problem import Problem
+from pix.sockets import listen
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.capture.payload_limit import DEFAULT_PAYLOAD
 from pix_inspect.capture.relay import Relay
@@ -22,7 +23,7 @@ from pix_inspect.capture.relayed_connection import Tap, now
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.capture.upstream import SocketUpstream, require
 from pix_inspect.machine.running_relays import relays
-from pix_inspect.machine.sockets import listen, same_socket
+from pix_inspect.machine.sockets import same_socket
 from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.writer import RecordingWriter
 

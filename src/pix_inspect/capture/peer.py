@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import socket
 
+from pix.sockets import peer_ids
 from pix_inspect.machine.processes import command_line, parents
 from pix_inspect.machine.relay_chain import client_of
-from pix_inspect.machine.sockets import peer_ids
 from pix_inspect.recording.peer import Peer
 
 

@@ -20,13 +20,13 @@ import weakref
 from collections.abc import Callable
 
 from pix.problem import Problem
+from pix.sockets import Listener, peer_ids
 from pix_inspect.capture.distance import Delay
 from pix_inspect.capture.peer import peer_of
 from pix_inspect.capture.relayed_connection import PATIENCE, Connection, Tap, now, started
 from pix_inspect.capture.repeated_troubles import Troubles
 from pix_inspect.capture.upstream import SocketUpstream, Upstream, complaint
 from pix_inspect.machine.relay_chain import Lineage, lineage_of, new_relay, objection
-from pix_inspect.machine.sockets import Listener, peer_ids
 from pix_inspect.recording.peer import Peer
 
 GRACE = 0.5

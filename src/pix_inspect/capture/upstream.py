@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix.problem import Problem
-from pix_inspect.machine.relay_chain import Lineage, environment
-from pix_inspect.machine.sockets import connect
+from pix.sockets import connect
+from pix_inspect.machine.relay_chain import Lineage, environment, sign
 
 DEFAULT_SOCKET = Path("/nix/var/nix/daemon-socket/socket")
 
@@ -28,7 +28,7 @@ class SocketUpstream:
         self, lineage: Lineage = ()
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Return a new connection. Raises OSError."""
-        return connect(self.path, lineage=lineage), None
+        return connect(self.path, before=lambda sock: sign(sock, lineage)), None
 
     def __str__(self) -> str:
         return str(self.path)

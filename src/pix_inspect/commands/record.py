@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 from pix.problem import Problem
+from pix.sockets import Listener, listen
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.base.units import count
 from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relay import Relay, only_relay
 from pix_inspect.machine.running_relays import registered
-from pix_inspect.machine.sockets import Listener, inherited, listen
+from pix_inspect.machine.sockets import inherited
 from pix_inspect.options import capture as capture_options
 from pix_inspect.options.capture import (
     allow_many_connections,

@@ -16,6 +16,7 @@ from typing import Any
 
 from pix.codec.gates import NEWEST_MINOR, Protocol
 from pix.problem import Problem
+from pix.sockets import listen
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.units import count
@@ -25,7 +26,6 @@ from pix_inspect.capture.upstream import SocketUpstream, require, upstream_of
 from pix_inspect.commands.open import need_terminal
 from pix_inspect.commands.record import listening_arguments
 from pix_inspect.compare.volatile import FIELDS, TEXTS
-from pix_inspect.machine.sockets import listen
 from pix_inspect.options.capture import user_ids
 from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.replay.client import Options, ReplayClient

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pix.problem import Problem
+from pix.sockets import Listener, listen
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.capture.capture import Capture
@@ -26,7 +27,6 @@ from pix_inspect.commands.check import line, understood
 from pix_inspect.expectations.expectation import Expectation
 from pix_inspect.expectations.verdicts import verdicts
 from pix_inspect.machine.running_relays import registered
-from pix_inspect.machine.sockets import Listener, listen
 from pix_inspect.options import capture as capture_options
 from pix_inspect.options.capture import distance_arguments, upstream_from
 from pix_inspect.session.session import Session

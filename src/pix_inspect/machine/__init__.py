@@ -1,10 +1,10 @@
 """What the operating system says: processes, sockets, locks, queues of bytes.
 
 process   command line, parents, what it waits in (processes)
-socket    made, connected, compared, handed over by systemd (sockets)
+socket    compared, handed over by systemd (sockets)
 lock      who holds which file, by the kernel's list (file_locks)
 queue     bytes that a side has not read (kernel_queues)
 relay     which relays run, and which relay stands behind which (running_relays, relay_chain)
 
-Imports `base`. Begin at `sockets`.
+Imports `base`. Begin at `processes`.
 """

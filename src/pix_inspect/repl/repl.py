@@ -34,9 +34,9 @@ from pix.daemon.handshake import OLDEST_DAEMON
 from pix.problem import Problem
 from pix.protocol import OPERATIONS_BY_NAME, operations, types
 from pix.protocol.types import FEATURES
+from pix.sockets import connect
 from pix_inspect.capture.upstream import SocketUpstream, complaint, upstream_of
 from pix_inspect.machine.relay_chain import sign_client
-from pix_inspect.machine.sockets import address
 from pix_inspect.repl.commands import commands
 from pix_inspect.repl.expressions import Evaluator, ExpressionError
 from pix_inspect.repl.functions import Function, build, function_of, told
@@ -176,21 +176,12 @@ class Session:
             raise Problem(self.nowhere)
         daemon = self._daemon()
         path = daemon if self.route is None else self.route.through(daemon)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        patience = self.timeout or WAITING_TO_CONNECT
         try:
-            sign_client(sock, "repl")
-            sock.settimeout(self.timeout or WAITING_TO_CONNECT)
-            with address(path) as name:
-                sock.connect(name)
-            sock.settimeout(None)
+            return connect(path, patience, before=lambda sock: sign_client(sock, "repl"))
         except OSError as error:
-            sock.close()
             why = complaint(SocketUpstream(daemon), error).replace("--upstream", 'connect("…")')
             raise Problem(why) from None
-        except BaseException:
-            sock.close()
-            raise
-        return sock
 
     def new_connection(self) -> DaemonConnection:
         """Return a new connection that has greeted. Raises Problem, NixDaemonError."""

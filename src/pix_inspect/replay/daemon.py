@@ -19,7 +19,7 @@ from types import TracebackType
 
 from pix.codec.gates import Protocol
 from pix.daemon.transport import Stream
-from pix_inspect.machine.sockets import listen
+from pix.sockets import listen
 from pix_inspect.replay.answers import Repertoire
 from pix_inspect.replay.daemon_connection import PlayedConnection, greeting_of
 from pix_inspect.replay.recorded import RecordedSession

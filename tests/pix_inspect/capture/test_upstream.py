@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pix.problem import Problem
+from pix.sockets import listen
 from pix_inspect.capture.upstream import (
     DEFAULT_SOCKET,
     CommandUpstream,
@@ -19,7 +20,6 @@ from pix_inspect.capture.upstream import (
     require,
     upstream_of,
 )
-from pix_inspect.machine.sockets import listen
 from tests.support.relaying import received
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.machine.sockets import connect, listen
+from pix.sockets import connect, listen
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.session.session import Session
 from tests.support.processes import HELLO, PIX, environment, pix, recording

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.machine.sockets import LONGEST_PATH, listen
+from pix.sockets import LONGEST_ADDRESS, listen
 from pix_inspect.session.session import Session
 from tests.support.processes import HELLO, PIX, environment, pix
 from tests.support.relaying import WAIT, until
@@ -138,7 +138,7 @@ def test_a_long_folder_for_temporary_files_does_not_make_a_long_socket(tmp_path:
     folder.mkdir()
     words = (*RUN, "--", "sh", "-c", "echo $NIX_DAEMON_SOCKET_PATH")
     done = pix(*words, cwd=tmp_path, env={"TMPDIR": str(folder)})
-    assert len(done.stdout) < LONGEST_PATH
+    assert len(done.stdout) < LONGEST_ADDRESS
     assert done.returncode == 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.machine.sockets import listen
+from pix.sockets import listen
 from pix_inspect.session.session import Session
 from tests.support.processes import HELLO, PIX, environment, pix
 from tests.support.relaying import WAIT, until

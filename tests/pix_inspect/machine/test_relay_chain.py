@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pix.sockets import listen
 from pix_inspect.capture import relay
 from pix_inspect.capture.relay import Relay
 from pix_inspect.capture.upstream import CommandUpstream, SocketUpstream, Upstream
@@ -23,7 +24,6 @@ from pix_inspect.machine.relay_chain import (
     objection,
     sign,
 )
-from pix_inspect.machine.sockets import listen
 from tests.support.relaying import WAIT, Notes, received, staged, until
 
 

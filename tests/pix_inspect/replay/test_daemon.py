@@ -12,7 +12,6 @@ import pytest
 from pix.codec.gates import Protocol
 from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection, NixDaemonError
-from pix.daemon.transport import connect
 from pix.protocol.logging import StderrError, StderrNext, StderrStartActivity
 from pix.protocol.operations import (
     AddToStore,
@@ -21,6 +20,7 @@ from pix.protocol.operations import (
     QueryReferrers,
     SetOptions,
 )
+from pix.sockets import connect
 from pix_inspect.session.session import Session
 from tests.support.nars import nar
 from tests.support.processes import PIX, environment
@@ -128,7 +128,7 @@ def test_log_frames_are_said_again_in_the_client_s_version(tmp_path: Path) -> No
 def test_an_unknown_operation_gets_an_error_and_the_end(tmp_path: Path) -> None:
     path = story(tmp_path / "s.pcapng", (1, OLD, ASK, LAST, YES, END))
     with played(path) as (where, unanswered):
-        sock = connect(str(where), 20)
+        sock = connect(where, 20)
         sock.settimeout(20)
         sock.sendall(b"cxin\0\0\0\0" + pack_u64(0x115) + bytes(16) + pack_u64(4711))
         heard = b""
@@ -179,7 +179,7 @@ def test_the_command_listens_records_and_ends(tmp_path: Path) -> None:
 def test_a_foreign_client_is_turned_away(tmp_path: Path) -> None:
     path = story(tmp_path / "s.pcapng", (1, NEW, ASK, LAST, YES, END))
     with played(path) as (where, _):
-        sock = connect(str(where), 20)
+        sock = connect(where, 20)
         sock.settimeout(20)
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         sock.shutdown(socket.SHUT_WR)
