@@ -16,13 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from pix.codec.nar_files import nar_of
+from pix.problem import Problem
 from pix_store.store import trees
 from pix_store.store.references import rewritten
 from pix_store.store.refusal import Refusal
 from pix_store.store.spool import Spool
 from pix_store.store.store import Store
-from pix.codec.nar_files import nar_of
-from pix.problem import Problem
 
 _LETTERS = string.ascii_lowercase + string.digits
 SHORTEST, LONGEST = 4, 255

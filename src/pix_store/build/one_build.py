@@ -8,19 +8,19 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pix.codec.wire import bytes_of
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
-from pix.codec.wire import bytes_of
+from pix_store.build.build_directory import Room
+from pix_store.build.outcome import SHOWN_LINES, Outcome, cannot_build, ended
+from pix_store.build.register_outputs import Harvest, Rejected
 from pix_store.build.run_builder import Limits, TooLong, Watch, run
 from pix_store.connection.client import Caller
 from pix_store.derivations.derivation import Derivation, derivation_of, drv_name
 from pix_store.derivations.floating import own_placeholder, scratch, substituted
-from pix_store.build.outcome import SHOWN_LINES, Outcome, cannot_build, ended
 from pix_store.derivations.outputs import known_outputs
 from pix_store.store.refusal import Refusal, bold_red
-from pix_store.build.build_directory import Room
 from pix_store.store.spool import Spool
-from pix_store.build.register_outputs import Harvest, Rejected
 
 STRUCTURED_LINE = "@nix "
 LONGEST_LOG = 64 << 20

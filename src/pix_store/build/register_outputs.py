@@ -13,16 +13,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from pix.protocol.types import BuildMode, BuildStatus
-from pix_store.store.content_address import ContentAddress, Method, address
+from pix_store.build.build_directory import Room
+from pix_store.build.outcome import Outcome
 from pix_store.connection.client import Caller
 from pix_store.derivations.derivation import Derivation, Output, drv_name
 from pix_store.derivations.floating import Addressing, settle
+from pix_store.store.content_address import ContentAddress, Method, address
 from pix_store.store.hashes import Digest
-from pix_store.build.outcome import Outcome
 from pix_store.store.path_info import PathInfo
 from pix_store.store.references import Search, rewritten
 from pix_store.store.refusal import Refusal, magenta, quoted
-from pix_store.build.build_directory import Room
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import DIGITS, output_name
 

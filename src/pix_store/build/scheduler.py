@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 
 from pix.protocol.logging import ActivityType, ResultType, StderrNext
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
+from pix_store.build.one_build import Work
+from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed
+from pix_store.build.plan import MISSING, Target, inputs_of, missing_outputs, plan, wanted_outputs
 from pix_store.build.run_builder import Interrupted
 from pix_store.connection.client import Caller
+from pix_store.connection.incoming import HungUp
 from pix_store.derivations.derivation import Derivation, derivation_of, drv_name, write
 from pix_store.derivations.floating import must_resolve, resolve
-from pix_store.connection.incoming import HungUp
-from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed
 from pix_store.derivations.outputs import known_outputs
-from pix_store.build.plan import MISSING, Target, inputs_of, missing_outputs, plan, wanted_outputs
 from pix_store.derivations.realisations import register
 from pix_store.store.refusal import Refusal, bold_red, quoted, rendered
-from pix_store.build.one_build import Work
 
 _MACHINES = {"arm64": "aarch64", "AMD64": "x86_64"}
 
