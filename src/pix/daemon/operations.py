@@ -85,6 +85,7 @@ class Operations:
         return set(self.call(op.QueryValidPaths(paths=wanted, substitute=substitute)).paths)
 
     def query_all_valid_paths(self) -> set[str]:
+        """Return every valid path."""
         return set(self.call(op.QueryAllValidPaths()).paths)
 
     def query_path_infos(self, paths: Iterable[str]) -> list[ValidPathInfo]:
