@@ -6,7 +6,6 @@ cannot be the same: times, the names of temporary files and the words of errors.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,7 +124,10 @@ def current() -> set[str]:
         operation.name
         for operation in OPERATIONS.values()
         if not operation.feature
-        and not re.search(r"Nix 2\.|1\.", operation.life.removed)
+        and (
+            operation.life.removed is None
+            or (operation.life.removed.minor is None and not operation.life.removed.nix)
+        )
         and operation.name not in ("Quit", "OldCollectGarbage", "ImportPath")
     }
 

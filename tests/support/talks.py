@@ -198,7 +198,6 @@ def known(minor: int) -> Iterator[Operation]:
     """The operations of 1.`minor` that need no feature."""
     for operation in OPERATIONS.values():
         life = operation.life
-        since = life.introduced.replace(";", " ").partition(" ")[0]
-        is_there = not since.startswith("1.") or int(since[2:]) <= minor
-        if is_there and operation.feature is None and not life.removed.startswith("1."):
+        removed = life.removed is not None and life.removed.minor is not None
+        if life.is_there(minor) and operation.feature is None and not removed:
             yield operation

@@ -169,16 +169,40 @@ def wire_of(annotation: Any) -> Wire:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Life:
-    """When something came and went: protocol numbers, with Nix releases in brackets.
+class Version:
+    """A point in the protocol's history: protocol 1.`minor`, and the releases that have it first.
 
-    `instead` names what replaced it; empty strings stand for what did not happen.
+    `minor` is 0 for what is older than 1.0, None where no number marks the point. `remark` is
+    put behind the text as it is.
     """
 
-    introduced: str
-    obsolete: str = ""
-    removed: str = ""
+    minor: int | None = None
+    nix: str = ""
+    lix: str = ""
+    determinate: str = ""
+    remark: str = ""
+
+    def __str__(self) -> str:
+        named = (("Nix", self.nix), ("Lix", self.lix), ("Determinate Nix", self.determinate))
+        text = ", ".join(f"{name} {release}" for name, release in named if release)
+        if self.minor is not None:
+            text = f" ({text})" if text else ""
+            text = (f"1.{self.minor:02}" if self.minor else "0.11") + text
+        return text + self.remark
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Life:
+    """When something came and went; `instead` names what replaced it."""
+
+    introduced: Version
+    obsolete: Version | None = None
+    removed: Version | None = None
     instead: str = ""
+
+    def is_there(self, minor: int) -> bool:
+        """Return whether it came with 1.`minor` or before, or no number says when."""
+        return (self.introduced.minor or 0) <= minor
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -215,9 +239,9 @@ OPERATIONS: dict[int, Operation] = {}
 def operation(
     code: int,
     *,
-    introduced: str,
-    obsolete: str = "",
-    removed: str = "",
+    introduced: Version = Version(0),
+    obsolete: Version | None = None,
+    removed: Version | None = None,
     instead: str = "",
     feature: str | None = None,
     early_log: bool = False,

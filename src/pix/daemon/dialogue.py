@@ -9,7 +9,6 @@ Source: Nix `worker-protocol-connection.cc`, `remote-store.cc`.
 
 from __future__ import annotations
 
-import re
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -207,8 +206,7 @@ class Dialogue:
         protocol = self.protocol
         if operation.feature is not None and operation.feature not in protocol.features:
             raise NixDaemonError(f"{operation.name} needs the feature {operation.feature}")
-        came = re.match(r"1\.(\d+)", operation.life.introduced)
-        if came is not None and protocol.minor < int(came[1]):
+        if not operation.life.is_there(protocol.minor):
             raise NixDaemonError(
                 f"{operation.name} came with {operation.life.introduced};"
                 f" this daemon is spoken to in {protocol.text}"

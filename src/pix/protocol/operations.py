@@ -5,8 +5,9 @@ follows STDERR_LAST; an operation without one has no reply fields. `since(25)` p
 the wire from protocol 1.25 on, `until(25)` before it, `feature(...)` where that feature
 string was negotiated. `payload(...)` is the bulk data behind the fields and how it travels.
 
-Daemons do not gate operations by version: each answers every number it knows. The life of
-an operation is given in protocol numbers, with Nix releases in brackets.
+Daemons do not gate operations by version: each answers every number it knows.
+`Version(25, nix="2.4")` is protocol 1.25, first spoken by Nix 2.4; an operation that does not
+say when it was introduced is as old as 0.11.
 Source: Nix `worker-protocol.hh`, `daemon.cc`, `remote-store.cc`, tags 1.0 to 2.35 and master;
 Lix and Determinate Nix where they are named.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pix.codec.declare import (
+    Version,
     feature,
     operation,
     payload,
@@ -92,12 +94,12 @@ class Paths:
     paths: frozenset[StorePath] = wire("the paths")
 
 
-@operation(0, introduced="0.11", removed="1.10 (Nix 1.0)", instead="closing the connection")
+@operation(0, removed=Version(10, nix="1.0"), instead="closing the connection")
 class Quit:
     """End the connection; never handled by any daemon in range."""
 
 
-@operation(1, introduced="0.11")
+@operation(1)
 class IsValidPath:
     """Is this path in the store, complete and registered?"""
 
@@ -112,9 +114,8 @@ class IsValidPath:
 
 @operation(
     3,
-    introduced="0.11",
-    obsolete="1.12 (Nix 1.2)",
-    removed="Nix 2.34, Lix 2.91",
+    obsolete=Version(12, nix="1.2"),
+    removed=Version(nix="2.34", lix="2.91"),
     instead="QuerySubstitutablePaths",
 )
 class HasSubstitutes:
@@ -131,9 +132,8 @@ class HasSubstitutes:
 
 @operation(
     4,
-    introduced="0.11",
-    obsolete="1.16 (Nix 2.0)",
-    removed="Nix 2.34, Lix 2.91",
+    obsolete=Version(16, nix="2.0"),
+    removed=Version(nix="2.34", lix="2.91"),
     instead="QueryPathInfo",
 )
 class QueryPathHash:
@@ -150,9 +150,8 @@ class QueryPathHash:
 
 @operation(
     5,
-    introduced="0.11",
-    obsolete="1.16 (Nix 2.0)",
-    removed="Nix 2.34, Lix 2.91",
+    obsolete=Version(16, nix="2.0"),
+    removed=Version(nix="2.34", lix="2.91"),
     instead="QueryPathInfo",
 )
 class QueryReferences:
@@ -167,7 +166,7 @@ class QueryReferences:
         references: frozenset[StorePath] = wire("the paths it refers to")
 
 
-@operation(6, introduced="0.11")
+@operation(6)
 class QueryReferrers:
     """Which valid paths refer to this path?"""
 
@@ -182,7 +181,7 @@ class QueryReferrers:
 
 @operation(
     7,
-    introduced="0.11; another layout since 1.25 (Nix 2.4)",
+    introduced=Version(0, remark="; another layout since 1.25 (Nix 2.4)"),
     notes=(
         "Until 1.24 the dump is always a NAR, even for a flat file (then of one regular file).",
         "Since 1.25 text:… and fixed:ALGO send the plain bytes, r: and git: send a NAR.",
@@ -216,9 +215,7 @@ class AddToStore:
         info: UnkeyedValidPathInfo = since(25, default=MISSING, doc="what the store knows about it")
 
 
-@operation(
-    8, introduced="0.11", obsolete="1.25 (Nix 2.4)", removed="Lix 2.94", instead="AddToStore"
-)
+@operation(8, obsolete=Version(25, nix="2.4"), removed=Version(lix="2.94"), instead="AddToStore")
 class AddTextToStore:
     """Add a small file given as a string."""
 
@@ -235,7 +232,7 @@ class AddTextToStore:
 
 @operation(
     9,
-    introduced="0.11; named BuildDerivations in Nix 1.0",
+    introduced=Version(0, remark="; named BuildDerivations in Nix 1.0"),
     notes=("Repair needs a trusted client; otherwise an error, then the daemon closes.",),
 )
 class BuildPaths:
@@ -247,7 +244,7 @@ class BuildPaths:
     Reply = Done
 
 
-@operation(10, introduced="0.11")
+@operation(10)
 class EnsurePath:
     """Make this path valid, by substituting it if need be."""
 
@@ -258,7 +255,6 @@ class EnsurePath:
 
 @operation(
     11,
-    introduced="0.11",
     notes=("Nix master leaves it out for paths already rooted on the connection.",),
 )
 class AddTempRoot:
@@ -269,7 +265,7 @@ class AddTempRoot:
     Reply = Done
 
 
-@operation(12, introduced="0.11")
+@operation(12)
 class AddIndirectRoot:
     """Let a symlink outside the store be a garbage collector root."""
 
@@ -280,9 +276,8 @@ class AddIndirectRoot:
 
 @operation(
     13,
-    introduced="0.11",
-    obsolete="Nix 2.5 (daemons answer without doing anything)",
-    removed="Lix 2.94",
+    obsolete=Version(nix="2.5", remark=" (daemons answer without doing anything)"),
+    removed=Version(lix="2.94"),
     instead="nothing: roots are registered without it",
 )
 class SyncWithGC:
@@ -291,7 +286,7 @@ class SyncWithGC:
     Reply = Done
 
 
-@operation(14, introduced="0.11")
+@operation(14)
 class FindRoots:
     """List the garbage collector roots."""
 
@@ -302,16 +297,15 @@ class FindRoots:
         roots: tuple[Root, ...] = wire("each root and what it keeps alive")
 
 
-@operation(15, introduced="0.11", removed="1.02", instead="CollectGarbage")
+@operation(15, removed=Version(2), instead="CollectGarbage")
 class OldCollectGarbage:
     """The first garbage collection request; its layout is gone with it."""
 
 
 @operation(
     16,
-    introduced="0.11",
-    obsolete="1.17 (Nix 2.0)",
-    removed="Nix 2.32, Lix 2.91",
+    obsolete=Version(17, nix="2.0"),
+    removed=Version(nix="2.32", lix="2.91"),
     instead="NarFromPath",
 )
 class ExportPath:
@@ -333,13 +327,13 @@ class ExportPath:
         done: U64 = wire("always 1", default=1)
 
 
-@operation(17, introduced="0.11", removed="1.09", instead="ImportPaths")
+@operation(17, removed=Version(9), instead="ImportPaths")
 class ImportPath:
     """The first import request; its layout is gone with it."""
 
 
 @operation(
-    18, introduced="0.11", obsolete="1.16 (Nix 2.0)", removed="Lix 2.91", instead="QueryPathInfo"
+    18, obsolete=Version(16, nix="2.0"), removed=Version(lix="2.91"), instead="QueryPathInfo"
 )
 class QueryDeriver:
     """Which derivation produced this path?"""
@@ -355,7 +349,6 @@ class QueryDeriver:
 
 @operation(
     19,
-    introduced="0.11",
     notes=(
         "Usually the first operation, not sent by ssh-ng clients, may come again at any time.",
         "An untrusted client's overrides are ignored unless they are harmless.",
@@ -383,7 +376,7 @@ class SetOptions:
 
 @operation(
     20,
-    introduced="1.02",
+    introduced=Version(2),
     notes=("Unlimited max_freed is 2^64 − 1.",),
 )
 class CollectGarbage:
@@ -411,7 +404,12 @@ class CollectGarbage:
         obsolete: U64 = wire("always 0; blocks freed in Nix 1.0 and 1.1", default=0)
 
 
-@operation(21, introduced="1.02", obsolete="1.12 (Nix 1.2)", instead="QuerySubstitutablePathInfos")
+@operation(
+    21,
+    introduced=Version(2),
+    obsolete=Version(12, nix="1.2"),
+    instead="QuerySubstitutablePathInfos",
+)
 class QuerySubstitutablePathInfo:
     """What do substituters know about this path?"""
 
@@ -428,9 +426,9 @@ class QuerySubstitutablePathInfo:
 
 @operation(
     22,
-    introduced="1.05",
-    obsolete="1.22 (Nix 2.4)",
-    removed="Lix 2.94",
+    introduced=Version(5),
+    obsolete=Version(22, nix="2.4"),
+    removed=Version(lix="2.94"),
     instead="QueryDerivationOutputMap",
 )
 class QueryDerivationOutputs:
@@ -445,21 +443,21 @@ class QueryDerivationOutputs:
         outputs: frozenset[StorePath] = wire("the output paths")
 
 
-@operation(23, introduced="1.05; named QueryValidPaths in Nix 1.0 and 1.1")
+@operation(23, introduced=Version(5, remark="; named QueryValidPaths in Nix 1.0 and 1.1"))
 class QueryAllValidPaths:
     """List every valid path."""
 
     Reply = Paths
 
 
-@operation(24, introduced="1.05", removed="1.16 (Nix 2.0)")
+@operation(24, introduced=Version(5), removed=Version(16, nix="2.0"))
 class QueryFailedPaths:
     """List the paths whose build is known to fail."""
 
     Reply = Paths
 
 
-@operation(25, introduced="1.05", removed="1.16 (Nix 2.0)")
+@operation(25, introduced=Version(5), removed=Version(16, nix="2.0"))
 class ClearFailedPaths:
     """Forget that the builds of these paths failed."""
 
@@ -470,7 +468,7 @@ class ClearFailedPaths:
 
 @operation(
     26,
-    introduced="1.06",
+    introduced=Version(6),
     notes=(
         "Until 1.16 a missing path is an error that says 'is not valid'.",
         "So it is with the daemons of Nix 2.32.0 to 2.32.5 and 2.33.0 to 2.33.2.",
@@ -493,9 +491,9 @@ class QueryPathInfo:
 
 @operation(
     27,
-    introduced="1.09",
-    obsolete="1.18 (Nix 2.0)",
-    removed="Nix 2.32, Lix 2.91",
+    introduced=Version(9),
+    obsolete=Version(18, nix="2.0"),
+    removed=Version(nix="2.32", lix="2.91"),
     instead="AddToStoreNar",
     early_log=True,
 )
@@ -518,9 +516,9 @@ class ImportPaths:
 
 @operation(
     28,
-    introduced="1.08",
-    obsolete="1.22 (Nix 2.4)",
-    removed="Lix 2.94",
+    introduced=Version(8),
+    obsolete=Version(22, nix="2.4"),
+    removed=Version(lix="2.94"),
     instead="QueryDerivationOutputMap",
 )
 class QueryDerivationOutputNames:
@@ -535,7 +533,7 @@ class QueryDerivationOutputNames:
         names: frozenset[OutputName] = wire("the output names")
 
 
-@operation(29, introduced="1.11 (Nix 1.1)")
+@operation(29, introduced=Version(11, nix="1.1"))
 class QueryPathFromHashPart:
     """Which valid path has this hash part?"""
 
@@ -550,8 +548,8 @@ class QueryPathFromHashPart:
 
 @operation(
     30,
-    introduced="1.12 (Nix 1.2)",
-    obsolete="1.19 (Nix 2.0): clients use it only below 1.19",
+    introduced=Version(12, nix="1.2"),
+    obsolete=Version(19, nix="2.0", remark=": clients use it only below 1.19"),
     instead="QueryMissing",
 )
 class QuerySubstitutablePathInfos:
@@ -569,7 +567,7 @@ class QuerySubstitutablePathInfos:
         infos: tuple[KeyedSubstitutablePathInfo, ...] = wire("each path and what is known of it")
 
 
-@operation(31, introduced="1.12 (Nix 1.2)")
+@operation(31, introduced=Version(12, nix="1.2"))
 class QueryValidPaths:
     """Which of these paths are valid?"""
 
@@ -579,7 +577,7 @@ class QueryValidPaths:
     Reply = Paths
 
 
-@operation(32, introduced="1.12 (Nix 1.2)")
+@operation(32, introduced=Version(12, nix="1.2"))
 class QuerySubstitutablePaths:
     """Which of these paths could a substituter provide?"""
 
@@ -588,7 +586,7 @@ class QuerySubstitutablePaths:
     Reply = Paths
 
 
-@operation(33, introduced="1.13 (Nix 1.3)")
+@operation(33, introduced=Version(13, nix="1.3"))
 class QueryValidDerivers:
     """Which valid derivations have this path as an output?"""
 
@@ -601,14 +599,14 @@ class QueryValidDerivers:
         derivers: frozenset[StorePath] = wire("the derivations")
 
 
-@operation(34, introduced="1.14 (Nix 1.8)")
+@operation(34, introduced=Version(14, nix="1.8"))
 class OptimiseStore:
     """Replace equal files in the store by hard links."""
 
     Reply = Done
 
 
-@operation(35, introduced="1.14 (Nix 1.9)")
+@operation(35, introduced=Version(14, nix="1.9"))
 class VerifyStore:
     """Check the store, and repair it if asked to."""
 
@@ -624,7 +622,7 @@ class VerifyStore:
 
 @operation(
     36,
-    introduced="1.14 (Nix 1.10)",
+    introduced=Version(14, nix="1.10"),
     notes=("Needs a trusted client unless (Nix 2.4) the derivation is content-addressed.",),
 )
 class BuildDerivation:
@@ -641,7 +639,7 @@ class BuildDerivation:
         result: BuildResult = wire("how the build ended")
 
 
-@operation(37, introduced="1.16 (Nix 2.0)", notes=("Needs a trusted client until Nix 2.16.",))
+@operation(37, introduced=Version(16, nix="2.0"), notes=("Needs a trusted client until Nix 2.16.",))
 class AddSignatures:
     """Add signatures to a path."""
 
@@ -653,7 +651,7 @@ class AddSignatures:
 
 @operation(
     38,
-    introduced="1.17 (Nix 2.0)",
+    introduced=Version(17, nix="2.0"),
     notes=(
         "STDERR_LAST comes before the path is opened: failures come in the middle of the NAR,"
         " as two STDERR_ERROR frames, then the daemon closes.",
@@ -671,7 +669,7 @@ class NarFromPath:
         nar: Content = payload("the path's NAR", (ALWAYS, RAW_NAR), content="nar")
 
 
-@operation(39, introduced="1.17 (Nix 2.0)")
+@operation(39, introduced=Version(17, nix="2.0"))
 class AddToStoreNar:
     """Add a path with its metadata."""
 
@@ -696,7 +694,7 @@ class AddToStoreNar:
     )
 
 
-@operation(40, introduced="1.19 (Nix 2.0)")
+@operation(40, introduced=Version(19, nix="2.0"))
 class QueryMissing:
     """What would have to be built and fetched to get these?"""
 
@@ -713,7 +711,7 @@ class QueryMissing:
         nar_size: U64 = wire("bytes of the NARs of what is fetched")
 
 
-@operation(41, introduced="1.22 (Nix 2.4)")
+@operation(41, introduced=Version(22, nix="2.4"))
 class QueryDerivationOutputMap:
     """Which paths do this derivation's outputs have?"""
 
@@ -730,8 +728,8 @@ class QueryDerivationOutputMap:
 
 @operation(
     42,
-    introduced="1.27 (Nix 2.4)",
-    removed="Lix 2.94",
+    introduced=Version(27, nix="2.4"),
+    removed=Version(lix="2.94"),
     early_log=True,
     notes=(
         "Nix 2.35 without the feature refuses it before reading the arguments: the stream is"
@@ -753,8 +751,8 @@ class RegisterDrvOutput:
 
 @operation(
     43,
-    introduced="1.27 (Nix 2.4)",
-    removed="Lix 2.94",
+    introduced=Version(27, nix="2.4"),
+    removed=Version(lix="2.94"),
     early_log=True,
     notes=(
         "Nix 2.35 without the feature refuses it before reading the arguments: the stream is"
@@ -788,7 +786,7 @@ class QueryRealisation:
 
 @operation(
     44,
-    introduced="1.32 (Nix 2.4)",
+    introduced=Version(32, nix="2.4"),
     notes=(
         "The items' path infos are laid out as for 1.16 without features, whatever was"
         " negotiated, unless the feature versionedAddToStoreMultiple is in force.",
@@ -808,7 +806,7 @@ class AddMultipleToStore:
 
 @operation(
     45,
-    introduced="1.32 (Nix 2.6)",
+    introduced=Version(32, nix="2.6"),
     notes=("From an untrusted client the frames stay unread: the stream is then out of step.",),
 )
 class AddBuildLog:
@@ -820,7 +818,7 @@ class AddBuildLog:
     Reply = Done
 
 
-@operation(46, introduced="1.34 (Nix 2.8)")
+@operation(46, introduced=Version(34, nix="2.8"))
 class BuildPathsWithResults:
     """Build or substitute these, and say of each how it ended."""
 
@@ -834,7 +832,7 @@ class BuildPathsWithResults:
         results: tuple[KeyedBuildResult, ...] = wire("one result for each thing asked for")
 
 
-@operation(47, introduced="1.36 (Nix 2.20)", removed="never in Lix")
+@operation(47, introduced=Version(36, nix="2.20"), removed=Version(remark="never in Lix"))
 class AddPermRoot:
     """Make a garbage collector root for this path, on the daemon's file system."""
 
@@ -850,7 +848,7 @@ class AddPermRoot:
 
 @operation(
     48,
-    introduced="Determinate Nix 3.14; number reserved upstream",
+    introduced=Version(determinate="3.14", remark="; number reserved upstream"),
     feature=QUERY_ACTIVE_BUILDS,
 )
 class QueryActiveBuilds:
@@ -864,7 +862,9 @@ class QueryActiveBuilds:
 
 
 @operation(
-    49, introduced="Determinate Nix 3.21.3; number reserved upstream", feature=ADD_TEMP_ROOTS
+    49,
+    introduced=Version(determinate="3.21.3", remark="; number reserved upstream"),
+    feature=ADD_TEMP_ROOTS,
 )
 class AddTempRoots:
     """AddTempRoot for many paths."""
@@ -875,7 +875,9 @@ class AddTempRoots:
 
 
 @operation(
-    50, introduced="Determinate Nix 3.21.3; number reserved upstream", feature=QUERY_PATH_INFOS
+    50,
+    introduced=Version(determinate="3.21.3", remark="; number reserved upstream"),
+    feature=QUERY_PATH_INFOS,
 )
 class QueryPathInfos:
     """QueryPathInfo for many paths."""
@@ -889,7 +891,7 @@ class QueryPathInfos:
         infos: tuple[ValidPathInfo, ...] = wire("those of the paths that are valid")
 
 
-@operation(1000, introduced="Nix 2.36 (master)", feature=SUBMIT_OUTPUT)
+@operation(1000, introduced=Version(nix="2.36", remark=" (master)"), feature=SUBMIT_OUTPUT)
 class SubmitOutput:
     """Inside a build: this is what an output of the build is to be."""
 
@@ -899,7 +901,7 @@ class SubmitOutput:
     Reply = Done
 
 
-@operation(1001, introduced="Nix 2.36 (master)", feature=ADD_TO_STORE_SCANNING)
+@operation(1001, introduced=Version(nix="2.36", remark=" (master)"), feature=ADD_TO_STORE_SCANNING)
 class AddToStoreScanning:
     """Inside a build: AddToStore, with the references found by scanning the contents."""
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from pix.codec.declare import OPERATIONS, Operation
+from pix.codec.declare import OPERATIONS, Version
 from pix.codec.gates import Protocol
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix_inspect.base.units import duration, size
@@ -41,7 +41,6 @@ OPERATION = KINDS.index("operation")
 
 _AT = re.compile(r"^at byte \d+: ")
 """How a reason begins; where it was is told by the finding's place."""
-_SINCE = re.compile(r"1\.(\d+)")
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -121,11 +120,11 @@ class _Whole(Messages, Greetings, Look):
         if protocol is None:
             return
         life = operation.life
-        if _is_removed(operation, protocol):
+        if _reached(life.removed, protocol):
             said = f"operation {code} was {operation.name}, removed in {life.removed}"
             diagnosis = Forensics(self.session).odd_operation(row)
             yield self.found("unknown-operation", said, CLIENT, start, diagnosis=diagnosis)
-        if _is_obsolete(operation, protocol, connection.daemon_nix):
+        if _reached(life.obsolete, protocol, connection.daemon_nix):
             said = f"{operation.name} is obsolete from {life.obsolete} on"
             said += f", removed in {life.removed}" if life.removed else ""
             said += f"; instead: {life.instead}" if life.instead else ""
@@ -134,7 +133,7 @@ class _Whole(Messages, Greetings, Look):
             if operation.feature not in protocol.features:
                 said = f"{operation.name} needs the feature {operation.feature}"
                 yield self.found("without-feature", said, CLIENT, start)
-        elif _is_newer(operation, protocol):
+        elif not life.is_there(protocol.minor):
             said = f"{operation.name} exists since {life.introduced}; this is {protocol.text}"
             yield self.found("newer-operation", said, CLIENT, start)
 
@@ -270,30 +269,17 @@ def _stalls_in(connection: ConnectionRow, started: int, took: int | None) -> lis
     ]
 
 
-def _reached(when: str, minor: int, daemon_nix: str | None = None) -> bool:
-    """Whether a version such as `1.22 (Nix 2.4)` or a release such as `Nix 2.5` is reached."""
-    since = _SINCE.match(when)
-    if since is not None:
-        return minor >= int(since[1])
-    release, wanted = _RELEASE.match(daemon_nix or ""), _RELEASE.search(when)
-    if release is None or wanted is None:
+def _reached(version: Version | None, protocol: Protocol, daemon_nix: str | None = None) -> bool:
+    """Whether a version is reached by its number or, where it has none, by the daemon's release."""
+    if version is None:
         return False
-    return (int(release[1][:6]), int(release[2][:6])) >= (int(wanted[1]), int(wanted[2]))
-
-
-def _is_removed(operation: Operation, protocol: Protocol) -> bool:
-    removed = operation.life.removed
-    return _SINCE.match(removed) is not None and _reached(removed, protocol.minor)
-
-
-def _is_obsolete(operation: Operation, protocol: Protocol, daemon_nix: str | None) -> bool:
-    obsolete = operation.life.obsolete
-    return bool(obsolete) and _reached(obsolete, protocol.minor, daemon_nix)
-
-
-def _is_newer(operation: Operation, protocol: Protocol) -> bool:
-    introduced = _SINCE.match(operation.life.introduced)
-    return introduced is not None and int(introduced[1]) > protocol.minor
+    if version.minor is not None:
+        return protocol.minor >= version.minor
+    release = _RELEASE.match(daemon_nix or "")
+    if release is None or not version.nix:
+        return False
+    major, minor = version.nix.split(".")[:2]
+    return (int(release[1][:6]), int(release[2][:6])) >= (int(major), int(minor))
 
 
 def _ordinary_codes(protocol: Protocol | None, daemon_nix: str | None) -> frozenset[int]:
@@ -304,7 +290,7 @@ def _ordinary_codes(protocol: Protocol | None, daemon_nix: str | None) -> frozen
         if protocol is not None
         and operation.name != "SetOptions"
         and (operation.feature is None or operation.feature in protocol.features)
-        and not _is_removed(operation, protocol)
-        and not _is_obsolete(operation, protocol, daemon_nix)
-        and (operation.feature is not None or not _is_newer(operation, protocol))
+        and not _reached(operation.life.removed, protocol)
+        and not _reached(operation.life.obsolete, protocol, daemon_nix)
+        and operation.life.is_there(protocol.minor)
     )

@@ -58,10 +58,10 @@ def request_head(request: Any, protocol: Protocol) -> bytes:
     operation = request.operation
     if operation.feature is not None and operation.feature not in protocol.features:
         raise EncodeError(operation.name, f"needs the feature {operation.feature}")
-    came = re.match(r"1\.(\d+)", operation.life.introduced)
-    if came is not None and protocol.minor < int(came[1]):
+    if not operation.life.is_there(protocol.minor):
+        first = operation.life.introduced.minor
         raise EncodeError(
-            operation.name, f"does not exist before 1.{came[1]} (this is {protocol.text})"
+            operation.name, f"does not exist before 1.{first:02} (this is {protocol.text})"
         )
     try:
         return pack_u64(operation.code) + encode(operation.request, request, protocol)

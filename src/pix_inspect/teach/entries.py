@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pix.codec.declare import wire_of
+from pix.codec.declare import Version, wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
 from pix.codec.records import Field, Record
 from pix.codec.wire import Enumeration, Wire
@@ -177,9 +177,9 @@ def _layout(record: Record, protocol: Protocol | None) -> Table:
 
 def _operation(operation: Operation, protocol: Protocol | None) -> Entry:
     life = operation.life
-    facts = [("number", str(operation.code)), ("introduced", life.introduced)]
-    facts += [("obsolete", life.obsolete)] if life.obsolete else []
-    facts += [("removed", life.removed)] if life.removed else []
+    facts = [("number", str(operation.code)), ("introduced", str(life.introduced))]
+    facts += [("obsolete", str(life.obsolete))] if life.obsolete else []
+    facts += [("removed", str(life.removed))] if life.removed else []
     facts += [("instead", life.instead)] if life.instead else []
     facts += [("needs feature", operation.feature)] if operation.feature else []
     if operation.early_log:
@@ -300,9 +300,9 @@ def _changes(minor: int) -> Table:
                             f"carried as {carriage.name}",
                         )
                     )
-        life = operation.life
         for word in ("introduced", "obsolete", "removed"):
-            if re.match(rf"1\.{minor:02}(?!\d)", getattr(life, word)):
+            version: Version | None = getattr(operation.life, word)
+            if version is not None and version.minor == minor:
                 table.rows.append((operation.name, "operation", word))
     for frame in FRAMES_BY_CODE.values():
         if frame.since == minor:

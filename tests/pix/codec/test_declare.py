@@ -82,5 +82,5 @@ def test_annotation_without_wire_type_is_a_type_error(annotation: Any) -> None:
 
 def test_number_is_declared_once() -> None:
     with pytest.raises(TypeError, match="declared twice"):
-        operation(1, introduced="again")(type("Again", (), {"__doc__": "Once more."}))
+        operation(1)(type("Again", (), {"__doc__": "Once more."}))
     assert OPERATIONS[1].name == "IsValidPath"

@@ -260,12 +260,14 @@ def test_realisations_are_named_as_the_daemon_names_them() -> None:
         daemon.connection.collect_garbage(3, [HELLO], delete_referrers=True)
 
 
-LIX_ONLY = re.compile("(Lix|never)")
 CURRENT = [
     operation.name
     for operation in OPERATIONS.values()
     if not operation.life.obsolete
-    and (not operation.life.removed or LIX_ONLY.match(operation.life.removed))
+    and (
+        operation.life.removed is None
+        or (operation.life.removed.minor is None and not operation.life.removed.nix)
+    )
 ]
 
 

@@ -7,7 +7,6 @@ bundled recordings, read when the pages are made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 from pix.codec.declare import wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
@@ -105,10 +104,8 @@ def _operation(operation: Operation, specimens: Specimens) -> Page:
         blocks += [Heading(title.capitalize(), title), _grid(caption, table, f"{title}.")]
     if not found.tables:
         blocks.append(Prose("No fields in either direction."))
-    introduced = OLDEST_MINOR
-    with suppress(ValueError):
-        introduced = int(operation.life.introduced.split(" ")[0].partition("1.")[2])
-    blocks += _ages((("request", operation.request), ("reply", operation.reply)), introduced)
+    sides = (("request", operation.request), ("reply", operation.reply))
+    blocks += _ages(sides, operation.life.introduced.minor or OLDEST_MINOR)
     blocks += _notes(found)
     blocks += _errors_of(operation.name)
     blocks += specimens.shown(operation.name, picture=True)
