@@ -1,6 +1,6 @@
 """Exchanges as text lines and as JSON: what `dump` prints.
 
-The JSON of an exchange is one object; its keys are written down in the README. Text is an
+The JSON of an exchange is one object; its keys are those of docs/json.md. Text is an
 indented tree. Everything in text is inert; JSON escapes what is not ASCII.
 """
 

@@ -1,0 +1,118 @@
+"""README, CONTRIBUTING and docs/: what they name is there, and what they say to type is known."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pix_inspect.cli import COMMANDS, main
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "recordings/README.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
+UNDER = ("", "src", "src/pix_inspect", "src/pix_inspect/ui")
+"""Where a path in the text may begin."""
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
+
+
+def spans(document: Path) -> list[str]:
+    """What stands between backticks in a text."""
+    text = re.sub("```.*?```", "", document.read_text(), flags=re.DOTALL)
+    return re.findall("`([^`]+)`", text)
+
+
+@each_document
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+        place = link.replace("%5B", "[").replace("%5D", "]")
+        assert (document.parent / place).exists(), link
+
+
+@each_document
+def test_every_file_that_is_named_is_there(document: Path) -> None:
+    for span in spans(document):
+        if re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?|\w+/", span):
+            assert any((ROOT / under / span).exists() for under in UNDER), span
+        elif re.fullmatch(r"\w+\.(py|toml)", span):
+            places = (ROOT / "src", ROOT / "tests")
+            assert (ROOT / span).exists() or any(any(p.rglob(span)) for p in places), span
+
+
+def options(command: str) -> set[str]:
+    """The options of a command and of its own sub-commands; argparse has no public list."""
+    module = importlib.import_module(f"pix_inspect.commands.{COMMANDS[command][0]}")
+    parsers = [argparse.ArgumentParser()]
+    module.arguments(parsers[0])
+    for action in parsers[0]._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            parsers += action.choices.values()
+    return {name for parser in parsers for name in parser._option_string_actions}
+
+
+@each_document
+def test_every_option_of_a_command_is_one(document: Path) -> None:
+    lines = re.findall(r"^    pix-inspect +([^#|\n]+)", document.read_text(), re.MULTILINE)
+    lines = [f"watch {line}" if line.startswith("--") else line for line in lines]
+    for line in [*lines, *(span.removeprefix("pix-inspect ") for span in spans(document))]:
+        words = line.split()
+        if words[0] in COMMANDS:
+            ours = words[: words.index("--")] if "--" in words else words
+            named = {word.partition("=")[0] for word in ours if word.startswith("--")}
+            assert named <= options(words[0]), line
+
+
+def keys(heading: str, columns: int = 1) -> set[str]:
+    """The keys that the tables below a heading of docs/json.md list in their first column."""
+    text = (ROOT / "docs/json.md").read_text().partition(f"## `{heading}`\n")[2]
+    rows = re.findall(r"^\| (`[^|]*) \|", text.partition("\n## ")[0], re.MULTILINE)
+    return {key for row in rows for key in re.findall("`([^`]+)`", row)}
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, object]]:
+    main([*words])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_keys_of_dump_and_check(capsys: pytest.CaptureFixture[str]) -> None:
+    recording = str(ROOT / "recordings/untrusted.pcapng")
+    for exchange in printed(capsys, "dump", "--format", "json", recording):
+        assert exchange.keys() == keys("dump --format json")
+    verdict, *findings, summary = printed(
+        capsys, "check", "--format", "json", recording, "no error"
+    )
+    assert findings
+    for finding in findings:
+        assert verdict.keys() | finding.keys() == keys("check --format json")
+    text = (ROOT / "docs/json.md").read_text()
+    assert all(f"`{key}`" in text for key in summary)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("analyse --format json", "analyse --format json queries --at-rtt 50ms"),
+        ("diff --format json A B", "diff --format json queries copy"),
+        ("diff --format json A 12 B 40", "diff --format json queries 2 queries 3"),
+        ("payload --json FILE", "payload --json add-tree"),
+        ("payload --json FILE 12", "payload --json add-tree 3"),
+        ("explain --format json NAME", "explain --format json QueryPathInfo"),
+        ("explain --format json --in FILE 7", "explain --format json --in queries 3"),
+    ],
+)
+def test_the_keys_of_other_commands(
+    row: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {path.stem: str(path) for path in ROOT.glob("recordings/*.pcapng")}
+    said = printed(capsys, *(files.get(word, word) for word in words.split()))
+    text = (ROOT / "docs/json.md").read_text()
+    (listed,) = re.findall(rf"^\| `{row}` \| [^|]* \| (.*) \|$", text, re.MULTILINE)
+    assert said
+    assert all(set(re.findall("`([^`]+)`", listed)) >= each.keys() for each in said)
