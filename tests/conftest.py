@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 
-# Before Textual is imported: the screens must not depend on who runs the tests.
+# Before Textual is imported: the screens must not depend on who runs the tests. Where the tests
+# run in several processes, the snapshots of all meet in a folder that the first one names.
 for _name in [name for name in os.environ if name == "NO_COLOR" or name.startswith("TEXTUAL")]:
-    del os.environ[_name]
+    if _name != "TEXTUAL_SNAPSHOT_TEMPDIR":
+        del os.environ[_name]
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 from pathlib import Path

@@ -52,9 +52,9 @@ from pix_inspect.export import recording_subset
 from pix.problem import Problem
 from pix_inspect.session.session import Session
 
-recording_part.PIECE = 64
+recording_subset.PIECE = 64
 path = Path(sys.argv[1])
-pieces = recording_part.part_of(Session(path).read_all(), {1, 2})
+pieces = recording_subset.part_of(Session(path).read_all(), {1, 2})
 sys.stdout.buffer.write(next(pieces))
 os.truncate(path, int(sys.argv[2]))
 try:

@@ -61,7 +61,7 @@ def _bindings(cls: type[DOMNode]) -> Iterable[Binding]:
 
 
 def _ours(cls: type[Any]) -> bool:
-    return cls.__module__.startswith(__package__ or "")
+    return cls.__module__.startswith("pix_inspect.ui.")
 
 
 def panes_of(screen: Screen[Any]) -> list[Widget]:

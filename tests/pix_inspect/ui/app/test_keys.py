@@ -74,8 +74,8 @@ async def test_what_is_listed_works_and_what_works_is_listed(tmp_path: Path) -> 
 
 def declared() -> set[str]:
     """The names of all bindings there are."""
-    for module in pkgutil.iter_modules(ui.__path__):
-        importlib.import_module(f"{ui.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}."):
+        importlib.import_module(module.name)
     classes: list[type[Any]] = [DOMNode]
     for cls in classes:
         classes += cls.__subclasses__()
