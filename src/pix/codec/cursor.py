@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pix.codec.errors import DecodeError
+from pix.codec.errors import DecodeError, WildLength
 
 u64_at = struct.Struct("<Q").unpack_from
 
@@ -138,7 +138,7 @@ class Cursor:
         start = self.offset
         n = yield from self.word()
         if n > longest:
-            raise DecodeError(start, f"a string of at most {longest} bytes", f"length {n}")
+            raise WildLength(start, f"a string of at most {longest} bytes", f"length {n}")
         padded = n + (-n & 7)
         while self.end - self.pos < padded:
             yield
@@ -315,5 +315,5 @@ def merged(program: list[Step]) -> Program:
     return tuple(out)
 
 
-def _wild(offset: int, what: str, length: int, limit: int) -> DecodeError:
-    return DecodeError(offset, f"the length of {what}, at most {limit}", f"{length:#x}")
+def _wild(offset: int, what: str, length: int, limit: int) -> WildLength:
+    return WildLength(offset, f"the length of {what}, at most {limit}", f"{length:#x}")

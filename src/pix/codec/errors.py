@@ -23,6 +23,10 @@ class DecodeError(PixError):
         self.found = found
 
 
+class WildLength(DecodeError):
+    """A length that cannot be true: what stands there was hardly meant to be one."""
+
+
 class Truncated(DecodeError):
     """The bytes end inside a value; `missing` is how many more it needs at least."""
 

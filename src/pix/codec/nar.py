@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pix.codec.cursor import Cursor, u64_at
-from pix.codec.errors import DecodeError
+from pix.codec.errors import DecodeError, WildLength
 from pix.codec.wire import text_of
 
 MAGIC = b"nix-archive-1"
@@ -91,7 +91,7 @@ def _token(cursor: Cursor, longest: int, what: str) -> Generator[None, None, byt
     if n > longest:
         if n == STDERR_ERROR:
             raise _Broken
-        raise DecodeError(cursor.offset, f"a NAR token: {what}", f"length {n:#x}")
+        raise WildLength(cursor.offset, f"a NAR token: {what}", f"length {n:#x}")
     padded = 8 + n + (-n & 7)
     while cursor.end - cursor.pos < padded:
         yield
@@ -114,7 +114,7 @@ def _contents(cursor: Cursor) -> Generator[None, None, tuple[int, int]]:
     """Skip a file's contents and return their size and offset."""
     n = yield from cursor.word()
     if n >= 1 << 62:
-        raise DecodeError(cursor.offset - 8, "the length of a file's contents", f"{n:#x}")
+        raise WildLength(cursor.offset - 8, "the length of a file's contents", f"{n:#x}")
     offset = cursor.offset
     cursor.payload(n)
     pad = -n & 7

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pix.codec.cursor import Cursor, u64_at
-from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.errors import DecodeError, EncodeError, WildLength
 from pix.codec.gates import Gate, Protocol
 from pix.codec.nar import check, scan_nar
 from pix.codec.wire import Reader, pack_u64
@@ -90,7 +90,7 @@ class Frames(Carriage):
             if n == 0:
                 return True
             if n >= 1 << 32:
-                raise DecodeError(cursor.offset - 8, "the length of a frame", f"{n:#x}")
+                raise WildLength(cursor.offset - 8, "the length of a frame", f"{n:#x}")
             cursor.payload(n)
 
     def read(self, reader: Reader) -> bytes:
@@ -98,7 +98,7 @@ class Frames(Carriage):
         while n := reader.u64():
             after = reader.pos + n
             if n >= 1 << 32 or after > reader.end:
-                raise DecodeError(reader.offset - 8, "the length of a frame", f"{n:#x}")
+                raise WildLength(reader.offset - 8, "the length of a frame", f"{n:#x}")
             content += reader.buf[reader.pos : after]
             reader.pos = after
         return bytes(content)

@@ -11,10 +11,11 @@ from collections.abc import Generator
 
 from pix.codec.cursor import Cursor, Program, Scan, leap, scan, u64_at
 from pix.codec.declare import FRAMES_BY_CODE
-from pix.codec.errors import DecodeError
+from pix.codec.errors import WildLength
 from pix.codec.payload import WRITTEN
 from pix.codec.words import foreign
 from pix.conversation.exchange import DAEMON, Exchange, LogFrame
+from pix.conversation.notes import Misfit, Note, Reason
 from pix.conversation.open_exchanges import Ledger
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_WRITE
 
@@ -93,14 +94,14 @@ class DaemonSide:
                 return True
             frame = FRAMES_BY_CODE.get(code)
             if frame is None:
-                raise DecodeError(start, "a STDERR frame", foreign(code))
+                raise Misfit(Reason.NO_FRAME, start, "a STDERR frame", foreign(code))
             if code == STDERR_ERROR:
                 yield from self._error(exchange, cursor, start)
                 return False
             if code == STDERR_WRITE and self._is_written(exchange):
                 length = yield from cursor.word()
                 if length > cursor.limits.string:
-                    raise DecodeError(start + 8, "the length of STDERR_WRITE", f"{length:#x}")
+                    raise WildLength(start + 8, "the length of STDERR_WRITE", f"{length:#x}")
                 exchange.payload_side = DAEMON
                 cursor.payload(length)
                 cursor.pos += -length & 7
@@ -166,7 +167,8 @@ class DaemonSide:
         exchange.reply = (start, None)
         ledger.changed = True  # a pulled payload ends here
         if operation is None:
-            raise DecodeError(start, "no reply to an unknown operation", "one")
+            wanted = "no reply to an unknown operation"
+            raise Misfit(Reason.UNKNOWN_REPLY, start, wanted, "one")
         protocol = ledger.in_force()
         program = operation.reply.program(protocol)
         if program:
@@ -179,7 +181,7 @@ class DaemonSide:
             if not (yield from carriage.scan(cursor)):
                 broken = cursor.offset
                 exchange.reply = (start, broken)
-                exchange.note(f"the payload breaks off at byte {broken} with an error")
+                exchange.note(Note(Reason.PAYLOAD_FAILED, broken, DAEMON))
                 yield from cursor.word()
                 yield from self._error(exchange, cursor, broken)
                 return
@@ -196,9 +198,10 @@ class DaemonSide:
         frame = FRAMES_BY_CODE.get(code)
         if frame is None or code == STDERR_LAST:
             found = foreign(code) if frame is None else frame.name
-            if ledger.at_sea is not None:
-                found += f" from a daemon that is out of step since exchange {ledger.at_sea.number}"
-            raise DecodeError(start, "silence, or an error, as nothing was asked", found)
+            wanted, at_sea = "silence, or an error, as nothing was asked", ledger.at_sea
+            if at_sea is None:
+                raise Misfit(Reason.UNASKED, start, wanted, found)
+            raise Misfit(Reason.UNASKED_OUT_OF_STEP, start, wanted, found, at_sea.number)
         orphan = ledger.strayed(start)
         if code == STDERR_ERROR:
             yield from self._error(orphan, cursor, start)
@@ -225,7 +228,7 @@ class DaemonSide:
         else:
             failed = ledger.pending[0]
         assert failed.error is not None
-        failed.note("the error has no status (Nix 1.0 to 2.3 leave out 0)")
+        failed.note(Note(Reason.NO_STATUS, end, DAEMON))
         ledger.failed(failed, failed.error[0], end)
         if failed is ledger.orphan:
             ledger.stray_ended(failed, end)

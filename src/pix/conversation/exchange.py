@@ -9,10 +9,13 @@ integer nanoseconds in this project. Nothing here decodes anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pix.codec.declare import Frame, Operation
 from pix.codec.gates import Protocol
+
+if TYPE_CHECKING:
+    from pix.conversation.notes import Note
 
 CLIENT = 0
 """The side whose bytes the client sends."""
@@ -74,7 +77,7 @@ class Exchange:
     answers = 0
     #: the request and its reply or error are whole
     complete = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __init__(
         self,
@@ -96,9 +99,9 @@ class Exchange:
         self.code = code
         self.operation = operation
 
-    def note(self, text: str) -> None:
+    def note(self, note: Note) -> None:
         """Add a remark on what is irregular."""
-        self.notes = (*self.notes, text)
+        self.notes = (*self.notes, note)
 
     @property
     def name(self) -> str:

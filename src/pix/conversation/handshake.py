@@ -15,16 +15,13 @@ from pix.codec.errors import DecodeError
 from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
 from pix.codec.wire import text_of
 from pix.codec.words import foreign
-from pix.conversation.exchange import CLIENT
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.notes import Misfit, Note, Reason
 from pix.conversation.open_exchanges import Ledger
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED
 
 LONGEST_TEXT = 1 << 16
 MOST_FEATURES = 1 << 10
-
-
-class Guix(DecodeError):
-    """The version of a Guix daemon or client: neither side can be understood as Nix."""
 
 
 class Greeting:
@@ -47,7 +44,7 @@ class Greeting:
         magic = yield from cursor.word()
         ledger.greeting()
         if magic != CLIENT_MAGIC:
-            raise DecodeError(0, "the client's magic 0x6e697863", foreign(magic))
+            raise Misfit(Reason.WRONG_MAGIC, 0, "the client's magic 0x6e697863", foreign(magic))
         self.client_magic = True
         self.client_version = yield from cursor.word()
         ledger.changed = True
@@ -73,14 +70,15 @@ class Greeting:
         handshake.answered = ledger.now
         handshake.daemon_start = 0
         if magic == NOT_ALLOWED:
-            handshake.note("the daemon refuses this user (Determinate Nix: allowed-users)")
+            handshake.note(Note(Reason.NOT_ALLOWED))
             handshake.daemon_end = cursor.offset
             self.refused = True
             while cursor.end == cursor.pos:
                 yield
-            raise DecodeError(cursor.offset, "the end of the stream behind a refusal", "more bytes")
+            end = "the end of the stream behind a refusal"
+            raise Misfit(Reason.BEHIND_REFUSAL, cursor.offset, end, "more bytes")
         if magic != DAEMON_MAGIC:
-            raise DecodeError(0, "the daemon's magic 0x6478696f", foreign(magic))
+            raise Misfit(Reason.WRONG_MAGIC, 0, "the daemon's magic 0x6478696f", foreign(magic))
         self.daemon_version = yield from cursor.word()
         ledger.changed = True
         yield from lane.wait(lambda: self.client_version is not None)
@@ -104,7 +102,8 @@ class Greeting:
         assert self.daemon_version is not None
         minor = negotiate(self.client_version, self.daemon_version)
         if minor >= GUIX_MINOR:
-            raise Guix(8, "a Nix protocol version", f"1.{minor}: Guix, which shares only the magic")
+            found = f"1.{minor}: Guix, which shares only the magic"
+            raise Misfit(Reason.GUIX, 8, "a Nix protocol version", found)
         features = (self.client_features or frozenset()) & (self.daemon_features or frozenset())
         return Protocol(minor, features)
 
@@ -126,23 +125,22 @@ class Greeting:
             ledger.greeting_ended(None)
             return
         elif silent and self.client_magic:
-            why = "the daemon said nothing: a user who is not allowed, or a crash"
+            why = Note(Reason.SILENT)
         elif silent:
-            why = "the daemon said nothing: wrong magic, or a user who is not allowed"
+            why = Note(Reason.SILENT_TO_STRANGER)
         elif daemon.received < 8:
-            text = bytes(daemon.buf[: daemon.end])
-            why = f"the daemon said {text!r}, which is no magic, and closed"
+            why = Note(Reason.NO_MAGIC, found=repr(bytes(daemon.buf[: daemon.end])))
         elif handshake.daemon_end is None:
-            versions = self.client_version, self.daemon_version
-            if versions[0] is not None and versions[1] is not None and handshake.reply is None:
-                daemon_says = version_text(versions[1])
-                why = f"the daemon ({daemon_says}) closed before the handshake was over"
-                if versions[0] != versions[1]:
-                    why += f": it refuses the client's version {version_text(versions[0])}"
+            ours, theirs = self.client_version, self.daemon_version
+            if ours is None or theirs is None or handshake.reply is not None:
+                why = Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
+            elif ours == theirs:
+                why = Note(Reason.CLOSED_EARLY, found=version_text(theirs))
             else:
-                why = f"the daemon's stream ends inside the handshake, at byte {daemon.received}"
+                says, refuses = version_text(theirs), version_text(ours)
+                why = Note(Reason.VERSION_REFUSED, found=says, expected=refuses)
         if why is None and handshake.request_end is None:
-            why = f"the client's stream ends inside the handshake, at byte {client.received}"
+            why = Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
         ledger.greeting_ended(why)
 
 

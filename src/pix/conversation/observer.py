@@ -27,7 +27,8 @@ from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.conversation.answers import DaemonSide
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Exchange, LogFrame
-from pix.conversation.handshake import Greeting, Guix
+from pix.conversation.handshake import Greeting
+from pix.conversation.notes import Note, Reason, note_of
 from pix.conversation.open_exchanges import Collector, Ledger, Observer, PayloadSeen
 from pix.conversation.requests import ClientSide
 
@@ -186,11 +187,8 @@ class Conversation:
         self._advance(side)
         cursor.settle()
         if lane.waiting and not self.lockstep and cursor.end > self.limits.waiting:
-            reason = (
-                f"more than {self.limits.waiting} bytes came while their meaning depended on"
-                f" the {SIDES[1 - side]}"
-            )
-            self._ledger.give_up(side, cursor.offset, reason)
+            note = Note(Reason.TOO_FAR_AHEAD, side=1 - side, length=self.limits.waiting)
+            self._ledger.give_up(side, cursor.offset, note)
             cursor.settle()
 
     def gap(self, side: int, length: int, time: int = 0) -> None:
@@ -199,9 +197,7 @@ class Conversation:
         cursor = lane.cursor
         self._ledger.now = time
         if lane.opaque is None and not lane.eof and not cursor.gap(length):
-            at = cursor.received
-            reason = f"{length} bytes were not recorded where structure was needed"
-            self._ledger.give_up(side, at, reason)
+            self._ledger.give_up(side, cursor.received, Note(Reason.NOT_RECORDED, length=length))
         if lane.opaque is not None or lane.eof:
             cursor.pos = cursor.end + length
             cursor.gap(length)
@@ -274,11 +270,12 @@ class Conversation:
             return
         try:
             next(lane.scanner)
-        except Guix as error:
-            for each in self._lanes:
-                self._ledger.give_up(each.side, min(16, each.cursor.offset), str(error))
         except DecodeError as error:
-            self._ledger.give_up(side, error.offset, str(error))
+            note = note_of(error)
+            if note.reason is Reason.GUIX:  # neither side can be understood as Nix
+                for each in self._lanes:
+                    self._ledger.give_up(each.side, min(16, each.cursor.offset), note)
+            self._ledger.give_up(side, error.offset, note)
         except StopIteration:
             pass
         if self.lockstep:

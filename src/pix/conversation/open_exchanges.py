@@ -21,7 +21,8 @@ from pix.codec.declare import OPERATIONS
 from pix.codec.gates import Protocol
 from pix.codec.payload import FRAMES, PULLED
 from pix.conversation.direction import Lane
-from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Exchange, Kind
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange, Kind
+from pix.conversation.notes import Note, Reason
 from pix.protocol.types import REALISATION_WITH_PATH
 
 PayloadSeen: TypeAlias = Callable[[int, int, int, int], None]
@@ -181,7 +182,7 @@ class Ledger:
         if exchange.request_end is not None:
             self._finish(exchange)
         elif not self.is_pulled(exchange):
-            exchange.note("the daemon answered before the request was complete")
+            exchange.note(Note(Reason.ANSWERED_EARLY, end, DAEMON))
 
     def failed(self, exchange: Exchange, start: int, end: int) -> None:
         """Take note of a whole STDERR_ERROR, which ends the exchange."""
@@ -193,28 +194,25 @@ class Ledger:
         self.changed = True
         if exchange.kind == "orphan":
             if before is not None and before.daemon_end == start:
-                exchange.note(
-                    f"repeats the error of exchange {before.number}: work had not started,"
-                    " the daemon closes"
-                )
+                exchange.note(Note(Reason.REPEATED_ERROR, exchange=before.number))
             return
         if exchange.kind == "handshake":
-            exchange.note("the daemon could not start")
+            exchange.note(Note(Reason.NOT_STARTED))
             if exchange.request_end is not None:
                 self._finish(exchange)
             return
         self.pending.popleft()
         if exchange.code in OPERATIONS_AT_SEA and self._refuses_hashes():
-            self._lose_step(exchange, "its arguments were not read")
+            self._lose_step(exchange, Reason.ARGUMENTS_UNREAD)
         elif exchange.request_end is None and self._is_framed(exchange):
-            self._lose_step(exchange, "its frames were not read")
+            self._lose_step(exchange, Reason.FRAMES_UNREAD)
         if exchange.request_end is not None:
             self._finish(exchange)
 
     def stray_ended(self, orphan: Exchange, end: int) -> None:
         """Take note that an orphan is complete."""
         if self.at_sea is not None and orphan.error is None:
-            orphan.note(f"the daemon is out of step since exchange {self.at_sea.number}")
+            orphan.note(Note(Reason.OUT_OF_STEP, exchange=self.at_sea.number))
         orphan.daemon_end = end
         orphan.settled = True
         self.orphan = None
@@ -238,9 +236,9 @@ class Ledger:
         release = re.match(r"2\.(\d+)", self.daemon_nix or "")
         return release is not None and int(release[1][:6]) >= 35
 
-    def _lose_step(self, exchange: Exchange, why: str) -> None:
+    def _lose_step(self, exchange: Exchange, why: Reason) -> None:
         self.at_sea = exchange
-        exchange.note(f"the daemon is out of step from here on: {why}")
+        exchange.note(Note(why, exchange.daemon_end, DAEMON))
 
     # Ends ----------------------------------------------------------------------------
 
@@ -262,15 +260,13 @@ class Ledger:
         if exchange.daemon_start is not None:
             exchange.daemon_end = end
         if self.at_sea is not None and exchange is not self.at_sea:
-            exchange.note(
-                f"not answered: the daemon is out of step since exchange {self.at_sea.number}"
-            )
+            exchange.note(Note(Reason.NOT_ANSWERED, exchange=self.at_sea.number))
         elif opaque is not None:
-            exchange.note(f"its answer is not understood: see the daemon's bytes from {end} on")
+            exchange.note(Note(Reason.ANSWER_OPAQUE, end, DAEMON))
         elif exchange.daemon_start is not None:
-            exchange.note(f"the daemon's stream ends inside the answer, at byte {end}")
+            exchange.note(Note(Reason.ANSWER_CUT, end, DAEMON))
         else:
-            exchange.note("the daemon's stream ends without an answer")
+            exchange.note(Note(Reason.NO_ANSWER, end, DAEMON))
         self._finish(exchange)
 
     def _no_more_answers(self) -> None:
@@ -280,14 +276,14 @@ class Ledger:
             self.orphan = None
             opaque = self.daemon.opaque
             orphan.daemon_end = self.daemon.cursor.received if opaque is None else opaque.start
-            orphan.note(f"breaks off at byte {orphan.daemon_end}")
+            orphan.note(Note(Reason.ORPHAN_CUT, orphan.daemon_end, DAEMON))
             self._finish(orphan)
         unfinished = [exchange for exchange in self.pending if exchange is not self.requesting]
         self.pending = deque(e for e in self.pending if e is self.requesting)
         for exchange in unfinished:
             self._unanswered(exchange)
 
-    def _request_cut(self, end: int, why: str) -> None:
+    def _request_cut(self, end: int, why: Note) -> None:
         """End the request that was coming, incomplete."""
         exchange = self.requesting
         if exchange is None:
@@ -300,18 +296,18 @@ class Ledger:
         elif self.daemon.silent:
             self._unanswered(exchange)
 
-    def give_up(self, side: int, offset: int, reason: str) -> None:
+    def give_up(self, side: int, offset: int, why: Note) -> None:
         """Make a direction opaque, from `offset` to its end."""
         lane = self.daemon if side == DAEMON else self.client
         if lane.opaque is not None:
             return
         handshake = self.greeting() if self.protocol is None else self.handshake
         if handshake is not None and not self._greeted(side):
-            handshake.note(f"the {SIDES[side]} {reason}")
+            handshake.note(Note(Reason.HANDSHAKE_OPAQUE, offset, side, cause=why))
         if side == CLIENT:
-            self._request_cut(offset, f"request undecodable {reason}")
+            self._request_cut(offset, Note(Reason.REQUEST_OPAQUE, offset, CLIENT, cause=why))
         lane.opaque = self._open("opaque", side, offset)
-        lane.opaque.note(reason)
+        lane.opaque.note(why)
         lane.waiting = False
         lane.cursor.pos = max(lane.cursor.pos, lane.cursor.end)
         if side == DAEMON:
@@ -327,9 +323,9 @@ class Ledger:
         left = cursor.end - cursor.pos
         end = cursor.received
         if self.requesting is not None:
-            self._request_cut(end, f"the client's stream ends inside the request, at byte {end}")
+            self._request_cut(end, Note(Reason.REQUEST_CUT, end, CLIENT))
         elif left > 0 and self.client.opaque is None and self._greeted(CLIENT):
-            self.give_up(CLIENT, cursor.offset, f"{left} bytes at the end are no operation")
+            self.give_up(CLIENT, cursor.offset, Note(Reason.NO_OPERATION, length=left))
 
     def daemon_ends(self) -> None:
         """Give the last few bytes of the daemon's stream to the exchange they belong to."""
@@ -340,7 +336,7 @@ class Ledger:
             if self.pending[0].daemon_start is None:
                 self.pending[0].daemon_start = cursor.offset
         elif self.orphan is None:
-            self.give_up(DAEMON, cursor.offset, "the stream ends inside a frame")
+            self.give_up(DAEMON, cursor.offset, Note(Reason.FRAME_CUT))
 
     def daemon_ended(self) -> None:
         self._no_more_answers()
@@ -364,7 +360,7 @@ class Ledger:
                     lane.opaque.daemon_start, lane.opaque.daemon_end = lane.opaque.start, end
                 self._finish(lane.opaque)
 
-    def greeting_ended(self, why: str | None) -> None:
+    def greeting_ended(self, why: Note | None) -> None:
         """Conclude a handshake that both sides left, with a remark on the reason."""
         handshake = self.handshake
         if handshake is None or handshake.ended is not None:

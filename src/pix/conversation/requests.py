@@ -8,10 +8,11 @@ answer is the next operation. Source: Nix `remote-store.cc`.
 from __future__ import annotations
 
 from pix.codec.cursor import Cursor, Program, Scan, leap, scan, u64_at
-from pix.codec.errors import DecodeError
+from pix.codec.errors import DecodeError, WildLength
 from pix.codec.payload import PULLED
 from pix.codec.words import foreign
 from pix.conversation.exchange import CLIENT, Exchange
+from pix.conversation.notes import Note, Reason
 from pix.conversation.open_exchanges import Ledger
 from pix.protocol.logging import STDERR_READ
 
@@ -44,7 +45,7 @@ class ClientSide:
             exchange = ledger.asked(start, code)
             operation = exchange.operation
             if operation is None:
-                exchange.note(f"no known operation at byte {start}: {foreign(code)}")
+                exchange.note(Note(Reason.UNKNOWN_OPERATION, start, CLIENT, found=foreign(code)))
                 raise DecodeError(start + 8, "a known operation before this", foreign(code))
             program = programs.get(code)
             if program is None:
@@ -94,7 +95,7 @@ class ClientSide:
             start = cursor.offset
             length = yield from cursor.word()
             if length > cursor.limits.string:
-                raise DecodeError(start, "an answer to STDERR_READ", f"length {length:#x}")
+                raise WildLength(start, "an answer to STDERR_READ", f"length {length:#x}")
             cursor.payload(length)
             cursor.pos += -length & 7
             yield from cursor.arrived()

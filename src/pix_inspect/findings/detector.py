@@ -13,6 +13,7 @@ from itertools import islice
 from pix.codec.declare import OPERATIONS, Version
 from pix.codec.gates import Protocol
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
+from pix.conversation.notes import Note, Reason
 from pix_inspect.base.units import duration, size
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.handshakes import Greetings
@@ -31,16 +32,13 @@ MOST_LOG = 20_000
 MOST_ITEMS = 50_000
 """Packets in which the end of a connection is looked for."""
 
-INSIDE = "the client's stream ends inside the request"
-INSIDE_ANSWER = "the daemon's stream ends inside the answer"
-"""How remarks on what was never finished begin."""
+EXPLAINED_BEFORE = (Reason.BEGAN_EARLIER, Reason.UNDER_WAY_EARLIER, Reason.UNKNOWN_REPLY)
+"""Why bytes are opaque that are no finding of their own."""
 
 WELL = OK | COMPLETE
 OPERATION = KINDS.index("operation")
 """What a record says of an operation that ended well."""
 
-_AT = re.compile(r"^at byte \d+: ")
-"""How a reason begins; where it was is told by the finding's place."""
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -84,14 +82,15 @@ class _Whole(Messages, Greetings, Look):
             yield from self.opaque()
             return
         notes = self.session.remarks(row.number - 1)
+        reasons = {note.reason for note in notes}
         if row.kind == "operation":
             yield from self.operation()
         elif row.kind == "orphan":
             yield from self.orphan(notes)
         yield from self.noted(notes)
         yield from self.not_read()
-        if row.state == "cut" or any(INSIDE_ANSWER in note for note in notes):
-            yield from self.ended(notes)
+        if row.state == "cut" or Reason.ANSWER_CUT in reasons:
+            yield from self.ended(notes, reasons)
         if row.kind == "handshake":
             yield from self.handshake(notes)
         elif row.took is None:
@@ -137,27 +136,29 @@ class _Whole(Messages, Greetings, Look):
             said = f"{operation.name} exists since {life.introduced}; this is {protocol.text}"
             yield self.found("newer-operation", said, CLIENT, start)
 
-    def orphan(self, notes: tuple[str, ...]) -> Iterator[Finding]:
-        if any(note.startswith("repeats the error") for note in notes):
-            yield self.found("doubled-error", notes[0], *self.daemon_start)
-        elif not any("out of step" in note for note in notes):
+    def orphan(self, notes: tuple[Note, ...]) -> Iterator[Finding]:
+        reasons = {note.reason for note in notes}
+        if Reason.REPEATED_ERROR in reasons:
+            yield self.found("doubled-error", str(notes[0]), *self.daemon_start)
+        elif Reason.OUT_OF_STEP not in reasons:
             yield self.found("stray-frame", "", *self.daemon_start)
 
-    def noted(self, notes: tuple[str, ...]) -> Iterator[Finding]:
+    def noted(self, notes: tuple[Note, ...]) -> Iterator[Finding]:
+        failed = self.row.state == "error"
         for note in notes:
-            if note.startswith("the daemon is out of step from here on"):
-                yield self.found("frames-unread", note, *self.daemon_start)
-            elif note.startswith("the daemon answered before the request") or (
-                INSIDE in note and self.row.state == "error"
+            if note.reason in (Reason.ARGUMENTS_UNREAD, Reason.FRAMES_UNREAD):
+                yield self.found("frames-unread", str(note), *self.daemon_start)
+            elif note.reason is Reason.ANSWERED_EARLY or (
+                note.reason is Reason.REQUEST_CUT and failed
             ):
                 yield from self.early(note)
 
-    def early(self, note: str) -> Iterator[Finding]:
+    def early(self, note: Note) -> Iterator[Finding]:
         """A request that is answered too early: without payload to leave, it was over for both."""
         diagnosis = Forensics(self.session).answered_early(self.row)
         side, start = self.daemon_start
         name = _graver("early-answer", diagnosis)
-        yield self.found(name, note, side, start, diagnosis=diagnosis)
+        yield self.found(name, str(note), side, start, diagnosis=diagnosis)
 
     def not_read(self) -> Iterator[Finding]:
         row = self.row
@@ -170,20 +171,16 @@ class _Whole(Messages, Greetings, Look):
 
     # How it ends --------------------------------------------------------------------------
 
-    def ended(self, notes: tuple[str, ...]) -> Iterator[Finding]:
+    def ended(self, notes: tuple[Note, ...], reasons: set[Reason]) -> Iterator[Finding]:
         row = self.row
-        if (
-            row.kind == "handshake"
-            or self.is_refused
-            or any("is not understood" in note for note in notes)
-        ):
+        if row.kind == "handshake" or self.is_refused or Reason.ANSWER_OPAQUE in reasons:
             return
-        said = f"{row.operation or row.kind}: {'; '.join(notes)}"
-        if any(INSIDE in note for note in notes):
+        said = f"{row.operation or row.kind}: {'; '.join(map(str, notes))}"
+        if Reason.REQUEST_CUT in reasons:
             end = self.view.span(CLIENT)[1]
             why = self.why_left()
             yield self.found(_graver("cut-request", why), said, CLIENT, end, diagnosis=why)
-        elif any("request undecodable" in note for note in notes):
+        elif Reason.REQUEST_OPAQUE in reasons:
             return
         elif self.who_left() == DAEMON:
             last = self.view.span(DAEMON)[1] or None
@@ -223,32 +220,32 @@ class _Whole(Messages, Greetings, Look):
     def opaque(self) -> Iterator[Finding]:
         view = self.view
         notes = view.place.notes
-        reason = notes[0] if notes else ""
+        reason = notes[0].reason if notes else None
+        said = str(notes[0]) if notes else ""
         starts = view.place.starts
         side = CLIENT if starts[CLIENT] >= 0 else DAEMON
         offset = max(starts[side], 0)
-        if reason.startswith("began in the previous file") or "an unknown operation" in reason:
+        if reason in EXPLAINED_BEFORE:
             return
-        if "were not recorded" in reason:
-            yield self.found("not-recorded", reason, side, offset)
-        elif "Guix" in reason:
+        if reason is Reason.NOT_RECORDED:
+            yield self.found("not-recorded", said, side, offset)
+        elif reason is Reason.GUIX:
             if side == CLIENT:
-                yield self.found("guix", reason, side, offset)
+                yield self.found("guix", said, side, offset)
         elif offset == 0:
             text = Forensics(self.session).foreign(view, side)
             if text is not None:
-                said, diagnosis = text
-                yield self.found("foreign-text", said, side, offset, diagnosis=diagnosis)
+                shown, diagnosis = text
+                yield self.found("foreign-text", shown, side, offset, diagnosis=diagnosis)
             else:
-                yield self.found("wrong-magic", reason, side, offset)
-        elif "behind a refusal" in reason:
-            yield self.found("desync", reason, side, offset)
+                yield self.found("wrong-magic", said, side, offset)
+        elif reason is Reason.BEHIND_REFUSAL:
+            yield self.found("desync", said, side, offset)
         else:
-            wild = "the length" in reason or "found length" in reason
+            name = "wild-length" if reason is Reason.WILD_LENGTH else "desync"
             diagnosis = Forensics(self.session).diagnose(view, side)
-            name = _graver("wild-length" if wild else "desync", diagnosis)
-            said = _AT.sub("", reason)
-            yield self.found(name, said, side, offset, diagnosis=diagnosis)
+            said = notes[0].said if notes else ""
+            yield self.found(_graver(name, diagnosis), said, side, offset, diagnosis=diagnosis)
 
 
 def _graver(name: str, diagnosis: tuple[str, ...]) -> str:

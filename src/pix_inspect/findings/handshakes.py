@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pix.codec.gates import GUIX_MINOR, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.notes import Note, Reason
 from pix_inspect.findings.downgrade import lost
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
@@ -17,10 +18,14 @@ HEAD = 16
 """Bytes of the daemon's magic and version, after which it may refuse the client's."""
 
 
+REFUSED = frozenset((Reason.NOT_STARTED, Reason.NOT_ALLOWED, Reason.VERSION_REFUSED))
+SILENT = frozenset((Reason.SILENT, Reason.SILENT_TO_STRANGER))
+
+
 class Greetings(Look):
     """The passes over a handshake."""
 
-    def handshake(self, notes: tuple[str, ...]) -> Iterator[Finding]:
+    def handshake(self, notes: tuple[Note, ...]) -> Iterator[Finding]:
         """Yield all findings of a handshake with these remarks."""
         row = self.row
         opened = self.around.connections_of(row.connection)
@@ -29,12 +34,12 @@ class Greetings(Look):
             said = f"connection number {opened} of process {peer.get('pid')}"
             yield self.found("reopened", said)
         for note in notes:
-            if note.startswith("the daemon could not start") or "refuses" in note:
-                yield self.found("refused", note, *self.daemon_start)
-            elif note.startswith("the daemon said nothing"):
-                yield self.found("refused", note)
-            elif "which is no magic" in note:
-                yield self.found("foreign-text", note, DAEMON, 0)
+            if note.reason in REFUSED:
+                yield self.found("refused", str(note), *self.daemon_start)
+            elif note.reason in SILENT:
+                yield self.found("refused", str(note))
+            elif note.reason is Reason.NO_MAGIC:
+                yield self.found("foreign-text", str(note), DAEMON, 0)
         view = self.view
         client, daemon = _plain(view.part("request")), _plain(view.part("reply"))
         versions = client.get("version"), daemon.get("version")
@@ -62,8 +67,11 @@ class Greetings(Look):
             said = "the last word of the handshake is an operation's number"
             end = view.span(CLIENT)[1]
             yield self.found("misannounced-version", said, CLIENT, end - 8, diagnosis=diagnosis)
-        told = ("refuses", "said nothing", "could not start", "no magic", "expected the")
-        explained = any(word in note for note in notes for word in told)
+        explained = any(
+            note.reason in REFUSED | SILENT
+            or note.reason in (Reason.NO_MAGIC, Reason.HANDSHAKE_OPAQUE)
+            for note in notes
+        )
         if row.state in ("ok", "error") or view.span(CLIENT)[1] == 0:
             return
         if view.span(DAEMON)[1] <= HEAD and one < two:

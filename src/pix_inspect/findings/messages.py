@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pix.codec.wire import Node, String, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.notes import Reason
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
@@ -101,7 +102,7 @@ class Messages(Look):
     def is_repeated(self) -> bool:
         """Whether this is the second copy of an error."""
         notes = self.session.remarks(self.row.number - 1)
-        return any(note.startswith("repeats the error") for note in notes)
+        return any(note.reason is Reason.REPEATED_ERROR for note in notes)
 
     def of_another(self, text: str, where: tuple[int, int, str]) -> Iterator[Finding]:
         """The error of the operation before, which names what only that one asked for."""
@@ -139,7 +140,7 @@ class Messages(Look):
         """Parts that do not have the declared layout, and their irregular fields."""
         over = self.row.state in ("ok", "error")
         notes = self.session.remarks(self.row.number - 1)
-        stopped = any("the error has no status" in note for note in notes)
+        stopped = any(note.reason is Reason.NO_STATUS for note in notes)
         for part in self.view.parts:
             if part.error is not None and part.end is not None and over:
                 length = part.end - part.start

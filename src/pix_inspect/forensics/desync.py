@@ -75,7 +75,7 @@ class Forensics:
         offset = max(holder.place.starts[side], 0)
         position = (suspects[-1] if suspects else view).place.position
         turns = Turns(self.session.reader, view.row.connection, position, side, offset)
-        reason = view.place.notes[0] if view.place.notes else ""
+        reason = view.place.notes[0].reason if view.place.notes else None
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
         head = turns.read(side, offset, offset + HEAD)
         head = head or holder.kept[side].first(offset, offset + HEAD)
@@ -117,7 +117,7 @@ class Forensics:
         position = suspects[-1].place.position
         turns = Turns(self.session.reader, row.connection, position, CLIENT, end)
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
-        return Case(CLIENT, end, "", protocol, suspects, turns)
+        return Case(CLIENT, end, None, protocol, suspects, turns)
 
     def foreign(self, view: ExchangeView, side: int) -> tuple[str, tuple[str, ...]] | None:
         """Return the text that stands where the magic should be, and what it seems to be."""

@@ -16,6 +16,7 @@ from pix.codec.payload import FRAMES, RAW_NAR, Carriage
 from pix.codec.records import Record
 from pix.codec.wire import Wire, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
+from pix.conversation.notes import Reason
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix.protocol.operations import Done
 from pix_inspect.base.safe_text import inert
@@ -45,7 +46,7 @@ class Case:
 
     side: int
     offset: int
-    reason: str
+    reason: Reason | None
     protocol: Protocol
     suspects: list[ExchangeView]
     turns: Turns
@@ -157,7 +158,7 @@ def other_error(case: Case) -> str | None:
 def _no_last(case: Case) -> str | None:
     """The answer begins with its reply, or the reply follows its log."""
     turn = case.turn
-    if turn is None or "a STDERR frame" not in case.reason:
+    if turn is None or case.reason is not Reason.NO_FRAME:
         return None
     for view in case.suspects[:1]:
         operation = operation_of(view)

@@ -126,7 +126,7 @@ def _told(exchange: Exchange, heard: bytearray) -> str:
         state = f"error, {message}" if message else "error"
     else:
         state = "complete" if exchange.complete else "open"
-    return "; ".join([f"{exchange.name}: {state}", *exchange.notes])
+    return "; ".join([f"{exchange.name}: {state}", *map(str, exchange.notes)])
 
 
 def _message(exchange: Exchange, heard: bytearray) -> str:

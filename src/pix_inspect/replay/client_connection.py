@@ -24,6 +24,7 @@ from pix.codec.values import encode
 from pix.codec.wire import Reader, pack_u64
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
+from pix.conversation.notes import Note
 from pix.daemon.upload import Pull
 from pix.problem import Problem
 from pix.protocol.handshake import CLIENT_MAGIC, ClientHello
@@ -189,9 +190,9 @@ class ReplayedConnection:
     def _reason(self) -> str:
         handshake = self._talk.handshake
         notes = [*self._notes, *(handshake.notes if handshake is not None else ())]
-        return notes[-1] if notes else "out of step"
+        return str(notes[-1]) if notes else "out of step"
 
-    _notes: tuple[str, ...] = ()
+    _notes: tuple[Note, ...] = ()
 
     # What is said -----------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any
 from pix.codec.gates import Protocol
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
+from pix.conversation.notes import Note, Reason
 from pix_inspect.recording.reader import Chunk
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.index import Index
@@ -142,8 +143,10 @@ class Watcher:
         early = Exchange(0, "opaque", CLIENT, offsets[CLIENT], time, self.row.protocol)
         early.daemon_start = offsets[DAEMON]
         under_way = state.get("exchange")
-        what = f": {under_way} was under way" if isinstance(under_way, str) else ""
-        early.note(f"began in the previous file{what}")
+        if isinstance(under_way, str):
+            early.note(Note(Reason.UNDER_WAY_EARLIER, found=under_way))
+        else:
+            early.note(Note(Reason.BEGAN_EARLIER))
         self.started(early)
         self._early = early
 

@@ -22,6 +22,7 @@ from pix.codec.values import Tree, tree
 from pix.codec.wire import Node, Wire
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame
+from pix.conversation.notes import Note
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import STDERR_ERROR
 from pix_inspect.recording.reader import Chunk, RecordingReader
@@ -54,7 +55,7 @@ class Place:
     finished: bool
     until: int = NEVER
     complete: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(slots=True)
@@ -380,7 +381,7 @@ class ExchangeView:
     def notes(self) -> tuple[str, ...]:
         """What is irregular about the exchange, with offsets; of a long log, about its first
         FEW frames."""
-        found = list(self.place.notes)
+        found = list(map(str, self.place.notes))
         for part in self._with(self.log[:FEW]):
             if part.error is not None:
                 found.append(f"{part.name}: {part.error}")

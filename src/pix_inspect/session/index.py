@@ -15,6 +15,7 @@ from struct import Struct
 from typing import Literal, NamedTuple, TypeAlias
 
 from pix.conversation.exchange import CLIENT, Exchange, Kind
+from pix.conversation.notes import Note
 
 State: TypeAlias = Literal["open", "ok", "error", "cut", "opaque"]
 STATES: tuple[State, ...] = ("open", "ok", "error", "cut", "opaque")
@@ -91,7 +92,7 @@ class Index:
         """What has no record yet, as it is going on: exchange, connection, position."""
         self._blocks: list[bytearray] = []
         self._odd: dict[tuple[int, str], int] = {}
-        self._notes: dict[int, tuple[str, ...]] = {}
+        self._notes: dict[int, tuple[Note, ...]] = {}
 
     def begin(self, exchange: Exchange, connection: int, position: int) -> int:
         """Take an exchange that begins and return its number."""
@@ -157,7 +158,7 @@ class Index:
         self._odd[number, what] = value
         return LARGEST
 
-    def notes(self, number: int) -> tuple[str, ...]:
+    def notes(self, number: int) -> tuple[Note, ...]:
         """Return what was remarked on an exchange."""
         live = self.open.get(number)
         if live is not None:

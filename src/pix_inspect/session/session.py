@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 from pix.codec.declare import OPERATIONS
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange, Kind
+from pix.conversation.notes import Note
 from pix_inspect.recording.reader import Chunk, Event, Item, RecordingReader
 from pix_inspect.recording.stall_notes import take
 from pix_inspect.session.connection_follower import ConnectionRow, Watcher
@@ -318,7 +319,7 @@ class Session:
             notes=self._index.notes(i),
         )
 
-    def remarks(self, i: int) -> tuple[str, ...]:
+    def remarks(self, i: int) -> tuple[Note, ...]:
         """Return what was remarked on exchange `i` when it passed, without decoding it."""
         return self._index.notes(i)
 

@@ -7,6 +7,7 @@ import pytest
 from pix.codec.gates import Protocol
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON
+from pix.conversation.notes import Note, Reason
 from pix.protocol.logging import (
     StderrError,
     StderrLast,
@@ -64,9 +65,7 @@ def test_doubled_error_when_work_had_not_started() -> None:
     assert again.complete
     assert again.error is not None
     assert again.daemon_start == failed.daemon_end
-    assert again.notes == (
-        f"repeats the error of exchange {failed.number}: work had not started, the daemon closes",
-    )
+    assert again.notes == (Note(Reason.REPEATED_ERROR, exchange=failed.number),)
 
 
 def test_doubled_error_with_another_text_and_status() -> None:
@@ -75,7 +74,7 @@ def test_doubled_error_with_another_text_and_status() -> None:
     talk << StderrError(message="error: no", status=100) << StderrError(message="no", status=1)
     _, failed, again = talk.exchanges()
     assert failed.complete
-    assert "repeats" in again.notes[0]
+    assert again.notes[0].reason is Reason.REPEATED_ERROR
 
 
 def test_operation_sent_to_a_daemon_that_closes() -> None:
@@ -83,7 +82,7 @@ def test_operation_sent_to_a_daemon_that_closes() -> None:
     _, failed, _, after = talk.exchanges()
     assert failed.complete
     assert not after.complete
-    assert after.notes == ("the daemon's stream ends without an answer",)
+    assert [note.reason for note in after.notes] == [Reason.NO_ANSWER]
     assert after.daemon_start is after.daemon_end is None
 
 
@@ -93,7 +92,7 @@ def test_error_without_status_at_the_end_of_the_stream() -> None:
     _, failed = talk.exchanges()
     assert failed.error is not None
     assert failed.error[1] == talk.size[DAEMON]
-    assert "no status" in failed.notes[0]
+    assert failed.notes[0].reason is Reason.NO_STATUS
 
 
 def test_second_error_without_status() -> None:
@@ -124,8 +123,8 @@ def test_nar_from_path_failing_behind_last() -> None:
     assert not failed.complete
     assert failed.error is not None
     assert failed.reply == (failed.error[0], failed.error[0])
-    assert "breaks off" in failed.notes[0]
-    assert "repeats" in again.notes[0]
+    assert failed.notes[0].reason is Reason.PAYLOAD_FAILED
+    assert again.notes[0].reason is Reason.REPEATED_ERROR
 
 
 @pytest.mark.parametrize("at", [24, 40, NAR.index(b"entry") - 8, NAR.index(b"other") - 8])
@@ -137,7 +136,7 @@ def test_nar_from_path_failing_inside_the_nar(at: int) -> None:
     assert failed.error is not None
     assert failed.reply is not None
     assert failed.error[0] == failed.reply[0] + at
-    assert failed.notes == (f"the payload breaks off at byte {failed.error[0]} with an error",)
+    assert failed.notes == (Note(Reason.PAYLOAD_FAILED, failed.error[0], DAEMON),)
     assert again.kind == "orphan"
 
 
@@ -148,9 +147,7 @@ def test_nar_from_path_breaking_off_in_contents() -> None:
     talk << ERROR << ERROR << EOF
     _, failed = talk.exchanges()
     assert not failed.complete
-    assert failed.notes == (
-        f"the daemon's stream ends inside the answer, at byte {talk.size[DAEMON]}",
-    )
+    assert failed.notes == (Note(Reason.ANSWER_CUT, talk.size[DAEMON], DAEMON),)
 
 
 def test_export_is_written_in_many_small_pieces() -> None:
@@ -222,12 +219,12 @@ def test_desynchronised_daemon(request_: object, features: frozenset[str]) -> No
     talk >> VALID >> EOF
     _, failed, *orphans, after = talk.exchanges()
     assert failed.error is not None
-    assert "out of step" in failed.notes[0]
+    assert failed.notes[0].reason is Reason.FRAMES_UNREAD
     assert failed.request_end == after.start
     assert [e.kind for e in orphans] == ["orphan"] * 4
-    assert f"out of step since exchange {failed.number}" in orphans[0].notes[0]
+    assert orphans[0].notes == (Note(Reason.OUT_OF_STEP, exchange=failed.number),)
     assert not after.complete
-    assert "out of step" in after.notes[0]
+    assert after.notes[0].reason is Reason.NOT_ANSWERED
 
 
 def test_error_behind_the_last_frame_is_no_desynchronisation() -> None:
@@ -257,7 +254,7 @@ def test_desynchronised_by_realisations_that_nix_2_35_does_not_know(
         talk >> whole << ERROR
     talk << ERROR << EOF >> EOF
     _, failed, orphan = talk.exchanges()
-    assert "its arguments were not read" in failed.notes[0]
+    assert failed.notes[0].reason is Reason.ARGUMENTS_UNREAD
     assert orphan.kind == "orphan"
 
 
@@ -286,7 +283,7 @@ def test_reply_to_nothing_is_opaque() -> None:
     talk = Playbook(V38).greet() << StderrLast() << pack_u64(1)
     _, strange = talk.exchanges()
     assert (strange.kind, strange.side) == ("opaque", DAEMON)
-    assert "nothing was asked" in strange.notes[0]
+    assert "nothing was asked" in strange.notes[0].expected
 
 
 def test_reply_from_a_daemon_out_of_step_says_so() -> None:
@@ -294,15 +291,17 @@ def test_reply_from_a_daemon_out_of_step_says_so() -> None:
     talk = Playbook(V38).greet() >> whole[:-17] << ERROR >> whole[-17:] << StderrLast() << YES
     _, failed, strange = talk.exchanges()
     assert strange.kind == "opaque"
-    assert f"out of step since exchange {failed.number}" in strange.notes[0]
+    assert strange.notes[0].reason is Reason.UNASKED_OUT_OF_STEP
+    assert strange.notes[0].exchange == failed.number
 
 
 def test_unknown_frame_makes_the_answer_opaque_and_the_client_goes_on() -> None:
     talk = Playbook(V38).greet() >> VALID << pack_u64(0x12345678) << StderrLast() >> VALID
     _, asked, strange, after = talk.exchanges()
     assert (strange.kind, strange.side, strange.start) == ("opaque", DAEMON, asked.daemon_end)
-    assert "0x12345678" in strange.notes[0]
-    assert "not understood" in asked.notes[0]
+    assert strange.notes[0].reason is Reason.NO_FRAME
+    assert strange.notes[0].found == "0x12345678"
+    assert asked.notes[0].reason is Reason.ANSWER_OPAQUE
     assert after.name == "IsValidPath"
     assert after.request_end == talk.size[CLIENT]
     assert not after.complete
@@ -321,5 +320,5 @@ def test_wild_tag_in_a_result_is_opaque() -> None:
     bad = pack_u64(0x52534C54) + pack_u64(1) + pack_u64(101) + pack_u64(1) + pack_u64(9)
     talk = Playbook(V38).greet() >> VALID << bad << bytes(16)
     _, asked, strange = talk.exchanges()
-    assert "a tag (0, 1)" in strange.notes[0]
+    assert strange.notes[0].expected == "a tag (0, 1)"
     assert not asked.complete

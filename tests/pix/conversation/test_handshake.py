@@ -8,6 +8,7 @@ from pix.codec.gates import Protocol
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.conversation.exchange import Exchange
+from pix.conversation.notes import Note, Reason
 from pix.protocol.handshake import NOT_ALLOWED, ClientHello, DaemonHello
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix.protocol.operations import IsValidPath
@@ -108,16 +109,14 @@ def test_daemon_could_not_start() -> None:
     (handshake,) = talk.exchanges()
     assert handshake.error is not None
     assert not handshake.complete
-    assert handshake.notes == ("the daemon could not start",)
+    assert handshake.notes == (Note(Reason.NOT_STARTED),)
 
 
 def test_error_that_breaks_off_in_the_handshake() -> None:
     talk = Playbook(V38) >> HELLO << DaemonHello(version=0x126)
     talk << said(StderrError(message="cannot open the store"), V38)[:50] << EOF >> EOF
     (handshake,) = talk.exchanges()
-    assert handshake.notes == (
-        f"the daemon's stream ends inside the handshake, at byte {talk.size[DAEMON]}",
-    )
+    assert handshake.notes == (Note(Reason.HANDSHAKE_CUT, talk.size[DAEMON], DAEMON),)
 
 
 def test_error_without_status_in_the_handshake() -> None:
@@ -128,7 +127,7 @@ def test_error_without_status_in_the_handshake() -> None:
     talk << error << EOF
     (handshake,) = talk.exchanges()
     assert handshake.error == (16, 16 + len(error))
-    assert "no status" in handshake.notes[0]
+    assert handshake.notes[0].reason is Reason.NO_STATUS
 
 
 def test_refused_version_is_a_close_behind_the_greeting() -> None:
@@ -142,8 +141,8 @@ def test_refused_version_is_a_close_behind_the_greeting() -> None:
     talk << said(DaemonHello(version=0x126), V38)[:16] << EOF >> EOF
     (handshake,) = talk.exchanges()
     assert not handshake.complete
-    assert "closed before the handshake was over" in handshake.notes[0]
-    assert "refuses" not in handshake.notes[0]  # nobody refuses its own version
+    # nobody refuses its own version
+    assert handshake.notes == (Note(Reason.CLOSED_EARLY, found="1.38"),)
 
 
 def test_refused_version_with_features_already_sent() -> None:
@@ -151,7 +150,8 @@ def test_refused_version_with_features_already_sent() -> None:
     talk = Playbook(V38) >> HELLO[:8] + pack_u64(0x26)
     talk << said(DaemonHello(version=0x126), V38)[:24] << EOF >> EOF
     (handshake,) = talk.exchanges()
-    assert "refuses the client's version 0.38" in handshake.notes[0]
+    assert handshake.notes[0].reason is Reason.VERSION_REFUSED
+    assert handshake.notes[0].expected == "0.38"
 
 
 def test_client_refuses_an_old_daemon() -> None:
@@ -166,14 +166,18 @@ def test_wrong_magic_from_the_client() -> None:
     handshake, strange = talk.exchanges()
     assert not handshake.complete
     assert (strange.kind, strange.side, strange.start) == ("opaque", CLIENT, 0)
-    assert "'GET / HT'" in strange.notes[0]
-    assert "said nothing" in handshake.notes[1]
+    assert strange.notes[0].reason is Reason.WRONG_MAGIC
+    assert "'GET / HT'" in strange.notes[0].found
+    assert handshake.notes == (
+        Note(Reason.HANDSHAKE_OPAQUE, 0, CLIENT, cause=strange.notes[0]),
+        Note(Reason.SILENT_TO_STRANGER),
+    )
 
 
 def test_user_who_is_not_allowed_sees_nothing() -> None:
     talk = Playbook(V38) >> HELLO[:16] << EOF >> EOF
     (handshake,) = talk.exchanges()
-    assert "not allowed" in handshake.notes[0]
+    assert handshake.notes == (Note(Reason.SILENT),)
     assert handshake.request_end == 16
 
 
@@ -181,7 +185,7 @@ def test_user_who_is_not_allowed_by_determinate_nix() -> None:
     """0xab9a9ff0 in place of the magic, alone, then close, without having read anything."""
     talk = Playbook(V38) << pack_u64(NOT_ALLOWED) << EOF >> HELLO[:16] >> EOF
     (handshake,) = talk.exchanges()
-    assert handshake.notes == ("the daemon refuses this user (Determinate Nix: allowed-users)",)
+    assert handshake.notes == (Note(Reason.NOT_ALLOWED),)
     assert (handshake.daemon_start, handshake.daemon_end) == (0, 8)
 
     conversation = Conversation()
@@ -202,7 +206,7 @@ def test_guix_is_recognised_and_raw(number: int) -> None:
         ("opaque", CLIENT, 16),
         ("opaque", DAEMON, 16),
     }
-    assert all("Guix" in e.notes[0] for e in rest)
+    assert all(e.notes[0].reason is Reason.GUIX for e in rest)
 
 
 @pytest.mark.parametrize(
@@ -221,14 +225,14 @@ def test_foreign_text_is_shown(banner: bytes) -> None:
     talk >> EOF << EOF
     handshake, strange = talk.exchanges()
     assert (strange.side, strange.start, strange.daemon_end) == (DAEMON, 0, talk.size[DAEMON])
-    assert repr(banner[:8].decode()) in strange.notes[0]
+    assert repr(banner[:8].decode()) in strange.notes[0].found
     assert handshake.notes
 
 
 def test_foreign_text_shorter_than_a_word() -> None:
     talk = Playbook(V38) >> HELLO[:16] << b"no\n" << EOF >> EOF
     (handshake,) = talk.exchanges()
-    assert "b'no\\n'" in handshake.notes[0]
+    assert handshake.notes == (Note(Reason.NO_MAGIC, found="b'no\\n'"),)
 
 
 @pytest.mark.parametrize(

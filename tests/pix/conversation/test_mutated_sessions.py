@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -35,8 +35,7 @@ def outcome(session: Session, size: int | None) -> list[dict[str, Any]] | None:
     found = [seen(exchange) for exchange in conversation.exchanges]
     for each in found:
         each["number"] = 0
-        notes = [re.sub(r"exchange \d+", "exchange N", note) for note in each["notes"]]
-        each["notes"] = sorted(notes)
+        each["notes"] = sorted(str(replace(note, exchange=None)) for note in each["notes"])
     return sorted(found, key=lambda each: (each["side"], each["start"], each["kind"]))
 
 

@@ -11,6 +11,7 @@ from pix.codec.cursor import Limits
 from pix.codec.values import decode, encode, tree
 from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.conversation.exchange import Exchange
+from pix.conversation.notes import Reason
 from tests.support.captures import Connection, Run
 from tests.support.playbook import seen
 from tests.support.readings import covers
@@ -76,14 +77,14 @@ def test_every_session_gives_its_operations_and_no_opaque_byte(
         if run.scenario == "raw-bad-magic":
             (strange,) = opaque(conversation)
             assert strange.start == 0
-            assert "the client's magic" in strange.notes[0]
-            assert "0x807060504030201" in strange.notes[0]
+            assert strange.notes[0].reason is Reason.WRONG_MAGIC
+            assert strange.notes[0].found == "0x807060504030201"
         else:
             handshake, imported, orphan, *rest = conversation.exchanges
             assert handshake.complete
             assert imported.code == 27
             assert orphan.kind == "orphan"
-            assert "repeats the error" in orphan.notes[0]
+            assert orphan.notes[0].reason is Reason.REPEATED_ERROR
             (strange,) = rest
             assert strange.notes
 

@@ -9,6 +9,7 @@ from pix.codec.payload import FRAME_SIZE
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON
 from pix.conversation.exchange import Exchange
+from pix.conversation.notes import Note, Reason
 from pix.protocol.logging import StderrError, StderrLast, StderrNext, StderrRead
 from pix.protocol.operations import (
     AddMultipleToStore,
@@ -212,7 +213,7 @@ def test_answer_before_the_request_is_complete_is_noted() -> None:
     talk = Playbook(v20).greet() >> whole[:-100] << StderrLast() >> whole[-100:]
     added = followed(talk)
     assert added.complete
-    assert added.notes == ("the daemon answered before the request was complete",)
+    assert [note.reason for note in added.notes] == [Reason.ANSWERED_EARLY]
 
 
 def test_set_options_before_and_since_1_12() -> None:
@@ -232,9 +233,9 @@ def test_unknown_operation_is_opaque_from_its_arguments_on() -> None:
     assert unknown.error is not None
     assert not unknown.complete
     assert (strange.kind, strange.side, strange.start) == ("opaque", CLIENT, unknown.request_end)
-    assert "0x4d" in strange.notes[0]
+    assert strange.notes[0].found == "0x4d ('M')"
     assert again.kind == "orphan"
-    assert f"exchange {unknown.number}" in again.notes[0]
+    assert again.notes == (Note(Reason.REPEATED_ERROR, exchange=unknown.number),)
 
 
 def test_reply_to_an_unknown_operation_is_opaque() -> None:
@@ -260,7 +261,7 @@ def test_wild_length_makes_the_rest_opaque(what: str, bad: bytes) -> None:
     talk << StderrError(message="std::bad_alloc")
     _, wild, strange, again = talk.exchanges()
     assert strange.kind == "opaque"
-    assert "length" in strange.notes[0]
+    assert strange.notes[0].reason is Reason.WILD_LENGTH
     assert not wild.complete
     assert wild.error is not None
     assert again.kind == "orphan"
@@ -270,5 +271,5 @@ def test_what_is_no_nar_makes_the_rest_opaque() -> None:
     talk = Playbook(Protocol(21)).greet()
     talk >> said(AddToStore(name="x", dump=b""), Protocol(21)) + token(b"nix-archive-2")
     _, added, strange = talk.exchanges()
-    assert "'nix-archive-1'" in strange.notes[0]
+    assert "'nix-archive-1'" in strange.notes[0].expected
     assert not added.complete

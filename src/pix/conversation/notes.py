@@ -1,0 +1,132 @@
+"""Notes on exchanges: what is irregular in a conversation, by its reason and with its facts.
+
+Decisions compare reasons. A sentence is made once, of a reason's template, where it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pix.codec.errors import DecodeError, WildLength
+from pix.codec.irregular import Worded
+from pix.conversation.exchange import SIDES
+
+_MISFIT = "expected {note.expected}, found {note.found}"
+
+
+class Reason(Worded):
+    """Why an exchange is not as it should be, in the sentence that says so."""
+
+    # a handshake that comes to nothing
+    NOT_ALLOWED = "the daemon refuses this user (Determinate Nix: allowed-users)"
+    NOT_STARTED = "the daemon could not start"
+    SILENT = "the daemon said nothing: a user who is not allowed, or a crash"
+    SILENT_TO_STRANGER = "the daemon said nothing: wrong magic, or a user who is not allowed"
+    NO_MAGIC = "the daemon said {note.found}, which is no magic, and closed"
+    CLOSED_EARLY = "the daemon ({note.found}) closed before the handshake was over"
+    VERSION_REFUSED = (
+        "the daemon ({note.found}) closed before the handshake was over:"
+        " it refuses the client's version {note.expected}"
+    )
+    HANDSHAKE_CUT = "the {note.speaker}'s stream ends inside the handshake, at byte {note.offset}"
+    HANDSHAKE_OPAQUE = "the {note.speaker} {note.cause}"
+
+    # a request, and who left before it was over
+    UNKNOWN_OPERATION = "no known operation at byte {note.offset}: {note.found}"
+    REQUEST_CUT = "the client's stream ends inside the request, at byte {note.offset}"
+    REQUEST_OPAQUE = "request undecodable {note.cause}"
+
+    # an answer that is early, cut, or missing
+    ANSWERED_EARLY = "the daemon answered before the request was complete"
+    ANSWER_CUT = "the daemon's stream ends inside the answer, at byte {note.offset}"
+    ANSWER_OPAQUE = "its answer is not understood: see the daemon's bytes from {note.offset} on"
+    NO_ANSWER = "the daemon's stream ends without an answer"
+    PAYLOAD_FAILED = "the payload breaks off at byte {note.offset} with an error"
+    NO_STATUS = "the error has no status (Nix 1.0 to 2.3 leave out 0)"
+
+    # a daemon that is out of step, and what it says that answers nothing
+    ARGUMENTS_UNREAD = "the daemon is out of step from here on: its arguments were not read"
+    FRAMES_UNREAD = "the daemon is out of step from here on: its frames were not read"
+    OUT_OF_STEP = "the daemon is out of step since exchange {note.exchange}"
+    NOT_ANSWERED = "not answered: the daemon is out of step since exchange {note.exchange}"
+    REPEATED_ERROR = (
+        "repeats the error of exchange {note.exchange}: work had not started, the daemon closes"
+    )
+    ORPHAN_CUT = "breaks off at byte {note.offset}"
+
+    # opaque bytes: what stands there instead of what is declared
+    WRONG_MAGIC = _MISFIT
+    GUIX = _MISFIT
+    BEHIND_REFUSAL = _MISFIT
+    NO_FRAME = _MISFIT
+    UNKNOWN_REPLY = _MISFIT
+    UNASKED = _MISFIT
+    UNASKED_OUT_OF_STEP = (
+        f"{_MISFIT} from a daemon that is out of step since exchange {{note.exchange}}"
+    )
+    WILD_LENGTH = _MISFIT
+    UNDECODABLE = _MISFIT
+
+    # opaque bytes: what is missing to understand them
+    TOO_FAR_AHEAD = (
+        "more than {note.length} bytes came while their meaning depended on the {note.speaker}"
+    )
+    NOT_RECORDED = "{note.length} bytes were not recorded where structure was needed"
+    NO_OPERATION = "{note.length} bytes at the end are no operation"
+    FRAME_CUT = "the stream ends inside a frame"
+    BEGAN_EARLIER = "began in the previous file"
+    UNDER_WAY_EARLIER = "began in the previous file: {note.found} was under way"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One remark on an exchange.
+
+    `offset` stands in the stream of the side that it is about, `side` is named by the sentence,
+    `exchange` is the number of another exchange, `length` counts bytes, `expected` and `found`
+    are for people, `cause` is what made the direction opaque.
+    """
+
+    reason: Reason
+    offset: int | None = None
+    side: int | None = None
+    exchange: int | None = None
+    length: int | None = None
+    expected: str = ""
+    found: str = ""
+    cause: Note | None = None
+
+    @property
+    def speaker(self) -> str:
+        return SIDES[self.side or 0]
+
+    @property
+    def said(self) -> str:
+        """The sentence, without the place of what does not fit."""
+        return self.reason.sentence.format(note=self)
+
+    def __str__(self) -> str:
+        is_misfit = self.expected and self.offset is not None
+        return f"at byte {self.offset}: {self.said}" if is_misfit else self.said
+
+
+class Misfit(DecodeError):
+    """Bytes that are not what is declared, for a `reason` that decisions depend on."""
+
+    def __init__(
+        self, reason: Reason, offset: int, expected: str, found: str, exchange: int | None = None
+    ) -> None:
+        super().__init__(offset, expected, found)
+        self.reason = reason
+        self.exchange = exchange
+
+
+def note_of(error: DecodeError) -> Note:
+    """Return what is to be noted on bytes that do not fit."""
+    exchange = None
+    if isinstance(error, Misfit):
+        reason, exchange = error.reason, error.exchange
+    else:
+        reason = Reason.WILD_LENGTH if isinstance(error, WildLength) else Reason.UNDECODABLE
+    expected, found = error.expected, error.found
+    return Note(reason, error.offset, exchange=exchange, expected=expected, found=found)
