@@ -144,6 +144,17 @@ def record(cls: type[T]) -> type[T]:
     return made
 
 
+def is_record(cls: Any) -> bool:
+    """Return whether a class was declared as a record."""
+    return isinstance(cls, type) and isinstance(getattr(cls, "wire", None), Record)
+
+
+def record_of(cls: type) -> Record:
+    """Return the wire type of a class that was declared as a record."""
+    found: Record = cls.wire  # type: ignore[attr-defined]  # `record` put it there
+    return found
+
+
 def wire_of(annotation: Any) -> Wire:
     """Return the wire type of an annotation. Raises TypeError for one that has none."""
     if get_origin(annotation) is Annotated:
@@ -151,9 +162,8 @@ def wire_of(annotation: Any) -> Wire:
             if isinstance(extra, Wire):
                 return extra
         return wire_of(get_args(annotation)[0])
-    if isinstance(annotation, type) and isinstance(getattr(annotation, "wire", None), Record):
-        found: Wire = annotation.wire  # type: ignore[attr-defined]  # just looked
-        return found
+    if is_record(annotation):
+        return record_of(annotation)
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
         return ListOf(wire_of(args[0]))
@@ -253,9 +263,7 @@ def operation(
     def declare(cls: type[T]) -> type[T]:
         answer = reply or cls.__dict__.get("Reply") or Nothing
         made = record(cls)
-        request, answered = wire_of(made), wire_of(answer)
-        assert isinstance(request, Record)
-        assert isinstance(answered, Record)
+        request, answered = record_of(made), record_of(answer)
         if code in OPERATIONS:
             raise TypeError(f"operation {code} is declared twice")
         life = Life(introduced, obsolete, removed, instead)
@@ -295,8 +303,7 @@ def stderr_frame(
 
     def declare(cls: type[T]) -> type[T]:
         made = record(cls)
-        fields = wire_of(made)
-        assert isinstance(fields, Record)
+        fields = record_of(made)
         declared = Frame(code, name, fields.doc, fields, introduced, notes)
         FRAMES_BY_CODE[code] = declared
         made.frame = declared  # type: ignore[attr-defined]

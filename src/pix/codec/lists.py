@@ -7,7 +7,7 @@ paths costs eight bytes a path. Source: Nix `length-prefixed-protocol-helper.hh`
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from struct import error as StructError  # noqa: N812  (a class, whatever its name)
 from typing import TYPE_CHECKING, Any, overload
 
@@ -67,6 +67,13 @@ class ListOf(Wire):
         self.unordered = unordered
         self.name = f"{'Set' if unordered else 'List'}<{element.name}>"
         self.doc = f"a count, then so many {element.name}"
+
+    def parts(self) -> Sequence[Wire]:
+        return (self.element,)
+
+    def map(self, value: Any, convert: Callable[[Wire, Any], Any]) -> Any:
+        items = (convert(self.element, item) for item in value)
+        return frozenset(items) if self.unordered else tuple(items)
 
     def program(self, protocol: Protocol) -> Program:
         if isinstance(self.element, String):
@@ -131,8 +138,8 @@ class ListOf(Wire):
             except EncodeError as error:
                 raise error.inside(f"[{i}]") from None
 
-    def plain(self, node: Node) -> Any:
-        return [child.plain() for child in node.children or ()]
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
+        return [each(child) for child in node.children or ()]
 
     def value_of(self, plain: Any) -> Any:
         if not isinstance(plain, list):
@@ -151,6 +158,13 @@ class MapOf(Wire):
         self.value = value
         self.name = f"Map<{key.name}, {value.name}>"
         self.doc = f"a count, then so many pairs of {key.name} and {value.name}"
+
+    def parts(self) -> Sequence[Wire]:
+        return (self.key, self.value)
+
+    def map(self, value: Any, convert: Callable[[Wire, Any], Any]) -> Any:
+        pairs = value.items() if isinstance(value, dict) else value
+        return {convert(self.key, key): convert(self.value, item) for key, item in pairs}
 
     def program(self, protocol: Protocol) -> Program:
         if isinstance(self.value, String):
@@ -193,11 +207,8 @@ class MapOf(Wire):
             except EncodeError as error:
                 raise error.inside(f"[{key!r}]") from None
 
-    def plain(self, node: Node) -> Any:
-        pairs = [
-            (entry.value, entry.children[0].plain() if entry.children else None)
-            for entry in node.children or ()
-        ]
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
+        pairs = [(entry.value, each(entry)) for entry in node.children or ()]
         plain = dict(pairs)
         return plain if len(plain) == len(pairs) else [list(pair) for pair in pairs]
 
@@ -216,8 +227,8 @@ class Pair(Wire):
     name = "Pair"
     doc = "a key and a value"
 
-    def plain(self, node: Node) -> Any:
-        return node.children[0].plain() if node.children else None
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
+        return each(node.children[0]) if node.children else None
 
 
 PAIR = Pair()

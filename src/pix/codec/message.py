@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +114,7 @@ class PayloadWire(Wire):
             parts.append(carriage.read(reader))
         node.end = reader.offset
 
-    def plain(self, node: Node) -> Any:
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
         carried: Carried = node.value
         if carried.carriage is RAW_NAR or (carried.carriage is FRAMES and carried.as_we_cut):
             return base64.b64encode(b"".join(carried.parts)).decode("ascii")
@@ -190,9 +191,9 @@ class Message(Wire):
             PayloadWire(payload).tree(reader, payload.name, children)
         node.end = reader.offset
 
-    def plain(self, node: Node) -> Any:
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
         children = node.children or ()
-        return {child.name: child.plain() for child in children if child.wire is not self.opening}
+        return {child.name: each(child) for child in children if child.wire is not self.opening}
 
     def value_of(self, plain: Any) -> Any:
         """Return the record's value and the payload's, None without one."""

@@ -43,6 +43,11 @@ class Field:
         """Return the value of the field in a version that does not have it."""
         return self.factory() if self.factory is not None else self.default
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether a value of the record may be made without it."""
+        return self.default is not MISSING or self.factory is not None or self.gate is not ALWAYS
+
 
 class Maybe(Wire):
     """A word that says whether a value follows: 0 None, 1 the value.
@@ -60,6 +65,12 @@ class Maybe(Wire):
         self.gate = gate
         self.name = f"Maybe<{inner.name}>"
         self.doc = f"0, or 1 and then {inner.name}"
+
+    def parts(self) -> Sequence[Wire]:
+        return (self.inner,)
+
+    def map(self, value: Any, convert: Callable[[Wire, Any], Any]) -> Any:
+        return None if value is None else convert(self.inner, value)
 
     def program(self, protocol: Protocol) -> Program:
         inner = self.inner.program(protocol)
@@ -104,9 +115,9 @@ class Maybe(Wire):
             )
         self.inner.write(value, out, protocol)
 
-    def plain(self, node: Node) -> Any:
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
         children = node.children or ()
-        return children[1].plain() if len(children) > 1 else None
+        return each(children[1]) if len(children) > 1 else None
 
     def value_of(self, plain: Any) -> Any:
         return None if plain is None else self.inner.value_of(plain)
@@ -135,6 +146,15 @@ class Tagged(Wire):
         self.name = name
         self.doc = doc
         self.choices = choices
+
+    def parts(self) -> Sequence[Wire]:
+        return [wire for _, _, wire in self.choices.values() if wire is not None]
+
+    def map(self, value: Any, convert: Callable[[Wire, Any], Any]) -> Any:
+        for _, kind, wire in self.choices.values():
+            if isinstance(value, kind) and wire is not None:
+                return convert(wire, value)
+        return value
 
     def program(self, protocol: Protocol) -> Program:
         return (
@@ -178,9 +198,9 @@ class Tagged(Wire):
                 return
         raise self.expected(value)
 
-    def plain(self, node: Node) -> Any:
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
         children = node.children or ()
-        return children[1].plain() if len(children) > 1 else None
+        return each(children[1]) if len(children) > 1 else None
 
     def value_of(self, plain: Any) -> Any:
         for _, kind, wire in self.choices.values():
@@ -289,6 +309,20 @@ class Record(Wire):
         self._programs: dict[Protocol, Program] = {}
         self._last_plan: tuple[Protocol | None, Plan] = (None, ())
 
+    def parts(self) -> Sequence[Wire]:
+        return [field.wire for field in self.fields]
+
+    def map(self, value: Any, convert: Callable[[Wire, Any], Any]) -> Any:
+        """Fields without a value, and the payload, are left out."""
+        values = ((field, getattr(value, field.name)) for field in self.fields)
+        return self.kind(
+            **{
+                field.name: convert(field.wire, item)
+                for field, item in values
+                if item is not MISSING
+            }
+        )
+
     def layout(self, protocol: Protocol) -> tuple[Field, ...]:
         """Return the fields that are on the wire in `protocol`, in wire order."""
         layout = self._layouts.get(protocol)
@@ -367,8 +401,8 @@ class Record(Wire):
             except EncodeError as error:
                 raise error.inside(field.name) from None
 
-    def plain(self, node: Node) -> Any:
-        return {child.name: child.plain() for child in node.children or ()}
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
+        return {child.name: each(child) for child in node.children or ()}
 
     def value_of(self, plain: Any) -> Any:
         if not isinstance(plain, dict):
@@ -383,8 +417,7 @@ class Record(Wire):
             except EncodeError as error:
                 raise error.inside(name) from None
         for name, field in known.items():
-            optional = field.gate is not ALWAYS or field.factory is not None
-            if name not in values and field.default is MISSING and not optional:
+            if name not in values and not field.is_optional:
                 raise EncodeError(name, f"{self.name} needs this field")
         return self.kind(**values)
 

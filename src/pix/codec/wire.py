@@ -16,7 +16,7 @@ Source: Nix `serialise.hh`, `serialise.cc`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -156,10 +156,28 @@ def clip(value: object, longest: int = 60) -> str:
 
 
 class Wire:
-    """A wire type. `name` is what the manual calls it, `doc` one line about it."""
+    """A wire type. `name` is what the manual calls it, `doc` one line about it.
+
+    `fields` are those of a record; other types have none.
+    """
 
     name: str = ""
     doc: str = ""
+    fields: tuple[Field, ...] = ()
+
+    def parts(self) -> Sequence[Wire]:
+        """Return the wire types directly inside, in the order in which they stand."""
+        return ()
+
+    def walk(self) -> Iterator[Wire]:
+        """Yield this type and every type inside it, each before its parts."""
+        yield self
+        for part in self.parts():
+            yield from part.walk()
+
+    def map(self, value: Any, convert: Callable[[Wire, Any], Any]) -> Any:
+        """Return the value made anew, with what `convert` makes of each part in it."""
+        return value
 
     def program(self, protocol: Protocol) -> Program:
         raise NotImplementedError
@@ -176,8 +194,8 @@ class Wire:
         """Append the bytes of `value`. Raises EncodeError."""
         raise NotImplementedError
 
-    def plain(self, node: Node) -> Any:
-        """Return a node's value as JSON would hold it."""
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
+        """Return a node's value as JSON would hold it, with what `each` makes of its children."""
         return node.value
 
     def value_of(self, plain: Any) -> Any:
@@ -312,7 +330,7 @@ class Enumeration(Wire):
             raise EncodeError("", f"{value} does not fit {self.name}")
         out += pack_u64(value)
 
-    def plain(self, node: Node) -> Any:
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
         return node.value.label if isinstance(node.value, Named) else node.value
 
     def value_of(self, plain: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pix.codec.declare import wire_of
+from pix.codec.declare import record_of, wire_of
 from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
 from pix.codec.records import Record
 from pix.codec.values import encode
@@ -84,6 +84,5 @@ def _agree(ours: Protocol, theirs: int) -> Protocol:
 
 def _behind_version(protocol: Protocol) -> Record:
     """Return what is left of the daemon's hello once its magic and version are read."""
-    told = wire_of(DaemonHello)
-    assert isinstance(told, Record)
+    told = record_of(DaemonHello)
     return Record(told.name, told.doc, told.kind, told.layout(protocol)[2:], None)

@@ -6,6 +6,7 @@ Source: Nix master, `worker-protocol.cc` (SingleDerivedPath).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,9 @@ class SingleDerivedPathWire(Wire):
     def __init__(self, path: Wire, output: Wire) -> None:
         self.path = path
         self.output = output
+
+    def parts(self) -> Sequence[Wire]:
+        return (self.path, self.output)
 
     def program(self, protocol: Protocol) -> Program:
         return ((CUSTOM, self._scan),)
@@ -84,7 +88,7 @@ class SingleDerivedPathWire(Wire):
         for output in value.outputs:
             self.output.write(output, out, protocol)
 
-    def plain(self, node: Node) -> Any:
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
         rest = [child.value for child in node.children or ()][1:]
         return {"path": rest[0], "outputs": rest[1:]} if rest else None
 

@@ -6,21 +6,22 @@
     QueryPathInfo                                     the request's fields alone
     STDERR_ERROR    StderrError                       a whole frame, or its fields alone
 
-All of it is found by walking the declarations; nothing is listed here.
+All of it is found by walking the declarations; a type that is used cannot be missing.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
-from typing import Any
 
 from pix.codec.declare import Operation, wire_of
 from pix.codec.errors import PixError
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.message import Message, Opening
-from pix.codec.records import Field, Maybe, Record
-from pix.codec.wire import String, Wire
+from pix.codec.records import Maybe, Record
+from pix.codec.wire import Enumeration, String, Wire
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME, handshake, types
 
 DEEPEST = 20
@@ -34,30 +35,59 @@ class UnknownName(PixError):
 @cache
 def declared() -> dict[str, Wire]:
     """Return every wire type that some declaration uses, by its name."""
-    found: dict[str, Wire] = {}
-    parts: list[Any] = [wire_of(handshake.ClientHello), wire_of(handshake.DaemonHello)]
+    roots: list[Wire] = []
     for operation in OPERATIONS.values():
-        parts += [operation.request, operation.reply]
-    parts += [frame.fields for frame in FRAMES_BY_CODE.values()]
-    for value in vars(types).values():
-        try:
-            parts.append(wire_of(value))
-        except TypeError:
-            continue  # a constant, a class of the schema
-    parts.reverse()
-    while parts:
-        part = parts.pop()
-        if isinstance(part, Field):
-            part = part.wire
-        if not isinstance(part, Wire) or found.get(part.name) is part:
-            continue
-        found.setdefault(part.name, part)
-        if isinstance(part, Record):
-            parts += part.fields
-        parts += [getattr(part, name, None) for name in ("element", "key", "value", "inner")]
-        for _, _, choice in getattr(part, "choices", {}).values():
-            parts.append(choice)
+        roots += [operation.request, operation.reply]
+    roots += [frame.fields for frame in FRAMES_BY_CODE.values()]
+    roots += [wire_of(handshake.ClientHello), wire_of(handshake.DaemonHello), *_named_types()]
+    found: dict[str, Wire] = {}
+    for root in roots:
+        for part in root.walk():
+            found.setdefault(part.name, part)
     return found
+
+
+def _named_types() -> Iterator[Wire]:
+    """Yield what the declarations of types have a name for."""
+    for value in vars(types).values():
+        with suppress(TypeError):  # a constant, a class that is no wire type
+            yield wire_of(value)
+
+
+@cache
+def records() -> dict[str, Record]:
+    """Return every record type by its name, without requests, replies and frames."""
+    messages = {f"{name}{half}" for name in OPERATIONS_BY_NAME for half in ("", ".Reply")}
+    messages |= {frame.fields.name for frame in FRAMES_BY_CODE.values()}
+    return {
+        name: wire
+        for name, wire in declared().items()
+        if isinstance(wire, Record) and wire.fields and name not in messages
+    }
+
+
+@cache
+def enumerations() -> dict[str, Enumeration]:
+    """Return every enumeration by its name."""
+    return {name: wire for name, wire in declared().items() if isinstance(wire, Enumeration)}
+
+
+@cache
+def scalars() -> dict[str, Wire]:
+    """Return the types with a name that are neither records nor enumerations, by that name."""
+    return {
+        wire.name: wire for wire in _named_types() if not isinstance(wire, (Record, Enumeration))
+    }
+
+
+def users_of(wire: Wire) -> list[str]:
+    """Return the operations and frames in which a wire type occurs."""
+    users = [
+        op.name
+        for op in OPERATIONS.values()
+        if wire in op.request.walk() or wire in op.reply.walk()
+    ]
+    return users + [frame.name for frame in FRAMES_BY_CODE.values() if wire in frame.fields.walk()]
 
 
 @cache

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from pix.codec.cursor import Cursor, Program, leap, merged, u64_at
-from pix.codec.gates import Protocol
-from pix.codec.lists import ListOf, MapOf
+from pix.codec.gates import ALWAYS, Protocol
+from pix.codec.lists import ListOf
 from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.wire import String, Wire, pack_u64
 
@@ -62,30 +62,26 @@ class Essence:
         """Return the walk through a type; None where everything counts as it stands."""
         if isinstance(wire, Record):
             return self._record(wire, protocol)
+        inner = [self._walk(part, protocol) for part in wire.parts()]
+        gate = wire.gate if isinstance(wire, Maybe) else ALWAYS
+        flagged = gate.admits(protocol)
+        alike = all(gate.admits(each) == flagged for each in self._protocols)
+        is_set = isinstance(wire, ListOf) and wire.unordered
+        if alike and not is_set and not any(inner):
+            return None
+        walks = [
+            walk or _plain(part.program(protocol))
+            for walk, part in zip(inner, wire.parts(), strict=True)
+        ]
+        if is_set:
+            return _set_of_texts if isinstance(wire.parts()[0], String) else _set_of(*walks)
         if isinstance(wire, Maybe):
-            return self._maybe(wire, protocol)
+            return _maybe(*walks, flagged=flagged)
         if isinstance(wire, Tagged):
-            inner = {tag: None if each is None else self._walk(each, protocol)
-                     for tag, (_, _, each) in wire.choices.items()}  # fmt: skip
-            if not any(inner.values()):
-                return None
-            walks = {tag: (lambda data, pos, out: pos) if each is None
-                     else inner[tag] or _plain(each.program(protocol))
-                     for tag, (_, _, each) in wire.choices.items()}  # fmt: skip
-
-            def tagged(data: bytes, pos: int, out: bytearray) -> int:
-                out += data[pos : pos + 8]
-                return walks[u64_at(data, pos)[0]](data, pos + 8, out)
-
-            return tagged
-        if isinstance(wire, ListOf):
-            return self._list(wire, protocol)
-        if isinstance(wire, MapOf):
-            value = self._walk(wire.value, protocol)
-            if value is None:
-                return None
-            return _repeated(_in_turn(_plain(wire.key.program(protocol)), value))
-        return None
+            left = iter(walks)
+            return _tagged({tag: _nothing if each is None else next(left)
+                            for tag, (_, _, each) in wire.choices.items()})  # fmt: skip
+        return _repeated(_in_turn(*walks))
 
     def _record(self, wire: Record, protocol: Protocol) -> Walk | None:
         steps: list[tuple[bool, Walk | None, Program]] = []
@@ -102,44 +98,6 @@ class Essence:
         return _in_turn(
             *(walk or (_plain if counts else _left_out)(program) for counts, walk, program in steps)
         )
-
-    def _maybe(self, wire: Maybe, protocol: Protocol) -> Walk | None:
-        inner = self._walk(wire.inner, protocol)
-        flagged = wire.gate.admits(protocol)
-        if inner is None and all(wire.gate.admits(each) == flagged for each in self._protocols):
-            return None
-        value = inner or _plain(wire.inner.program(protocol))
-
-        def maybe(data: bytes, pos: int, out: bytearray) -> int:
-            there = True
-            if flagged:
-                there = u64_at(data, pos)[0] != 0
-                pos += 8
-            out += pack_u64(there)
-            return value(data, pos, out) if there else pos
-
-        return maybe
-
-    def _list(self, wire: ListOf, protocol: Protocol) -> Walk | None:
-        inner = self._walk(wire.element, protocol)
-        element = inner or _plain(wire.element.program(protocol))
-        if not wire.unordered:
-            return None if inner is None else _repeated(element)
-        if isinstance(wire.element, String):
-            return _set_of_texts
-
-        def unordered(data: bytes, pos: int, out: bytearray) -> int:
-            found: list[bytes] = []
-            for _ in range(_count(data, pos)):
-                one = bytearray()
-                pos = element(data, pos if found else pos + 8, one)
-                found.append(bytes(one))
-            found.sort()
-            out += pack_u64(len(found))
-            out += b"".join(found)
-            return pos if found else pos + 8
-
-        return unordered
 
 
 def _ender(program: Program) -> Callable[[bytes, int], int]:
@@ -187,7 +145,51 @@ def _set_of_texts(data: bytes, pos: int, out: bytearray) -> int:
     return pos
 
 
+def _set_of(element: Walk) -> Walk:
+    def unordered(data: bytes, pos: int, out: bytearray) -> int:
+        found: list[bytes] = []
+        count = _count(data, pos)
+        pos += 8
+        for _ in range(count):
+            one = bytearray()
+            pos = element(data, pos, one)
+            found.append(bytes(one))
+        found.sort()
+        out += pack_u64(count)
+        out += b"".join(found)
+        return pos
+
+    return unordered
+
+
+def _maybe(value: Walk, *, flagged: bool) -> Walk:
+    def maybe(data: bytes, pos: int, out: bytearray) -> int:
+        there = True
+        if flagged:
+            there = u64_at(data, pos)[0] != 0
+            pos += 8
+        out += pack_u64(there)
+        return value(data, pos, out) if there else pos
+
+    return maybe
+
+
+def _tagged(walks: dict[int, Walk]) -> Walk:
+    def tagged(data: bytes, pos: int, out: bytearray) -> int:
+        out += data[pos : pos + 8]
+        return walks[u64_at(data, pos)[0]](data, pos + 8, out)
+
+    return tagged
+
+
+def _nothing(data: bytes, pos: int, out: bytearray) -> int:
+    return pos
+
+
 def _in_turn(*walks: Walk) -> Walk:
+    if len(walks) == 1:
+        return walks[0]
+
     def in_turn(data: bytes, pos: int, out: bytearray) -> int:
         for walk in walks:
             pos = walk(data, pos, out)

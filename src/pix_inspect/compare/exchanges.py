@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pix.codec.gates import Protocol, version_text
-from pix.codec.lists import ListOf, MapOf
-from pix.codec.records import Maybe, Record
+from pix.codec.lists import ListOf
+from pix.codec.records import Record
 from pix.codec.wire import Node
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix_inspect.compare.canonical_bytes import shared
@@ -28,25 +28,12 @@ PIECE = 1 << 20
 def value_of(node: Node, protocols: Sequence[Protocol]) -> Any:
     """Return a node's value as JSON would hold it, without what one of the protocols lacks."""
     wire = node.wire
-    children = node.children or ()
+    plain = wire.plain(node, lambda child: value_of(child, protocols))
     if isinstance(wire, Record):
         names = shared(wire, tuple(protocols))
-        return {
-            child.name: value_of(child, protocols)
-            for child in children
-            if child.field is None or child.name in names
-        }
-    if isinstance(wire, ListOf):
-        items = [value_of(child, protocols) for child in children]
-        return Unordered(items) if wire.unordered else items
-    if isinstance(wire, MapOf):
-        return {
-            child.name: value_of(child.children[0], protocols) if child.children else None
-            for child in children
-        }
-    if isinstance(wire, Maybe) and node.children is not None:
-        return value_of(children[1], protocols) if len(children) > 1 else None
-    plain = node.plain()
+        return {name: value for name, value in plain.items() if name in names}
+    if isinstance(wire, ListOf) and wire.unordered:
+        return Unordered(plain)
     return steady(plain) if isinstance(plain, str) else plain
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 from pix.codec.gates import version_text
+from pix.codec.lists import PAIR
+from pix.codec.records import Maybe, Tagged
 from pix.codec.wire import Node
 from pix.conversation.exchange import SIDES
 from pix.protocol.types import TrustedFlag
@@ -65,10 +67,10 @@ def _field(node: Node) -> str:
         return short(node.value)
     if node.children is not None:
         children = node.children
-        if not len(children) or node.wire.name.startswith(("Maybe", "Tagged")):
+        if not len(children) or isinstance(node.wire, (Maybe, Tagged)):
             return ""
         first = children[0]
-        text = first.name if first.wire.name == "Pair" else first.value
+        text = first.name if first.wire is PAIR else first.value
         if isinstance(text, str):
             rest = len(children) - 1
             return short(text) + (f" and {rest:,} more" if rest else "")

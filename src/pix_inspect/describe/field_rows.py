@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from pix.codec.declare import Operation, wire_of
 from pix.codec.gates import version_text
-from pix.codec.lists import MapOf
+from pix.codec.lists import PAIR, MapOf
 from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.wire import Named, Node
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
@@ -170,7 +170,7 @@ def _summary(node: Node) -> str:
         return value_text(inner) if inner.children is None else ""
     if isinstance(wire, Record):
         return ""
-    if wire.name == "Pair":
+    if wire is PAIR:
         return value_text(children[0]) if children and children[0].children is None else ""
     what = "entry" if isinstance(wire, MapOf) else "element"
     return count(len(children), what, "entries" if what == "entry" else "elements")
@@ -182,7 +182,7 @@ def node_row(node: Node, side: int, depth: int) -> FieldRow:
     declared = node.field
     children: Sequence[Node] = node.children or ()
     value = value_text(node)
-    if wire.name == "Pair" and children and children[0].children is None:
+    if wire is PAIR and children and children[0].children is None:
         children = ()
     if node.note is not None:
         value = f"{value}  ⚠ {inert(node.note)}"

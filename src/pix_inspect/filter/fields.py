@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cache
 
-from pix.codec.declare import wire_of
-from pix.codec.records import Maybe, Record
+from pix.codec.declare import record_of
+from pix.codec.lists import MapOf
+from pix.codec.records import Field
 from pix.codec.wire import Wire
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME
 from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.logging import STDERR_ERROR
 
 STATES = ("open", "ok", "error", "cut", "opaque")
 KINDS = ("handshake", "operation", "orphan")
@@ -39,49 +42,38 @@ PARTS = {
 """Fields that are known when an exchange is looked at."""
 
 
-@lru_cache(maxsize=1)
+@cache
 def fields() -> dict[str, str]:
     """Return every field that a filter may name by path, with the declaration's line on it."""
     found: dict[str, str] = {}
-    for operation in OPERATIONS.values():
-        _collect("request", operation.request, found)
-        _collect("reply", operation.reply, found)
-    _collect("request", wire_of(ClientHello), found)
-    _collect("reply", wire_of(DaemonHello), found)
-    for frame in FRAMES_BY_CODE.values():
-        if frame.name == "STDERR_ERROR":
-            _collect("error", frame.fields, found)
+    for path, field in _declared():
+        found.setdefault(path, field.doc)
     return found
 
 
-@lru_cache(maxsize=1)
+@cache
 def maps() -> frozenset[str]:
     """Return the paths of maps, whose keys are data."""
-    found: dict[str, str] = {}
-    keyed: set[str] = set()
+    return frozenset(path for path, field in _declared() if isinstance(field.wire, MapOf))
+
+
+def _declared() -> Iterator[tuple[str, Field]]:
+    """Yield every field with its path; a path may stand for fields of several operations."""
     for operation in OPERATIONS.values():
-        _collect("request", operation.request, found, keyed)
-        _collect("reply", operation.reply, found, keyed)
-    return frozenset(keyed)
+        yield from _collect("request", operation.request)
+        yield from _collect("reply", operation.reply)
+    yield from _collect("request", record_of(ClientHello))
+    yield from _collect("reply", record_of(DaemonHello))
+    yield from _collect("error", FRAMES_BY_CODE[STDERR_ERROR].fields)
 
 
-def _collect(
-    path: str, wire: Wire, found: dict[str, str], keyed: set[str] | None = None, depth: int = 0
-) -> None:
-    if isinstance(wire, Maybe):
-        wire = wire.inner
-    inner = getattr(wire, "element", None) or getattr(wire, "value", None)
-    if getattr(wire, "key", None) is not None and keyed is not None:
-        keyed.add(path)
-    if isinstance(inner, Wire):
-        wire = inner.inner if isinstance(inner, Maybe) else inner
-    if isinstance(wire, Record) and depth < 6:
-        for field in wire.fields:
-            found.setdefault(f"{path}.{field.name}", field.doc)
-            _collect(f"{path}.{field.name}", field.wire, found, keyed, depth + 1)
-    for choice in getattr(wire, "choices", {}).values():
-        if choice[2] is not None:
-            _collect(path, choice[2], found, keyed, depth + 1)
+def _collect(path: str, wire: Wire) -> Iterator[tuple[str, Field]]:
+    for field in wire.fields:
+        yield f"{path}.{field.name}", field
+        yield from _collect(f"{path}.{field.name}", field.wire)
+    if not wire.fields:
+        for part in wire.parts():
+            yield from _collect(path, part)
 
 
 def completions(text: str, cursor: int) -> tuple[int, list[tuple[str, str]]]:

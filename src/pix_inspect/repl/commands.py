@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pix.codec.declare import is_record
 from pix.codec.errors import EncodeError
 from pix.codec.nar_files import nar_of
 from pix.codec.records import Record
@@ -36,11 +37,7 @@ LONGEST_WAIT = 86_400.0
 LARGEST_FILE = 1 << 30
 """Bytes of a file, a directory or a payload that a line may hold in memory."""
 
-RECORDS: dict[str, type] = {
-    name: kind
-    for name, kind in vars(types).items()
-    if isinstance(kind, type) and isinstance(getattr(kind, "wire", None), Record)
-}
+RECORDS: dict[str, type] = {name: kind for name, kind in vars(types).items() if is_record(kind)}
 SET_OPTIONS = OPERATIONS_BY_NAME["SetOptions"]
 
 

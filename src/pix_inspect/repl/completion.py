@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pix.codec.lists import ListOf, MapOf
-from pix.codec.records import Maybe
+from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.wire import Boolean, Enumeration, String, Wire
 from pix.problem import Problem
 from pix_inspect.base.safe_text import inert
@@ -219,11 +218,8 @@ def _values(parameter: Parameter | None, typed: str) -> Iterator[Suggestion]:
 
 
 def _innermost(wire: Wire) -> Wire:
-    while isinstance(wire, (Maybe, ListOf, MapOf)):
-        if isinstance(wire, Maybe):
-            wire = wire.inner
-        else:
-            wire = wire.element if isinstance(wire, ListOf) else wire.value
+    while wire.parts() and not isinstance(wire, (Record, Tagged)):
+        wire = wire.parts()[-1]
     return wire
 
 

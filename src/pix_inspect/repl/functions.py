@@ -118,11 +118,6 @@ def parameters_of(record: Record) -> list[Parameter]:
     return found
 
 
-def is_optional(part: Field) -> bool:
-    """Whether a field may be left out."""
-    return part.default is not MISSING or part.factory is not None or bool(part.gate.text)
-
-
 def _default_text(part: Field) -> str | None:
     if part.factory is not None:
         return "{}"
@@ -158,7 +153,7 @@ def build(record: Record, fields: dict[str, Any], usage: str, protocol: Protocol
             raise ExpressionError(f"no field {name}: {usage}")
         values[name] = _value(known[name], value, protocol)
     for name, part in known.items():
-        if name not in values and not is_optional(part):
+        if name not in values and not part.is_optional:
             raise ExpressionError(f"{name} is missing: {usage}")
     if record.payload is not None and record.payload.name not in values:
         raise ExpressionError(f"{record.payload.name} is missing: {usage}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pix.codec.declare import is_record, record_of
 from pix.codec.gates import Protocol
 from pix.codec.records import MISSING, Record
 from pix.codec.wire import Named
@@ -72,8 +73,8 @@ def attributes(value: Any) -> list[str]:
         return list(type(value).__dataclass_fields__)
     if isinstance(value, Named):
         return ["label", "doc"]
-    record = getattr(type(value), "wire", None)
-    if isinstance(record, Record):
+    if is_record(type(value)):
+        record = record_of(type(value))
         names = [part.name for part in record.fields]
         return [*names, record.payload.name] if record.payload is not None else names
     return []
@@ -83,8 +84,8 @@ def kind_of(value: Any) -> str:
     """Return what a value is called."""
     if value is None:
         return "none"
-    record = getattr(type(value), "wire", None)
-    return record.name if isinstance(record, Record) else type(value).__name__
+    kind = type(value)
+    return record_of(kind).name if is_record(kind) else kind.__name__
 
 
 def as_list(value: Any) -> Any:
@@ -123,9 +124,8 @@ def _plain(value: Any, protocol: Protocol | None) -> Any:
     if isinstance(value, OWN):
         names = type(value).__dataclass_fields__
         return {name: _plain(getattr(value, name), protocol) for name in names}
-    record = getattr(type(value), "wire", None)
-    if isinstance(record, Record):
-        return dict(_fields_of(value, record, protocol))
+    if is_record(type(value)):
+        return dict(_fields_of(value, record_of(type(value)), protocol))
     if isinstance(value, Entry):
         return value.summary
     if isinstance(value, Function):

@@ -19,8 +19,6 @@ from typing import Any, TypeAlias
 from pix.codec.declare import wire_of
 from pix.codec.errors import EncodeError
 from pix.codec.gates import NEWEST, Protocol
-from pix.codec.lists import ListOf, MapOf
-from pix.codec.records import MISSING, Maybe, Record, Tagged
 from pix.codec.values import encode
 from pix.codec.wire import Wire, bytes_of, pack_u64, text_of
 from pix.daemon.upload import file_nar
@@ -196,27 +194,13 @@ def _garbage(request: ops.CollectGarbage, now: Protocol) -> Any:
 
 def fitted(wire: Wire, value: Any, protocol: Protocol) -> Any:
     """Return a value of an answer with only what that version has a place for."""
-    if isinstance(wire, Record) and isinstance(value, wire.kind):
-        kept = {}
-        for field in wire.fields:
-            item = getattr(value, field.name)
-            if not field.gate.admits(protocol):
-                kept[field.name] = field.absent()
-            elif item is not MISSING:
-                kept[field.name] = fitted(field.wire, item, protocol)
-        return wire.kind(**kept)
-    if isinstance(wire, ListOf) and not isinstance(value, frozenset):
-        return tuple(fitted(wire.element, item, protocol) for item in value)
-    if isinstance(wire, MapOf):
-        pairs = value.items() if isinstance(value, dict) else value
-        return {key: fitted(wire.value, item, protocol) for key, item in pairs}
-    if isinstance(wire, Maybe) and value is not None:
-        return fitted(wire.inner, value, protocol)
-    if isinstance(wire, Tagged):
-        for _, kind, inner in wire.choices.values():
-            if isinstance(value, kind) and inner is not None:
-                return fitted(inner, value, protocol)
-    return value
+    if isinstance(value, frozenset):  # of texts
+        return value
+    made = wire.map(value, lambda part, item: fitted(part, item, protocol))
+    for field in wire.fields:
+        if not field.gate.admits(protocol):
+            setattr(made, field.name, field.absent())
+    return made
 
 
 def frame_bytes(frame: Any, protocol: Protocol) -> bytes:

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pix.codec.declare import Version, wire_of
+from pix.codec.declare import Version, record_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
 from pix.codec.records import Field, Record
-from pix.codec.wire import Enumeration, Wire
+from pix.codec.wire import Enumeration
 from pix.problem import Problem
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS, Frame, Operation, types
 from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.names import enumerations, records, scalars, users_of
 from pix.protocol.types import FEATURES
-from pix_inspect.teach.declared import enumerations, parts_of, records, scalars, users_of
 from pix_inspect.teach.errata import about
 
 RELEASES = {
@@ -141,7 +141,7 @@ def _inside(owner: str, rest: str, protocol: Protocol | None) -> Entry | None:
                     return _record(record, protocol, f"{owner}.{first.lower()}")
                 rest = deeper
     if owner == "handshake":
-        record = wire_of(ClientHello) if rest.startswith("request") else wire_of(DaemonHello)  # type: ignore[assignment]
+        record = record_of(ClientHello if rest.startswith("request") else DaemonHello)
     for frame in FRAMES_BY_CODE.values():
         if owner in (frame.name, frame.fields.name):
             record = frame.fields
@@ -152,13 +152,7 @@ def _inside(owner: str, rest: str, protocol: Protocol | None) -> Entry | None:
             return None
         if not rest:
             return _field(found, record)
-        inner: Wire = found.wire
-        while not isinstance(inner, Record):
-            following = next(parts_of(inner), None)
-            if following is None:
-                return None
-            inner = following
-        record = inner
+        record = next((each for each in found.wire.walk() if isinstance(each, Record)), None)
     return None
 
 
@@ -233,9 +227,7 @@ def _frame(frame: Frame, protocol: Protocol | None) -> Entry:
 def _handshake(protocol: Protocol | None) -> Entry:
     tables = []
     for title, cls in (("the client says", ClientHello), ("the daemon says", DaemonHello)):
-        record = wire_of(cls)
-        assert isinstance(record, Record)
-        tables.append((title, _layout(record, protocol)))
+        tables.append((title, _layout(record_of(cls), protocol)))
     return Entry(
         "handshake",
         "handshake",
@@ -264,19 +256,17 @@ def _feature(name: str) -> Entry:
 
 def _gated() -> Iterator[tuple[str, Field]]:
     """Yield every field that has a gate, with the name of where it stands."""
-    hellos = (("client hello", wire_of(ClientHello)), ("daemon hello", wire_of(DaemonHello)))
-    places: list[tuple[str, Wire]] = list(hellos)
+    places = {record_of(ClientHello): "client hello", record_of(DaemonHello): "daemon hello"}
     for operation in OPERATIONS.values():
-        places.append((f"{operation.name} request", operation.request))
-        places.append((f"{operation.name} reply", operation.reply))
-    places += [(frame.name, frame.fields) for frame in FRAMES_BY_CODE.values()]
-    places += list(records().items())
-    seen: set[int] = set()
-    for where, wire in places:
-        if isinstance(wire, Record) and id(wire) not in seen:
-            seen.add(id(wire))
-            for part in wire.fields:
-                yield where, part
+        places.setdefault(operation.request, f"{operation.name} request")
+        places.setdefault(operation.reply, f"{operation.name} reply")
+    for frame in FRAMES_BY_CODE.values():
+        places.setdefault(frame.fields, frame.name)
+    for name, record in records().items():
+        places.setdefault(record, name)
+    for record, where in places.items():
+        for part in record.fields:
+            yield where, part
 
 
 def _changes(minor: int) -> Table:

@@ -6,9 +6,12 @@ import pytest
 
 from pix.codec.declare import (
     OPERATIONS,
+    Version,
     feature,
+    is_record,
     operation,
     record,
+    record_of,
     since,
     until,
     wire,
@@ -84,3 +87,34 @@ def test_number_is_declared_once() -> None:
     with pytest.raises(TypeError, match="declared twice"):
         operation(1)(type("Again", (), {"__doc__": "Once more."}))
     assert OPERATIONS[1].name == "IsValidPath"
+
+
+@pytest.mark.parametrize(
+    ("version", "text"),
+    [
+        (Version(0), "0.11"),
+        (Version(0, remark="; once"), "0.11; once"),
+        (Version(6), "1.06"),
+        (Version(25, nix="2.4"), "1.25 (Nix 2.4)"),
+        (Version(19, nix="2.0", remark=": below"), "1.19 (Nix 2.0): below"),
+        (Version(nix="2.34", lix="2.91"), "Nix 2.34, Lix 2.91"),
+        (Version(determinate="3.14"), "Determinate Nix 3.14"),
+        (Version(remark="never"), "never"),
+    ],
+)
+def test_version_as_people_write_it(version: Version, text: str) -> None:
+    assert str(version) == text
+
+
+def test_operation_is_there_from_its_number_on() -> None:
+    life = OPERATIONS[41].life  # since 1.22
+    assert [life.is_there(minor) for minor in (21, 22, 38)] == [False, True, True]
+    assert OPERATIONS[1].life.is_there(10)
+    assert OPERATIONS[48].life.is_there(10)  # no number says when
+
+
+def test_record_of_a_declared_class() -> None:
+    assert is_record(Example)
+    assert record_of(Example) is wire_of(Example)
+    assert not is_record(str)
+    assert not is_record(Example(name="x"))

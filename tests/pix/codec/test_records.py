@@ -15,7 +15,7 @@ from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
 from pix.codec.lists import ListOf, MapOf, Texts
 from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.values import decode, encode, tree
-from pix.codec.wire import String, Word, pack_u64
+from pix.codec.wire import String, Wire, Word, pack_u64
 from pix.protocol.operations import AddToStore, QueryRealisation, RegisterDrvOutput
 from pix.protocol.types import (
     FEATURES,
@@ -250,3 +250,40 @@ def test_left_over_bytes_are_an_error_for_decode_only() -> None:
     with pytest.raises(DecodeError, match="1 more byte"):
         decode(TEXT, raw + b"x", V38)
     assert tree(TEXT, raw + b"x", V38).end == len(raw)
+
+
+@RELAXED
+@given(st.sampled_from(sorted(RECORDS)).flatmap(lambda name: values(RECORDS[name], V38)))
+def test_a_value_made_anew_from_its_parts_is_the_same(value: Any) -> None:
+    wire = wire_of(type(value))
+
+    def again(part: Wire, item: Any) -> Any:
+        return part.map(item, again)
+
+    assert again(wire, value) == value
+
+
+def test_what_is_made_of_parts_stands_in_their_place() -> None:
+    def doubled(part: Wire, item: Any) -> Any:
+        return 2 * item if isinstance(part, Word) else part.map(item, doubled)
+
+    mapped = MapOf(KEY, ListOf(Maybe(WORD))).map({"a": [1, None], "b": []}, doubled)
+    assert mapped == {"a": (2, None), "b": ()}
+    assert ListOf(WORD, unordered=True).map({1, 2}, doubled) == frozenset({2, 4})
+    assert wire_of(FieldValue).map(7, doubled) == 14
+    assert wire_of(FieldValue).map("7", doubled) == "7"
+    assert wire_of(GCPaths).map(None, doubled) is None
+
+
+def test_a_walk_meets_every_type_before_its_parts() -> None:
+    assert [part.name for part in MapOf(KEY, ListOf(Maybe(WORD))).walk()] == [
+        "Map<Key, List<Maybe<U64>>>", "Key", "List<Maybe<U64>>", "Maybe<U64>", "U64",
+    ]  # fmt: skip
+    names = [part.name for part in wire_of(GCPaths).walk()]
+    assert names == ["GCPaths", "SpecificPaths", "Set<StorePath>", "StorePath", "Bool"]
+
+
+def test_json_form_with_another_form_for_the_parts() -> None:
+    wire = ListOf(WORD)
+    node = tree(wire, encode(wire, (1, 2), V38), V38).nodes[0]
+    assert wire.plain(node, lambda child: str(child.value)) == ["1", "2"]

@@ -7,7 +7,16 @@ from pix.codec.lists import ListOf, MapOf
 from pix.codec.records import Maybe
 from pix.codec.values import decode, encode
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS
-from pix.protocol.names import DEEPEST, UnknownName, names, wire_called
+from pix.protocol.names import (
+    DEEPEST,
+    UnknownName,
+    enumerations,
+    names,
+    records,
+    scalars,
+    users_of,
+    wire_called,
+)
 
 
 def test_every_declaration_has_its_name() -> None:
@@ -71,3 +80,16 @@ def test_a_map_put_together_reads_and_writes() -> None:
 def test_names_that_are_none_get_suggestions(name: str, words: str) -> None:
     with pytest.raises(UnknownName, match=words):
         wire_called(name)
+
+
+def test_kinds_of_types() -> None:
+    assert {"BuildResult", "Done", "ClientHello"} <= set(records())
+    assert not {"QueryPathInfo", "QueryPathInfo.Reply", "StderrError", "Nothing"} & set(records())
+    assert {"BuildMode", "TrustedFlag", "ActivityType"} <= set(enumerations())
+    assert {"StorePath", "U64", "Bool"} <= set(scalars())
+    assert not set(scalars()) & {*records(), *enumerations()}
+
+
+def test_users_of_a_type() -> None:
+    assert users_of(records()["DrvOutput"]) == ["RegisterDrvOutput", "QueryRealisation"]
+    assert users_of(records()["Trace"]) == ["STDERR_ERROR"]

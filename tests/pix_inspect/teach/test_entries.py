@@ -7,8 +7,8 @@ import pytest
 from pix.codec.gates import Protocol
 from pix.problem import Problem
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol.names import enumerations, records
 from pix.protocol.types import FEATURES
-from pix_inspect.teach.declared import enumerations, records
 from pix_inspect.teach.entries import entry, names
 from pix_inspect.teach.entry_text import text
 

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from pix.codec.gates import ALWAYS, NEWEST_MINOR, OLDEST_MINOR, Protocol, negotiate
 from pix.codec.records import Maybe, Record
 from pix.codec.wire import Wire
-from pix_inspect.teach.declared import parts_of
 from pix_inspect.teach.entries import RELEASES
-
-DEEPEST = 8
 
 DAEMONS: tuple[tuple[str, int], ...] = (
     ("Nix 1.11", 15),
@@ -76,10 +73,8 @@ def _change(old: Sequence[str], new: Sequence[str]) -> str:
     return ", ".join(words) or "as before"
 
 
-def _fields(wire: Wire, protocol: Protocol, path: str = "", depth: int = 0) -> Iterator[str]:
-    """Yield all that is on the wire, as paths; types that hold themselves only so deep."""
-    if depth > DEEPEST:
-        return
+def _fields(wire: Wire, protocol: Protocol, path: str = "") -> Iterator[str]:
+    """Yield all that is on the wire, as paths."""
     if isinstance(wire, Maybe) and wire.gate is not ALWAYS and wire.gate.admits(protocol):
         yield f"{path}.{wire.flag}" if path else wire.flag
     if isinstance(wire, Record):
@@ -87,14 +82,14 @@ def _fields(wire: Wire, protocol: Protocol, path: str = "", depth: int = 0) -> I
             if part.gate.admits(protocol):
                 name = f"{path}.{part.name}" if path else part.name
                 yield name
-                yield from _fields(part.wire, protocol, name, depth + 1)
+                yield from _fields(part.wire, protocol, name)
         payload = wire.payload
         carriage = payload.carriage(protocol) if payload is not None else None
         if payload is not None and carriage is not None:
             yield f"{payload.name} ({carriage.name})"
         return
-    for inner in parts_of(wire):
-        yield from _fields(inner, protocol, path, depth + 1)
+    for inner in wire.parts():
+        yield from _fields(inner, protocol, path)
 
 
 def pairs() -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pix.codec.declare import wire_of
+from pix.codec.declare import record_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.codec.records import Record
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS, Frame, Operation
 from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
 from pix_inspect.teach.bundled import senders
-from pix_inspect.teach.declared import enumerations, records, scalars
 from pix_inspect.teach.entries import RELEASES, Entry, Table, entry
 from pix_inspect.teach.errata import ERRATA, about
 from pix_inspect.teach.manual.blocks import Block, Bullets, Facts, Grid, Heading, Page, Prose
@@ -140,10 +140,7 @@ def _handshake(specimens: Specimens) -> Page:
     blocks: list[Block] = [Facts(tuple(found.facts))]
     for (title, table), prefix in zip(found.tables, ("request.", "reply."), strict=True):
         blocks += [Heading(title.capitalize(), prefix[:-1]), _grid(IN_ORDER, table, prefix)]
-    client, daemon = wire_of(ClientHello), wire_of(DaemonHello)
-    assert isinstance(client, Record)
-    assert isinstance(daemon, Record)
-    blocks += _ages((("client", client), ("daemon", daemon)))
+    blocks += _ages((("client", record_of(ClientHello)), ("daemon", record_of(DaemonHello))))
     blocks += [*_notes(found), *_errors_of("handshake")]
     blocks += specimens.shown("handshake", picture=True)
     names = ("handshake", *HELLOS)

@@ -14,8 +14,8 @@ from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.codec.records import Record
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS
 from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
-from pix_inspect.teach.declared import enumerations, records, scalars
 from pix_inspect.teach.errata import ERRATA
 from pix_inspect.teach.manual import html, markdown
 from pix_inspect.teach.manual.blocks import Bytes, Page, Picture
