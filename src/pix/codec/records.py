@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from pix.codec.cursor import CHOICE, Program, Step, merged, u64_at
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import ALWAYS, Gate, Protocol
+from pix.codec.irregular import Irregular, Irregularity
 from pix.codec.lists import ListOf, MapOf, Pair, Texts
 from pix.codec.values import Tree, decode, encode, tree
 from pix.codec.wire import Boolean, Enumeration, Node, Reader, String, Wire, Word, pack_u64
@@ -84,8 +85,8 @@ class Maybe(Wire):
             return
         start = reader.base + reader.pos
         tag = self._tag(reader)
-        note = None if tag < 2 else f"{tag} is not a canonical boolean"
-        flag = Node(self.flag, FLAG, start, start + 8, tag != 0, None, None, note)
+        odd = None if tag < 2 else Irregular(Irregularity.BOOLEAN, tag)
+        flag = Node(self.flag, FLAG, start, start + 8, tag != 0, None, None, odd)
         children = [flag]
         node = Node(name, self, start, None, None, children, field)
         out.append(node)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pix.codec.cursor import SKIP, TEXT, Program, u64_at
 from pix.codec.errors import DecodeError, EncodeError, Truncated
 from pix.codec.gates import NEWEST, Protocol
+from pix.codec.irregular import Irregular, Irregularity
 
 if TYPE_CHECKING:
     from pix.codec.records import Field
@@ -33,17 +34,19 @@ ZEROS = bytes(8)
 PADDINGS = tuple(bytes(n) for n in range(8))
 """The right padding by its length."""
 
+BAD_PADDING = Irregular(Irregularity.PADDING)
+
 
 class Node:
     """A decoded value and where it stands.
 
     `start` and `end` are stream offsets in bytes, `end` is None while the value is cut off
     or undecodable. `value` is the Python value of a scalar (str with surrogateescape, int,
-    bool, an enum member, None) and None for containers, which have `children`. `note` says
-    what is irregular about the bytes, `field` is the declaration that put it here.
+    bool, an enum member, None) and None for containers, which have `children`. `irregular` says
+    what is about the bytes, `field` is the declaration that put it here.
     """
 
-    __slots__ = ("children", "end", "field", "name", "note", "start", "value", "wire")
+    __slots__ = ("children", "end", "field", "irregular", "name", "start", "value", "wire")
 
     def __init__(
         self,
@@ -54,7 +57,7 @@ class Node:
         value: Any = None,
         children: Sequence[Node] | None = None,
         field: Field | None = None,
-        note: str | None = None,
+        irregular: Irregular | None = None,
     ) -> None:
         self.name = name
         self.wire = wire
@@ -63,7 +66,7 @@ class Node:
         self.value = value
         self.children = children
         self.field = field
-        self.note = note
+        self.irregular = irregular
 
     def __repr__(self) -> str:
         what = self.value if self.children is None else f"{len(self.children)} children"
@@ -226,8 +229,8 @@ class Word(Wire):
         (n,) = u64_at(reader.buf, pos)
         reader.pos = pos + 8
         start = reader.base + pos
-        note = None if n < self.limit else f"Nix readers refuse more than {self.bits} bits here"
-        out.append(Node(name, self, start, start + 8, n, None, field, note))
+        odd = None if n < self.limit else Irregular(Irregularity.WIDE, self.bits)
+        out.append(Node(name, self, start, start + 8, n, None, field, odd))
 
     def read(self, reader: Reader) -> int:
         n = reader.u64()
@@ -259,8 +262,8 @@ class Boolean(Wire):
         (n,) = u64_at(reader.buf, pos)
         reader.pos = pos + 8
         start = reader.base + pos
-        note = None if n < 2 else f"{n} is not a canonical boolean"
-        out.append(Node(name, self, start, start + 8, n != 0, None, field, note))
+        odd = None if n < 2 else Irregular(Irregularity.BOOLEAN, n)
+        out.append(Node(name, self, start, start + 8, n != 0, None, field, odd))
 
     def read(self, reader: Reader) -> bool:
         return reader.u64() != 0
@@ -317,8 +320,8 @@ class Enumeration(Wire):
         reader.pos = pos + 8
         start = reader.base + pos
         value = self.by_value.get(n, n)
-        note = None if value is not n else f"no known {self.name}"
-        out.append(Node(name, self, start, start + 8, value, None, field, note))
+        odd = None if value is not n else Irregular(Irregularity.UNKNOWN, self.name)
+        out.append(Node(name, self, start, start + 8, value, None, field, odd))
 
     def read(self, reader: Reader) -> Named | int:
         return self.members.of(reader.u64())
@@ -365,12 +368,9 @@ class String(Wire):
             raise Truncated(start, f"{name} ({self.name} of {n} bytes)", after - reader.end)
         reader.pos = after
         value = text_of(buf[body : body + n])
-        note = None
-        if buf[body + n : after] != PADDINGS[-n & 7]:
-            note = "padding is not zero: Nix readers refuse it"
-        out.append(
-            Node(name, self, start, reader.base + after, value or self.empty, None, field, note)
-        )
+        odd = None if buf[body + n : after] == PADDINGS[-n & 7] else BAD_PADDING
+        end = reader.base + after
+        out.append(Node(name, self, start, end, value or self.empty, None, field, odd))
 
     @property
     def empty(self) -> str | None:

@@ -116,7 +116,7 @@ def _lines(top: Node, depth: int, width: int) -> Iterator[str]:
         end = "…" if node.end is None else str(node.end)
         label = inert(node.name) or '""'
         value = _value(node)
-        note = f"  ! {inert(node.note)}" if node.note else ""
+        note = f"  ! {inert(str(node.irregular))}" if node.irregular else ""
         text = f"{label}: {value}" if value else label
         yield f"[{node.start:>{width}}, {end:>{width}})  {'  ' * depth}{text}{note}"
         stack.extend((child, depth + 1) for child in reversed(node.children or ()))

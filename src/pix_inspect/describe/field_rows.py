@@ -184,8 +184,8 @@ def node_row(node: Node, side: int, depth: int) -> FieldRow:
     value = value_text(node)
     if wire is PAIR and children and children[0].children is None:
         children = ()
-    if node.note is not None:
-        value = f"{value}  ⚠ {inert(node.note)}"
+    if node.irregular is not None:
+        value = f"{value}  ⚠ {inert(str(node.irregular))}"
     if node.end is None:
         value = f"{value}  ✗ cut off" if value else "✗ cut off"
     nodes = children
@@ -199,7 +199,7 @@ def node_row(node: Node, side: int, depth: int) -> FieldRow:
         doc=(declared.doc if declared is not None else "") or wire.doc,
         gate=declared.gate.text if declared is not None else "",
         node=node,
-        irregular=node.note is not None or node.end is None,
+        irregular=node.irregular is not None or node.end is None,
         make=(lambda row: _NodeRows(nodes, side, row.depth + 1)) if nodes else None,
     )
 

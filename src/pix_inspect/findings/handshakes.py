@@ -102,7 +102,7 @@ def _plain(part: Part | None) -> dict[str, object]:
 
 def _odd_boolean(part: Part | None, name: str) -> bool:
     node = part.node.find(name) if part is not None and part.node is not None else None
-    return node is not None and node.note is not None
+    return node is not None and node.irregular is not None
 
 
 def _texts(value: object) -> set[str]:

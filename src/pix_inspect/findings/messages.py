@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pix.codec.irregular import Irregularity
 from pix.codec.wire import Node, String, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
@@ -48,6 +49,14 @@ _NOT_TRUSTED = re.compile(
 _INVALID_OPERATION = re.compile(
     r"invalid operation (\d{1,20})|unknown operation (\d{1,20})", re.IGNORECASE
 )
+
+OF_FIELDS = {
+    Irregularity.PADDING: "padding",
+    Irregularity.BOOLEAN: "boolean",
+    Irregularity.WIDE: "wide-number",
+    Irregularity.UNKNOWN: "unknown-value",
+}
+"""What a field is found to be, by what is irregular about it."""
 
 _STORE_PATH = re.compile(r"[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+\-._?=]+")
 
@@ -159,29 +168,24 @@ class Messages(Look):
         stack: list[tuple[Node, str]] = [(part.node, part.name)]
         while stack:
             node, path = stack.pop()
-            note = node.note
+            odd = node.irregular
             if _may_be_turned_round(node) and (number := self.turned_round(part, node)):
                 said = f"{number} with its bytes turned round"
                 diagnosis = (named("big-endian number", f"{number} in {inert(path, 120)}"),)
                 yield self.found("big-endian", said, part.side, node.start, path, diagnosis)
-            elif note is not None and part.name == "reply" and self.is_last_again(part, node):
+            elif odd is not None and part.name == "reply" and self.is_last_again(part, node):
                 diagnosis = (named("doubled STDERR_LAST", f"the answer to #{self.row.number}"),)
                 said = f"{path} is the number of STDERR_LAST"
                 yield self.found("desync", said, part.side, node.start, path, diagnosis)
-            elif note is not None:
-                name = (
-                    "padding" if note.startswith("padding")
-                    else "boolean" if "boolean" in note
-                    else "wide-number" if "refuse more than" in note
-                    else "unknown-value" if note.startswith("no known")
-                    else "undecodable"
-                )  # fmt: skip
-                said = note if node.value is None else f"{node.value}: {note}"
-                yield self.found(name, said, part.side, node.start, path)
+            elif odd is not None:
+                said = str(odd) if node.value is None else f"{node.value}: {odd}"
+                yield self.found(OF_FIELDS[odd.kind], said, part.side, node.start, path)
             stack.extend(
                 (child, f"{path}.{child.name}")
                 for child in node.children or ()
-                if child.children is not None or child.note is not None or _is_wide(child.value)
+                if child.children is not None
+                or child.irregular is not None
+                or _is_wide(child.value)
             )
 
     def is_last_again(self, part: Part, node: Node) -> bool:
@@ -205,7 +209,7 @@ def _is_wide(value: object) -> bool:
 def _may_be_turned_round(node: Node) -> bool:
     if isinstance(node.wire, String) or node.children is not None:
         return False
-    return node.note is not None or _is_wide(node.value)
+    return node.irregular is not None or _is_wide(node.value)
 
 
 def _said(part: Part | None) -> str:

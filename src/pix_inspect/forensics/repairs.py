@@ -66,7 +66,7 @@ def fits(message: Message, data: bytes | None = None, minor: int | None = None) 
     decoded = tree(message.wire, data, protocol, name=message.name, base=0)
     if decoded.error is not None or not _is_end(message, data, decoded.end):
         return False
-    return not any(node.note for root in decoded.nodes for node, _ in nodes_of(root, ""))
+    return not any(node.irregular for root in decoded.nodes for node, _ in nodes_of(root, ""))
 
 
 def _is_end(message: Message, data: bytes, end: int) -> bool:
@@ -299,7 +299,7 @@ def _too_long(message: Message) -> Repair | None:
     rest = data[decoded.end :]
     if decoded.error is not None or not rest:
         return None
-    if any(node.note for root in decoded.nodes for node, _ in nodes_of(root, "")):
+    if any(node.irregular for root in decoded.nodes for node, _ in nodes_of(root, "")):
         return None
     follows = "1 byte follows" if len(rest) == 1 else f"{len(rest):,} bytes follow"
     where = f"{follows}, from byte {message.base + decoded.end:,} on"

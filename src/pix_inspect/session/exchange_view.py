@@ -391,16 +391,16 @@ class ExchangeView:
 
 
 def irregular(node: Node, path: str) -> list[str]:
-    """Return the notes on a tree's nodes, each with its place."""
+    """Return what is irregular in a tree, in words, each with its place."""
     found = []
     stack = [(node, path)]
     while stack:
         node, path = stack.pop()
-        if node.note is not None:
-            found.append(f"{path} at byte {node.start}: {node.note}")
+        if node.irregular is not None:
+            found.append(f"{path} at byte {node.start}: {node.irregular}")
         stack.extend(
             (child, f"{path}.{child.name}")
             for child in node.children or ()
-            if child.children is not None or child.note is not None
+            if child.children is not None or child.irregular is not None
         )
     return found

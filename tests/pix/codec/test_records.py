@@ -206,7 +206,7 @@ def test_maybe_is_strict_or_lenient() -> None:
     node = one(tree(lenient, raw, V38))
     assert node.plain() == 7
     assert node.children is not None
-    assert "not a canonical" in (node.children[0].note or "")
+    assert str(node.children[0].irregular).endswith("is not a canonical boolean")
 
 
 def test_tagged_refuses_other_tags() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from pix.codec.errors import DecodeError, EncodeError, Truncated
 from pix.codec.gates import Protocol
+from pix.codec.irregular import Irregular, Irregularity
 from pix.codec.values import decode, encode, tree
 from pix.codec.wire import (
     Boolean,
@@ -88,22 +89,23 @@ def test_value_that_the_wire_cannot_carry(wire: Wire, value: Any) -> None:
 
 def test_tree_takes_what_readers_refuse_and_notes_it() -> None:
     big = one(tree(SHORT, pack_u64(1 << 32), V38))
-    assert (big.value, big.note) == (1 << 32, "Nix readers refuse more than 32 bits here")
+    assert (big.value, big.irregular) == (1 << 32, Irregular(Irregularity.WIDE, 32))
     with pytest.raises(DecodeError, match="below 2"):
         decode(SHORT, pack_u64(1 << 32), V38)
     bad = pack_u64(1) + b"x1234567"
     node = one(tree(TEXT, bad, V38))
     assert node.value == "x"
-    assert "padding is not zero" in (node.note or "")
+    assert node.irregular == Irregular(Irregularity.PADDING)
     with pytest.raises(DecodeError, match="zero padding") as error:
         decode(TEXT, bad, V38)
     assert error.value.offset == 9
     odd = one(tree(BOOL, pack_u64(5), V38))
     assert odd.value is True
-    assert "canonical" in (odd.note or "")
+    assert odd.irregular == Irregular(Irregularity.BOOLEAN, 5)
+    assert str(odd.irregular) == "5 is not a canonical boolean"
     assert decode(BOOL, pack_u64(5), V38) is True
     unknown = one(tree(MODE, pack_u64(9), V38))
-    assert (unknown.value, unknown.note) == (9, "no known BuildMode")
+    assert (unknown.value, unknown.irregular) == (9, Irregular(Irregularity.UNKNOWN, "BuildMode"))
 
 
 def test_names_of_enumerations_in_json() -> None:

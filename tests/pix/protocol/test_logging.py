@@ -63,7 +63,7 @@ def test_unknown_types_and_fields_are_data() -> None:
         kind = node.find("type")
         assert kind is not None
         assert kind.value == 4711
-        assert kind.note is not None
+        assert kind.irregular is not None
 
 
 @pytest.mark.parametrize(
