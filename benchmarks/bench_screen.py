@@ -29,7 +29,7 @@ from textual.screen import Screen
 from benchmarks.bench_session import write
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 
 COUNT = 1_000_000
 PAGES = 200
@@ -96,7 +96,7 @@ async def browse(path: Path) -> None:
     start = time.perf_counter()
     async with app.run_test(size=(120, 40)) as pilot:
         screen = app.screen
-        assert isinstance(screen, Browse)
+        assert isinstance(screen, MainScreen)
         watch = asyncio.create_task(deaf(gaps, stop))
         first = None
         while not screen.settled:
@@ -136,7 +136,7 @@ async def browse(path: Path) -> None:
         print(f"  resident {resident():.0f} MiB")
 
 
-async def sift(screen: Browse, text: str) -> None:
+async def sift(screen: MainScreen, text: str) -> None:
     """Apply a filter that the index can answer, and say how long it took and what else waited."""
     gaps: list[float] = []
     stop = asyncio.Event()
@@ -175,7 +175,7 @@ async def follow(path: Path) -> None:
 
         async with app.run_test(size=(120, 40)):
             screen = app.screen
-            assert isinstance(screen, Browse)
+            assert isinstance(screen, MainScreen)
             feeding = threading.Thread(target=feed)
             feeding.start()
             watch = asyncio.create_task(deaf(gaps, stop))

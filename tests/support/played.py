@@ -17,7 +17,7 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.recording.stream_writer import Track
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 from tests.support.playbook import Playbook, said
 from tests.support.written import ABOUT, START, Written, section
 
@@ -109,9 +109,9 @@ def focus(pilot: Pilot[Any]) -> str | None:
     return focused.id if focused is not None else None
 
 
-def browse(pilot: Pilot[Any]) -> Browse:
+def browse(pilot: Pilot[Any]) -> MainScreen:
     screen = pilot.app.screen_stack[0]
-    assert isinstance(screen, Browse)
+    assert isinstance(screen, MainScreen)
     return screen
 
 

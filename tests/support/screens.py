@@ -16,7 +16,7 @@ from pix_inspect.teach import tours
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.app.leaving import Leaving
 from pix_inspect.ui.app.touring import Touring
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.screens.differences import DifferencesScreen
 from pix_inspect.ui.screens.findings import FindingsScreen
 from pix_inspect.ui.screens.recordings import RecordingsScreen
@@ -47,7 +47,7 @@ class Scene:
     async def reach(self, pilot: Pilot[Any]) -> Screen[Any]:
         """Go there, and return the screen."""
         app = pilot.app
-        await until(pilot, self, lambda: isinstance(app.screen, Browse) and app.screen.settled)
+        await until(pilot, self, lambda: isinstance(app.screen, MainScreen) and app.screen.settled)
         for key in self.keys:
             await pilot.press(key)
             await pilot.pause()
@@ -112,18 +112,18 @@ def slow_writing() -> Screen[Any]:
 MAIN = of("add-tree")
 
 SCENES = [
-    Scene("timeline", Browse, MAIN, pane="timeline"),
-    Scene("grouped", Browse, MAIN, ("b",), "timeline"),
-    Scene("fields", Browse, MAIN, ("tab",), "fields"),
-    Scene("log", Browse, of("build-with-log"), ("G", "L", "tab"), "log"),
-    Scene("payload", Browse, MAIN, ("P", "tab"), "payload"),
-    Scene("bytes", Browse, MAIN, ("tab", "tab"), "bytes"),
-    Scene("explanation", Browse, MAIN, ("e", "tab", "tab", "tab"), "explanation"),
-    Scene("filter", Browse, MAIN, ("slash",), "writing-input"),
-    Scene("search", Browse, MAIN, ("ctrl+f",), "writing-input"),
-    Scene("note", Browse, MAIN, ("M",), "writing-input"),
-    Scene("repl", Browse, MAIN, ("colon",), "repl-line"),
-    Scene("live", Browse, with_a_client, pane="timeline"),
+    Scene("timeline", MainScreen, MAIN, pane="timeline"),
+    Scene("grouped", MainScreen, MAIN, ("b",), "timeline"),
+    Scene("fields", MainScreen, MAIN, ("tab",), "fields"),
+    Scene("log", MainScreen, of("build-with-log"), ("G", "L", "tab"), "log"),
+    Scene("payload", MainScreen, MAIN, ("P", "tab"), "payload"),
+    Scene("bytes", MainScreen, MAIN, ("tab", "tab"), "bytes"),
+    Scene("explanation", MainScreen, MAIN, ("e", "tab", "tab", "tab"), "explanation"),
+    Scene("filter", MainScreen, MAIN, ("slash",), "writing-input"),
+    Scene("search", MainScreen, MAIN, ("ctrl+f",), "writing-input"),
+    Scene("note", MainScreen, MAIN, ("M",), "writing-input"),
+    Scene("repl", MainScreen, MAIN, ("colon",), "repl-line"),
+    Scene("live", MainScreen, with_a_client, pane="timeline"),
     Scene("operations", StatisticsScreen, MAIN, ("S",), "operations"),
     Scene("connections", StatisticsScreen, MAIN, ("S", "tab"), "connections"),
     Scene("durations", StatisticsScreen, MAIN, ("S", "tab", "tab"), "durations"),
@@ -139,7 +139,7 @@ SCENES = [
     Scene("export", PathDialog, MAIN, ("X",)),
     Scene("writing", Writing, MAIN, push=slow_writing),
     Scene("leaving", Leaving, with_a_client, ("q",)),
-    Scene("tour", Browse, touring),
+    Scene("tour", MainScreen, touring),
 ]  # fmt: skip
 
 Run = Callable[[Pilot[Any]], Awaitable[None]]

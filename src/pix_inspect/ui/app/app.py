@@ -31,7 +31,7 @@ from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
 from pix_inspect.ui.exchange.payload_saving import Wish
 from pix_inspect.ui.main.dividers import Dividing
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.tabs import RunningRelay
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.path_dialog import Chosen, PathDialog
@@ -102,7 +102,7 @@ class Inspector(OtherScreens):
 
     # Settings ---------------------------------------------------------------------------
 
-    def recall(self, browse: Browse) -> None:
+    def recall(self, browse: MainScreen) -> None:
         """Have a main screen look as it was left the last time."""
         if self._settings is not None:
             left = recall(browse, self._settings.known)
@@ -113,7 +113,7 @@ class Inspector(OtherScreens):
         self, result: Answer | None = None, return_code: int = 0, message: object = None
     ) -> None:
         """Remember how the screen looks, and end."""
-        found = [screen for screen in self.screen_stack if isinstance(screen, Browse)]
+        found = [screen for screen in self.screen_stack if isinstance(screen, MainScreen)]
         if self._settings is not None and found and found[0].is_mounted:
             trouble = self._settings.keep(remembered(self, found[0]))
             if trouble is not None:
@@ -173,7 +173,7 @@ class Inspector(OtherScreens):
     def action_export(self) -> None:
         """Write the exchanges that are shown into a file."""
         browse = self.screen
-        if isinstance(browse, Browse):
+        if isinstance(browse, MainScreen):
             wish = Export(browse.session, *shown_of(browse))
             self.save_to(wish.title, wish.name, wish.check, wish.write, "blank secrets")
 
@@ -220,10 +220,10 @@ class Inspector(OtherScreens):
     def action_excerpt(self) -> None:
         """Copy an excerpt, redacted, for an issue tracker."""
         browse = self.screen
-        if isinstance(browse, Browse):
+        if isinstance(browse, MainScreen):
             self.put_excerpt(browse)
 
-    def put_excerpt(self, browse: Browse) -> None:
+    def put_excerpt(self, browse: MainScreen) -> None:
         """Copy the exchanges from the last mark to the cursor as Markdown."""
         pair = marked_and_chosen(browse)
         if pair is None:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from pix_inspect.findings.finding import Finding
 
 if TYPE_CHECKING:
-    from pix_inspect.ui.main.main_screen import Browse
+    from pix_inspect.ui.main.main_screen import MainScreen
 
 TRIES = 200
 PAUSE = 0.02
 """How often, and after how many seconds each time, it is seen whether an exchange is shown."""
 
 
-def follow(browse: Browse, to: Finding | str | None) -> None:
+def follow(browse: MainScreen, to: Finding | str | None) -> None:
     """Go where the user wants: to a finding's place, or to the exchanges of a filter."""
     if isinstance(to, str):
         browse.apply_filter(to)
@@ -28,7 +28,7 @@ def follow(browse: Browse, to: Finding | str | None) -> None:
             _reach(browse, to, TRIES)
 
 
-def _reach(browse: Browse, to: Finding, tries: int) -> None:
+def _reach(browse: MainScreen, to: Finding, tries: int) -> None:
     """Choose the field at the finding's byte as soon as the exchange is shown."""
     view = browse.view
     if view is None or view.row.number != to.exchange:
@@ -43,7 +43,7 @@ def _reach(browse: Browse, to: Finding, tries: int) -> None:
         browse.on_fields_chosen()
 
 
-def marked_and_chosen(browse: Browse) -> tuple[int, int] | None:
+def marked_and_chosen(browse: MainScreen) -> tuple[int, int] | None:
     """Return the exchange marked last, the chosen one if none is, and the chosen one."""
     chosen = browse.timeline.chosen
     if chosen is None:

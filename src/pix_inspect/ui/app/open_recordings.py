@@ -16,7 +16,7 @@ from textual.screen import Screen
 from pix.problem import Problem
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.leaving import Answer
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording, same
 from pix_inspect.ui.widgets.path_dialog import Chosen, PathDialog
 
@@ -55,7 +55,7 @@ class OpenRecordings(App[Answer]):
 
     def get_default_screen(self) -> Screen[object]:
         """Return the main screen of the first recording."""
-        return Browse(self.tabs[0].session)  # type: ignore[return-value]
+        return MainScreen(self.tabs[0].session)  # type: ignore[return-value]
 
     def open_others(self) -> None:
         """Open what else was asked for, without going there."""
@@ -76,7 +76,7 @@ class OpenRecordings(App[Answer]):
     @property
     def session(self) -> Session:
         """The session of the recording on the screen."""
-        on_screen = [screen for screen in self.screen_stack if isinstance(screen, Browse)]
+        on_screen = [screen for screen in self.screen_stack if isinstance(screen, MainScreen)]
         return on_screen[-1].session if on_screen else self.tab.session
 
     def tab_of(self, session: Session) -> Tab:
@@ -88,7 +88,7 @@ class OpenRecordings(App[Answer]):
         self._opened += 1
         tab = Tab(f"recording-{self._opened}", session)
         self.tabs.append(tab)
-        self.add_mode(tab.name, lambda: Browse(session))
+        self.add_mode(tab.name, lambda: MainScreen(session))
         self._name_tabs()
         return tab
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pix_inspect.ui.app.finding_places import follow, marked_and_chosen
 from pix_inspect.ui.app.open_recordings import OpenRecordings
 from pix_inspect.ui.app.recordings_choice import compare_recordings
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.screens.differences import DifferencesScreen
 from pix_inspect.ui.screens.findings import FindingsScreen
 from pix_inspect.ui.screens.round_trips import AnalysisScreen
@@ -28,7 +28,7 @@ class OtherScreens(OpenRecordings):
     def action_statistics(self) -> None:
         """Show where the time went."""
         browse = self.screen
-        if isinstance(browse, Browse):
+        if isinstance(browse, MainScreen):
             screen = StatisticsScreen(browse.session, *shown_of(browse))
 
             def apply(wanted: str | None) -> None:
@@ -39,13 +39,13 @@ class OtherScreens(OpenRecordings):
 
     def action_findings(self) -> None:
         browse = self.screen
-        if isinstance(browse, Browse):
+        if isinstance(browse, MainScreen):
             self.push_screen(FindingsScreen(browse.session), lambda to: follow(browse, to))
 
     def action_waiting(self) -> None:
         """Show who waits for whom."""
         browse = self.screen
-        if isinstance(browse, Browse):
+        if isinstance(browse, MainScreen):
 
             def go(exchange: int | None) -> None:
                 if exchange is not None:
@@ -57,13 +57,13 @@ class OtherScreens(OpenRecordings):
     def action_analysis(self) -> None:
         """Show where the round trips are, and what distance costs."""
         browse = self.screen
-        if isinstance(browse, Browse):
+        if isinstance(browse, MainScreen):
             self.push_screen(AnalysisScreen(browse.session))
 
     def action_differences(self) -> None:
         """Compare the exchange under the cursor with the one that was marked last."""
         browse = self.screen
-        if isinstance(browse, Browse):
+        if isinstance(browse, MainScreen):
             pair = marked_and_chosen(browse)
             if pair is None or pair[0] == pair[1]:
                 self.notify("mark an exchange with m, then compare another with it", markup=False)
@@ -72,11 +72,11 @@ class OtherScreens(OpenRecordings):
 
     def action_recordings(self) -> None:
         """Compare the recording on the screen with another."""
-        if isinstance(self.screen, Browse):
+        if isinstance(self.screen, MainScreen):
             compare_recordings(self, self.tab)
 
 
-def shown_of(browse: Browse) -> tuple[Sequence[int] | None, str]:
+def shown_of(browse: MainScreen) -> tuple[Sequence[int] | None, str]:
     """Return the exchanges that a filter lets through, None for all; and the filter's text."""
     filtered = browse.filter_text
     return (browse.shown if filtered else None), filtered

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pix.problem import Problem
 from pix_inspect.session.session import Session
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.tabs import Tab, at_hand, is_recording, same
 from pix_inspect.ui.screens.recordings import Destination, RecordingsScreen
 from pix_inspect.ui.widgets.path_dialog import Chosen, Offer, PathDialog
@@ -74,8 +74,8 @@ def visit(app: OpenRecordings, tab: Tab, to: Destination) -> None:
 def _arrive(app: OpenRecordings, tab: Tab, to: Destination, tries: int) -> None:
     """Go on as soon as the tab's screen stands there and is read as far as it has to be."""
     screen = app.screen
-    here = isinstance(screen, Browse) and screen.session is tab.session and screen.is_mounted
-    if isinstance(screen, Browse) and here and screen.settled:
+    here = isinstance(screen, MainScreen) and screen.session is tab.session and screen.is_mounted
+    if isinstance(screen, MainScreen) and here and screen.settled:
         if to.filter is not None:
             screen.apply_filter(to.filter)
             return

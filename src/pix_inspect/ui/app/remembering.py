@@ -12,7 +12,7 @@ from pix_inspect.ui.timeline.columns import CLOCKS, COLUMNS
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app.app import Inspector
-    from pix_inspect.ui.main.main_screen import Browse
+    from pix_inspect.ui.main.main_screen import MainScreen
 
 SIDES = {"fields": "", "log": "-logging", "payload": "-payload"}
 """What may stand beside the timeline, and the class that says so."""
@@ -24,7 +24,7 @@ def theme_of(known: dict[str, Any], app: Inspector) -> str | None:
     return theme if isinstance(theme, str) and theme in app.available_themes else None
 
 
-def recall(browse: Browse, known: dict[str, Any]) -> list[str]:
+def recall(browse: MainScreen, known: dict[str, Any]) -> list[str]:
     """Have a main screen look as it is remembered; return the settings that make no sense."""
     left: list[str] = []
 
@@ -59,7 +59,7 @@ def recall(browse: Browse, known: dict[str, Any]) -> list[str]:
     return left
 
 
-def remembered(app: Inspector, browse: Browse) -> dict[str, Any]:
+def remembered(app: Inspector, browse: MainScreen) -> dict[str, Any]:
     """Return what is to be remembered of a main screen."""
     timeline = browse.timeline
     side = next((name for name, each in SIDES.items() if each and browse.has_class(each)), "fields")

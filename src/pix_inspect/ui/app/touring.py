@@ -18,7 +18,7 @@ from pix_inspect.session.session import Session
 from pix_inspect.teach import bundled
 from pix_inspect.teach.tours import Place, Tour, place
 from pix_inspect.ui.app.app import Inspector
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 
 GLANCE = 0.02
 """Seconds between two looks whether a recording has been read."""
@@ -35,7 +35,7 @@ class Words(Static):
     """
 
 
-class Stop(Browse):
+class Stop(MainScreen):
     """Another recording than the one that the tour began with."""
 
     def on_unmount(self) -> None:
@@ -98,7 +98,7 @@ class Touring(Inspector):
         self._lead(found)
 
     def _shows(self, path: Path) -> bool:
-        return isinstance(self.screen, Browse) and self.screen.session.path == path
+        return isinstance(self.screen, MainScreen) and self.screen.session.path == path
 
     def _lead(self, found: Place) -> None:
         """Select what the step means, as soon as the screen has read so far."""
@@ -106,7 +106,7 @@ class Touring(Inspector):
         if not self._has(browse, found):
             self.set_timer(GLANCE, lambda: self._lead(found))
             return
-        assert isinstance(browse, Browse)
+        assert isinstance(browse, MainScreen)
         if browse.timeline.chosen != found.number:
             browse.timeline.begin_at(found.number, follow=False)
             self.set_timer(GLANCE, lambda: self._lead(found))
@@ -123,13 +123,13 @@ class Touring(Inspector):
     @staticmethod
     def _has(screen: Screen[object], found: Place) -> bool:
         return (
-            isinstance(screen, Browse)
+            isinstance(screen, MainScreen)
             and screen.is_mounted
             and screen.timeline.is_mounted
             and screen.timeline.count > found.number
         )
 
-    def _say(self, browse: Browse, found: Place) -> None:
+    def _say(self, browse: MainScreen, found: Place) -> None:
         pane = next(iter(browse.query(Words)), None)
         if pane is None:
             pane = Words(id="words")

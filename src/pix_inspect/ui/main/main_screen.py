@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pix_inspect.ui.app.app import Inspector
 
 
-class Browse(Selection, Growing, Searching, Asking):
+class MainScreen(Selection, Growing, Searching, Asking):
     """One recording, finished or growing."""
 
     app: Inspector

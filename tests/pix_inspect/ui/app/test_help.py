@@ -13,12 +13,12 @@ from pix_inspect.ui.app.leaving import Leaving
 from pix_inspect.ui.exchange.bytes_pane import Bytes
 from pix_inspect.ui.exchange.fields_pane import Fields
 from pix_inspect.ui.exchange.log_pane import Log
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.lines import Lines
 from tests.support.played import browse, focus, lines_of, recorded, settled
 
-PLACES: list[type[Any]] = [Lines, Timeline, Fields, Log, Bytes, Browse, Help, Leaving]
+PLACES: list[type[Any]] = [Lines, Timeline, Fields, Log, Bytes, MainScreen, Help, Leaving]
 
 
 def bindings() -> list[tuple[type[Any], Binding]]:
@@ -47,7 +47,7 @@ def test_every_action_exists() -> None:
     for place, binding in bindings():
         action = binding.action.partition("(")[0]
         namespace, _, name = action.rpartition(".")
-        owner = {"": place, "screen": Browse, "app": None}[namespace]
+        owner = {"": place, "screen": MainScreen, "app": None}[namespace]
         if owner is None:
             from pix_inspect.ui.app.app import Inspector
 
@@ -61,21 +61,21 @@ async def test_the_help_lists_every_key_of_every_pane() -> None:
         await pilot.press("question_mark")
         await pilot.pause()
         text = "\n".join(lines_of(pilot.app.screen.query_one(HelpText)))
-        for place in (Lines, Timeline, Fields, Log, Bytes, Browse):
+        for place in (Lines, Timeline, Fields, Log, Bytes, MainScreen):
             for pressed, said, _ in keys_of(place, pilot.app):
                 assert any(
                     line.split("  ")[0:3] and pressed in line and said in line
                     for line in text.splitlines()
                 ), (pressed, said)
         await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Browse)
+        assert isinstance(pilot.app.screen, MainScreen)
 
 
 async def test_the_palette_has_every_action() -> None:
     async with recorded("queries").run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         offered = {command.title for command in pilot.app.get_system_commands(browse(pilot))}
-        for place in (Timeline, Fields, Log, Bytes, Browse):
+        for place in (Timeline, Fields, Log, Bytes, MainScreen):
             for _, said, _ in keys_of(place, pilot.app):
                 assert any(title.endswith(said) for title in offered), said
 
@@ -100,7 +100,7 @@ async def test_a_key_that_was_changed_works_and_is_shown() -> None:
         app.update_keymap({"view.explain": "z"})
         await pilot.press("z")
         assert browse(pilot).has_class("-explaining")
-        assert ("z", "Explain", "view.explain") in keys_of(Browse, app)
+        assert ("z", "Explain", "view.explain") in keys_of(MainScreen, app)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

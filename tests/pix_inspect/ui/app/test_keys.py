@@ -16,7 +16,7 @@ from textual.screen import Screen
 from pix_inspect import ui
 from pix_inspect.ui.app.help import Help, HelpText
 from pix_inspect.ui.app.keys import sections
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 from tests.support.played import lines_of
 from tests.support.screens import SCENES, SIZE, Scene, until
 
@@ -116,4 +116,4 @@ async def test_the_help_of_a_screen_has_the_keys_of_that_screen(
                 assert any(pressed in line and said in line for line in text.splitlines()), said
         lines = {line.strip() for line in text.splitlines()}
         main = [each for each in ON_THE_MAIN_SCREEN if lines & {each}]
-        assert main == (ON_THE_MAIN_SCREEN if scene.screen is Browse else [])
+        assert main == (ON_THE_MAIN_SCREEN if scene.screen is MainScreen else [])

@@ -11,23 +11,23 @@ from textual.widgets import Static
 
 from pix_inspect.teach import tours
 from pix_inspect.ui.app.touring import Touring, Words
-from pix_inspect.ui.main.main_screen import Browse
+from pix_inspect.ui.main.main_screen import MainScreen
 
 Compare = Callable[..., bool]
 
 
-async def arrival(pilot: Pilot[Any]) -> Browse:
+async def arrival(pilot: Pilot[Any]) -> MainScreen:
     """Wait until the step is shown."""
     app = pilot.app
     assert isinstance(app, Touring)
     for _ in range(1500):
         await pilot.pause(0.02)
-        if app.arrived and isinstance(app.screen, Browse) and app.screen.settled:
+        if app.arrived and isinstance(app.screen, MainScreen) and app.screen.settled:
             return app.screen
     raise AssertionError(f"step {app.number + 1} never came")
 
 
-def said(screen: Browse) -> str:
+def said(screen: MainScreen) -> str:
     return str(screen.query_one(Words).render())
 
 
@@ -56,7 +56,7 @@ async def test_one_can_wander_off_and_come_back() -> None:
         await arrival(pilot)
         await pilot.press("escape", "G", "?")
         await pilot.pause()
-        assert not isinstance(app.screen, Browse)
+        assert not isinstance(app.screen, MainScreen)
         await pilot.press("]")
         screen = await arrival(pilot)
         assert (app.number, screen.index) == (1, 0)
