@@ -14,6 +14,7 @@ from textual.timer import Timer
 from pix_inspect.base.units import duration
 from pix_inspect.ui.main.filtering import Filtering
 from pix_inspect.ui.main.marking import Marking
+from pix_inspect.ui.main.places import Journey
 from pix_inspect.ui.main.status import Banner, Status, trouble
 from pix_inspect.ui.main.tabs import Tab
 from pix_inspect.ui.widgets.background import in_background
@@ -32,6 +33,7 @@ class Growing(Filtering, Marking):
     """A screen whose timeline grows."""
 
     app: Inspector
+    journey: Journey
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +52,11 @@ class Growing(Filtering, Marking):
     @property
     def taken_in(self) -> bool:
         """Whether all that was read stands in the timeline, as far as a filter lets it through."""
-        read = not self._reading and (self.sieve is not None or self.timeline.up_to_date)
+        read = (
+            not self._reading
+            and self._more is None
+            and (self.sieve is not None or self.timeline.up_to_date)
+        )
         return read and self.sifted and self.timeline.settled
 
     def renew(self) -> None:
@@ -79,6 +85,7 @@ class Growing(Filtering, Marking):
             self._take()
         if not self._going:
             self.renew()
+            self.journey.go_on()
 
     def _take(self) -> None:
         self._more = None

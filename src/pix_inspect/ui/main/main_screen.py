@@ -25,6 +25,7 @@ from pix_inspect.ui.main.asking import Asking
 from pix_inspect.ui.main.dividers import Shares
 from pix_inspect.ui.main.filtering import Filtering
 from pix_inspect.ui.main.following import Growing
+from pix_inspect.ui.main.places import GoTo, Journey
 from pix_inspect.ui.main.searching import Searching
 from pix_inspect.ui.main.selection import Selection
 from pix_inspect.ui.main.status import Banner, Status
@@ -115,7 +116,7 @@ class MainScreen(Selection, Growing, Searching, Asking):
     @property
     def settled(self) -> bool:
         """Whether all that was read is shown and nothing is being looked up."""
-        return self.taken_in and not self.searching and self.selected
+        return self.taken_in and not self.searching and self.selected and self.journey.ended
 
     def on_mount(self) -> None:
         """Read what there is, then keep up."""
@@ -123,9 +124,17 @@ class MainScreen(Selection, Growing, Searching, Asking):
         self.query_one(TabBar).say(self.app.tabs, self.tab)
         self.app.recall(self)
         self.add_class("-empty")
+        self.journey = Journey(self.timeline, self.fields, lambda: self.view, lambda: self.taken_in)
         self.timeline.focus()
         self.fields.waiting = ["Choose an exchange to see its fields."]
         self.begin_reading()
+
+    def on_go_to(self, message: GoTo) -> None:
+        """Go to a place of this recording."""
+        message.stop()
+        if message.filter is not None:
+            self.apply_filter(message.filter)
+        self.journey.begin(message)
 
     # Keys -------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from pix_inspect.ui.exchange.log_pane import Log
 from pix_inspect.ui.exchange.log_tree import Said, narration
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
 from pix_inspect.ui.main.panes import Panes
+from pix_inspect.ui.main.places import Journey
 from pix_inspect.ui.timeline.glances import heavy
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
@@ -43,6 +44,7 @@ class Selection(Panes):
     app: Inspector
     session: Session
     pending_hit: tuple[int, Hit] | None
+    journey: Journey
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,6 +194,7 @@ class Selection(Panes):
         if self.pending_hit is not None and self.pending_hit[0] == index:
             self.show_hit(self.pending_hit[1])
             self.pending_hit = None
+        self.journey.go_on()
 
     def on_fields_wanted(self) -> None:
         """Show the tree with, or without, the fields that this version lacks."""

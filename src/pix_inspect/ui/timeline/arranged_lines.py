@@ -256,6 +256,10 @@ class ArrangedLines(ExchangeLines):
             self._seen = self.count
         self._entitle()
 
+    def shows(self, exchange: int) -> bool:
+        """Return whether an exchange has a line, or one that opens to it."""
+        return self.settled and self.arrangement.find(exchange) is not None
+
     def go_to(self, exchange: int) -> None:
         """Put the cursor on an exchange, or on the line closest to it."""
         if self.count:
