@@ -215,12 +215,25 @@ class Life:
         return (self.introduced.minor or 0) <= minor
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Many:
+    """The operation that does many of another at once, `how`, and since which minor.
+
+    Without `since` it can be done since that operation is there.
+    """
+
+    operation: str
+    how: str = ""
+    since: int | None = None
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One operation of the protocol: its number, its layouts, and what is known about it.
 
     `feature` must have been negotiated for it; `early_log`: STDERR frames may come before
-    the request is complete, because the daemon starts work before it reads the arguments.
+    the request is complete, because the daemon starts work before it reads the arguments;
+    `many` does many of it in one round trip.
     """
 
     code: int
@@ -231,6 +244,7 @@ class Operation:
     life: Life
     feature: str | None = None
     early_log: bool = False
+    many: Many | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -255,6 +269,7 @@ def operation(
     instead: str = "",
     feature: str | None = None,
     early_log: bool = False,
+    many: Many | None = None,
     reply: type | None = None,
     notes: tuple[str, ...] = (),
 ) -> Callable[[type[T]], type[T]]:
@@ -268,7 +283,16 @@ def operation(
             raise TypeError(f"operation {code} is declared twice")
         life = Life(introduced, obsolete, removed, instead)
         declared = Operation(
-            code, cls.__name__, request.doc, request, answered, life, feature, early_log, notes
+            code,
+            cls.__name__,
+            request.doc,
+            request,
+            answered,
+            life,
+            feature,
+            early_log,
+            many,
+            notes,
         )
         OPERATIONS[code] = declared
         made.operation = declared  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ Source: Nix `serialise.hh`, `serialise.cc`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from enum import IntEnum
+from enum import Enum, IntEnum
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -158,15 +158,27 @@ def clip(value: object, longest: int = 60) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+class Meaning(Enum):
+    """What a number stands for, where it is more than a count."""
+
+    SIZE = "bytes"
+    TIME = "seconds since 1970"
+    VERBOSITY = "a verbosity, in its sender's counting"
+    ACTIVITY = "an activity: daemon pid × 2^32 + a counter"
+    VERSION = "a protocol version: 0x126 is 1.38"
+    MAGIC = "a word that says who speaks"
+
+
 class Wire:
     """A wire type. `name` is what the manual calls it, `doc` one line about it.
 
-    `fields` are those of a record; other types have none.
+    `fields` are those of a record, `meaning` is that of a number; other types have none.
     """
 
     name: str = ""
     doc: str = ""
     fields: tuple[Field, ...] = ()
+    meaning: Meaning | None = None
 
     def parts(self) -> Sequence[Wire]:
         """Return the wire types directly inside, in the order in which they stand."""
@@ -213,10 +225,11 @@ class Wire:
 class Word(Wire):
     """An unsigned integer of 8 bytes; readers may insist on fewer bits."""
 
-    def __init__(self, name: str, doc: str, bits: int = 64) -> None:
+    def __init__(self, name: str, doc: str, bits: int = 64, meaning: Meaning | None = None) -> None:
         self.name = name
         self.doc = doc
         self.bits = bits
+        self.meaning = meaning
         self.limit = 1 << bits
 
     def program(self, protocol: Protocol) -> Program:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pix.codec.declare import since, stderr_frame, until, wire
 from pix.codec.wire import Enumeration, Named
-from pix.protocol.types import U64, FieldValue, Level, Text, Trace, UInt, Verbosity
+from pix.protocol.types import U64, ActivityId, FieldValue, Level, Text, Trace, UInt, Verbosity
 
 STDERR_NEXT = 0x6F6C6D67
 STDERR_READ = 0x64617461
@@ -130,25 +130,25 @@ class StderrError:
 class StderrStartActivity:
     """Some work begins."""
 
-    id: U64 = wire("the activity: daemon pid × 2^32 + a counter")
+    id: ActivityId = wire("the activity: daemon pid × 2^32 + a counter")
     level: Level = wire("at which verbosity to show it")
     type: Activity = wire("what kind of work")
     text: Text = wire("what to show, may be empty")
     fields: tuple[FieldValue, ...] = wire("what it works on, by type", default=())
-    parent: U64 = wire("the activity it is part of, 0 for none", default=0)
+    parent: ActivityId = wire("the activity it is part of, 0 for none", default=0)
 
 
 @stderr_frame(STDERR_STOP_ACTIVITY, "STDERR_STOP_ACTIVITY", introduced=20)
 class StderrStopActivity:
     """Some work ended."""
 
-    id: U64 = wire("the activity, perhaps of an earlier operation")
+    id: ActivityId = wire("the activity, perhaps of an earlier operation")
 
 
 @stderr_frame(STDERR_RESULT, "STDERR_RESULT", introduced=20)
 class StderrResult:
     """News of an activity: a log line, a phase, progress."""
 
-    id: U64 = wire("the activity")
+    id: ActivityId = wire("the activity")
     type: Result = wire("what kind of news")
     fields: tuple[FieldValue, ...] = wire("the news, by type", default=())

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pix.codec.declare import (
+    Many,
     Version,
     feature,
     operation,
@@ -70,6 +71,7 @@ from pix.protocol.types import (
     RealisationJson,
     Root,
     Signature,
+    Size,
     StorePath,
     SubstitutablePathInfo,
     Text,
@@ -77,6 +79,7 @@ from pix.protocol.types import (
     UInt,
     UnkeyedValidPathInfo,
     ValidPathInfo,
+    VerbosityNumber,
 )
 
 
@@ -99,7 +102,7 @@ class Quit:
     """End the connection; never handled by any daemon in range."""
 
 
-@operation(1)
+@operation(1, many=Many("QueryValidPaths"))
 class IsValidPath:
     """Is this path in the store, complete and registered?"""
 
@@ -117,6 +120,7 @@ class IsValidPath:
     obsolete=Version(12, nix="1.2"),
     removed=Version(nix="2.34", lix="2.91"),
     instead="QuerySubstitutablePaths",
+    many=Many("QuerySubstitutablePaths"),
 )
 class HasSubstitutes:
     """Could a substituter provide this path?"""
@@ -135,6 +139,7 @@ class HasSubstitutes:
     obsolete=Version(16, nix="2.0"),
     removed=Version(nix="2.34", lix="2.91"),
     instead="QueryPathInfo",
+    many=Many("QueryPathInfo", ", which says all at once", since=16),
 )
 class QueryPathHash:
     """What is the hash of this path's NAR?"""
@@ -153,6 +158,7 @@ class QueryPathHash:
     obsolete=Version(16, nix="2.0"),
     removed=Version(nix="2.34", lix="2.91"),
     instead="QueryPathInfo",
+    many=Many("QueryPathInfo", ", which says all at once", since=16),
 )
 class QueryReferences:
     """Which paths does this path refer to?"""
@@ -234,6 +240,7 @@ class AddTextToStore:
     9,
     introduced=Version(0, remark="; named BuildDerivations in Nix 1.0"),
     notes=("Repair needs a trusted client; otherwise an error, then the daemon closes.",),
+    many=Many("BuildPaths", " with all paths at once"),
 )
 class BuildPaths:
     """Build or substitute these; failures come as an error."""
@@ -244,7 +251,7 @@ class BuildPaths:
     Reply = Done
 
 
-@operation(10)
+@operation(10, many=Many("BuildPaths", " with all paths at once", since=13))
 class EnsurePath:
     """Make this path valid, by substituting it if need be."""
 
@@ -256,6 +263,7 @@ class EnsurePath:
 @operation(
     11,
     notes=("Nix master leaves it out for paths already rooted on the connection.",),
+    many=Many("AddTempRoots"),
 )
 class AddTempRoot:
     """Keep this path from the garbage collector while the connection lasts."""
@@ -360,11 +368,13 @@ class SetOptions:
     keep_failed: UInt = wire("keep the build directory of a failed build", default=0)
     keep_going: UInt = wire("go on with other builds after a failure", default=0)
     try_fallback: UInt = wire("build when substituting fails", default=0)
-    verbosity: UInt = wire("how much to log, in the client's counting", default=3)
+    verbosity: VerbosityNumber = wire("how much to log, in the client's counting", default=3)
     max_build_jobs: UInt = wire("builds at a time", default=1)
     max_silent_time: UInt = wire("seconds a build may be silent, 0 for ever", default=0)
     use_build_hook: UInt = wire("obsolete: Nix 2.0 and later always send 1", default=1)
-    verbose_build: UInt = wire("a verbosity: 0 to show build output, the highest not to", default=0)
+    verbose_build: VerbosityNumber = wire(
+        "a verbosity: 0 to show build output, the highest not to", default=0
+    )
     log_type: UInt = wire(
         "obsolete: 0 pretty, 1 escapes, 2 flat; always 0 since Nix 2.0", default=0
     )
@@ -400,7 +410,7 @@ class CollectGarbage:
         """What was found or deleted."""
 
         paths: tuple[Text, ...] = wire("the paths found or deleted")
-        bytes_freed: U64 = wire("bytes freed, or that would be")
+        bytes_freed: Size = wire("bytes freed, or that would be")
         obsolete: U64 = wire("always 0; blocks freed in Nix 1.0 and 1.1", default=0)
 
 
@@ -409,6 +419,7 @@ class CollectGarbage:
     introduced=Version(2),
     obsolete=Version(12, nix="1.2"),
     instead="QuerySubstitutablePathInfos",
+    many=Many("QuerySubstitutablePathInfos"),
 )
 class QuerySubstitutablePathInfo:
     """What do substituters know about this path?"""
@@ -473,6 +484,7 @@ class ClearFailedPaths:
         "Until 1.16 a missing path is an error that says 'is not valid'.",
         "So it is with the daemons of Nix 2.32.0 to 2.32.5 and 2.33.0 to 2.33.2.",
     ),
+    many=Many("QueryPathInfos"),
 )
 class QueryPathInfo:
     """What does the store know about this path?"""
@@ -669,7 +681,7 @@ class NarFromPath:
         nar: Content = payload("the path's NAR", (ALWAYS, RAW_NAR), content="nar")
 
 
-@operation(39, introduced=Version(17, nix="2.0"))
+@operation(39, introduced=Version(17, nix="2.0"), many=Many("AddMultipleToStore"))
 class AddToStoreNar:
     """Add a path with its metadata."""
 
@@ -678,7 +690,7 @@ class AddToStoreNar:
     nar_hash: NarHash = wire("SHA-256 of its NAR")
     references: frozenset[StorePath] = wire("the paths it refers to", default=frozenset())
     registration_time: Time = wire("when it became valid", default=0)
-    nar_size: U64 = wire("bytes in its NAR")
+    nar_size: Size = wire("bytes in its NAR")
     ultimate: Bool = wire("built here, so trusted without signature", default=False)
     sigs: frozenset[Signature] = wire("who vouches for it", default=frozenset())
     ca: MaybeContentAddress = wire("how its path follows from its contents", default=None)
@@ -707,8 +719,8 @@ class QueryMissing:
         will_build: frozenset[StorePath] = wire("derivations to build")
         will_substitute: frozenset[StorePath] = wire("paths to fetch")
         unknown: frozenset[StorePath] = wire("paths nobody knows how to get")
-        download_size: U64 = wire("bytes to download")
-        nar_size: U64 = wire("bytes of the NARs of what is fetched")
+        download_size: Size = wire("bytes to download")
+        nar_size: Size = wire("bytes of the NARs of what is fetched")
 
 
 @operation(41, introduced=Version(22, nix="2.4"))

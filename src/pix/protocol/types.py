@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pix.codec.declare import feature, record, since, wire, wire_of, without
 from pix.codec.records import Maybe, Tagged
-from pix.codec.wire import Boolean, Enumeration, Named, String, Word
+from pix.codec.wire import Boolean, Enumeration, Meaning, Named, String, Word
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
 
 # Feature strings, in the order in which they appeared (protocol 1.38 and later).
@@ -87,9 +87,16 @@ FEATURES = {
 }
 """Every known feature string."""
 
-U64 = Annotated[int, Word("U64", "an unsigned integer of 64 bits")]
-UInt = Annotated[int, Word("UInt", "an unsigned integer that readers require to fit 32 bits", 32)]
-Time = Annotated[int, Word("Time", "seconds since 1970, below 2^63", 63)]
+_U64 = ("U64", "an unsigned integer of 64 bits", 64)
+_UINT = ("UInt", "an unsigned integer that readers require to fit 32 bits", 32)
+U64 = Annotated[int, Word(*_U64)]
+UInt = Annotated[int, Word(*_UINT)]
+Size = Annotated[int, Word(*_U64, Meaning.SIZE)]
+ActivityId = Annotated[int, Word(*_U64, Meaning.ACTIVITY)]
+Magic = Annotated[int, Word(*_U64, Meaning.MAGIC)]
+VersionNumber = Annotated[int, Word(*_U64, Meaning.VERSION)]
+VerbosityNumber = Annotated[int, Word(*_UINT, Meaning.VERBOSITY)]
+Time = Annotated[int, Word("Time", "seconds since 1970, below 2^63", 63, Meaning.TIME)]
 Microseconds = Annotated[int, Word("Microseconds", "microseconds, below 2^63", 63)]
 Bool = Annotated[bool, Boolean()]
 MaybeMicroseconds = Annotated[int | None, Maybe(wire_of(Microseconds))]
@@ -235,7 +242,7 @@ class UnkeyedValidPathInfo:
     nar_hash: NarHash = wire("SHA-256 of its NAR")
     references: frozenset[StorePath] = wire("the store paths it refers to")
     registration_time: Time = wire("when it became valid", default=0)
-    nar_size: U64 = wire("bytes in its NAR, 0 when unknown")
+    nar_size: Size = wire("bytes in its NAR, 0 when unknown")
     ultimate: Bool = since(16, default=False, doc="built here, so trusted without signature")
     sigs: frozenset[Signature] = since(16, default=frozenset(), doc="who vouches for it")
     ca: MaybeContentAddress = since(16, default=None, doc="how its path follows from its contents")
@@ -256,8 +263,8 @@ class SubstitutablePathInfo:
 
     deriver: MaybeStorePath = wire("the derivation that produced it, if known", default=None)
     references: frozenset[StorePath] = wire("the store paths it refers to")
-    download_size: U64 = wire("bytes to download, 0 when unknown")
-    nar_size: U64 = wire("bytes in its NAR, 0 when unknown")
+    download_size: Size = wire("bytes to download, 0 when unknown")
+    nar_size: Size = wire("bytes in its NAR, 0 when unknown")
 
 
 @record

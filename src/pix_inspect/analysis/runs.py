@@ -10,20 +10,6 @@ from pix.protocol import OPERATIONS_BY_NAME
 SHORTEST_RUN = 10
 """Operations of one kind in a row that make a run."""
 
-BATCHED_BY = {
-    "IsValidPath": ("QueryValidPaths", 12, None),
-    "QueryPathInfo": ("QueryPathInfos", None, "queryPathInfos"),
-    "AddTempRoot": ("AddTempRoots", None, "addTempRoots"),
-    "AddToStoreNar": ("AddMultipleToStore", 32, None),
-    "BuildPaths": ("BuildPaths with all paths at once", 10, None),
-    "EnsurePath": ("BuildPaths with all paths at once", 13, None),
-    "QuerySubstitutablePathInfo": ("QuerySubstitutablePathInfos", 12, None),
-    "HasSubstitutes": ("QuerySubstitutablePaths", 12, None),
-    "QueryPathHash": ("QueryPathInfo, which says all at once", 16, None),
-    "QueryReferences": ("QueryPathInfo, which says all at once", 16, None),
-}
-"""What does many of an operation at once: its name, since which minor, with which feature."""
-
 
 @dataclass(slots=True)
 class Run:
@@ -46,16 +32,14 @@ class Run:
 
 def advice(operation: str, protocol: Protocol | None) -> str:
     """Return what would do many of this operation at once in `protocol`, empty if nothing."""
-    known = BATCHED_BY.get(operation)
-    if known is None:
+    many = OPERATIONS_BY_NAME[operation].many if operation in OPERATIONS_BY_NAME else None
+    if many is None:
         return ""
-    name, minor, feature = known
-    code = OPERATIONS_BY_NAME[name].code if name in OPERATIONS_BY_NAME else None
-    what = name if code is None else f"{name} (operation {code})"
-    if feature is not None:
-        if protocol is not None and feature in protocol.features:
-            return f"one {what} does it"
+    other = OPERATIONS_BY_NAME[many.operation]
+    what = f"{other.name}{many.how}" if many.how else f"{other.name} (operation {other.code})"
+    feature, minor = other.feature, many.since or other.life.introduced.minor or 0
+    if feature is not None and (protocol is None or feature not in protocol.features):
         return f"{what} would do it, but the feature {feature} is not in force here"
-    if protocol is not None and minor is not None and protocol.minor < minor:
+    if protocol is not None and protocol.minor < minor:
         return f"{what} would do it from 1.{minor} on"
     return f"one {what} does it"

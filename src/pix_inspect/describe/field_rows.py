@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from pix.codec.declare import Operation, wire_of
+from pix.codec.declare import Operation
 from pix.codec.gates import version_text
 from pix.codec.lists import PAIR, MapOf
 from pix.codec.records import Maybe, Record, Tagged
-from pix.codec.wire import Named, Node
+from pix.codec.wire import Meaning, Named, Node
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
-from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.types import verbosity_name
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.units import count, duration, moment, size
@@ -28,7 +27,6 @@ from pix_inspect.session.log_text import activity, frame_text
 RowKind: TypeAlias = Literal[
     "exchange", "part", "field", "frame", "payload", "note", "error", "absent"
 ]
-HELLOS = {id(wire_of(ClientHello)), id(wire_of(DaemonHello))}
 CONTENTS = {
     "nar": "a NAR",
     "by method": "a NAR or a plain file, as the method says",
@@ -145,19 +143,26 @@ def value_text(node: Node, *, named: bool = True) -> str:
 
 
 def _number(node: Node, value: int) -> str:
-    """A number as its field means it: a time, a verbosity, an activity, a size."""
-    name = node.name
-    if node.wire.name == "Time":
-        said = moment(value) if value else ""
-        return f"{said} ({value})" if said else str(value)
-    if name in ("verbosity", "verbose_build"):
-        level = verbosity_name(value, None)
-        return f"{level} ({value})" if level != str(value) else level
-    if name in ("id", "parent"):
-        return f"{activity(value)} ({value})" if value >> 32 else str(value)
-    if value >= 1000 and name.endswith(("size", "bytes", "bytes_freed")):
+    """A number as its type means it."""
+    meaning = node.wire.meaning
+    if meaning in _NAMED:
+        said = _NAMED[meaning](value)
+        return f"{said} ({value})" if said not in ("", str(value)) else str(value)
+    if meaning is Meaning.VERSION:
+        return f"{version_text(value)} ({value:#x})"
+    if meaning is Meaning.MAGIC:
+        return f"{value:#x}"
+    if meaning is Meaning.SIZE and value >= 1000:
         return f"{value:,} ({size(value)})"
     return f"{value:,}"
+
+
+_NAMED: dict[Meaning | None, Callable[[int], str]] = {
+    Meaning.TIME: lambda number: moment(number) if number else "",
+    Meaning.VERBOSITY: lambda number: verbosity_name(number, None),
+    Meaning.ACTIVITY: activity,
+}
+"""Numbers that have a name by their meaning; the number follows it."""
 
 
 def _summary(node: Node) -> str:
@@ -296,14 +301,7 @@ def _part_children(part: Part, parent: FieldRow, operation: Operation | None) ->
         )
     node = part.node
     if node is not None:
-        hello = id(node.wire) in HELLOS
-        for child in node.children or ():
-            row = node_row(child, part.side, depth)
-            if hello and child.name in ("magic", "version") and isinstance(child.value, int):
-                number = child.value
-                shown = version_text(number) if child.name == "version" else f"{number:#x}"
-                row.value = f"{shown} ({number:#x})" if child.name == "version" else shown
-            out.append(row)
+        out += [node_row(child, part.side, depth) for child in node.children or ()]
     if part.error is not None:
         out.append(
             FieldRow(

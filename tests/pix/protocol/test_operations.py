@@ -12,7 +12,7 @@ from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN
 from pix.codec.records import Record, Tagged
 from pix.codec.values import encode
-from pix.codec.wire import Named, Wire
+from pix.codec.wire import Meaning, Named, Wire
 from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME
 from pix.protocol import operations as declarations
 from pix.protocol.logging import ActivityType, ResultType
@@ -228,3 +228,25 @@ def test_what_cannot_be_said_names_field_and_version(
 ) -> None:
     with pytest.raises(EncodeError, match=f"^{message}"):
         encode(wire_of(type(request_)), request_, protocol)
+
+
+def test_what_does_many_at_once_is_an_operation() -> None:
+    many = {op.name: op.many for op in OPERATIONS.values() if op.many is not None}
+    assert {each.operation for each in many.values()} <= set(OPERATIONS_BY_NAME)
+    assert many["AddToStoreNar"].operation == "AddMultipleToStore"
+    assert many["EnsurePath"].since == 13
+
+
+def test_numbers_say_what_they_mean() -> None:
+    meant = {
+        part.name: part.wire.meaning
+        for operation in OPERATIONS.values()
+        for record in (operation.request, operation.reply)
+        for wire in record.walk()
+        for part in wire.fields
+        if part.wire.meaning is not None
+    }
+    sizes = {name for name, meaning in meant.items() if meaning is Meaning.SIZE}
+    assert sizes == {"nar_size", "download_size", "bytes_freed"}
+    assert meant["verbosity"] is meant["verbose_build"] is Meaning.VERBOSITY
+    assert meant["registration_time"] is meant["start_time"] is Meaning.TIME
