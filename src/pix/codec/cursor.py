@@ -234,73 +234,65 @@ def leap(cursor: Cursor, program: Program) -> bool:
     It is needed when words that say how long something is have not arrived, or are wild.
     What has arrived whole costs a third of the time this way.
     """
-    try:
-        pos = _leap(cursor.buf, cursor.pos, program, cursor.limits)
-    except struct.error:
-        return False
+    pos = behind(cursor.buf, cursor.pos, program, cursor.limits)
     if pos < 0:
         return False
     cursor.pos = pos
     return True
 
 
-def is_whole(data: Window, start: int, program: Program, limits: Limits) -> bool:
-    """Return whether `data` from `start` on is one value of `program` and nothing else."""
-    try:
-        return _leap(data, start, program, limits) == len(data)
-    except struct.error:
-        return False
+def behind(buf: Window, pos: int, program: Program, limits: Limits) -> int:
+    """Return the position behind one value of `program` that begins at `pos` of `buf`.
 
-
-def _leap(buf: Window, pos: int, program: Program, limits: Limits) -> int:
-    """Return the position behind one value of `program`, -1 where it is wild or custom.
-
-    Raises struct.error where a word has not arrived.
+    It may lie behind the end of `buf`. -1 where `scan` is needed, as `leap` says.
     """
     longest = limits.string
-    for step, arg in program:
-        if step == TEXT:
-            (n,) = u64_at(buf, pos)
-            if n > longest:
-                return -1
-            pos += n + 15 & -8
-        elif step == SKIP:
-            pos += arg  # type: ignore[operator]  # a program pairs each step with its argument
-        elif step == TEXTS:
-            (n,) = u64_at(buf, pos)
-            if n > limits.count:
-                return -1
-            pos += 8
-            for _ in range(n * arg):
+    try:
+        for step, arg in program:
+            if step == TEXT:
                 (n,) = u64_at(buf, pos)
                 if n > longest:
                     return -1
                 pos += n + 15 & -8
-        elif step == CHOICE:
-            (n,) = u64_at(buf, pos)
-            choices: dict[int | None, Program] = arg  # type: ignore[assignment]
-            chosen = choices.get(n, choices.get(None))
-            if chosen is None:
+            elif step == SKIP:
+                pos += arg  # type: ignore[operator]  # a step is paired with its argument
+            elif step == TEXTS:
+                (n,) = u64_at(buf, pos)
+                if n > limits.count:
+                    return -1
+                pos += 8
+                for _ in range(n * arg):
+                    (n,) = u64_at(buf, pos)
+                    if n > longest:
+                        return -1
+                    pos += n + 15 & -8
+            elif step == CHOICE:
+                (n,) = u64_at(buf, pos)
+                choices: dict[int | None, Program] = arg  # type: ignore[assignment]
+                chosen = choices.get(n, choices.get(None))
+                if chosen is None:
+                    return -1
+                pos += 8
+                if chosen:
+                    pos = behind(buf, pos, chosen, limits)
+                    if pos < 0:
+                        return -1
+            elif step == LIST:
+                (n,) = u64_at(buf, pos)
+                if n > limits.count:
+                    return -1
+                pos += 8
+                element: Program = arg  # type: ignore[assignment]
+                for _ in range(n):
+                    if pos >= len(buf):
+                        return -1
+                    pos = behind(buf, pos, element, limits)
+                    if pos < 0:
+                        return -1
+            else:  # CUSTOM
                 return -1
-            pos += 8
-            if chosen:
-                pos = _leap(buf, pos, chosen, limits)
-                if pos < 0:
-                    return -1
-        elif step == LIST:
-            (n,) = u64_at(buf, pos)
-            if n > limits.count:
-                return -1
-            pos += 8
-            element: Program = arg  # type: ignore[assignment]
-            for _ in range(n):
-                if pos >= len(buf):
-                    return -1
-                pos = _leap(buf, pos, element, limits)
-                if pos < 0:
-                    return -1
-        else:  # CUSTOM
-            return -1
+    except struct.error:  # a word has not arrived
+        return -1
     return pos
 
 

@@ -28,6 +28,10 @@ SIDES = ("client", "daemon")
 Kind: TypeAlias = Literal["handshake", "operation", "orphan", "opaque"]
 Span: TypeAlias = "tuple[int, int | None]"
 
+Asked: TypeAlias = "tuple[int, Operation, int, int, int]"
+"""A plain request that waits for its answer: the exchange's number, what it asks for,
+`[start, end)` of the client's stream, and when it came."""
+
 
 @dataclass(slots=True)
 class LogFrame:

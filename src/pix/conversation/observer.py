@@ -22,15 +22,22 @@ from __future__ import annotations
 
 from collections import deque
 
-from pix.codec.cursor import Limits, Scan
+from pix.codec.cursor import Limits, Scan, behind
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.conversation.answers import DaemonSide
-from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Exchange, LogFrame
+from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Asked, Exchange, LogFrame
 from pix.conversation.handshake import Greeting
 from pix.conversation.notes import Note, Reason, note_of
-from pix.conversation.open_exchanges import Collector, Ledger, Observer, PayloadSeen
+from pix.conversation.open_exchanges import (
+    Collector,
+    Ledger,
+    Observer,
+    PayloadSeen,
+    RoundTripSeen,
+)
 from pix.conversation.requests import ClientSide
+from pix.conversation.round_trips import LAST, Plain, Shape, plain
 
 
 class Conversation:
@@ -41,6 +48,10 @@ class Conversation:
     Without an observer the exchanges are collected in `exchanges`. With `lockstep`, `turns`
     is the order that was made up: side, and up to which stream offset it spoke; both
     streams are then best fed whole.
+
+    An observer that has `round_trip` is told of a plain one by that alone, when it is over,
+    and no Exchange is made: a request in one chunk of `bytes` while nothing else is under
+    way, and then its reply in one chunk, without log, error or payload.
     """
 
     def __init__(
@@ -80,9 +91,19 @@ class Conversation:
             daemon_offset,
         )
         self._lanes = (self._ledger.client, self._ledger.daemon)
+        self._asking, self._answering = (lane.cursor for lane in self._lanes)
         self._greeting = Greeting(self._ledger)
         self._requests = ClientSide(self._ledger, lockstep)
         self._answers = DaemonSide(self._ledger, lockstep)
+        self.asked: Asked | None = None
+        """The plain request that waits for its answer, and of which nobody was told."""
+        self._answer: Shape = (0, None)
+        self._plain: Plain = {}
+        self._round_trip: RoundTripSeen | None = None
+        if not (detail or lockstep):
+            self._round_trip = getattr(observer, "round_trip", None)
+        self._tell: RoundTripSeen | None = None
+        """The same, while nothing is under way: the next thing is a new operation."""
 
     @classmethod
     def resumed(
@@ -154,6 +175,7 @@ class Conversation:
     @property
     def pending(self) -> deque[Exchange]:
         """The operations that wait for their answer, oldest first."""
+        self.announce()
         return self._ledger.pending
 
     @property
@@ -176,8 +198,37 @@ class Conversation:
 
         Bytes behind the end of the side's stream are counted and nothing else.
         """
+        # most of what passes is plain, so nothing is called here that need not be
+        if (tell := self._tell) is not None and type(data) is bytes:
+            size = len(data)
+            asked = self.asked
+            if asked is not None:
+                length, program = self._answer
+                if (side == DAEMON and data[:8] == LAST) and (
+                    length == size or (program and behind(data, 8, program, self.limits) == size)
+                ):
+                    start = self._answering.base
+                    self._answering.base = end = start + size
+                    self.asked = None
+                    tell(asked, start, end, time)
+                    return
+            elif side == CLIENT and (found := self._plain.get(data[:8])) is not None:
+                operation, (length, program), answer = found
+                if length == size or (program and behind(data, 8, program, self.limits) == size):
+                    ledger = self._ledger
+                    ledger.count = number = ledger.count + 1
+                    start = self._asking.base
+                    self._asking.base = end = start + size
+                    self.asked = (number, operation, start, end, time)
+                    self._answer = answer
+                    return
+        self._scan(side, data, time)
+
+    def _scan(self, side: int, data: bytes | bytearray | memoryview, time: int) -> None:
+        """Have a side's scanner look at its next bytes."""
         lane = self._lanes[side]
         cursor = lane.cursor
+        self.announce()
         self._ledger.now = time
         cursor.feed(data)
         if lane.opaque is not None or lane.eof:
@@ -190,9 +241,13 @@ class Conversation:
             note = Note(Reason.TOO_FAR_AHEAD, side=1 - side, length=self.limits.waiting)
             self._ledger.give_up(side, cursor.offset, note)
             cursor.settle()
+        if self._round_trip is not None:
+            self._look_out()
 
     def gap(self, side: int, length: int, time: int = 0) -> None:
         """Account for bytes of a side that passed but were not kept."""
+        self.announce()
+        self._tell = None
         lane = self._lanes[side]
         cursor = lane.cursor
         self._ledger.now = time
@@ -205,31 +260,38 @@ class Conversation:
             self._advance(side)
             cursor.settle()
 
-    @property
-    def at_rest(self) -> bool:
-        """Whether what passed is whole and understood: the next thing is a new operation."""
+    def announce(self) -> None:
+        """Tell the observer of what is `asked` now, as of an exchange that began."""
+        if self.asked is None:
+            return
+        _, operation, start, end, self._ledger.now = self.asked
+        self.asked = None
+        self._tell = None
+        self._ledger.count -= 1  # it is counted again
+        self._ledger.requested(self._ledger.asked(start, operation.code), end)
+
+    def _look_out(self) -> None:
+        """Have `feed` look out for round trips while nothing is under way."""
         ledger = self._ledger
         handshake = ledger.handshake
-        return (
-            ledger.protocol is not None
+        self._tell = None
+        if (
+            not (ledger.pending or ledger.requesting or ledger.orphan or ledger.at_sea)
+            and ledger.protocol is not None
             and (handshake is None or handshake.ended is not None)
-            and not (ledger.pending or ledger.requesting or ledger.orphan or ledger.at_sea)
-            and all(lane.is_at_rest for lane in self._lanes)
-        )
-
-    def skip(self, client: int, daemon: int) -> None:
-        """Go on at these stream offsets: up to them only whole exchanges passed, unobserved.
-
-        Only while `at_rest`. Skipped exchanges are not numbered.
-        """
-        for lane, offset in zip(self._lanes, (client, daemon), strict=True):
-            lane.cursor.base = offset - lane.cursor.end
+            and ledger.client.is_at_rest
+            and ledger.daemon.is_at_rest
+        ):
+            self._tell = self._round_trip
+            self._plain = self._plain or plain(ledger.protocol)
 
     def eof(self, side: int, time: int = 0) -> None:
         """Take note that a side will send nothing more."""
         lane = self._lanes[side]
         if lane.eof:
             return
+        self.announce()
+        self._tell = None
         lane.eof = True
         ledger = self._ledger
         ledger.now = time
@@ -287,6 +349,7 @@ __all__ = [
     "CLIENT",
     "DAEMON",
     "SIDES",
+    "Asked",
     "Conversation",
     "Exchange",
     "Limits",

@@ -21,9 +21,13 @@ from pix.codec.declare import OPERATIONS
 from pix.codec.gates import Protocol
 from pix.codec.payload import FRAMES, PULLED
 from pix.conversation.direction import Lane
-from pix.conversation.exchange import CLIENT, DAEMON, Exchange, Kind
+from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange, Kind
 from pix.conversation.notes import Note, Reason
 from pix.protocol.types import REALISATION_WITH_PATH
+
+RoundTripSeen: TypeAlias = "Callable[[Asked, int, int, int], None]"
+"""Told of a plain round trip that is over, in place of `started` and `ended`: what was asked,
+`[start, end)` of the answer in the daemon's stream, and when it came."""
 
 PayloadSeen: TypeAlias = Callable[[int, int, int, int], None]
 """Told of a run of payload: side, stream offset, length, position in the payload (bytes)."""
@@ -33,7 +37,7 @@ OPERATIONS_AT_SEA = (42, 43)
 
 
 class Observer(Interface):
-    """Who wants to know of exchanges."""
+    """Who wants to know of exchanges; it may have a `round_trip` that is a RoundTripSeen."""
 
     def started(self, exchange: Exchange) -> None:
         """An exchange began."""
@@ -89,7 +93,7 @@ class Ledger:
         self.at_sea: Exchange | None = None
         self.changed = False
         self.now = 0
-        self._count = 0
+        self.count = 0
 
     def in_force(self) -> Protocol:
         """Return the negotiated protocol, which must be known by now."""
@@ -99,11 +103,9 @@ class Ledger:
     # Beginnings ----------------------------------------------------------------------
 
     def _open(self, kind: Kind, side: int, start: int, code: int | None = None) -> Exchange:
-        self._count += 1
+        self.count += 1
         operation = OPERATIONS.get(code) if code is not None else None
-        exchange = Exchange(
-            self._count, kind, side, start, self.now, self.protocol, code, operation
-        )
+        exchange = Exchange(self.count, kind, side, start, self.now, self.protocol, code, operation)
         if self.detail:
             exchange.log = []
             exchange.payload_runs = []

@@ -14,13 +14,10 @@ import threading
 import time as clock
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from pix.codec.cursor import Limits
-from pix.conversation import Conversation
-from pix.conversation.exchange import CLIENT, SIDES, Exchange
-from pix.conversation.round_trips import Shape, Trips
+from pix.conversation import SIDES, Asked, Conversation, Exchange
 from pix_inspect.capture.payload_limit import DEFAULT_PAYLOAD
 from pix_inspect.recording.writer import SLOW, ConnectionLog
 
@@ -30,7 +27,7 @@ WORTH_ELIDING = 256
 EVERYTHING = 1 << 64
 
 SHORT = 4096
-"""Bytes of a chunk that may be a plain request or answer."""
+"""Bytes of a chunk that are copied first: in `bytes` the conversation knows a round trip."""
 
 MOST_BOUNDARIES = 4096
 """Boundaries that are remembered: the recording may lag that many exchanges behind."""
@@ -38,8 +35,6 @@ MOST_BOUNDARIES = 4096
 
 LIMITS = Limits(waiting=256 << 10, pending=1024)
 """What a hostile client may make us hold; beyond it nothing of its direction is elided."""
-
-_trips = lru_cache(maxsize=64)(Trips)
 
 
 class RecordingTap:
@@ -52,24 +47,19 @@ class RecordingTap:
         pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self.log = log
-        self._keeps = self._limit = EVERYTHING if payload_limit is None else payload_limit
+        self._limit = EVERYTHING if payload_limit is None else payload_limit
         self._pressed = pressed
         self._spared = 0
         """Bytes of payload that would have been kept, had the recording kept up."""
         self._time = 0
         self._lock = threading.Lock()
         self._skips: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
-        self._offsets = [0, 0]
         self._open = 0
         self._latest: Exchange | None = None
         self._boundaries: deque[tuple[int, int]] = deque(maxlen=MOST_BOUNDARIES)
         self._owes_boundary = False
         self.conversation = Conversation(self, limits=LIMITS, on_payload=self._payload)
         self._blind = False
-        self._trips: Trips | None = None
-        """While the conversation is at rest: what passes is plain, and is not fed to it."""
-        self._asked: tuple[bytes, int, Shape] | None = None
-        """The plain request that waits for its answer: bytes, time, what answers it."""
         log.resume = self.resume
 
     # A recording that is rotated goes on in mid-connection; these say where it can be decoded.
@@ -86,16 +76,20 @@ class RecordingTap:
             return
         if exchange.request_end is None or exchange.daemon_end is None:
             return
-        self._passed(
-            (exchange.request_end, exchange.daemon_end), exchange.ended or exchange.started
-        )
-
-    def _passed(self, boundary: tuple[int, int], time: int) -> None:
-        """Take note of a boundary, and note it where one is owed."""
-        self._boundaries.append(boundary)
+        self._boundaries.append((exchange.request_end, exchange.daemon_end))
         if self._owes_boundary:
-            self._owes_boundary = False
-            self.log.note(self._state(boundary), time)
+            self._note_boundary(exchange.ended or exchange.started)
+
+    def round_trip(self, asked: Asked, start: int, end: int, time: int) -> None:
+        """Take note of a plain round trip: nothing else is under way."""
+        self._boundaries.append((asked[3], end))
+        if self._owes_boundary:
+            self._note_boundary(time)
+
+    def _note_boundary(self, time: int) -> None:
+        """Note the boundary that has just passed, as one is owed."""
+        self._owes_boundary = False
+        self.log.note(self._state(self._boundaries[-1]), time)
 
     def resume(self) -> dict[str, Any]:
         """Return what a reader needs who begins at the log's present offsets.
@@ -109,8 +103,7 @@ class RecordingTap:
                 if boundary[0] >= client and boundary[1] >= daemon:
                     return self._state(boundary)
             self._owes_boundary = True
-            if self._asked is not None:
-                self._catch_up()
+            self.conversation.announce()
             return self._state(None)
 
     def _state(self, boundary: tuple[int, int] | None) -> dict[str, Any]:
@@ -128,7 +121,7 @@ class RecordingTap:
 
     def _payload(self, side: int, start: int, length: int, position: int) -> None:
         """Mark for elision what of this run lies beyond the limit."""
-        limit = self._keeps
+        limit = 0 if self._pressed() else self._limit
         kept = 0 if position >= limit else min(limit - position, length)
         if length - kept >= WORTH_ELIDING or (limit == 0 and kept < length):
             self._skips[side].append((start + kept, start + length))
@@ -143,80 +136,36 @@ class RecordingTap:
         if length <= SHORT:
             data = bytes(data)
         with self._lock:
-            trips = self._trips
-            if trips is not None and isinstance(data, bytes):
-                # most of what passes, so nothing is called here that need not be
-                if side == CLIENT:
-                    if self._asked is None:
-                        answer = trips.asked(data)
-                        if answer is not None:
-                            self._asked = (data, time, answer)
-                            self._offsets[0] += length
-                            self.log.chunk(0, time, data, length)
-                            return
-                elif self._asked is not None and trips.answered(self._asked[2], data):
-                    self._asked = None
-                    offsets = self._offsets
-                    offsets[1] += length
-                    self._passed((offsets[0], offsets[1]), time)
-                    self.log.chunk(1, time, data, length)
-                    return
-            self._scan(side, data, time)
-            start = self._offsets[side]
-            self._offsets[side] = start + length
+            if not self._blind:
+                self._time = time
+                try:
+                    self.conversation.feed(side, data, time)
+                except Exception as error:
+                    self._go_blind(error, side)
             skips = self._skips[side]
             if skips:
-                self._elided(side, memoryview(data), start, time, skips)
+                self._elided(side, memoryview(data), time, skips)
             else:
                 self.log.chunk(side, time, bytes(data), length)
 
-    def _scan(self, side: int, data: bytes | memoryview, time: int) -> None:
-        """Have the conversation look at a chunk."""
-        if self._blind:
-            return
-        talk = self.conversation
-        self._keeps = 0 if self._pressed() else self._limit
-        self._time = time
-        try:
-            if self._trips is not None:
-                self._catch_up()
-            talk.feed(side, data, time)
-            if not self._open and talk.at_rest:
-                assert talk.protocol is not None
-                self._trips = _trips(talk.protocol, talk.limits)
-        except Exception as error:
-            # decoding must never matter to the traffic: from here on keep all bytes
-            self._blind = True
-            self._skips[0].clear()
-            self._skips[1].clear()
-            self.log.note({"scanner failed": repr(error), "side": SIDES[side]}, time)
-
-    def _catch_up(self) -> None:
-        """Tell the conversation of what was plain."""
-        asked, self._asked, self._trips = self._asked, None, None
-        client, daemon = self._offsets
-        if asked is None:
-            self.conversation.skip(client, daemon)
-        else:
-            self.conversation.skip(client - len(asked[0]), daemon)
-            self.conversation.feed(CLIENT, asked[0], asked[1])
+    def _go_blind(self, error: Exception, side: int) -> None:
+        """Keep all bytes from here on: decoding must never matter to the traffic."""
+        self._blind = True
+        self._skips[0].clear()
+        self._skips[1].clear()
+        self.log.note({"scanner failed": repr(error), "side": SIDES[side]}, self._time)
 
     def gap(self, side: int, length: int, time: int) -> None:
         """Record that `length` bytes passed of which nothing is known."""
         with self._lock:
-            if self._trips is not None:
-                self._catch_up()
             if not self._blind:
                 self.conversation.gap(side, length, time)
-            self._offsets[side] += length
             self.log.chunk(side, time, b"", length)
 
-    def _elided(
-        self, side: int, view: memoryview, start: int, time: int, skips: list[tuple[int, int]]
-    ) -> None:
+    def _elided(self, side: int, view: memoryview, time: int, skips: list[tuple[int, int]]) -> None:
         """Record the chunk as packets, each a kept beginning and an elided rest."""
-        end = start + len(view)
-        at = start
+        end = self.conversation.received(side)
+        at = start = end - len(view)
         done = 0
         note = self.log.chunk
         for skip_start, skip_end in skips:

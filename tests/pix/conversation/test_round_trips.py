@@ -1,79 +1,194 @@
-"""Plain round trips: what is told at a glance is what the conversation finds as well."""
+"""Plain round trips: told as numbers, they are what the scanners find as well."""
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
 import pytest
 
-from pix.codec.cursor import Limits
-from pix.codec.declare import OPERATIONS, wire_of
+from pix.codec.declare import OPERATIONS
 from pix.codec.gates import Protocol
-from pix.codec.values import encode
 from pix.codec.wire import pack_u64
-from pix.conversation.round_trips import Trips
-from pix.protocol.logging import STDERR_LAST, STDERR_NEXT
+from pix.conversation import CLIENT, DAEMON, Asked, Conversation, Exchange, Limits
+from pix.protocol.logging import StderrLast, StderrNext
 from pix.protocol.operations import AddToStore, IsValidPath, QueryPathInfo, QueryValidPaths
+from tests.fuzz.sessions import Session, corpus, mutated
+from tests.support.playbook import EOF, Playbook, said, seen
 
 V38 = Protocol(38)
 PATH = "/nix/store/" + "a" * 32 + "-hello"
-LAST = pack_u64(STDERR_LAST)
-IS_VALID = pack_u64(1) + encode(wire_of(IsValidPath), IsValidPath(path=PATH), V38)
-QUERY_INFO = pack_u64(26) + encode(wire_of(QueryPathInfo), QueryPathInfo(path=PATH), V38)
+TIMES = ("started", "request_done", "answered", "ended")
 
 
-@pytest.fixture
-def trips() -> Trips:
-    return Trips(V38, Limits())
+class Slow:
+    """All that an observer is told, the exchanges as they were when it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.trips = 0
+
+    def started(self, exchange: Exchange) -> None:
+        self.told.append(("started", _all_of(exchange)))
+
+    def ended(self, exchange: Exchange) -> None:
+        self.told.append(("ended", _all_of(exchange)))
 
 
-@pytest.mark.parametrize(
-    ("request_bytes", "reply"),
-    [
-        (IS_VALID, pack_u64(1)),
-        (QUERY_INFO, pack_u64(0)),
-        (
-            pack_u64(31)
-            + encode(
-                wire_of(QueryValidPaths),
-                QueryValidPaths(paths=frozenset({PATH}), substitute=False),
-                V38,
-            ),
-            pack_u64(1) + pack_u64(len(PATH)) + PATH.encode() + bytes(-len(PATH) & 7),
-        ),
-    ],
-    ids=["IsValidPath", "QueryPathInfo", "QueryValidPaths"],
-)
-def test_whole_and_nothing_else(trips: Trips, request_bytes: bytes, reply: bytes) -> None:
-    shape = trips.asked(request_bytes)
-    assert shape is not None
-    for cut in range(len(request_bytes)):
-        assert trips.asked(request_bytes[:cut]) is None
-    assert trips.asked(request_bytes + bytes(1)) is None
-    assert trips.asked(request_bytes * 2) is None
-    assert trips.answered(shape, LAST + reply)
-    for cut in range(len(LAST + reply)):
-        assert not trips.answered(shape, (LAST + reply)[:cut])
-    assert not trips.answered(shape, LAST + reply + bytes(8))
-    assert not trips.answered(shape, pack_u64(STDERR_NEXT) + reply)
+class Fast(Slow):
+    """The same from round trips, of which it is told as numbers."""
+
+    protocol: Protocol | None = None
+
+    def round_trip(self, asked: Asked, start: int, end: int, time: int) -> None:
+        number, operation, client_start, client_end, started = asked
+        exchange = Exchange(
+            number, "operation", CLIENT, client_start, started, self.protocol,
+            operation.code, operation,
+        )  # fmt: skip
+        self.started(exchange)
+        exchange.request_end, exchange.request_done = client_end, started
+        exchange.answered, exchange.daemon_start, exchange.daemon_end = time, start, end
+        exchange.reply = (start + 8, end)
+        exchange.settled = exchange.complete = True
+        exchange.ended = time
+        self.ended(exchange)
+        self.trips += 1
+
+    def ended(self, exchange: Exchange) -> None:
+        self.protocol = exchange.protocol or self.protocol
+        super().ended(exchange)
 
 
-def test_what_carries_payload_is_not_plain(trips: Trips) -> None:
-    add = encode(wire_of(AddToStore), AddToStore(name="x", dump=b""), V38)
-    assert trips.asked(pack_u64(7) + add) is None
+def _all_of(exchange: Exchange) -> dict[str, Any]:
+    return seen(exchange) | {name: getattr(exchange, name) for name in TIMES}
 
 
-@pytest.mark.parametrize("data", [b"", bytes(7), pack_u64(999), pack_u64(2**64 - 1)])
-def test_what_is_no_operation_is_not_plain(trips: Trips, data: bytes) -> None:
-    assert trips.asked(data) is None
+def played(
+    observer: Slow, session: Session, size: int | None = None, seed: str | None = None
+) -> Conversation:
+    """Play a session in pieces of `size` bytes; with a seed also gaps, ends and looks at it."""
+    conversation = Conversation(observer)
+    random = Random(seed)
+    for time, (side, data) in enumerate(session):
+        for at in range(0, len(data), size or len(data)):
+            piece = data[at : at + (size or len(data))]
+            chance = random.random() if seed is not None else 1
+            if chance < 0.01:
+                conversation.gap(side, len(piece), time)
+            elif chance < 0.02:
+                conversation.eof(side, time)
+            elif chance < 0.1:
+                conversation.feed(side, memoryview(piece), time)
+            else:
+                conversation.feed(side, piece, time)
+            if chance > 0.95 and seed is not None:
+                conversation.announce()
+    conversation.close(len(session))
+    return conversation
 
 
-def test_a_wild_length_is_not_plain(trips: Trips) -> None:
-    assert trips.asked(pack_u64(1) + pack_u64(2**63)) is None
+def same(session: Session, size: int | None = None, seed: str | None = None) -> int:
+    """Hold what is told with and without round trips against each other; return their number."""
+    fast, slow = Fast(), Slow()
+    one, other = played(fast, session, size, seed), played(slow, session, size, seed)
+    assert fast.told == slow.told
+    for side in (CLIENT, DAEMON):
+        assert one.received(side) == other.received(side)
+    return fast.trips
+
+
+def test_recorded_sessions_are_told_alike_in_any_chunking() -> None:
+    trips = 0
+    for i, session in enumerate(corpus()):
+        found = same(session)
+        trips += found
+        for size in (1, 3, 8, 40) if i % 8 == 0 else ():
+            assert same(session, size) <= found
+        same(session, None, f"{i}")
+    assert trips > 1000
+
+
+@pytest.mark.slow
+def test_broken_sessions_are_told_alike_in_any_chunking() -> None:
+    sessions = corpus()
+    trips = 0
+    for i in range(1500):
+        random = Random(f"trip {i}")
+        session = mutated(random.choice(sessions), sessions, random)
+        trips += same(session)
+        trips += same(session, random.choice((1, 5, 8, 64, None)), f"{i}")
+    assert trips > 1500
+
+
+def trips_of(playbook: Playbook, **options: Any) -> int:
+    """How many round trips are told as numbers; all else is held to be the same."""
+    fast = Fast()
+    conversation = Conversation(fast, **options)
+    for side, data in playbook.turns:
+        if data is None:
+            conversation.eof(side)
+        else:
+            conversation.feed(side, data)
+    playbook.exchanges()
+    return fast.trips
+
+
+def test_whole_and_nothing_else() -> None:
+    info = said(QueryPathInfo(path=PATH), V38)
+    last = said(StderrLast(), V38) + bytes(8)
+    for asked, answered in ((info[:-8], last), (info + info, last), (info, last + bytes(8))):
+        assert trips_of(Playbook(V38).greet() >> asked << answered) == 0
+    for cut in range(8, len(last)):
+        assert trips_of(Playbook(V38).greet() >> info << last[:cut] << last[cut:]) == 0
+    assert trips_of(Playbook(V38).greet() >> info << last >> info << last) == 2
+    assert trips_of(Playbook(V38).greet() >> info >> info << last << last) == 0
+
+
+def test_lists_and_flags_are_plain() -> None:
+    talk = Playbook(V38).greet()
+    talk >> QueryValidPaths(paths=frozenset({PATH}), substitute=False)
+    last = said(StderrLast(), V38)
+    talk << last + said(QueryValidPaths.Reply(paths=frozenset({PATH})), V38)
+    talk >> IsValidPath(path=PATH) << last + said(IsValidPath.Reply(valid=True), V38)
+    assert trips_of(talk) == 2
+    assert trips_of(talk, detail=True) == trips_of(talk, lockstep=True) == 0
+
+
+def test_log_payload_and_wild_lengths_are_not_plain() -> None:
+    talk = Playbook(V38).greet()
+    talk >> AddToStore(name="x", dump=b"")
+    assert trips_of(talk) == 0
+    last = said(StderrLast(), V38) + bytes(8)
+    talk = Playbook(V38).greet() >> IsValidPath(path=PATH)
+    assert trips_of(talk << said(StderrNext(text="asking\n"), V38) + last) == 0
+    wild = pack_u64(1) + pack_u64(2**63)
+    assert trips_of(Playbook(V38).greet() >> wild) == 0
+    long = Playbook(V38).greet() >> IsValidPath(path=PATH) << last
+    assert trips_of(long, limits=Limits(string=8)) == 0
+
+
+def test_what_is_asked_is_known_and_told_when_the_stream_ends() -> None:
+    fast = Fast()
+    conversation = Conversation(fast)
+    talk = Playbook(V38).greet() >> IsValidPath(path=PATH)
+    for time, (side, data) in enumerate(talk.turns):
+        conversation.feed(side, data or b"", time)
+    start, end = conversation.handshake.request_end if conversation.handshake else 0, talk.size[0]
+    assert conversation.asked == (2, OPERATIONS[1], start, end, len(talk.turns) - 1)
+    assert [name for name, _ in fast.told] == ["started", "ended"]
+    assert [exchange.number for exchange in conversation.pending] == [2]
+    assert conversation.asked is None
+    assert fast.told[2][1]["request_done"] is None
+    conversation.close(9)
+    assert fast.told[-1][1]["notes"] == ("the daemon's stream ends without an answer",)
 
 
 @pytest.mark.parametrize("minor", [10, 20, 38])
 def test_every_operation_without_payload_may_be_plain(minor: int) -> None:
-    trips = Trips(Protocol(minor), Limits())
+    protocol = Protocol(minor)
     for code, operation in OPERATIONS.items():
-        if not operation.request.program(Protocol(minor)):
+        if not operation.request.program(protocol) and not operation.reply.program(protocol):
+            talk = Playbook(protocol).greet() >> pack_u64(code) << StderrLast()
             plain = operation.request.payload is None and operation.reply.payload is None
-            assert (trips.asked(pack_u64(code)) is not None) == plain
+            assert trips_of(talk << EOF) == plain
