@@ -12,8 +12,14 @@ from pix.codec.gates import Protocol
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Asked, Conversation, Exchange, Limits
 from pix.conversation.notes import Reason
-from pix.protocol.logging import StderrLast, StderrNext
-from pix.protocol.operations import AddToStore, IsValidPath, QueryPathInfo, QueryValidPaths
+from pix.protocol.logging import StderrError, StderrLast, StderrNext
+from pix.protocol.operations import (
+    AddBuildLog,
+    AddToStore,
+    IsValidPath,
+    QueryPathInfo,
+    QueryValidPaths,
+)
 from tests.fuzz.sessions import Session, corpus, mutated
 from tests.support.playbook import EOF, Playbook, said, seen
 
@@ -167,6 +173,18 @@ def test_log_payload_and_wild_lengths_are_not_plain() -> None:
     assert trips_of(Playbook(V38).greet() >> wild) == 0
     long = Playbook(V38).greet() >> IsValidPath(path=PATH) << last
     assert trips_of(long, limits=Limits(string=8)) == 0
+
+
+def test_a_daemon_out_of_step_and_an_orphan_under_way_leave_nothing_plain() -> None:
+    log = said(AddBuildLog(drv="x.drv", log=b"l"), V38)
+    error = StderrError(message="no")
+    plain = said(IsValidPath(path=PATH), V38)
+    last = said(StderrLast(), V38) + bytes(8)
+    lost = Playbook(V38).greet() >> log[:-17] << error >> log[-17:] >> plain << last
+    stray = said(error, V38)[:32]  # what follows is the length of a string, however long
+    for talk in (lost, Playbook(V38).greet() << stray >> plain << last):
+        session = [(side, data or b"") for side, data in talk.turns]
+        assert same(session) == 0
 
 
 def test_what_is_asked_is_known_and_told_when_the_stream_ends() -> None:
