@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from pix.codec.cursor import Limits
-from pix.codec.declare import FRAMES_BY_CODE, wire_of
+from pix.codec.declare import STDERR_FRAMES, wire_of
 from pix.codec.errors import PixError
 from pix.codec.gates import Protocol
 from pix.codec.values import decode, tree
@@ -89,7 +89,7 @@ def _decoded(e: Exchange, streams: tuple[bytearray, bytearray]) -> None:
             spans.append((e.operation.reply, DAEMON, e.reply[0], end))
     spans += [(f.frame.fields, DAEMON, f.start + 8, f.end) for f in e.log or ()]
     if e.error is not None:
-        error = FRAMES_BY_CODE[STDERR_ERROR].fields
+        error = STDERR_FRAMES[STDERR_ERROR].fields
         spans.append((error, DAEMON, e.error[0] + 8, e.error[1]))
     for wire, side, start, stop in spans:
         data = bytes(streams[side][start:stop])

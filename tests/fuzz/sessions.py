@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from pix.codec.wire import pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.stream_reader import Chunk
 from tests.support import captures
@@ -71,7 +71,7 @@ WORDS = [
     *((1 << bit) - 1 for bit in (8, 16, 31, 32, 63, 64)),
     *((1 << 64) - n for n in (2, 7, 8, 9, 16)),
     *OPERATIONS,
-    *FRAMES_BY_CODE,
+    *STDERR_FRAMES,
     0,
     0x6E697863,
     0x6478696F,

@@ -11,7 +11,7 @@ from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.wire import Boolean, Enumeration, String, Wire, Word, text_of
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix.protocol.derived_path import SingleDerivedPath
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.types import FEATURES
@@ -24,7 +24,7 @@ def every_record() -> dict[str, Record]:
     for operation in OPERATIONS.values():
         found[f"{operation.name}.request"] = operation.request
         found[f"{operation.name}.reply"] = operation.reply
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         found[frame.name] = frame.fields
     for hello in (ClientHello, DaemonHello):
         wire = wire_of(hello)

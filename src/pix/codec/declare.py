@@ -7,7 +7,7 @@ field is on the wire and what it means:
     class QueryPathInfo:
         '''What is known about a path.'''
 
-        path: StorePath = wire("the path asked about")
+        path: StorePath = field("the path asked about")
         ultimate: Bool  = since(16, default=False, doc="built here")
 
 The class becomes a keyword-only dataclass with slots; its wire type is `wire_of(cls)`.
@@ -60,7 +60,7 @@ def _field(spec: _Spec) -> Any:
     return dataclasses.field(metadata=metadata)
 
 
-def wire(
+def field(
     doc: str, *, default: Any = MISSING, default_factory: Callable[[], Any] | None = None
 ) -> Any:
     """Declare a field that every version has."""
@@ -123,7 +123,7 @@ def payload(doc: str, *carried: tuple[Gate, Carriage], content: str, default: An
 
 
 @dataclass_transform(
-    kw_only_default=True, field_specifiers=(wire, since, until, feature, without, payload)
+    kw_only_default=True, field_specifiers=(field, since, until, feature, without, payload)
 )
 def record(cls: type[T]) -> type[T]:
     """Make the annotated class a record: a dataclass and a wire type at once."""
@@ -258,7 +258,7 @@ OPERATIONS: dict[int, Operation] = {}
 
 
 @dataclass_transform(
-    kw_only_default=True, field_specifiers=(wire, since, until, feature, without, payload)
+    kw_only_default=True, field_specifiers=(field, since, until, feature, without, payload)
 )
 def operation(
     code: int,
@@ -313,12 +313,12 @@ class Frame:
     notes: tuple[str, ...] = ()
 
 
-FRAMES_BY_CODE: dict[int, Frame] = {}
+STDERR_FRAMES: dict[int, Frame] = {}
 """Every declared STDERR frame by the word it begins with."""
 
 
 @dataclass_transform(
-    kw_only_default=True, field_specifiers=(wire, since, until, feature, without, payload)
+    kw_only_default=True, field_specifiers=(field, since, until, feature, without, payload)
 )
 def stderr_frame(
     code: int, name: str, *, introduced: int | None = None, notes: tuple[str, ...] = ()
@@ -329,7 +329,7 @@ def stderr_frame(
         made = record(cls)
         fields = record_of(made)
         declared = Frame(code, name, fields.doc, fields, introduced, notes)
-        FRAMES_BY_CODE[code] = declared
+        STDERR_FRAMES[code] = declared
         made.frame = declared  # type: ignore[attr-defined]
         return made
 

@@ -18,8 +18,7 @@ from pix.codec.cursor import CHOICE, Program, Step, merged, u64_at
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import ALWAYS, Gate, Protocol
 from pix.codec.irregular import Irregular, Irregularity
-from pix.codec.lists import ListOf, MapOf, Pair, Texts
-from pix.codec.values import Tree, decode, encode, tree
+from pix.codec.lists import ListOf, MapOf
 from pix.codec.wire import Boolean, Enumeration, Node, Reader, String, Wire, Word, pack_u64
 
 if TYPE_CHECKING:
@@ -421,20 +420,3 @@ class Record(Wire):
             if name not in values and not field.is_optional:
                 raise EncodeError(name, f"{self.name} needs this field")
         return self.kind(**values)
-
-
-__all__ = [
-    "MISSING",
-    "Field",
-    "ListOf",
-    "MapOf",
-    "Maybe",
-    "Pair",
-    "Record",
-    "Tagged",
-    "Texts",
-    "Tree",
-    "decode",
-    "encode",
-    "tree",
-]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from pix.codec.cursor import Cursor, Program, Scan, leap, scan, u64_at
-from pix.codec.declare import FRAMES_BY_CODE
+from pix.codec.declare import STDERR_FRAMES
 from pix.codec.errors import WildLength
 from pix.codec.payload import WRITTEN
 from pix.codec.words import foreign
@@ -92,7 +92,7 @@ class DaemonSide:
             code = yield from cursor.word()
             if code == STDERR_LAST:
                 return True
-            frame = FRAMES_BY_CODE.get(code)
+            frame = STDERR_FRAMES.get(code)
             if frame is None:
                 raise Misfit(Reason.NO_FRAME, start, "a STDERR frame", foreign(code))
             if code == STDERR_ERROR:
@@ -129,7 +129,7 @@ class DaemonSide:
         """Scan an error behind its code; it ends the exchange."""
         protocol = self.ledger.in_force()
         exchange.error = (start, None)
-        program = FRAMES_BY_CODE[STDERR_ERROR].fields.program(protocol)
+        program = STDERR_FRAMES[STDERR_ERROR].fields.program(protocol)
         if protocol.minor < 26:
             yield from scan(cursor, program[:1])
             yield from cursor.arrived()
@@ -195,7 +195,7 @@ class DaemonSide:
         ledger = self.ledger
         start = cursor.offset
         code = yield from cursor.word()
-        frame = FRAMES_BY_CODE.get(code)
+        frame = STDERR_FRAMES.get(code)
         if frame is None or code == STDERR_LAST:
             found = foreign(code) if frame is None else frame.name
             wanted, at_sea = "silence, or an error, as nothing was asked", ledger.at_sea

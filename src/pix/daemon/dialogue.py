@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from pix.codec.declare import FRAMES_BY_CODE, Operation, wire_of
+from pix.codec.declare import STDERR_FRAMES, Operation, wire_of
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Carriage
@@ -291,7 +291,7 @@ class Dialogue:
         """Take one STDERR frame; return it when it is the last."""
         stream = self.stream
         code = stream.word()
-        kind = FRAMES_BY_CODE.get(code)
+        kind = STDERR_FRAMES.get(code)
         if kind is None:
             raise DecodeError(stream.cursor.offset - 8, "a STDERR frame", foreign(code))
         data = stream.value(kind.fields.program(self.protocol))

@@ -5,16 +5,16 @@ Nothing outside this package lists them again.
 
 from __future__ import annotations
 
-from pix.codec.declare import FRAMES_BY_CODE, OPERATIONS, Frame, Operation
+from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation
 from pix.protocol import handshake, logging, operations, types
 
 OPERATIONS_BY_NAME: dict[str, Operation] = {op.name: op for op in OPERATIONS.values()}
 """Every declared operation by its name."""
 
 __all__ = [
-    "FRAMES_BY_CODE",
     "OPERATIONS",
     "OPERATIONS_BY_NAME",
+    "STDERR_FRAMES",
     "Frame",
     "Operation",
     "handshake",

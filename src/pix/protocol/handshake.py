@@ -8,7 +8,7 @@ Source: Nix `worker-protocol-connection.cc`, `daemon.cc`.
 
 from __future__ import annotations
 
-from pix.codec.declare import record, since, wire
+from pix.codec.declare import field, record, since
 from pix.protocol.types import Bool, Magic, MaybeCpu, Text, Trusted, TrustedFlag, VersionNumber
 
 CLIENT_MAGIC = 0x6E697863
@@ -25,8 +25,8 @@ NOT_ALLOWED = 0xAB9A9FF0
 class ClientHello:
     """What the client says in the handshake."""
 
-    magic: Magic = wire("0x6e697863", default=CLIENT_MAGIC)
-    version: VersionNumber = wire("the newest protocol the client speaks, as 0x126 for 1.38")
+    magic: Magic = field("0x6e697863", default=CLIENT_MAGIC)
+    version: VersionNumber = field("the newest protocol the client speaks, as 0x126 for 1.38")
     features: tuple[Text, ...] = since(
         38, default=(), doc="feature strings the client understands, ascending"
     )
@@ -42,8 +42,8 @@ class ClientHello:
 class DaemonHello:
     """What the daemon says in the handshake, before its log loop."""
 
-    magic: Magic = wire("0x6478696f", default=DAEMON_MAGIC)
-    version: VersionNumber = wire("the newest protocol the daemon speaks")
+    magic: Magic = field("0x6478696f", default=DAEMON_MAGIC)
+    version: VersionNumber = field("the newest protocol the daemon speaks")
     features: tuple[Text, ...] = since(
         38, default=(), doc="feature strings the daemon understands: its offer, not the outcome"
     )

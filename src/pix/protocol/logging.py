@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pix.codec.declare import since, stderr_frame, until, wire
+from pix.codec.declare import field, since, stderr_frame, until
 from pix.codec.wire import Enumeration, Named
 from pix.protocol.types import U64, ActivityId, FieldValue, Level, Text, Trace, UInt, Verbosity
 
@@ -71,7 +71,7 @@ Result = Annotated[ResultType | int, Enumeration(ResultType)]
 class StderrNext:
     """A message for the user."""
 
-    text: Text = wire("the message, often with terminal colours")
+    text: Text = field("the message, often with terminal colours")
 
 
 @stderr_frame(
@@ -82,7 +82,7 @@ class StderrNext:
 class StderrRead:
     """The daemon asks for payload; the client answers with one string."""
 
-    length: U64 = wire("the most bytes it wants")
+    length: U64 = field("the most bytes it wants")
 
 
 @stderr_frame(
@@ -93,7 +93,7 @@ class StderrRead:
 class StderrWrite:
     """The daemon sends payload."""
 
-    data: Text = wire("a piece of the payload")
+    data: Text = field("a piece of the payload")
 
 
 @stderr_frame(STDERR_LAST, "STDERR_LAST")
@@ -115,7 +115,7 @@ class StderrError:
     type: Text = since(26, default="Error", doc="always Error")
     level: Level = since(26, default=Verbosity.ERROR, doc="how severe, in the daemon's counting")
     name: Text = since(26, default="Error", doc="the exception's class in Nix 2.4 to 2.7")
-    message: Text = wire("what went wrong, often with terminal colours")
+    message: Text = field("what went wrong, often with terminal colours")
     status: UInt = until(26, default=1, doc="the exit status: 1, or 100 for a failed build")
     have_pos: UInt = since(26, default=0, doc="whether a position follows: always 0")
     traces: tuple[Trace, ...] = since(26, default=(), doc="what was being done, innermost first")
@@ -130,25 +130,25 @@ class StderrError:
 class StderrStartActivity:
     """Some work begins."""
 
-    id: ActivityId = wire("the activity: daemon pid × 2^32 + a counter")
-    level: Level = wire("at which verbosity to show it")
-    type: Activity = wire("what kind of work")
-    text: Text = wire("what to show, may be empty")
-    fields: tuple[FieldValue, ...] = wire("what it works on, by type", default=())
-    parent: ActivityId = wire("the activity it is part of, 0 for none", default=0)
+    id: ActivityId = field("the activity: daemon pid × 2^32 + a counter")
+    level: Level = field("at which verbosity to show it")
+    type: Activity = field("what kind of work")
+    text: Text = field("what to show, may be empty")
+    fields: tuple[FieldValue, ...] = field("what it works on, by type", default=())
+    parent: ActivityId = field("the activity it is part of, 0 for none", default=0)
 
 
 @stderr_frame(STDERR_STOP_ACTIVITY, "STDERR_STOP_ACTIVITY", introduced=20)
 class StderrStopActivity:
     """Some work ended."""
 
-    id: ActivityId = wire("the activity, perhaps of an earlier operation")
+    id: ActivityId = field("the activity, perhaps of an earlier operation")
 
 
 @stderr_frame(STDERR_RESULT, "STDERR_RESULT", introduced=20)
 class StderrResult:
     """News of an activity: a log line, a phase, progress."""
 
-    id: ActivityId = wire("the activity")
-    type: Result = wire("what kind of news")
-    fields: tuple[FieldValue, ...] = wire("the news, by type", default=())
+    id: ActivityId = field("the activity")
+    type: Result = field("what kind of news")
+    fields: tuple[FieldValue, ...] = field("the news, by type", default=())

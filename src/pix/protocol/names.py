@@ -22,7 +22,7 @@ from pix.codec.lists import ListOf, MapOf
 from pix.codec.message import Message, Opening
 from pix.codec.records import Maybe, Record
 from pix.codec.wire import Enumeration, String, Wire
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME, handshake, types
+from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES, handshake, types
 
 DEEPEST = 20
 """How far `List<List<…>>` may go."""
@@ -38,7 +38,7 @@ def declared() -> dict[str, Wire]:
     roots: list[Wire] = []
     for operation in OPERATIONS.values():
         roots += [operation.request, operation.reply]
-    roots += [frame.fields for frame in FRAMES_BY_CODE.values()]
+    roots += [frame.fields for frame in STDERR_FRAMES.values()]
     roots += [wire_of(handshake.ClientHello), wire_of(handshake.DaemonHello), *_named_types()]
     found: dict[str, Wire] = {}
     for root in roots:
@@ -58,7 +58,7 @@ def _named_types() -> Iterator[Wire]:
 def records() -> dict[str, Record]:
     """Return every record type by its name, without requests, replies and frames."""
     messages = {f"{name}{half}" for name in OPERATIONS_BY_NAME for half in ("", ".Reply")}
-    messages |= {frame.fields.name for frame in FRAMES_BY_CODE.values()}
+    messages |= {frame.fields.name for frame in STDERR_FRAMES.values()}
     return {
         name: wire
         for name, wire in declared().items()
@@ -87,14 +87,14 @@ def users_of(wire: Wire) -> list[str]:
         for op in OPERATIONS.values()
         if wire in op.request.walk() or wire in op.reply.walk()
     ]
-    return users + [frame.name for frame in FRAMES_BY_CODE.values() if wire in frame.fields.walk()]
+    return users + [frame.name for frame in STDERR_FRAMES.values() if wire in frame.fields.walk()]
 
 
 @cache
 def names() -> tuple[str, ...]:
     """Return every name that stands for itself: types, frames, requests and replies."""
     messages = [f"{op}.{half}" for op in OPERATIONS_BY_NAME for half in ("request", "reply")]
-    frames = [frame.name for frame in FRAMES_BY_CODE.values()]
+    frames = [frame.name for frame in STDERR_FRAMES.values()]
     plain = [name for name in declared() if "<" not in name]
     return tuple(sorted({*messages, *frames, *plain}))
 
@@ -147,7 +147,7 @@ def _split(text: str) -> list[str]:
 
 
 def _message(name: str) -> Message | None:
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         if frame.name == name:
             opening = Opening("frame", frame.code, name, frame.fields.name)
             return Message(name, frame.fields, opening)

@@ -20,12 +20,12 @@ from pix.codec.declare import (
     Many,
     Version,
     feature,
+    field,
     operation,
     payload,
     record,
     since,
     until,
-    wire,
     wire_of,
     without,
 )
@@ -87,14 +87,14 @@ from pix.protocol.types import (
 class Done:
     """A word that clients read and ignore."""
 
-    done: U64 = wire("always 1", default=1)
+    done: U64 = field("always 1", default=1)
 
 
 @record
 class Paths:
     """Some store paths."""
 
-    paths: frozenset[StorePath] = wire("the paths")
+    paths: frozenset[StorePath] = field("the paths")
 
 
 @operation(0, removed=Version(10, nix="1.0"), instead="closing the connection")
@@ -106,13 +106,13 @@ class Quit:
 class IsValidPath:
     """Is this path in the store, complete and registered?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
         """Whether it is."""
 
-        valid: Bool = wire("whether the path is valid")
+        valid: Bool = field("whether the path is valid")
 
 
 @operation(
@@ -125,13 +125,13 @@ class IsValidPath:
 class HasSubstitutes:
     """Could a substituter provide this path?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
         """Whether one could."""
 
-        substitutable: Bool = wire("whether a substituter has the path")
+        substitutable: Bool = field("whether a substituter has the path")
 
 
 @operation(
@@ -144,13 +144,13 @@ class HasSubstitutes:
 class QueryPathHash:
     """What is the hash of this path's NAR?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
         """The hash."""
 
-        nar_hash: NarHash = wire("SHA-256 of the path's NAR")
+        nar_hash: NarHash = field("SHA-256 of the path's NAR")
 
 
 @operation(
@@ -163,26 +163,26 @@ class QueryPathHash:
 class QueryReferences:
     """Which paths does this path refer to?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
         """The references."""
 
-        references: frozenset[StorePath] = wire("the paths it refers to")
+        references: frozenset[StorePath] = field("the paths it refers to")
 
 
 @operation(6)
 class QueryReferrers:
     """Which valid paths refer to this path?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
         """The referrers."""
 
-        referrers: frozenset[StorePath] = wire("the paths that refer to it")
+        referrers: frozenset[StorePath] = field("the paths that refer to it")
 
 
 @operation(
@@ -197,7 +197,7 @@ class QueryReferrers:
 class AddToStore:
     """Add a file or a tree, whose path then follows from its contents."""
 
-    name: Name = wire("the name part of the new path")
+    name: Name = field("the name part of the new path")
     fixed: Bool = until(25, default=False, doc="0: SHA-256 of the NAR, whatever the next two say")
     recursive: UInt = until(25, default=1, doc="0 hash the file's bytes, 1 hash the NAR")
     hash_algo: HashName = until(25, default="sha256", doc="the hash algorithm")
@@ -217,7 +217,7 @@ class AddToStore:
     class Reply:
         """What was added."""
 
-        path: StorePath = wire("the new path")
+        path: StorePath = field("the new path")
         info: UnkeyedValidPathInfo = since(25, default=MISSING, doc="what the store knows about it")
 
 
@@ -225,15 +225,15 @@ class AddToStore:
 class AddTextToStore:
     """Add a small file given as a string."""
 
-    name: Name = wire("the name part of the new path")
-    text: Text = wire("the contents")
-    references: frozenset[StorePath] = wire("the paths it refers to", default=frozenset())
+    name: Name = field("the name part of the new path")
+    text: Text = field("the contents")
+    references: frozenset[StorePath] = field("the paths it refers to", default=frozenset())
 
     @record
     class Reply:
         """What was added."""
 
-        path: StorePath = wire("the new path")
+        path: StorePath = field("the new path")
 
 
 @operation(
@@ -245,7 +245,7 @@ class AddTextToStore:
 class BuildPaths:
     """Build or substitute these; failures come as an error."""
 
-    paths: tuple[DerivedPath, ...] = wire("what to build")
+    paths: tuple[DerivedPath, ...] = field("what to build")
     mode: Mode = since(15, default=BuildMode.NORMAL, doc="build, repair or check")
 
     Reply = Done
@@ -255,7 +255,7 @@ class BuildPaths:
 class EnsurePath:
     """Make this path valid, by substituting it if need be."""
 
-    path: StorePath = wire("the path wanted")
+    path: StorePath = field("the path wanted")
 
     Reply = Done
 
@@ -268,7 +268,7 @@ class EnsurePath:
 class AddTempRoot:
     """Keep this path from the garbage collector while the connection lasts."""
 
-    path: StorePath = wire("the path to keep")
+    path: StorePath = field("the path to keep")
 
     Reply = Done
 
@@ -277,7 +277,7 @@ class AddTempRoot:
 class AddIndirectRoot:
     """Let a symlink outside the store be a garbage collector root."""
 
-    link: FilePath = wire("the symlink's absolute name; not a store path")
+    link: FilePath = field("the symlink's absolute name; not a store path")
 
     Reply = Done
 
@@ -302,7 +302,7 @@ class FindRoots:
     class Reply:
         """The roots, in no particular order; a target may occur several times."""
 
-        roots: tuple[Root, ...] = wire("each root and what it keeps alive")
+        roots: tuple[Root, ...] = field("each root and what it keeps alive")
 
 
 @operation(15, removed=Version(2), instead="CollectGarbage")
@@ -319,8 +319,8 @@ class OldCollectGarbage:
 class ExportPath:
     """Send one path as an export record."""
 
-    path: StorePath = wire("the path to export")
-    sign: UInt = wire("0 or 1, ignored", default=0)
+    path: StorePath = field("the path to export")
+    sign: UInt = field("0 or 1, ignored", default=0)
 
     @record
     class Reply:
@@ -332,7 +332,7 @@ class ExportPath:
             content="export record",
             default=b"",
         )
-        done: U64 = wire("always 1", default=1)
+        done: U64 = field("always 1", default=1)
 
 
 @operation(17, removed=Version(9), instead="ImportPaths")
@@ -346,13 +346,13 @@ class ImportPath:
 class QueryDeriver:
     """Which derivation produced this path?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
         """The deriver."""
 
-        deriver: MaybeStorePath = wire("the derivation, if known")
+        deriver: MaybeStorePath = field("the derivation, if known")
 
 
 @operation(
@@ -365,22 +365,22 @@ class QueryDeriver:
 class SetOptions:
     """Tell the daemon the client's settings."""
 
-    keep_failed: UInt = wire("keep the build directory of a failed build", default=0)
-    keep_going: UInt = wire("go on with other builds after a failure", default=0)
-    try_fallback: UInt = wire("build when substituting fails", default=0)
-    verbosity: VerbosityNumber = wire("how much to log, in the client's counting", default=3)
-    max_build_jobs: UInt = wire("builds at a time", default=1)
-    max_silent_time: UInt = wire("seconds a build may be silent, 0 for ever", default=0)
-    use_build_hook: UInt = wire("obsolete: Nix 2.0 and later always send 1", default=1)
-    verbose_build: VerbosityNumber = wire(
+    keep_failed: UInt = field("keep the build directory of a failed build", default=0)
+    keep_going: UInt = field("go on with other builds after a failure", default=0)
+    try_fallback: UInt = field("build when substituting fails", default=0)
+    verbosity: VerbosityNumber = field("how much to log, in the client's counting", default=3)
+    max_build_jobs: UInt = field("builds at a time", default=1)
+    max_silent_time: UInt = field("seconds a build may be silent, 0 for ever", default=0)
+    use_build_hook: UInt = field("obsolete: Nix 2.0 and later always send 1", default=1)
+    verbose_build: VerbosityNumber = field(
         "a verbosity: 0 to show build output, the highest not to", default=0
     )
-    log_type: UInt = wire(
+    log_type: UInt = field(
         "obsolete: 0 pretty, 1 escapes, 2 flat; always 0 since Nix 2.0", default=0
     )
-    print_build_trace: UInt = wire("obsolete: always 0 since Nix 2.0", default=0)
-    build_cores: UInt = wire("NIX_BUILD_CORES, 0 for all", default=0)
-    use_substitutes: UInt = wire("whether to substitute", default=1)
+    print_build_trace: UInt = field("obsolete: always 0 since Nix 2.0", default=0)
+    build_cores: UInt = field("NIX_BUILD_CORES, 0 for all", default=0)
+    use_substitutes: UInt = field("whether to substitute", default=1)
     overrides: dict[Text, Text] = since(12, default_factory=dict, doc="further settings by name")
 
 
@@ -392,26 +392,26 @@ class SetOptions:
 class CollectGarbage:
     """Find or delete garbage."""
 
-    action: Action = wire("what to do")
+    action: Action = field("what to do")
     target: GCPaths = feature(
         DELETE_DEAD_REFERRERS, default=None, doc="the whole store, or which paths"
     )
     paths_to_delete: frozenset[StorePath] = without(
         DELETE_DEAD_REFERRERS, default=frozenset(), doc="which paths, when deleting specific ones"
     )
-    ignore_liveness: Bool = wire("delete even what is alive", default=False)
-    max_freed: U64 = wire("stop after so many bytes", default=(1 << 64) - 1)
-    obsolete_1: UInt = wire("always 0", default=0)
-    obsolete_2: UInt = wire("always 0", default=0)
-    obsolete_3: UInt = wire("always 0", default=0)
+    ignore_liveness: Bool = field("delete even what is alive", default=False)
+    max_freed: U64 = field("stop after so many bytes", default=(1 << 64) - 1)
+    obsolete_1: UInt = field("always 0", default=0)
+    obsolete_2: UInt = field("always 0", default=0)
+    obsolete_3: UInt = field("always 0", default=0)
 
     @record
     class Reply:
         """What was found or deleted."""
 
-        paths: tuple[Text, ...] = wire("the paths found or deleted")
-        bytes_freed: Size = wire("bytes freed, or that would be")
-        obsolete: U64 = wire("always 0; blocks freed in Nix 1.0 and 1.1", default=0)
+        paths: tuple[Text, ...] = field("the paths found or deleted")
+        bytes_freed: Size = field("bytes freed, or that would be")
+        obsolete: U64 = field("always 0; blocks freed in Nix 1.0 and 1.1", default=0)
 
 
 @operation(
@@ -424,7 +424,7 @@ class CollectGarbage:
 class QuerySubstitutablePathInfo:
     """What do substituters know about this path?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
@@ -432,7 +432,7 @@ class QuerySubstitutablePathInfo:
 
         info: Annotated[
             SubstitutablePathInfo | None, Maybe(wire_of(SubstitutablePathInfo), lenient=True)
-        ] = wire("what the substituter says", default=None)
+        ] = field("what the substituter says", default=None)
 
 
 @operation(
@@ -445,13 +445,13 @@ class QuerySubstitutablePathInfo:
 class QueryDerivationOutputs:
     """Which paths does this derivation produce?"""
 
-    path: StorePath = wire("the derivation")
+    path: StorePath = field("the derivation")
 
     @record
     class Reply:
         """The output paths."""
 
-        outputs: frozenset[StorePath] = wire("the output paths")
+        outputs: frozenset[StorePath] = field("the output paths")
 
 
 @operation(23, introduced=Version(5, remark="; named QueryValidPaths in Nix 1.0 and 1.1"))
@@ -472,7 +472,7 @@ class QueryFailedPaths:
 class ClearFailedPaths:
     """Forget that the builds of these paths failed."""
 
-    paths: tuple[Text, ...] = wire("the paths, or * for all")
+    paths: tuple[Text, ...] = field("the paths, or * for all")
 
     Reply = Done
 
@@ -489,7 +489,7 @@ class ClearFailedPaths:
 class QueryPathInfo:
     """What does the store know about this path?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
@@ -498,7 +498,7 @@ class QueryPathInfo:
         info: Annotated[
             UnkeyedValidPathInfo | None,
             Maybe(wire_of(UnkeyedValidPathInfo), "valid", lenient=True, gate=Gate(since=17)),
-        ] = wire("what is known, nothing for a path that is not valid", default=None)
+        ] = field("what is known, nothing for a path that is not valid", default=None)
 
 
 @operation(
@@ -523,7 +523,7 @@ class ImportPaths:
     class Reply:
         """What was imported."""
 
-        paths: tuple[StorePath, ...] = wire("the paths, in the order of the stream")
+        paths: tuple[StorePath, ...] = field("the paths, in the order of the stream")
 
 
 @operation(
@@ -536,26 +536,26 @@ class ImportPaths:
 class QueryDerivationOutputNames:
     """Which outputs does this derivation have?"""
 
-    path: StorePath = wire("the derivation")
+    path: StorePath = field("the derivation")
 
     @record
     class Reply:
         """The output names."""
 
-        names: frozenset[OutputName] = wire("the output names")
+        names: frozenset[OutputName] = field("the output names")
 
 
 @operation(29, introduced=Version(11, nix="1.1"))
 class QueryPathFromHashPart:
     """Which valid path has this hash part?"""
 
-    hash_part: HashPart = wire("the 32 characters behind the store directory")
+    hash_part: HashPart = field("the 32 characters behind the store directory")
 
     @record
     class Reply:
         """The path, if there is one."""
 
-        path: MaybeStorePath = wire("the path, empty when there is none")
+        path: MaybeStorePath = field("the path, empty when there is none")
 
 
 @operation(
@@ -576,14 +576,14 @@ class QuerySubstitutablePathInfos:
     class Reply:
         """What they know; paths that no substituter has are left out."""
 
-        infos: tuple[KeyedSubstitutablePathInfo, ...] = wire("each path and what is known of it")
+        infos: tuple[KeyedSubstitutablePathInfo, ...] = field("each path and what is known of it")
 
 
 @operation(31, introduced=Version(12, nix="1.2"))
 class QueryValidPaths:
     """Which of these paths are valid?"""
 
-    paths: frozenset[StorePath] = wire("the paths asked about")
+    paths: frozenset[StorePath] = field("the paths asked about")
     substitute: Bool = since(27, default=False, doc="substitute those that are not")
 
     Reply = Paths
@@ -593,7 +593,7 @@ class QueryValidPaths:
 class QuerySubstitutablePaths:
     """Which of these paths could a substituter provide?"""
 
-    paths: frozenset[StorePath] = wire("the paths asked about")
+    paths: frozenset[StorePath] = field("the paths asked about")
 
     Reply = Paths
 
@@ -602,13 +602,13 @@ class QuerySubstitutablePaths:
 class QueryValidDerivers:
     """Which valid derivations have this path as an output?"""
 
-    path: StorePath = wire("the path asked about")
+    path: StorePath = field("the path asked about")
 
     @record
     class Reply:
         """The derivers."""
 
-        derivers: frozenset[StorePath] = wire("the derivations")
+        derivers: frozenset[StorePath] = field("the derivations")
 
 
 @operation(34, introduced=Version(14, nix="1.8"))
@@ -622,14 +622,14 @@ class OptimiseStore:
 class VerifyStore:
     """Check the store, and repair it if asked to."""
 
-    check_contents: Bool = wire("hash every path", default=False)
-    repair: Bool = wire("fetch or build what is corrupt again", default=False)
+    check_contents: Bool = field("hash every path", default=False)
+    repair: Bool = field("fetch or build what is corrupt again", default=False)
 
     @record
     class Reply:
         """Whether anything is wrong."""
 
-        errors_remain: Bool = wire("whether errors remain")
+        errors_remain: Bool = field("whether errors remain")
 
 
 @operation(
@@ -640,23 +640,23 @@ class VerifyStore:
 class BuildDerivation:
     """Build a derivation that is sent along; what remote builders are asked."""
 
-    drv_path: StorePath = wire("the derivation's path")
-    derivation: BasicDerivation = wire("the derivation itself")
-    mode: Mode = wire("build, repair or check", default=BuildMode.NORMAL)
+    drv_path: StorePath = field("the derivation's path")
+    derivation: BasicDerivation = field("the derivation itself")
+    mode: Mode = field("build, repair or check", default=BuildMode.NORMAL)
 
     @record
     class Reply:
         """How the build ended."""
 
-        result: BuildResult = wire("how the build ended")
+        result: BuildResult = field("how the build ended")
 
 
 @operation(37, introduced=Version(16, nix="2.0"), notes=("Needs a trusted client until Nix 2.16.",))
 class AddSignatures:
     """Add signatures to a path."""
 
-    path: StorePath = wire("the path")
-    sigs: frozenset[Signature] = wire("the signatures")
+    path: StorePath = field("the path")
+    sigs: frozenset[Signature] = field("the signatures")
 
     Reply = Done
 
@@ -672,7 +672,7 @@ class AddSignatures:
 class NarFromPath:
     """Send this path as a NAR."""
 
-    path: StorePath = wire("the path wanted")
+    path: StorePath = field("the path wanted")
 
     @record
     class Reply:
@@ -685,18 +685,18 @@ class NarFromPath:
 class AddToStoreNar:
     """Add a path with its metadata."""
 
-    path: StorePath = wire("the path")
-    deriver: MaybeStorePath = wire("the derivation that produced it, if known", default=None)
-    nar_hash: NarHash = wire("SHA-256 of its NAR")
-    references: frozenset[StorePath] = wire("the paths it refers to", default=frozenset())
-    registration_time: Time = wire("when it became valid", default=0)
-    nar_size: Size = wire("bytes in its NAR")
-    ultimate: Bool = wire("built here, so trusted without signature", default=False)
-    sigs: frozenset[Signature] = wire("who vouches for it", default=frozenset())
-    ca: MaybeContentAddress = wire("how its path follows from its contents", default=None)
+    path: StorePath = field("the path")
+    deriver: MaybeStorePath = field("the derivation that produced it, if known", default=None)
+    nar_hash: NarHash = field("SHA-256 of its NAR")
+    references: frozenset[StorePath] = field("the paths it refers to", default=frozenset())
+    registration_time: Time = field("when it became valid", default=0)
+    nar_size: Size = field("bytes in its NAR")
+    ultimate: Bool = field("built here, so trusted without signature", default=False)
+    sigs: frozenset[Signature] = field("who vouches for it", default=frozenset())
+    ca: MaybeContentAddress = field("how its path follows from its contents", default=None)
     provenance: Json = feature(PROVENANCE, default="", doc="where it came from, JSON or empty")
-    repair: Bool = wire("write it again even if valid; trusted only", default=False)
-    dont_check_sigs: Bool = wire("take it without signature; trusted only", default=False)
+    repair: Bool = field("write it again even if valid; trusted only", default=False)
+    dont_check_sigs: Bool = field("take it without signature; trusted only", default=False)
     nar: Content = payload(
         "the path's NAR",
         (Gate(until=21), RAW_NAR),
@@ -710,30 +710,30 @@ class AddToStoreNar:
 class QueryMissing:
     """What would have to be built and fetched to get these?"""
 
-    paths: tuple[DerivedPath, ...] = wire("what is wanted")
+    paths: tuple[DerivedPath, ...] = field("what is wanted")
 
     @record
     class Reply:
         """What would have to be done."""
 
-        will_build: frozenset[StorePath] = wire("derivations to build")
-        will_substitute: frozenset[StorePath] = wire("paths to fetch")
-        unknown: frozenset[StorePath] = wire("paths nobody knows how to get")
-        download_size: Size = wire("bytes to download")
-        nar_size: Size = wire("bytes of the NARs of what is fetched")
+        will_build: frozenset[StorePath] = field("derivations to build")
+        will_substitute: frozenset[StorePath] = field("paths to fetch")
+        unknown: frozenset[StorePath] = field("paths nobody knows how to get")
+        download_size: Size = field("bytes to download")
+        nar_size: Size = field("bytes of the NARs of what is fetched")
 
 
 @operation(41, introduced=Version(22, nix="2.4"))
 class QueryDerivationOutputMap:
     """Which paths do this derivation's outputs have?"""
 
-    path: StorePath = wire("the derivation")
+    path: StorePath = field("the derivation")
 
     @record
     class Reply:
         """The outputs by name."""
 
-        outputs: dict[OutputName, MaybeStorePath] = wire(
+        outputs: dict[OutputName, MaybeStorePath] = field(
             "each output's path, empty when not known yet"
         )
 
@@ -807,8 +807,8 @@ class QueryRealisation:
 class AddMultipleToStore:
     """Add many paths in one go, references first."""
 
-    repair: Bool = wire("write them again even if valid; trusted only", default=False)
-    dont_check_sigs: Bool = wire("take them without signature; trusted only", default=False)
+    repair: Bool = field("write them again even if valid; trusted only", default=False)
+    dont_check_sigs: Bool = field("take them without signature; trusted only", default=False)
     items: Content = payload(
         "a count, then for each path its ValidPathInfo and its NAR",
         (ALWAYS, FRAMES),
@@ -824,7 +824,7 @@ class AddMultipleToStore:
 class AddBuildLog:
     """Add the log of a build that ran elsewhere."""
 
-    drv: BaseName = wire("the derivation, without the store directory")
+    drv: BaseName = field("the derivation, without the store directory")
     log: Content = payload("the log", (ALWAYS, FRAMES), content="log")
 
     Reply = Done
@@ -834,28 +834,28 @@ class AddBuildLog:
 class BuildPathsWithResults:
     """Build or substitute these, and say of each how it ended."""
 
-    paths: tuple[DerivedPath, ...] = wire("what to build")
-    mode: Mode = wire("build, repair or check", default=BuildMode.NORMAL)
+    paths: tuple[DerivedPath, ...] = field("what to build")
+    mode: Mode = field("build, repair or check", default=BuildMode.NORMAL)
 
     @record
     class Reply:
         """How each ended."""
 
-        results: tuple[KeyedBuildResult, ...] = wire("one result for each thing asked for")
+        results: tuple[KeyedBuildResult, ...] = field("one result for each thing asked for")
 
 
 @operation(47, introduced=Version(36, nix="2.20"), removed=Version(remark="never in Lix"))
 class AddPermRoot:
     """Make a garbage collector root for this path, on the daemon's file system."""
 
-    path: StorePath = wire("the path to keep")
-    gc_root: FilePath = wire("the symlink to make")
+    path: StorePath = field("the path to keep")
+    gc_root: FilePath = field("the symlink to make")
 
     @record
     class Reply:
         """The root that was made."""
 
-        gc_root: FilePath = wire("the symlink as the daemon made it")
+        gc_root: FilePath = field("the symlink as the daemon made it")
 
 
 @operation(
@@ -870,7 +870,7 @@ class QueryActiveBuilds:
     class Reply:
         """The builds."""
 
-        builds: Json = wire("a JSON array of builds")
+        builds: Json = field("a JSON array of builds")
 
 
 @operation(
@@ -881,7 +881,7 @@ class QueryActiveBuilds:
 class AddTempRoots:
     """AddTempRoot for many paths."""
 
-    paths: frozenset[StorePath] = wire("the paths to keep")
+    paths: frozenset[StorePath] = field("the paths to keep")
 
     Reply = Done
 
@@ -894,21 +894,21 @@ class AddTempRoots:
 class QueryPathInfos:
     """QueryPathInfo for many paths."""
 
-    paths: frozenset[StorePath] = wire("the paths asked about")
+    paths: frozenset[StorePath] = field("the paths asked about")
 
     @record
     class Reply:
         """What is known, in no particular order."""
 
-        infos: tuple[ValidPathInfo, ...] = wire("those of the paths that are valid")
+        infos: tuple[ValidPathInfo, ...] = field("those of the paths that are valid")
 
 
 @operation(1000, introduced=Version(nix="2.36", remark=" (master)"), feature=SUBMIT_OUTPUT)
 class SubmitOutput:
     """Inside a build: this is what an output of the build is to be."""
 
-    path: DerivedPathOf = wire("the store path, or output of a derivation")
-    output_name: OutputName = wire("the output of the running build")
+    path: DerivedPathOf = field("the store path, or output of a derivation")
+    output_name: OutputName = field("the output of the running build")
 
     Reply = Done
 
@@ -917,13 +917,13 @@ class SubmitOutput:
 class AddToStoreScanning:
     """Inside a build: AddToStore, with the references found by scanning the contents."""
 
-    name: Name = wire("the name part of the new path")
-    method: ContentAddressMethod = wire("how the path follows from the contents")
+    name: Name = field("the name part of the new path")
+    method: ContentAddressMethod = field("how the path follows from the contents")
     dump: Content = payload("the contents", (ALWAYS, FRAMES), content="by method")
 
     @record
     class Reply:
         """What was added."""
 
-        path: StorePath = wire("the new path")
-        info: UnkeyedValidPathInfo = wire("what the store knows about it")
+        path: StorePath = field("the new path")
+        info: UnkeyedValidPathInfo = field("what the store knows about it")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pix.codec.declare import feature, record, since, wire, wire_of, without
+from pix.codec.declare import feature, field, record, since, wire_of, without
 from pix.codec.records import Maybe, Tagged
 from pix.codec.wire import Boolean, Enumeration, Meaning, Named, String, Word
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
@@ -238,11 +238,11 @@ Level = Annotated[Verbosity | int, Enumeration(Verbosity)]
 class UnkeyedValidPathInfo:
     """What the store knows about a valid path, without the path itself."""
 
-    deriver: MaybeStorePath = wire("the derivation that produced it, if known", default=None)
-    nar_hash: NarHash = wire("SHA-256 of its NAR")
-    references: frozenset[StorePath] = wire("the store paths it refers to")
-    registration_time: Time = wire("when it became valid", default=0)
-    nar_size: Size = wire("bytes in its NAR, 0 when unknown")
+    deriver: MaybeStorePath = field("the derivation that produced it, if known", default=None)
+    nar_hash: NarHash = field("SHA-256 of its NAR")
+    references: frozenset[StorePath] = field("the store paths it refers to")
+    registration_time: Time = field("when it became valid", default=0)
+    nar_size: Size = field("bytes in its NAR, 0 when unknown")
     ultimate: Bool = since(16, default=False, doc="built here, so trusted without signature")
     sigs: frozenset[Signature] = since(16, default=frozenset(), doc="who vouches for it")
     ca: MaybeContentAddress = since(16, default=None, doc="how its path follows from its contents")
@@ -253,50 +253,50 @@ class UnkeyedValidPathInfo:
 class ValidPathInfo:
     """What the store knows about a valid path."""
 
-    path: StorePath = wire("the path")
-    info: UnkeyedValidPathInfo = wire("what is known about it")
+    path: StorePath = field("the path")
+    info: UnkeyedValidPathInfo = field("what is known about it")
 
 
 @record
 class SubstitutablePathInfo:
     """What a substituter says about a path that it could provide."""
 
-    deriver: MaybeStorePath = wire("the derivation that produced it, if known", default=None)
-    references: frozenset[StorePath] = wire("the store paths it refers to")
-    download_size: Size = wire("bytes to download, 0 when unknown")
-    nar_size: Size = wire("bytes in its NAR, 0 when unknown")
+    deriver: MaybeStorePath = field("the derivation that produced it, if known", default=None)
+    references: frozenset[StorePath] = field("the store paths it refers to")
+    download_size: Size = field("bytes to download, 0 when unknown")
+    nar_size: Size = field("bytes in its NAR, 0 when unknown")
 
 
 @record
 class KeyedSubstitutablePathInfo:
     """A path and what a substituter says about it."""
 
-    path: StorePath = wire("the path")
-    info: SubstitutablePathInfo = wire("what the substituter says")
+    path: StorePath = field("the path")
+    info: SubstitutablePathInfo = field("what the substituter says")
 
 
 @record
 class DrvOutput:
     """One output of a derivation, named by the derivation's path."""
 
-    drv_path: StorePath = wire("the derivation")
-    output_name: OutputName = wire("its output")
+    drv_path: StorePath = field("the derivation")
+    output_name: OutputName = field("its output")
 
 
 @record
 class UnkeyedRealisation:
     """What an output of a derivation turned out to be."""
 
-    out_path: StorePath = wire("the path it was realised as")
-    signatures: frozenset[Signature] = wire("who vouches for it", default=frozenset())
+    out_path: StorePath = field("the path it was realised as")
+    signatures: frozenset[Signature] = field("who vouches for it", default=frozenset())
 
 
 @record
 class Realisation:
     """An output of a derivation, and what it turned out to be."""
 
-    id: DrvOutput = wire("the output")
-    realisation: UnkeyedRealisation = wire("what it is")
+    id: DrvOutput = field("the output")
+    realisation: UnkeyedRealisation = field("what it is")
 
 
 MaybeRealisation = Annotated[UnkeyedRealisation | None, Maybe(wire_of(UnkeyedRealisation))]
@@ -306,8 +306,8 @@ MaybeRealisation = Annotated[UnkeyedRealisation | None, Maybe(wire_of(UnkeyedRea
 class BuildResult:
     """How one derivation's build ended."""
 
-    status: Status = wire("what became of it")
-    error_msg: Text = wire("why it failed, empty on success", default="")
+    status: Status = field("what became of it")
+    error_msg: Text = field("why it failed, empty on success", default="")
     times_built: UInt = since(29, default=0, doc="how often it was built")
     is_non_deterministic: Bool = since(29, default=False, doc="the rounds differed")
     start_time: Time = since(29, default=0, doc="when the build began, 0 when it did not")
@@ -329,8 +329,8 @@ class BuildResult:
 class KeyedBuildResult:
     """What was asked to be built, and how that ended."""
 
-    path: DerivedPath = wire("as it was asked for")
-    result: BuildResult = wire("how it ended")
+    path: DerivedPath = field("as it was asked for")
+    result: BuildResult = field("how it ended")
 
 
 @record
@@ -341,21 +341,21 @@ class DerivationOutput:
     algorithm. Deferred: nothing. Impure: method and algorithm, and the word impure.
     """
 
-    path: MaybeStorePath = wire("its path, when known before the build", default=None)
-    hash_algo: Text = wire("method and algorithm: sha256, r:sha256, text:…, git:…", default="")
-    hash: Text = wire("the expected digest in hexadecimal, or impure", default="")
+    path: MaybeStorePath = field("its path, when known before the build", default=None)
+    hash_algo: Text = field("method and algorithm: sha256, r:sha256, text:…, git:…", default="")
+    hash: Text = field("the expected digest in hexadecimal, or impure", default="")
 
 
 @record
 class BasicDerivation:
     """A derivation without its input derivations: what to run, and where."""
 
-    outputs: dict[OutputName, DerivationOutput] = wire("its outputs by name")
-    input_srcs: frozenset[StorePath] = wire("the store paths it may read")
-    platform: Text = wire("the system to build on, such as x86_64-linux")
-    builder: Text = wire("the program to run")
-    args: tuple[Text, ...] = wire("its arguments", default=())
-    env: dict[Text, Text] = wire(
+    outputs: dict[OutputName, DerivationOutput] = field("its outputs by name")
+    input_srcs: frozenset[StorePath] = field("the store paths it may read")
+    platform: Text = field("the system to build on, such as x86_64-linux")
+    builder: Text = field("the program to run")
+    args: tuple[Text, ...] = field("its arguments", default=())
+    env: dict[Text, Text] = field(
         "its environment; structured attributes are the entry __json", default_factory=dict
     )
 
@@ -364,16 +364,16 @@ class BasicDerivation:
 class Root:
     """A garbage collector root."""
 
-    link: Text = wire("where the root is; {censored}, or {temp:PID} for a temporary root")
-    target: StorePath = wire("what it keeps alive")
+    link: Text = field("where the root is; {censored}, or {temp:PID} for a temporary root")
+    target: StorePath = field("what it keeps alive")
 
 
 @record
 class SpecificPaths:
     """Which paths CollectGarbage is to look at."""
 
-    paths: frozenset[StorePath] = wire("the paths")
-    delete_referrers: Bool = wire("delete what refers to them, too", default=False)
+    paths: frozenset[StorePath] = field("the paths")
+    delete_referrers: Bool = field("delete what refers to them, too", default=False)
 
 
 GCPaths = Annotated[
@@ -410,5 +410,5 @@ MaybeCpu = Annotated[int | None, Maybe(wire_of(U64), "set affinity", lenient=Tru
 class Trace:
     """One line of an error's trace."""
 
-    have_pos: UInt = wire("whether a position follows: always 0", default=0)
-    hint: Text = wire("what was being done")
+    have_pos: UInt = field("whether a position follows: always 0", default=0)
+    hint: Text = field("what was being done")

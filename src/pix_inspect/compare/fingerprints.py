@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from pix.codec.cursor import Cursor, leap, u64_at
-from pix.codec.declare import FRAMES_BY_CODE, OPERATIONS
+from pix.codec.declare import OPERATIONS, STDERR_FRAMES
 from pix.codec.gates import Protocol
 from pix.codec.values import tree
 from pix.codec.wire import Wire, pack_u64
@@ -39,7 +39,7 @@ _PLAIN = frozenset(
 )
 _OPERATION = KINDS.index("operation")
 _LAST = pack_u64(STDERR_LAST)
-_ERROR = FRAMES_BY_CODE[STDERR_ERROR].fields
+_ERROR = STDERR_FRAMES[STDERR_ERROR].fields
 
 
 class Print(NamedTuple):
@@ -189,7 +189,7 @@ def answer_at(data: bytes, protocol: Protocol) -> int | None:
         (code,) = u64_at(data, cursor.pos)
         if code in (STDERR_LAST, STDERR_ERROR):
             return cursor.pos
-        frame = FRAMES_BY_CODE.get(code)
+        frame = STDERR_FRAMES.get(code)
         if frame is None:
             return None
         cursor.pos += 8

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pix.codec.declare import FRAMES_BY_CODE
+from pix.codec.declare import STDERR_FRAMES
 from pix.codec.payload import FRAMES, PULLED
 from pix.codec.records import Maybe
 from pix.conversation.exchange import CLIENT, DAEMON
@@ -125,7 +125,7 @@ def _between(
     word = pieces[0][1] if pieces else None
     frame = None
     if side == DAEMON and word is not None and len(word) == WORD:
-        frame = FRAMES_BY_CODE.get(int.from_bytes(word, "little"))
+        frame = STDERR_FRAMES.get(int.from_bytes(word, "little"))
     if frame is not None:
         row = FieldRow("frame", frame.name, doc=frame.doc)
         yield from _lines(view, _Span(side, start, start + WORD, row, "log", 0, True), longest)

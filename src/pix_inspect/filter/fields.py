@@ -9,7 +9,7 @@ from pix.codec.declare import record_of
 from pix.codec.lists import MapOf
 from pix.codec.records import Field
 from pix.codec.wire import Wire
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME
+from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import STDERR_ERROR
 
@@ -64,7 +64,7 @@ def _declared() -> Iterator[tuple[str, Field]]:
         yield from _collect("reply", operation.reply)
     yield from _collect("request", record_of(ClientHello))
     yield from _collect("reply", record_of(DaemonHello))
-    yield from _collect("error", FRAMES_BY_CODE[STDERR_ERROR].fields)
+    yield from _collect("error", STDERR_FRAMES[STDERR_ERROR].fields)
 
 
 def _collect(path: str, wire: Wire) -> Iterator[tuple[str, Field]]:

@@ -10,7 +10,7 @@ import time as clock
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pix.codec.declare import FRAMES_BY_CODE, OPERATIONS, Operation, wire_of
+from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Operation, wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol, version_text
 from pix.codec.payload import FRAMES, RAW_NAR, Carriage
 from pix.codec.records import Record
@@ -75,7 +75,7 @@ def word_lines(case: Case) -> Iterator[str]:
     raw = word.to_bytes(8, "little")
     swapped = int.from_bytes(raw, "big")
     said = []
-    operation, frame = OPERATIONS.get(word), FRAMES_BY_CODE.get(word)
+    operation, frame = OPERATIONS.get(word), STDERR_FRAMES.get(word)
     said.append(f"operation {operation.name}" if operation else "no operation")
     said.append(f"frame {frame.name}" if frame else "no STDERR frame")
     if word <= LONGEST_LENGTH:
@@ -91,7 +91,7 @@ def word_lines(case: Case) -> Iterator[str]:
         said.append(f"the version {version_text(word)}")
     if word < 2:
         said.append("the boolean " + ("false", "true")[word])
-    if word >> 32 and (swapped in OPERATIONS or swapped in FRAMES_BY_CODE):
+    if word >> 32 and (swapped in OPERATIONS or swapped in STDERR_FRAMES):
         said.append(f"{swapped:#x} with its bytes turned round")
     yield f"{word:#x} at the {SIDES[case.side]}'s byte {case.offset:,} would be: {', '.join(said)}"
 
@@ -148,7 +148,7 @@ def other_error(case: Case) -> str | None:
         if turn is None or not turn.whole:
             continue
         own = bytes(turn.data[start - turn.start :])
-        fields = FRAMES_BY_CODE[STDERR_ERROR].fields
+        fields = STDERR_FRAMES[STDERR_ERROR].fields
         minor = other_minor(Message(fields, own, case.protocol, start))
         if minor is not None:
             return other_version(f"the error of {title_of(view)}", case.protocol.minor, minor)
@@ -186,7 +186,7 @@ def _odd_code(case: Case) -> str | None:
     word, turn = case.word, case.turn
     if not word or turn is None or turn.start != case.offset:
         return None
-    known = OPERATIONS if case.side == CLIENT else FRAMES_BY_CODE
+    known = OPERATIONS if case.side == CLIENT else STDERR_FRAMES
     raw = word.to_bytes(8, "little")
     swapped, low = int.from_bytes(raw, "big"), word & 0xFFFFFFFF
     if is_turned_round(raw) and swapped in known:
@@ -251,7 +251,7 @@ def _is_request(data: bytes, protocol: Protocol) -> Operation | None:
 def _is_answer(case: Case, code: int, rest: bytes) -> bool:
     """Whether bytes behind a STDERR tag are what it announces, and no more."""
     if code != STDERR_LAST:
-        return fits(Message(FRAMES_BY_CODE[code].fields, rest, case.protocol))
+        return fits(Message(STDERR_FRAMES[code].fields, rest, case.protocol))
     asked = [operation for view in case.suspects if (operation := operation_of(view))]
     return any(fits(Message(operation.reply, rest, case.protocol)) for operation in asked)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
 from pix.codec.cursor import Limits
-from pix.codec.declare import FRAMES_BY_CODE, wire_of
+from pix.codec.declare import STDERR_FRAMES, wire_of
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.codec.values import Tree, tree
@@ -300,7 +300,7 @@ class ExchangeView:
             )
         if exchange.error is not None:
             start, end = exchange.error
-            fields = FRAMES_BY_CODE[STDERR_ERROR].fields
+            fields = STDERR_FRAMES[STDERR_ERROR].fields
             part = self._part("error", DAEMON, start + 8, end, fields, protocol)
             part.start = start
             parts.append(part)

@@ -18,7 +18,7 @@ from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
 from pix.codec.records import Field, Record
 from pix.codec.wire import Enumeration
 from pix.problem import Problem
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS, Frame, Operation, types
+from pix.protocol import OPERATIONS, STDERR_FRAMES, Frame, Operation, types
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.names import enumerations, records, scalars, users_of
 from pix.protocol.types import FEATURES
@@ -59,7 +59,7 @@ class Entry:
 def names() -> dict[str, str]:
     """Return everything that has an entry: its name, and what kind of thing it is."""
     found = {operation.name: "operation" for operation in OPERATIONS.values()}
-    found.update((frame.name, "STDERR frame") for frame in FRAMES_BY_CODE.values())
+    found.update((frame.name, "STDERR frame") for frame in STDERR_FRAMES.values())
     found.update((name, "type") for name in records())
     found.update((name, "type") for name in scalars())
     found.update((name, "enumeration") for name in enumerations())
@@ -106,7 +106,7 @@ def _find(name: str, protocol: Protocol | None) -> Entry | None:
     for operation in OPERATIONS.values():
         if operation.name == name:
             return _operation(operation, protocol)
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         if name in (frame.name, frame.fields.name):
             return _frame(frame, protocol)
     if name in records():
@@ -142,7 +142,7 @@ def _inside(owner: str, rest: str, protocol: Protocol | None) -> Entry | None:
                 rest = deeper
     if owner == "handshake":
         record = record_of(ClientHello if rest.startswith("request") else DaemonHello)
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         if owner in (frame.name, frame.fields.name):
             record = frame.fields
     while record is not None:
@@ -260,7 +260,7 @@ def _gated() -> Iterator[tuple[str, Field]]:
     for operation in OPERATIONS.values():
         places.setdefault(operation.request, f"{operation.name} request")
         places.setdefault(operation.reply, f"{operation.name} reply")
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         places.setdefault(frame.fields, frame.name)
     for name, record in records().items():
         places.setdefault(record, name)
@@ -294,7 +294,7 @@ def _changes(minor: int) -> Table:
             version: Version | None = getattr(operation.life, word)
             if version is not None and version.minor == minor:
                 table.rows.append((operation.name, "operation", word))
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         if frame.since == minor:
             table.rows.append((frame.name, "STDERR frame", "added"))
     return table

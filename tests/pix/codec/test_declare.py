@@ -8,13 +8,13 @@ from pix.codec.declare import (
     OPERATIONS,
     Version,
     feature,
+    field,
     is_record,
     operation,
     record,
     record_of,
     since,
     until,
-    wire,
     wire_of,
     without,
 )
@@ -32,10 +32,10 @@ class Example:
     What stands here is not its doc.
     """
 
-    name: Text = wire("its name")
+    name: Text = field("its name")
     old: U64 = until(20, default=7, doc="before 1.20")
     new: Bool = since(20, default=False, doc="since 1.20")
-    rest: tuple[Text, ...] = wire("the rest", default=())
+    rest: tuple[Text, ...] = field("the rest", default=())
     more: dict[Text, U64] = feature("f", default_factory=dict, doc="with f")
     less: frozenset[Text] = without("f", since=30, default=frozenset(), doc="without f")
 

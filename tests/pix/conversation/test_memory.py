@@ -19,7 +19,7 @@ from pix.codec.values import decode, tree
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.conversation.exchange import Exchange
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS_BY_NAME
+from pix.protocol import OPERATIONS_BY_NAME, STDERR_FRAMES
 from pix.protocol.logging import STDERR_START_ACTIVITY, StderrNext
 from pix.protocol.operations import AddToStore, IsValidPath, NarFromPath
 from pix.protocol.payload_items import ContentReader
@@ -141,7 +141,7 @@ RECORDS = {
         pack_u64(700) + bytes(1 << 16),
     ),
     "STDERR_START_ACTIVITY": (
-        FRAMES_BY_CODE[STDERR_START_ACTIVITY].fields,
+        STDERR_FRAMES[STDERR_START_ACTIVITY].fields,
         bytes(32) + pack_u64(1 << 12) + bytes(1 << 16) + bytes(8),
     ),
     "SubmitOutput": (OPERATIONS_BY_NAME["SubmitOutput"].request, pack_u64(1) * 8192),

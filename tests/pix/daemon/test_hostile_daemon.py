@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pix.codec.gates import Protocol
 from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection, NixDaemonError
-from pix.protocol import FRAMES_BY_CODE
+from pix.protocol import STDERR_FRAMES
 from pix.protocol import operations as op
 from pix.protocol.logging import StderrLast
 from tests.pix.daemon.test_connection import DRV, HELLO
@@ -35,11 +35,11 @@ QUESTIONS: list[Any] = [
     op.QueryDerivationOutputMap(path=DRV),
 ]
 NUMBERS = (0, 1, 2, 3, 8, 1 << 31, 1 << 60, (1 << 64) - 1)
-WORDS = st.sampled_from([*FRAMES_BY_CODE, *NUMBERS]).map(pack_u64)
+WORDS = st.sampled_from([*STDERR_FRAMES, *NUMBERS]).map(pack_u64)
 FRAMES = st.one_of(
     [
         values(frame.fields, Protocol(38)).map(lambda value: said(value, Protocol(38)))
-        for frame in FRAMES_BY_CODE.values()
+        for frame in STDERR_FRAMES.values()
     ]
 )
 PARTS = st.one_of(WORDS, st.binary(max_size=24), FRAMES, st.just(nar({b"a": b"x"})))

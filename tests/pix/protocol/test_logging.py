@@ -6,7 +6,7 @@ from pix.codec.declare import wire_of
 from pix.codec.gates import Protocol
 from pix.codec.records import Record
 from pix.codec.values import decode, encode, tree
-from pix.protocol import FRAMES_BY_CODE
+from pix.protocol import STDERR_FRAMES
 from pix.protocol.logging import (
     STDERR_ERROR,
     ActivityType,
@@ -19,7 +19,7 @@ from pix.protocol.types import Trace, Verbosity, verbosity_name
 
 
 def test_codes_are_the_names_of_nix_in_ascii() -> None:
-    text = {frame.name: code.to_bytes(4, "big") for code, frame in FRAMES_BY_CODE.items()}
+    text = {frame.name: code.to_bytes(4, "big") for code, frame in STDERR_FRAMES.items()}
     assert text == {
         "STDERR_NEXT": b"olmg",
         "STDERR_READ": b"data",
@@ -33,7 +33,7 @@ def test_codes_are_the_names_of_nix_in_ascii() -> None:
 
 
 def test_error_before_and_since_1_26() -> None:
-    fields = FRAMES_BY_CODE[STDERR_ERROR].fields
+    fields = STDERR_FRAMES[STDERR_ERROR].fields
     assert [f.name for f in fields.layout(Protocol(25))] == ["message", "status"]
     new = [f.name for f in fields.layout(Protocol(26))]
     assert new == ["type", "level", "name", "message", "have_pos", "traces"]

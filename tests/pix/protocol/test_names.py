@@ -6,7 +6,7 @@ from pix.codec.gates import NEWEST
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.records import Maybe
 from pix.codec.values import decode, encode
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix.protocol.names import (
     DEEPEST,
     UnknownName,
@@ -23,7 +23,7 @@ def test_every_declaration_has_its_name() -> None:
     known = set(names())
     for operation in OPERATIONS.values():
         assert {f"{operation.name}.request", f"{operation.name}.reply", operation.name} <= known
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         assert {frame.name, frame.fields.name} <= known
     wanted = (
         "BuildResult UnkeyedValidPathInfo StorePath ClientHello DaemonHello BuildStatus GCPaths"

@@ -13,7 +13,7 @@ from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN
 from pix.codec.records import Record, Tagged
 from pix.codec.values import encode
 from pix.codec.wire import Meaning, Named, Wire
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS, OPERATIONS_BY_NAME
+from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES
 from pix.protocol import operations as declarations
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.operations import (
@@ -123,8 +123,8 @@ def test_every_enum_value_has_a_doc(members: type[Named]) -> None:
 
 
 def test_every_frame_and_feature_has_a_doc() -> None:
-    assert len(FRAMES_BY_CODE) == 8
-    for frame in FRAMES_BY_CODE.values():
+    assert len(STDERR_FRAMES) == 8
+    for frame in STDERR_FRAMES.values():
         assert is_doc(frame.doc), frame.name
         assert all(is_doc(note) for note in frame.notes)
     assert len(FEATURES) == 10

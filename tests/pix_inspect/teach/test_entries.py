@@ -6,7 +6,7 @@ import pytest
 
 from pix.codec.gates import Protocol
 from pix.problem import Problem
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix.protocol.names import enumerations, records
 from pix.protocol.types import FEATURES
 from pix_inspect.teach.entries import entry, names
@@ -25,7 +25,7 @@ def test_all_that_is_declared_is_named() -> None:
     for operation in OPERATIONS.values():
         assert operation.name in known
         assert entry(str(operation.code)).title == operation.name
-    assert {frame.name for frame in FRAMES_BY_CODE.values()} <= set(known)
+    assert {frame.name for frame in STDERR_FRAMES.values()} <= set(known)
     assert set(FEATURES) <= set(known)
     assert {"BuildResult", "UnkeyedValidPathInfo", "BasicDerivation", "Trace"} <= set(records())
     assert {"BuildStatus", "ActivityType", "ResultType", "Verbosity"} <= set(enumerations())

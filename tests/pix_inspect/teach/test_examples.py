@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pix.problem import Problem
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix_inspect.session.session import Session
 from pix_inspect.teach import bundled
 from pix_inspect.teach.examples import choose, command, shown, span
@@ -42,7 +42,7 @@ def test_operations_and_frames_have_examples() -> None:
     found = bundled.examples()
     assert {"handshake", "BuildResult", "QueryPathInfo"} <= set(found)
     assert sum(operation.name in found for operation in OPERATIONS.values()) >= 38
-    missing = {frame.name for frame in FRAMES_BY_CODE.values()} - set(found)
+    missing = {frame.name for frame in STDERR_FRAMES.values()} - set(found)
     assert missing <= {"STDERR_LAST"}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pix.codec.declare import record_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.codec.records import Record
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS, Frame, Operation
+from pix.protocol import OPERATIONS, STDERR_FRAMES, Frame, Operation
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
@@ -43,7 +43,7 @@ def _all(specimens: Specimens) -> Iterator[Page]:
     yield _handshake(specimens)
     for operation in OPERATIONS.values():
         yield _operation(operation, specimens)
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         yield _frame(frame, specimens)
     for name, record in records().items():
         yield _record(name, record, specimens)

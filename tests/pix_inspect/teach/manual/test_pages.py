@@ -12,7 +12,7 @@ import pytest
 from pix.codec.declare import wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.codec.records import Record
-from pix.protocol import FRAMES_BY_CODE, OPERATIONS
+from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
@@ -77,7 +77,7 @@ def test_everything_declared_has_its_place(links: Links) -> None:
         wanted.add(path)
         wanted |= anchors_of(operation.request, path, "request.")
         wanted |= anchors_of(operation.reply, path, "reply.")
-    for frame in FRAMES_BY_CODE.values():
+    for frame in STDERR_FRAMES.values():
         wanted.add(f"frames/{frame.name}")
         wanted |= anchors_of(frame.fields, f"frames/{frame.name}", "layout.")
     for name, record in records().items():
