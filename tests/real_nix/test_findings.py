@@ -59,7 +59,7 @@ def talk(daemon: Daemon, folder: Path, *said: bytes) -> list[Finding]:
 
 
 def diagnosed(found: list[Finding]) -> str:
-    return "\n".join(line for finding in found for line in finding.diagnosis)
+    return "\n".join(line for finding in found for line in finding.explanation)
 
 
 def kinds(found: list[Finding]) -> set[str]:

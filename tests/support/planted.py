@@ -121,7 +121,7 @@ def found_in(session: Session) -> list[Finding]:
 
 def diagnosis_of(session: Session) -> str:
     """Everything that the findings of a session diagnose, as one text."""
-    return "\n".join(line for finding in found_in(session) for line in finding.diagnosis)
+    return "\n".join(line for finding in found_in(session) for line in finding.explanation)
 
 
 __all__ = ["CLIENT", "DAEMON", "Planted", "diagnosis_of", "found_in", "request_of", "text", "word"]

@@ -410,6 +410,6 @@ def _opaque_rows(view: ExchangeView) -> list[FieldRow]:
         for finding in detector(view.session).of(view.row.number - 1):
             out += [
                 FieldRow("diagnosis", line, kind="note", irregular=True)
-                for line in finding.diagnosis
+                for line in finding.explanation
             ]
     return out

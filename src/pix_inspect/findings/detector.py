@@ -1,7 +1,7 @@
 """How findings are found: what the index tells first, and decoding only where that calls for it.
 
-Each pass takes one exchange and yields its findings; those over handshakes and over what is
-said stand in `greeting_findings` and `message_findings`.
+Each pass takes a look at one exchange and yields its findings; those over handshakes and over
+what is said stand in `handshakes` and `messages`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from pix.codec.gates import Protocol
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.conversation.notes import Note, Reason
 from pix_inspect.base.units import duration, size
+from pix_inspect.findings import messages
 from pix_inspect.findings.finding import Finding
-from pix_inspect.findings.handshakes import Greetings
+from pix_inspect.findings.handshakes import handshake
 from pix_inspect.findings.look import LOOK_BACK, Look, Surroundings
-from pix_inspect.findings.messages import Messages
-from pix_inspect.forensics.desync import Forensics
-from pix_inspect.forensics.rules import is_certain, named_other
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.recording.reader import Chunk
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.index import COMPLETE, KINDS, OK, Record
@@ -70,191 +69,188 @@ class Detector:
         Without `decoded`, fields are looked at only where the index gives a reason.
         """
         row = self.session.row(i)
-        return list(_Whole(self._around, row, decoded).all())
+        return list(_passes(Look(self._around, row, decoded)))
 
 
-class _Whole(Messages, Greetings, Look):
-    """All passes."""
+def _passes(look: Look) -> Iterator[Finding]:
+    row = look.row
+    if row.kind == "opaque":
+        yield from _opaque(look)
+        return
+    if row.kind == "operation":
+        yield from _operation(look)
+    elif row.kind == "orphan":
+        yield from _orphan(look)
+    yield from _noted(look)
+    yield from _not_read(look)
+    if row.state == "cut" or Reason.ANSWER_CUT in look.reasons:
+        yield from _ended(look)
+    if row.kind == "handshake":
+        yield from handshake(look)
+    elif row.took is None:
+        yield look.found("unanswered", f"{row.operation or row.kind} goes on")
+    if row.operation == "SetOptions":
+        yield from messages.settings(look)
+    if row.state == "error":
+        yield from messages.error(look)
+    if row.log and row.log <= MOST_LOG and (look.decoded or row.log < 8):
+        yield from messages.ignored(look)
+    if look.decoded or row.kind == "handshake" or row.state == "error":
+        yield from messages.irregular(look)
 
-    def all(self) -> Iterator[Finding]:
-        row = self.row
-        if row.kind == "opaque":
-            yield from self.opaque()
-            return
-        notes = self.session.remarks(row.number - 1)
-        reasons = {note.reason for note in notes}
-        if row.kind == "operation":
-            yield from self.operation()
-        elif row.kind == "orphan":
-            yield from self.orphan(notes)
-        yield from self.noted(notes)
-        yield from self.not_read()
-        if row.state == "cut" or Reason.ANSWER_CUT in reasons:
-            yield from self.ended(notes, reasons)
-        if row.kind == "handshake":
-            yield from self.handshake(notes)
-        elif row.took is None:
-            yield self.found("unanswered", f"{row.operation or row.kind} goes on")
-        if row.operation == "SetOptions":
-            yield from self.settings()
-        if row.state == "error":
-            yield from self.error()
-        if row.log and row.log <= MOST_LOG and (self.decoded or row.log < 8):
-            yield from self.log()
-        if self.decoded or row.kind == "handshake" or row.state == "error":
-            yield from self.irregular()
 
-    # From the index -----------------------------------------------------------------------
+# From the index -----------------------------------------------------------------------
 
-    def operation(self) -> Iterator[Finding]:
-        row = self.row
-        code = row.code
-        start = self.session.start_of(row.number - 1)
-        operation = OPERATIONS.get(code) if code is not None else None
-        if operation is None:
-            yield self.found("unknown-operation", f"operation {code} ({code:#x})", CLIENT, start)
-            return
-        connection = self.session.connections[row.connection]
-        protocol = connection.protocol
-        if protocol is None:
-            return
-        life = operation.life
-        if _reached(life.removed, protocol):
-            said = f"operation {code} was {operation.name}, removed in {life.removed}"
-            diagnosis = Forensics(self.session).odd_operation(row)
-            yield self.found("unknown-operation", said, CLIENT, start, diagnosis=diagnosis)
-        if _reached(life.obsolete, protocol, connection.daemon_nix):
-            said = f"{operation.name} is obsolete from {life.obsolete} on"
-            said += f", removed in {life.removed}" if life.removed else ""
-            said += f"; instead: {life.instead}" if life.instead else ""
-            yield self.found("obsolete", said, CLIENT, start)
-        if operation.feature is not None:
-            if operation.feature not in protocol.features:
-                said = f"{operation.name} needs the feature {operation.feature}"
-                yield self.found("without-feature", said, CLIENT, start)
-        elif not life.is_there(protocol.minor):
-            said = f"{operation.name} exists since {life.introduced}; this is {protocol.text}"
-            yield self.found("newer-operation", said, CLIENT, start)
 
-    def orphan(self, notes: tuple[Note, ...]) -> Iterator[Finding]:
-        reasons = {note.reason for note in notes}
-        if Reason.REPEATED_ERROR in reasons:
-            yield self.found("doubled-error", str(notes[0]), *self.daemon_start)
-        elif Reason.OUT_OF_STEP not in reasons:
-            yield self.found("stray-frame", "", *self.daemon_start)
+def _operation(look: Look) -> Iterator[Finding]:
+    row = look.row
+    code = row.code
+    start = look.session.start_of(row.number - 1)
+    operation = OPERATIONS.get(code) if code is not None else None
+    if operation is None:
+        yield look.found("unknown-operation", f"operation {code} ({code:#x})", CLIENT, start)
+        return
+    connection = look.session.connections[row.connection]
+    protocol = connection.protocol
+    if protocol is None:
+        return
+    life = operation.life
+    if _reached(life.removed, protocol):
+        said = f"operation {code} was {operation.name}, removed in {life.removed}"
+        diagnosis = look.forensics.odd_operation(row)
+        yield look.found("unknown-operation", said, CLIENT, start, diagnosis=diagnosis)
+    if _reached(life.obsolete, protocol, connection.daemon_nix):
+        said = f"{operation.name} is obsolete from {life.obsolete} on"
+        said += f", removed in {life.removed}" if life.removed else ""
+        said += f"; instead: {life.instead}" if life.instead else ""
+        yield look.found("obsolete", said, CLIENT, start)
+    if operation.feature is not None:
+        if operation.feature not in protocol.features:
+            said = f"{operation.name} needs the feature {operation.feature}"
+            yield look.found("without-feature", said, CLIENT, start)
+    elif not life.is_there(protocol.minor):
+        said = f"{operation.name} exists since {life.introduced}; this is {protocol.text}"
+        yield look.found("newer-operation", said, CLIENT, start)
 
-    def noted(self, notes: tuple[Note, ...]) -> Iterator[Finding]:
-        failed = self.row.state == "error"
-        for note in notes:
-            if note.reason in (Reason.ARGUMENTS_UNREAD, Reason.FRAMES_UNREAD):
-                yield self.found("frames-unread", str(note), *self.daemon_start)
-            elif note.reason is Reason.ANSWERED_EARLY or (
-                note.reason is Reason.REQUEST_CUT and failed
-            ):
-                yield from self.early(note)
 
-    def early(self, note: Note) -> Iterator[Finding]:
-        """A request that is answered too early: without payload to leave, it was over for both."""
-        diagnosis = Forensics(self.session).answered_early(self.row)
-        side, start = self.daemon_start
-        name = _graver("early-answer", diagnosis)
-        yield self.found(name, str(note), side, start, diagnosis=diagnosis)
+def _orphan(look: Look) -> Iterator[Finding]:
+    if Reason.REPEATED_ERROR in look.reasons:
+        yield look.found("doubled-error", str(look.notes[0]), *look.daemon_start)
+    elif Reason.OUT_OF_STEP not in look.reasons:
+        yield look.found("stray-frame", "", *look.daemon_start)
 
-    def not_read(self) -> Iterator[Finding]:
-        row = self.row
-        connection = self.session.connections[row.connection]
-        for stall in _stalls_in(connection, row.started, row.took):
-            held = f"; the relay held {size(stall.held)} back" if stall.held else ""
-            until = "" if stall.until is None else f" for {duration(stall.until - stall.since)}"
-            said = f"the {SIDES[stall.side]} took nothing{until}{held}"
-            yield self.found("not-read", said, 1 - stall.side)
 
-    # How it ends --------------------------------------------------------------------------
+def _noted(look: Look) -> Iterator[Finding]:
+    failed = look.row.state == "error"
+    for note in look.notes:
+        if note.reason in (Reason.ARGUMENTS_UNREAD, Reason.FRAMES_UNREAD):
+            yield look.found("frames-unread", str(note), *look.daemon_start)
+        elif note.reason is Reason.ANSWERED_EARLY or (note.reason is Reason.REQUEST_CUT and failed):
+            yield from _early(look, note)
 
-    def ended(self, notes: tuple[Note, ...], reasons: set[Reason]) -> Iterator[Finding]:
-        row = self.row
-        if row.kind == "handshake" or self.is_refused or Reason.ANSWER_OPAQUE in reasons:
-            return
-        said = f"{row.operation or row.kind}: {'; '.join(map(str, notes))}"
-        if Reason.REQUEST_CUT in reasons:
-            end = self.view.span(CLIENT)[1]
-            why = self.why_left()
-            yield self.found(_graver("cut-request", why), said, CLIENT, end, diagnosis=why)
-        elif Reason.REQUEST_OPAQUE in reasons:
-            return
-        elif self.who_left() == DAEMON:
-            last = self.view.span(DAEMON)[1] or None
-            why = self.why_left() if row.state == "error" else ()
-            yield self.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)
+
+def _early(look: Look, note: Note) -> Iterator[Finding]:
+    """A request that is answered too early: without payload to leave, it was over for both."""
+    diagnosis = look.forensics.answered_early(look.row)
+    side, start = look.daemon_start
+    name = _graver("early-answer", diagnosis)
+    yield look.found(name, str(note), side, start, diagnosis=diagnosis)
+
+
+def _not_read(look: Look) -> Iterator[Finding]:
+    row = look.row
+    connection = look.session.connections[row.connection]
+    for stall in _stalls_in(connection, row.started, row.took):
+        held = f"; the relay held {size(stall.held)} back" if stall.held else ""
+        until = "" if stall.until is None else f" for {duration(stall.until - stall.since)}"
+        said = f"the {SIDES[stall.side]} took nothing{until}{held}"
+        yield look.found("not-read", said, 1 - stall.side)
+
+
+# How it ends --------------------------------------------------------------------------
+
+
+def _ended(look: Look) -> Iterator[Finding]:
+    row, reasons = look.row, look.reasons
+    if row.kind == "handshake" or _is_refused(look) or Reason.ANSWER_OPAQUE in reasons:
+        return
+    said = f"{row.operation or row.kind}: {'; '.join(map(str, look.notes))}"
+    is_cut = Reason.REQUEST_CUT in reasons
+    if not is_cut and Reason.REQUEST_OPAQUE in reasons:
+        return
+    if not is_cut and _who_left(look) == DAEMON:
+        last = look.view.span(DAEMON)[1] or None
+        why = look.forensics.left(row) if row.state == "error" else None
+        yield look.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)
+        return
+    why = look.forensics.left(row)
+    name = _graver("cut-request" if is_cut else "client-left", why)
+    yield look.found(name, said, CLIENT, look.view.span(CLIENT)[1], diagnosis=why)
+
+
+def _is_refused(look: Look) -> bool:
+    """Whether the handshake before this came to nothing: then that is the finding."""
+    for i in range(look.row.number - 2, max(look.row.number - 2 - LOOK_BACK, -1), -1):
+        other = look.session.row(i)
+        if other.connection == look.row.connection and other.kind == "handshake":
+            return other.state in ("cut", "error")
+    return False
+
+
+def _who_left(look: Look) -> int | None:
+    """The side that ended its stream first, as far as the recording tells."""
+    row = look.row
+    items = look.session.reader.read_from(look.view.place.position)
+    for item in islice(items, MOST_ITEMS):
+        if item.connection == row.connection and not isinstance(item, Chunk):
+            if item.side is not None:
+                return item.side
+            if item.kind == "close":
+                return None
+    return None
+
+
+# Opaque -------------------------------------------------------------------------------
+
+
+def _opaque(look: Look) -> Iterator[Finding]:
+    view = look.view
+    note = look.notes[0] if look.notes else None
+    reason = note.reason if note is not None else None
+    said = str(note) if note is not None else ""
+    starts = view.place.starts
+    side = CLIENT if starts[CLIENT] >= 0 else DAEMON
+    offset = max(starts[side], 0)
+    if reason in EXPLAINED_BEFORE:
+        return
+    if reason is Reason.NOT_RECORDED:
+        yield look.found("not-recorded", said, side, offset)
+    elif reason is Reason.GUIX:
+        if side == CLIENT:
+            yield look.found("guix", said, side, offset)
+    elif offset == 0:
+        text = look.forensics.foreign(view, side)
+        if text is not None:
+            shown, diagnosis = text
+            yield look.found("foreign-text", shown, side, offset, diagnosis=diagnosis)
         else:
-            end = self.view.span(CLIENT)[1]
-            why = self.why_left()
-            yield self.found(_graver("client-left", why), said, CLIENT, end, diagnosis=why)
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the handshake before this came to nothing: then that is the finding."""
-        for i in range(self.row.number - 2, max(self.row.number - 2 - LOOK_BACK, -1), -1):
-            other = self.session.row(i)
-            if other.connection == self.row.connection and other.kind == "handshake":
-                return other.state in ("cut", "error")
-        return False
-
-    def why_left(self) -> tuple[str, ...]:
-        return Forensics(self.session).left(self.row)
-
-    def who_left(self) -> int | None:
-        """The side that ended its stream first, as far as the recording tells."""
-        row = self.row
-        items = self.session.reader.read_from(self.view.place.position)
-        for item in islice(items, MOST_ITEMS):
-            if item.connection == row.connection and not isinstance(item, Chunk):
-                if item.side is not None:
-                    return item.side
-                if item.kind == "close":
-                    return None
-        return None
-
-    # Opaque -------------------------------------------------------------------------------
-
-    def opaque(self) -> Iterator[Finding]:
-        view = self.view
-        notes = view.place.notes
-        reason = notes[0].reason if notes else None
-        said = str(notes[0]) if notes else ""
-        starts = view.place.starts
-        side = CLIENT if starts[CLIENT] >= 0 else DAEMON
-        offset = max(starts[side], 0)
-        if reason in EXPLAINED_BEFORE:
-            return
-        if reason is Reason.NOT_RECORDED:
-            yield self.found("not-recorded", said, side, offset)
-        elif reason is Reason.GUIX:
-            if side == CLIENT:
-                yield self.found("guix", said, side, offset)
-        elif offset == 0:
-            text = Forensics(self.session).foreign(view, side)
-            if text is not None:
-                shown, diagnosis = text
-                yield self.found("foreign-text", shown, side, offset, diagnosis=diagnosis)
-            else:
-                yield self.found("wrong-magic", said, side, offset)
-        elif reason is Reason.BEHIND_REFUSAL:
-            yield self.found("desync", said, side, offset)
-        else:
-            name = "wild-length" if reason is Reason.WILD_LENGTH else "desync"
-            diagnosis = Forensics(self.session).diagnose(view, side)
-            said = notes[0].said if notes else ""
-            yield self.found(_graver(name, diagnosis), said, side, offset, diagnosis=diagnosis)
+            yield look.found("wrong-magic", said, side, offset)
+    elif reason is Reason.BEHIND_REFUSAL:
+        yield look.found("desync", said, side, offset)
+    else:
+        name = "wild-length" if reason is Reason.WILD_LENGTH else "desync"
+        diagnosis = look.forensics.diagnose(view, side)
+        said = note.said if note is not None else ""
+        yield look.found(_graver(name, diagnosis), said, side, offset, diagnosis=diagnosis)
 
 
-def _graver(name: str, diagnosis: tuple[str, ...]) -> str:
+def _graver(name: str, diagnosis: Diagnosis | None) -> str:
     """Return what a finding is, seen what explains it: the stream may be out of step."""
-    if any(named_other(line) for line in diagnosis):
+    if diagnosis is None:
+        return name
+    if diagnosis.mistake is Mistake.OTHER_VERSION:
         return "misannounced-version"
-    if name not in ("desync", "wild-length") and any(map(is_certain, diagnosis)):
-        return "desync"
-    return name
+    return "desync" if diagnosis.certain and name not in ("desync", "wild-length") else name
 
 
 def _stalls_in(connection: ConnectionRow, started: int, took: int | None) -> list[Stall]:

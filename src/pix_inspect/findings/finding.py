@@ -8,7 +8,7 @@ from typing import Any
 from pix.conversation.exchange import SIDES
 from pix_inspect.base.safe_text import inert
 from pix_inspect.findings.kinds import GRADES, KINDS, Grade, Kind
-from pix_inspect.forensics.mistakes import MISTAKES
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Finding:
 
     `exchange` is the number of the exchange, `offset` stands in the stream of `side`, `field`
     is a path such as `request.info.ca`; None and empty where there is no such place. `said` is
-    what is the case here, `diagnosis` what explains it, both inert.
+    what is the case here, inert; `diagnosis` what explains it.
     """
 
     kind: Kind
@@ -27,7 +27,7 @@ class Finding:
     side: int | None = None
     offset: int | None = None
     field: str = ""
-    diagnosis: tuple[str, ...] = ()
+    diagnosis: Diagnosis | None = None
 
     @property
     def grade(self) -> Grade:
@@ -44,11 +44,14 @@ class Finding:
         return ", ".join(words)
 
     @property
-    def mistakes(self) -> tuple[str, ...]:
-        """The names of the known mistakes that explain it."""
-        return tuple(
-            name for name in MISTAKES if any(f"“{name}”" in said for said in self.diagnosis)
-        )
+    def mistake(self) -> Mistake | None:
+        """The known mistake that explains it."""
+        return self.diagnosis.mistake if self.diagnosis is not None else None
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """What explains it, in lines of text."""
+        return self.diagnosis.lines if self.diagnosis is not None else ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as JSON."""
@@ -62,8 +65,8 @@ class Finding:
             "field": self.field or None,
             "what": self.kind.what,
             "said": self.said,
-            "diagnosis": list(self.diagnosis),
-            "mistakes": list(self.mistakes),
+            "diagnosis": list(self.explanation),
+            "mistakes": [self.mistake.label] if self.mistake is not None else [],
             "why": self.kind.why,
             "advice": self.kind.advice,
             "source": self.kind.source or None,

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from pix.codec.gates import GUIX_MINOR, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
-from pix.conversation.notes import Note, Reason
+from pix.conversation.notes import Reason
 from pix_inspect.findings.downgrade import lost
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
-from pix_inspect.forensics.desync import Forensics
-from pix_inspect.forensics.mistakes import named
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.session.exchange_view import ExchangeView, Part
 
 HEAD = 16
@@ -20,78 +19,75 @@ HEAD = 16
 
 REFUSED = frozenset((Reason.NOT_STARTED, Reason.NOT_ALLOWED, Reason.VERSION_REFUSED))
 SILENT = frozenset((Reason.SILENT, Reason.SILENT_TO_STRANGER))
+EXPLAINED = REFUSED | SILENT | {Reason.NO_MAGIC, Reason.HANDSHAKE_OPAQUE}
+"""Why a handshake came to nothing."""
 
 
-class Greetings(Look):
-    """The passes over a handshake."""
+def handshake(look: Look) -> Iterator[Finding]:
+    """Yield all findings of a handshake."""
+    row = look.row
+    opened = look.around.connections_of(row.connection)
+    if opened:
+        peer = look.session.connections[row.connection].peer or {}
+        said = f"connection number {opened} of process {peer.get('pid')}"
+        yield look.found("reopened", said)
+    for note in look.notes:
+        if note.reason in REFUSED:
+            yield look.found("refused", str(note), *look.daemon_start)
+        elif note.reason in SILENT:
+            yield look.found("refused", str(note))
+        elif note.reason is Reason.NO_MAGIC:
+            yield look.found("foreign-text", str(note), DAEMON, 0)
+    view = look.view
+    client, daemon = _plain(view.part("request")), _plain(view.part("reply"))
+    versions = client.get("version"), daemon.get("version")
+    yield from _doubled_version(look, view)
+    if not all(isinstance(version, int) for version in versions):
+        return
+    one, two = (int(version) for version in versions if isinstance(version, int))
+    if one & 0xFF >= GUIX_MINOR or two & 0xFF >= GUIX_MINOR:
+        return
+    spoken = min(one, two)
+    if one != two and spoken >> 8 == 1:
+        older = "the client" if one < two else "the daemon"
+        missing = lost(spoken & 0xFF, max(one, two) & 0xFF)
+        diagnosis = Diagnosis(evidence=tuple(f"lost: {each}" for each in missing))
+        said = f"{older} knows {version_text(spoken)}, the other {version_text(max(one, two))}"
+        yield look.found("downgrade", said, diagnosis=diagnosis)
+    offered, known = _texts(client.get("features")), _texts(daemon.get("features"))
+    if view.protocol is not None and view.protocol.minor >= 38:
+        for feature in sorted(offered ^ known):
+            who = "client" if feature in offered else "daemon"
+            yield look.found("ignored-feature", f"{feature}: only the {who} knows it")
+    spoken_minor = view.protocol.minor if view.protocol is not None else 0
+    odd = _odd_boolean(view.part("request"), "reserve_space")
+    if odd or (spoken_minor >= 38 and client.get("reserve_space")):
+        why = look.forensics.swallowed(view)
+        said = "the last word of the handshake is an operation's number"
+        end = view.span(CLIENT)[1]
+        yield look.found("misannounced-version", said, CLIENT, end - 8, diagnosis=why)
+    explained = not look.reasons.isdisjoint(EXPLAINED)
+    if row.state in ("ok", "error") or view.span(CLIENT)[1] == 0:
+        return
+    if view.span(DAEMON)[1] <= HEAD and one < two:
+        if not explained:
+            said = f"the daemon closed after it heard of version {version_text(one)}"
+            yield look.found("refused", said, DAEMON, view.span(DAEMON)[1])
+        return
+    why = look.forensics.handshake(view)
+    if why is not None:
+        yield look.found("misannounced-version", diagnosis=why)
+    elif not explained:
+        yield look.found("handshake-stalled")
 
-    def handshake(self, notes: tuple[Note, ...]) -> Iterator[Finding]:
-        """Yield all findings of a handshake with these remarks."""
-        row = self.row
-        opened = self.around.connections_of(row.connection)
-        if opened:
-            peer = self.session.connections[row.connection].peer or {}
-            said = f"connection number {opened} of process {peer.get('pid')}"
-            yield self.found("reopened", said)
-        for note in notes:
-            if note.reason in REFUSED:
-                yield self.found("refused", str(note), *self.daemon_start)
-            elif note.reason in SILENT:
-                yield self.found("refused", str(note))
-            elif note.reason is Reason.NO_MAGIC:
-                yield self.found("foreign-text", str(note), DAEMON, 0)
-        view = self.view
-        client, daemon = _plain(view.part("request")), _plain(view.part("reply"))
-        versions = client.get("version"), daemon.get("version")
-        yield from self.doubled_version(view)
-        if not all(isinstance(version, int) for version in versions):
-            return
-        one, two = (int(version) for version in versions if isinstance(version, int))
-        if one & 0xFF >= GUIX_MINOR or two & 0xFF >= GUIX_MINOR:
-            return
-        spoken = min(one, two)
-        if one != two and spoken >> 8 == 1:
-            older = "the client" if one < two else "the daemon"
-            missing = list(lost(spoken & 0xFF, max(one, two) & 0xFF))
-            said = f"{older} knows {version_text(spoken)}, the other {version_text(max(one, two))}"
-            yield self.found("downgrade", said, diagnosis=tuple(f"lost: {m}" for m in missing))
-        offered, known = _texts(client.get("features")), _texts(daemon.get("features"))
-        if view.protocol is not None and view.protocol.minor >= 38:
-            for feature in sorted(offered ^ known):
-                who = "client" if feature in offered else "daemon"
-                yield self.found("ignored-feature", f"{feature}: only the {who} knows it")
-        spoken_minor = view.protocol.minor if view.protocol is not None else 0
-        odd = _odd_boolean(view.part("request"), "reserve_space")
-        if odd or (spoken_minor >= 38 and client.get("reserve_space")):
-            diagnosis = Forensics(self.session).swallowed(view)
-            said = "the last word of the handshake is an operation's number"
-            end = view.span(CLIENT)[1]
-            yield self.found("misannounced-version", said, CLIENT, end - 8, diagnosis=diagnosis)
-        explained = any(
-            note.reason in REFUSED | SILENT
-            or note.reason in (Reason.NO_MAGIC, Reason.HANDSHAKE_OPAQUE)
-            for note in notes
-        )
-        if row.state in ("ok", "error") or view.span(CLIENT)[1] == 0:
-            return
-        if view.span(DAEMON)[1] <= HEAD and one < two:
-            if not explained:
-                said = f"the daemon closed after it heard of version {version_text(one)}"
-                yield self.found("refused", said, DAEMON, view.span(DAEMON)[1])
-            return
-        diagnosis = Forensics(self.session).handshake(view)
-        if diagnosis:
-            yield self.found("misannounced-version", diagnosis=diagnosis)
-        elif not explained:
-            yield self.found("handshake-stalled")
 
-    def doubled_version(self, view: ExchangeView) -> Iterator[Finding]:
-        """A client that says its version twice (NixOS/nix#11126)."""
-        head = view.kept[CLIENT].first(8, 24)
-        if len(head) == 16 and head[:8] == head[8:] and head[1:8] == b"\1\0\0\0\0\0\0":
-            said = f"{version_text(int.from_bytes(head[:8], 'little'))} stands at 8 and at 16"
-            diagnosis = (named("doubled version", said),)
-            yield self.found("doubled-version", said, CLIENT, 16, "request.cpu", diagnosis)
+def _doubled_version(look: Look, view: ExchangeView) -> Iterator[Finding]:
+    """A client that says its version twice (NixOS/nix#11126)."""
+    head = view.kept[CLIENT].first(8, 24)
+    if len(head) == 16 and head[:8] == head[8:] and head[1:8] == b"\1\0\0\0\0\0\0":
+        said = f"{version_text(int.from_bytes(head[:8], 'little'))} stands at 8 and at 16"
+        diagnosis = Diagnosis(Mistake.DOUBLED_VERSION, said)
+        yield look.found("doubled-version", said, CLIENT, 16, "request.cpu", diagnosis)
 
 
 def _plain(part: Part | None) -> dict[str, object]:

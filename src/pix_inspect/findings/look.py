@@ -1,7 +1,7 @@
 """One look at one exchange: its row, its decoded form, and what is around it on its connection.
 
-The passes of `finding_passes` are made on this. What came before is looked up in the session,
-so that a pass has no state and an exchange can be looked at alone.
+The passes take it. What came before is looked up in the session, so that a pass has no state
+and an exchange can be looked at alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pix.protocol.types import TrustedFlag
 from pix_inspect.base.safe_text import inert
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.kinds import KINDS
+from pix_inspect.forensics.desync import Forensics
+from pix_inspect.forensics.mistakes import Diagnosis
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
 
@@ -32,6 +34,7 @@ class Surroundings:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.forensics = Forensics(session)
         self._trust: dict[int, bool | None] = {}
         self._counted = 0
         self._opened: dict[tuple[int, str], int] = {}
@@ -85,13 +88,16 @@ class Surroundings:
 
 
 class Look:
-    """One look at one exchange."""
+    """One look at one exchange, and the remarks on it; `decoded`: at its fields, too."""
 
     def __init__(self, around: Surroundings, row: Row, decoded: bool) -> None:
         self.around = around
         self.session = around.session
+        self.forensics = around.forensics
         self.row = row
         self.decoded = decoded
+        self.notes = self.session.remarks(row.number - 1)
+        self.reasons = {note.reason for note in self.notes}
         self._view: ExchangeView | None = None
 
     @property
@@ -108,7 +114,7 @@ class Look:
         side: int | None = None,
         offset: int | None = None,
         field: str = "",
-        diagnosis: tuple[str, ...] = (),
+        diagnosis: Diagnosis | None = None,
     ) -> Finding:
         """Return a finding in this exchange."""
         said = inert(said, MOST_SAID)

@@ -49,7 +49,7 @@ def any_finding(
         hit = any(
             matches(finding.kind.name)
             or matches(finding.grade)
-            or (name is None and any(map(matches, (finding.said, *finding.diagnosis))))
+            or (name is None and any(map(matches, (finding.said, *finding.explanation))))
             for finding in found
         )
         return hit == equal

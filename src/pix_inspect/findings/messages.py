@@ -13,8 +13,7 @@ from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
-from pix_inspect.forensics.desync import Forensics
-from pix_inspect.forensics.mistakes import named
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.forensics.repairs import is_turned_round
 from pix_inspect.session.exchange_view import LONGEST_TREE, Part
 from pix_inspect.session.log_text import frame_text
@@ -61,144 +60,139 @@ OF_FIELDS = {
 _STORE_PATH = re.compile(r"[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+\-._?=]+")
 
 
-class Messages(Look):
-    """The passes over what an exchange says."""
+def settings(look: Look) -> Iterator[Finding]:
+    """Secrets among the settings, and those that an untrusted client may not set."""
+    part = look.view.part("request")
+    overrides = part.node.find("overrides") if part and part.node else None
+    entries = list((overrides.children if overrides is not None else None) or ())
+    trusted = None
+    if entries:
+        trusted = look.around.trusted(look.row.connection, look.row.number - 1)
+    for entry in entries:
+        name = entry.name
+        value = next((child.value for child in reversed(entry.children or ())), None)
+        field = f"request.overrides.{name}"
+        if is_secret(name) and value:
+            yield look.found("secret", name, CLIENT, entry.start, field)
+        harmless = name in UNTRUSTED_MAY or name in NEVER_FORWARDED
+        if trusted is not False or harmless or (name == "builders" and not value):
+            continue
+        if name in UNTRUSTED_MAY_CHOOSE:
+            said = f"{name}: only those that the daemon trusts are used"
+        else:
+            said = f"{name} stays as the daemon has it"
+        yield look.found("restricted-setting", said, CLIENT, entry.start, field)
 
-    def settings(self) -> Iterator[Finding]:
-        """Secrets among the settings, and those that an untrusted client may not set."""
-        part = self.view.part("request")
-        overrides = part.node.find("overrides") if part and part.node else None
-        entries = list((overrides.children if overrides is not None else None) or ())
-        trusted = None
-        if entries:
-            trusted = self.around.trusted(self.row.connection, self.row.number - 1)
-        for entry in entries:
-            name = entry.name
-            value = next((child.value for child in reversed(entry.children or ())), None)
-            field = f"request.overrides.{name}"
-            if is_secret(name) and value:
-                yield self.found("secret", name, CLIENT, entry.start, field)
-            harmless = name in UNTRUSTED_MAY or name in NEVER_FORWARDED
-            if trusted is not False or harmless or (name == "builders" and not value):
-                continue
-            if name in UNTRUSTED_MAY_CHOOSE:
-                said = f"{name}: only those that the daemon trusts are used"
-            else:
-                said = f"{name} stays as the daemon has it"
-            yield self.found("restricted-setting", said, CLIENT, entry.start, field)
 
-    def error(self) -> Iterator[Finding]:
-        """What an error says beyond that something failed."""
-        part = self.view.part("error")
-        message = part.node.find("message") if part and part.node else None
-        if part is None or message is None or not isinstance(message.value, str):
-            return
-        text = " ".join(plain(message.value).split())
-        where = (DAEMON, message.start, "error.message")
-        if _UNSIGNED.search(text):
-            yield self.found("unsigned", text, *where)
-        elif _NOT_TRUSTED.search(text):
-            yield self.found("not-trusted", text, *where)
-        met = _INVALID_OPERATION.search(text)
-        if met is not None:
-            number = int(met[1] or met[2])
-            if number != self.row.code and not self.is_repeated:
-                diagnosis = Forensics(self.session).met(self.view, number)
-                yield self.found("peer-out-of-step", text, *where, diagnosis)
-        yield from self.of_another(text, where)
+def error(look: Look) -> Iterator[Finding]:
+    """What an error says beyond that something failed."""
+    part = look.view.part("error")
+    message = part.node.find("message") if part and part.node else None
+    if part is None or message is None or not isinstance(message.value, str):
+        return
+    text = " ".join(plain(message.value).split())
+    where = (DAEMON, message.start, "error.message")
+    if _UNSIGNED.search(text):
+        yield look.found("unsigned", text, *where)
+    elif _NOT_TRUSTED.search(text):
+        yield look.found("not-trusted", text, *where)
+    met = _INVALID_OPERATION.search(text)
+    if met is not None:
+        number = int(met[1] or met[2])
+        if number != look.row.code and Reason.REPEATED_ERROR not in look.reasons:
+            diagnosis = look.forensics.met(look.view, number)
+            yield look.found("peer-out-of-step", text, *where, diagnosis)
+    yield from _of_another(look, text, where)
 
-    @property
-    def is_repeated(self) -> bool:
-        """Whether this is the second copy of an error."""
-        notes = self.session.remarks(self.row.number - 1)
-        return any(note.reason is Reason.REPEATED_ERROR for note in notes)
 
-    def of_another(self, text: str, where: tuple[int, int, str]) -> Iterator[Finding]:
-        """The error of the operation before, which names what only that one asked for."""
-        before = self.around.before(self.row)
-        if before is None or self.row.kind != "operation":
-            return
-        other = self.session.row(before)
-        if other.state != "error" or other.kind != "operation":
-            return
-        last = self.session.exchange(before)
-        part = last.part("error")
-        message = part.node.find("message") if part and part.node else None
-        if message is None or not isinstance(message.value, str):
-            return
-        if " ".join(plain(message.value).split()) != text:
-            return
-        named = set(_STORE_PATH.findall(text))
-        ours, theirs = _said(self.view.part("request")), _said(last.part("request"))
-        if ours == theirs or not named:
-            return
-        if not any(path in ours for path in named) and any(path in theirs for path in named):
-            said = f"{self.row.operation} is answered by the error of #{other.number}: {text}"
-            yield self.found("error-of-another", said, *where)
+def _of_another(look: Look, text: str, where: tuple[int, int, str]) -> Iterator[Finding]:
+    """The error of the operation before, which names what only that one asked for."""
+    before = look.around.before(look.row)
+    if before is None or look.row.kind != "operation":
+        return
+    other = look.session.row(before)
+    if other.state != "error" or other.kind != "operation":
+        return
+    last = look.session.exchange(before)
+    part = last.part("error")
+    message = part.node.find("message") if part and part.node else None
+    if message is None or not isinstance(message.value, str):
+        return
+    if " ".join(plain(message.value).split()) != text:
+        return
+    named = set(_STORE_PATH.findall(text))
+    ours, theirs = _said(look.view.part("request")), _said(last.part("request"))
+    if ours == theirs or not named:
+        return
+    if not any(path in ours for path in named) and any(path in theirs for path in named):
+        said = f"{look.row.operation} is answered by the error of #{other.number}: {text}"
+        yield look.found("error-of-another", said, *where)
 
-    def log(self) -> Iterator[Finding]:
-        """What the daemon says that it ignores."""
-        for part in self.view.log:
-            if part.frame is not None and part.frame.frame.name == "STDERR_NEXT":
-                text = plain(frame_text(part))
-                if _IGNORED.search(text):
-                    said = " ".join(text.split())
-                    yield self.found("ignored-setting", said, DAEMON, part.start)
 
-    def irregular(self) -> Iterator[Finding]:
-        """Parts that do not have the declared layout, and their irregular fields."""
-        over = self.row.state in ("ok", "error")
-        notes = self.session.remarks(self.row.number - 1)
-        stopped = any(note.reason is Reason.NO_STATUS for note in notes)
-        for part in self.view.parts:
-            if part.error is not None and part.end is not None and over:
-                length = part.end - part.start
-                kept = self.view.kept[part.side].count(part.start, part.end)
-                is_all = length == kept <= LONGEST_TREE
-                if is_all and not (stopped and part.name == "error"):
-                    yield self.found(
-                        "undecodable", str(part.error), part.side, part.error.offset, part.name
-                    )
-            if part.node is not None:
-                yield from self.fields(part)
+def ignored(look: Look) -> Iterator[Finding]:
+    """What the daemon says that it ignores."""
+    for part in look.view.log:
+        if part.frame is not None and part.frame.frame.name == "STDERR_NEXT":
+            text = plain(frame_text(part))
+            if _IGNORED.search(text):
+                said = " ".join(text.split())
+                yield look.found("ignored-setting", said, DAEMON, part.start)
 
-    def fields(self, part: Part) -> Iterator[Finding]:
-        """The irregular fields of a part, each with its path."""
-        assert part.node is not None
-        stack: list[tuple[Node, str]] = [(part.node, part.name)]
-        while stack:
-            node, path = stack.pop()
-            odd = node.irregular
-            if _may_be_turned_round(node) and (number := self.turned_round(part, node)):
-                said = f"{number} with its bytes turned round"
-                diagnosis = (named("big-endian number", f"{number} in {inert(path, 120)}"),)
-                yield self.found("big-endian", said, part.side, node.start, path, diagnosis)
-            elif odd is not None and part.name == "reply" and self.is_last_again(part, node):
-                diagnosis = (named("doubled STDERR_LAST", f"the answer to #{self.row.number}"),)
-                said = f"{path} is the number of STDERR_LAST"
-                yield self.found("desync", said, part.side, node.start, path, diagnosis)
-            elif odd is not None:
-                said = str(odd) if node.value is None else f"{node.value}: {odd}"
-                yield self.found(OF_FIELDS[odd.kind], said, part.side, node.start, path)
-            stack.extend(
-                (child, f"{path}.{child.name}")
-                for child in node.children or ()
-                if child.children is not None
-                or child.irregular is not None
-                or _is_wide(child.value)
-            )
 
-    def is_last_again(self, part: Part, node: Node) -> bool:
-        """Whether a reply begins with another STDERR_LAST, taken for its first field."""
-        raw = self.view.kept[part.side].first(node.start, node.start + 8)
-        return node.start == part.start and raw == pack_u64(STDERR_LAST)
+def irregular(look: Look) -> Iterator[Finding]:
+    """Parts that do not have the declared layout, and their irregular fields."""
+    over = look.row.state in ("ok", "error")
+    stopped = Reason.NO_STATUS in look.reasons
+    for part in look.view.parts:
+        if part.error is not None and part.end is not None and over:
+            length = part.end - part.start
+            kept = look.view.kept[part.side].count(part.start, part.end)
+            is_all = length == kept <= LONGEST_TREE
+            if is_all and not (stopped and part.name == "error"):
+                yield look.found(
+                    "undecodable", str(part.error), part.side, part.error.offset, part.name
+                )
+        if part.node is not None:
+            yield from _fields(look, part)
 
-    def turned_round(self, part: Part, node: Node) -> int | None:
-        """Return the small number that a node's bytes are from behind."""
-        raw = self.view.kept[part.side].first(node.start, node.start + 8)
-        if not is_turned_round(raw) or not _is_wide(int.from_bytes(raw, "little")):
-            return None
-        return int.from_bytes(raw, "big")
+
+def _fields(look: Look, part: Part) -> Iterator[Finding]:
+    """The irregular fields of a part, each with its path."""
+    assert part.node is not None
+    stack: list[tuple[Node, str]] = [(part.node, part.name)]
+    while stack:
+        node, path = stack.pop()
+        odd = node.irregular
+        if _may_be_turned_round(node) and (number := _turned_round(look, part, node)):
+            said = f"{number} with its bytes turned round"
+            diagnosis = Diagnosis(Mistake.BIG_ENDIAN, f"{number} in {inert(path, 120)}")
+            yield look.found("big-endian", said, part.side, node.start, path, diagnosis)
+        elif odd is not None and part.name == "reply" and _is_last_again(look, part, node):
+            diagnosis = Diagnosis(Mistake.DOUBLED_LAST, f"the answer to #{look.row.number}")
+            said = f"{path} is the number of STDERR_LAST"
+            yield look.found("desync", said, part.side, node.start, path, diagnosis)
+        elif odd is not None:
+            said = str(odd) if node.value is None else f"{node.value}: {odd}"
+            yield look.found(OF_FIELDS[odd.kind], said, part.side, node.start, path)
+        stack.extend(
+            (child, f"{path}.{child.name}")
+            for child in node.children or ()
+            if child.children is not None or child.irregular is not None or _is_wide(child.value)
+        )
+
+
+def _is_last_again(look: Look, part: Part, node: Node) -> bool:
+    """Whether a reply begins with another STDERR_LAST, taken for its first field."""
+    raw = look.view.kept[part.side].first(node.start, node.start + 8)
+    return node.start == part.start and raw == pack_u64(STDERR_LAST)
+
+
+def _turned_round(look: Look, part: Part, node: Node) -> int | None:
+    """Return the small number that a node's bytes are from behind."""
+    raw = look.view.kept[part.side].first(node.start, node.start + 8)
+    if not is_turned_round(raw) or not _is_wide(int.from_bytes(raw, "little")):
+        return None
+    return int.from_bytes(raw, "big")
 
 
 def _is_wide(value: object) -> bool:

@@ -38,7 +38,7 @@ def lines(
         yield headline(kind, times)
         for finding in findings[:most]:
             yield f"    {place_line(finding)}"
-            yield from (f"        {line}" for line in finding.diagnosis)
+            yield from (f"        {line}" for line in finding.explanation)
         left = times - min(most, len(findings))
         if left:
             yield f"    … {left:,} more (finding = {name} shows them)"

@@ -2,10 +2,12 @@
 
 Looked at are the word itself (as an operation, a STDERR frame, a length, text, a time) and the
 few exchanges before it: where their messages should end by declaration, and where their
-speaker stopped. Mistakes have the names of `mistakes`.
+speaker stopped.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from pix.codec.declare import OPERATIONS, wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
@@ -13,7 +15,7 @@ from pix.codec.payload import FRAMES
 from pix.conversation.exchange import CLIENT, SIDES
 from pix.protocol.handshake import ClientHello
 from pix_inspect.base.safe_text import inert
-from pix_inspect.forensics.mistakes import named
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
 from pix_inspect.forensics.repairs import Message, fits, nodes_of
 from pix_inspect.forensics.rules import (
     RULES,
@@ -23,12 +25,11 @@ from pix_inspect.forensics.rules import (
     broken_reply,
     broken_request,
     is_only_success,
-    named_other,
     operation_of,
     other_error,
     other_version,
     title_of,
-    word_lines,
+    word_line,
 )
 from pix_inspect.forensics.turns import Turns
 from pix_inspect.session.exchange_view import ExchangeView
@@ -67,7 +68,7 @@ class Forensics:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def diagnose(self, view: ExchangeView, side: int) -> tuple[str, ...]:
+    def diagnose(self, view: ExchangeView, side: int) -> Diagnosis:
         """Return what the first impossible word of an opaque exchange is, and what explains it."""
         holder, suspects = view, self._suspects(view.row)
         if suspects and suspects[0].row.operation is None and side == CLIENT:
@@ -80,13 +81,7 @@ class Forensics:
         head = turns.read(side, offset, offset + HEAD)
         head = head or holder.kept[side].first(offset, offset + HEAD)
         case = Case(side, offset, reason, protocol, suspects, turns, head)
-        said = [*word_lines(case)]
-        for rule in RULES[side]:
-            explained = rule(case)
-            if explained is not None:
-                said.append(explained)
-                break
-        return tuple(said)
+        return replace(_first(case, *RULES[side]) or Diagnosis(), word=word_line(case))
 
     def _suspects(self, row: Row) -> list[ExchangeView]:
         """The operations before on the same connection, the newest first."""
@@ -99,15 +94,15 @@ class Forensics:
                     break
         return found
 
-    def answered_early(self, row: Row) -> tuple[str, ...]:
+    def answered_early(self, row: Row) -> Diagnosis | None:
         """Return why a request was answered, or given up, before its end."""
         case = self._case(row)
         return _first(case, broken_payload, broken_request)
 
-    def odd_operation(self, row: Row) -> tuple[str, ...]:
+    def odd_operation(self, row: Row) -> Diagnosis | None:
         """Return why an operation is none: it may be the end of the request before."""
         suspects = self._suspects(row)[:1]
-        return _first(self._case(row, suspects), broken_request) if suspects else ()
+        return _first(self._case(row, suspects), broken_request) if suspects else None
 
     def _case(self, row: Row, suspects: list[ExchangeView] | None = None) -> Case:
         """The case of an exchange, or of those before it, with nothing impossible in it."""
@@ -119,7 +114,7 @@ class Forensics:
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
         return Case(CLIENT, end, None, protocol, suspects, turns)
 
-    def foreign(self, view: ExchangeView, side: int) -> tuple[str, tuple[str, ...]] | None:
+    def foreign(self, view: ExchangeView, side: int) -> tuple[str, Diagnosis] | None:
         """Return the text that stands where the magic should be, and what it seems to be."""
         raw = view.kept[side].first(0, LONGEST_TEXT)
         known = next((what for begin, what in SPEAKERS if raw.startswith(begin)), None)
@@ -129,48 +124,48 @@ class Forensics:
             return None
         shown = inert(text.rstrip(), LONGEST_TEXT)
         where = f"the {SIDES[side]} begins with {shown!r}"
-        lines = [named("text in the stream", where)]
-        lines += [f"it is {known}"] if known is not None else []
-        return shown, tuple(lines)
+        evidence = (f"it is {known}",) if known is not None else ()
+        return shown, Diagnosis(Mistake.TEXT_IN_STREAM, where, evidence=evidence)
 
-    def handshake(self, view: ExchangeView) -> tuple[str, ...]:
+    def handshake(self, view: ExchangeView) -> Diagnosis | None:
         """Return what a handshake that was never finished lacks."""
         start, end = view.span(CLIENT)
         data = view.kept[CLIENT].first(start, end)
         if len(data) < 16 or len(data) != end - start:
-            return ()
+            return None
         announced = int.from_bytes(data[8:16], "little") & 0xFF
         said = Message(wire_of(ClientHello), data, Protocol(min(announced, NEWEST_MINOR)))
         if fits(said):
-            return ()
+            return None
         for minor in range(min(announced, NEWEST_MINOR) - 1, OLDEST_MINOR - 1, -1):
             if fits(said, minor=minor):
                 break
         else:
-            return ()
+            return None
         if announced == NEWEST_MINOR and minor == NEWEST_MINOR - 1:
-            return (named("missing feature list", f"all the client said is {len(data)} bytes"),)
-        return (other_version("the client's part of the handshake", announced, minor),)
+            where = f"all the client said is {len(data)} bytes"
+            return Diagnosis(Mistake.MISSING_FEATURES, where)
+        return other_version("the client's part of the handshake", announced, minor)
 
-    def swallowed(self, view: ExchangeView) -> tuple[str, ...]:
+    def swallowed(self, view: ExchangeView) -> Diagnosis | None:
         """Return why the handshake's last word is an operation's number."""
         start, end = view.span(CLIENT)
         data = view.kept[CLIENT].first(start, end)
         if len(data) < 24:
-            return ()
+            return None
         number = int.from_bytes(data[-8:], "little")
         name = OPERATIONS[number].name if number in OPERATIONS else str(number)
         where = f"where the client's last word of the handshake should be stands {number} ({name})"
         minor = view.protocol.minor if view.protocol is not None else NEWEST_MINOR
-        short = "missing feature list" if minor >= NEWEST_MINOR else "other version"
-        return (named(short, where),)
+        is_newest = minor >= NEWEST_MINOR
+        return Diagnosis(Mistake.MISSING_FEATURES if is_newest else Mistake.OTHER_VERSION, where)
 
-    def left(self, row: Row) -> tuple[str, ...]:
+    def left(self, row: Row) -> Diagnosis | None:
         """Return why somebody may have left in the middle of the operation `row`."""
         view = self.session.exchange(row.number - 1)
         exchange = view.exchange
         if exchange is None or exchange.operation is None or view.protocol is None:
-            return ()
+            return None
         case = self._case(row)
         if exchange.error is not None:
             return _first(case, other_error)
@@ -182,29 +177,29 @@ class Forensics:
         if exchange.reply is not None:
             return _on_condition(_first(case, broken_reply))
         if exchange.daemon_start is not None:
-            return ()
+            return None
         suspects = self._suspects(row)
         if not suspects or suspects[0].row.state != "ok":
-            return ()
+            return None
         before = suspects[0]
         operation = operation_of(before)
         if operation is None or not is_only_success(operation.reply):
-            return ()
-        return (f"if it did not end on purpose, this {named('unread one', title_of(before))}",)
+            return None
+        return Diagnosis(Mistake.UNREAD_ONE, title_of(before), Proviso.LEFT)
 
-    def met(self, view: ExchangeView, number: int) -> tuple[str, ...]:
+    def met(self, view: ExchangeView, number: int) -> Diagnosis | None:
         """Return what the daemon took for operation `number`, which it says is invalid."""
         if number >= 1 << 64:
-            return ()
+            return None
         before = self._suspects(view.row)
         for suspect in [*before[:1], view, *before[1:]]:
-            said = _unread_field(suspect, number) or _unread_payload(suspect, number)
-            if said is not None:
-                return (said,)
-        return ()
+            found = _unread_field(suspect, number) or _unread_payload(suspect, number)
+            if found is not None:
+                return found
+        return None
 
 
-def _unread_field(view: ExchangeView, number: int) -> str | None:
+def _unread_field(view: ExchangeView, number: int) -> Diagnosis | None:
     """The last field of a request that begins with this number; for 0, only the very last."""
     part = view.part("request")
     if part is None or part.node is None:
@@ -221,10 +216,10 @@ def _unread_field(view: ExchangeView, number: int) -> str | None:
     is_text = node.children is None and isinstance(node.value, str)
     what = inert(f"the length of {path}" if is_text else path)
     at = f"{number} stands at the client's byte {node.start:,}"
-    return named("unread field", f"{at}, as {what} of {title_of(view)}")
+    return Diagnosis(Mistake.UNREAD_FIELD, f"{at}, as {what} of {title_of(view)}")
 
 
-def _unread_payload(view: ExchangeView, number: int) -> str | None:
+def _unread_payload(view: ExchangeView, number: int) -> Diagnosis | None:
     """Where a payload holds the number, as the length of a token or of a frame does."""
     exchange = view.exchange
     start = exchange.payload_start if exchange is not None else None
@@ -237,39 +232,35 @@ def _unread_payload(view: ExchangeView, number: int) -> str | None:
     if at < 0:
         return None
     where = f"{number} stands at the client's byte {start + at:,}, in the payload of"
-    return named("unread payload", f"{where} {title_of(view)}")
+    return Diagnosis(Mistake.UNREAD_PAYLOAD, f"{where} {title_of(view)}")
 
 
-def _first(case: Case, *rules: Rule) -> tuple[str, ...]:
-    """Return what the first rule says that says anything."""
-    for rule in rules:
-        explained = rule(case)
-        if explained is not None:
-            return (explained,)
-    return ()
+def _first(case: Case, *rules: Rule) -> Diagnosis | None:
+    """Return what the first rule finds that finds anything."""
+    return next(filter(None, (rule(case) for rule in rules)), None)
 
 
-def _on_condition(said: tuple[str, ...]) -> tuple[str, ...]:
+def _on_condition(found: Diagnosis | None) -> Diagnosis | None:
     """Say of what looks cut short that it may be on purpose; another version's layout is none."""
-    return tuple(
-        line if named_other(line) else f"if it did not end on purpose, this {line}" for line in said
-    )
+    if found is None or found.mistake is Mistake.OTHER_VERSION:
+        return found
+    return replace(found, proviso=Proviso.LEFT)
 
 
-def _unended(view: ExchangeView) -> tuple[str, ...]:
+def _unended(view: ExchangeView) -> Diagnosis | None:
     """Whether a payload in frames stops behind a whole frame that is not the empty one."""
     exchange = view.exchange
     if exchange is None or exchange.payload_start is None or exchange.operation is None:
-        return ()
+        return None
     payload = exchange.operation.request.payload
     if payload is None or view.protocol is None or payload.carriage(view.protocol) is not FRAMES:
-        return ()
+        return None
     at, end = exchange.payload_start, view.span(CLIENT)[1]
     for _ in range(FRAMES_WALKED):
         if at == end:
             frames = "behind a whole frame" if end > exchange.payload_start else "before any frame"
             where = f"{title_of(view)} stops {frames}, at the client's byte {end:,}"
-            return (f"if it was not killed, this {named('unended frames', where)}",)
+            return Diagnosis(Mistake.UNENDED_FRAMES, where, Proviso.KILLED)
         head = view.kept[CLIENT].first(at, at + 8)
         if len(head) < 8:
             break
@@ -277,4 +268,4 @@ def _unended(view: ExchangeView) -> tuple[str, ...]:
         at += 8 + length
         if not length or at > end:
             break
-    return ()
+    return None

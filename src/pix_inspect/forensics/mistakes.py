@@ -1,81 +1,94 @@
-"""Known mistakes of implementations of the protocol: one declaration each.
+"""Known mistakes of implementations of the protocol: one declaration each; and diagnoses of them.
 
-`forensics` tells which of them explains a stream that is out of step, by these names. Data
-only. Sources are issues in which each was found the hard way.
+Sources are issues in which each was found the hard way.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+from pix.codec.irregular import Worded
+
+_EIGHT_BYTES = "NixOS/nix serialise.hh: every number takes eight bytes"
+
+
+class Mistake(Enum):
+    """A mistake: the label by which people know it, what it is, and where it was met."""
+
+    # fmt: off
+    MISSING_ONE = ("missing one", "the reply lacks the 1 that stands for success",
+                   "Nix daemon.cc: operations without a result answer 1")
+    EXTRA_ONE = ("extra one", "a 1 follows a reply that has no such field",
+                 "Nix daemon.cc: SetOptions, AddToStoreNar and AddMultipleToStore answer nothing")
+    UNREAD_ONE = ("unread one", "the client did not read the 1 that ends the reply before, and"
+                  " takes it for a STDERR frame", "harmonia#954, #977; psyclyx/fix#5")
+    MISSING_LAST = "missing STDERR_LAST", "the reply comes without STDERR_LAST before it"
+    DOUBLED_LAST = "doubled STDERR_LAST", "STDERR_LAST stands there twice"
+    SHORT_REPLY = "short reply", "the reply ends before its declaration does", "NixOS/nix#4655"
+    LONG_REPLY = "long reply", "the reply goes on behind its declaration", "NixOS/nix#4655"
+    SHORT_REQUEST = "short request", "the request ends before its declaration does"
+    LONG_REQUEST = "long request", "the request goes on behind its declaration", "NixOS/nix#3943"
+    OTHER_VERSION = ("other version", "announced was one version, this has the layout of another",
+                     "cachix/devenv#1364, NixOS/nix#5299")
+    NARROW_LENGTH = "32-bit length", "the length is written in four bytes, not eight", _EIGHT_BYTES
+    NARROW_NUMBER = "32-bit number", "the number is written in four bytes, not eight", _EIGHT_BYTES
+    TEXT_FOR_LIST = "string for a list", "a text stands where a list of texts should be"
+    BIG_ENDIAN = "big-endian number", "the number is written with its highest byte first"
+    MISSING_PADDING = "missing padding", "a string is not filled up to eight bytes"
+    HALF_NAR = "half a NAR", "the NAR breaks off, and the next operation follows", "NixOS/nix#2167"
+    HALF_FRAME = ("half a frame", "a frame breaks off, and the next operation follows",
+                  "NixOS/nix#6495")
+    UNENDED_FRAMES = ("unended frames", "the empty frame that ends the payload is missing",
+                      "NixOS/nix#6495")
+    UNREAD_FIELD = ("unread field", "the daemon stopped reading the request before its end",
+                    "NixOS/nix#3943, harmonia#977")
+    UNREAD_PAYLOAD = ("unread payload", "the daemon stopped reading the payload before its end",
+                      "NixOS/nix#3943")
+    MISSING_FEATURES = ("missing feature list",
+                        "1.38 is announced, and no list of features follows", "cachix/devenv#1364")
+    DOUBLED_VERSION = "doubled version", "the client says its version twice", "NixOS/nix#11126"
+    TEXT_IN_STREAM = "text in the stream", "something printed into the connection", "NixOS/nix#5290"
+    # fmt: on
+
+    def __init__(self, label: str, what: str, source: str = "") -> None:
+        self.label = label
+        self.what = what
+        self.source = source
+
+
+class Proviso(Worded):
+    """What else may have been the case, where a mistake is not certain."""
+
+    LEFT = "if it did not end on purpose"
+    KILLED = "if it was not killed"
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """A mistake: its name, what it is, and where it was met."""
+class Diagnosis:
+    """What explains that a stream is out of step: a mistake if one is known, and where it is.
 
-    name: str
-    what: str
-    source: str = ""
+    `proviso` is None where it is certain. `word` says what the impossible word would be,
+    `evidence` what else speaks for it. All texts are inert and for people.
+    """
 
+    mistake: Mistake | None = None
+    where: str = ""
+    proviso: Proviso | None = None
+    word: str = ""
+    evidence: tuple[str, ...] = ()
 
-MISTAKES = {
-    mistake.name: mistake
-    for mistake in (
-        Mistake(
-            "missing one", "the reply lacks the 1 that stands for success",
-            "Nix daemon.cc: operations without a result answer 1",
-        ),
-        Mistake(
-            "extra one", "a 1 follows a reply that has no such field",
-            "Nix daemon.cc: SetOptions, AddToStoreNar and AddMultipleToStore answer nothing",
-        ),
-        Mistake(
-            "unread one", "the client did not read the 1 that ends the reply before, and takes it"
-            " for a STDERR frame",
-            "harmonia#954, #977; psyclyx/fix#5",
-        ),
-        Mistake("missing STDERR_LAST", "the reply comes without STDERR_LAST before it"),
-        Mistake("doubled STDERR_LAST", "STDERR_LAST stands there twice"),
-        Mistake("short reply", "the reply ends before its declaration does", "NixOS/nix#4655"),
-        Mistake("long reply", "the reply goes on behind its declaration", "NixOS/nix#4655"),
-        Mistake("short request", "the request ends before its declaration does"),
-        Mistake("long request", "the request goes on behind its declaration", "NixOS/nix#3943"),
-        Mistake(
-            "other version", "announced was one version, this has the layout of another",
-            "cachix/devenv#1364, NixOS/nix#5299",
-        ),
-        Mistake(
-            "32-bit length", "the length is written in four bytes, not eight",
-            "NixOS/nix serialise.hh: every number takes eight bytes",
-        ),
-        Mistake(
-            "32-bit number", "the number is written in four bytes, not eight",
-            "NixOS/nix serialise.hh: every number takes eight bytes",
-        ),
-        Mistake("string for a list", "a text stands where a list of texts should be"),
-        Mistake("big-endian number", "the number is written with its highest byte first"),
-        Mistake("missing padding", "a string is not filled up to eight bytes"),
-        Mistake("half a NAR", "the NAR breaks off, and the next operation follows",
-                "NixOS/nix#2167"),
-        Mistake("half a frame", "a frame breaks off, and the next operation follows",
-                "NixOS/nix#6495"),
-        Mistake("unended frames", "the empty frame that ends the payload is missing",
-                "NixOS/nix#6495"),
-        Mistake("unread field", "the daemon stopped reading the request before its end",
-                "NixOS/nix#3943, harmonia#977"),
-        Mistake("unread payload", "the daemon stopped reading the payload before its end",
-                "NixOS/nix#3943"),
-        Mistake("missing feature list", "1.38 is announced, and no list of features follows",
-                "cachix/devenv#1364"),
-        Mistake("doubled version", "the client says its version twice", "NixOS/nix#11126"),
-        Mistake("text in the stream", "something printed into the connection", "NixOS/nix#5290"),
-    )
-}  # fmt: skip
-"""Every mistake by its name."""
+    @property
+    def certain(self) -> bool:
+        return self.mistake is not None and self.proviso is None
 
-
-def named(name: str, where: str) -> str:
-    """Return a mistake in a line: `this is “half a NAR”: …`."""
-    mistake = MISTAKES[name]
-    source = f" ({mistake.source})" if mistake.source else ""
-    return f"looks like “{name}”: {where}: {mistake.what}{source}"
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The diagnosis in words."""
+        said = []
+        if self.mistake is not None:
+            label, what, source = self.mistake.label, self.mistake.what, self.mistake.source
+            known = f" ({source})" if source else ""
+            unless = f"{self.proviso.sentence}, this " if self.proviso is not None else ""
+            said.append(f"{unless}looks like “{label}”: {self.where}: {what}{known}")
+        return (*([self.word] if self.word else ()), *said, *self.evidence)

@@ -22,6 +22,7 @@ from pix.codec.wire import Node, Reader, String, Wire, pack_u64
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count
+from pix_inspect.forensics.mistakes import Mistake
 
 MOST_REPAIRS = 64
 MOST_WORK = 1 << 20
@@ -50,9 +51,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A mistake by its name in `mistakes`, and what it is here; `minor`: of which version."""
+    """A mistake, and what it is here; `minor`: of which version."""
 
-    mistake: str
+    mistake: Mistake
     where: str
     minor: int | None = None
 
@@ -98,11 +99,11 @@ def explained(message: Message) -> Repair | None:
         return None
     minor = other_minor(message)
     if minor is not None:
-        return Repair("other version", "", minor)
-    for name, repair in _REPAIRS:
+        return Repair(Mistake.OTHER_VERSION, "", minor)
+    for mistake, repair in _REPAIRS:
         where = _mended(message, repair)
         if where is not None:
-            return Repair(name, where)
+            return Repair(mistake, where)
     return _too_long(message) or _too_short(message)
 
 
@@ -274,19 +275,19 @@ def _list_of_one(message: Message, data: bytes) -> tuple[bytes, str] | None:
     return None
 
 
-_REPAIRS: tuple[tuple[str, _Mend], ...] = (
-    ("doubled STDERR_LAST", _second_last),
-    ("big-endian number", _turned_round),
-    ("missing padding", _padded),
-    ("missing padding", _once_unpadded),
-    ("missing padding", _never_padded),
+_REPAIRS: tuple[tuple[Mistake, _Mend], ...] = (
+    (Mistake.DOUBLED_LAST, _second_last),
+    (Mistake.BIG_ENDIAN, _turned_round),
+    (Mistake.MISSING_PADDING, _padded),
+    (Mistake.MISSING_PADDING, _once_unpadded),
+    (Mistake.MISSING_PADDING, _never_padded),
     *(
-        ("32-bit length", partial(_long_length, padding=padding))
+        (Mistake.NARROW_LENGTH, partial(_long_length, padding=padding))
         for padding in (lambda n: -(n + 4) & 7, lambda n: -n & 7, lambda n: -n & 3, lambda n: 0)
     ),
-    ("32-bit number", _first_wide),
-    ("32-bit number", _wide),
-    ("string for a list", _list_of_one),
+    (Mistake.NARROW_NUMBER, _first_wide),
+    (Mistake.NARROW_NUMBER, _wide),
+    (Mistake.TEXT_FOR_LIST, _list_of_one),
 )
 
 
@@ -305,8 +306,9 @@ def _too_long(message: Message) -> Repair | None:
     where = f"{follows}, from byte {message.base + decoded.end:,} on"
     if is_text(rest):
         shown = inert(rest[:LONGEST_SHOWN].decode("ascii").rstrip())
-        return Repair("text in the stream", f"{where}: {shown!r}")
-    return Repair("long", where)
+        return Repair(Mistake.TEXT_IN_STREAM, f"{where}: {shown!r}")
+    is_reply = message.name == "reply"
+    return Repair(Mistake.LONG_REPLY if is_reply else Mistake.LONG_REQUEST, where)
 
 
 def _too_short(message: Message) -> Repair | None:
@@ -318,7 +320,8 @@ def _too_short(message: Message) -> Repair | None:
         return None
     said = "nothing is said" if not data else f"it ends after {count(len(data), 'byte')}"
     lacking = "is missing" if error.offset >= len(data) else "is cut short"
-    return Repair("short", f"{said}, {error.expected} {lacking}")
+    mistake = Mistake.SHORT_REPLY if message.name == "reply" else Mistake.SHORT_REQUEST
+    return Repair(mistake, f"{said}, {error.expected} {lacking}")
 
 
 # Trees --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ What a message should be is asked of the declarations, of this version and of al
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Operation, wire_of
@@ -21,7 +21,7 @@ from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix.protocol.operations import Done
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count
-from pix_inspect.forensics.mistakes import named
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.forensics.repairs import (
     LONGEST_LENGTH,
     Message,
@@ -67,11 +67,11 @@ class Case:
 # The word -----------------------------------------------------------------------------------
 
 
-def word_lines(case: Case) -> Iterator[str]:
-    """Yield a line that says all that the word could be."""
+def word_line(case: Case) -> str:
+    """Return a line that says all that the word could be."""
     word = case.word
     if word is None:
-        return
+        return ""
     raw = word.to_bytes(8, "little")
     swapped = int.from_bytes(raw, "big")
     said = []
@@ -93,36 +93,35 @@ def word_lines(case: Case) -> Iterator[str]:
         said.append("the boolean " + ("false", "true")[word])
     if word >> 32 and (swapped in OPERATIONS or swapped in STDERR_FRAMES):
         said.append(f"{swapped:#x} with its bytes turned round")
-    yield f"{word:#x} at the {SIDES[case.side]}'s byte {case.offset:,} would be: {', '.join(said)}"
+    return f"{word:#x} at the {SIDES[case.side]}'s byte {case.offset:,} would be: {', '.join(said)}"
 
 
 # What explains it ---------------------------------------------------------------------------
 
 
-def broken_reply(case: Case) -> str | None:
+def broken_reply(case: Case) -> Diagnosis | None:
     """The oldest reply that is not what was said until the client spoke again."""
     for view in reversed(case.suspects):
         message = reply_of(view, case.turns)
-        said = _said(message, f"the reply to {title_of(view)}", "reply")
-        if said is not None:
+        found = _broken(message, f"the reply to {title_of(view)}")
+        if found is not None:
             if message is not None and not message.data and is_only_success(message.wire):
-                return named("missing one", f"{title_of(view)}")
-            return said
+                return Diagnosis(Mistake.MISSING_ONE, title_of(view))
+            return found
     return None
 
 
-def broken_request(case: Case) -> str | None:
+def broken_request(case: Case) -> Diagnosis | None:
     """The oldest request that is not what was said until the daemon answered."""
     for view in reversed(case.suspects):
-        message = request_of(view, case.turns)
-        said = _said(message, title_of(view), "request")
-        if said is not None:
-            return said
+        found = _broken(request_of(view, case.turns), title_of(view))
+        if found is not None:
+            return found
     return None
 
 
-def _said(message: Message | None, title: str, what: str) -> str | None:
-    """Return the line about what is wrong with a message."""
+def _broken(message: Message | None, title: str) -> Diagnosis | None:
+    """Return what is wrong with a message."""
     repair = explained(message) if message is not None else None
     if repair is None or message is None:
         return None
@@ -130,14 +129,12 @@ def _said(message: Message | None, title: str, what: str) -> str | None:
         return other_version(title, message.protocol.minor, repair.minor)
     where = f"{title}: {repair.where}" if repair.where else title
     head, last = message.data[:-8], message.data[-8:]
-    if repair.mistake == "long" and what == "reply" and last == ONE and fits(message, head):
-        return named("extra one", where)
-    if repair.mistake in ("long", "short"):
-        return named(f"{repair.mistake} {what}", where)
-    return named(repair.mistake, where)
+    if repair.mistake is Mistake.LONG_REPLY and last == ONE and fits(message, head):
+        return Diagnosis(Mistake.EXTRA_ONE, where)
+    return Diagnosis(repair.mistake, where)
 
 
-def other_error(case: Case) -> str | None:
+def other_error(case: Case) -> Diagnosis | None:
     """An error frame in the layout of another version."""
     for view in case.suspects[:2]:
         exchange = view.exchange
@@ -155,7 +152,7 @@ def other_error(case: Case) -> str | None:
     return None
 
 
-def _no_last(case: Case) -> str | None:
+def _no_last(case: Case) -> Diagnosis | None:
     """The answer begins with its reply, or the reply follows its log."""
     turn = case.turn
     if turn is None or case.reason is not Reason.NO_FRAME:
@@ -165,11 +162,11 @@ def _no_last(case: Case) -> str | None:
         if operation is not None and turn.whole and operation.reply.payload is None:
             own = bytes(turn.data[case.offset - turn.start :])
             if own and fits(Message(operation.reply, own, case.protocol)):
-                return named("missing STDERR_LAST", f"the answer to {title_of(view)}")
+                return Diagnosis(Mistake.MISSING_LAST, f"the answer to {title_of(view)}")
     return None
 
 
-def _narrow_length(case: Case) -> str | None:
+def _narrow_length(case: Case) -> Diagnosis | None:
     """A length of four bytes, and the text itself where its upper half should be."""
     data = case.head
     if len(data) < 12:
@@ -177,11 +174,11 @@ def _narrow_length(case: Case) -> str | None:
     length = int.from_bytes(data[:4], "little")
     if 4 <= length <= LONGEST_LENGTH and is_text(data[4 : 4 + min(length, 32)]):
         shown = inert(data[4 : 4 + min(length, 32)].decode("ascii", "replace"))
-        return named("32-bit length", f"{length} stands before {shown!r}")
+        return Diagnosis(Mistake.NARROW_LENGTH, f"{length} stands before {shown!r}")
     return None
 
 
-def _odd_code(case: Case) -> str | None:
+def _odd_code(case: Case) -> Diagnosis | None:
     """An operation or a STDERR frame in four bytes, or with its bytes turned round."""
     word, turn = case.word, case.turn
     if not word or turn is None or turn.start != case.offset:
@@ -190,27 +187,29 @@ def _odd_code(case: Case) -> str | None:
     raw = word.to_bytes(8, "little")
     swapped, low = int.from_bytes(raw, "big"), word & 0xFFFFFFFF
     if is_turned_round(raw) and swapped in known:
-        return named("big-endian number", f"{word:#x} is {swapped:#x}")
+        return Diagnosis(Mistake.BIG_ENDIAN, f"{word:#x} is {swapped:#x}")
     if low in known and word >> 32 and turn.whole:
         where = f"{low:#x} at the {SIDES[case.side]}'s byte {case.offset:,}"
         rest = bytes(turn.data[4:])
         if case.side == DAEMON:
-            return named("32-bit number", where) if _is_answer(case, low, rest) else None
-        asked = _is_request(pack_u64(low) + rest, case.protocol)
-        return named("32-bit number", where) if asked is not None else None
+            is_meant = _is_answer(case, low, rest)
+        else:
+            is_meant = _is_request(pack_u64(low) + rest, case.protocol) is not None
+        return Diagnosis(Mistake.NARROW_NUMBER, where) if is_meant else None
     return None
 
 
-def _unpadded(case: Case) -> str | None:
+def _unpadded(case: Case) -> Diagnosis | None:
     """The daemon's turns are multiples of eight bytes, but for one."""
     for turn in case.turns.all[:-1]:  # of the last one it is not known where it ends
         if turn.side == DAEMON and turn.start <= case.offset and (turn.end - turn.start) % 8:
             length = turn.end - turn.start
-            return named("missing padding", f"the daemon's {length} bytes from {turn.start:,} on")
+            where = f"the daemon's {length} bytes from {turn.start:,} on"
+            return Diagnosis(Mistake.MISSING_PADDING, where)
     return None
 
 
-def broken_payload(case: Case) -> str | None:
+def broken_payload(case: Case) -> Diagnosis | None:
     """A payload that is still going on when its sender begins another operation."""
     for view in reversed(case.suspects):
         operation, exchange = operation_of(view), view.exchange
@@ -231,10 +230,9 @@ def broken_payload(case: Case) -> str | None:
                 f" begins {following.name}"
             )
             if carriage is RAW_NAR:
-                return named("half a NAR", where)
-            if is_whole_frames(case.turns.read(CLIENT, begun, at)):
-                return named("unended frames", where)
-            return named("half a frame", where)
+                return Diagnosis(Mistake.HALF_NAR, where)
+            whole = is_whole_frames(case.turns.read(CLIENT, begun, at))
+            return Diagnosis(Mistake.UNENDED_FRAMES if whole else Mistake.HALF_FRAME, where)
     return None
 
 
@@ -267,7 +265,7 @@ def is_whole_frames(data: bytes) -> bool:
     return at == len(data)
 
 
-def _foreign_text(case: Case) -> str | None:
+def _foreign_text(case: Case) -> Diagnosis | None:
     turn = case.turn
     if turn is None:
         return None
@@ -276,10 +274,10 @@ def _foreign_text(case: Case) -> str | None:
     if end < SHORTEST_TEXT:
         return None
     shown = inert(rest[:end].decode("ascii").rstrip())
-    return named("text in the stream", f"the {SIDES[case.side]} says {shown!r}")
+    return Diagnosis(Mistake.TEXT_IN_STREAM, f"the {SIDES[case.side]} says {shown!r}")
 
 
-Rule = Callable[[Case], "str | None"]
+Rule = Callable[[Case], "Diagnosis | None"]
 RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
     (broken_payload, _odd_code, broken_request, _narrow_length, _foreign_text),
     (broken_payload, broken_request, _odd_code, broken_reply, _narrow_length, other_error,
@@ -317,16 +315,6 @@ def _turn_of_end(turns: Turns, side: int, offset: int) -> Turn | None:
     return found
 
 
-def named_other(line: str) -> bool:
-    """Whether a line names the mistake of another version's layout."""
-    return "“other version”" in line
-
-
-def is_certain(line: str) -> bool:
-    """Whether a line names a mistake without a condition."""
-    return line.startswith("looks like")
-
-
 def request_of(view: ExchangeView, turns: Turns) -> Message | None:
     """Return a request behind its number: what the client said until the daemon answered.
 
@@ -361,10 +349,10 @@ def _carriage(record: Record, protocol: Protocol) -> Carriage | None:
     return record.payload.carriage(protocol) if record.payload is not None else None
 
 
-def other_version(what: str, announced: int, minor: int) -> str:
-    """Return the line that names the mistake of another version's layout."""
+def other_version(what: str, announced: int, minor: int) -> Diagnosis:
+    """Return that something has another version's layout."""
     where = f"{what} has the layout of 1.{minor}, agreed is 1.{announced}"
-    return named("other version", where)
+    return Diagnosis(Mistake.OTHER_VERSION, where)
 
 
 def _is_text(byte: int) -> bool:

@@ -17,6 +17,7 @@ from pix.protocol.logging import STDERR_LAST, STDERR_NEXT
 from pix_inspect.findings import messages
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import KINDS
+from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.recording.pcapng import comment
 from pix_inspect.recording.stall_notes import going_on, stuck
 from pix_inspect.recording.stream_writer import Track
@@ -355,7 +356,7 @@ def test_an_error_that_ends_early(
     scene = Scene(Talk(minor, [*talk.turns, (DAEMON, error(layout, b"no"))], begun=True), left)
     found = Findings(scene.save(tmp_path)).finish().kept
     assert "misannounced-version" in {finding.kind.name for finding in found}
-    assert "“other version”" in found[0].diagnosis[-1]
+    assert found[0].mistake is Mistake.OTHER_VERSION
 
 
 def test_a_message_whose_fields_do_not_fill_it(

@@ -225,7 +225,7 @@ def test_a_mistake_in_a_real_session_is_named(
     session = plant().save(tmp_path)
     found = [f for f in found_in(session) if f.diagnosis and f.grade == "error"]
     assert found, [f.kind.name for f in found_in(session)]
-    said = "\n".join(line for finding in found for line in finding.diagnosis)
+    said = "\n".join(line for finding in found for line in finding.explanation)
     assert f"“{mistake}”" in said
     assert where in said
     if mistake == "other version":
@@ -302,7 +302,7 @@ def test_text_where_the_magic_should_be(said: bytes, what: str, tmp_path: Path) 
     session = planted.save(tmp_path)
     found = [f for f in found_in(session) if f.kind.name == "foreign-text"]
     assert len(found) == 1
-    assert what in "\n".join(found[0].diagnosis)
+    assert what in "\n".join(found[0].explanation)
     assert "\x1b" not in found[0].said
 
 

@@ -10,6 +10,7 @@ from pix.codec.declare import OPERATIONS
 from pix.codec.gates import Protocol
 from pix.codec.values import encode, tree
 from pix_inspect.forensics import repairs
+from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.forensics.repairs import MOST_BYTES, Message, explained, fits
 from tests.support.lines_of_time import text, word
 from tests.support.strategies import PROTOCOLS, RECORDS, values
@@ -67,7 +68,7 @@ def test_a_writer_that_never_pads() -> None:
     said = word(3) + b"".join(word(len(t)) + t for t in (b"abc", b"/nix/store/x", b"z")) + word(0)
     found = explained(Message(PATHS, said, V38, 100, "request"))
     assert found is not None
-    assert found.mistake == "missing padding"
+    assert found.mistake is Mistake.MISSING_PADDING
     assert found.where == "request.paths.0 ends at byte 119"
 
 

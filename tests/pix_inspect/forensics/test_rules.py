@@ -9,7 +9,7 @@ import pytest
 
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.conversation.exchange import CLIENT
-from pix_inspect.forensics.mistakes import MISTAKES
+from pix_inspect.forensics.mistakes import Mistake
 from tests.support.lines_of_time import word
 from tests.support.mistaken import PLANTED
 from tests.support.planted import diagnosis_of, found_in
@@ -36,7 +36,7 @@ def test_a_mistake_is_named_wherever_it_is(mistake: str, tmp_path: Path) -> None
 
 
 def test_every_mistake_is_planted() -> None:
-    assert set(PLANTED) | IN_HANDSHAKES == set(MISTAKES)
+    assert set(PLANTED) | IN_HANDSHAKES == {mistake.label for mistake in Mistake}
 
 
 @pytest.mark.parametrize("minor", range(OLDEST_MINOR, NEWEST_MINOR + 1))

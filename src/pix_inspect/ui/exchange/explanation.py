@@ -79,7 +79,7 @@ def found_in(view: ExchangeView) -> Iterator[Paragraph]:
         kind = finding.kind
         tone = {"note": "dim", "warning": "warn", "error": "bad"}[kind.grade]
         yield tone, safe(f"{SIGNS[kind.grade]} {kind.name}: {kind.what}. {finding.said}", 1000)
-        yield from (("accent", safe(line, 1000)) for line in finding.diagnosis)
+        yield from (("accent", safe(line, 1000)) for line in finding.explanation)
         if kind.advice:
             yield "text", kind.advice
 

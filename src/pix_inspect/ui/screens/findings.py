@@ -126,7 +126,7 @@ def paragraphs(finding: Finding, times: int) -> list[Paragraph]:
     ]
     if finding.said:
         said.append(("text", safe(finding.said, 1000)))
-    said += [("accent", safe(line, 1000)) for line in finding.diagnosis]
+    said += [("accent", safe(line, 1000)) for line in finding.explanation]
     said += [("text", text) for text in (kind.why, kind.advice) if text]
     if kind.source:
         said.append(("dim", f"Source: {kind.source}"))
