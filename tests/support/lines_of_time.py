@@ -43,12 +43,12 @@ class Scene:
     def daemon(self, *data: bytes) -> None:
         self.written.chunk(self.track, DAEMON, b"".join(data))
 
-    def ask(self, name: str, **fields: Any) -> None:
+    def ask(self, name: str, /, **fields: Any) -> None:
         operation = OPERATIONS_BY_NAME[name]
         plain = operation.request.value_of(fields)
         self.client(word(operation.code), encode(operation.request, plain, Protocol(37)))
 
-    def answer(self, name: str, **fields: Any) -> None:
+    def answer(self, name: str, /, **fields: Any) -> None:
         reply = OPERATIONS_BY_NAME[name].reply
         self.daemon(word(LAST), encode(reply, reply.value_of(fields), Protocol(37)))
 

@@ -49,6 +49,7 @@ from pix.protocol.types import (
     BuildMode,
     BuildResult,
     ContentAddressMethod,
+    Contents,
     DerivedPath,
     DerivedPathOf,
     DrvOutput,
@@ -226,7 +227,7 @@ class AddTextToStore:
     """Add a small file given as a string."""
 
     name: Name = field("the name part of the new path")
-    text: Text = field("the contents")
+    text: Contents = field("the contents")
     references: frozenset[StorePath] = field("the paths it refers to", default=frozenset())
 
     @record

@@ -110,6 +110,7 @@ MaybeStorePath = Annotated[
     str | None, String("MaybeStorePath", "a full store path; empty for none", optional=True)
 ]
 BaseName = Annotated[str, String("BaseName", "a store path without the store directory")]
+Contents = Annotated[str, String("Contents", "what a file holds")]
 FilePath = Annotated[str, String("FilePath", "an absolute file name, not a store path")]
 HashPart = Annotated[str, String("HashPart", "the 32 nix32 characters of a store path's hash")]
 NarHash = Annotated[str, String("NarHash", "SHA-256 of a NAR: 64 hexadecimal digits, no prefix")]

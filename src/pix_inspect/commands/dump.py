@@ -53,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="show lists whole, however long")
     parser.add_argument(
-        "--redact", action="store_true", help="blank settings that are secrets, such as tokens"
+        "--redact", action="store_true", help="blank what is not known to be harmless"
     )
 
 

@@ -63,13 +63,14 @@ def _plain(part: Part | None) -> Any:
     return None if part is None or part.node is None else part.node.plain()
 
 
-def connection_line(connection: ConnectionRow) -> str:
-    """Return a line that says who made a connection."""
+def connection_line(connection: ConnectionRow, *, command: bool = True) -> str:
+    """Return a line that says who made a connection; without `command`, by its program only."""
     peer = connection.peer or {}
     words = [f"connection {connection.number}"]
     words += [f"{key} {peer[key]}" for key in ("pid", "uid") if isinstance(peer.get(key), int)]
-    if isinstance(peer.get("command"), str):
-        words.append(inert(peer["command"], LONGEST_COMMAND))
+    if isinstance(said := peer.get("command"), str):
+        shown = said if command else said.split(" ")[0].rpartition("/")[2]
+        words.append(inert(shown, LONGEST_COMMAND))
     return f"── {'  '.join(words)} ──"
 
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 import time as clock
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import pix
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.problem import Problem
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.secrets import cleaned, cleaned_bytes
 from pix_inspect.base.units import duration, size
 from pix_inspect.describe.about import about
 from pix_inspect.describe.text_and_json import SIGNS, text_of
@@ -25,7 +27,7 @@ from pix_inspect.findings.lookup import detector
 from pix_inspect.findings.text import lines as finding_lines
 from pix_inspect.recording.about import made_distant
 from pix_inspect.session.exchange_view import ExchangeView
-from pix_inspect.session.redaction import cleaned, cleaned_bytes, redact, secret_spans
+from pix_inspect.session.redaction import redacted, secret_spans
 from pix_inspect.session.session import Row, Session
 
 MOST_EXCHANGES = 200
@@ -87,8 +89,9 @@ class _Excerpt:
         self.redacted = redacted
         self.most_bytes = most_bytes
 
-    def clean(self, text: str) -> str:
-        return cleaned(text) if self.redacted else text
+    def view(self, i: int) -> ExchangeView:
+        view = self.session.exchange(i)
+        return redacted(view) if self.redacted else view
 
     def all(self, numbers: range) -> Iterator[str]:
         session = self.session
@@ -126,15 +129,15 @@ class _Excerpt:
             command = peer.get("command")
             if isinstance(command, str) and command:
                 shown = command.split(" ")[0].rpartition("/")[2] if self.redacted else command
-                words.append(f"client {inert(shown, 200)}")
-            yield self.clean("; ".join(words))
+                words.append(f"client {inert(cleaned(shown), 200)}")
+            yield "; ".join(words)
 
     def greeting(self, connection: int, before: int) -> str:
         """What the two sides said of themselves, when the handshake is near."""
         for i in range(before, max(before - FARTHEST_HANDSHAKE, -1), -1):
             row = self.session.row(i)
             if row.connection == connection and row.kind == "handshake":
-                return about(self.session.exchange(i))
+                return about(self.view(i))
         return ""
 
     def timeline(self, numbers: range) -> Iterator[str]:
@@ -157,22 +160,20 @@ class _Excerpt:
             str(row.connection),
             SIGNS[row.state],
             name,
-            self.clean(about(self.session.exchange(row.number - 1))),
+            about(self.view(row.number - 1)),
             duration(row.took),
             size(row.request_bytes),
             size(row.reply_bytes),
         )
 
     def exchange(self, i: int) -> Iterator[str]:
-        view = self.session.exchange(i)
+        secrets = secret_spans(self.session.exchange(i)) if self.redacted else []
+        view = self.view(i)
         row = view.row
-        secrets = secret_spans(view) if self.redacted else []
-        if self.redacted:
-            redact(view)
         yield f"#### {row.number}. {row.operation or row.kind}"
         yield ""
         lines = text_of(view, self.session.started, LONGEST_LIST)
-        fields = [self.clean(line) for line in islice(lines, MOST_LINES)]
+        fields = list(islice(lines, MOST_LINES))
         if next(lines, None) is not None:
             fields.append("… more lines, which dump shows")
         yield from fenced(line.removesuffix(" (--all shows them)") for line in fields)
@@ -189,7 +190,14 @@ class _Excerpt:
         found = detector(self.session).of(i)
         if found:
             yield ""
-            yield from fenced(self.clean(line) for line in finding_lines(found, {}, len(found)))
+            if self.redacted:
+                found = [
+                    replace(
+                        each, said=cleaned(each.said), diagnosis=tuple(map(cleaned, each.diagnosis))
+                    )
+                    for each in found
+                ]
+            yield from fenced(finding_lines(found, {}, len(found)))
 
     def hex(
         self, view: ExchangeView, side: int, start: int, end: int, hidden: list[tuple[int, int]]

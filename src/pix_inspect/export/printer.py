@@ -11,7 +11,7 @@ from typing import Literal
 
 from pix.problem import Problem
 from pix_inspect.describe.text_and_json import LONGEST_LIST, connection_line, json_line, text_of
-from pix_inspect.session.redaction import redact
+from pix_inspect.session.redaction import redacted
 from pix_inspect.session.session import Session
 
 Format = Literal["text", "json"]
@@ -21,7 +21,7 @@ FORMATS: dict[str, Format] = {".txt": "text", ".jsonl": "json", ".json": "json"}
 
 
 class Printer:
-    """Exchanges of a session as lines. `redacted`: settings that are secrets are blanked.
+    """Exchanges of a session as lines. `redacted`: as they may be shown to others.
 
     Lists in text end after `longest` elements; None: never.
     """
@@ -45,14 +45,14 @@ class Printer:
         session = self._session
         view = session.exchange(i)
         if self._redacted:
-            redact(view)
+            view = redacted(view)
         if self._form == "json":
             yield json_line(view, session.started)
             return
         connection = session.connections[view.row.connection]
         if connection.number not in self._connections:
             self._connections.add(connection.number)
-            yield connection_line(connection)
+            yield connection_line(connection, command=not self._redacted)
         yield from text_of(view, session.started, self._longest)
 
 

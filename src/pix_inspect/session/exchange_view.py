@@ -134,6 +134,7 @@ class ExchangeView:
         self.protocol = place.protocol
         self.session: Session | None = None
         """Where it was looked up, for what can be said of it only in its surroundings."""
+        self._shown: Callable[[Node], Node] | None = None
         self._reader = reader
         self._begin()
         self._read()
@@ -149,10 +150,20 @@ class ExchangeView:
         view._seen = list(self._seen)
         if self.place.starts != place.starts:
             view._begin()  # a side has said its first word: only now its offsets are known
-        for name in ("log", "_heads"):
-            view.__dict__.pop(name, None)
+        view._forget()
         view._read()
         return view
+
+    def shown_by(self, shown: Callable[[Node], Node]) -> ExchangeView:
+        """Return a view of the same exchange whose trees are what `shown` makes of them."""
+        view = copy.copy(self)
+        view._shown = shown
+        view._forget()
+        return view
+
+    def _forget(self) -> None:
+        for name in ("log", "_heads"):
+            self.__dict__.pop(name, None)
 
     def _begin(self) -> None:
         connection = self.row.connection
@@ -324,6 +335,8 @@ class ExchangeView:
             error = DecodeError(
                 decoded.end, f"the end of the {name}", f"{end - decoded.end} more bytes"
             )
+        if node is not None and self._shown is not None:
+            node = self._shown(node)
         return Part(name, side, start, end, node, error)
 
     @property

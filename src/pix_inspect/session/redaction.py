@@ -1,106 +1,173 @@
-"""Secrets blanked in what is exported: values whose name says secret, and what tells too much.
+"""An exchange as it may be shown to others: settings, environments, command lines, free text.
 
 SetOptions carries whatever the client's configuration holds, access tokens among it, and a
-derivation that is sent to be built carries its environment. Only the value goes; that it was
-sent is still shown. In text that is made to be published, tokens, passwords, private keys and
-the names of users go too, wherever they stand. Recordings themselves are not touched.
+derivation that is sent to be built carries its environment and its command line. Nobody can list
+the names of all secrets, so the names of what is harmless are listed: any other value is blanked,
+and its length said. In all other text, what tells too much is blanked by its shape. That a thing
+was sent, and where, is still shown. Recordings themselves are not touched.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
 
+from pix.codec.declare import wire_of
 from pix.codec.lists import MapOf
-from pix.codec.records import Record
 from pix.codec.wire import Node, String
 from pix.conversation.exchange import CLIENT
+from pix.protocol.types import Contents
+from pix_inspect.base.secrets import cleaned
 from pix_inspect.session.exchange_view import ExchangeView
 
-REDACTED = "(redacted)"
+SETTINGS = frozenset(
+    """
+    accept-flake-config allow-dirty allow-dirty-locks allow-import-from-derivation
+    allow-new-privileges allow-symlinked-store allow-unsafe-native-code-during-evaluation
+    allowed-uris allowed-users always-allow-substitutes auto-allocate-uids auto-optimise-store
+    binary-cache-public-keys build-cores build-fallback build-keep-going build-log-size-limit
+    build-max-jobs build-max-log-size build-max-silent-time build-poll-interval build-repeat
+    build-timeout build-use-substitutes builders-use-substitutes ca-cert-file compress-build-log
+    connect-timeout cores cow-on-reflink debugger-on-trace debugger-on-warn diff-hook
+    download-attempts download-buffer-size download-speed enforce-determinism eval-cache
+    eval-cores eval-system experimental-features extra-allowed-users
+    extra-experimental-features extra-platforms extra-system-features extra-trusted-public-keys
+    fallback filter-syscalls flake-registry fsync-metadata fsync-store-paths gc-reserved-space
+    hashed-mirrors http-connections http2 id-count ignore-try ignored-acls
+    impersonate-linux-26 impure-env-names keep-build-log keep-derivations keep-env-derivations
+    keep-failed keep-going keep-outputs lazy-trees lint-absolute-path-literals log-lines
+    max-build-log-size max-call-depth max-free max-jobs max-silent-time
+    max-substitution-jobs min-free min-free-check-interval narinfo-cache-meta-ttl
+    narinfo-cache-negative-ttl narinfo-cache-positive-ttl nar-buffer-size nix-path-check
+    pre-build-hook-enabled preallocate-contents print-missing pure-eval repeat
+    require-drop-supplementary-groups require-sigs restrict-eval run-diff-hook sandbox
+    sandbox-build-dir sandbox-dev-shm-size sandbox-fallback show-trace stalled-download-timeout
+    start-id substitute sync-before-registering system system-features tarball-ttl timeout
+    trace-function-calls trace-import-from-derivation trace-verbose trusted-public-keys
+    trusted-users upgrade-nix-store-path-url use-cgroups use-case-hack use-registries
+    use-sqlite-wal use-xdg-base-directories verbosity verify-https-binary-caches
+    warn-dirty warn-large-path-threshold warn-short-path-literals extra-substituters
+    extra-trusted-substituters substituters trusted-substituters binary-caches
+    extra-binary-caches trusted-binary-caches
+    """.split()
+)
+"""Settings whose values may be shown, cleaned as any text is: numbers, switches, lists of public
+things, URLs of caches. Source: Nix's manual, nix.conf."""
+
+VARIABLES = frozenset(
+    """
+    name pname version system builder out dev lib bin doc man info outputs src srcs stdenv
+    nativeBuildInputs buildInputs propagatedBuildInputs propagatedNativeBuildInputs
+    depsBuildBuild depsBuildBuildPropagated depsBuildTarget depsBuildTargetPropagated
+    depsHostHost depsHostHostPropagated depsTargetTarget depsTargetTargetPropagated
+    strictDeps doCheck doInstallCheck dontBuild dontUnpack dontConfigure dontFixup dontPatch
+    dontStrip enableParallelBuilding enableParallelChecking enableParallelInstalling
+    preferLocalBuild allowSubstitutes outputHash outputHashAlgo outputHashMode __contentAddressed
+    __impure __sandboxProfile __propagatedSandboxProfile __impureHostDeps
+    __propagatedImpureHostDeps __noChroot __structuredAttrs unsafeDiscardReferences
+    requiredSystemFeatures allowedReferences allowedRequisites disallowedReferences
+    disallowedRequisites exportReferencesGraph passAsFile unpack executable urls-count
+    derivations channelName
+    """.split()
+)
+"""Variables of derivations whose values may be shown. Source: Nix's manual (advanced attributes),
+nixpkgs' stdenv."""
+
+HARMLESS = SETTINGS | VARIABLES
+
 SECRET = re.compile(
     r"access-tokens|netrc-file|secret|token|passw|credential|auth|private|(^|-)key(s?)(-file)?$",
     re.IGNORECASE,
 )
-"""Names of settings whose values are blanked."""
-PUBLIC = frozenset(("trusted-public-keys", "extra-trusted-public-keys", "require-sigs"))
-"""Names that look like secrets and are none."""
+"""Names that say secret: reason to warn who keeps the recording."""
 
-
-_NAMING = r"[\w.-]*(?:token|secret|passw|credential|auth|private|signature|api-?key)[\w.-]*"
-
-_TELLING = (
-    re.compile(r"(?:/home/|/Users/|/per-user/|user ')(?P<gone>[^/\s'\":\0]+)"),
-    re.compile(r"://(?P<gone>[^/\s@'\"\0]+)@"),
-    re.compile(rf"[?&]{_NAMING}=(?P<gone>[^&\s'\"\0]+)", re.IGNORECASE),
-    re.compile(
-        r"\b(?P<gone>(?:gh[a-z]_|github_pat_|glpat-|xox[a-z]-|pypi-|AKIA)[A-Za-z0-9_-]{8,})"
-    ),
-    re.compile(r"\b(?P<gone>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+)"),
-    re.compile(r"\b(?:Bearer|Basic) (?P<gone>[A-Za-z0-9._~+/=-]{8,})"),
-    re.compile(r"\b(?:login|password)\s+(?P<gone>[^\s'\"\0]{4,})"),
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<gone>[^-]+)"),
-)
-"""What tells too much wherever it stands: names of users, passwords, tokens, keys."""
-_NAMED = re.compile(
-    rf"(?<=\0)(?:netrc-file|{_NAMING})\0{{0,7}}"  # a name, and what fills it up
-    r"[^\0][\0-\xff]{0,2}?\0{1,7}(?P<gone>[^\0]+)",  # a length, and what it is the length of
-    re.IGNORECASE,
-)
-"""A name that says secret, the length of a value, and the value, as they stand on the wire."""
-BLANK = "*"
-
-
-def cleaned(text: str) -> str:
-    """Return a text with what tells too much blanked, character by character."""
-    for pattern in _TELLING:
-        text = pattern.sub(_blanked, text)
-    return text
-
-
-def _blanked(match: re.Match[str]) -> str:
-    start, end = match.span("gone")
-    whole, begin = match[0], match.start()
-    return whole[: start - begin] + BLANK * (end - start) + whole[end - begin :]
-
-
-def cleaned_bytes(data: bytes) -> bytes:
-    """Return bytes with what tells too much blanked, byte by byte.
-
-    Values of names that say secret are found without a declaration, too: a stream that is out
-    of step is shown as bytes.
-    """
-    text = cleaned(data.decode("latin-1"))
-    return _NAMED.sub(_blanked, text).encode("latin-1")
-
-
-def secret_spans(view: ExchangeView) -> list[tuple[int, int]]:
-    """Return where the secrets of an exchange stand in the client's stream."""
-    end = view.span(CLIENT)[1]
-    return [(value.start, end if value.end is None else value.end) for value in _secrets(view)]
-
-
-def _secrets(view: ExchangeView) -> Iterator[Node]:
-    """The values of a request whose names say secret, in any map of texts."""
-    part = view.part("request")
-    stack = [part.node] if part is not None and part.node is not None else []
-    while stack:
-        node = stack.pop()
-        if isinstance(node.wire, MapOf) and isinstance(node.wire.value, String):
-            for entry in node.children or ():
-                if is_secret(entry.name):
-                    yield from list(entry.children or ())[-1:]
-        elif isinstance(node.wire, Record):
-            stack.extend(child for child in node.children or () if child.children is not None)
+_PATHS = re.compile(r"(?:/[^\s/]+)+/[0-9a-df-np-sv-z]{32}-[\w+?=.-]+(?:/[\w+?=.-]+)*")
+"""A store path, or a file in one: what a derivation refers to is public."""
+_OPTION = re.compile(r"--?[A-Za-z][\w-]{0,40}")
+_CONTENTS = wire_of(Contents)
 
 
 def is_secret(name: str) -> bool:
-    """Return whether the value of a setting of this name is to be blanked."""
-    return name not in PUBLIC and SECRET.search(name) is not None
+    """Return whether a setting of this name looks like a secret."""
+    return name not in HARMLESS and SECRET.search(name) is not None
 
 
-def redact(view: ExchangeView) -> ExchangeView:
-    """Blank the secrets in a view's trees and return it."""
-    for value in _secrets(view):
-        value.value = REDACTED
-    return view
+def redacted(view: ExchangeView) -> ExchangeView:
+    """Return the exchange as it may be shown: another view, whose trees are blanked."""
+    return view.shown_by(_shown)
+
+
+def secret_spans(view: ExchangeView) -> list[tuple[int, int]]:
+    """Return where the blanked values of a request stand in the client's stream."""
+    end = view.span(CLIENT)[1]
+    part = view.part("request")
+    stack = [part.node] if part is not None and part.node is not None else []
+    found = []
+    while stack:
+        node = stack.pop()
+        hidden = set(map(id, blanked := list(_blanked(node))))
+        found += [(value.start, end if value.end is None else value.end) for value in blanked]
+        stack += [
+            child
+            for child in node.children or ()
+            if child.children is not None and id(child) not in hidden
+        ]
+    return found
+
+
+def _blanked(node: Node) -> Iterator[Node]:
+    """The values below a node that are not known to be harmless."""
+    if isinstance(node.wire, MapOf) and isinstance(node.wire.value, String):
+        for entry in node.children or ():
+            value = list(entry.children or ())[-1:]
+            if value and not _may_be_seen(entry.name, value[0].value):
+                yield value[0]
+    elif node.name == "args":
+        for argument in node.children or ():
+            text = argument.value
+            if isinstance(text, str) and not (_PATHS.fullmatch(text) or _OPTION.fullmatch(text)):
+                yield argument
+    else:
+        yield from (child for child in node.children or () if child.wire is _CONTENTS)
+
+
+def _may_be_seen(name: str, value: object) -> bool:
+    if name in HARMLESS or not value:
+        return True
+    return isinstance(value, str) and all(map(_PATHS.fullmatch, value.split()))
+
+
+def _shown(node: Node, hidden: frozenset[int] = frozenset()) -> Node:
+    """Return a node for others to see; its children are made as they are looked at."""
+    value = node.value
+    if isinstance(value, str):
+        if node.start in hidden:
+            value = f"(redacted, {len(value.encode('utf-8', 'surrogateescape')):,} bytes)"
+        else:
+            value = cleaned(value)
+    children = node.children
+    if children:
+        below = hidden | {each.start for each in _blanked(node)}
+        children = _Children(children, lambda child: _shown(child, below))
+    return Node(
+        node.name, node.wire, node.start, node.end, value, children, node.field, node.irregular
+    )
+
+
+class _Children(Sequence[Node]):
+    def __init__(self, nodes: Sequence[Node], shown: Callable[[Node], Node]) -> None:
+        self._nodes = nodes
+        self._shown = shown
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @overload
+    def __getitem__(self, i: int) -> Node: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Node]: ...
+    def __getitem__(self, i: int | slice) -> Node | list[Node]:
+        if isinstance(i, slice):
+            return list(map(self._shown, self._nodes[i]))
+        return self._shown(self._nodes[i])

@@ -1,0 +1,142 @@
+"""Secrets in free text: each shape of them is blanked, and what is no secret stays."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from pix_inspect.base.secrets import cleaned, cleaned_bytes
+from tests.support.lines_of_time import text, word
+
+TELLING = [
+    "https://user:hunter2@cache.example.org/x",
+    "https://hunter2@cache",
+    "https://a@hunter2@cache/x",
+    "https://u:p/hunter2@h/nar",
+    "ssh-ng://bob:hunter2@host",
+    "rsync bob:hunter2@host",
+    "https://h/?api_key=hunter2&rev=abc",
+    "https://h/x?X-Amz-Signature=hunter2",
+    "https://h?sv=hunter2",
+    '{"password":"hunter2"}',
+    '{"env":{"token":"hunter2"}}',
+    '{\\"token\\":\\"hunter2\\"}',
+    '{"auths": {"h": {"auth": "hunter2"}}}',
+    "{'client_secret': 'hunter2 hunter2'}",
+    "export TOKEN=hunter2",
+    "GITHUB_TOKEN=hunter2 nix build",
+    "DB_PWD=hunter2",
+    "PGPASSWORD: hunter2",
+    "PASSPHRASE=hunter2",
+    "ssh-key = hunter2",
+    "signing_key: hunter2",
+    "session=hunter2",
+    'curl -H "PRIVATE-TOKEN: hunter2"',
+    "Authorization: Bearer hunter2abc",
+    "Cookie: a=hunter2; b=hunter2",
+    'Authorization: Digest username="x", response=hunter2',
+    "Proxy-Authorization: Basic hunter2==",
+    "curl -u bob:hunter2 https://x",
+    "curl --user bob:hunter2 x",
+    "wget --password hunter2",
+    "x --token=hunter2",
+    "x --token hunter2",
+    "tool --api-key 'hunter2'",
+    "sshpass -p hunter2 ssh h",
+    "machine cache login me-hunter2 password hunter2",
+    "the password is hunter2",
+    "access-tokens = github.com=hunter2 gitlab.com=PAT:hunter2",
+    "ghp_hunter2hunter2",
+    "glpat-hunter2hunter2",
+    "xoxb-hunter2hunter2",
+    "npm_hunter2hunter2",
+    "AKIAhunter2hunter2",
+    "AGE-SECRET-KEY-hunter2hunter2",
+    "eyJhunter2x.eyJhunter2.hunter2",
+    "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\nhunter2\n-----END OPENSSH PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----hunter2",
+    "/home/hunter2/.config",
+    "file:///Users/hunter2/x",
+]
+HARMLESS = [
+    "building '/nix/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-hello-2.12.drv'...",
+    "copying path '/nix/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-python3-oauthlib-3.2' from 'https://cache.nixos.org'",
+    "error: hash mismatch in fixed-output derivation: specified: sha256-abc=, got: sha256-def=",
+    "trusted-public-keys = cache.example-1:abc=",
+    "author: somebody",
+    "compass: north",
+    "mapping: x",
+    "git+https://example.org/repo?ref=main&rev=abc&shallow=1",
+    "took 5 s: 3 of 10 done",
+    "bypass=yes",
+    "https://cache.example.org/nar/abc.nar.xz",
+    "checking for pin... no",
+    "x86_64-linux",
+]
+
+
+def test_what_tells_too_much_is_blanked_in_text_and_in_bytes() -> None:
+    for said in TELLING:
+        shown = cleaned(said)
+        assert "hunter2" not in shown, (said, shown)
+        assert len(shown) == len(said)
+        on_the_wire = word(0) + text(said.encode()) + text(b"/nix/store/y")
+        assert b"hunter2" not in cleaned_bytes(on_the_wire), said
+        assert len(cleaned_bytes(on_the_wire)) == len(on_the_wire)
+
+
+def test_what_is_no_secret_stays() -> None:
+    for said in HARMLESS:
+        assert cleaned(said) == said
+        assert cleaned_bytes(text(said.encode())) == text(said.encode())
+
+
+def test_values_behind_names_that_say_secret_in_bytes_that_nobody_understands() -> None:
+    said = b"".join(
+        map(text, (b"access-tokens", b"github.com=abc", b"cores", b"4", b"MY_SECRET", b"x"))
+    )
+    shown = cleaned_bytes(bytes(5) + said)
+    assert len(shown) == len(said) + 5
+    assert b"github" not in shown
+    assert b"cores" in shown
+    assert text(b"4") in shown
+    assert shown.endswith(text(b"MY_SECRET") + word(1) + b"*" + bytes(7))
+    path = text(b"/nix/store/x-python3-oauthlib-3.2") + text(b"/nix/store/y")
+    assert cleaned_bytes(path) == path
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a", "token", "://", "://a", "token=", '"token":"', "-----BEGIN A PRIVATE KEY-----", "a:",
+        "?a=", "--token ",
+    ],
+)  # fmt: skip
+def test_hostile_text_is_read_in_bounded_work(piece: str) -> None:
+    """Long runs of what begins like a secret end; none of them takes a second to a hundred."""
+    said = piece * (20_000 // len(piece))
+    assert len(cleaned(said)) == len(said)
+
+
+def test_any_bytes_keep_their_length() -> None:
+    dice = random.Random(5)
+    words = [
+        b"token",
+        b"=",
+        b"://",
+        b"@",
+        b":",
+        b"\0",
+        b'"',
+        b"\\",
+        b" ",
+        b"-u",
+        b"password",
+        b"\xff",
+        b"?k=",
+        b"&",
+    ]
+    for _ in range(500):
+        data = b"".join(dice.choices(words, k=dice.randrange(60)))
+        assert len(cleaned_bytes(data)) == len(data)
