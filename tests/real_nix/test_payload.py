@@ -48,7 +48,7 @@ def upload_in(recording: Path) -> int:
     session = Session(recording).read_all()
     rows = [session.row(i) for i in range(len(session))]
     session.close()
-    return max((row for row in rows if has_payload(row)), key=lambda row: row.request_bytes).number
+    return max((row for row in rows if has_payload(row)), key=lambda row: row.up).number
 
 
 @pytest.mark.parametrize("nix", VERSIONS, indirect=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pix.codec.declare import Frame, Operation
+from pix.codec.declare import OPERATIONS, Frame, Operation
 from pix.codec.gates import Protocol
 
 if TYPE_CHECKING:
@@ -110,9 +110,7 @@ class Exchange:
     @property
     def name(self) -> str:
         """The operation's name, or what else this exchange is."""
-        if self.operation is not None:
-            return self.operation.name
-        return self.kind if self.code is None else f"operation {self.code}"
+        return name_of(self.code, self.kind)
 
     @property
     def took(self) -> int | None:
@@ -121,3 +119,11 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"<Exchange {self.number} {self.name}{'' if self.complete else ' incomplete'}>"
+
+
+def name_of(code: int | None, kind: Kind) -> str:
+    """Return what an exchange is called: its operation, or what else it is."""
+    if code is None:
+        return kind
+    operation = OPERATIONS.get(code)
+    return f"operation {code}" if operation is None else operation.name

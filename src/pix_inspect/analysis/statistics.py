@@ -13,8 +13,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pix_inspect.session.index import Finished
-from pix_inspect.session.session import Session
+from pix_inspect.session.row import STATES, packed
+from pix_inspect.session.session import Row, Session
 
 BUCKETS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000,
            100_000_000, 300_000_000, 1_000_000_000, 3_000_000_000, 10_000_000_000)  # fmt: skip
@@ -29,6 +29,9 @@ FIRST_STRETCH = 20
 
 SLICE = 8192
 """Exchanges that are counted between two looks at what else there is to do."""
+
+_ERROR = STATES.index("error")
+_COUNTED = packed("operation", "kind", "connection", "state", "took", "started", "up", "down")
 
 
 @dataclass(slots=True)
@@ -111,7 +114,7 @@ class Statistics:
         self.operations: dict[str, Tally] = {}
         self.connections: dict[int, Tally] = {}
         self.open_rows: list[int] = []
-        self._by_code: dict[tuple[int | None, str], Tally] = {}
+        self._by_code: dict[tuple[int, int], Tally] = {}
         self._chosen = chosen
         self._next = 0
         self._last = -1
@@ -143,21 +146,23 @@ class Statistics:
             self._forget()
         waiting, self.open_rows = self.open_rows, []
         if waiting:
-            over = (session.finished(i, i + 1, self.open_rows) for i in waiting)
-            changed |= self._take(row for rows in over for row in rows)
+            changed |= self._take(map(session.row, waiting))
         while self._next < self.wanted and most > 0:
             first = self._next
             last = self._next = min(self.wanted, first + SLICE, first + most)
             most -= last - first
             if self._chosen is None:
-                changed |= self._take(session.finished(first, last, self.open_rows))
+                changed |= self._take(session.rows(first, last))
             else:
-                each = (
-                    session.finished(i, i + 1, self.open_rows) for i in self._chosen[first:last]
-                )
-                changed |= self._take(row for rows in each for row in rows)
+                changed |= self._take(map(session.row, self._chosen[first:last]))
                 self._last = self._chosen[last - 1]
         return changed
+
+    def finish(self) -> None:
+        """Take in everything, also what goes on, with the bytes that have passed."""
+        self.update()
+        going_on, self.open_rows = self.open_rows, []
+        self._take(map(self.session.row, going_on), over=True)
 
     def _is_out_of_step(self, chosen: Sequence[int]) -> bool:
         """Whether the chosen ones are not what they were, but for new ones at the end."""
@@ -168,19 +173,24 @@ class Statistics:
         self.open_rows = []
         self._next = 0
 
-    def _take(self, rows: Iterable[Finished]) -> bool:
+    def _take(self, rows: Iterable[Row], *, over: bool = False) -> bool:
         origin = self._origin or self.session.started
         self._origin = origin
         by_code, by_connection = self._by_code, self.connections
         shift = self._shift
         farthest = MOST_STRETCHES << shift
         changed = False
-        for connection, code, kind, started, took, up, down, error in rows:
+        for row in rows:
+            code, kind, connection, state, took, started, up, down = _COUNTED(row[1])
+            if took < 0:
+                if not over:
+                    self.open_rows.append(row[0] - 1)
+                    continue
+                took = 0
             changed = True
-            name = (code, kind)
-            operation = by_code.get(name)
+            operation = by_code.get((code, kind))
             if operation is None:
-                operation = self._operation(code, kind)
+                operation = by_code[code, kind] = self._operation(row.name)
             tally = by_connection.get(connection)
             if tally is None:
                 tally = by_connection[connection] = Tally(f"connection {connection}")
@@ -197,7 +207,7 @@ class Statistics:
                 each.total += took
                 each.up += up
                 each.down += down
-                if error:
+                if state == _ERROR:
                     each.errors += 1
                 if took > each.longest:
                     each.longest = took
@@ -208,12 +218,10 @@ class Statistics:
                 counts[stretch] = counts.get(stretch, 0) + 1
         return changed
 
-    def _operation(self, code: int | None, kind: str) -> Tally:
-        name = self.session.name_of(code, kind)
+    def _operation(self, name: str) -> Tally:
         tally = self.operations.get(name)
         if tally is None:
             tally = self.operations[name] = Tally(name)
-        self._by_code[code, kind] = tally
         return tally
 
     def _widen(self, after: int) -> int:

@@ -133,7 +133,7 @@ def _exchanges(
         return 1 if changes else 0
     for side, view in zip("AB", (first, second), strict=True):
         row = view.row
-        name = row.operation or row.kind
+        name = row.name
         print(f"{side}  #{row.number} {inert(name)} {about(view)}, took {duration(row.took)}")
     most = ELEMENTS if args.limit is None else args.limit or EVERY
     for line in lines(changes, most, WIDTH):

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.recording.reader import Chunk
-from pix_inspect.session.index import LARGEST, NOWHERE, Record
-from pix_inspect.session.session import Session
+from pix_inspect.session.session import Row, Session
 
 MOST = 8 << 20
 """Bytes of one side of an exchange that are put together."""
@@ -21,10 +20,9 @@ BATCH = 500
 
 
 class Spoken(NamedTuple):
-    """An exchange (from 0) and what both sides said; None where it has to be looked at alone."""
+    """An exchange and what both sides said; None where it has to be looked at alone."""
 
-    number: int
-    record: Record | None
+    row: Row
     request: bytes | None
     reply: bytes | None
 
@@ -44,7 +42,7 @@ class _Piece:
 def spoken(
     session: Session,
     wanted: Callable[[int], bool] = lambda number: True,
-    apart: Callable[[Record], bool] = lambda record: False,
+    apart: Callable[[Row], bool] = lambda row: False,
 ) -> Iterator[Spoken]:
     """Yield each wanted exchange once, in about the order of the file.
 
@@ -61,19 +59,19 @@ class _Pass:
         self,
         session: Session,
         wanted: Callable[[int], bool],
-        apart: Callable[[Record], bool],
+        apart: Callable[[Row], bool],
     ) -> None:
         self._session = session
         self._wanted = wanted
         self._apart = apart
         self._lanes: dict[tuple[int, int], deque[_Piece]] = {}
-        self._records: dict[int, Record] = {}
+        self._rows: dict[int, Row] = {}
         self._requests: dict[int, bytes] = {}
         self._replies: dict[int, bytes] = {}
 
     def run(self) -> Iterator[Spoken]:
         session = self._session
-        rows = session.records(0, len(session))
+        rows = session.rows(0, len(session))
         until = session.consumed
         reader = session.reader.again()
         ahead = next(rows, None)
@@ -81,33 +79,33 @@ class _Pass:
             for item in items:
                 if type(item) is not Chunk:
                     continue
-                while ahead is not None and (ahead[1] is None or ahead[1][1] <= item[6]):
-                    if self._wanted(ahead[0]) and not self._expect(*ahead):
-                        yield Spoken(*ahead, None, None)
+                while ahead is not None and ahead.position <= item[6]:
+                    if self._wanted(ahead.number - 1) and not self._expect(ahead):
+                        yield Spoken(ahead, None, None)
                     ahead = next(rows, None)
                 lane = self._lanes.get(item[:2])
                 if lane:
                     yield from self._take(item, lane)
         while ahead is not None:
-            if self._wanted(ahead[0]):
-                yield Spoken(*ahead, None, None)
+            if self._wanted(ahead.number - 1):
+                yield Spoken(ahead, None, None)
             ahead = next(rows, None)
-        for number, record in self._records.items():
-            yield Spoken(number, record, None, None)
+        for row in self._rows.values():
+            yield Spoken(row, None, None)
 
-    def _expect(self, number: int, record: Record | None) -> bool:
+    def _expect(self, row: Row) -> bool:
         """Return whether the bytes of an exchange will be put together."""
-        if record is None or self._apart(record):
+        starts, sizes = row.starts, (row.up, row.down)
+        if row.took is None or min(starts) < 0 or not 0 < min(sizes) <= max(sizes) <= MOST:
             return False
-        client, daemon, up, down = record[2], record[8], record[9], record[10]
-        if NOWHERE in (client, daemon) or not (up and down) or max(up, down) > min(MOST, LARGEST):
+        if self._apart(row):
             return False
-        self._records[number] = record
-        for side, start, size in ((CLIENT, client, up), (DAEMON, daemon, down)):
-            lane = self._lanes.get((record[3], side))
+        self._rows[row.number] = row
+        for side in (CLIENT, DAEMON):
+            lane = self._lanes.get((row.connection, side))
             if lane is None:
-                lane = self._lanes[record[3], side] = deque()
-            lane.append(_Piece(number, start, size))
+                lane = self._lanes[row.connection, side] = deque()
+            lane.append(_Piece(row.number, starts[side], sizes[side]))
         return True
 
     def _take(self, item: Chunk, lane: deque[_Piece]) -> Iterator[Spoken]:
@@ -117,8 +115,8 @@ class _Pass:
             begin, end = max(offset, piece.seen), min(last, piece.end)
             if begin != piece.seen or end > kept or begin >= end:
                 lane.popleft()  # a gap, or bytes that were not kept
-                if (record := self._records.pop(piece.number, None)) is not None:
-                    yield Spoken(piece.number, record, None, None)
+                if (row := self._rows.pop(piece.number, None)) is not None:
+                    yield Spoken(row, None, None)
                 self._requests.pop(piece.number, None)
                 self._replies.pop(piece.number, None)
                 continue
@@ -128,7 +126,7 @@ class _Pass:
                 piece.seen = end
                 return
             lane.popleft()
-            if piece.number not in self._records:
+            if piece.number not in self._rows:
                 continue
             if piece.parts:
                 piece.parts.append(part)
@@ -141,4 +139,4 @@ class _Pass:
                 mine[piece.number] = part
             else:
                 request, reply = (found, part) if side == DAEMON else (part, found)
-                yield Spoken(piece.number, self._records.pop(piece.number), request, reply)
+                yield Spoken(self._rows.pop(piece.number), request, reply)

@@ -64,7 +64,7 @@ def meaning(view: ExchangeView, protocols: Sequence[Protocol] = ()) -> dict[str,
         for side, name in enumerate(SIDES):
             start, end = view.span(side)
             said[name] = f"{end - start:,} bytes not understood"
-    said["complete"] = view.complete
+    said["complete"] = view.row.complete
     return said
 
 

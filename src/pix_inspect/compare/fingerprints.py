@@ -26,8 +26,7 @@ from pix_inspect.compare.changes import masked
 from pix_inspect.compare.exchanges import meaning, protocol_of, value_of
 from pix_inspect.compare.volatile import varies
 from pix_inspect.session.exchange_view import ExchangeView
-from pix_inspect.session.index import COMPLETE, KINDS, Record
-from pix_inspect.session.session import Session
+from pix_inspect.session.session import Row, Session
 
 SETTING_UP = frozenset(("handshake", "SetOptions"))
 """What is said once on a connection: aligned by its name, and what is asked counts as answer."""
@@ -37,7 +36,6 @@ _PLAIN = frozenset(
     for code, operation in OPERATIONS.items()
     if operation.request.payload is None and operation.reply.payload is None
 )
-_OPERATION = KINDS.index("operation")
 _LAST = pack_u64(STDERR_LAST)
 _ERROR = STDERR_FRAMES[STDERR_ERROR].fields
 
@@ -50,9 +48,9 @@ class Print(NamedTuple):
     answered: int
 
 
-def apart(record: Record) -> bool:
+def apart(row: Row) -> bool:
     """Return whether an exchange cannot be compared by its bytes alone."""
-    return record[5] != _OPERATION or not record[6] & COMPLETE or record[4] not in _PLAIN
+    return row.kind != "operation" or not row.complete or row.code not in _PLAIN
 
 
 def digest(data: bytes, size: int = 16) -> bytes:
@@ -85,14 +83,14 @@ class Fingerprints:
 
         `meant`: the answer's is of its meaning, and `asked` is not to be relied on.
         """
-        record = said.record
-        if said.request is not None and said.reply is not None and record is not None:
-            protocol = session.connections[record[3]].protocol
+        row = said.row
+        if said.request is not None and said.reply is not None and row.code is not None:
+            protocol = session.connections[row.connection].protocol
             if protocol is not None:
-                found = self._plain(record[4], said.request, said.reply, protocol, meant)
+                found = self._plain(row.code, said.request, said.reply, protocol, meant)
                 if found is not None:
                     return found
-        return self._viewed(session.exchange(said.number), meant)
+        return self._viewed(session.exchange(row.number - 1), meant)
 
     def _plain(
         self, code: int, request: bytes, reply: bytes, protocol: Protocol, meant: bool
@@ -138,7 +136,7 @@ class Fingerprints:
         protocol = protocol_of(view)
         exchange = view.exchange
         operation = exchange.operation if exchange is not None else None
-        name = row.operation or (row.kind if row.code is None else f"operation {row.code}")
+        name = row.name
         said = meaning(view, self._protocols or (protocol,))
         asked, answer = self._text([said["kind"], name]), self._text(
             {key: said[key] for key in said if key not in ("operation", "kind", "request")}
@@ -153,7 +151,7 @@ class Fingerprints:
         if request is not None:
             with suppress(Unusual):
                 asked = request[:8] + self._counts(operation.request, request, 8, protocol)
-        reply = self._reply(view) if view.complete else None
+        reply = self._reply(view) if view.row.complete else None
         if reply is not None:
             wire = _ERROR if exchange.error is not None else operation.reply
             with suppress(Unusual):

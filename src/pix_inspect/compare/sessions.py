@@ -249,15 +249,13 @@ class _Alignment:
         counts, times, answers = groups.counts[which], groups.times[which], groups.answers[which]
         for said in spoken(session, apart=apart):
             self._tell()
-            i = said.number
+            i = said.row.number - 1
             name, asked, answered = self.prints.of(session, said)
             group = groups.of(name, asked)
             self.group_of[which][i] = group
             self.answers[which][i] = answered
             counts[group] += 1
-            record = said.record
-            took = session.row(i).took or 0 if record is None else record[7]
-            times[group] += took
+            times[group] += said.row.took or 0
             answers[group] = answers[group] + answered & MOST
 
     def _understand(self, which: int, doubtful: bytearray) -> None:
@@ -269,7 +267,7 @@ class _Alignment:
                 sums[group] = 0
         for said in spoken(session, lambda i: bool(doubtful[group_of[i]]), apart):
             self._tell()
-            i = said.number
+            i = said.row.number - 1
             answered = self.prints.of(session, said, meant=True).answered
             self.answers[which][i] = answered
             sums[group_of[i]] = sums[group_of[i]] + answered & MOST

@@ -399,7 +399,7 @@ def _opaque_rows(view: ExchangeView) -> list[FieldRow]:
     out = []
     for side in (CLIENT, DAEMON):
         start, end = view.span(side)
-        if view.place.starts[side] >= 0 and (end > start or view.row.took is None):
+        if view.row.starts[side] >= 0 and (end > start or view.row.took is None):
             out.append(
                 FieldRow(
                     "bytes", f"{size(end - start)} from the {SIDES[side]}, not decoded",

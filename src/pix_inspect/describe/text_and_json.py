@@ -48,8 +48,8 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "reply": _plain(view.part("reply")),
         "error": _plain(error),
         "payload": None if payload is None else {"bytes": payload.bytes, "kept": payload.kept},
-        "bytes": {"request": row.request_bytes, "reply": row.reply_bytes},
-        "complete": view.complete,
+        "bytes": {"request": row.up, "reply": row.down},
+        "complete": view.row.complete,
         "notes": list(view.notes),
     }
 
@@ -77,17 +77,16 @@ def connection_line(connection: ConnectionRow, *, command: bool = True) -> str:
 def text_of(view: ExchangeView, started: int, longest: int | None = LONGEST_LIST) -> Iterator[str]:
     """Yield the lines of an exchange. Lists of more than `longest` elements are cut short."""
     row = view.row
-    name = row.operation or (f"operation {row.code}" if row.code is not None else row.kind)
     words = [
         f"#{row.number}",
         f"{(row.started - started) / 1e9:.6f} s",
         f"connection {row.connection}",
-        name if row.code is None or row.operation is None else f"{name} ({row.code})",
+        row.name if row.operation is None else f"{row.name} ({row.code})",
     ]
     if said := about(view):
         words.append(said)
     words.append(f"took {duration(row.took)}")
-    words.append(f"↑ {size(row.request_bytes)} ↓ {size(row.reply_bytes)}")
+    words.append(f"↑ {size(row.up)} ↓ {size(row.down)}")
     words.append(f"{SIGNS[row.state]} {row.state}")
     yield "  ".join(words)
     for top in rows(view):

@@ -18,10 +18,11 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pix.codec.declare import OPERATIONS
 from pix_inspect.filter.compiled import Filter, compile_filter
-from pix_inspect.filter.fields import INDEXED, KINDS, PARTS, STATES
+from pix_inspect.filter.fields import INDEXED, PARTS
 from pix_inspect.filter.syntax import (
     TIME_UNITS,
     UNITS,
@@ -35,9 +36,9 @@ from pix_inspect.filter.syntax import (
 )
 from pix_inspect.findings.kinds import GRADES
 from pix_inspect.findings.kinds import KINDS as FINDINGS
+from pix_inspect.session.row import KINDS, STATES, TERMS, Column
 
-MEASURES = ("took", "bytes", "up", "down", "frames")
-SIZES = ("bytes", "up", "down")
+MEASURES = {term: column for term, column in TERMS.items() if column.measured}
 AGGREGATES = ("count", "max", "min", "mean", "sum")
 OTHERWISE = {"median": "p50", "average": "mean", "avg": "mean", "total": "sum", "number": "count"}
 """What aggregates are called elsewhere."""
@@ -59,11 +60,12 @@ class ExpectationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One expectation, ready to be checked. `number` is in ns, bytes, or so many."""
+    """One expectation, ready to be checked. `number` is in ns, bytes, or so many; exchanges are
+    counted where there is no `measure`."""
 
     text: str
     what: str
-    measure: str
+    measure: Column[Any] | None
     filter: Filter
     operator: str
     number: float
@@ -77,7 +79,7 @@ def expectation(text: str) -> Expectation:
         if not rest.strip():
             raise _error(text, f"{word} what? {word} error, {word} op = BuildPaths")
         chosen = _filter(text, len(text) - len(text.lstrip()) + len(word), len(text))
-        return Expectation(text, "count", "", chosen, "=" if word == "no" else ">", 0)
+        return Expectation(text, "count", None, chosen, "=" if word == "no" else ">", 0)
     head = _HEAD.match(text)
     if head is None:
         raise _error(text, f"this is no expectation: {_HOW}")
@@ -93,9 +95,10 @@ def expectation(text: str) -> Expectation:
         measure = measure.strip()
         if measure not in MEASURES:
             raise _error(text, f"{what} of what? {', '.join(MEASURES)}", head.end())
-    number = _number(tail, what, measure, text)
+    measured = MEASURES.get(measure)
+    number = _number(tail, what, measured, text)
     chosen = _filter(text, start, tail.start())
-    return Expectation(text, what, measure, chosen, tail["operator"], number)
+    return Expectation(text, what, measured, chosen, tail["operator"], number)
 
 
 def _aggregate(name: str, text: str) -> str:
@@ -112,9 +115,9 @@ def _aggregate(name: str, text: str) -> str:
     raise _error(text, f"{name} is nothing that can be expected; {hint}", text.index(name))
 
 
-def _number(tail: re.Match[str], what: str, measure: str, text: str) -> float:
+def _number(tail: re.Match[str], what: str, measure: Column[Any] | None, text: str) -> float:
     """Return the number behind the comparison, in ns or bytes."""
-    name = measure or "a count"
+    name, measured = (measure.term, measure.unit) if measure is not None else ("a count", "")
     at = tail.start("number")
     match = _NUMBER.fullmatch(tail["number"] + tail["unit"])
     if match is None:
@@ -122,11 +125,11 @@ def _number(tail: re.Match[str], what: str, measure: str, text: str) -> float:
     if match["sign"]:
         raise _error(text, f"{name} is never negative", at)
     unit = match["unit"].lower()
-    if measure == "took" and not unit:
+    if measured == "ns" and not unit:
         raise _error(text, f"a time needs a unit, such as {tail['number']}ms", at)
     fits = (
-        not unit if measure in ("", "frames")
-        else unit in TIME_UNITS if measure == "took"
+        not unit if not measured
+        else unit in TIME_UNITS if measured == "ns"
         else not unit or (unit in UNITS and unit not in TIME_UNITS)
     )  # fmt: skip
     if not fits:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
 
 from pix_inspect.base.units import duration, size
-from pix_inspect.expectations.expectation import SIZES, Expectation
+from pix_inspect.expectations.expectation import Expectation
 from pix_inspect.filter.compiled import Subject
 from pix_inspect.session.session import Row, Session
 
@@ -29,14 +29,6 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "=": lambda a, b: a == b,
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
-}
-_MEASURE: dict[str, Callable[[Row], int | None]] = {
-    "": lambda row: 1,
-    "took": lambda row: row.took,
-    "bytes": lambda row: row.request_bytes + row.reply_bytes,
-    "up": lambda row: row.request_bytes,
-    "down": lambda row: row.reply_bytes,
-    "frames": lambda row: row.log,
 }
 
 
@@ -61,7 +53,7 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Measured:
     """What one expectation has met so far."""
 
     expected: Expectation
@@ -70,7 +62,8 @@ class _Tally:
     """A heap of those that tell most, the least telling first; with minus the number."""
 
     def take(self, row: Row) -> None:
-        value = _MEASURE[self.expected.measure](row)
+        measure = self.expected.measure
+        value = 1 if measure is None else measure.of(row)
         if value is None:
             return
         self.values.append(value)
@@ -84,7 +77,7 @@ class _Tally:
 
     def verdict(self) -> Verdict:
         expected = self.expected
-        unit = "ns" if expected.measure == "took" else "B" if expected.measure in SIZES else ""
+        unit = expected.measure.unit if expected.measure is not None else ""
         value = _aggregate(expected.what, self.values)
         if value is None:
             return Verdict(
@@ -110,15 +103,15 @@ def verdicts(
     progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> list[Verdict]:
     """Return whether each expectation holds; `progress` is told of exchanges done, and all."""
-    tallies = [_Tally(each) for each in expected]
-    for i in range(len(session)) if tallies else ():
-        subject = Subject(session, session.row(i))
-        for tally in tallies:
-            if tally.expected.filter.test(subject):
-                tally.take(subject.row)  # type: ignore[arg-type]  # a row, as it was made of one
-        if not i % STRIDE:
-            progress(i, len(session))
-    return [tally.verdict() for tally in tallies]
+    measured = [_Measured(each) for each in expected]
+    for row in session.rows(0, len(session)) if measured else ():
+        subject = Subject(session, row)
+        for each in measured:
+            if each.expected.filter.test(subject):
+                each.take(row)
+        if row.number % STRIDE == 1:
+            progress(row.number - 1, len(session))
+    return [each.verdict() for each in measured]
 
 
 def _aggregate(what: str, values: array[int]) -> float | None:

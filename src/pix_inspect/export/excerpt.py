@@ -153,24 +153,23 @@ class _Excerpt:
             yield "  ".join(cells).rstrip()
 
     def cells(self, row: Row) -> tuple[str, ...]:
-        name = row.operation or (f"operation {row.code}" if row.code is not None else row.kind)
         return (
             str(row.number),
             f"{(row.started - self.session.started) / 1e9:.6f}",
             str(row.connection),
             SIGNS[row.state],
-            name,
+            row.name,
             about(self.view(row.number - 1)),
             duration(row.took),
-            size(row.request_bytes),
-            size(row.reply_bytes),
+            size(row.up),
+            size(row.down),
         )
 
     def exchange(self, i: int) -> Iterator[str]:
         secrets = secret_spans(self.session.exchange(i)) if self.redacted else []
         view = self.view(i)
         row = view.row
-        yield f"#### {row.number}. {row.operation or row.kind}"
+        yield f"#### {row.number}. {row.name}"
         yield ""
         lines = text_of(view, self.session.started, LONGEST_LIST)
         fields = list(islice(lines, MOST_LINES))
@@ -179,7 +178,7 @@ class _Excerpt:
         yield from fenced(line.removesuffix(" (--all shows them)") for line in fields)
         for side in (CLIENT, DAEMON):
             start, end = view.span(side)
-            if end > start and view.place.starts[side] >= 0:
+            if end > start and view.row.starts[side] >= 0:
                 yield ""
                 yield f"<details><summary>bytes of the {SIDES[side]}: {end - start:,}</summary>"
                 yield ""

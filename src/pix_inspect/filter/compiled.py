@@ -9,14 +9,15 @@ it open. A field of the declarations is named by its path: `request.path`,
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from pix.protocol import OPERATIONS_BY_NAME
+from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, Operation
 from pix_inspect.describe.about import about
-from pix_inspect.filter.fields import INDEXED, KINDS, PARTS, STATES, fields, maps
+from pix_inspect.filter.fields import INDEXED, PARTS, fields, maps
 from pix_inspect.filter.syntax import (
     TIME_UNITS,
     Both,
@@ -31,7 +32,7 @@ from pix_inspect.filter.syntax import (
 )
 from pix_inspect.findings.lookup import any_finding, has_finding, suggestion
 from pix_inspect.session.exchange_view import ExchangeView, Part
-from pix_inspect.session.row_scan import Passing
+from pix_inspect.session.row import KINDS, TERMS, Column
 from pix_inspect.session.session import Row, Session
 
 
@@ -40,7 +41,7 @@ class Subject:
 
     __slots__ = ("_view", "row", "session")
 
-    def __init__(self, session: Session, row: Row | Passing) -> None:
+    def __init__(self, session: Session, row: Row) -> None:
         self.session = session
         self.row = row
         self._view: ExchangeView | None = None
@@ -53,6 +54,14 @@ class Subject:
 
 
 Test: TypeAlias = Callable[[Subject], bool]
+
+NOT_PACKED = -2
+"""What is packed in no record as an operation, kind or state."""
+
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
+    ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +114,11 @@ def _joined(tests: list[Test], *, both: bool) -> Test:
 def _word(word: Word, text: str) -> tuple[bool, Test]:
     name = word.text.lower()
     if not word.quoted:
-        if name in STATES:
-            return False, lambda subject: subject.row.state == name
-        if name in KINDS:
-            return False, lambda subject: subject.row.kind == name
+        for column in (Row.state, Row.kind):
+            if name in column.choices:
+                return False, _packed(column, column.choices.index(name))
         if name in _operations_lower():
-            return False, _is_operation(name)
+            return False, _packed(Row.operation, _operations_lower()[name].code)
         if name == "finding":
             return True, lambda subject: has_finding(subject.session, subject.row.number - 1)
         first = word.text.partition(".")[0]
@@ -126,13 +134,16 @@ def _said(value: Any) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _operations_lower() -> dict[str, str]:
-    return {name.lower(): name for name in OPERATIONS_BY_NAME}
+def _operations_lower() -> dict[str, Operation]:
+    return {name.lower(): operation for name, operation in OPERATIONS_BY_NAME.items()}
 
 
-def _is_operation(name: str) -> Test:
-    wanted = _operations_lower()[name]
-    return lambda subject: subject.row.operation == wanted
+def _packed(column: Column[Any], *values: int) -> Test:
+    """Return the test for what is packed in a record: this is asked a million times."""
+    at, (value, *more) = column.at, values or (NOT_PACKED,)
+    if more:
+        return lambda subject: subject.row[1][at] in values
+    return lambda subject: subject.row[1][at] == value
 
 
 def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
@@ -162,7 +173,7 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
         return (
             True,
             lambda subject: (
-                subject.row.log > 0 and any(matches(said) for said in _log_values(subject))
+                subject.row.frames > 0 and any(matches(said) for said in _log_values(subject))
             ),
         )
     path = _checked_path(field, text, compare.start, compare.start + len(field))
@@ -187,84 +198,69 @@ def _finding(compare: Compare, text: str) -> Test:
 
 def _indexed(compare: Compare, text: str) -> Test:
     field, operator, value = compare.field, compare.operator, compare.value
-    if field in ("op", "kind", "state"):
-        return _named(field, operator, value, compare, text)
+    column = TERMS[field]
+    if column.unit == "name":
+        return _named(column, operator, value, compare, text)
     number = value.number
     if number is None:
         raise FilterError(f"{field} wants a number", text, compare.start, compare.end)
     if field == "time" and value.unit == "":
         number *= 1e9
-    if field in ("took", "time") and value.unit and value.unit not in TIME_UNITS:
+    if column.unit == "ns" and value.unit and value.unit not in TIME_UNITS:
         raise FilterError(f"{field} wants a time: 10ms, 2s", text, compare.start, compare.end)
     if field == "took" and value.unit == "" and number:
         raise FilterError(
             f"{field} wants a unit: {value.text}ms, {value.text}s", text, compare.start, compare.end
         )
-    compared = _numbers(operator, number)
-    if compared is None:
+    holds = OPERATORS.get(operator)
+    if holds is None:
         raise FilterError(f"{field} is a number: = < >", text, compare.start, compare.end)
+    at, read, wanted = column.at, column.of, number
     if field == "took":
-        return lambda subject: subject.row.took is not None and compared(subject.row.took)
+        return lambda subject: subject.row[1][at] >= 0 and holds(subject.row[1][at], wanted)
     if field == "time":
-        return lambda subject: compared(subject.row.started - subject.session.started)
-    if field == "conn":
-        return lambda subject: compared(subject.row.connection)
-    if field == "number":
-        return lambda subject: compared(subject.row.number)
-    if field == "up":
-        return lambda subject: compared(subject.row.request_bytes)
-    if field == "down":
-        return lambda subject: compared(subject.row.reply_bytes)
-    if field == "frames":
-        return lambda subject: compared(subject.row.log)
-    return lambda subject: compared(subject.row.request_bytes + subject.row.reply_bytes)
+        return lambda subject: holds(subject.row[1][at] - subject.session.started, wanted)
+    if at < 0:
+        return lambda subject: holds(read(subject.row), wanted)
+    return lambda subject: holds(subject.row[1][at], wanted)
 
 
-def _named(field: str, operator: str, value: Value, compare: Compare, text: str) -> Test:
+def _named(column: Column[Any], operator: str, value: Value, compare: Compare, text: str) -> Test:
+    field, wanted = compare.field, value.text.lower()
     if operator not in ("=", "!=", "~"):
         raise FilterError(f"{field} is a name: = != ~", text, compare.start, compare.end)
-    if field == "op":
-        if operator == "~":
-            matches = _matcher("~", value)
-            return lambda subject: matches(subject.row.operation or subject.row.kind)
-        code = int(value.number) if value.number is not None else None
-        name = _operations_lower().get(value.text.lower())
-        if code is None and name is None and value.text.lower() not in (*KINDS, "opaque"):
-            near = difflib.get_close_matches(value.text, OPERATIONS_BY_NAME, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            start = compare.end - len(value.text)
-            raise FilterError(f"no operation {value.text!r}{hint}", text, start, compare.end)
-        wanted = value.text.lower()
-
-        def same(subject: Subject) -> bool:
-            row = subject.row
-            if code is not None:
-                return row.code == code
-            return row.operation == name if name is not None else row.kind == wanted
-
-        return same if operator == "=" else lambda subject: not same(subject)
-    choices = STATES if field == "state" else (*KINDS, "opaque")
-    wanted = value.text.lower()
-    if wanted not in choices and operator != "~":
-        raise FilterError(
-            f"{field} is one of {', '.join(choices)}", text, compare.start, compare.end
-        )
-    matches = _matcher(operator, value)
-    if field == "state":
-        return lambda subject: matches(subject.row.state)
-    return lambda subject: matches(subject.row.kind)
+    if column.choices:
+        if wanted not in column.choices and operator != "~":
+            said = f"{field} is one of {', '.join(column.choices)}"
+            raise FilterError(said, text, compare.start, compare.end)
+        matches = _matcher(operator, value)
+        return _packed(column, *(i for i, name in enumerate(column.choices) if matches(name)))
+    if operator == "~":
+        return _operations(_matcher("~", value))
+    if value.number is not None:
+        found = _packed(column, max(int(value.number), NOT_PACKED))
+    elif wanted in _operations_lower():
+        found = _packed(column, _operations_lower()[wanted].code)
+    elif wanted in KINDS:
+        found = _packed(Row.kind, KINDS.index(wanted))
+    else:
+        near = difflib.get_close_matches(value.text, OPERATIONS_BY_NAME, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        start = compare.end - len(value.text)
+        raise FilterError(f"no operation {value.text!r}{hint}", text, start, compare.end)
+    return found if operator == "=" else lambda subject: not found(subject)
 
 
-def _numbers(operator: str, wanted: float) -> Callable[[float], bool] | None:
-    table: dict[str, Callable[[float], bool]] = {
-        "=": lambda found: found == wanted,
-        "!=": lambda found: found != wanted,
-        "<": lambda found: found < wanted,
-        "<=": lambda found: found <= wanted,
-        ">": lambda found: found > wanted,
-        ">=": lambda found: found >= wanted,
-    }
-    return table.get(operator)
+def _operations(matches: Callable[[str], bool]) -> Test:
+    """Return the test for what exchanges are called."""
+    at = Row.operation.at
+    named = {code for code, operation in OPERATIONS.items() if matches(operation.name)}
+
+    def test(subject: Subject) -> bool:
+        code = subject.row[1][at]
+        return code in named or (code not in OPERATIONS and matches(subject.row.name))
+
+    return test
 
 
 def _matcher(operator: str, value: Value) -> Callable[[Any], bool]:
@@ -275,13 +271,13 @@ def _matcher(operator: str, value: Value) -> Callable[[Any], bool]:
     wanted = value.text.lower()
     if operator == "~":
         return lambda found: found is not None and wanted in str(found).lower()
-    numbers = _numbers(operator, value.number) if value.number is not None else None
+    number, holds = value.number, OPERATORS.get(operator)
 
     def matches(found: Any) -> bool:
         if isinstance(found, bool):
             found = "true" if found else "false"
         if isinstance(found, (int, float)):
-            return numbers is not None and numbers(found)
+            return number is not None and holds is not None and holds(found, number)
         same = ("none" if found is None else str(found).lower()) == wanted
         return same if operator == "=" else not same if operator == "!=" else False
 
@@ -359,7 +355,7 @@ def _part_values(part: Part | None) -> Iterator[Any]:
 def _shows(subject: Subject, needle: str) -> bool:
     """Whether `needle` occurs in anything shown of the exchange."""
     row = subject.row
-    if needle in (row.operation or row.kind).lower():
+    if needle in row.name.lower():
         return True
     view = subject.view
     if needle in about(view).lower() or any(needle in note.lower() for note in view.notes):

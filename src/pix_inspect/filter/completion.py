@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 
 from pix_inspect.base.safe_text import plain
-from pix_inspect.filter.fields import INDEXED, KINDS, PARTS, STATES, completions, fields
+from pix_inspect.filter.fields import INDEXED, PARTS, completions, fields
+from pix_inspect.session.row import KINDS, STATES
 
 Offer = tuple[str, str]
 """What could be written, and what it means."""

@@ -12,22 +12,9 @@ from pix.codec.wire import Wire
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import STDERR_ERROR
+from pix_inspect.session.row import STATES, TERMS
 
-STATES = ("open", "ok", "error", "cut", "opaque")
-KINDS = ("handshake", "operation", "orphan")
-INDEXED = {
-    "op": "the operation's name or number",
-    "conn": "the connection's number",
-    "number": "the exchange's number",
-    "kind": "handshake, operation, orphan or opaque",
-    "state": "open, ok, error, cut or opaque",
-    "took": "the time from start to end: 10ms",
-    "time": "the time since the recording's start: 2s",
-    "bytes": "bytes in both directions: 1M",
-    "up": "bytes from the client",
-    "down": "bytes from the daemon",
-    "frames": "the number of log frames",
-}
+INDEXED = {term: column.doc for term, column in TERMS.items()}
 """Fields that the index knows."""
 PARTS = {
     "request": "what the client said",

@@ -16,11 +16,12 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from pix_inspect.filter.compiled import Filter, Subject
-from pix_inspect.session.row_scan import Passing, scan
 from pix_inspect.session.session import Row, Session
 
 BATCH = 2000
 """Exchanges looked through between two looks at the clock."""
+
+TOOK = Row.took.at
 
 NUMBERS: Final = "I"
 """The array's type: four bytes for each exchange that passes."""
@@ -33,7 +34,7 @@ class Sieve:
         self,
         session: Session,
         filter: Filter,
-        slow: Callable[[Session, Row | Passing], bool] = lambda session, row: False,
+        slow: Callable[[Session, Row], bool] = lambda session, row: False,
     ) -> None:
         self.session = session
         self.filter = filter
@@ -85,26 +86,26 @@ class Sieve:
     def _look_through(self, last: int) -> None:
         test, hits = self.filter.test, self.hits
         subject: Subject | None = None
-        for row in scan(self.session, self.looked, last):
+        for row in self.session.rows(self.looked, last):
             if subject is None:
                 subject = Subject(self.session, row)
             subject.row = row
             if test(subject):
-                hits.append(row.number - 1)
-            if row.took is None:
-                self._note(self.session.row(row.number - 1))
+                hits.append(row[0] - 1)
+            if row[1][TOOK] < 0:
+                self._note(row)
         self.looked = last
 
     def _look_into(self, last: int, until: float) -> None:
         session, hits = self.session, self.hits
-        for row in scan(session, self.looked, last):
+        for row in session.rows(self.looked, last):
             i = row.number - 1
             if self._slow(session, row):
                 self._later.append(i)
             elif self._passes(Subject(session, row)):
                 hits.append(i)
             if row.took is None:
-                self._note(session.row(i))
+                self._note(row)
             self.looked = i + 1
             if time.perf_counter() >= until:
                 return
@@ -175,4 +176,4 @@ class Sieve:
 
 
 def _signature(row: Row) -> Hashable:
-    return (row.state, row.request_bytes, row.reply_bytes, row.log)
+    return (row.state, row.up, row.down, row.frames)

@@ -113,7 +113,7 @@ def _text_hits(view: ExchangeView, wanted: Needle) -> Iterator[Hit]:
         yield hit
     row = view.row
     said = about(view)
-    name = row.operation or row.kind
+    name = row.name
     if not any_field and (wanted.text in said.lower() or wanted.text in name.lower()):
         yield Hit(None, said=said)
 

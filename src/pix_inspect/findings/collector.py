@@ -86,8 +86,8 @@ class Findings:
         """Pass over whole exchanges of which the index says that nothing is to be found."""
         session = self.session
         first = self._at
-        for i, record in session.records(first, min(first + SLICE, len(session))):
-            if record is None or not self._detector.is_ordinary(i, record):
+        for row in session.rows(first, min(first + SLICE, len(session))):
+            if not self._detector.is_ordinary(row):
                 break
             self._at += 1
         self.taken += self._at - first
@@ -104,9 +104,7 @@ class Findings:
     def _look(self, i: int) -> bool:
         """Look at an exchange that is over, or cannot be followed any more."""
         row = self.session.row(i)
-        if row.took is None and not (
-            row.kind == "opaque" and row.request_bytes + row.reply_bytes >= 8
-        ):
+        if row.took is None and not (row.kind == "opaque" and row.bytes >= 8):
             return False
         self._take(i)
         return True

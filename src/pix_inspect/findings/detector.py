@@ -22,7 +22,7 @@ from pix_inspect.findings.look import LOOK_BACK, Look, Surroundings
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.recording.reader import Chunk
 from pix_inspect.recording.stall_notes import Stall
-from pix_inspect.session.index import COMPLETE, KINDS, OK, Record
+from pix_inspect.session.row import Row
 from pix_inspect.session.session import ConnectionRow, Session
 
 MOST_LOG = 20_000
@@ -33,10 +33,6 @@ MOST_ITEMS = 50_000
 
 EXPLAINED_BEFORE = (Reason.BEGAN_EARLIER, Reason.UNDER_WAY_EARLIER, Reason.UNKNOWN_REPLY)
 """Why bytes are opaque that are no finding of their own."""
-
-WELL = OK | COMPLETE
-OPERATION = KINDS.index("operation")
-"""What a record says of an operation that ended well."""
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
@@ -49,19 +45,20 @@ class Detector:
         self._around = Surroundings(session)
         self._ordinary: dict[tuple[Protocol | None, str | None], frozenset[int]] = {}
 
-    def is_ordinary(self, i: int, record: Record) -> bool:
-        """Whether the index says of exchange `i` that there is nothing to be found in it."""
-        connection, code, kind, state = record[3:7]
-        if state != WELL or kind != OPERATION or record[11] or self.session.remarks(i):
+    def is_ordinary(self, exchange: Row) -> bool:
+        """Whether the index says of an exchange that there is nothing to be found in it."""
+        if exchange.state != "ok" or exchange.kind != "operation" or exchange.frames:
             return False
-        row = self.session.connections[connection]
-        if row.stalls and _stalls_in(row, record[0], record[7]):
+        if self.session.remarks(exchange.number - 1):
+            return False
+        row = self.session.connections[exchange.connection]
+        if row.stalls and _stalls_in(row, exchange.started, exchange.took):
             return False
         key = (row.protocol, row.daemon_nix)
         codes = self._ordinary.get(key)
         if codes is None:
             codes = self._ordinary[key] = _ordinary_codes(*key)
-        return code in codes
+        return exchange.code in codes
 
     def of(self, i: int, *, decoded: bool = True) -> list[Finding]:
         """Return the findings of exchange `i` (from 0).
@@ -88,12 +85,12 @@ def _passes(look: Look) -> Iterator[Finding]:
     if row.kind == "handshake":
         yield from handshake(look)
     elif row.took is None:
-        yield look.found("unanswered", f"{row.operation or row.kind} goes on")
+        yield look.found("unanswered", f"{row.name} goes on")
     if row.operation == "SetOptions":
         yield from messages.settings(look)
     if row.state == "error":
         yield from messages.error(look)
-    if row.log and row.log <= MOST_LOG and (look.decoded or row.log < 8):
+    if row.frames and row.frames <= MOST_LOG and (look.decoded or row.frames < 8):
         yield from messages.ignored(look)
     if look.decoded or row.kind == "handshake" or row.state == "error":
         yield from messages.irregular(look)
@@ -105,7 +102,7 @@ def _passes(look: Look) -> Iterator[Finding]:
 def _operation(look: Look) -> Iterator[Finding]:
     row = look.row
     code = row.code
-    start = look.session.start_of(row.number - 1)
+    start = row.client_start
     operation = OPERATIONS.get(code) if code is not None else None
     if operation is None:
         yield look.found("unknown-operation", f"operation {code} ({code:#x})", CLIENT, start)
@@ -174,7 +171,7 @@ def _ended(look: Look) -> Iterator[Finding]:
     row, reasons = look.row, look.reasons
     if row.kind == "handshake" or _is_refused(look) or Reason.ANSWER_OPAQUE in reasons:
         return
-    said = f"{row.operation or row.kind}: {'; '.join(map(str, look.notes))}"
+    said = f"{row.name}: {'; '.join(map(str, look.notes))}"
     is_cut = Reason.REQUEST_CUT in reasons
     if not is_cut and Reason.REQUEST_OPAQUE in reasons:
         return
@@ -200,7 +197,7 @@ def _is_refused(look: Look) -> bool:
 def _who_left(look: Look) -> int | None:
     """The side that ended its stream first, as far as the recording tells."""
     row = look.row
-    items = look.session.reader.read_from(look.view.place.position)
+    items = look.session.reader.read_from(row.position)
     for item in islice(items, MOST_ITEMS):
         if item.connection == row.connection and not isinstance(item, Chunk):
             if item.side is not None:
@@ -218,7 +215,7 @@ def _opaque(look: Look) -> Iterator[Finding]:
     note = look.notes[0] if look.notes else None
     reason = note.reason if note is not None else None
     said = str(note) if note is not None else ""
-    starts = view.place.starts
+    starts = view.row.starts
     side = CLIENT if starts[CLIENT] >= 0 else DAEMON
     offset = max(starts[side], 0)
     if reason in EXPLAINED_BEFORE:

@@ -126,5 +126,5 @@ class Look:
     @property
     def daemon_start(self) -> tuple[int, int] | tuple[None, None]:
         """The daemon's side and where the exchange begins there, if it does."""
-        start = self.session.start_of(self.row.number - 1, DAEMON)
-        return (DAEMON, start) if start is not None else (None, None)
+        start = self.row.daemon_start
+        return (DAEMON, start) if start >= 0 else (None, None)

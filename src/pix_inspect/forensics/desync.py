@@ -73,8 +73,8 @@ class Forensics:
         holder, suspects = view, self._suspects(view.row)
         if suspects and suspects[0].row.operation is None and side == CLIENT:
             holder = suspects.pop(0)
-        offset = max(holder.place.starts[side], 0)
-        position = (suspects[-1] if suspects else view).place.position
+        offset = max(holder.row.starts[side], 0)
+        position = (suspects[-1] if suspects else view).row.position
         turns = Turns(self.session.reader, view.row.connection, position, side, offset)
         reason = view.place.notes[0].reason if view.place.notes else None
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
@@ -109,7 +109,7 @@ class Forensics:
         view = self.session.exchange(row.number - 1)
         suspects = [view] if suspects is None else suspects
         end = view.span(CLIENT)[1]
-        position = suspects[-1].place.position
+        position = suspects[-1].row.position
         turns = Turns(self.session.reader, row.connection, position, CLIENT, end)
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
         return Case(CLIENT, end, None, protocol, suspects, turns)

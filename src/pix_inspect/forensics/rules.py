@@ -296,7 +296,7 @@ def operation_of(view: ExchangeView) -> Operation | None:
 
 def title_of(view: ExchangeView) -> str:
     """Return an exchange's number and name."""
-    return f"#{view.row.number} {view.row.operation or view.row.kind}"
+    return f"#{view.row.number} {view.row.name}"
 
 
 def is_only_success(reply: Wire) -> bool:

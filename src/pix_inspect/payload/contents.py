@@ -281,7 +281,7 @@ def _depth(entry: Entry) -> int:
 
 
 def _name(view: ExchangeView) -> str:
-    return view.row.operation or view.row.kind
+    return view.row.name
 
 
 def _method(view: ExchangeView) -> str | None:

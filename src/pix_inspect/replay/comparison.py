@@ -76,7 +76,7 @@ def verdict(
 ) -> Verdict:
     """Compare how an exchange was answered with how it is answered now."""
     row = first.row
-    name = row.operation or row.kind
+    name = row.name
     protocols = (first.protocol or Protocol(0), second.protocol or Protocol(0))
     one, two = (_said(view, protocols, log) for view in (first, second))
     found = [
@@ -95,7 +95,7 @@ def _said(view: ExchangeView, protocols: tuple[Protocol, Protocol], log: bool) -
     said: dict[str, Any] = {
         name: part_of(view.part(name), protocols) for name in ("reply", "error")
     }
-    said["complete"] = view.complete
+    said["complete"] = view.row.complete
     if view.row.kind == "handshake":
         said["reply"] = _agreed(view, said["reply"])
     if log:
@@ -161,5 +161,5 @@ class Judge:
         """Return the verdict on an exchange without an answer."""
         view = self.recorded.exchange(index).view
         row = view.row
-        name = row.operation or row.kind
+        name = row.name
         return Verdict(row.number, row.connection, name, about(view), outcome, why=why)

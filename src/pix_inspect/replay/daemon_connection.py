@@ -285,7 +285,7 @@ class PlayedConnection:
 
     def _closed_then(self, recorded: RecordedExchange) -> bool:
         """Whether the daemon broke off there: nothing more was asked, and its end came first."""
-        return not recorded.view.complete and recorded.row.state in ("cut", "opaque")
+        return not recorded.row.complete and recorded.row.state in ("cut", "opaque")
 
     def _refuse(self, why: str, *, ends: bool) -> bool:
         """Say that there is no answer; False when the connection cannot go on."""

@@ -115,7 +115,9 @@ class Watcher:
             position = recent[-1][1]
         else:
             position = self._place(exchange)
-        exchange.number = self._index.begin(exchange, connection.number, position) + 1
+        exchange.number = (
+            self._index.begin(exchange, connection.number, position, self.received) + 1
+        )
         if exchange.kind == "handshake":
             connection.handshake = exchange.number - 1
 

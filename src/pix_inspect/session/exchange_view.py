@@ -40,7 +40,8 @@ FEW = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an exchange stands: stream offsets by side (-1 unknown), and in the file.
+    """What is known of an exchange before it is read: by side, where it ends (-1 unknown, None
+    not yet known).
 
     Nothing is known of packets at the position `until` or behind. `notes` is what was remarked
     on it when it passed, in the light of what came before it.
@@ -49,12 +50,8 @@ class Place:
     row: Row
     protocol: Protocol | None
     daemon_nix: str | None
-    starts: tuple[int, int]
     ends: tuple[int | None, int | None]
-    position: int
-    finished: bool
     until: int = NEVER
-    complete: bool = False
     notes: tuple[Note, ...] = ()
 
 
@@ -148,7 +145,7 @@ class ExchangeView:
         view.place = place
         view.row = place.row
         view._seen = list(self._seen)
-        if self.place.starts != place.starts:
+        if self.row.starts != place.row.starts:
             view._begin()  # a side has said its first word: only now its offsets are known
         view._forget()
         view._read()
@@ -171,7 +168,7 @@ class ExchangeView:
         self.kept = (Kept(reader, connection, CLIENT), Kept(reader, connection, DAEMON))
         self.exchange: Exchange | None = None
         self._talk = self._conversation()
-        self._seen = list(self.place.starts)
+        self._seen = list(self.row.starts)
         self._read_to = -1
         """The position of the last packet that was read."""
 
@@ -183,7 +180,7 @@ class ExchangeView:
             return Conversation(detail=True, limits=limits)
         if row.kind == "opaque" or place.protocol is None:
             return None
-        client, daemon = (max(start, 0) for start in place.starts)
+        client, daemon = (max(start, 0) for start in row.starts)
         return Conversation.resumed(
             place.protocol,
             client,
@@ -197,18 +194,18 @@ class ExchangeView:
         place, talk, seen = self.place, self._talk, self._seen
         ends = [NEVER if end is None else end for end in place.ends]
         for side in (CLIENT, DAEMON):
-            if place.starts[side] < 0 or ends[side] < 0:  # it says nothing here, or not yet
+            if self.row.starts[side] < 0 or ends[side] < 0:  # it says nothing here, or not yet
                 seen[side], ends[side] = NEVER, -1
         connection = place.row.connection
         latest = -1
-        for item in self._reader.read_from(max(place.position, self._read_to)):
+        for item in self._reader.read_from(max(self.row.position, self._read_to)):
             if item.position >= place.until:
                 break
             if item.connection != connection or item.position <= self._read_to:
                 continue
             if not isinstance(item, Chunk):
                 if item.kind == "close":
-                    if talk is not None and not place.finished:
+                    if talk is not None and self.row.took is None:
                         talk.close(item.time)
                     break
                 if talk is not None and item.side is not None:
@@ -232,8 +229,8 @@ class ExchangeView:
         self._read_to = max(self._read_to, latest)
         if talk is None:
             return
-        if place.finished:
-            talk.close(self.row.started + (self.row.took or 0))
+        if self.row.took is not None:
+            talk.close(self.row.started + self.row.took)
         wanted = place.row.kind
         for exchange in talk.exchanges:
             if exchange.kind == wanted:
@@ -376,7 +373,7 @@ class ExchangeView:
 
     def span(self, side: int) -> tuple[int, int]:
         """Return `[start, end)` of this exchange in a side's stream; equal when it has none."""
-        start = self.place.starts[side]
+        start = self.row.starts[side]
         exchange = self.exchange
         if start < 0 and exchange is not None and side == DAEMON:
             start = exchange.daemon_start if exchange.daemon_start is not None else -1
@@ -384,11 +381,6 @@ class ExchangeView:
             return (0, 0)
         end = self.place.ends[side]
         return (start, max(start, self.kept[side].end if end is None else end))
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing of the exchange is missing."""
-        return self.place.complete
 
     @property
     def notes(self) -> tuple[str, ...]:

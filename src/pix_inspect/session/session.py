@@ -1,13 +1,13 @@
 """A recording, finished or growing, as rows: one for each exchange.
 
-The index takes 60 bytes an exchange; beside it stands one conversation for each connection
+The index takes 59 bytes an exchange; beside it stands one conversation for each connection
 that is still open. `poll` reads what was appended, a bounded amount at a time, so that a
 screen stays responsive while a large file is read. What an exchange says is decoded when
 someone looks at it (`pix_inspect.session.exchange_view`).
 
 Threads: one thread polls (`poll`, `read_all`) and closes; on a screen that is the screen's own.
-Meanwhile any thread may ask what is known: `row`, `exchange`, `again`, `records`, `finished`,
-`column`, `going_on`, `under_way`, `remarks`, `start_of`, `len`. It holds without a lock because
+Meanwhile any thread may ask what is known: `row`, `rows`, `exchange`, `again`, `column`,
+`going_on`, `under_way`, `remarks`, `len`. It holds without a lock because
 
 - what was read is only added to, and the interpreter runs one thread at a time: an operation on
   one dict, list or array is whole; what is gone through is copied first, in one such operation;
@@ -25,41 +25,20 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from pix.codec.declare import OPERATIONS
-from pix.conversation.exchange import CLIENT, DAEMON, Exchange, Kind
 from pix.conversation.notes import Note
 from pix_inspect.recording.reader import Chunk, Event, Item, RecordingReader
 from pix_inspect.recording.stall_notes import take
 from pix_inspect.session.connection_follower import ConnectionRow, Watcher
 from pix_inspect.session.exchange_view import ExchangeView, Place
-from pix_inspect.session.index import NOWHERE, STATES, Entry, Finished, Index, Record, State
+from pix_inspect.session.index import Index
+from pix_inspect.session.row import Row
 
-__all__ = ["STATES", "ConnectionRow", "Row", "Session", "State"]
+__all__ = ["ConnectionRow", "Row", "Session"]
 
 BATCH = 500
 MOST_NOTES = 10_000
-
-
-class Row(NamedTuple):
-    """One exchange, as far as the index knows it. Times in nanoseconds, sizes in bytes.
-
-    `number` counts the recording's exchanges from 1 in order of start; `started` is since
-    1970; `took` is None while it lasts; `log` is the number of log frames.
-    """
-
-    number: int
-    connection: int
-    kind: Kind
-    operation: str | None
-    code: int | None
-    started: int
-    took: int | None
-    request_bytes: int
-    reply_bytes: int
-    state: State
-    log: int
 
 
 class Session:
@@ -207,77 +186,26 @@ class Session:
 
     def row(self, i: int) -> Row:
         """Return the exchange of index `i` (its number minus 1). Raises IndexError."""
-        return self._row(i, *self._index.look(i))
+        return self._index.row(i)
 
-    def _row(self, i: int, entry: Entry, exchange: Exchange | None) -> Row:
-        operation = OPERATIONS.get(entry.code) if entry.code is not None else None
-        request, reply, took = entry.request_bytes, entry.reply_bytes, entry.took
-        if exchange is not None:
-            request, reply = self._sizes_so_far(exchange, entry.connection)
-        return Row(
-            i + 1,
-            entry.connection,
-            entry.kind,
-            operation.name if operation is not None else None,
-            entry.code,
-            entry.started,
-            None if took < 0 else took,
-            request,
-            reply,
-            entry.state,
-            entry.log,
-        )
-
-    def finished(self, first: int, last: int, going_on: list[int]) -> Iterator[Finished]:
-        """Yield what is over of the exchanges `[first, last)` from 0, quickly, for counting.
-
-        The numbers of those that go on are added to `going_on`.
-        """
-        return self._index.finished(first, last, going_on)
-
-    def records(self, first: int, last: int) -> Iterator[tuple[int, Record | None]]:
-        """Yield the exchanges `[first, last)` from 0 with their records, None where one says less
-        than `row` would."""
-        return self._index.records(first, last)
+    def rows(self, first: int, last: int) -> Iterator[Row]:
+        """Yield the exchanges `[first, last)` from 0, quickly, for looking through."""
+        return self._index.rows(first, last)
 
     def column(self, name: str) -> Callable[[int], int]:
-        """Return what reads one value of an exchange that is over; see `Index.column`."""
+        """Return what reads a column of an exchange to sort by; see `Index.column`."""
         return self._index.column(name)
 
     def under_way(self) -> dict[int, int]:
         """Return, by open connection, the index of the earliest exchange that is not over."""
         found: dict[int, int] = {}
-        for i, (_, connection, _) in sorted(self._index.open.copy().items()):
-            found.setdefault(connection, i)
+        for i, live in sorted(self._index.open.copy().items()):
+            found.setdefault(live[1], i)
         return found
 
     def going_on(self, i: int) -> bool:
         """Return whether exchange `i` (from 0) is not over."""
         return i in self._index.open
-
-    @staticmethod
-    def name_of(code: int | None, kind: str) -> str:
-        """Return what an exchange is counted as: its operation, or what else it is."""
-        operation = OPERATIONS.get(code) if code is not None else None
-        if operation is not None:
-            return operation.name
-        return kind if code is None else f"operation {code}"
-
-    def _sizes_so_far(self, exchange: Exchange, connection: int) -> tuple[int, int]:
-        watcher = self._watchers.get(connection)  # None: it has been closed since
-        request = reply = 0
-        if exchange.side == CLIENT:
-            end = exchange.request_end
-            if end is None and watcher is not None:
-                end = watcher.received(CLIENT)
-            request = (end or 0) - exchange.start
-        start = exchange.start if exchange.side == DAEMON else exchange.daemon_start
-        if start is not None:
-            end = exchange.daemon_end
-            if end is None and watcher is not None:
-                end = watcher.received(DAEMON)
-            reply = (end or 0) - start
-        return max(request, 0), max(reply, 0)
 
     def exchange(self, i: int) -> ExchangeView:
         """Return exchange `i` decoded, as far as it has come. Raises IndexError."""
@@ -290,44 +218,26 @@ class Session:
 
         The one given stays as it was, for whoever shows it.
         """
-        if view.place.finished:
+        if view.row.took is not None:
             return view
         return view.go_on(self._place(view.row.number - 1))
 
     def _place(self, i: int) -> Place:
         until = self._taken  # before the rest: a thread may look while another reads on
-        entry, exchange = self._index.look(i)
-        connection = self.connections[entry.connection]
-        starts = (entry.client_start, entry.daemon_start)
-        ends: list[int | None] = [NOWHERE, NOWHERE]
-        if exchange is None:
-            for side, size in ((CLIENT, entry.request_bytes), (DAEMON, entry.reply_bytes)):
-                if starts[side] >= 0:
-                    ends[side] = starts[side] + size
-        else:
-            ends = [exchange.request_end, exchange.daemon_end]
+        row, exchange = self._index.look(i)
+        connection = self.connections[row.connection]
         return Place(
-            row=self._row(i, entry, exchange),
+            row=row,
             protocol=connection.protocol,
             daemon_nix=connection.daemon_nix,
-            starts=starts,
-            ends=(ends[CLIENT], ends[DAEMON]),
-            position=entry.position,
-            finished=exchange is None,
+            ends=row.ends if exchange is None else (exchange.request_end, exchange.daemon_end),
             until=until,
-            complete=entry.complete,
             notes=self._index.notes(i),
         )
 
     def remarks(self, i: int) -> tuple[Note, ...]:
         """Return what was remarked on exchange `i` when it passed, without decoding it."""
         return self._index.notes(i)
-
-    def start_of(self, i: int, side: int = CLIENT) -> int | None:
-        """Return where exchange `i` begins in a side's stream, None where it says nothing."""
-        entry = self._index.entry(i)
-        start = entry.client_start if side == CLIENT else entry.daemon_start
-        return start if start >= 0 else None
 
 
 def lost_bytes(note: dict[str, Any]) -> int:

@@ -83,15 +83,15 @@ def command(peer: dict[str, Any] | None) -> str:
 def shown(view: ExchangeView) -> Iterator[tuple[str, Score]]:
     """Yield what an exchange shows, and how well: more is better."""
     row = view.row
-    room = row.request_bytes + row.reply_bytes
+    room = row.bytes
     fits = int(room <= ROOM)
     nodes = [part.node for part in view.parts if part.node is not None]
     held = [inner for node in nodes for inner in walk(node)]
     filled = sum(1 for node in held if node.children is None and node.value not in (None, "", 0))
-    whole = int(row.state == "ok" and view.complete) + int(bool(filled))
+    whole = int(row.state == "ok") + int(bool(filled))
     recent = int(view.protocol is not None and view.protocol.minor >= RECENT)
     score = (whole, fits, recent, min(filled, 12) * 100 - room if fits else -room)
-    yield row.operation or row.kind, score
+    yield row.name, score
     for part in view.log:
         yield part.name, (fits, recent, -len(view.log), -room)
     if view.part("error") is not None:

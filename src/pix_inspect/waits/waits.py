@@ -220,7 +220,7 @@ def _wait(session: Session, connection: ConnectionRow, index: int | None, views:
         else:
             view = views[number] = session.again(view)
         row = view.row
-        name = row.operation or row.kind
+        name = row.name
         debtor, owes, since = _debt(view)
         wait = Wait(number, debtor, owes, since, name, row.number, **who)
         _listen(view, wait)
@@ -243,7 +243,7 @@ def _look_for_stall(connection: ConnectionRow, wait: Wait, name: str) -> None:
 def _debt(view: ExchangeView) -> tuple[Debtor, str, int]:
     """Who owes what in an exchange that is not over, and since when."""
     row, exchange = view.row, view.exchange
-    name = row.operation or row.kind
+    name = row.name
     last = exchange.log[-1].time if exchange is not None and exchange.log else 0
     if exchange is None:
         return "daemon", f"the reply to {name}", row.started

@@ -35,9 +35,7 @@ def test_it_counts_what_the_session_counts(path: Path) -> None:
     assert found.exchanges == len(rows)
     assert found.connections == len(session.connections)
     assert found.elapsed == session.last - session.started
-    assert sum(split.up for split in found.operations.values()) == sum(
-        row.request_bytes for row in rows
-    )
+    assert sum(split.up for split in found.operations.values()) == sum(row.up for row in rows)
     for split in found.operations.values():
         assert split.requesting + split.waiting + split.answering <= split.total
         assert split.errors <= split.count

@@ -24,8 +24,8 @@ def test_tallies_add_up(path: Path) -> None:
     rows = [session.row(i) for i in range(len(session))]
     for tallies in (statistics.operations, statistics.connections):
         assert sum(tally.count for tally in tallies.values()) == len(rows)
-        assert sum(tally.up for tally in tallies.values()) == sum(r.request_bytes for r in rows)
-        assert sum(tally.down for tally in tallies.values()) == sum(r.reply_bytes for r in rows)
+        assert sum(tally.up for tally in tallies.values()) == sum(r.up for r in rows)
+        assert sum(tally.down for tally in tallies.values()) == sum(r.down for r in rows)
         assert sum(tally.errors for tally in tallies.values()) == session.errors
     whole = statistics.all
     assert whole.total == sum(row.took or 0 for row in rows)

@@ -73,7 +73,7 @@ def test_json_is_one_object_an_exchange_with_all_the_keys(
         )  # fmt: skip
         assert each["time"] == (row.started - session.started) / 1e9
         assert each["took"] == (None if row.took is None else row.took / 1e9)
-        assert each["bytes"] == {"request": row.request_bytes, "reply": row.reply_bytes}
+        assert each["bytes"] == {"request": row.up, "reply": row.down}
         assert each["complete"] is (row.state in ("ok", "error"))
         assert (each["error"] is not None) is (row.state == "error")
         assert all(frame["frame"].startswith("STDERR_") for frame in each["log"])

@@ -33,8 +33,8 @@ def spans(session: Session, connection: int = 1) -> list[Any]:
     found = []
     for i in by_connection(session).get(connection, []):
         row, view = session.row(i), session.exchange(i)
-        found.append((row.kind, row.code, row.request_bytes, row.reply_bytes, row.state, row.log))
-        assert view.complete == (row.state in ("ok", "error") and view.complete)
+        found.append((row.kind, row.code, row.up, row.down, row.state, row.frames))
+        assert view.row.complete == (row.state in ("ok", "error") and view.row.complete)
     return found
 
 
@@ -122,7 +122,7 @@ def test_strings_that_strace_cut_off_are_bytes_not_kept(
             lines.append(f'{call}(3, "{text}"{cut}, 65536) = {len(step.data)}\n')
     path.write_text("".join(lines))
     session = imported(tmp_path, str(path))
-    assert sum(session.row(i).request_bytes for i in range(len(session))) > 150_000
+    assert sum(session.row(i).up for i in range(len(session))) > 150_000
     assert session.row(0).state == "ok"
 
 

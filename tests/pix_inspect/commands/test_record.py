@@ -30,7 +30,7 @@ def passed(path: Path) -> int:
     """How many bytes of clients a recording accounts for."""
     session = Session(path).read_all()
     try:
-        return sum(session.row(i).request_bytes for i in range(len(session)))
+        return sum(session.row(i).up for i in range(len(session)))
     finally:
         session.close()
 

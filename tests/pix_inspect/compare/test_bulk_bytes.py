@@ -19,18 +19,22 @@ PATH = "/nix/store/00000000000000000000000000000000-x"
 def test_they_are_those_of_a_view(path: Path) -> None:
     session = Session(path).read_all()
     found = list(spoken(session))
-    assert sorted(each.number for each in found) == list(range(len(session)))
+    assert sorted(each.row.number - 1 for each in found) == list(range(len(session)))
     for each in found:
         if each.request is not None and each.reply is not None:
-            view = session.exchange(each.number)
+            view = session.exchange(each.row.number - 1)
             for side, data in ((CLIENT, each.request), (DAEMON, each.reply)):
                 assert view.kept[side].whole(*view.span(side)) == data
 
 
 def test_only_those_that_are_wanted() -> None:
     session = Session(RECORDINGS / "lookups.pcapng").read_all()
-    assert [each.number for each in spoken(session, lambda number: number % 3 == 1)] == [1, 4, 7]
-    apart = list(spoken(session, apart=lambda record: True))
+    assert [each.row.number - 1 for each in spoken(session, lambda number: number % 3 == 1)] == [
+        1,
+        4,
+        7,
+    ]
+    apart = list(spoken(session, apart=lambda row: True))
     assert len(apart) == len(session)
     assert all(each.request is None and each.reply is None for each in apart)
 
@@ -44,7 +48,7 @@ def test_exchanges_in_pieces_and_several_at_a_time(tmp_path: Path) -> None:
     for part in (reply + reply[:5], reply[5:9], reply[9:] + reply):
         scene.daemon(part)
     session = scene.done()
-    assert [each[2:] for each in spoken(session)][1:] == [(request, reply)] * 3
+    assert [each[1:] for each in spoken(session)][1:] == [(request, reply)] * 3
 
 
 def test_what_was_not_kept_comes_without_bytes(tmp_path: Path) -> None:
@@ -53,7 +57,7 @@ def test_what_was_not_kept_comes_without_bytes(tmp_path: Path) -> None:
     for kept in (len(request), 100, len(request)):
         scene.written.chunk(scene.track, CLIENT, request[:kept], len(request))
         scene.daemon(word(0x616C7473), word(1))
-    found = {each.number: each.request for each in spoken(scene.done())}
+    found = {each.row.number - 1: each.request for each in spoken(scene.done())}
     assert [found[number] for number in (1, 2, 3)] == [request, None, request]
 
 
@@ -61,4 +65,4 @@ def test_what_is_not_over_comes_without_bytes(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     scene.ask("IsValidPath", path=PATH)
     session = scene.done(closed=False)
-    assert [each[2:] for each in spoken(session)][-1] == (None, None)
+    assert [each[1:] for each in spoken(session)][-1] == (None, None)

@@ -25,10 +25,10 @@ def test_bytes_and_views_have_the_same_fingerprints(path: Path, meant: bool) -> 
     prints = Fingerprints(sessions, VOLATILE)
     seen = 0
     for said in spoken(sessions[0], apart=apart):
-        alone = Spoken(said.number, None, None, None)
+        alone = Spoken(said.row, None, None)
         one, two = (prints.of(sessions[0], each, meant=meant) for each in (said, alone))
-        assert (one.name, one.answered) == (two.name, two.answered), sessions[0].row(said.number)
-        assert meant or one.asked == two.asked, sessions[0].row(said.number)
+        assert (one.name, one.answered) == (two.name, two.answered), said.row
+        assert meant or one.asked == two.asked, said.row
         seen += said.request is not None
     assert seen or not any(sessions[0].row(i).operation for i in range(len(sessions[0])))
 

@@ -32,7 +32,8 @@ from pix_inspect.expectations.expectation import ExpectationError, expectation
 )
 def test_what_is_meant(text: str, what: str, measure: str, operator: str, number: float) -> None:
     found = expectation(text)
-    assert (found.what, found.measure, found.operator) == (what, measure, operator)
+    term = found.measure.term if found.measure is not None else ""
+    assert (found.what, term, found.operator) == (what, measure, operator)
     assert found.number == number
 
 

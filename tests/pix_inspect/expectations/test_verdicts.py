@@ -62,7 +62,7 @@ def test_the_exchanges_named_tell_most(session: Session) -> None:
     assert took == sorted(took, reverse=True)
     assert max(took) == slow.value
     small = check(session, "min(bytes, operation) > 1G")
-    sizes = [session.row(n - 1).request_bytes + session.row(n - 1).reply_bytes
+    sizes = [session.row(n - 1).bytes
              for n in small.exchanges]  # fmt: skip
     assert sizes == sorted(sizes)
     assert min(sizes) == small.value
@@ -87,9 +87,9 @@ def test_all_are_looked_at_in_one_pass(session: Session) -> None:
     [("count() > 0", "1,234,567"), ("sum(frames) > 0", "1,234,567"), ("mean(frames) > 0", "1")],
 )
 def test_large_counts_are_shown_whole(text: str, shown: str) -> None:
-    tally = gate._Tally(expectation(text))
-    tally.values = array("q", [1]) * 1_234_567
-    assert tally.verdict().found == shown
+    measured = gate._Measured(expectation(text))
+    measured.values = array("q", [1]) * 1_234_567
+    assert measured.verdict().found == shown
 
 
 def test_the_command_ends_with_status_1_when_one_fails(capsys: pytest.CaptureFixture[str]) -> None:

@@ -178,7 +178,8 @@ def test_it_is_markdown_whatever_was_said(evil: bytes, redacted: bool, tmp_path:
             )
         elif token.content:
             assert re.fullmatch(
-                r"Nix daemon protocol: exchanges? [\d ,tof]+|\d+\. \w+|<sub>Made by [^<]+</sub>",
+                r"Nix daemon protocol: exchanges? [\d ,tof]+|\d+\. (operation )?\w+"
+                r"|<sub>Made by [^<]+</sub>",
                 token.content,
             )
 

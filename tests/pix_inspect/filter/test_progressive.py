@@ -11,7 +11,6 @@ from pix.protocol import operations as ops
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.filter.progressive import Sieve
-from pix_inspect.session.row_scan import Passing, reader, scan
 from pix_inspect.session.session import Row, Session
 from tests.support.played import RECORDINGS, Played
 
@@ -45,7 +44,7 @@ def test_what_takes_long_is_left_to_others() -> None:
     chosen = compile_filter("greeting")
     expected = [i for i in range(len(session)) if chosen.matches(session, i)]
 
-    def every_third(session: Session, row: Row | Passing) -> bool:
+    def every_third(session: Session, row: Row) -> bool:
         return row.number % 3 == 0
 
     sieve = Sieve(session, chosen, every_third)
@@ -90,10 +89,8 @@ def test_what_goes_on_is_decided_anew(tmp_path: Path) -> None:
 
 def test_a_scan_says_what_rows_say() -> None:
     session = Session(RECORDINGS / "two-clients.pcapng").read_all()
-    for row in scan(session, 0, len(session)):
-        whole = session.row(row.number - 1)
-        for name in Row._fields:
-            assert getattr(row, name) == getattr(whole, name), name
+    for row in session.rows(0, len(session)):
+        assert row == session.row(row.number - 1)
 
 
 def test_columns_say_what_rows_say(tmp_path: Path) -> None:
@@ -105,11 +102,11 @@ def test_columns_say_what_rows_say(tmp_path: Path) -> None:
         Session(RECORDINGS / "two-clients.pcapng").read_all(),
     ):
         rows = [session.row(i) for i in range(len(session))]
-        up, down, frames = (reader(session, name) for name in ("up", "down", "frames"))
-        took, operation = reader(session, "took"), reader(session, "operation")
-        assert [up(i) for i in range(len(rows))] == [row.request_bytes for row in rows]
-        assert [down(i) for i in range(len(rows))] == [row.reply_bytes for row in rows]
-        assert [frames(i) for i in range(len(rows))] == [row.log for row in rows]
+        up, down, frames = (session.column(name) for name in ("up", "down", "frames"))
+        took, operation = session.column("took"), session.column("operation")
+        assert [up(i) for i in range(len(rows))] == [row.up for row in rows]
+        assert [down(i) for i in range(len(rows))] == [row.down for row in rows]
+        assert [frames(i) for i in range(len(rows))] == [row.frames for row in rows]
         longest = max(took(i) for i in range(len(rows)))
         assert all(
             took(i) == (row.took if row.took is not None else longest) for i, row in enumerate(rows)
@@ -117,8 +114,8 @@ def test_columns_say_what_rows_say(tmp_path: Path) -> None:
         named = sorted(range(len(rows)), key=operation)
         names = [rows[i].operation or "" for i in named]
         assert names == sorted(names)
-        assert {reader(session, "connection")(i) for i in range(len(rows))} == set(
+        assert {session.column("connection")(i) for i in range(len(rows))} == set(
             session.connections
         )
     with pytest.raises(KeyError):
-        reader(session, "about")
+        session.column("about")

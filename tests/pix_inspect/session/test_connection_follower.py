@@ -37,7 +37,7 @@ def resumed(
 
 def seen(session: Session) -> list[tuple[str, str | None, int, int]]:
     rows = [session.row(i) for i in range(len(session))]
-    return [(row.kind, row.operation, row.request_bytes, row.reply_bytes) for row in rows]
+    return [(row.kind, row.operation, row.up, row.down) for row in rows]
 
 
 CHUNKS = [

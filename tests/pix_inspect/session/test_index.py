@@ -11,9 +11,9 @@ import pytest
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
+from pix_inspect.analysis.statistics import Statistics
 from pix_inspect.recording.stream_writer import Track
 from pix_inspect.session import index
-from pix_inspect.session.row_scan import scan
 from pix_inspect.session.session import Row, Session
 from tests.support.playbook import said
 from tests.support.played import PROTOCOL, Played
@@ -92,7 +92,7 @@ def test_until_its_record_is_whole_an_exchange_goes_on(
 
     def look() -> None:
         row = session.row(ASKED)
-        seen.append((row.state, row.operation, session.exchange(ASKED).place.finished))
+        seen.append((row.state, row.operation, session.exchange(ASKED).row.took is not None))
 
     monkeypatch.setattr(index, "_RECORD", Moment(look))
     answer()
@@ -123,7 +123,7 @@ def test_what_is_gone_through_is_never_half_a_record(
 ) -> None:
     session, answer, _, _ = asked
     monkeypatch.setattr(index, "_RECORD", Moment(answer))
-    assert [row.operation for row in scan(session, 0, 2)] == [None, "IsValidPath"]
+    assert [row.operation for row in session.rows(0, 2)] == [None, "IsValidPath"]
 
 
 def test_what_is_counted_is_never_half_a_record(
@@ -131,6 +131,6 @@ def test_what_is_counted_is_never_half_a_record(
 ) -> None:
     session, answer, _, _ = asked
     monkeypatch.setattr(index, "_RECORD", Moment(answer))
-    going_on: list[int] = []
-    kinds = [kind for _, _, kind, *_ in session.finished(0, 2, going_on)]
-    assert (kinds, going_on) == (["handshake"], [ASKED])
+    statistics = Statistics(session)
+    statistics.update()
+    assert set(statistics.operations) == {"handshake", "IsValidPath"}

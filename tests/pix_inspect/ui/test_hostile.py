@@ -117,7 +117,7 @@ async def test_hostile_text_on_a_small_screen_and_in_what_is_copied(
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         session = browse(pilot).session
-        logs = [i for i in range(len(session)) if session.row(i).log]
+        logs = [i for i in range(len(session)) if session.row(i).frames]
         browse(pilot).timeline.move_to(logs[0])
         await settled(pilot)
         await pilot.press("tab", "j", "j", "y", "Y", "ctrl+y")

@@ -249,11 +249,9 @@ class Filtering(Screen[None]):
         """Yield values that a field was seen to have: of what is in sight, for what is decoded."""
         session = self.session
         if field == "op":
-            code = session.column("code")
             last = len(session)
-            recent = range(max(0, last - RECENT_ROWS), last)
-            codes = {code(i) for i in recent if not session.going_on(i)}
-            yield from sorted({session.name_of(each, "") for each in codes if each != 0xFFFF})
+            recent = session.rows(max(0, last - RECENT_ROWS), last)
+            yield from sorted({row.name for row in recent if row.code is not None})
         elif field == "conn":
             yield from (str(number) for number in list(session.connections)[-200:])
         elif "." in field or field == "about":

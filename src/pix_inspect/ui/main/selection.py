@@ -83,7 +83,7 @@ class Selection(Panes):
 
     def _signature(self, index: int) -> tuple[object, ...]:
         row = self.session.row(index)
-        return (row.number, row.state, row.request_bytes, row.reply_bytes, row.log)
+        return (row.number, row.state, row.up, row.down, row.frames)
 
     def choose(self, index: int) -> None:
         if index == self.index:
@@ -176,7 +176,7 @@ class Selection(Panes):
         self.view = view
         row = view.row
         found = with_absent(rows(view)) if self.fields.absent else rows(view)
-        name = row.operation or row.kind
+        name = row.name
         code = f" ({row.code})" if row.code is not None else ""
         self.fields.entitle(safe(f"#{row.number} {name}{code}"))
         self.fields.waiting = ["nothing was said"]

@@ -124,7 +124,7 @@ class Sides(Toned):
             return Strip.blank(self.size.width, self.rich_style)
         view = self.views[y]
         row = view.row
-        name = row.operation or row.kind
+        name = row.name
         words = f"{safe(about(view), 200)}  took {duration(row.took)}"
         strip = Strip(
             [

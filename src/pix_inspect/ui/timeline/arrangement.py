@@ -13,7 +13,6 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pix_inspect.session.row_scan import reader
 from pix_inspect.session.session import Session
 
 BATCH = 1000
@@ -104,7 +103,7 @@ class Sorted:
     def __init__(
         self, session: Session, shown: Sequence[int], column: str, *, descending: bool
     ) -> None:
-        read = reader(session, column)
+        read = session.column(column)
         self._key: Callable[[int], int] = (lambda i: -read(i)) if descending else read
         self._shown = shown
         self._end = len(shown)
@@ -190,7 +189,7 @@ class Grouped:
     """The exchanges that are shown by connection, each below a head that can be closed."""
 
     def __init__(self, session: Session, shown: Sequence[int]) -> None:
-        self._connection = reader(session, "connection")
+        self._connection = session.column("connection")
         self._shown = shown
         self._groups: dict[int, array[int]] = {}
         self._taken = 0

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pix_inspect.base.units import duration, size
 from pix_inspect.describe.text_and_json import SIGNS
-from pix_inspect.session.session import Row
+from pix_inspect.session.row import COLUMNS as OF_ROWS
+from pix_inspect.session.row import Row
 
 SLOW = 100_000_000
 VERY_SLOW = 1_000_000_000
@@ -54,13 +55,7 @@ COLUMNS = (NUMBER, TIME, CONNECTION, STATE, OPERATION, ABOUT, TOOK, UP, DOWN, FR
 USUALLY_HIDDEN = frozenset(["frames"])
 
 SORTABLE = {
-    "connection": False,
-    "state": True,
-    "operation": False,
-    "took": True,
-    "up": True,
-    "down": True,
-    "frames": True,
+    name: column.most_first for name, column in OF_ROWS.items() if column.most_first is not None
 }
 """Columns to sort by, beside the order of start; True: with the most first."""
 
@@ -96,13 +91,6 @@ def layout(
         left -= 6
     widths[ABOUT] = left
     return [(column, widths[column]) for column in COLUMNS if column in widths]
-
-
-def name_of(row: Row) -> str:
-    """Return what an exchange is called."""
-    if row.operation is not None:
-        return row.operation
-    return f"operation {row.code}" if row.code is not None else row.kind
 
 
 def took(row: Row, now: int | None = None) -> str:
@@ -145,7 +133,7 @@ def sign(row: Row) -> str:
 
 def sizes(row: Row) -> tuple[str, str]:
     """Return the bytes up and down as text."""
-    return size(row.request_bytes), size(row.reply_bytes)
+    return size(row.up), size(row.down)
 
 
 @dataclass(frozen=True, slots=True)

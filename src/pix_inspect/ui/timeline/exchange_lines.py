@@ -183,7 +183,7 @@ class ExchangeLines(Lines):
             case "operation":
                 known = "name" if row.kind == "operation" else "dim"
                 state = columns.tone_of(row)
-                return columns.name_of(row), tone(state if state in ("bad", "warn") else known)
+                return row.name, tone(state if state in ("bad", "warn") else known)
             case "about":
                 said = self.glances.get(row)
                 return ("…", tone("dim")) if said is None else (said, tone("text"))
@@ -192,7 +192,7 @@ class ExchangeLines(Lines):
                 now = self.now() if self.live else None
                 return columns.took(row, now), tone("warn" if slow else "number")
             case "frames":
-                return (str(row.log) if row.log else ""), tone("number")
+                return (str(row.frames) if row.frames else ""), tone("number")
         up, down = columns.sizes(row)
         return (up if column.name == "up" else down), tone("number")
 

@@ -14,7 +14,6 @@ from collections.abc import Hashable
 
 from pix_inspect.describe.about import about
 from pix_inspect.findings.lookup import detector
-from pix_inspect.session.row_scan import Passing
 from pix_inspect.session.session import Row, Session
 from pix_inspect.ui.widgets.text import safe
 
@@ -30,11 +29,11 @@ FLAG = "⚑"
 """Stands before what is irregular: a finding that is more than a note."""
 
 
-def heavy(session: Session, row: Row | Passing) -> bool:
+def heavy(session: Session, row: Row) -> bool:
     """Return whether reading an exchange again may take long: it is large, long or going on."""
     if session.consumed < SMALL_RECORDING:
         return False
-    return row.took is None or row.took > LONG or row.request_bytes + row.reply_bytes > LARGE
+    return row.took is None or row.took > LONG or row.bytes > LARGE
 
 
 class Glances:
@@ -54,7 +53,7 @@ class Glances:
 
     def get(self, row: Row) -> str | None:
         """Return what an exchange is about; None when that is being found out."""
-        key = (row.number, row.request_bytes if row.took is None else -1)
+        key = (row.number, row.up if row.took is None else -1)
         known = self._known.get(key)
         if known is not None:
             return known

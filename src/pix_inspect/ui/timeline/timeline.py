@@ -11,8 +11,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from pix_inspect.session.row_scan import reader
-from pix_inspect.session.session import STATES
+from pix_inspect.session.row import STATES
 from pix_inspect.ui.timeline.arranged_lines import ArrangedLines
 from pix_inspect.ui.timeline.arrangement import Grouped
 from pix_inspect.ui.timeline.columns import CLOCKS
@@ -120,7 +119,7 @@ class Timeline(ArrangedLines):
 
     def action_jump_error(self, step: int) -> None:
         """Go to the next exchange that did not end well."""
-        state = reader(self.session, "state")
+        state = self.session.column("state")
         for line, entry in self._lines(step):
             if state(entry) in FAILED:
                 self.move_to(line)

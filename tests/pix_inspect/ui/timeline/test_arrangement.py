@@ -9,7 +9,6 @@ import pytest
 
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
-from pix_inspect.session.row_scan import reader
 from pix_inspect.session.session import Session
 from pix_inspect.ui.timeline import arrangement
 from pix_inspect.ui.timeline.arrangement import Arrangement, AsTheyCame, Everything, Grouped, Sorted
@@ -40,7 +39,7 @@ def test_sorted_as_python_sorts(
     while not arranged.advance(0):
         steps += 1
     assert steps > 3
-    key = reader(session, column)
+    key = session.column(column)
     sign = -1 if descending else 1
     assert entries(arranged) == sorted(range(len(session)), key=lambda i: sign * key(i))
     for line, entry in enumerate(entries(arranged)):

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from pix_inspect.session.session import Row
-from pix_inspect.ui.timeline.columns import ABOUT, LEAST_ABOUT, Lane, layout, name_of, seconds, took
-
-
-def a_row(**about: object) -> Row:
-    usual: dict[str, object] = {
-        "number": 1, "connection": 1, "kind": "operation", "operation": "IsValidPath", "code": 1,
-        "started": 0, "took": 1000, "request_bytes": 8, "reply_bytes": 8, "state": "ok", "log": 0,
-    }  # fmt: skip
-    return Row(**(usual | about))  # type: ignore[arg-type]
+from pix_inspect.ui.timeline.columns import ABOUT, LEAST_ABOUT, Lane, layout, seconds, took
+from tests.support.rows import a_row
 
 
 @pytest.mark.parametrize("width", range(20, 250))
@@ -57,9 +51,7 @@ def test_slow_ones_are_told_without_colour(ns: int | None, text: str) -> None:
     assert took(a_row(took=ns)) == text
 
 
-def test_names_and_times() -> None:
-    assert name_of(a_row(operation=None, code=77)) == "operation 77"
-    assert name_of(a_row(operation=None, code=None, kind="handshake")) == "handshake"
+def test_times() -> None:
     assert seconds(1_234_567_891) == "1.234567"
     assert seconds(-1_500_000) == "-0.001500"
 
@@ -67,7 +59,7 @@ def test_names_and_times() -> None:
 def test_a_bar_shows_when_and_how_long_and_since_when_the_connection_waited() -> None:
     lane = Lane(0, 100)
 
-    def bar(**about: object) -> str:
+    def bar(**about: Any) -> str:
         runs = lane.bar(a_row(**about), 20, 100, 10)
         return "".join(text for _, text in runs)
 
