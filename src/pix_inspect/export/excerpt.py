@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 import time as clock
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 
 import pix
@@ -189,14 +188,8 @@ class _Excerpt:
         found = detector(self.session).of(i)
         if found:
             yield ""
-            if self.redacted:
-                found = [
-                    replace(
-                        each, said=cleaned(each.said), diagnosis=tuple(map(cleaned, each.diagnosis))
-                    )
-                    for each in found
-                ]
-            yield from fenced(finding_lines(found, {}, len(found)))
+            clean = cleaned if self.redacted else str
+            yield from fenced(finding_lines(found, {}, len(found), clean=clean))
 
     def hex(
         self, view: ExchangeView, side: int, start: int, end: int, hidden: list[tuple[int, int]]

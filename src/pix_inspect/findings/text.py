@@ -5,7 +5,8 @@ Everything is inert.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from pix_inspect.findings.finding import Finding, sorted_by_grade
@@ -28,17 +29,25 @@ def place_line(finding: Finding) -> str:
 
 
 def lines(
-    found: list[Finding], counts: dict[str, int], most: int = MOST_PLACES, *, advice: bool = True
+    found: list[Finding],
+    counts: dict[str, int],
+    most: int = MOST_PLACES,
+    *,
+    advice: bool = True,
+    clean: Callable[[str], str] = str,
 ) -> Iterator[str]:
-    """Yield the lines of findings; `counts` says how many of a kind there are in all."""
+    """Yield the lines of findings; `counts` says how many of a kind there are in all.
+
+    What came over the wire goes through `clean`.
+    """
     for name, group in groupby(sorted_by_grade(found), key=lambda each: each.kind.name):
         findings = list(group)
         kind = findings[0].kind
         times = max(counts.get(name, 0), len(findings))
         yield headline(kind, times)
         for finding in findings[:most]:
-            yield f"    {place_line(finding)}"
-            yield from (f"        {line}" for line in finding.explanation)
+            yield f"    {place_line(replace(finding, said=clean(finding.said)))}"
+            yield from (f"        {clean(line)}" for line in finding.explanation)
         left = times - min(most, len(findings))
         if left:
             yield f"    … {left:,} more (finding = {name} shows them)"
