@@ -14,9 +14,10 @@ Source: Nix `serialise.hh` (FramedSource), `daemon.cc` (TunnelSource, TunnelSink
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import typing
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from pix.codec.cursor import Cursor, u64_at
 from pix.codec.errors import DecodeError, EncodeError, WildLength
@@ -24,8 +25,18 @@ from pix.codec.gates import Gate, Protocol
 from pix.codec.nar import check, scan_nar
 from pix.codec.wire import Reader, pack_u64
 
-Content: TypeAlias = bytes | bytearray | memoryview | Iterable[bytes]
-"""What is sent as payload: bytes, or pieces of them."""
+Piece: TypeAlias = bytes | bytearray | memoryview
+
+
+class Readable(typing.Protocol):
+    """An open binary file, or what acts like one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+
+
+Source: TypeAlias = Piece | Iterable[Piece] | Readable
+"""Where payload comes from: bytes, pieces of them, a file."""
 
 FRAME_SIZE = 32 * 1024
 """The size of the frames we write, in bytes; Nix writers buffer as much."""
@@ -47,7 +58,7 @@ class Carriage:
         """Return the content at the reader. Raises DecodeError."""
         raise NotImplementedError
 
-    def write(self, content: Content, out: bytearray) -> None:
+    def write(self, content: Source, out: bytearray) -> None:
         """Append the content as it is carried. Raises EncodeError."""
         raise NotImplementedError
 
@@ -70,7 +81,7 @@ class RawNar(Carriage):
         reader.pos += end
         return rest[:end]
 
-    def write(self, content: Content, out: bytearray) -> None:
+    def write(self, content: Source, out: bytearray) -> None:
         for piece in pieces(content):
             out += piece
 
@@ -103,7 +114,7 @@ class Frames(Carriage):
             reader.pos = after
         return bytes(content)
 
-    def write(self, content: Content, out: bytearray) -> None:
+    def write(self, content: Source, out: bytearray) -> None:
         for frame in framed(content):
             out += frame
 
@@ -151,20 +162,43 @@ class Payload:
         return None
 
 
-def pieces(content: Content) -> Iterable[bytes | bytearray | memoryview]:
-    """Return the content as an iterable of byte strings. Raises EncodeError for other types."""
-    if isinstance(content, (bytes, bytearray, memoryview)):
-        return (content,) if len(content) else ()
-    if isinstance(content, str) or not hasattr(content, "__iter__"):
-        raise EncodeError("", f"bytes wanted for payload, got {type(content).__name__}")
-    return content
+def pieces(source: Source, size: int = FRAME_SIZE) -> Iterator[Piece]:
+    """Yield the bytes of `source` in pieces of 1 to `size` bytes.
+
+    Raises EncodeError, at once, for what gives no bytes.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _cut((source,), size)
+    if hasattr(source, "read"):
+        return _read(cast("Readable", source), size)
+    if isinstance(source, str) or not hasattr(source, "__iter__"):
+        kind = type(source).__name__
+        raise EncodeError("", f"bytes, a binary file or an iterable of bytes wanted, got {kind}")
+    return _cut(source, size)
 
 
-def framed(content: Content) -> Iterable[bytes]:
-    """Return the frames that carry `content`, the empty one last."""
-    for piece in pieces(content):
-        view = memoryview(piece)
-        for start in range(0, len(view), FRAME_SIZE):
-            part = view[start : start + FRAME_SIZE]
-            yield pack_u64(len(part)) + part
+def _read(source: Readable, size: int) -> Iterator[Piece]:
+    while piece := source.read(size):
+        if not isinstance(piece, (bytes, bytearray)):
+            raise EncodeError("", "the file gives text: open it in binary mode")
+        yield piece
+
+
+def _cut(parts: Iterable[Piece], size: int) -> Iterator[Piece]:
+    for part in parts:
+        if not isinstance(part, (bytes, bytearray, memoryview)):
+            raise EncodeError("", f"pieces of bytes wanted, got {type(part).__name__}")
+        if len(part) <= size:
+            if part:
+                yield part
+            continue
+        view = memoryview(part)
+        for start in range(0, len(view), size):
+            yield view[start : start + size]
+
+
+def framed(source: Source) -> Iterator[bytes]:
+    """Yield the frames that carry the bytes of `source`, the empty one last."""
+    for piece in pieces(source):
+        yield pack_u64(len(piece)) + piece
     yield bytes(8)

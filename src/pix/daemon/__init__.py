@@ -11,12 +11,12 @@ Imports `pix.protocol` and `pix.codec`. Begin at `connection`.
 
 from __future__ import annotations
 
+from pix.codec.payload import Source
 from pix.daemon.connection import (
     DEFAULT_SOCKET,
     DaemonConnection,
     NixDaemonError,
     PathInfo,
-    Source,
     Target,
 )
 

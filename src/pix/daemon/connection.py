@@ -25,7 +25,6 @@ from pix.daemon.dialogue import Dialogue, Log, Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.operations import Operations, Target
 from pix.daemon.transport import Stream
-from pix.daemon.upload import Source
 from pix.problem import Problem
 from pix.protocol.operations import NarFromPath, QueryPathInfo
 from pix.protocol.types import TrustedFlag
@@ -207,4 +206,4 @@ class DaemonConnection(Operations):
         )
 
 
-__all__ = ["DEFAULT_SOCKET", "DaemonConnection", "NixDaemonError", "PathInfo", "Source", "Target"]
+__all__ = ["DEFAULT_SOCKET", "DaemonConnection", "NixDaemonError", "PathInfo", "Target"]

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from pix.codec.declare import STDERR_FRAMES, Operation, wire_of
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import NEWEST, Protocol
-from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Carriage
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Carriage, pieces
 from pix.codec.records import MISSING, Record
 from pix.codec.values import encode
 from pix.codec.wire import Reader, bytes_of, pack_u64
@@ -26,7 +26,7 @@ from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError, without_colours
 from pix.daemon.handshake import greet
 from pix.daemon.transport import Lost, Stream
-from pix.daemon.upload import Pull, one_nar, pieces
+from pix.daemon.upload import Pull, one_nar
 from pix.protocol.logging import (
     STDERR_ERROR,
     ResultType,

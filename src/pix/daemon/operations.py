@@ -18,11 +18,13 @@ from typing import Any, Protocol
 
 from pix.codec.errors import EncodeError
 from pix.codec.gates import Protocol as Version
+from pix.codec.payload import Source, pieces
+from pix.codec.wire import bytes_of, text_of
 from pix.daemon import upload
 from pix.daemon.dialogue import Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.path_names import base_name, derived_path, one_by_one, several
-from pix.daemon.upload import Item, Source
+from pix.daemon.upload import Item
 from pix.protocol import operations as op
 from pix.protocol.derived_path import SingleDerivedPath
 from pix.protocol.types import (
@@ -148,10 +150,10 @@ class Operations:
         """Add a file with this content and these references; return its path."""
         refs = several(references or ())
         if self.protocol.minor < 25:
-            text = content if isinstance(content, str) else upload.as_text(content)
+            text = content if isinstance(content, str) else text_of(content)
             request: Any = op.AddTextToStore(name=name, text=text, references=refs)
         else:
-            raw = upload.as_bytes(content) if isinstance(content, str) else content
+            raw = bytes_of(content) if isinstance(content, str) else content
             request = op.AddToStore(name=name, method="text:sha256", references=refs, dump=raw)
         return str(self.call(request).path)
 
@@ -175,11 +177,11 @@ class Operations:
                 method=method,
                 references=refs,
                 repair=repair,
-                dump=upload.content(source),
+                dump=source,
             )
             return str(self.call(new).path)
         if method == "text:sha256" and not repair:
-            return self.add_text_to_store(name, b"".join(upload.pieces(source)), refs)
+            return self.add_text_to_store(name, b"".join(pieces(source)), refs)
         kind, _, algo = method.rpartition(":")
         if kind not in ("fixed", "fixed:r"):
             raise EncodeError("AddToStore.method", f"{method} needs 1.25, this is {self.protocol}")
@@ -191,7 +193,7 @@ class Operations:
             hash_algo=algo,
             references=refs,
             repair=repair,
-            dump=upload.content(nar),
+            dump=nar,
         )
         return str(self.call(old).path)
 
@@ -217,7 +219,7 @@ class Operations:
             provenance=known.provenance,
             repair=repair,
             dont_check_sigs=dont_check_sigs,
-            nar=upload.content(source),
+            nar=source,
         )
         self.call(request)
 
@@ -235,24 +237,22 @@ class Operations:
             return
         content = upload.paths(every, self.protocol)
         self.call(
-            op.AddMultipleToStore(
-                repair=repair, dont_check_sigs=dont_check_sigs, items=upload.content(content)
-            )
+            op.AddMultipleToStore(repair=repair, dont_check_sigs=dont_check_sigs, items=content)
         )
 
     def add_to_store_scanning(self, name: str, source: Source, method: str) -> ValidPathInfo:
         """Inside a build: add contents whose references the daemon finds itself."""
-        dump = upload.content(source)
+        dump = source
         reply = self.call(op.AddToStoreScanning(name=name, method=method, dump=dump))
         return ValidPathInfo(path=reply.path, info=reply.info)
 
     def import_paths(self, source: Source) -> list[str]:
         """Add the paths of an export stream (until Nix 2.31); return them in its order."""
-        return list(self.call(op.ImportPaths(export=upload.content(source))).paths)
+        return list(self.call(op.ImportPaths(export=source)).paths)
 
     def add_build_log(self, drv: str, source: Source) -> None:
         """Add the log of a derivation's build that ran elsewhere; trusted clients only."""
-        self.call(op.AddBuildLog(drv=base_name(drv), log=upload.content(source)))
+        self.call(op.AddBuildLog(drv=base_name(drv), log=source))
 
     def add_signatures(self, path: str, sigs: Iterable[str]) -> None:
         """Add signatures, `KEY:BASE64` each, to a path."""

@@ -1,93 +1,28 @@
 """What a client sends as payload: from bytes, files or iterators, a piece at a time.
 
-A `Source` is anything that gives bytes: bytes, an open binary file, an iterable of bytes. Every
-function here holds one piece in memory, whatever the size of the whole.
+Every function here holds one piece in memory, whatever the size of the whole.
 """
 
 from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Any, Protocol, TypeAlias, cast
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, TypeAlias, cast
 
 from pix.codec.cursor import Cursor
 from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError, EncodeError
-from pix.codec.gates import Protocol as Version
+from pix.codec.gates import Protocol
 from pix.codec.nar import scan_nar
-from pix.codec.payload import FRAME_SIZE, Content
+from pix.codec.payload import Piece, Source, pieces
 from pix.codec.values import encode
-from pix.codec.wire import ZEROS, bytes_of, pack_u64, text_of
-from pix.protocol.types import VERSIONED_ADD_MULTIPLE, ValidPathInfo
-
-
-class Readable(Protocol):
-    """An open binary file, or what acts like one."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, none at the end."""
-
-
-Piece: TypeAlias = "bytes | bytearray | memoryview"
-Source: TypeAlias = "Piece | Iterable[Piece] | Readable"
-"""Where payload comes from."""
+from pix.codec.wire import ZEROS, pack_u64
+from pix.protocol.payload_items import item_layout
+from pix.protocol.types import ValidPathInfo
 
 Item: TypeAlias = "tuple[ValidPathInfo, Source]"
 """A path for AddMultipleToStore: what is known of it, and its NAR."""
-
-ITEM_LAYOUT = Version(16)
-"""The layout of AddMultipleToStore's path infos, whatever was negotiated."""
-
-
-def pieces(source: Source, size: int = FRAME_SIZE) -> Iterator[Piece]:
-    """Yield the bytes of `source` in pieces of 1 to `size` bytes.
-
-    Raises EncodeError, at once, for what gives no bytes.
-    """
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return _cut((source,), size)
-    if hasattr(source, "read"):
-        return _read(cast("Readable", source), size)
-    if isinstance(source, str) or not hasattr(source, "__iter__"):
-        kind = type(source).__name__
-        raise EncodeError("", f"bytes, a binary file or an iterable of bytes wanted, got {kind}")
-    return _cut(source, size)
-
-
-def _read(source: Readable, size: int) -> Iterator[Piece]:
-    while piece := source.read(size):
-        if not isinstance(piece, (bytes, bytearray)):
-            raise EncodeError("", "the file gives text: open it in binary mode")
-        yield piece
-
-
-def _cut(parts: Iterable[Piece], size: int) -> Iterator[Piece]:
-    for part in parts:
-        if not isinstance(part, (bytes, bytearray, memoryview)):
-            raise EncodeError("", f"pieces of bytes wanted, got {type(part).__name__}")
-        if len(part) <= size:
-            if part:
-                yield part
-            continue
-        view = memoryview(part)
-        for start in range(0, len(view), size):
-            yield view[start : start + size]
-
-
-def content(source: Source) -> Content:
-    """Return the source as what a request's payload field holds."""
-    return cast("Content", source)
-
-
-def as_bytes(text: str) -> bytes:
-    """Return the bytes of a text. Raises EncodeError for what is not UTF-8."""
-    return bytes_of(text)
-
-
-def as_text(raw: Piece) -> str:
-    """Return bytes as the declarations' text, from which they come back unchanged."""
-    return text_of(raw)
 
 
 class Pull:
@@ -176,9 +111,9 @@ def _token(raw: bytes) -> bytes:
     return pack_u64(len(raw)) + raw + ZEROS[: -len(raw) & 7]
 
 
-def paths(items: Sequence[Item], version: Version) -> Iterator[Piece]:
+def paths(items: Sequence[Item], version: Protocol) -> Iterator[Piece]:
     """Yield the content of AddMultipleToStore: a count, then path infos and NARs in turn."""
-    layout = version if VERSIONED_ADD_MULTIPLE in version.features else ITEM_LAYOUT
+    layout = item_layout(version)
     wire = wire_of(ValidPathInfo)
     yield pack_u64(len(items))
     for info, nar in items:

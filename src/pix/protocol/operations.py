@@ -30,7 +30,7 @@ from pix.codec.declare import (
     without,
 )
 from pix.codec.gates import ALWAYS, Gate
-from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Content
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Source
 from pix.codec.records import MISSING, Maybe
 from pix.protocol.types import (
     ADD_TEMP_ROOTS,
@@ -210,7 +210,7 @@ class AddToStore:
     )
     repair: Bool = since(25, default=False, doc="write it again even if valid; trusted only")
     provenance: Json = feature(PROVENANCE, default="", doc="where it came from, JSON or empty")
-    dump: Content = payload(
+    dump: Source = payload(
         "the contents", (Gate(until=25), RAW_NAR), (Gate(since=25), FRAMES), content="by method"
     )
 
@@ -327,7 +327,7 @@ class ExportPath:
     class Reply:
         """The end of the export."""
 
-        export: Content = payload(
+        export: Source = payload(
             "one export record: NAR, path, references, deriver",
             (ALWAYS, WRITTEN),
             content="export record",
@@ -513,7 +513,7 @@ class QueryPathInfo:
 class ImportPaths:
     """Add the paths of an export stream."""
 
-    export: Content = payload(
+    export: Source = payload(
         "an export stream: 1 and a record, again and again, then 0",
         (ALWAYS, PULLED),
         content="export",
@@ -679,7 +679,7 @@ class NarFromPath:
     class Reply:
         """The NAR, as it is."""
 
-        nar: Content = payload("the path's NAR", (ALWAYS, RAW_NAR), content="nar")
+        nar: Source = payload("the path's NAR", (ALWAYS, RAW_NAR), content="nar")
 
 
 @operation(39, introduced=Version(17, nix="2.0"), many=Many("AddMultipleToStore"))
@@ -698,7 +698,7 @@ class AddToStoreNar:
     provenance: Json = feature(PROVENANCE, default="", doc="where it came from, JSON or empty")
     repair: Bool = field("write it again even if valid; trusted only", default=False)
     dont_check_sigs: Bool = field("take it without signature; trusted only", default=False)
-    nar: Content = payload(
+    nar: Source = payload(
         "the path's NAR",
         (Gate(until=21), RAW_NAR),
         (Gate(since=21, until=23), PULLED),
@@ -810,7 +810,7 @@ class AddMultipleToStore:
 
     repair: Bool = field("write them again even if valid; trusted only", default=False)
     dont_check_sigs: Bool = field("take them without signature; trusted only", default=False)
-    items: Content = payload(
+    items: Source = payload(
         "a count, then for each path its ValidPathInfo and its NAR",
         (ALWAYS, FRAMES),
         content="paths",
@@ -826,7 +826,7 @@ class AddBuildLog:
     """Add the log of a build that ran elsewhere."""
 
     drv: BaseName = field("the derivation, without the store directory")
-    log: Content = payload("the log", (ALWAYS, FRAMES), content="log")
+    log: Source = payload("the log", (ALWAYS, FRAMES), content="log")
 
     Reply = Done
 
@@ -920,7 +920,7 @@ class AddToStoreScanning:
 
     name: Name = field("the name part of the new path")
     method: ContentAddressMethod = field("how the path follows from the contents")
-    dump: Content = payload("the contents", (ALWAYS, FRAMES), content="by method")
+    dump: Source = payload("the contents", (ALWAYS, FRAMES), content="by method")
 
     @record
     class Reply:

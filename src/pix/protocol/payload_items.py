@@ -33,9 +33,6 @@ EXPORT_MAGIC = 0x4558494E
 """`NIXE` in byte order: it stands between the NAR and the path of an export record."""
 
 LONGEST_PATH = 1 << 12
-ITEM_PROTOCOL = Protocol(16)
-"""How AddMultipleToStore lays out path infos, whatever was negotiated."""
-
 _INFO = UnkeyedValidPathInfo.wire  # type: ignore[attr-defined]  # put there by @record
 _REFERENCES_AND_DERIVER: Program = ((TEXTS, 1), (TEXT, None))
 _ONE_STRING: Program = ((TEXT, None),)
@@ -55,6 +52,11 @@ class Item:
     info: tuple[int, int | None] | None = None
     nar: tuple[int, int | None] | None = None
     entries: list[Entry] = field(default_factory=list)
+
+
+def item_layout(protocol: Protocol) -> Protocol:
+    """Return how AddMultipleToStore lays out path infos: as in 1.16, but for one feature."""
+    return protocol if VERSIONED_ADD_MULTIPLE in protocol.features else Protocol(16)
 
 
 def content_kind(payload: Payload, protocol: Protocol, method: str | None = None) -> ContentKind:
@@ -94,7 +96,7 @@ class ContentReader:
         self.complete = kind == "plain"
         self._on_entry = on_entry
         self._strict = strict
-        self._protocol = protocol if VERSIONED_ADD_MULTIPLE in protocol.features else ITEM_PROTOCOL
+        self._protocol = item_layout(protocol)
         self._cursor = Cursor(limits=limits)
         scanners = {
             "nar": self._nar_alone,

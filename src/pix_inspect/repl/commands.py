@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pix.codec.declare import is_record
 from pix.codec.errors import EncodeError
+from pix.codec.gates import NEWEST
 from pix.codec.nar_files import nar_of
 from pix.codec.records import Record
 from pix.codec.wire import bytes_of, pack_u64
@@ -255,7 +256,7 @@ def _paths(items: Any) -> bytes:
         raise ExpressionError(usage)
     every = [(each[0], each[1]) for each in items]
     try:
-        return b"".join(bytes(piece) for piece in upload.paths(every, upload.ITEM_LAYOUT))
+        return b"".join(bytes(piece) for piece in upload.paths(every, NEWEST))
     except EncodeError as error:
         raise ExpressionError(told(error)) from None
 

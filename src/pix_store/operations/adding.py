@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pix.codec.declare import wire_of
-from pix.codec.gates import Protocol
 from pix.codec.wire import bytes_of
-from pix.daemon.upload import ITEM_LAYOUT
 from pix.protocol import operations as op
-from pix.protocol.payload_items import EXPORT_MAGIC
+from pix.protocol.payload_items import EXPORT_MAGIC, item_layout
 from pix.protocol.types import (
-    VERSIONED_ADD_MULTIPLE,
     MaybeStorePath,
     StorePath,
     Text,
@@ -148,7 +145,7 @@ def add_multiple_to_store(caller: Caller, request: op.AddMultipleToStore) -> Non
     """Add many paths, each with its metadata."""
     upload = caller.talk.upload()
     protocol = caller.talk.protocol
-    layout: Protocol = protocol if VERSIONED_ADD_MULTIPLE in protocol.features else ITEM_LAYOUT
+    layout = item_layout(protocol)
     wire = wire_of(ValidPathInfo)
     for _ in range(upload.word()):
         info = _info(caller, upload.value(wire, layout))

@@ -46,7 +46,7 @@ def test_content_may_come_in_pieces() -> None:
         pack_u64(2) + b"ab" + pack_u64(1) + b"c" + bytes(8)
     )
     assert list(pieces(b"")) == []
-    with pytest.raises(EncodeError, match="bytes wanted for payload, got str"):
+    with pytest.raises(EncodeError, match="binary file or an iterable of bytes wanted, got str"):
         pieces("text")  # type: ignore[arg-type]
 
 

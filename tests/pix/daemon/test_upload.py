@@ -12,11 +12,11 @@ import pytest
 from pix.codec.declare import wire_of
 from pix.codec.errors import EncodeError
 from pix.codec.gates import Protocol
-from pix.codec.payload import FRAME_SIZE
+from pix.codec.payload import FRAME_SIZE, pieces
 from pix.codec.values import decode
 from pix.codec.wire import Reader
 from pix.daemon import NixDaemonError
-from pix.daemon.upload import Item, Pull, file_nar, one_nar, pieces
+from pix.daemon.upload import Item, Pull, file_nar, one_nar
 from pix.protocol import operations as op
 from pix.protocol.logging import StderrError, StderrNext, StderrRead
 from pix.protocol.types import (
