@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from struct import error as StructError  # noqa: N812  (a class, whatever its name)
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -213,13 +214,20 @@ class Tagged(Wire):
         raise self.expected(plain)
 
 
-OTHER, WORD, TEXT, MAYBE_WORD, TEXTS_WAY = range(5)
-Plan: TypeAlias = "tuple[tuple[int, Field], ...]"
-"""The fields of a record, and how the end of each is found.
+class Ending(Enum):
+    """How the end of a field is found."""
 
-A word; a string; a flag and perhaps a word; `TEXTS_WAY` and more: a count and once, twice …
-so many strings; or by making its tree.
-"""
+    BY_TREE = "by making its tree"
+    WORD = "behind a word"
+    TEXT = "behind a string"
+    MAYBE_WORD = "behind a flag and perhaps a word"
+    TEXTS = "behind a count and so many strings"
+    PAIRS = "behind a count and twice so many strings"
+
+
+BY_TREE, WORD, TEXT, MAYBE_WORD, TEXTS, PAIRS = Ending  # looked up by name they cost much
+Plan: TypeAlias = "tuple[tuple[Ending, Field], ...]"
+"""The fields of a record, and how the end of each is found."""
 
 
 class Fields(Sequence[Node]):
@@ -276,18 +284,18 @@ def _behind(buf: bytes, pos: int, end: int, count: int) -> int:
     return pos
 
 
-def _way(wire: Wire) -> int:
+def _ending(wire: Wire) -> Ending:
     if type(wire) in (Word, Boolean, Enumeration):
         return WORD
     if type(wire) is String:
         return TEXT
-    if type(wire) is Maybe and wire.gate is ALWAYS and _way(wire.inner) == WORD:
+    if type(wire) is Maybe and wire.gate is ALWAYS and _ending(wire.inner) is WORD:
         return MAYBE_WORD
     if type(wire) is ListOf and type(wire.element) is String:
-        return TEXTS_WAY
+        return TEXTS
     if type(wire) is MapOf and type(wire.value) is String:
-        return TEXTS_WAY + 1
-    return OTHER
+        return PAIRS
+    return BY_TREE
 
 
 class Record(Wire):
@@ -347,24 +355,24 @@ class Record(Wire):
         buf, pos, end, base = reader.buf, reader.pos, reader.end, reader.base
         known, plan = self._last_plan
         if known is not reader.protocol:
-            plan = tuple((_way(part.wire), part) for part in self.layout(reader.protocol))
+            plan = tuple((_ending(part.wire), part) for part in self.layout(reader.protocol))
             self._last_plan = (reader.protocol, plan)
         rows: list[Any] = []
         node = Node(name, self, base + pos, None, None, Fields(buf, base, plan, rows), field)
         out.append(node)
-        for way, part in plan:
-            if way and pos + 8 <= end:
-                if way == WORD:
+        for ending, part in plan:
+            if ending is not BY_TREE and pos + 8 <= end:
+                if ending is WORD:
                     rows.append(pos)
                     pos += 8
                     continue
                 (n,) = u64_at(buf, pos)
-                if way == TEXT:
+                if ending is TEXT:
                     after = pos + (n + 15 & -8)
-                elif way == MAYBE_WORD:
+                elif ending is MAYBE_WORD:
                     after = pos + 8 + 8 * n if n < 2 else end + 1
                 else:
-                    after = _behind(buf, pos + 8, end, n * (way - TEXTS_WAY + 1))
+                    after = _behind(buf, pos + 8, end, n if ending is TEXTS else 2 * n)
                 if after <= end:
                     rows.append(pos)
                     pos = after
