@@ -14,9 +14,9 @@ from pix_inspect.session.session import Session
 from scripts.record_stories import readme
 from scripts.stories import STORIES
 from tests.real_nix import namespace
+from tests.support.places import RECORDINGS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-RECORDINGS = REPOSITORY / "recordings"
 LARGEST = 200 << 10  # bytes
 
 # What the story is told for: without these operations the recording is another story.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
@@ -18,13 +17,12 @@ from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.stream_reader import Chunk
 from tests.support import captures
+from tests.support.places import RECORDINGS
 
 Session: TypeAlias = "list[tuple[int, bytes]]"
 
 LARGEST = 24 << 10
 """Sessions above this many bytes are left out: they would only slow the loop down."""
-
-RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 
 
 def captured() -> Iterator[Session]:

@@ -13,9 +13,10 @@ import pytest
 
 from pix.sockets import listen
 from pix_inspect.cli import COMMANDS
+from tests.support.places import RECORDINGS
 from tests.support.processes import pix
 
-RECORDING = Path(__file__).parents[2] / "recordings" / "queries.pcapng"
+RECORDING = RECORDINGS / "queries.pcapng"
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from pix.conversation.exchange import DAEMON
 from pix.protocol import operations as op
 from pix_inspect.session.session import Session
 from pix_store.operations.adding import NEW_LAYOUT
+from tests.support.places import EVERY_RECORDING
 from tests.support.serving import client, serving
 
-RECORDINGS = sorted((Path(__file__).parents[2] / "recordings").glob("*.pcapng"))
 ADDING = {"AddToStore", "AddTextToStore", "AddToStoreNar", "AddMultipleToStore"}
 
 
@@ -52,7 +52,7 @@ def added(recording: Path) -> list[tuple[Protocol, Any, Any]]:
     return found
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("recording", EVERY_RECORDING, ids=lambda path: path.stem)
 def test_recorded_additions_come_out_the_same(recording: Path) -> None:
     with serving() as daemon:
         for protocol, request, expected in added(recording):

@@ -6,14 +6,11 @@ in the store before.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from pix_inspect.cli import main
+from tests.support.places import RECORDINGS
 from tests.support.serving import serving
-
-RECORDINGS = Path(__file__).parents[2] / "recordings"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ from pix.protocol.types import (
 from tests.real_nix.daemons import Daemon, running
 from tests.real_nix.lab import Nix
 from tests.real_nix.recorder import Recorder, Streams
-from tests.support.nars import nar, token, tokens
+from tests.support.nars import nar, tokens
+from tests.support.words import text
 
 pytestmark = pytest.mark.real_nix
 
@@ -71,7 +72,7 @@ class Made:
     def __init__(self, size: int) -> None:
         words = (b"nix-archive-1", b"(", b"type", b"regular", b"contents")
         self.start = tokens(*words) + size.to_bytes(8, "little")
-        self.end = bytes(-size & 7) + token(b")")
+        self.end = bytes(-size & 7) + text(b")")
         self.left = size
         self.size = len(self.start) + size + len(self.end)
 

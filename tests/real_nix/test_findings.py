@@ -14,19 +14,11 @@ from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session
 from tests.real_nix.daemons import Daemon
+from tests.support.words import PATH, text, word
 
 pytestmark = pytest.mark.real_nix
 
 PATIENCE = 30.0
-PATH = b"/nix/store/00000000000000000000000000000000-x"
-
-
-def word(n: int) -> bytes:
-    return n.to_bytes(8, "little")
-
-
-def text(raw: bytes) -> bytes:
-    return word(len(raw)) + raw + bytes(-len(raw) & 7)
 
 
 MAGIC = word(0x6E697863)
@@ -66,7 +58,7 @@ def kinds(found: list[Finding]) -> set[str]:
     return {finding.kind.name for finding in found}
 
 
-ASKED = word(1) + text(PATH)
+ASKED = word(1) + text(PATH.encode())
 HELLO_38 = (MAGIC + word(0x126), word(0) + word(0) + word(0))
 
 

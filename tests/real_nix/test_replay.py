@@ -19,11 +19,11 @@ from tests.real_nix import lab, namespace
 from tests.real_nix.daemons import Client, running
 from tests.real_nix.lab import Nix
 from tests.real_nix.test_relay_transparent import ACTIONS, Outcome, relay
+from tests.support.places import RECORDINGS
 from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 
-RECORDINGS = lab.REPOSITORY / "recordings"
 SECONDS = 120.0
 
 PATIENT = ("two-clients",)

@@ -10,17 +10,8 @@ from pix.codec.gates import Protocol
 from pix.codec.values import encode
 from pix.protocol import OPERATIONS_BY_NAME
 from pix_inspect.session.session import Session
+from tests.support.words import LAST, text, word
 from tests.support.written import CLIENT, DAEMON, Written
-
-LAST = 0x616C7473
-
-
-def word(n: int) -> bytes:
-    return n.to_bytes(8, "little")
-
-
-def text(raw: bytes) -> bytes:
-    return word(len(raw)) + raw + bytes(-len(raw) & 7)
 
 
 @dataclass

@@ -17,8 +17,8 @@ from pix.codec.wire import Boolean, Enumeration, Node, String, Wire, Word
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix_inspect.forensics.rules import is_only_success
-from tests.support.lines_of_time import text, word
 from tests.support.talks import TYPICAL, Talk, carried, known, reply_of, request_of
+from tests.support.words import text, word
 
 SAID = b"debug: connection accepted\n"
 FOLLOWING = ("QueryPathInfo", "IsValidPath")

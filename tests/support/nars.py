@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from pix.codec.wire import pack_u64
+from tests.support.words import text
 
 Tree: TypeAlias = "bytes | tuple[str, bytes] | dict[bytes, Tree]"
 """File contents; ("executable" | "symlink", bytes); or a directory of names."""
 
 
-def token(raw: bytes) -> bytes:
-    return pack_u64(len(raw)) + raw + bytes(-len(raw) & 7)
-
-
 def tokens(*raws: bytes) -> bytes:
-    return b"".join(map(token, raws))
+    return b"".join(map(text, raws))
 
 
 def node(tree: Tree) -> bytes:
@@ -28,9 +24,9 @@ def node(tree: Tree) -> bytes:
         return tokens(b"(", b"type", b"regular", b"executable", b"", b"contents", raw, b")")
     out = tokens(b"(", b"type", b"directory")
     for name, inner in sorted(tree.items()):
-        out += tokens(b"entry", b"(", b"name", name, b"node") + node(inner) + token(b")")
-    return out + token(b")")
+        out += tokens(b"entry", b"(", b"name", name, b"node") + node(inner) + text(b")")
+    return out + text(b")")
 
 
 def nar(tree: Tree) -> bytes:
-    return token(b"nix-archive-1") + node(tree)
+    return text(b"nix-archive-1") + node(tree)

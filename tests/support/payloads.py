@@ -13,8 +13,8 @@ from pix_inspect.session.session import Session
 from tests.support.nars import Tree, nar
 from tests.support.playbook import said
 from tests.support.played import Played
+from tests.support.words import PATH
 
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 FILES: Tree = {
     b"bin": {b"hello": ("executable", b"#!/bin/sh\necho hello\n")},
     b"lib": {b"libhello.so": ("symlink", b"libhello.so.1"), b"libhello.so.1": b"\x7fELF" * 100},

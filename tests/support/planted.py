@@ -15,17 +15,9 @@ from pix_inspect.findings.finding import Finding
 from pix_inspect.recording.reader import Chunk, RecordingReader
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Session
+from tests.support.places import RECORDINGS
+from tests.support.words import text, word
 from tests.support.written import Written
-
-RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
-
-
-def word(n: int) -> bytes:
-    return n.to_bytes(8, "little")
-
-
-def text(raw: bytes) -> bytes:
-    return word(len(raw)) + raw + bytes(-len(raw) & 7)
 
 
 @dataclass

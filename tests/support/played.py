@@ -18,12 +18,12 @@ from pix_inspect.recording.stream_writer import Track
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.main_screen import MainScreen
+from tests.support.places import RECORDINGS
 from tests.support.playbook import Playbook, said
 from tests.support.written import ABOUT, START, Written, section
 
 PROTOCOL = Protocol(38)
 MILLISECOND = 1_000_000
-RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 
 
 class Played:

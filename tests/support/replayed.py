@@ -28,10 +28,10 @@ from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.replay.daemon import PlayedDaemon
 from pix_inspect.replay.recorded import RecordedSession
+from tests.support.places import RECORDINGS
 from tests.support.playbook import said
 from tests.support.scripted_daemon import Daemon, Player
 
-RECORDINGS = Path(__file__).parents[2] / "recordings"
 NAMES = sorted(path.stem for path in RECORDINGS.glob("*.pcapng"))
 START = 1_700_000_000_000_000_000
 MILLISECOND = 1_000_000

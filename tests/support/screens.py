@@ -26,7 +26,8 @@ from pix_inspect.ui.screens.waits import WaitingScreen
 from pix_inspect.ui.timeline.column_dialog import ColumnDialog
 from pix_inspect.ui.widgets.path_dialog import PathDialog
 from pix_inspect.ui.widgets.writing import Pace, Writing
-from tests.support.played import RECORDINGS, Played, live, recorded
+from tests.support.places import RECORDINGS
+from tests.support.played import Played, live, recorded
 
 SIZE = (120, 40)
 PATIENCE = 30.0

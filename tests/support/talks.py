@@ -24,13 +24,9 @@ from pix.protocol.derived_path import SingleDerivedPath
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix.protocol.logging import STDERR_LAST, STDERR_READ, STDERR_WRITE
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import text, word
 from tests.support.nars import nar
+from tests.support.words import HASH, OTHER, PATH, text, word
 from tests.support.written import Written
-
-HASH = "g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q"
-PATH = f"/nix/store/{HASH}-hello-2.12"
-OTHER = "/nix/store/0000000000000000000000000000000z-glibc-2.40"
 
 TYPICAL = {
     "StorePath": (PATH, OTHER),

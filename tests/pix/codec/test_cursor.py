@@ -5,17 +5,17 @@ import pytest
 from pix.codec.cursor import CHOICE, LIST, SKIP, TEXT, TEXTS, Cursor, Limits, Program, merged, scan
 from pix.codec.errors import DecodeError
 from pix.codec.wire import pack_u64
-from tests.support.nars import token
 from tests.support.readings import TRAILING, chunks
+from tests.support.words import text
 
 PROGRAMS: list[tuple[Program, bytes]] = [
     (((SKIP, 24),), bytes(24)),
-    (((TEXT, None),), token(b"hello")),
-    (((TEXTS, 1),), pack_u64(3) + token(b"") + token(b"a" * 9) + token(b"b" * 8)),
-    (((TEXTS, 2),), pack_u64(1) + token(b"k") + token(b"v")),
+    (((TEXT, None),), text(b"hello")),
+    (((TEXTS, 1),), pack_u64(3) + text(b"") + text(b"a" * 9) + text(b"b" * 8)),
+    (((TEXTS, 2),), pack_u64(1) + text(b"k") + text(b"v")),
     (((LIST, ((SKIP, 8),)),), pack_u64(4) + bytes(32)),
-    (((LIST, ((TEXT, None), (SKIP, 8))),), pack_u64(2) + (token(b"x") + bytes(8)) * 2),
-    (((CHOICE, {0: (), 1: ((TEXT, None),)}), (SKIP, 8)), pack_u64(1) + token(b"y") + bytes(8)),
+    (((LIST, ((TEXT, None), (SKIP, 8))),), pack_u64(2) + (text(b"x") + bytes(8)) * 2),
+    (((CHOICE, {0: (), 1: ((TEXT, None),)}), (SKIP, 8)), pack_u64(1) + text(b"y") + bytes(8)),
     (((CHOICE, {0: (), None: ((SKIP, 8),)}),), pack_u64(77) + bytes(8)),
     ((), b""),
 ]
@@ -114,14 +114,14 @@ def test_words_and_texts_wait_for_their_bytes() -> None:
     with pytest.raises(StopIteration) as stop:
         next(word)
     assert stop.value.value == 0x123456789ABCDEF
-    text = cursor.text(5)
-    for byte in token(b"hello"):
-        assert next(text, "over") is None
+    five = cursor.text(5)
+    for byte in text(b"hello"):
+        assert next(five, "over") is None
         cursor.feed(bytes([byte]))
     with pytest.raises(StopIteration) as stop:
-        next(text)
+        next(five)
     assert stop.value.value == b"hello"
-    cursor.feed(token(b"longer"))
+    cursor.feed(text(b"longer"))
     with pytest.raises(DecodeError, match="at most 5 bytes"):
         next(cursor.text(5))
 

@@ -8,8 +8,9 @@ from pix.codec.cursor import Cursor
 from pix.codec.errors import DecodeError
 from pix.codec.nar import Entry, check, scan_nar
 from tests.support.golden import Golden
-from tests.support.nars import Tree, nar, node, token, tokens
+from tests.support.nars import Tree, nar, node, tokens
 from tests.support.readings import TRAILING, chunks, golden_names
+from tests.support.words import text
 
 TREE: Tree = {
     b"bin": {b"hello": ("executable", b"#!/bin/sh\n"), b"link": ("symlink", b"hello")},
@@ -101,11 +102,11 @@ def test_loose_order_of_old_parsers_is_taken_unless_strict() -> None:
     body += tokens(b"entry", b"(", b"node") + node(b"one") + tokens(b"name", b"a", b")")
     body += tokens(b"entry", b"(", b"name", b"b", b")")
     body += tokens(b"entry", b"(", b"name", b"c", b"node") + node(b"x")
-    body += tokens(b"name", b"d", b"node") + node(b"y") + token(b")")
+    body += tokens(b"name", b"d", b"node") + node(b"y") + text(b")")
     body += tokens(b"entry", b"(", b"name", b"e", b"node")
     body += tokens(b"(", b"contents", b"z", b"type", b"regular", b"executable", b"", b")")
     body += tokens(b")", b")")
-    data = token(b"nix-archive-1") + body
+    data = text(b"nix-archive-1") + body
     assert ends(data, chunks(data + TRAILING, 1))[1] == len(data)
     with pytest.raises(DecodeError):
         check(data)
@@ -129,7 +130,7 @@ DEEP = 5000
 def nested(levels: int) -> bytes:
     opened = tokens(b"(", b"type", b"directory", b"entry", b"(", b"name", b"d", b"node")
     inside = tokens(b"(", b"type", b"directory", b")")
-    return token(b"nix-archive-1") + opened * levels + inside + tokens(b")", b")") * levels
+    return text(b"nix-archive-1") + opened * levels + inside + tokens(b")", b")") * levels
 
 
 def test_depth_is_data_not_recursion() -> None:

@@ -34,8 +34,8 @@ from pix.protocol.operations import (
 from pix.protocol.types import REALISATION_WITH_PATH, Trace
 from tests.support.nars import nar
 from tests.support.playbook import EOF, Playbook, said
+from tests.support.words import PATH
 
-PATH = "/nix/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-hello"
 V38 = Protocol(38)
 NAR = nar({b"file": b"contents" * 100, b"other": b"more"})
 VALID = IsValidPath(path=PATH)

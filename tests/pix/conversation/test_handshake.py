@@ -13,8 +13,8 @@ from pix.protocol.handshake import NOT_ALLOWED, ClientHello, DaemonHello
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix.protocol.operations import IsValidPath
 from tests.support.playbook import EOF, Playbook, said
+from tests.support.words import PATH
 
-PATH = "/nix/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-hello"
 V38 = Protocol(38)
 HELLO = said(ClientHello(version=0x126), V38)
 

@@ -24,8 +24,9 @@ from pix.protocol.logging import STDERR_START_ACTIVITY, StderrNext
 from pix.protocol.operations import AddToStore, IsValidPath, NarFromPath
 from pix.protocol.payload_items import ContentReader
 from tests.fuzz.sessions import WORDS, Session, corpus, mutated
-from tests.support.nars import nar, token, tokens
+from tests.support.nars import nar, tokens
 from tests.support.playbook import Playbook, said
+from tests.support.words import text
 
 V38 = Protocol(38)
 V24 = Protocol(24)
@@ -62,7 +63,7 @@ def again(piece: bytes, times: int) -> Iterator[bytes]:
         yield piece * count
 
 
-DEEP_NAR = token(b"nix-archive-1") + b"".join(
+DEEP_NAR = text(b"nix-archive-1") + b"".join(
     [tokens(b"(", b"type", b"directory", b"entry", b"(", b"name", b"n" * 200, b"node")] * 4000
 )
 REQUEST = said(IsValidPath(path="/nix/store/x"), V38)

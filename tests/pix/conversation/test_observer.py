@@ -20,10 +20,10 @@ from pix.protocol.operations import (
     SetOptions,
 )
 from pix.protocol.types import UnkeyedValidPathInfo
-from tests.support.nars import nar, token
+from tests.support.nars import nar
 from tests.support.playbook import EOF, Playbook, said, seen
+from tests.support.words import PATH, text
 
-PATH = "/nix/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-hello"
 HASH = "15e3c560894cbb27085cf65b5a2ecb18488c999497f4531b6907a7581ce6d527"
 V38 = Protocol(38)
 NAR = nar({b"file": b"contents" * 100, b"other": b"more"})
@@ -41,7 +41,7 @@ def session(minor: int) -> Playbook:
     talk >> AddToStoreNar(path=PATH, nar_hash=HASH, nar_size=len(NAR), nar=NAR)
     if 21 <= minor < 23:
         for part in (NAR[:100], NAR[100:]):
-            talk << StderrRead(length=32768) >> token(part)
+            talk << StderrRead(length=32768) >> text(part)
     talk << StderrLast()
     talk >> NarFromPath(path=PATH) << StderrLast() << NAR
     return talk >> VALID << StderrError(message="no") << StderrError(message="no")
@@ -187,7 +187,7 @@ def test_client_half_closes_and_still_hears_the_answer() -> None:
 
 def test_client_half_closes_behind_pulled_payload() -> None:
     talk = Playbook(Protocol(21)).greet() >> ImportPaths() << StderrRead(length=32768)
-    talk >> token(bytes(8)) >> EOF << StderrLast() << ImportPaths.Reply(paths=())
+    talk >> text(bytes(8)) >> EOF << StderrLast() << ImportPaths.Reply(paths=())
     _, imported = talk.exchanges()
     assert imported.complete
     assert not imported.notes

@@ -22,10 +22,10 @@ from pix.protocol.operations import (
     SetOptions,
 )
 from pix.protocol.types import UnkeyedValidPathInfo
-from tests.support.nars import nar, token
+from tests.support.nars import nar
 from tests.support.playbook import Playbook, said
+from tests.support.words import PATH, text
 
-PATH = "/nix/store/g1w7hy3qg1w7hy3qg1w7hy3qg1w7hy3q-hello"
 HASH = "15e3c560894cbb27085cf65b5a2ecb18488c999497f4531b6907a7581ce6d527"
 NAR = nar({b"bin": {b"hello": ("executable", b"#!/bin/sh\n")}, b"share": b"x" * 1000})
 INFO = UnkeyedValidPathInfo(nar_hash=HASH, references=frozenset(), nar_size=len(NAR))
@@ -62,7 +62,7 @@ def test_add_to_store_nar_in_frames(minor: int) -> None:
 def test_add_to_store_nar_pulled_by_the_daemon(minor: int) -> None:
     talk = Playbook(Protocol(minor)).greet() >> add_nar()
     for start in range(0, len(NAR), 500):
-        talk << StderrRead(length=32768) >> token(NAR[start : start + 500])
+        talk << StderrRead(length=32768) >> text(NAR[start : start + 500])
         talk << StderrNext(text="still reading\n")
     talk << StderrLast()
     added = followed(talk)
@@ -102,11 +102,11 @@ def test_pulled_payload_with_zero_reads_and_an_error() -> None:
 
 def test_pulled_payload_in_answers_of_any_size() -> None:
     """An answer can be a whole NAR or one small write of the client's serialiser."""
-    stream = pack_u64(1) + NAR + pack_u64(0x4558494E) + token(PATH.encode()) + bytes(24)
+    stream = pack_u64(1) + NAR + pack_u64(0x4558494E) + text(PATH.encode()) + bytes(24)
     parts = [stream[:8], stream[8:21], stream[21:24], stream[24:-8], stream[-8:], bytes(8)]
     talk = Playbook(Protocol(21)).greet() >> ImportPaths()
     for part in parts:
-        talk << StderrRead(length=32768) >> token(part)
+        talk << StderrRead(length=32768) >> text(part)
     talk << StderrLast() << ImportPaths.Reply(paths=(PATH,))
     imported = followed(talk)
     assert imported.complete
@@ -117,7 +117,7 @@ def test_pulled_payload_in_answers_of_any_size() -> None:
 def test_pulled_payload_that_ends_early() -> None:
     """A string of no bytes is the end of file; the daemon fails."""
     talk = Playbook(Protocol(21)).greet() >> ImportPaths()
-    talk << StderrRead(length=32768) >> token(b"") << StderrError(message="unexpected end-of-file")
+    talk << StderrRead(length=32768) >> text(b"") << StderrError(message="unexpected end-of-file")
     imported = followed(talk)
     assert imported.answers == 1
     assert imported.error is not None
@@ -163,7 +163,7 @@ def test_add_text_to_store_has_no_payload() -> None:
 @pytest.mark.parametrize("size", [1, 5, 8, 100, FRAME_SIZE])
 def test_add_multiple_to_store_across_frame_boundaries(size: int) -> None:
     """Frame boundaries fall anywhere, also inside integers."""
-    item = token(PATH.encode()) + token(b"") + token(HASH.encode()) + bytes(40) + bytes(8) + NAR
+    item = text(PATH.encode()) + text(b"") + text(HASH.encode()) + bytes(40) + bytes(8) + NAR
     content = pack_u64(2) + item + item
     parts = [content[i : i + size] for i in range(0, len(content), size)]
     talk = Playbook(Protocol(38)).greet() >> AddMultipleToStore(items=parts) << StderrLast()
@@ -269,7 +269,7 @@ def test_wild_length_makes_the_rest_opaque(what: str, bad: bytes) -> None:
 
 def test_what_is_no_nar_makes_the_rest_opaque() -> None:
     talk = Playbook(Protocol(21)).greet()
-    talk >> said(AddToStore(name="x", dump=b""), Protocol(21)) + token(b"nix-archive-2")
+    talk >> said(AddToStore(name="x", dump=b""), Protocol(21)) + text(b"nix-archive-2")
     _, added, strange = talk.exchanges()
     assert "'nix-archive-1'" in strange.notes[0].expected
     assert not added.complete

@@ -22,9 +22,9 @@ from pix.protocol.operations import (
 )
 from tests.fuzz.sessions import Session, corpus, mutated
 from tests.support.playbook import EOF, Playbook, said, seen
+from tests.support.words import PATH
 
 V38 = Protocol(38)
-PATH = "/nix/store/" + "a" * 32 + "-hello"
 TIMES = ("started", "request_done", "answered", "ended")
 
 

@@ -14,9 +14,10 @@ from pix.daemon import NixDaemonError
 from pix.protocol import operations as op
 from pix.protocol.logging import StderrError, StderrNext, StderrWrite
 from tests.pix.daemon.test_connection import HELLO, VALID, asking
-from tests.support.nars import nar, token, tokens
+from tests.support.nars import nar, tokens
 from tests.support.playbook import said
 from tests.support.scripted_daemon import CLOSE, LAST, WAIT, Hears, playing
+from tests.support.words import text
 
 NEWEST = Protocol(38)
 BIG = nar({b"file": bytes(range(256)) * 2000, b"x": b""})
@@ -60,7 +61,7 @@ def test_nar_of_any_size_in_constant_memory() -> None:
             assert len(data) <= 1 << 16
 
     head = tokens(b"nix-archive-1", b"(", b"type", b"regular", b"contents")
-    turns = [answered(head + size.to_bytes(8, "little")), *[block] * 64, token(b")")]
+    turns = [answered(head + size.to_bytes(8, "little")), *[block] * 64, text(b")")]
     with playing(ASKED, *turns) as daemon:
         tracemalloc.start()
         try:
@@ -101,7 +102,7 @@ def test_end_inside_a_files_contents() -> None:
 
 
 def test_what_is_no_nar() -> None:
-    with playing(ASKED, answered(token(b"nix-archive-2")), WAIT) as daemon:
+    with playing(ASKED, answered(text(b"nix-archive-2")), WAIT) as daemon:
         with pytest.raises(NixDaemonError, match="'nix-archive-1' in a NAR, found 'nix-archive-2'"):
             daemon.connection.nar_from_path(HELLO, io.BytesIO())
         with pytest.raises(NixDaemonError, match="this connection is over"):

@@ -17,8 +17,9 @@ from pix.protocol.payload_items import ContentKind, ContentReader, Item, content
 from pix.protocol.types import UnkeyedValidPathInfo, ValidPathInfo
 from tests.pix.conversation.test_recorded_sessions import by_events
 from tests.support.captures import Run
-from tests.support.nars import Tree, nar, token
+from tests.support.nars import Tree, nar
 from tests.support.readings import chunks
+from tests.support.words import text
 
 V38 = Protocol(38)
 VERSIONED = Protocol(38, frozenset({"versionedAddToStoreMultiple", "provenance"}))
@@ -58,9 +59,9 @@ def batch(protocol: Protocol) -> bytes:
 
 def record(i: int, tree: Tree, signature: bytes | None = None) -> bytes:
     """One export record."""
-    out = nar(tree) + pack_u64(0x4558494E) + token(path(i).encode())
-    out += pack_u64(1) + token(path(0).encode()) + token(b"")
-    return out + (pack_u64(0) if signature is None else pack_u64(1) + token(signature))
+    out = nar(tree) + pack_u64(0x4558494E) + text(path(i).encode())
+    out += pack_u64(1) + text(path(0).encode()) + text(b"")
+    return out + (pack_u64(0) if signature is None else pack_u64(1) + text(signature))
 
 
 def export() -> bytes:
@@ -169,7 +170,7 @@ def test_cut_content_is_incomplete_and_no_error(kind: ContentKind) -> None:
 @pytest.mark.parametrize(
     ("kind", "data", "error"),
     [
-        ("nar", token(b"nix-archive-2"), "nix-archive-1"),
+        ("nar", text(b"nix-archive-2"), "nix-archive-1"),
         ("nar", nar(b"x") + b"y", "1 bytes more"),
         ("nar", (0x63787470).to_bytes(8, "little"), "STDERR_ERROR"),
         ("paths", pack_u64(1 << 60), "number of paths"),

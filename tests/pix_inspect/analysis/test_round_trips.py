@@ -19,15 +19,15 @@ from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.stall_notes import going_on, stuck
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session
+from tests.support.places import EVERY_RECORDING
 from tests.support.playbook import said
 from tests.support.played import PROTOCOL, Played
+from tests.support.words import PATH
 
-RECORDINGS = sorted((Path(__file__).parents[3] / "recordings").glob("*.pcapng"))
 MS = 1_000_000
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 
 
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY_RECORDING, ids=lambda path: path.stem)
 def test_it_counts_what_the_session_counts(path: Path) -> None:
     found = Analyst(path).read()
     session = Session(path).read_all()
@@ -41,7 +41,7 @@ def test_it_counts_what_the_session_counts(path: Path) -> None:
         assert split.errors <= split.count
 
 
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY_RECORDING, ids=lambda path: path.stem)
 def test_distance_costs_a_round_trip_for_each_turn(path: Path) -> None:
     near = Analyst(path, Distance(0))
     near.read()
@@ -54,7 +54,7 @@ def test_distance_costs_a_round_trip_for_each_turn(path: Path) -> None:
 
 
 def test_a_slow_line_costs_by_the_byte() -> None:
-    path = next(path for path in RECORDINGS if path.stem == "add-tree")
+    path = next(path for path in EVERY_RECORDING if path.stem == "add-tree")
     slow = Analyst(path, Distance(0, rate=1000.0))
     found = slow.read()
     assert slow.predicted == pytest.approx(
@@ -63,7 +63,7 @@ def test_a_slow_line_costs_by_the_byte() -> None:
 
 
 def test_the_same_question_again_is_counted() -> None:
-    path = next(path for path in RECORDINGS if path.stem == "queries")
+    path = next(path for path in EVERY_RECORDING if path.stem == "queries")
     assert Analyst(path).read().repeated > 0
 
 
@@ -152,7 +152,7 @@ def test_advice_fits_the_version(operation: str, protocol: Protocol, says: str) 
 
 
 def test_json_and_text_agree(capsys: pytest.CaptureFixture[str]) -> None:
-    path = str(RECORDINGS[0])
+    path = str(EVERY_RECORDING[0])
     assert main(["analyse", path, "--format", "json", "--at-rtt", "5ms"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert main(["analyse", path, "--at-rtt", "5ms"]) == 0
@@ -167,15 +167,15 @@ def test_json_and_text_agree(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_time_that_is_none_is_said_in_one_line(
     wrong: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["analyse", str(RECORDINGS[0]), f"--at-rtt={wrong}"]) == 2
+    assert main(["analyse", str(EVERY_RECORDING[0]), f"--at-rtt={wrong}"]) == 2
     assert "is no time" in capsys.readouterr().err
 
 
 def test_what_a_recording_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cut = tmp_path / "cut.pcapng"
-    cut.write_bytes(RECORDINGS[0].read_bytes()[:-50])
+    cut.write_bytes(EVERY_RECORDING[0].read_bytes()[:-50])
     for command in ("analyse", "status"):
         assert main([command, str(cut)]) == 0
         assert "no whole block and are left out" in capsys.readouterr().err
-        assert main([command, str(RECORDINGS[0])]) == 0
+        assert main([command, str(EVERY_RECORDING[0])]) == 0
         assert capsys.readouterr().err == ""

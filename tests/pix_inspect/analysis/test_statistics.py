@@ -10,8 +10,7 @@ import pytest
 from pix_inspect.analysis.statistics import BUCKETS, MOST_STRETCHES, Statistics, Tally
 from pix_inspect.session.session import Session
 from tests.support.lines_of_time import Scene
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
+from tests.support.places import RECORDINGS
 
 
 @pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda p: p.stem)

@@ -10,8 +10,7 @@ from pix.problem import Problem
 from pix_inspect.analysis.statistics import Statistics
 from pix_inspect.analysis.summary import summary
 from pix_inspect.session.session import Session
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
+from tests.support.places import RECORDINGS
 
 
 def test_each_operation_has_one_line_and_nothing_is_left_out() -> None:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pix_inspect.base.secrets import cleaned, cleaned_bytes
-from tests.support.lines_of_time import text, word
+from tests.support.words import text, word
 
 TELLING = [
     "https://user:hunter2@cache.example.org/x",

@@ -18,6 +18,7 @@ from pix.protocol.names import names
 from pix_inspect.cli import main
 from tests.support.golden import Golden
 from tests.support.readings import golden_names
+from tests.support.words import text
 
 TYPES = {
     "BuildMode": "BuildMode",
@@ -65,9 +66,8 @@ def run(*words: str, data: bytes = b"", output: type[io.TextIOWrapper] = io.Text
     return Ran(status, out.buffer.getvalue(), err.getvalue())
 
 
-def string(text: str) -> bytes:
-    raw = text.encode()
-    return pack_u64(len(raw)) + raw + bytes(-len(raw) & 7)
+def string(said: str) -> bytes:
+    return text(said.encode())
 
 
 def kinds(entry: dict[str, Any]) -> list[tuple[str, int]]:

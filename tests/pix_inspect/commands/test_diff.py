@@ -18,9 +18,9 @@ from pix_inspect.commands import diff
 from pix_inspect.compare.sessions import compare_sessions
 from pix_inspect.options import progress as progress_line
 from pix_inspect.session.session import Session
+from tests.support.places import RECORDINGS
 from tests.support.played import Played
 
-RECORDINGS = Path(__file__).parents[3] / "recordings"
 QUERIES, LOOKUPS = (str(RECORDINGS / f"{name}.pcapng") for name in ("queries", "lookups"))
 STORE = "/nix/store/00000000000000000000000000000000-"
 

@@ -19,9 +19,10 @@ from pix_inspect import cli
 from pix_inspect.commands import dump
 from pix_inspect.options import progress
 from pix_inspect.session.session import Session
+from tests.support.places import RECORDINGS
+from tests.support.words import LAST, text, word
 from tests.support.written import CLIENT, Written
 
-RECORDINGS = Path(__file__).resolve().parents[3] / "recordings"
 KEYS = [
     "exchange", "connection", "kind", "operation", "code", "version", "features", "time", "took",
     "request", "log", "reply", "error", "payload", "bytes", "complete", "notes",
@@ -115,24 +116,22 @@ def hostile_recording(tmp_path: Path, raw: bytes) -> Path:
     """A session in which everything that can be text is `raw`."""
     written = Written()
     track = written.open(peer={"pid": 1, "command": raw.decode("utf-8", "replace")})
-    text = word(len(raw)) + raw + bytes(-len(raw) & 7)
+    said = text(raw)
     hello = word(0x6E697863), word(0x125)
     answer = word(0x6478696F), word(0x125)
     written.chunk(track, CLIENT, b"".join(hello))
     written.chunk(track, 1, b"".join(answer))
     written.chunk(track, CLIENT, bytes(16))
-    nix = raw[:1000]
-    nix_text = word(len(nix)) + nix + bytes(-len(nix) & 7)
-    written.chunk(track, 1, nix_text + word(1) + word(LAST))
-    written.chunk(track, CLIENT, word(26) + text)
-    next_frame = word(0x6F6C6D67) + text
+    written.chunk(track, 1, text(raw[:1000]) + word(1) + word(LAST))
+    written.chunk(track, CLIENT, word(26) + said)
+    next_frame = word(0x6F6C6D67) + said
     activity = b"".join(
-        [word(0x53545254), word(7 << 32), word(3), word(105), text, word(2), word(1), text,
+        [word(0x53545254), word(7 << 32), word(3), word(105), said, word(2), word(1), said,
          word(0), word(9), word(0)]
     )  # fmt: skip
-    error = b"".join([word(0x63787470), text, word(0), text, text, word(0), word(1), word(0), text])
+    error = b"".join([word(0x63787470), said, word(0), said, said, word(0), word(1), word(0), said])
     written.chunk(track, 1, next_frame + activity + error)
-    options = [word(19), *[word(0)] * 12, word(1), text, text]
+    options = [word(19), *[word(0)] * 12, word(1), said, said]
     written.chunk(track, CLIENT, b"".join(options))
     written.chunk(track, 1, word(LAST))
     written.chunk(track, CLIENT, word(0xDEAD) + raw)
@@ -140,12 +139,7 @@ def hostile_recording(tmp_path: Path, raw: bytes) -> Path:
     return written.save(tmp_path / "hostile.pcapng")
 
 
-LAST = 0x616C7473
 ASKING = (11).to_bytes(8, "little") + (1).to_bytes(8, "little") + b"x" + bytes(7)
-
-
-def word(n: int) -> bytes:
-    return n.to_bytes(8, "little")
 
 
 @pytest.mark.parametrize("raw", HOSTILE, ids=range(len(HOSTILE)))
@@ -153,12 +147,12 @@ def word(n: int) -> bytes:
 def test_hostile_text_comes_out_inert(
     raw: bytes, form: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    text = dumped(capsys, hostile_recording(tmp_path, raw), "--format", form)
-    for line in text.split("\n"):
+    out = dumped(capsys, hostile_recording(tmp_path, raw), "--format", form)
+    for line in out.split("\n"):
         assert line.isprintable()
         assert not any(char in line for char in "\u0301\u0489\u05f5")
-    assert "Build" in text
-    assert len(text) < 2_000_000
+    assert "Build" in out
+    assert len(out) < 2_000_000
 
 
 @pytest.mark.parametrize(
@@ -189,10 +183,10 @@ def small_recording(tmp_path: Path, names: str) -> Written:
     written.chunk(track, CLIENT, word(0x6E697863) + word(0x10A))
     written.chunk(track, 1, word(0x6478696F) + word(0x10A) + word(LAST))
     for name in names:
-        text = word(1) + name.encode() + bytes(7)
-        written.chunk(track, CLIENT, word(11) + text)
+        said = text(name.encode())
+        written.chunk(track, CLIENT, word(11) + said)
         written.chunk(track, 1, word(LAST) + word(1))
-        written.chunk(track, CLIENT, word(1) + text)
+        written.chunk(track, CLIENT, word(1) + said)
         written.chunk(track, 1, word(LAST) + word(1))
     return written
 

@@ -11,7 +11,7 @@ import pytest
 from pix_inspect.cli import main
 from tests.support.nars import nar
 from tests.support.payloads import FILES, with_archive
-from tests.support.played import RECORDINGS
+from tests.support.places import RECORDINGS
 
 Captured = pytest.CaptureFixture[str]
 

@@ -9,10 +9,9 @@ import pytest
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.compare.bulk_bytes import spoken
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import Scene, text, word
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
-PATH = "/nix/store/00000000000000000000000000000000-x"
+from tests.support.lines_of_time import Scene
+from tests.support.places import RECORDINGS
+from tests.support.words import PATH, text, word
 
 
 @pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda path: path.stem)

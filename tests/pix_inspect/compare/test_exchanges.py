@@ -11,10 +11,9 @@ from pix_inspect.compare.changes import Change
 from pix_inspect.compare.exchanges import compare_exchanges, meaning, payload_changes
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import LAST, Scene, text, word
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
-PATH = "/nix/store/00000000000000000000000000000000-x"
+from tests.support.lines_of_time import Scene
+from tests.support.places import RECORDINGS
+from tests.support.words import LAST, PATH, text, word
 
 
 def fetched(folder: Path, name: str, contents: bytes, kept: int | None = None) -> ExchangeView:

@@ -12,9 +12,9 @@ from pix_inspect.compare.bulk_bytes import Spoken, spoken
 from pix_inspect.compare.changes import VOLATILE
 from pix_inspect.compare.fingerprints import Fingerprints, answer_at, apart, payload_operations
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import text, word
+from tests.support.places import RECORDINGS
+from tests.support.words import text, word
 
-RECORDINGS = Path(__file__).parents[3] / "recordings"
 MIXED = [RECORDINGS / "add-tree-1-21.pcapng", RECORDINGS / "copy.pcapng"]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pix_inspect.describe.about import about, short
-from tests.support.lines_of_time import LAST, Scene, text, word
+from tests.support.lines_of_time import Scene
+from tests.support.words import LAST, text, word
 
 STORE = "/nix/store/" + "a" * 32 + "-"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pix_inspect.describe.absent_fields import with_absent
 from pix_inspect.describe.field_rows import rows
 from pix_inspect.session.session import Session
-from tests.support.played import RECORDINGS, browse, lines_of, recorded, settled
+from tests.support.places import RECORDINGS
+from tests.support.played import browse, lines_of, recorded, settled
 
 
 def test_absent_fields_stand_where_they_would_be() -> None:

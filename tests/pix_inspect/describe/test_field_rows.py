@@ -10,10 +10,9 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.describe.field_rows import LONGEST_VALUE, FieldRow, rows
 from pix_inspect.session.session import Session
 from tests.support.captures import Run
-from tests.support.lines_of_time import LAST, Scene, text, word
+from tests.support.lines_of_time import Scene
 from tests.support.recorded import interleaved, pairs, record
-
-PATH = "/nix/store/" + "a" * 32 + "-hello-2.12"
+from tests.support.words import LAST, PATH, text, word
 
 
 def flat(found: list[FieldRow]) -> list[FieldRow]:

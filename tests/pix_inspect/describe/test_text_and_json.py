@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from pix_inspect.describe.text_and_json import json_line, json_of, text_of
-from tests.support.lines_of_time import LAST, Scene, text, word
+from tests.support.lines_of_time import Scene
+from tests.support.words import LAST, text, word
 
 ERROR = b"".join(
     [word(0x63787470), text(b"Error"), word(0), text(b"Error"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from array import array
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,7 @@ from pix_inspect.expectations import verdicts as gate
 from pix_inspect.expectations.expectation import expectation
 from pix_inspect.expectations.verdicts import Verdict, verdicts
 from pix_inspect.session.session import Session
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
+from tests.support.places import RECORDINGS
 
 
 def check(session: Session, text: str) -> Verdict:

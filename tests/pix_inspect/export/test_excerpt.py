@@ -15,9 +15,10 @@ from pix_inspect.cli import main
 from pix_inspect.export.excerpt import excerpt, fenced
 from pix_inspect.session.session import Session
 from tests.support.lines_of_time import Scene
-from tests.support.planted import CLIENT, Planted, text, word
+from tests.support.places import RECORDINGS
+from tests.support.planted import CLIENT, Planted
+from tests.support.words import text, word
 
-RECORDINGS = Path(__file__).resolve().parents[3] / "recordings"
 TOKEN = "github.com=ghp_0123456789abcdefghij"
 
 

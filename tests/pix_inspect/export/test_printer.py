@@ -11,8 +11,7 @@ from pix.problem import Problem
 from pix_inspect.cli import main
 from pix_inspect.export.printer import Printer, exported, format_of
 from pix_inspect.session.session import Session
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
+from tests.support.places import RECORDINGS
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -12,10 +12,9 @@ import pytest
 from pix.problem import Problem
 from pix_inspect.export.recording_subset import part_of
 from pix_inspect.session.session import Session
+from tests.support.places import RECORDINGS
 from tests.support.recorded import shown
 from tests.support.rows import said
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
 
 
 @pytest.mark.parametrize("name", ["queries", "two-clients", "lookups"])

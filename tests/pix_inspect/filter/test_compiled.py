@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,7 @@ from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.filter.fields import completions, fields
 from pix_inspect.filter.syntax import FilterError
 from pix_inspect.session.session import Session
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
+from tests.support.places import RECORDINGS
 
 
 @pytest.fixture(scope="module")

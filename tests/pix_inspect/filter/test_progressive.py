@@ -12,9 +12,10 @@ from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.filter.progressive import Sieve
 from pix_inspect.session.session import Row, Session
-from tests.support.played import RECORDINGS, Played
+from tests.support.places import RECORDINGS
+from tests.support.played import Played
+from tests.support.words import PATH
 
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 FILTERS = [
     "op = QueryPathInfo", "not handshake", "error", "took > 100us and (conn = 1 or bytes > 1k)",
     "frames > 0", "request.path ~ stor", "greeting", "log ~ build or reply.valid = true",

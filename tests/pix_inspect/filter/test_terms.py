@@ -11,7 +11,7 @@ from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.filter.completion import complete, quoted
 from pix_inspect.filter.terms import field_term, joined, operation_term
 from pix_inspect.session.session import Session
-from tests.support.played import RECORDINGS
+from tests.support.places import RECORDINGS
 
 
 def walk(

@@ -21,12 +21,10 @@ from pix_inspect.findings.text import lines
 from pix_inspect.session.session import Session
 from tests.support.captures import Run
 from tests.support.lines_of_time import Scene
-from tests.support.planted import CLIENT, DAEMON, Planted, found_in, text, word
+from tests.support.places import RECORDINGS
+from tests.support.planted import CLIENT, DAEMON, Planted, found_in
 from tests.support.recorded import interleaved, record
-
-RECORDINGS = Path(__file__).resolve().parents[3] / "recordings"
-PATH = "/nix/store/00000000000000000000000000000000-x"
-OTHER = "/nix/store/11111111111111111111111111111111-y"
+from tests.support.words import OTHER, PATH, text, word
 
 OF_RECORDINGS = {
     "by-hand": {"obsolete", "downgrade"},

@@ -24,9 +24,9 @@ from pix_inspect.recording.stream_writer import Track
 from pix_inspect.session import exchange_view
 from pix_inspect.session.exchange_view import Part
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import text, word
 from tests.support.mistaken import error
-from tests.support.talks import OTHER, PATH, Talk, carried, request_of
+from tests.support.talks import Talk, carried, request_of
+from tests.support.words import OTHER, PATH, text, word
 from tests.support.written import Written
 
 HELLO = word(CLIENT_MAGIC)

@@ -11,19 +11,10 @@ from pix.codec.gates import Protocol
 from pix.codec.values import encode
 from pix.protocol import OPERATIONS_BY_NAME
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
-from tests.support.planted import (
-    CLIENT,
-    DAEMON,
-    Planted,
-    diagnosis_of,
-    found_in,
-    request_of,
-    text,
-    word,
-)
+from tests.support.planted import CLIENT, DAEMON, Planted, diagnosis_of, found_in, request_of
+from tests.support.words import PATH, text, word
 
 V38, V21 = Protocol(38), Protocol(21)
-PATH = "/nix/store/00000000000000000000000000000000-x"
 
 
 def missing_one() -> Planted:

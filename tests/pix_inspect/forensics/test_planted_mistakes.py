@@ -16,7 +16,9 @@ from pix_inspect.forensics.rules import is_only_success
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Session
 from tests.support.mistaken import MOST_NODES, nodes
-from tests.support.planted import RECORDINGS, Planted, diagnosis_of, word
+from tests.support.places import RECORDINGS
+from tests.support.planted import Planted, diagnosis_of
+from tests.support.words import word
 
 AMBIGUOUS = {
     "short reply": {"other version"},

@@ -12,8 +12,8 @@ from pix.codec.values import encode, tree
 from pix_inspect.forensics import repairs
 from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.forensics.repairs import MOST_BYTES, Message, explained, fits
-from tests.support.lines_of_time import text, word
 from tests.support.strategies import PROTOCOLS, RECORDS, values
+from tests.support.words import text, word
 
 NAMES = sorted(RECORDS)
 V38 = Protocol(38)

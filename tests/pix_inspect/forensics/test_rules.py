@@ -10,10 +10,10 @@ import pytest
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.conversation.exchange import CLIENT
 from pix_inspect.forensics.mistakes import Mistake
-from tests.support.lines_of_time import word
 from tests.support.mistaken import PLANTED
 from tests.support.planted import diagnosis_of, found_in
 from tests.support.talks import Talk, known
+from tests.support.words import word
 
 MINORS = (10, 21, 32, 38)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,7 @@ from pix_inspect.cli import main
 from pix_inspect.options import progress as module
 from pix_inspect.options.progress import Progress
 from pix_inspect.session.session import Session
-
-RECORDINGS = Path(__file__).parents[3] / "recordings"
+from tests.support.places import RECORDINGS
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from pix.problem import Problem
 from pix_inspect.payload.contents import PayloadContents
 from pix_inspect.session.session import Session
 from tests.support.nars import nar
-from tests.support.payloads import FILES, PATH, contents_of, with_archive
-from tests.support.played import RECORDINGS
+from tests.support.payloads import FILES, contents_of, with_archive
+from tests.support.places import RECORDINGS
+from tests.support.words import PATH
 
 
 def payloads() -> list[tuple[str, PayloadContents]]:

@@ -15,15 +15,14 @@ from pix.problem import Problem
 from pix_inspect.repl.as_line import line_of, literal
 from pix_inspect.repl.expressions import Evaluator
 from pix_inspect.session.session import Session
-
-RECORDINGS = sorted((Path(__file__).parents[3] / "recordings").glob("*.pcapng"))
+from tests.support.places import EVERY_RECORDING
 
 
 def evaluated(text: str) -> object:
     return Evaluator({}, lambda value, name: None).run(text)
 
 
-@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY_RECORDING, ids=lambda path: path.stem)
 def test_every_recorded_request_is_a_line_that_gives_its_bytes(path: Path) -> None:
     session = Session(path).read_all()
     seen = 0

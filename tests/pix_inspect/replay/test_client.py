@@ -21,20 +21,11 @@ from pix.protocol.operations import (
     VerifyStore,
 )
 from pix_inspect.cli import main
-from tests.support.nars import nar, token
-from tests.support.replayed import (
-    END,
-    LAST,
-    NAMES,
-    RECORDINGS,
-    P,
-    Q,
-    client,
-    played,
-    scripted,
-    story,
-)
+from tests.support.nars import nar
+from tests.support.places import RECORDINGS
+from tests.support.replayed import END, LAST, NAMES, P, Q, client, played, scripted, story
 from tests.support.scripted_daemon import CLOSE, WAIT, Hears, HearsAnswer, HearsFrames
+from tests.support.words import text
 
 NEW, OLD = Protocol(38), Protocol(21)
 YES, NO = IsValidPath.Reply(valid=True), IsValidPath.Reply(valid=False)
@@ -96,7 +87,7 @@ def test_everything_is_sent_again_byte_for_byte(tmp_path: Path) -> None:
 def test_payload_is_pulled_in_whatever_pieces_the_daemon_wants(tmp_path: Path) -> None:
     content = nar(b"x" * 1000)
     asked = AddToStoreNar(path=P, nar_hash="0" * 64, nar_size=len(content), nar=b"")
-    answer = token(content)
+    answer = text(content)
     path = story(
         tmp_path / "s.pcapng",
         (1, OLD, asked, StderrRead(length=32768), (CLIENT, answer), LAST, END),

@@ -23,9 +23,10 @@ from pix.protocol.operations import (
 from pix.sockets import connect
 from pix_inspect.session.session import Session
 from tests.support.nars import nar
+from tests.support.places import RECORDINGS
 from tests.support.processes import PIX, environment
 from tests.support.relaying import until
-from tests.support.replayed import END, LAST, RECORDINGS, P, Q, played, story
+from tests.support.replayed import END, LAST, P, Q, played, story
 
 NEW, OLD = Protocol(38), Protocol(21)
 YES, NO = IsValidPath.Reply(valid=True), IsValidPath.Reply(valid=False)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pix_inspect.recording import pcapng
 from pix_inspect.session.index import Index
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import LAST, text, word
 from tests.support.played import PROTOCOL, Played
 from tests.support.recorded import shown
+from tests.support.words import LAST, text, word
 from tests.support.written import CLIENT, DAEMON, Written
 
 ASK = word(1) + text(b"/x")

@@ -17,8 +17,8 @@ from pix_inspect.session.session import Session
 from pix_inspect.waits.waits import LATEST, waits
 from tests.support.playbook import said
 from tests.support.played import PROTOCOL, Played
+from tests.support.words import PATH
 
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 FALSE = bytes(8)
 
 

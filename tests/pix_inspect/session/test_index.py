@@ -17,8 +17,8 @@ from pix_inspect.session import index
 from pix_inspect.session.session import Row, Session
 from tests.support.playbook import said
 from tests.support.played import PROTOCOL, Played
+from tests.support.words import PATH
 
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 ASKED = 1
 """The exchange that ends: the first after the handshake."""
 

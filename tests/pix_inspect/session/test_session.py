@@ -29,6 +29,7 @@ from tests.support.recorded import (
     shown,
     take,
 )
+from tests.support.words import text
 from tests.support.written import Written
 
 LIMITS = {"full": None, "none": 0, "1 KiB": 1024}
@@ -341,7 +342,3 @@ def test_sizes_beyond_a_record_and_odd_numbers(tmp_path: Path) -> None:
     assert "1125899906842624" in " ".join(shown(session)) or "0x4000000000000" in " ".join(
         shown(session)
     )
-
-
-def text(raw: bytes) -> bytes:
-    return len(raw).to_bytes(8, "little") + raw + bytes(-len(raw) & 7)

@@ -30,13 +30,13 @@ from tests.support.played import (
     recorded,
     settled,
 )
+from tests.support.words import PATH
 
 Compare = Callable[..., bool]
 
 WIDE = (120, 40)
 SMALL = (80, 24)
 LARGE = (200, 60)
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 
 
 def at(operation: str, *keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:

@@ -26,16 +26,8 @@ from tests.pix_inspect.ui.app.test_palette import shown_palette
 from tests.pix_inspect.ui.screens.test_statistics import counted
 from tests.pix_inspect.ui.test_gallery import LARGE, SMALL, WIDE, Compare, at
 from tests.support.payloads import with_archive
-from tests.support.played import (
-    PROTOCOL,
-    RECORDINGS,
-    Played,
-    browse,
-    live,
-    opened,
-    recorded,
-    settled,
-)
+from tests.support.places import RECORDINGS
+from tests.support.played import PROTOCOL, Played, browse, live, opened, recorded, settled
 
 Run = Callable[[Pilot[Any]], Awaitable[None]]
 

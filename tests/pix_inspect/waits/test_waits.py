@@ -12,8 +12,8 @@ from pix_inspect.session.session import Session
 from pix_inspect.teach.bundled import recording
 from pix_inspect.waits.waits import Wait, waits
 from tests.support.played import Played
+from tests.support.words import PATH
 
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 SECOND = 1_000_000_000
 
 

@@ -12,8 +12,9 @@ from pix.codec.nar_files import nar_of
 from pix_store.store import trees
 from pix_store.store.refusal import Refusal
 from pix_store.store.spool import Spool
-from tests.support.nars import Tree, nar, token, tokens
+from tests.support.nars import Tree, nar, tokens
 from tests.support.serving import TREE
+from tests.support.words import text
 
 NAMES = st.binary(min_size=1, max_size=12).filter(
     lambda name: name not in (b".", b"..") and b"/" not in name and b"\0" not in name
@@ -63,8 +64,8 @@ def test_files_are_read_only_and_dated(tmp_path: Path) -> None:
 
 
 def one_entry(name: bytes, inner: bytes) -> bytes:
-    entry = tokens(b"entry", b"(", b"name", name, b"node") + inner + token(b")")
-    return tokens(b"(", b"type", b"directory") + entry + token(b")")
+    entry = tokens(b"entry", b"(", b"name", name, b"node") + inner + text(b")")
+    return tokens(b"(", b"type", b"directory") + entry + text(b")")
 
 
 FILE = tokens(b"(", b"type", b"regular", b"contents", b"gotcha", b")")
@@ -77,13 +78,13 @@ LINK = tokens(b"(", b"type", b"symlink", b"target", b"/", b")")
         *(one_entry(name, FILE) for name in (b"..", b".", b"", b"a/b", b"/etc/x", b"a\0b")),
         one_entry(b"x" * 256, FILE),
         tokens(b"(", b"type", b"directory")
-        + tokens(b"entry", b"(", b"name", b"a", b"node") + LINK + token(b")")
-        + tokens(b"entry", b"(", b"name", b"a", b"node") + one_entry(b"x", FILE) + token(b")")
-        + token(b")"),
+        + tokens(b"entry", b"(", b"name", b"a", b"node") + LINK + text(b")")
+        + tokens(b"entry", b"(", b"name", b"a", b"node") + one_entry(b"x", FILE) + text(b")")
+        + text(b")"),
         tokens(b"(", b"type", b"directory")
-        + tokens(b"entry", b"(", b"name", b"b", b"node") + FILE + token(b")")
-        + tokens(b"entry", b"(", b"name", b"a", b"node") + FILE + token(b")")
-        + token(b")"),
+        + tokens(b"entry", b"(", b"name", b"b", b"node") + FILE + text(b")")
+        + tokens(b"entry", b"(", b"name", b"a", b"node") + FILE + text(b")")
+        + text(b")"),
         tokens(b"(", b"type", b"symlink", b"target", b"", b")"),
         tokens(b"(", b"type", b"fifo", b")"),
         b"",
@@ -95,7 +96,7 @@ def test_no_hostile_nar_is_restored(tmp_path: Path, node: bytes) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     with Spool() as spool, pytest.raises(Refusal):
-        trees.restore(spool.fill([token(b"nix-archive-1") + node]), folder / "x")
+        trees.restore(spool.fill([text(b"nix-archive-1") + node]), folder / "x")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
     assert not list(folder.iterdir())
 
@@ -105,7 +106,7 @@ def test_deep_nars_are_refused(tmp_path: Path) -> None:
     for _ in range(70):
         node = one_entry(b"d", node)
     with Spool() as spool, pytest.raises(Refusal, match="levels"):
-        trees.restore(spool.fill([token(b"nix-archive-1") + node]), tmp_path / "x")
+        trees.restore(spool.fill([text(b"nix-archive-1") + node]), tmp_path / "x")
 
 
 def test_nothing_is_written_over_or_through_what_is_there(tmp_path: Path) -> None:

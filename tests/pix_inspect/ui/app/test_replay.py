@@ -9,8 +9,9 @@ import pytest
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.replay import ReplayInspector
 from pix_inspect.ui.screens.differences import DifferencesScreen
+from tests.support.places import RECORDINGS
 
-RECORDING = Path(__file__).parents[4] / "recordings" / "queries.pcapng"
+RECORDING = RECORDINGS / "queries.pcapng"
 
 
 @pytest.mark.parametrize("differs", [True, False])

@@ -17,7 +17,8 @@ from pix.protocol.logging import (
 from pix.protocol.types import Trace
 from pix_inspect.session.session import Session
 from pix_inspect.ui.exchange.log_tree import Said, narration
-from tests.support.played import RECORDINGS, Played
+from tests.support.places import RECORDINGS
+from tests.support.played import Played
 
 DRV = "/nix/store/00000000000000000000000000000000-hello.drv"
 

@@ -15,7 +15,8 @@ from pix_inspect.ui.widgets.path_dialog import PathDialog
 from pix_inspect.ui.widgets.writing import Writing
 from tests.support.nars import nar
 from tests.support.payloads import FILES, with_archive
-from tests.support.played import RECORDINGS, browse, focus, lines_of, opened, recorded, settled
+from tests.support.places import RECORDINGS
+from tests.support.played import browse, focus, lines_of, opened, recorded, settled
 
 SIZE = (120, 40)
 

@@ -15,9 +15,9 @@ from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.ui.widgets.bar import WritingLine
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Remarks
 from tests.support.played import Played, browse, focus, lines_of, live, recorded, settled
+from tests.support.words import PATH
 
 SIZE = (120, 40)
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 
 
 async def write(pilot: Pilot[Any], text: str) -> None:

@@ -14,9 +14,9 @@ from pix_inspect.recording.stream_writer import Track
 from pix_inspect.ui.exchange.explanation_pane import Explanation
 from pix_inspect.ui.main.status import Banner
 from tests.support.played import Played, browse, focus, lines_of, live, opened, recorded, settled
+from tests.support.words import PATH
 
 SIZE = (120, 40)
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 
 
 def a_query(played: Played, track: Track, count: int = 1) -> None:

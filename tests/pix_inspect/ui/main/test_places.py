@@ -14,10 +14,11 @@ from pix.protocol.logging import StderrLast
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.places import Arrived, GoTo
-from tests.support.played import RECORDINGS, Played, browse, live, settled
+from tests.support.places import RECORDINGS
+from tests.support.played import Played, browse, live, settled
+from tests.support.words import PATH
 
 SIZE = (120, 40)
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 
 
 class Visited(Inspector):

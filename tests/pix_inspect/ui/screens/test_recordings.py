@@ -23,7 +23,8 @@ from pix_inspect.ui.widgets.path_dialog import PathDialog
 from tests.pix_inspect.ui.test_gallery import WIDE, Compare
 from tests.pix_inspect.ui.test_hostile import check, session_of
 from tests.support.hostile import HOSTILE
-from tests.support.played import RECORDINGS, Played, browse, lines_of, settled
+from tests.support.places import RECORDINGS
+from tests.support.played import Played, browse, lines_of, settled
 
 STORE = "/nix/store/00000000000000000000000000000000-"
 

@@ -17,10 +17,11 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.screens.charts import Histogram, Rate, bar, columns
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.screens.tallies import MEASURES, Tallies
-from tests.support.played import RECORDINGS, Played, browse, lines_of, live, opened, settled
+from tests.support.places import RECORDINGS
+from tests.support.played import Played, browse, lines_of, live, opened, settled
+from tests.support.words import PATH
 
 SIZE = (120, 40)
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 
 
 async def counted(pilot: Pilot[Any]) -> StatisticsScreen:

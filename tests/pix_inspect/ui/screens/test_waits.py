@@ -16,9 +16,9 @@ from pix_inspect.ui.main.status import Banner
 from pix_inspect.ui.screens.waits import Account, WaitingScreen
 from tests.pix_inspect.waits.test_waits import cut
 from tests.support.played import Played, browse, lines_of, live, opened, recorded, settled
+from tests.support.words import PATH
 
 SIZE = (120, 40)
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
 
 
 async def shown(pilot: Pilot[Any]) -> WaitingScreen:

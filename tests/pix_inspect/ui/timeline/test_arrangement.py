@@ -13,9 +13,9 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.timeline import arrangement
 from pix_inspect.ui.timeline.arrangement import Arrangement, AsTheyCame, Everything, Grouped, Sorted
 from pix_inspect.ui.timeline.columns import SORTABLE
-from tests.support.played import RECORDINGS, Played
-
-PATH = "/nix/store/00000000000000000000000000000000-hello-2.12"
+from tests.support.places import RECORDINGS
+from tests.support.played import Played
+from tests.support.words import PATH
 
 
 @pytest.fixture(scope="module")
