@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import pix
 from pix.problem import Problem
+from pix_inspect.base.narrate import say
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("watch", "relay on --listen SOCKET and watch the traffic live (the default)"),
@@ -65,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except Problem as problem:
-        print(f"pix-inspect: {problem}", file=sys.stderr)
+        say(str(problem))
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -48,4 +48,11 @@ class EncodeError(PixError, ValueError):
 
     def inside(self, name: str) -> "EncodeError":
         """Return the same error seen from the enclosing field or type `name`."""
-        return EncodeError(f"{name}.{self.path}" if self.path else name, self.why)
+        return type(self)(f"{name}.{self.path}" if self.path else name, self.why)
+
+
+class GateError(EncodeError):
+    """A field that is given though the version lacks it, or not given though it has it.
+
+    `why` goes on from the field's name, as `does not exist before 1.25` or `is needed in 1.38`.
+    """

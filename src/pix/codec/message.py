@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pix.codec.cursor import Program
-from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.codec.gates import Protocol
 from pix.codec.nar import check
 from pix.codec.payload import (
@@ -219,7 +219,7 @@ class Message(Wire):
             return
         carried = self.carriage(protocol) is not None
         if carried != (content is not None):
-            raise EncodeError(payload.name, "is needed" if carried else "does not travel here")
+            raise GateError(payload.name, "is needed" if carried else "does not travel here")
         if carried:
             try:
                 PayloadWire(payload).write(content, out, protocol)

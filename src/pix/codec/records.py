@@ -16,7 +16,7 @@ from struct import error as StructError  # noqa: N812  (a class, whatever its na
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from pix.codec.cursor import CHOICE, Program, Step, merged, u64_at
-from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.codec.gates import ALWAYS, Gate, Protocol
 from pix.codec.irregular import Irregular, Irregularity
 from pix.codec.lists import ListOf, MapOf
@@ -402,10 +402,10 @@ class Record(Wire):
             try:
                 if field.gate.admits(protocol):
                     if item is MISSING:
-                        raise EncodeError("", f"is needed in {protocol}")
+                        raise GateError("", f"is needed in {protocol}")
                     field.wire.write(item, out, protocol)
                 elif item is not MISSING and item != field.absent():
-                    raise EncodeError("", field.gate.why_not(protocol))
+                    raise GateError("", field.gate.why_not(protocol))
             except EncodeError as error:
                 raise error.inside(field.name) from None
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from pix.codec.declare import STDERR_FRAMES, Operation, wire_of
-from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Carriage, pieces
 from pix.codec.records import MISSING, Record
@@ -217,7 +217,7 @@ class Dialogue:
             if payload is not None:
                 source = getattr(request, payload.name)
                 if source is MISSING:
-                    raise EncodeError(payload.name, "is needed: the payload")
+                    raise GateError(payload.name, "is needed: the payload")
                 pieces(source)
         except EncodeError as error:
             raise error.inside(operation.name) from None

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from pix.codec.errors import EncodeError
+from pix.codec.errors import EncodeError, GateError
 from pix.codec.gates import Protocol as Version
 from pix.codec.payload import Source, pieces
 from pix.codec.wire import bytes_of, text_of
@@ -374,7 +374,7 @@ class Operations:
         if DELETE_DEAD_REFERRERS not in self.protocol.features:
             if delete_referrers:
                 why = f"needs the feature {DELETE_DEAD_REFERRERS}"
-                raise EncodeError("CollectGarbage.delete_referrers", why)
+                raise GateError("CollectGarbage.delete_referrers", why)
             request.paths_to_delete = which
         elif which or action in (GCAction.DELETE_SPECIFIC, GCAction.TRY_DELETE_SPECIFIC):
             request.target = SpecificPaths(paths=which, delete_referrers=delete_referrers)

@@ -29,7 +29,11 @@ DEEPEST = 20
 
 
 class UnknownName(PixError):
-    """No wire type has that name; the message suggests some that are like it."""
+    """No wire type has that name; `near` are some that are like it, and in the message."""
+
+    def __init__(self, message: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{message}; did you mean {', '.join(near)}?" if near else message)
+        self.near = near
 
 
 @cache
@@ -116,7 +120,7 @@ def _called(name: str, depth: int) -> Wire:
     message = _message(name)
     if message is not None:
         return message
-    raise UnknownName(f"no type is called {name!r}{_hint(name)}")
+    raise UnknownName(f"no type is called {name!r}", _near(name))
 
 
 def _made(outer: str, inner: str, name: str, depth: int) -> Wire:
@@ -162,8 +166,8 @@ def _message(name: str) -> Message | None:
     return None
 
 
-def _hint(name: str) -> str:
+def _near(name: str) -> tuple[str, ...]:
     lowered = {known.lower(): known for known in names()}
     lowered.update({part.lower(): part for part in OPERATIONS_BY_NAME})
     near = difflib.get_close_matches(name.lower(), lowered, 3, 0.6)
-    return f"; did you mean {', '.join(lowered[word] for word in near)}?" if near else ""
+    return tuple(lowered[word] for word in near)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 
+PREFIX = "pix-inspect: "
+"""What a line begins with, on a terminal where others speak, too."""
+
 
 def say(line: str) -> None:
     """Tell the user something, on stderr."""
-    narrate(f"pix-inspect: {line}")
+    narrate(PREFIX + line)
 
 
 def narrate(line: str) -> None:

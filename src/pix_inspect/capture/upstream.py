@@ -114,16 +114,19 @@ def require(upstream: Upstream) -> None:
         raise Problem(complaint(upstream, error)) from None
 
 
-def complaint(upstream: Upstream, error: OSError | Problem) -> str:
-    """Return one line that says why the daemon cannot be reached, and what to do."""
+def complaint(upstream: Upstream, error: OSError | Problem, option: str = "--upstream") -> str:
+    """Return one line that says why the daemon cannot be reached, and what to do.
+
+    `option` is what another daemon is named with.
+    """
     if isinstance(error, Problem):
         return f"cannot reach the daemon: {error}"
     why = os.strerror(error.errno) if error.errno else str(error)
     if isinstance(upstream, CommandUpstream):
         return f"cannot start {upstream}: {why}"
     hint = {
-        "FileNotFoundError": "is the daemon running? name its socket with --upstream",
+        "FileNotFoundError": f"is the daemon running? name its socket with {option}",
         "ConnectionRefusedError": "the socket is there, but no daemon listens on it",
         "PermissionError": "this user may not connect to it",
-    }.get(type(error).__name__, "name another with --upstream")
+    }.get(type(error).__name__, f"name another with {option}")
     return f"cannot reach the daemon at {upstream}: {why}; {hint}"

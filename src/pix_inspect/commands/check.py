@@ -9,10 +9,10 @@ import argparse
 import dataclasses
 import difflib
 import json
-import sys
 from pathlib import Path
 
 from pix.problem import Problem
+from pix_inspect.base.narrate import say
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count
 from pix_inspect.commands.dump import report
@@ -101,11 +101,8 @@ def main(args: argparse.Namespace) -> int:
             print(f"nothing found in {count(len(session), 'exchange')}")
     report(session, whole=True)
     if not findings.all_decoded:
-        print(
-            f"pix-inspect: fields were looked at in the first {MOST_DECODED:,} exchanges only;"
-            " --thorough looks at all",
-            file=sys.stderr,
-        )
+        looked = f"fields were looked at in the first {MOST_DECODED:,} exchanges only"
+        say(f"{looked}; --thorough looks at all")
     failed = any(not verdict.holds for verdict in found)
     return 1 if failed or any(finding.grade == "error" for finding in shown) else 0
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from pix.codec.message import Carried, Opening
 from pix.codec.values import Tree, encode, tree
 from pix.codec.wire import Named, Node
 from pix.problem import Problem
+from pix_inspect.base.narrate import say
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count
 from pix_inspect.options.types import ALL, Wanted, declare, wanted
@@ -97,10 +97,7 @@ def _check_way_back(want: Wanted, plain: Any, data: memoryview, done: int, at: i
         why = f"byte {at + where} is not as Nix writes it"
     except PixError as error:
         why = str(error)
-    print(
-        f"pix-inspect: value {done + 1}: encode will not give these bytes back: {inert(why)}",
-        file=sys.stderr,
-    )
+    say(f"value {done + 1}: encode will not give these bytes back: {inert(why)}")
 
 
 def _print_text(found: Tree, width: int) -> None:

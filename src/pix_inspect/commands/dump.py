@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pix.problem import Problem
+from pix_inspect.base.narrate import say
 from pix_inspect.describe.text_and_json import LONGEST_LIST
 from pix_inspect.export.printer import Printer
 from pix_inspect.export.recording_subset import part_of
@@ -189,18 +190,14 @@ def report_reading(reader: RecordingReader, unrecorded: int, *, whole: bool) -> 
     """Say the same of a recording that was read otherwise, with the bytes it says it lost."""
     distance = made_distant(reader.about)
     if distance:
-        print(f"pix-inspect: the daemon was made distant on purpose: {distance}", file=sys.stderr)
+        say(f"the daemon was made distant on purpose: {distance}")
     for warning in reader.warnings:
-        print(f"pix-inspect: {warning}", file=sys.stderr)
+        say(warning)
     if whole and reader.truncated is not None:
         offset, lost = reader.truncated
-        print(
-            f"pix-inspect: {reader.path} is cut at byte {offset}: the last {lost} bytes are no"
-            " whole block and are left out",
-            file=sys.stderr,
+        say(
+            f"{reader.path} is cut at byte {offset}: the last {lost} bytes are no whole block and"
+            " are left out"
         )
     if unrecorded:
-        print(
-            f"pix-inspect: {unrecorded:,} bytes were not recorded when this was made",
-            file=sys.stderr,
-        )
+        say(f"{unrecorded:,} bytes were not recorded when this was made")

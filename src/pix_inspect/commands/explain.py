@@ -158,9 +158,8 @@ def _index(form: str) -> int:
         print(json.dumps(names()))
         return 0
     kinds: dict[str, list[str]] = {}
-    for name, kind in names().items():
-        if not kind.startswith("value of"):
-            kinds.setdefault(kind, []).append(name)
+    for name, kind in names(values=False).items():
+        kinds.setdefault(kind, []).append(name)
     for kind, members in kinds.items():
         print(f"{kind}:")
         print(textwrap.fill(", ".join(members), WIDTH, initial_indent="  ", subsequent_indent="  "))

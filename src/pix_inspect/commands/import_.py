@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from pix.problem import Problem
+from pix_inspect.base.narrate import say
 from pix_inspect.base.units import count
 from pix_inspect.importing.captures import captured, one_after_the_other, write_recording
 from pix_inspect.importing.raw_streams import raw_streams
@@ -52,5 +52,5 @@ def main(args: argparse.Namespace) -> int:
         passed = raw_streams(*streams, args.events)
         about["events"] = args.events is not None
     connections = write_recording(passed, args.output, about=about, payload_limit=args.payload)
-    print(f"pix-inspect: {args.output}: {count(connections, 'connection')}", file=sys.stderr)
+    say(f"{args.output}: {count(connections, 'connection')}")
     return 0

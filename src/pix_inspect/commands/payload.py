@@ -12,6 +12,7 @@ from typing import Any
 
 from pix.codec.declare import OPERATIONS
 from pix.problem import Problem
+from pix_inspect.base.narrate import say
 from pix_inspect.base.new_files import save
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count, size
@@ -116,7 +117,7 @@ def _listed(session: Session, *, as_json: bool) -> Iterator[str]:
             f"{inert(about(view), 120)}{note}"
         )
     if not found and not as_json:
-        print("pix-inspect: no exchange has a payload", file=sys.stderr)
+        say("no exchange has a payload")
 
 
 KINDS = {"regular": "-", "executable": "x", "symlink": "l", "directory": "d"}
@@ -131,7 +132,7 @@ def _tree(contents: PayloadContents, entry: str | None, *, as_json: bool) -> Ite
         yield json.dumps(_json(contents, place)) if as_json else _line(contents, place)
     if entry is None:
         for line in remarks(contents):
-            print(f"pix-inspect: {line}", file=sys.stderr)
+            say(line)
 
 
 def _line(contents: PayloadContents, place: Place) -> str:
@@ -195,7 +196,7 @@ def _save(contents: PayloadContents, entry: str | None, args: argparse.Namespace
         _print(pieces)
         return
     written = save(Path(args.output), pieces, mode=mode, replace=args.force)
-    print(f"pix-inspect: {size(written)} in {inert(args.output)}", file=sys.stderr)
+    say(f"{size(written)} in {inert(args.output)}")
 
 
 def _unpack(contents: PayloadContents, number: int | None, folder: Path) -> None:
@@ -204,7 +205,7 @@ def _unpack(contents: PayloadContents, number: int | None, folder: Path) -> None
         raise Problem(f"the payload holds {len(roots)} archives: choose one, N:NAME")
     entries = unpack(contents, roots[0] if number is None else number, folder)
     words = count(entries, "entry", "entries")
-    print(f"pix-inspect: {words} in {inert(str(folder))}", file=sys.stderr)
+    say(f"{words} in {inert(str(folder))}")
 
 
 def _print(pieces: Iterable[bytes]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pix.codec.errors import EncodeError
 from pix.daemon import NixDaemonError
 from pix.problem import Problem
-from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.narrate import say
 from pix_inspect.base.safe_text import inert
 from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.options.payload_limit import payload_limit
@@ -97,7 +97,7 @@ def main(args: argparse.Namespace) -> int:
         session.close()
         recorded = relay.close() if relay is not None else None
         if recorded is not None:
-            narrate(f"pix-inspect: recorded in {recorded}")
+            say(f"recorded in {recorded}")
     return status
 
 

@@ -59,7 +59,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         status = _relay(args)
     except Problem as problem:
-        print(f"pix-inspect: {problem}", file=sys.stderr)
+        say(str(problem))
         status = 2
     finally:
         sys.stderr.flush()

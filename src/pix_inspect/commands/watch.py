@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from pix.problem import Problem
-from pix_inspect.base.narrate import say
+from pix_inspect.base.narrate import PREFIX, say
 from pix_inspect.base.settings import Settings
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.commands import record
@@ -30,8 +30,6 @@ PATIENCE = 10.0
 
 SECTION = 28
 """Bytes of a recording from which on it can be followed."""
-
-PREFIX = "pix-inspect: "
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

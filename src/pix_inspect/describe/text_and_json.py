@@ -74,8 +74,13 @@ def connection_line(connection: ConnectionRow, *, command: bool = True) -> str:
     return f"── {'  '.join(words)} ──"
 
 
-def text_of(view: ExchangeView, started: int, longest: int | None = LONGEST_LIST) -> Iterator[str]:
-    """Yield the lines of an exchange. Lists of more than `longest` elements are cut short."""
+def text_of(
+    view: ExchangeView, started: int, longest: int | None = LONGEST_LIST, hint: str = ""
+) -> Iterator[str]:
+    """Yield the lines of an exchange. Lists of more than `longest` elements are cut short.
+
+    `hint` says where they are cut how to see the rest.
+    """
     row = view.row
     words = [
         f"#{row.number}",
@@ -90,10 +95,10 @@ def text_of(view: ExchangeView, started: int, longest: int | None = LONGEST_LIST
     words.append(f"{SIGNS[row.state]} {row.state}")
     yield "  ".join(words)
     for top in rows(view):
-        yield from _lines(top, 1, longest)
+        yield from _lines(top, 1, longest, hint)
 
 
-def _lines(row: FieldRow, depth: int, longest: int | None) -> Iterator[str]:
+def _lines(row: FieldRow, depth: int, longest: int | None, hint: str) -> Iterator[str]:
     span = f"  [{row.start}, {row.end})" if row.kind == "part" and row.start >= 0 else ""
     value = f": {row.value}" if row.value else ""
     yield f"{'    ' * depth}{row.label}{value}{span}"
@@ -106,6 +111,6 @@ def _lines(row: FieldRow, depth: int, longest: int | None) -> Iterator[str]:
         if child.kind == "frame":
             yield f"{'    ' * (depth + 1)}{child.label} {child.value}"
         else:
-            yield from _lines(child, depth + 1, longest)
+            yield from _lines(child, depth + 1, longest, hint)
     if shown < len(children):
-        yield f"{'    ' * (depth + 1)}… {len(children) - shown:,} more (--all shows them)"
+        yield f"{'    ' * (depth + 1)}… {len(children) - shown:,} more{hint}"

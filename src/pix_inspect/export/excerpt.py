@@ -174,7 +174,7 @@ class _Excerpt:
         fields = list(islice(lines, MOST_LINES))
         if next(lines, None) is not None:
             fields.append("… more lines, which dump shows")
-        yield from fenced(line.removesuffix(" (--all shows them)") for line in fields)
+        yield from fenced(fields)
         for side in (CLIENT, DAEMON):
             start, end = view.span(side)
             if end > start and view.row.starts[side] >= 0:

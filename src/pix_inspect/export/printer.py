@@ -53,7 +53,7 @@ class Printer:
         if connection.number not in self._connections:
             self._connections.add(connection.number)
             yield connection_line(connection, command=not self._redacted)
-        yield from text_of(view, session.started, self._longest)
+        yield from text_of(view, session.started, self._longest, " (--all shows them)")
 
 
 def format_of(path: Path) -> Format:

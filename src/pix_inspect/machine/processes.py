@@ -27,7 +27,9 @@ WAITS = (
     (re.compile("nanosleep"), "sleeping"),
     (re.compile("poll|do_select"), "waiting for input"),
 )  # fmt: skip
-"""What a thread does by the kernel's function in which it waits, the most telling first."""
+WRITING = 2
+"""What a thread does by the kernel's function in which it waits, the most telling first; so many
+of them say that it cannot write."""
 WRITES = {"x86_64": (1, 18, 20, 44, 46), "aarch64": (64, 66, 68, 206, 211)}
 """The system calls that write: write, pwrite, writev, sendto, sendmsg; the first argument is
 the descriptor."""
@@ -38,12 +40,13 @@ STREAMS = {0: "standard input", 1: "standard output", 2: "standard error"}
 @dataclass(frozen=True, slots=True)
 class Process:
     """A process: its number; how it is (`running`, `stopped`, `gone`, …), None if unknown; what
-    it waits for in the kernel, "" if that is not told.
+    it waits for in the kernel, "" if that is not told, and whether that is to write.
     """
 
     pid: int
     state: str | None
     doing: str = ""
+    writing: bool = False
 
     @property
     def words(self) -> str:
@@ -53,13 +56,13 @@ class Process:
     @property
     def in_trouble(self) -> bool:
         """Whether it does not run, or cannot write to something."""
-        return self.state not in (None, "running") or self.doing.startswith("writing")
+        return self.state not in (None, "running") or self.writing
 
 
 def process(pid: int, command: str = "") -> Process:
     """Return what is known of a process; one of another `command` has its number by now."""
     state = process_state(pid, command)
-    return Process(pid, state, doing(pid) if state == "running" else "")
+    return Process(pid, state, *(doing(pid) if state == "running" else ("", False)))
 
 
 def process_state(pid: int, command: str) -> str | None:
@@ -79,21 +82,21 @@ def process_state(pid: int, command: str) -> str | None:
     return STATES.get(state, "running")
 
 
-def doing(pid: int) -> str:
-    """Return what the process waits for in the kernel, "" where that is not told.
+def doing(pid: int) -> tuple[str, bool]:
+    """Return what the process waits for in the kernel ("" if not told), and whether to write.
 
     Of several threads the one that tells most counts.
     """
     found = len(WAITS)
     for thread in _threads(pid):
         if (stuck := _writing(pid, thread)) is not None:
-            return stuck
+            return stuck, True
         where = _read(thread / "wchan")
         for i, (pattern, _) in enumerate(WAITS[:found]):
             if pattern.search(where):
                 found = i
                 break
-    return WAITS[found][1] if found < len(WAITS) else ""
+    return (WAITS[found][1], found < WRITING) if found < len(WAITS) else ("", False)
 
 
 def _threads(pid: int) -> list[Path]:

@@ -60,7 +60,7 @@ def wanted(args: argparse.Namespace) -> Wanted:
     try:
         wire = wire_called(args.type)
     except UnknownName as error:
-        hint = "" if "did you mean" in str(error) else "; `pix-inspect explain` lists the names"
+        hint = "" if error.near else "; `pix-inspect explain` lists the names"
         raise Problem(inert(f"{error}{hint}")) from None
     protocol = _protocol(args.version, args.features)
     count = None if args.count is None else _count(args.count)

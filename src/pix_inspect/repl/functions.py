@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pix.codec.declare import Operation
-from pix.codec.errors import EncodeError
+from pix.codec.errors import EncodeError, GateError
 from pix.codec.gates import Protocol
 from pix.codec.records import MISSING, Field, Record
 from pix.codec.wire import Named, Wire
@@ -168,7 +168,7 @@ def _value(part: Field, value: Any, protocol: Protocol) -> Any:
         if part.gate.admits(protocol):
             wire.write(found, bytearray(), protocol)
         elif found != part.absent():
-            raise EncodeError("", part.gate.why_not(protocol))
+            raise GateError("", part.gate.why_not(protocol))
     except EncodeError as error:
         raise ExpressionError(told(error.inside(part.name))) from None
     return found
@@ -187,8 +187,8 @@ def _is_plain(value: Any) -> bool:
 
 def told(error: EncodeError) -> str:
     """Return an error as a sentence: `nar_size: U64 wanted`, `repair does not exist …`."""
-    joined = error.why.startswith(("does not", "is needed", "needs the"))
-    return f"{error.path}{'' if joined else ':'} {error.why}" if error.path else error.why
+    colon = "" if isinstance(error, GateError) else ":"
+    return f"{error.path}{colon} {error.why}" if error.path else error.why
 
 
 def function_of(

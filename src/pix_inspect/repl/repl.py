@@ -180,8 +180,7 @@ class Session:
         try:
             return connect(path, patience, before=lambda sock: sign_client(sock, "repl"))
         except OSError as error:
-            why = complaint(SocketUpstream(daemon), error).replace("--upstream", 'connect("…")')
-            raise Problem(why) from None
+            raise Problem(complaint(SocketUpstream(daemon), error, 'connect("…")')) from None
 
     def new_connection(self) -> DaemonConnection:
         """Return a new connection that has greeted. Raises Problem, NixDaemonError."""
@@ -268,7 +267,7 @@ class Session:
                 answer.reply = connection.call(request)
         except EncodeError as error:
             path = error.path.removeprefix(f"{operation.name}.")
-            raise ExpressionError(told(EncodeError(path, error.why))) from None
+            raise ExpressionError(told(type(error)(path, error.why))) from None
         except NixDaemonError as error:
             over = connection.failure is not None
             if error.frame is None:

@@ -29,7 +29,7 @@ def frame_text(part: Part) -> str:
             if value != ActivityType.UNKNOWN:
                 words.append(value.label if isinstance(value, Named) else str(value))
         elif child.name == "fields":
-            words.append(_field_texts(kind, list((child.children or ())[:8])))
+            words.append(fields_text(kind, child))
         elif child.name == "id":
             words.append(activity(value) if isinstance(value, int) else "")
         elif child.name == "length":
@@ -37,8 +37,9 @@ def frame_text(part: Part) -> str:
     return " ".join(word for word in words if word)
 
 
-def _field_texts(kind: Any, nodes: list[Node]) -> str:
-    """The fields of an activity or a result, as its type means them."""
+def fields_text(kind: Any, fields: Node) -> str:
+    """Return the fields of an activity or a result, as its type means them."""
+    nodes = list((fields.children or ())[:8])
     values = [node.children[-1].value if node.children else node.value for node in nodes]
     numbers = [value for value in values if isinstance(value, int)]
     if kind == ResultType.PROGRESS and isinstance(kind, ResultType) and len(numbers) == 4:

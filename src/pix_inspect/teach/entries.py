@@ -56,8 +56,11 @@ class Entry:
 
 
 @lru_cache(maxsize=1)
-def names() -> dict[str, str]:
-    """Return everything that has an entry: its name, and what kind of thing it is."""
+def names(*, values: bool = True) -> dict[str, str]:
+    """Return everything that has an entry: its name, and what kind of thing it is.
+
+    `values`: those of enumerations, too.
+    """
     found = {operation.name: "operation" for operation in OPERATIONS.values()}
     found.update((frame.name, "STDERR frame") for frame in STDERR_FRAMES.values())
     found.update((name, "type") for name in records())
@@ -65,7 +68,7 @@ def names() -> dict[str, str]:
     found.update((name, "enumeration") for name in enumerations())
     found.update((name, "feature") for name in FEATURES)
     found["handshake"] = "handshake"
-    for name, wire in enumerations().items():
+    for name, wire in enumerations().items() if values else ():
         found.update((f"{name}.{label}", f"value of {name}") for label in wire.by_label)
     return found
 

@@ -52,7 +52,7 @@ def test_running_stopped_gone() -> None:
 def test_what_a_process_waits_for() -> None:
     with subprocess.Popen(["/bin/sleep", "600"]) as child:
         try:
-            assert eventually(lambda: doing(child.pid) == "sleeping")
+            assert eventually(lambda: doing(child.pid) == ("sleeping", False))
             assert not process(child.pid).in_trouble
         finally:
             child.kill()
@@ -62,7 +62,7 @@ def test_a_process_whose_output_nobody_reads() -> None:
     words = "import os\nwhile True: os.write(2, bytes(4096))"
     with subprocess.Popen([sys.executable, "-c", words], stderr=subprocess.PIPE) as child:
         try:
-            assert eventually(lambda: "writing" in doing(child.pid))
+            assert eventually(lambda: doing(child.pid)[1])
             found = process(child.pid)
             assert "standard error" in found.words or "a pipe that nobody reads" in found.words
             assert found.in_trouble
@@ -102,5 +102,5 @@ def test_children_named_after_the_client_they_serve() -> None:
 
 
 def test_nothing_is_known_of_no_process() -> None:
-    assert doing(0) == ""
+    assert doing(0) == ("", False)
     assert sockets_of(0) == []

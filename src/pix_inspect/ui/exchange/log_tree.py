@@ -23,7 +23,7 @@ from pix_inspect.base.safe_text import plain
 from pix_inspect.base.units import count, duration
 from pix_inspect.describe.about import short
 from pix_inspect.session.exchange_view import ExchangeView, Part
-from pix_inspect.session.log_text import frame_text
+from pix_inspect.session.log_text import fields_text, frame_text
 from pix_inspect.ui.widgets.text import safe
 
 LONGEST = 2000
@@ -111,7 +111,8 @@ def _take(part: Part, root: _Activity, known: dict[int, _Activity]) -> None:
         if kind == ResultType.SET_PHASE:
             activity.phase = safe(_first_field(node), 60)
         elif kind == ResultType.PROGRESS:
-            activity.progress = safe(frame_text(part).partition("Progress ")[2], 80)
+            fields = node.find("fields") if node is not None else None
+            activity.progress = safe(fields_text(kind, fields), 80) if fields is not None else ""
         elif kind != ResultType.SET_EXPECTED:
             activity.inside.append(part)
         return
