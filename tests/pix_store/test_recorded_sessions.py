@@ -33,5 +33,5 @@ def test_a_session_comes_out_the_same(
     recording = str(RECORDINGS / f"{name}.pcapng")
     with serving(version=version, allow_build=True) as daemon:
         upstream = ["--upstream", str(daemon.path), "--fast"]
-        status = main(["replay", "client", recording, *upstream])
+        status = main(["replay", "client", recording, "--yes", *upstream])
     assert (status, "≠" in capsys.readouterr().out) == (0, False)

@@ -48,7 +48,8 @@ class Retold(Play):
             word for _ in range(connections) for word in ("--connection", str(next(self.numbers)))
         ]
         upstream = ("--upstream", str(self.daemon.socket))
-        words = ["replay", "client", str(self.recording), *upstream, "--fast", "--json", *chosen]
+        words = ["replay", "client", str(self.recording), *upstream]
+        words += ["--fast", "--json", "--yes", *chosen]
         with (
             contextlib.redirect_stdout(io.StringIO()) as out,
             contextlib.redirect_stderr(io.StringIO()),

@@ -86,6 +86,9 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     _version_arguments(parser)
     parser.add_argument("--fast", action="store_true", help="do not keep the recorded pauses")
     parser.add_argument(
+        "--yes", action="store_true", help="also send what deletes store paths; else it is skipped"
+    )
+    parser.add_argument(
         "--connection", type=int, action="append", metavar="N", help="only this connection"
     )
     parser.add_argument("--filter", metavar="EXPR", help="send only what this filter admits")
@@ -159,7 +162,7 @@ def _client(args: argparse.Namespace) -> int:
     require(upstream)
     recorded = RecordedSession(args.recording)
     wanted = _wanted(recorded, args)
-    options = Options(_protocol(args), args.fast, args.timeout, args.payload)
+    options = Options(_protocol(args), args.fast, args.timeout, args.payload, args.yes)
     with contextlib.ExitStack() as stack:
         if args.output is None:
             folder = tempfile.mkdtemp(prefix="pix-replay-")

@@ -9,10 +9,12 @@ from __future__ import annotations
 import select
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError
+from pix.codec.gates import Protocol
 from pix.codec.wire import Reader
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
@@ -41,11 +43,24 @@ class Heard:
 
 
 class RawTalk:
-    """A connection driven by hand. Owns the socket; `talk` follows what is said on it."""
+    """A connection driven by hand. Owns the socket; `talk` follows what is said on it.
 
-    def __init__(self, sock: socket.socket, talk: Conversation) -> None:
+    `protocol` is what was agreed on, None before a handshake. `check` is asked before bytes are
+    sent, with those that went ahead of them, and raises what keeps them here.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        talk: Conversation,
+        protocol: Protocol | None,
+        check: Callable[[bytes, Protocol | None, bytes], None],
+    ) -> None:
         self._sock = sock
         self._talk = talk
+        self._protocol = protocol
+        self._check = check
+        self._last = b""
         self._said: list[Exchange] = []
         self._heard = bytearray()
         self._sent = self._refused = 0
@@ -59,6 +74,8 @@ class RawTalk:
         """Send bytes, and listen meanwhile. Raises Problem where none can be sent."""
         if self.half_closed:
             raise Problem("our side of this connection is closed: receive() or close()")
+        self._check(data, self._protocol, self._last)
+        self._last = (self._last + data)[-16:]
         self._talk.feed(CLIENT, data)
         left = memoryview(data)
         self._sent += len(data)

@@ -32,7 +32,8 @@ from pix.conversation import Conversation
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.daemon.handshake import OLDEST_DAEMON
 from pix.problem import Problem
-from pix.protocol import OPERATIONS_BY_NAME, operations, types
+from pix.protocol import OPERATIONS_BY_NAME, operations
+from pix.protocol.deletion import deletes, may_delete
 from pix.protocol.types import FEATURES
 from pix.sockets import connect
 from pix_inspect.capture.upstream import SocketUpstream, complaint, upstream_of
@@ -90,8 +91,8 @@ class Session:
         self.options: dict[str, Any] = {}
         self.paths: dict[str, None] = {}
         """Store paths that replies told of, the newest last."""
-        self.dangerous: Callable[[str], bool] = lambda what: True
-        """Asked before something is deleted."""
+        self.dangerous: Callable[[str], bool] = lambda what: False
+        """Asked before anything is sent that deletes."""
         self._interrupted = False
         self._hang_up: Callable[[], None] | None = None
         """Ends what is waited for."""
@@ -225,8 +226,6 @@ class Session:
 
         def ask(**fields: Any) -> Answer:
             request = made(fields)
-            if operation.name == "CollectGarbage" and not self._may_delete(request):
-                raise ExpressionError("not sent")
             return self.ask(operation, request)
 
         def request(**fields: Any) -> bytes:
@@ -235,11 +234,9 @@ class Session:
         offered = function_of(operation, ask, request)
         return offered
 
-    def _may_delete(self, request: Any) -> bool:
-        action = request.action
-        if int(action) in (types.GCAction.RETURN_LIVE, types.GCAction.RETURN_DEAD):
-            return True
-        return self.dangerous("this deletes store paths")
+    def _check_deletion(self, deleting: bool, what: str) -> None:
+        if deleting and not self.dangerous(what):
+            raise ExpressionError("not sent")
 
     def encoded(self, operation: Operation, request: Any) -> bytes:
         """Return what a request is on the wire, with its payload where that stands inline."""
@@ -253,6 +250,7 @@ class Session:
 
     def ask(self, operation: Operation, request: Any) -> Answer:
         """Send a request and return what came of it; a daemon's error is an answer, too."""
+        self._check_deletion(deletes(request), "this deletes store paths")
         connection = self._alive()
         answer = Answer(operation.name, connection.protocol, request)
 
@@ -305,12 +303,16 @@ class Session:
     def new_talk(self, *, greet: bool = True) -> RawTalk:
         """Return a new connection that is driven by hand. Raises Problem, NixDaemonError."""
         if not greet:
-            return RawTalk(self.new_socket(), Conversation())
+            return RawTalk(self.new_socket(), Conversation(), None, self._check_bytes)
         connection = self.new_connection()
-        talk = Conversation.resumed(
-            connection.protocol, 0, 0, daemon_nix=connection.daemon_nix_version
+        protocol = connection.protocol
+        talk = Conversation.resumed(protocol, 0, 0, daemon_nix=connection.daemon_nix_version)
+        return RawTalk(connection.detach(), talk, protocol, self._check_bytes)
+
+    def _check_bytes(self, data: bytes, protocol: Version | None, before: bytes) -> None:
+        self._check_deletion(
+            may_delete(data, protocol, before), "these bytes may delete store paths"
         )
-        return RawTalk(connection.detach(), talk)
 
     def raw(self, data: bytes, wait: float, *, half_close: bool, greet: bool) -> Heard:
         """Send bytes on a connection of their own, and tell what the daemon did."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import Protocol
 from pix.problem import Problem
+from pix.protocol.deletion import deletes
 from pix_inspect.capture.relayed_connection import now
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.capture.upstream import Upstream, complaint
@@ -38,13 +39,15 @@ TICK = 0.1
 class Options:
     """How to replay. `wanted` is what to speak at most, None as was recorded.
 
-    `timeout` is in seconds of silence while an answer is awaited, None for no end.
+    `timeout` is in seconds of silence while an answer is awaited, None for no end. What deletes
+    store paths is sent only where `deletions` says so.
     """
 
     wanted: Protocol | None = None
     fast: bool = False
     timeout: float | None = None
     payload: int | None = 64 << 10
+    deletions: bool = False
 
 
 class ReplayClient:
@@ -199,6 +202,8 @@ class ReplayClient:
         why = recorded.unfit()
         if why is None:
             try:
+                if not self.options.deletions and deletes(recorded.request()):
+                    raise Problem("it deletes store paths; with --yes it is sent")
                 connection.ask(i, recorded)
                 self.sent[self._numbers[step.connection]].append(i)
                 return

@@ -275,8 +275,19 @@ def test_what_is_nested_without_end_is_shown_as_far_as_it_goes(session: Session)
     assert text(session.run('{1, "a"}')).startswith("2 elements")
 
 
-def test_deleting_wants_a_word(session: Session) -> None:
-    session.dangerous = lambda what: False
-    with pytest.raises(ExpressionError, match="not sent"):
-        session.run('CollectGarbage(action="DeleteDead")')
+def test_deleting_wants_a_word_however_it_is_sent(session: Session) -> None:
+    asked: list[str] = []
+    session.dangerous = lambda what: asked.append(what) or False  # type: ignore[func-returns-value]
+    delete = 'CollectGarbage(action="DeleteDead")'
+    for line in (
+        delete, f"raw({delete})", f"raw(encode({delete}))", f"send_only({delete})",
+        "raw(u64(20), u64(2), u64(0), u64(0))", "raw(u64(20))", f"raw({delete}, greet=False)",
+        f"raw(u64(4711), {delete})",
+    ):  # fmt: skip
+        with pytest.raises(ExpressionError, match="not sent"):
+            session.run(line)
+    assert len(asked) == 8
     session.run('CollectGarbage(action="ReturnDead")')
+    session.run('raw(CollectGarbage(action="ReturnDead"), wait=0.05)')
+    session.run("raw(IsValidPath(path=a), wait=0.05)")
+    assert len(asked) == 8

@@ -11,6 +11,7 @@ import pytest
 
 from pix.codec.gates import Protocol
 from pix.conversation.exchange import CLIENT
+from pix.daemon import DaemonConnection
 from pix.protocol.logging import StderrError, StderrRead
 from pix.protocol.operations import (
     AddTempRoot,
@@ -21,6 +22,7 @@ from pix.protocol.operations import (
     VerifyStore,
 )
 from pix_inspect.cli import main
+from pix_store import EmbeddedDaemon
 from tests.support.nars import nar
 from tests.support.places import RECORDINGS
 from tests.support.replayed import END, LAST, NAMES, P, Q, client, played, scripted, story
@@ -271,6 +273,23 @@ def test_only_what_was_asked_for_is_sent(
         operations = [line["operation"] for line in lines(capsys)]
     assert chosen == {3, 7}
     assert operations == ["handshake", "QueryReferrers"]
+
+
+def test_what_deletes_is_skipped_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    path = RECORDINGS / "garbage-collection.pcapng"
+    with EmbeddedDaemon() as daemon:
+        with DaemonConnection(daemon.path) as connection:
+            kept = connection.add_text_to_store("precious", "precious")
+        words = ["replay", "client", str(path), "--upstream", str(daemon.path), "--fast", "--json"]
+        main(words)
+        told = {line["operation"]: line for line in lines(capsys)}
+        assert told["CollectGarbage"]["outcome"] == "skipped"
+        assert "--yes" in told["CollectGarbage"]["why"]
+        with DaemonConnection(daemon.path) as connection:
+            assert connection.is_valid_path(kept)
+        main([*words, "--yes"])
+        with DaemonConnection(daemon.path) as connection:
+            assert not connection.is_valid_path(kept)
 
 
 def test_the_replay_is_recorded_for_looking_at(

@@ -1,0 +1,66 @@
+"""Requests that delete store paths, known before they are sent: by value, and in bytes.
+
+Bytes that are understood to their end are judged by what they say. In any others, a daemon may
+read whatever it likes: there, what could be such a request counts as one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pix.codec.declare import OPERATIONS
+from pix.codec.errors import PixError
+from pix.codec.gates import Protocol
+from pix.codec.wire import Reader
+from pix.protocol.operations import CollectGarbage
+from pix.protocol.types import GCAction
+
+HARMLESS = (GCAction.RETURN_LIVE, GCAction.RETURN_DEAD)
+"""Actions of CollectGarbage that only list paths."""
+
+_CODE = CollectGarbage.operation.code.to_bytes(8, "little")  # type: ignore[attr-defined]  # by @operation
+
+
+def deletes(request: Any) -> bool:
+    """Return whether a request, as its class has it, deletes store paths."""
+    return isinstance(request, CollectGarbage) and request.action not in HARMLESS
+
+
+def may_delete(data: bytes, protocol: Protocol | None, before: bytes = b"") -> bool:
+    """Return whether bytes that begin with an operation may hold a request that deletes.
+
+    `protocol` is None where no version was agreed on; `before` is what was sent ahead of them on
+    the same connection, in the middle of which they may begin.
+    """
+    at = 0
+    if protocol is not None and not before:
+        try:
+            while at < len(data):
+                after, request = _request(data, at, protocol)
+                if deletes(request):
+                    return True
+                at = after
+        except PixError:
+            pass  # from there on anything may be meant
+    rest = before[-15:] + data[at:]
+    found = rest.find(_CODE)
+    while found >= 0:
+        action = int.from_bytes(rest[found + 8 : found + 16], "little")
+        if len(rest) < found + 16 or action not in HARMLESS:
+            return True
+        found = rest.find(_CODE, found + 1)
+    return False
+
+
+def _request(data: bytes, at: int, protocol: Protocol) -> tuple[int, Any]:
+    """Return where the request ends that begins at `at`, and what it is. Raises PixError."""
+    reader = Reader(data[at:], protocol)
+    operation = OPERATIONS.get(reader.u64())
+    if operation is None:
+        raise PixError("no operation that is known")
+    request = operation.request.read(reader)
+    payload = operation.request.payload
+    carriage = payload.carriage(protocol) if payload is not None else None
+    if carriage is not None:
+        carriage.read(reader)
+    return at + reader.pos, request
