@@ -30,6 +30,17 @@ def encode(wire: Wire, value: Any, protocol: Protocol) -> bytes:
     return bytes(out)
 
 
+def fitted(wire: Wire, value: Any, protocol: Protocol) -> Any:
+    """Return the value with only what that version has a place for."""
+    if isinstance(value, frozenset):  # of texts
+        return value
+    made = wire.map(value, lambda part, item: fitted(part, item, protocol))
+    for field in wire.fields:
+        if not field.gate.admits(protocol):
+            setattr(made, field.name, field.absent())
+    return made
+
+
 @dataclass(slots=True)
 class Tree:
     """What `tree` made of some bytes: the nodes, how far it came, and why no further."""

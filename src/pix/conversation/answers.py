@@ -1,4 +1,4 @@
-"""The daemon's stream behind its greeting: log loops, replies, errors, orphans.
+"""The daemon's stream behind its handshake: log loops, replies, errors, orphans.
 
 What a reply looks like depends on the oldest operation that waits for one. With nothing
 asked, or a daemon that is out of step, frames are orphans; a reply would be undecodable.
@@ -32,11 +32,11 @@ class DaemonSide:
         """Where the error's status would stand, while that is all that is missing."""
         self._programs: dict[int, Program] = {}
 
-    def greet(self) -> Scan:
+    def handshake(self) -> Scan:
         """Scan the log loop that ends the handshake."""
         ledger = self.ledger
-        if (yield from self._log(ledger.greeting(), ledger.daemon.cursor)):
-            ledger.greeted(DAEMON, ledger.daemon.cursor.offset)
+        if (yield from self._log(ledger.begun_handshake(), ledger.daemon.cursor)):
+            ledger.handshake_over(DAEMON, ledger.daemon.cursor.offset)
 
     def scan(self) -> Scan:
         """Scan answers for ever. Raises DecodeError for what is none."""

@@ -10,63 +10,53 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pix.codec.cursor import Cursor, Scan
+from pix.codec.cursor import Cursor, Scan, scan
+from pix.codec.declare import record_of
 from pix.codec.errors import DecodeError
 from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
 from pix.codec.wire import text_of
 from pix.codec.words import foreign
-from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.direction import Lane
+from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.conversation.notes import Misfit, Note, Reason
 from pix.conversation.open_exchanges import Ledger
-from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED
+from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
 
+HELLOS = record_of(ClientHello), record_of(DaemonHello)
+MAGICS = CLIENT_MAGIC, DAEMON_MAGIC
+FEATURES = next(field for field in HELLOS[CLIENT].fields if field.name == "features")
 LONGEST_TEXT = 1 << 16
 MOST_FEATURES = 1 << 10
 
 
-class Greeting:
-    """What both sides said of themselves; None for what was not heard (yet)."""
+class Handshake:
+    """What both sides said of themselves, the client first; None for what was not heard (yet)."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.client_magic = False
         self.refused = False
-        self.client_version: int | None = None
-        self.daemon_version: int | None = None
-        self.client_features: frozenset[str] | None = None
-        self.daemon_features: frozenset[str] | None = None
+        self.versions: list[int | None] = [None, None]
+        self.features: list[frozenset[str] | None] = [None, None]
 
     def client(self) -> Scan:
         """Scan the client's part, then wait until the protocol is in force."""
         ledger = self.ledger
         lane = ledger.client
-        cursor = lane.cursor
-        magic = yield from cursor.word()
-        ledger.greeting()
-        if magic != CLIENT_MAGIC:
-            raise Misfit(Reason.WRONG_MAGIC, 0, "the client's magic 0x6e697863", foreign(magic))
+        magic = yield from lane.cursor.word()
+        ledger.begun_handshake()
+        self._check_magic(CLIENT, magic)
         self.client_magic = True
-        self.client_version = yield from cursor.word()
-        ledger.changed = True
-        yield from lane.wait(lambda: self.daemon_version is not None)
-        protocol = self._negotiated()
-        if protocol.minor >= 38:
-            self.client_features = yield from _feature_list(cursor)
-            ledger.changed = True
-        if protocol.minor >= 14 and (yield from cursor.word()):
-            yield from cursor.word()
-        if protocol.minor >= 11:
-            yield from cursor.word()
-        ledger.greeted(CLIENT, cursor.offset)
+        yield from self._said(lane)
+        ledger.handshake_over(CLIENT, lane.cursor.offset)
         yield from lane.wait(lambda: ledger.protocol is not None)
 
     def daemon(self) -> Scan:
         """Scan the daemon's part up to its log loop."""
         ledger = self.ledger
-        lane = ledger.daemon
-        cursor = lane.cursor
+        cursor = ledger.daemon.cursor
         magic = yield from cursor.word()
-        handshake = ledger.greeting()
+        handshake = ledger.begun_handshake()
         handshake.answered = ledger.now
         handshake.daemon_start = 0
         if magic == NOT_ALLOWED:
@@ -77,42 +67,60 @@ class Greeting:
                 yield
             end = "the end of the stream behind a refusal"
             raise Misfit(Reason.BEHIND_REFUSAL, cursor.offset, end, "more bytes")
-        if magic != DAEMON_MAGIC:
-            raise Misfit(Reason.WRONG_MAGIC, 0, "the daemon's magic 0x6478696f", foreign(magic))
-        self.daemon_version = yield from cursor.word()
-        ledger.changed = True
-        yield from lane.wait(lambda: self.client_version is not None)
-        protocol = self._negotiated()
-        if protocol.minor >= 38:
-            self.daemon_features = yield from _feature_list(cursor)
-            ledger.changed = True
-            yield from lane.wait(lambda: self.client_features is not None)
-            protocol = self._negotiated()
-        ledger.protocol = handshake.protocol = protocol
-        ledger.changed = True
-        if protocol.minor >= 33:
-            ledger.daemon_nix = text_of((yield from cursor.text(LONGEST_TEXT)))
-        if protocol.minor >= 35:
-            yield from cursor.word()
-        yield from cursor.arrived()
+        self._check_magic(DAEMON, magic)
+        yield from self._said(ledger.daemon)
         handshake.reply = (0, cursor.offset)
 
-    def _negotiated(self) -> Protocol:
-        assert self.client_version is not None
-        assert self.daemon_version is not None
-        minor = negotiate(self.client_version, self.daemon_version)
+    def _check_magic(self, side: int, magic: int) -> None:
+        if magic != MAGICS[side]:
+            wanted = f"the {SIDES[side]}'s magic {MAGICS[side]:#x}"
+            raise Misfit(Reason.WRONG_MAGIC, 0, wanted, foreign(magic))
+
+    def _said(self, lane: Lane) -> Scan:
+        """Scan what a side says behind its magic: its version, and what that brings with it."""
+        cursor, side = lane.cursor, lane.side
+        self.versions[side] = yield from cursor.word()
+        self.ledger.changed = True
+        yield from lane.wait(lambda: None not in self.versions)
+        protocol = self._agreed()
+        for field in HELLOS[side].layout(protocol)[2:]:
+            if field.name == FEATURES.name:
+                self.features[side] = yield from _feature_list(cursor)
+                self.ledger.changed = True
+                if side == DAEMON:
+                    yield from lane.wait(lambda: None not in self.features)
+                    self._agreed()
+            elif field.name == "daemon_nix_version":
+                self.ledger.daemon_nix = text_of((yield from cursor.text(LONGEST_TEXT)))
+            else:
+                yield from scan(cursor, field.wire.program(protocol))
+        yield from cursor.arrived()
+
+    def _agreed(self) -> Protocol:
+        """Return what the versions and features come to; it is in force once both are known."""
+        client, daemon = self.versions
+        assert client is not None
+        assert daemon is not None
+        minor = negotiate(client, daemon)
         if minor >= GUIX_MINOR:
             found = f"1.{minor}: Guix, which shares only the magic"
             raise Misfit(Reason.GUIX, 8, "a Nix protocol version", found)
-        features = (self.client_features or frozenset()) & (self.daemon_features or frozenset())
-        return Protocol(minor, features)
+        ours, theirs = self.features
+        protocol = Protocol(minor, (ours or frozenset()) & (theirs or frozenset()))
+        ledger = self.ledger
+        if ledger.protocol is None and (
+            None not in self.features or not FEATURES.gate.admits(protocol)
+        ):
+            ledger.protocol = ledger.begun_handshake().protocol = protocol
+            ledger.changed = True
+        return protocol
 
     def ended(self) -> None:
         """Conclude a handshake that came to nothing, and say why as far as it can be seen."""
         ledger = self.ledger
         client, daemon = ledger.client.cursor, ledger.daemon.cursor
         if ledger.protocol is None and (client.received or daemon.received):
-            ledger.greeting()
+            ledger.begun_handshake()
         handshake = ledger.handshake
         if handshake is None or handshake.ended is not None:
             return
@@ -122,7 +130,7 @@ class Greeting:
         if ledger.daemon.opaque is not None or failed:
             pass
         elif self.refused:
-            ledger.greeting_ended(None)
+            ledger.handshake_ended(None)
             return
         elif silent and self.client_magic:
             why = Note(Reason.SILENT)
@@ -131,7 +139,7 @@ class Greeting:
         elif daemon.received < 8:
             why = Note(Reason.NO_MAGIC, found=repr(bytes(daemon.buf[: daemon.end])))
         elif handshake.daemon_end is None:
-            ours, theirs = self.client_version, self.daemon_version
+            ours, theirs = self.versions
             if ours is None or theirs is None or handshake.reply is not None:
                 why = Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
             elif ours == theirs:
@@ -141,7 +149,7 @@ class Greeting:
                 why = Note(Reason.VERSION_REFUSED, found=says, expected=refuses)
         if why is None and handshake.request_end is None:
             why = Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
-        ledger.greeting_ended(why)
+        ledger.handshake_ended(why)
 
 
 def _feature_list(cursor: Cursor) -> Generator[None, None, frozenset[str]]:

@@ -27,7 +27,7 @@ from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.conversation.answers import DaemonSide
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Asked, Exchange, LogFrame
-from pix.conversation.handshake import Greeting
+from pix.conversation.handshake import Handshake
 from pix.conversation.notes import Note, Reason, note_of
 from pix.conversation.open_exchanges import (
     Collector,
@@ -92,7 +92,7 @@ class Conversation:
         )
         self._lanes = (self._ledger.client, self._ledger.daemon)
         self._asking, self._answering = (lane.cursor for lane in self._lanes)
-        self._greeting = Greeting(self._ledger)
+        self._handshake = Handshake(self._ledger)
         self._requests = ClientSide(self._ledger, lockstep)
         self._answers = DaemonSide(self._ledger, lockstep)
         self.asked: Asked | None = None
@@ -128,12 +128,12 @@ class Conversation:
         return self
 
     def _client(self) -> Scan:
-        yield from self._greeting.client()
+        yield from self._handshake.client()
         yield from self._requests.scan()
 
     def _daemon(self) -> Scan:
-        yield from self._greeting.daemon()
-        yield from self._answers.greet()
+        yield from self._handshake.daemon()
+        yield from self._answers.handshake()
         yield from self._answers.scan()
 
     # What is known -------------------------------------------------------------------
@@ -146,21 +146,21 @@ class Conversation:
     @property
     def client_version(self) -> int | None:
         """The client's version word, such as 0x126."""
-        return self._greeting.client_version
+        return self._handshake.versions[CLIENT]
 
     @property
     def daemon_version(self) -> int | None:
-        return self._greeting.daemon_version
+        return self._handshake.versions[DAEMON]
 
     @property
     def client_features(self) -> frozenset[str] | None:
         """The feature strings that the client understands."""
-        return self._greeting.client_features
+        return self._handshake.features[CLIENT]
 
     @property
     def daemon_features(self) -> frozenset[str] | None:
         """The feature strings that the daemon offers."""
-        return self._greeting.daemon_features
+        return self._handshake.features[DAEMON]
 
     @property
     def daemon_nix(self) -> str | None:
@@ -306,7 +306,7 @@ class Conversation:
             ledger.daemon_ended()
         if self._lanes[1 - side].eof:
             ledger.client_ended()
-            self._greeting.ended()
+            self._handshake.ended()
             ledger.both_ended()
 
     def close(self, time: int = 0) -> None:

@@ -112,7 +112,7 @@ class Ledger:
         self.observer.started(exchange)
         return exchange
 
-    def greeting(self) -> Exchange:
+    def begun_handshake(self) -> Exchange:
         """Return the handshake, which begins with whoever speaks first."""
         if self.handshake is None:
             self.handshake = self._open("handshake", CLIENT, 0)
@@ -151,9 +151,9 @@ class Ledger:
         if exchange.payload_runs is not None:
             exchange.payload_runs.append((side, start, length))
 
-    def greeted(self, side: int, end: int) -> None:
+    def handshake_over(self, side: int, end: int) -> None:
         """Take note that a side's part of the handshake is over."""
-        handshake = self.greeting()
+        handshake = self.begun_handshake()
         if side == CLIENT:
             handshake.request_end = end
             handshake.request_done = self.now
@@ -303,8 +303,8 @@ class Ledger:
         lane = self.daemon if side == DAEMON else self.client
         if lane.opaque is not None:
             return
-        handshake = self.greeting() if self.protocol is None else self.handshake
-        if handshake is not None and not self._greeted(side):
+        handshake = self.begun_handshake() if self.protocol is None else self.handshake
+        if handshake is not None and not self._past_handshake(side):
             handshake.note(Note(Reason.HANDSHAKE_OPAQUE, offset, side, cause=why))
         if side == CLIENT:
             self._request_cut(offset, Note(Reason.REQUEST_OPAQUE, offset, CLIENT, cause=why))
@@ -326,13 +326,17 @@ class Ledger:
         end = cursor.received
         if self.requesting is not None:
             self._request_cut(end, Note(Reason.REQUEST_CUT, end, CLIENT))
-        elif left > 0 and self.client.opaque is None and self._greeted(CLIENT):
+        elif left > 0 and self.client.opaque is None and self._past_handshake(CLIENT):
             self.give_up(CLIENT, cursor.offset, Note(Reason.NO_OPERATION, length=left))
 
     def daemon_ends(self) -> None:
         """Give the last few bytes of the daemon's stream to the exchange they belong to."""
         cursor = self.daemon.cursor
-        if cursor.end <= cursor.pos or self.daemon.opaque is not None or not self._greeted(DAEMON):
+        if (
+            cursor.end <= cursor.pos
+            or self.daemon.opaque is not None
+            or not self._past_handshake(DAEMON)
+        ):
             return
         if self.pending and self.at_sea is None:
             if self.pending[0].daemon_start is None:
@@ -343,7 +347,7 @@ class Ledger:
     def daemon_ended(self) -> None:
         self._no_more_answers()
 
-    def _greeted(self, side: int) -> bool:
+    def _past_handshake(self, side: int) -> bool:
         """Whether a side's part of the handshake is over (or was never seen)."""
         handshake = self.handshake
         if handshake is None:
@@ -362,7 +366,7 @@ class Ledger:
                     lane.opaque.daemon_start, lane.opaque.daemon_end = lane.opaque.start, end
                 self._finish(lane.opaque)
 
-    def greeting_ended(self, why: Note | None) -> None:
+    def handshake_ended(self, why: Note | None) -> None:
         """Conclude a handshake that both sides left, with a remark on the reason."""
         handshake = self.handshake
         if handshake is None or handshake.ended is not None:

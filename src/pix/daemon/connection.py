@@ -84,7 +84,7 @@ class DaemonConnection(Operations):
         self._dialogue: Dialogue | None = None
 
     def connect(self) -> DaemonConnection:
-        """Connect and greet, unless connected; return self. Raises NixDaemonError."""
+        """Connect and shake hands, unless connected; return self. Raises NixDaemonError."""
         if self._dialogue is None or self._dialogue.failure is not None:
             self.close()
             try:
@@ -100,11 +100,11 @@ class DaemonConnection(Operations):
         return self
 
     def over(self, sock: socket.socket) -> DaemonConnection:
-        """Greet the daemon at the other end of a connected socket, which we then own."""
+        """Shake hands with the daemon at the other end of a connected socket, which we then own."""
         self.close()
         dialogue = Dialogue(Stream(sock, self.timeout, self.limits), self._logged)
         try:
-            dialogue.greet(self.version)
+            dialogue.handshake(self.version)
         except BaseException:
             dialogue.end()
             raise
@@ -126,7 +126,7 @@ class DaemonConnection(Operations):
             self._dialogue.stream.interrupt()
 
     def detach(self) -> socket.socket:
-        """Hand over the socket of a greeted connection, for bytes that are not our business."""
+        """Hand over the socket, past the handshake, for bytes that are not our business."""
         dialogue, self._dialogue = self._talk(), None
         return dialogue.detach()
 

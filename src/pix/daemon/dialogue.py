@@ -1,4 +1,4 @@
-"""A client's side of a conversation that it holds itself: greet, ask, listen, take the answer.
+"""A client's side of a conversation that it holds itself: shake hands, ask, listen.
 
 One operation at a time. Everything is written and read by the declarations; what the daemon
 says while it works goes to `log`. After an error that leaves both sides in step the
@@ -24,7 +24,7 @@ from pix.codec.values import encode
 from pix.codec.wire import Reader, bytes_of, pack_u64
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError, without_colours
-from pix.daemon.handshake import greet
+from pix.daemon.handshake import handshake
 from pix.daemon.transport import Lost, Stream
 from pix.daemon.upload import Pull, one_nar
 from pix.protocol.logging import (
@@ -58,7 +58,7 @@ Write: TypeAlias = "Callable[[bytes], Any]"
 
 
 class Dialogue:
-    """One connection, from greeting to end.
+    """One connection, from handshake to end.
 
     `protocol` is what was negotiated, `nix_version` the daemon's release where it says so
     (1.33), `trusted` whether it trusts us (1.35), `failure` why the dialogue is over.
@@ -79,14 +79,14 @@ class Dialogue:
         self._pull: Pull | None = None
         self._write: Write | None = None
 
-    def greet(self, ours: Protocol) -> None:
+    def handshake(self, ours: Protocol) -> None:
         """Say who we are, and learn who the daemon is.
 
         `ours` is the newest version and all features that we are willing to speak.
         Raises NixDaemonError, also for a daemon that is too old.
         """
         with self._operation(HANDSHAKE):
-            agreed = greet(self.stream, ours)
+            agreed = handshake(self.stream, ours)
             self.protocol = agreed.protocol
             self.nix_version = agreed.nix_version
             self.trusted = agreed.trusted

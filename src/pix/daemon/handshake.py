@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pix.codec.declare import record_of, wire_of
 from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
 from pix.codec.records import Record
-from pix.codec.values import encode
+from pix.codec.values import encode, fitted
 from pix.codec.wire import Reader, pack_u64
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError
@@ -32,7 +32,7 @@ class Agreed:
     trusted: TrustedFlag | int
 
 
-def greet(stream: Stream, ours: Protocol) -> Agreed:
+def handshake(stream: Stream, ours: Protocol) -> Agreed:
     """Say who we are, and learn who the daemon is.
 
     `ours` is the newest version and all features that we are willing to speak. Raises Lost,
@@ -50,11 +50,10 @@ def greet(stream: Stream, ours: Protocol) -> Agreed:
         raise NixDaemonError(f"no Nix daemon: it greets with {foreign(magic)}")
     theirs = stream.word()
     protocol = _agree(ours, theirs)
-    said = ClientHello(version=ours.number)
-    if protocol.minor >= 38:
-        said.features = tuple(sorted(ours.features))
+    wire = wire_of(ClientHello)
+    said = ClientHello(version=ours.number, features=tuple(sorted(ours.features)))
     try:
-        stream.send(encode(wire_of(ClientHello), said, protocol)[8:])
+        stream.send(encode(wire, fitted(wire, said, protocol), protocol)[8:])
         rest = stream.value(_behind_version(protocol).program(protocol))
     except Lost as lost:
         raise Lost(f"{lost}; it may not accept protocol {ours.text}, see its log") from None

@@ -20,7 +20,7 @@ from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import Protocol, negotiate
 from pix.codec.payload import FRAME_SIZE, FRAMES, PULLED, framed
-from pix.codec.values import encode
+from pix.codec.values import encode, fitted
 from pix.codec.wire import Reader, pack_u64
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
@@ -213,11 +213,8 @@ class ReplayedConnection:
                 hello.version = was.number
             hello.features = tuple(each for each in hello.features if each in was.features)
         protocol = Protocol(negotiate(hello.version, theirs))
-        if protocol.minor < 38:
-            hello.features = ()
-        if protocol.minor < 14:
-            hello.cpu = None
-        return encode(wire_of(ClientHello), hello, protocol)[8:]
+        wire = wire_of(ClientHello)
+        return encode(wire, fitted(wire, hello, protocol), protocol)[8:]
 
     def _recorded_hello(self) -> ClientHello:
         recorded = self.recorded

@@ -19,7 +19,7 @@ from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, Protocol, negotiate
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN
 from pix.codec.records import Record
-from pix.codec.values import encode
+from pix.codec.values import encode, fitted
 from pix.codec.wire import Reader, pack_u64
 from pix.codec.words import foreign
 from pix.conversation.exchange import DAEMON
@@ -29,7 +29,7 @@ from pix.protocol.handshake import CLIENT_MAGIC, ClientHello, DaemonHello
 from pix.protocol.logging import STDERR_LAST, STDERR_READ, StderrError, StderrRead
 from pix_inspect.replay.answers import Candidate, Digest, Repertoire
 from pix_inspect.replay.recorded import ELIDED, RecordedExchange, RecordedSession
-from pix_inspect.replay.translate import fitted, frame_bytes, newest
+from pix_inspect.replay.translate import frame_bytes, newest
 from pix_inspect.session.exchange_view import Part
 
 PULL = 32768

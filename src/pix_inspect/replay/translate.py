@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 from pix.codec.declare import wire_of
 from pix.codec.errors import EncodeError
 from pix.codec.gates import NEWEST, Protocol
-from pix.codec.values import encode
-from pix.codec.wire import Wire, bytes_of, pack_u64, text_of
+from pix.codec.values import encode, fitted
+from pix.codec.wire import bytes_of, pack_u64, text_of
 from pix.daemon.upload import file_nar
 from pix.protocol import operations as ops
 from pix.protocol.logging import (
@@ -190,17 +190,6 @@ def _garbage(request: ops.CollectGarbage, now: Protocol) -> Any:
 
 
 # Answers ------------------------------------------------------------------------------------
-
-
-def fitted(wire: Wire, value: Any, protocol: Protocol) -> Any:
-    """Return a value of an answer with only what that version has a place for."""
-    if isinstance(value, frozenset):  # of texts
-        return value
-    made = wire.map(value, lambda part, item: fitted(part, item, protocol))
-    for field in wire.fields:
-        if not field.gate.admits(protocol):
-            setattr(made, field.name, field.absent())
-    return made
 
 
 def frame_bytes(frame: Any, protocol: Protocol) -> bytes:

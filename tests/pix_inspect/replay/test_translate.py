@@ -10,7 +10,7 @@ import pytest
 from pix.codec.declare import wire_of
 from pix.codec.errors import EncodeError
 from pix.codec.gates import Protocol
-from pix.codec.values import decode
+from pix.codec.values import decode, fitted
 from pix.codec.wire import pack_u64
 from pix.protocol.logging import (
     ResultType,
@@ -31,7 +31,7 @@ from pix.protocol.operations import (
     QueryValidPaths,
 )
 from pix.protocol.types import BuildResult, SpecificPaths
-from pix_inspect.replay.translate import fitted, frame_bytes, newest, request_head, translated
+from pix_inspect.replay.translate import frame_bytes, newest, request_head, translated
 from tests.support.nars import nar
 from tests.support.replayed import P, Q
 
