@@ -101,23 +101,23 @@ async def browse(path: Path) -> None:
         first = None
         while not screen.settled:
             await asyncio.sleep(0.01)
-            if first is None and screen.timeline.count:
+            if first is None and screen.timeline.lines.count:
                 first = time.perf_counter() - start
         read = time.perf_counter() - start
         stop.set()
         await watch
         longest = max(gaps, default=0.0) * 1e3
-        print(f"  first rows after {first or 0:.2f} s, all {screen.timeline.count:,} read after"
+        count = screen.timeline.lines.count
+        print(f"  first rows after {first or 0:.2f} s, all {count:,} read after"
               f" {read:.1f} s; deaf p99 {p99(gaps):.0f} ms, longest {longest:.0f} ms")  # fmt: skip
-        count = screen.timeline.count
         drawn: list[float] = []
         moved: list[float] = []
         for page in range(PAGES if count > PAGES else 0):
             if page == PAGES // 2:
-                screen.timeline.move_to(screen.timeline.count // 2)
+                screen.timeline.lines.move_to(screen.timeline.lines.count // 2)
                 await pilot.pause(0.2)
             start, app.first = time.perf_counter(), None
-            screen.timeline.action_page(1)
+            screen.timeline.lines.action_page(1)
             drawn.append(await settle(app, start))
             moved.append((app.first or start) - start)
         for what, times in (("seen", moved), ("fields and bytes too", drawn)):
@@ -130,7 +130,7 @@ async def browse(path: Path) -> None:
         screen.clear_filter()
         start = time.perf_counter()
         screen.timeline.sort_by("took", descending=True)
-        while not screen.timeline.settled:
+        while not screen.timeline.rows.settled:
             await asyncio.sleep(0.002)
         print(f"  sorted by duration in {time.perf_counter() - start:.2f} s")
         print(f"  resident {resident():.0f} MiB")
@@ -143,7 +143,7 @@ async def sift(screen: MainScreen, text: str) -> None:
     watch = asyncio.create_task(deaf(gaps, stop))
     start, used = time.perf_counter(), time.process_time()
     screen.apply_filter(text)
-    while not (screen.sifted and screen.timeline.settled):
+    while not (screen.sifted and screen.timeline.rows.settled):
         await asyncio.sleep(0.002)
     took, used = time.perf_counter() - start, time.process_time() - used
     stop.set()
@@ -182,14 +182,14 @@ async def follow(path: Path) -> None:
             used = time.process_time()
             await asyncio.sleep(SECONDS)
             used = time.process_time() - used
-            behind = len(screen.session) - screen.timeline.count
+            behind = len(screen.session) - screen.timeline.lines.count
             left = screen.session.size - screen.session.consumed
             stop.set()
             await watch
             feeding.join()
             longest = max(gaps, default=0.0) * 1e3
             print(f"  {RATE:,} a second: deaf p99 {p99(gaps):.0f} ms, longest"
-                  f" {longest:.0f} ms; {screen.timeline.count:,} shown, {behind} rows and"
+                  f" {longest:.0f} ms; {screen.timeline.lines.count:,} shown, {behind} rows and"
                   f" {left:,} bytes behind; {used / SECONDS:.0%} of a processor")  # fmt: skip
     grown.unlink()
 

@@ -122,7 +122,7 @@ async def settled(pilot: Pilot[Any]) -> None:
         screen = browse(pilot)
         session = screen.session
         read = session.consumed >= session.size or session.truncated is not None
-        if read and screen.settled and screen.timeline.glances.settled:
+        if read and screen.settled and screen.timeline.painter.glances.settled:
             await pilot.pause()
             await pilot.pause()
             return

@@ -48,7 +48,7 @@ def at(operation: str, *keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
         rows = [screen.session.row(i) for i in range(len(screen.session))]
         found = [row for row in rows if row.operation == operation]
         failed = [row for row in found if row.state == "error"]
-        screen.timeline.move_to((failed or found)[0].number - 1)
+        screen.timeline.lines.move_to((failed or found)[0].number - 1)
         await settled(pilot)
         await after(*keys)(pilot)
 

@@ -81,10 +81,10 @@ async def look_at_all(pilot: Pilot[Any]) -> str:
     """Show every exchange, opened wide, with the focus on several of its fields."""
     screen = browse(pilot)
     shown = ""
-    for line in range(screen.timeline.count):
+    for line in range(screen.timeline.lines.count):
         if screen.session.row(line).operation is None:
             continue
-        screen.timeline.move_to(line)
+        screen.timeline.lines.move_to(line)
         await settled(pilot)
         for part in range(4):
             screen.fields.outline.open_all((part,))
@@ -118,7 +118,7 @@ async def test_hostile_text_on_a_small_screen_and_in_what_is_copied(
         await settled(pilot)
         session = browse(pilot).session
         logs = [i for i in range(len(session)) if session.row(i).frames]
-        browse(pilot).timeline.move_to(logs[0])
+        browse(pilot).timeline.lines.move_to(logs[0])
         await settled(pilot)
         await pilot.press("tab", "j", "j", "y", "Y", "ctrl+y")
         check(pilot)

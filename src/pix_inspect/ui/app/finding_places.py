@@ -48,5 +48,5 @@ def marked_and_chosen(browse: MainScreen) -> tuple[int, int] | None:
     chosen = browse.timeline.chosen
     if chosen is None:
         return None
-    marked = browse.timeline.last_mark
+    marked = browse.timeline.marks.last
     return (chosen if marked is None else marked, chosen)

@@ -51,10 +51,10 @@ def recall(browse: MainScreen, known: dict[str, Any]) -> list[str]:
     clock = take("clock", lambda value: value in CLOCKS)
     timeline = browse.timeline
     if clock is not None and clock != "marked":
-        timeline.clock = clock
+        timeline.painter.clock = clock
     hidden = take("hidden columns", _are_columns)
     if hidden is not None:
-        timeline.hidden = frozenset(hidden)
+        timeline.painter.hidden = frozenset(hidden)
     browse.divide(Shares.of(take("sizes", lambda value: isinstance(value, dict))))
     return left
 
@@ -68,8 +68,8 @@ def remembered(app: Inspector, browse: MainScreen) -> dict[str, Any]:
         "explain": browse.has_class("-explaining"),
         "bytes": not browse.has_class("-no-bytes"),
         "side": side,
-        "clock": timeline.clock if timeline.clock != "marked" else CLOCKS[0],
-        "hidden columns": sorted(timeline.hidden),
+        "clock": timeline.painter.clock if timeline.painter.clock != "marked" else CLOCKS[0],
+        "hidden columns": sorted(timeline.painter.hidden),
         "sizes": browse.shares.plain(),
     }
 

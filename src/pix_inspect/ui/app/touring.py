@@ -126,7 +126,7 @@ class Touring(Inspector):
             isinstance(screen, MainScreen)
             and screen.is_mounted
             and screen.timeline.is_mounted
-            and screen.timeline.count > found.number
+            and screen.timeline.lines.count > found.number
         )
 
     def _say(self, browse: MainScreen, found: Place) -> None:

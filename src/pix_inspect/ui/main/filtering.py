@@ -114,7 +114,10 @@ class Filtering(Screen[None]):
         self.sieve = Sieve(self.session, found, heavy)
         self._stopped = False
         self._waited = 1
-        self.timeline.waiting = ["", "  Nothing of what there is passes the filter. Esc clears it."]
+        self.timeline.lines.waiting = [
+            "",
+            "  Nothing of what there is passes the filter. Esc clears it.",
+        ]
         self.sift()
 
     def clear_filter(self) -> None:
@@ -123,7 +126,7 @@ class Filtering(Screen[None]):
         self.filter_text = ""
         self.sieve = None
         self._waited = 0
-        self.timeline.waiting = []
+        self.timeline.lines.waiting = []
         self.timeline.show(Everything(self.session))
         self._say_filter()
 
@@ -231,7 +234,7 @@ class Filtering(Screen[None]):
         view = self.view
         if view is None:
             return
-        if self.focused is self.timeline:
+        if self.focused is self.timeline.lines:
             term: str | None = operation_term(view.row, equal=same)
         else:
             term = field_term(self.fields.outline.rows(self.fields.path), view.row, equal=same)

@@ -55,9 +55,9 @@ class Growing(Filtering, Marking):
         read = (
             not self._reading
             and self._more is None
-            and (self.sieve is not None or self.timeline.up_to_date)
+            and (self.sieve is not None or self.timeline.rows.known == len(self.session))
         )
-        return read and self.sifted and self.timeline.settled
+        return read and self.sifted and self.timeline.rows.settled
 
     def renew(self) -> None:
         """Look again at the exchange that is shown."""
@@ -68,7 +68,7 @@ class Growing(Filtering, Marking):
         self._check_live()
         self._reading = not self._live
         self._take()
-        self.timeline.waiting = self.tab.lesson()
+        self.timeline.lines.waiting = self.tab.lesson()
         if not self._live:
             self.timeline.begin_at(0, follow=False)
         gc.freeze()  # what is there by now stays: looking through it again would be felt

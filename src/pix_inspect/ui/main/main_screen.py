@@ -30,8 +30,6 @@ from pix_inspect.ui.main.searching import Searching
 from pix_inspect.ui.main.selection import Selection
 from pix_inspect.ui.main.status import Banner, Status
 from pix_inspect.ui.main.tabs import TabBar
-from pix_inspect.ui.timeline.column_dialog import ColumnDialog
-from pix_inspect.ui.timeline.exchange_lines import TimelineHead
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.bar import Bar
 from pix_inspect.ui.widgets.bar_lines import InForce
@@ -96,15 +94,12 @@ class MainScreen(Selection, Growing, Searching, Asking):
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; where they stand is the style sheet's."""
-        timeline = Timeline(self.session, self.app.now, id="timeline")
         yield TabBar()
         yield Status(self.session, self.app.now, id="status")
         yield Banner(id="banner")
         yield Bar(id="bar")
         with Container(id="body"):
-            with Vertical(id="timeline-frame"):
-                yield TimelineHead(timeline)
-                yield timeline
+            yield Timeline(self.session, self.app.now, id="timeline-frame")
             with Vertical(id="side"):
                 yield Fields(id="fields")
                 yield Log(id="log")
@@ -125,7 +120,7 @@ class MainScreen(Selection, Growing, Searching, Asking):
         self.app.recall(self)
         self.add_class("-empty")
         self.journey = Journey(self.timeline, self.fields, lambda: self.view, lambda: self.taken_in)
-        self.timeline.focus()
+        self.timeline.lines.focus()
         self.fields.waiting = ["Choose an exchange to see its fields."]
         self.begin_reading()
 
@@ -142,8 +137,8 @@ class MainScreen(Selection, Growing, Searching, Asking):
         """Undo one step: a maximised pane, then the way into fields and bytes."""
         if self.zoomed is not None:
             self.zoom(None)
-        elif self.focused is not self.timeline:
-            self.timeline.focus()
+        elif self.focused is not self.timeline.lines:
+            self.timeline.lines.focus()
         elif self.end_search() or self.stop_filter():
             return
         elif self.sieve is not None:
@@ -153,11 +148,11 @@ class MainScreen(Selection, Growing, Searching, Asking):
 
     def action_step(self, lines: int) -> None:
         """Choose the next exchange, or the one before, and stay in the pane."""
-        self.timeline.action_move(lines)
+        self.timeline.lines.action_move(lines)
 
     def on_bar_taken(self, message: Bar.Taken) -> None:
         """Put what was written in force."""
-        self.timeline.focus()
+        self.timeline.lines.focus()
         if message.purpose == "filter":
             self.apply_filter(message.text)
         elif message.purpose == "search":
@@ -174,21 +169,12 @@ class MainScreen(Selection, Growing, Searching, Asking):
 
     def on_bar_left(self, message: Bar.Left) -> None:
         """Go back to where one was."""
-        self.timeline.focus()
-
-    def on_timeline_columns_wanted(self) -> None:
-        """Have the user choose columns."""
-        self.app.push_screen(ColumnDialog(self.timeline))
-
-    def on_timeline_head_chosen(self, message: TimelineHead.Chosen) -> None:
-        """Sort by the column whose head was clicked."""
-        timeline = self.timeline
-        timeline.click_head(message.column, again=timeline.sorted_by == message.column)
+        self.timeline.lines.focus()
 
     def action_copy(self, how: str) -> None:
         """Copy what is chosen in the focused pane."""
         if self.view is not None:
-            whole = self.focused is self.timeline
+            whole = self.focused is self.timeline.lines
             row = None if whole else self.fields.row
             try:
                 self.app.put(copy(how, self.view, row, self.session.started))

@@ -36,20 +36,21 @@ class Marking(Screen[None]):
             return
         self._recalled = True
         try:
-            self.timeline.recall(marks.load(self.session))
+            self.timeline.marks.recall(marks.load(self.session))
+            self.timeline.lines.redraw()
         except Problem as problem:
             self._complain(problem)
 
     def on_timeline_marked(self) -> None:
         try:
-            marks.save(self.session, self.timeline.marks)
+            marks.save(self.session, self.timeline.marks.notes)
         except Problem as problem:
             self._complain(problem)
 
     def on_timeline_note_wanted(self, message: Timeline.NoteWanted) -> None:
         """Have the user write a note."""
         self._noting = message.exchange
-        known = self.timeline.marks.get(message.exchange, "")
+        known = self.timeline.marks.notes.get(message.exchange, "")
         self.bar.begin(Purpose("note", f"note on #{message.exchange + 1}", HINT), known)
 
     def take_note(self, text: str) -> None:

@@ -79,7 +79,7 @@ class Journey:
             return
         if not self._chosen:
             there = to.exchange < len(timeline.session)
-            if not ((there and timeline.shows(to.exchange)) or self._taken_in()):
+            if not ((there and timeline.rows.has(to.exchange)) or self._taken_in()):
                 return
             self._chosen = True
             if there:

@@ -115,7 +115,7 @@ class Searching(Screen[None]):
         self.search_text = text
         self._hits = None
         if text:
-            self._begin(1, self.timeline.cursor)
+            self._begin(1, self.timeline.lines.cursor)
         else:
             self.end_search()
 
@@ -143,14 +143,14 @@ class Searching(Screen[None]):
             if 0 <= at + step < len(found):
                 self._select(exchange, found, at + step)
                 return
-            self._begin(step, self.timeline.cursor + step)
+            self._begin(step, self.timeline.lines.cursor + step)
         else:
-            self._begin(step, self.timeline.cursor)
+            self._begin(step, self.timeline.lines.cursor)
 
     def _begin(self, step: int, first: int) -> None:
         if self._search is not None:
             self._search.stopped = True
-        count = self.timeline.count
+        count = self.timeline.lines.count
         try:
             search = Search(needle(self.search_text), step, first, count)
         except SearchError as error:
@@ -169,7 +169,7 @@ class Searching(Screen[None]):
 
     def _walk(self, search: Search) -> tuple[int, list[Hit]]:
         """Return the next exchange with hits; without any, no hits. Run by a thread."""
-        arrangement, session = self.timeline.arrangement, self.session
+        arrangement, session = self.timeline.rows.arrangement, self.session
         began = told = time.perf_counter()
         for line in search.lines():
             try:

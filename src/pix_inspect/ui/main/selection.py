@@ -65,21 +65,21 @@ class Selection(Panes):
         known = self.view is not None and self.view.row.number - 1 == chosen
         return self.index == chosen and (known or chosen is None)
 
-    def on_lines_moved(self, message: Lines.Moved) -> None:
+    def on_timeline_chosen(self) -> None:
         """Show the exchange under the timeline's cursor."""
-        if isinstance(message, Lines.Entered):
-            if message.pane is self.timeline:
-                self.reach(self.side_pane)
-            elif message.pane is self.log_pane:
-                self.remove_class("-logging")
-                self.reach(self.fields)
-        elif message.pane is self.timeline:
-            if self.timeline.chosen is not None:
-                self.choose(self.timeline.chosen)
-            else:
-                self.choose_nothing()
+        if self.timeline.chosen is not None:
+            self.choose(self.timeline.chosen)
+        else:
+            self.choose_nothing()
 
-    on_lines_entered = on_lines_moved
+    def on_timeline_entered(self) -> None:
+        self.reach(self.side_pane)
+
+    def on_lines_entered(self, message: Lines.Entered) -> None:
+        """Go from the log to the fields."""
+        if message.pane is self.log_pane:
+            self.remove_class("-logging")
+            self.reach(self.fields)
 
     def _signature(self, index: int) -> tuple[object, ...]:
         row = self.session.row(index)

@@ -6,7 +6,7 @@ Everything shows in the timeline behind it at once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
@@ -17,10 +17,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from pix_inspect.ui.timeline import columns
-from pix_inspect.ui.timeline.columns import COLUMNS, SORTABLE
-from pix_inspect.ui.timeline.timeline import Timeline
+from pix_inspect.ui.timeline.columns import COLUMNS
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.timeline.timeline import Timeline
 
 WORDS = {
     "number": "number, in order of start",
@@ -59,20 +61,19 @@ class ColumnList(Lines):
         return len(COLUMNS)
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
-        column = COLUMNS[line]
-        timeline = self.timeline
-        shown = column.name not in timeline.hidden
+        column, rows, lines = COLUMNS[line], self.timeline.rows, self.timeline.lines
+        shown = column.name not in lines.painter.hidden
         fixed = column.name in ALWAYS
         box = " ●  " if fixed else "[x] " if shown else "[ ] "
         yield Segment(box, self.tone("dim" if fixed else "accent" if shown else "dim"))
-        fits = any(column is each for each, _ in timeline.columns)
+        fits = any(column is each for each, _ in lines.columns)
         yield Segment(fit(WORDS[column.name], 28), self.tone("text" if shown else "dim"))
-        if column.name == timeline.sorted_by or (
-            column is columns.NUMBER and not timeline.sorted_by and not timeline.grouped
+        if column.name == rows.sorted_by or (
+            column is columns.NUMBER and not rows.sorted_by and not rows.grouped
         ):
-            order = "▼" if timeline.descending and timeline.sorted_by else "▲"
+            order = "▼" if rows.descending and rows.sorted_by else "▲"
             yield Segment(f" {order} sorted", self.tone("mark"))
-        elif column is columns.CONNECTION and timeline.grouped:
+        elif column is columns.CONNECTION and rows.grouped:
             yield Segment(" grouped", self.tone("mark"))
         elif shown and not fits:
             yield Segment(" no room now", self.tone("dim"))
@@ -81,14 +82,12 @@ class ColumnList(Lines):
         """Show or hide the column."""
         name = COLUMNS[self.cursor].name
         if name not in ALWAYS:
-            self.timeline.hide(self.timeline.hidden ^ {name})
+            self.timeline.hide(self.timeline.painter.hidden ^ {name})
             self.redraw()
 
     def action_sort(self) -> None:
         """Sort by the column, or the other way round."""
-        name = COLUMNS[self.cursor].name
-        if name in SORTABLE or name in ("number", "time"):
-            self.timeline.click_head(name, again=self.timeline.sorted_by == name)
+        if self.timeline.click_head(COLUMNS[self.cursor].name):
             self.redraw()
         else:
             self.app.notify("by this column nothing can be sorted", markup=False)

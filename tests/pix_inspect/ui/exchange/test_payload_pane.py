@@ -33,7 +33,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
 async def to_payload(pilot: Pilot[Any], line: int = 1) -> PayloadPane:
     """Choose an exchange, show its payload and go there."""
     await settled(pilot)
-    browse(pilot).timeline.move_to(line)
+    browse(pilot).timeline.lines.move_to(line)
     await settled(pilot)
     await pilot.press("P", "tab")
     pane = browse(pilot).payload_pane

@@ -52,13 +52,13 @@ async def test_a_filter_is_written_applied_and_cleared() -> None:
         assert rows
         assert all("path" in (row.operation or "").lower() for row in rows)
         assert in_force(pilot).endswith(f"{len(rows)} of {len(screen.session)}")
-        assert screen.timeline.count == len(rows)
+        assert screen.timeline.lines.count == len(rows)
         assert screen.index == screen.shown[0]
         await pilot.press("escape")
         await settled(pilot)
         assert screen.filter_text == ""
         assert in_force(pilot) == ""
-        assert screen.timeline.count == len(screen.session)
+        assert screen.timeline.lines.count == len(screen.session)
         assert screen.index == rows[0].number - 1, "the cursor stays on its exchange"
 
 
@@ -68,7 +68,7 @@ async def test_a_mistake_has_a_caret_and_the_last_good_filter_stays() -> None:
         screen = browse(pilot)
         screen.apply_filter("conn = 2")
         await settled(pilot)
-        count = screen.timeline.count
+        count = screen.timeline.lines.count
         await pilot.press("slash")
         await write(pilot, "conn = 2 and opp = Quit")
         remarks = screen.query_one(Remarks).render_line(0).text
@@ -78,7 +78,7 @@ async def test_a_mistake_has_a_caret_and_the_last_good_filter_stays() -> None:
         await settled(pilot)
         assert focus(pilot) == "writing-input", "it is not applied"
         assert screen.filter_text == "conn = 2"
-        assert screen.timeline.count == count
+        assert screen.timeline.lines.count == count
         await pilot.press("escape")
         await settled(pilot)
         assert focus(pilot) == "timeline"
@@ -144,7 +144,7 @@ async def test_no_hits_are_said_and_escape_clears() -> None:
         screen.apply_filter("error")
         await settled(pilot)
         assert in_force(pilot).endswith(f"0 of {len(screen.session)}, esc clears")
-        assert "Esc clears it" in "\n".join(lines_of(screen.timeline))
+        assert "Esc clears it" in "\n".join(lines_of(screen.timeline.lines))
         assert screen.view is None
         await pilot.press("j", "enter", "m", "greater_than_sign", "right_square_bracket", "y", "=")
         await pilot.press("escape", "escape")
@@ -206,21 +206,31 @@ async def test_what_arrives_is_filtered_and_moves_nothing(tmp_path: Path) -> Non
         screen.apply_filter("reply.valid = true")
         await settled(pilot)
         timeline = screen.timeline
-        assert timeline.count == 60
+        assert timeline.lines.count == 60
         await pilot.press("g", "j", "j")
         await settled(pilot)
-        before = (timeline.cursor, timeline.scroll_y, screen.index, lines_of(timeline))
+        before = (
+            timeline.lines.cursor,
+            timeline.lines.scroll_y,
+            screen.index,
+            lines_of(timeline.lines),
+        )
         ask(20, False)
         ask(7, True)
         await settled(pilot)
-        assert timeline.count == 67
-        assert (timeline.cursor, timeline.scroll_y, screen.index, lines_of(timeline)) == before
-        assert "▼ 7 new" in str(timeline.frame.border_title)
+        assert timeline.lines.count == 67
+        assert (
+            timeline.lines.cursor,
+            timeline.lines.scroll_y,
+            screen.index,
+            lines_of(timeline.lines),
+        ) == before
+        assert "▼ 7 new" in str(timeline.border_title)
         await pilot.press("G")
         assert timeline.following
         ask(3, True)
         await settled(pilot)
-        assert timeline.cursor == 69
+        assert timeline.lines.cursor == 69
         assert in_force(pilot).endswith(f"70 of {len(screen.session)}")
 
 
@@ -248,14 +258,14 @@ async def test_what_no_longer_passes_leaves_and_the_cursor_stays(tmp_path: Path)
         await settled(pilot)
         assert list(screen.shown) == [4, 5]
         assert screen.timeline.chosen == 4
-        assert screen.timeline.cursor == 0
+        assert screen.timeline.lines.cursor == 0
 
 
 async def test_equal_and_not_equal_to_what_is_under_the_cursor() -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.timeline.move_to(4)
+        screen.timeline.lines.move_to(4)
         await settled(pilot)
         name = screen.session.row(4).operation
         await pilot.press("=")

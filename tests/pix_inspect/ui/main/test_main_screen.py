@@ -35,7 +35,7 @@ async def test_a_finished_recording_begins_at_its_first_exchange() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        assert screen.timeline.cursor == 0
+        assert screen.timeline.lines.cursor == 0
         assert not screen.timeline.following
         assert screen.fields.count > 5
         assert screen.bytes.count > 5
@@ -108,9 +108,9 @@ async def test_following_goes_on_while_the_cursor_is_on_the_last_row(tmp_path: P
         assert timeline.following
         a_query(played, track, 100)
         await settled(pilot)
-        assert timeline.cursor == len(timeline.session) - 1
-        assert browse(pilot).index == timeline.cursor
-        last = lines_of(timeline)[-1]
+        assert timeline.lines.cursor == len(timeline.session) - 1
+        assert browse(pilot).index == timeline.lines.cursor
+        last = lines_of(timeline.lines)[-1]
         assert last.startswith(f"▸{len(timeline.session)} ")
 
 
@@ -144,9 +144,9 @@ async def test_nothing_that_arrives_moves_what_the_user_put_somewhere(tmp_path: 
 
         def state() -> tuple[object, ...]:
             return (
-                timeline.cursor, timeline.scroll_y, screen.index, screen.focused,
+                timeline.lines.cursor, timeline.lines.scroll_y, screen.index, screen.focused,
                 screen.fields.cursor, screen.fields.scroll_y, screen.fields.outline.shape(),
-                screen.bytes.lit, screen.bytes.at, screen.bytes.scroll_y, lines_of(timeline),
+                screen.bytes.lit, screen.bytes.at, screen.bytes.scroll_y, lines_of(timeline.lines),
                 lines_of(screen.fields), lines_of(screen.bytes),
             )  # fmt: skip
 
@@ -155,12 +155,12 @@ async def test_nothing_that_arrives_moves_what_the_user_put_somewhere(tmp_path: 
         a_query(played, track, 312)
         await settled(pilot)
         assert state() == before
-        assert "▼ 312 new" in str(timeline.frame.border_title)
+        assert "▼ 312 new" in str(timeline.border_title)
         await pilot.press("shift+tab", "f")
         await settled(pilot)
         assert timeline.following
-        assert timeline.cursor == len(timeline.session) - 1
-        assert "new" not in str(timeline.frame.border_title)
+        assert timeline.lines.cursor == len(timeline.session) - 1
+        assert "new" not in str(timeline.border_title)
 
 
 @pytest.mark.parametrize("key", ["G", "end", "f"])
@@ -177,7 +177,7 @@ async def test_these_keys_resume_following(tmp_path: Path, key: str) -> None:
         await settled(pilot)
         await pilot.press(key)
         assert timeline.following
-        assert timeline.cursor == timeline.count - 1
+        assert timeline.lines.cursor == timeline.lines.count - 1
 
 
 async def test_an_exchange_that_goes_on_grows_under_the_cursor(tmp_path: Path) -> None:
@@ -216,12 +216,12 @@ async def test_what_was_open_is_open_in_the_next_exchange_of_the_same_operation(
         screen = browse(pilot)
         rows = [screen.session.row(i) for i in range(len(screen.session))]
         same = [row.number - 1 for row in rows if row.operation == "QueryPathInfo"][:2]
-        screen.timeline.move_to(same[0])
+        screen.timeline.lines.move_to(same[0])
         await settled(pilot)
         screen.fields.focus()
         await pilot.press("minus")
         assert screen.fields.count == 2
-        screen.timeline.move_to(same[1])
+        screen.timeline.lines.move_to(same[1])
         await settled(pilot)
         assert screen.fields.count == 2
 
@@ -243,13 +243,13 @@ async def test_errors_slowest_and_marks_are_jumped_to() -> None:
         await settled(pilot)
         timeline = browse(pilot).timeline
         await pilot.press("j", "m", "right_square_bracket")
-        assert timeline.session.row(timeline.cursor).state == "error"
+        assert timeline.session.row(timeline.lines.cursor).state == "error"
         await pilot.press("g", "greater_than_sign")
-        slowest = max(range(timeline.count), key=lambda i: timeline.session.row(i).took or 0)
-        assert timeline.cursor == slowest
+        slowest = max(range(timeline.lines.count), key=lambda i: timeline.session.row(i).took or 0)
+        assert timeline.lines.cursor == slowest
         await pilot.press("apostrophe")
-        assert timeline.cursor == 1
-        assert lines_of(timeline)[1].startswith("◆")
+        assert timeline.lines.cursor == 1
+        assert lines_of(timeline.lines)[1].startswith("◆")
 
 
 async def test_time_is_shown_in_four_ways() -> None:
@@ -257,10 +257,10 @@ async def test_time_is_shown_in_four_ways() -> None:
         await settled(pilot)
         timeline = browse(pilot).timeline
         await pilot.press("j", "m")
-        seen = {lines_of(timeline)[3][4:14]}
+        seen = {lines_of(timeline.lines)[3][4:14]}
         for _ in range(3):
             await pilot.press("t")
-            seen.add(lines_of(timeline)[3][4:14])
+            seen.add(lines_of(timeline.lines)[3][4:14])
         assert len(seen) == 4
 
 
@@ -274,14 +274,14 @@ async def test_panes_are_hidden_maximised_and_given_back() -> None:
         assert screen.bytes.size.height > 0
         await pilot.press("backslash")
         await pilot.pause()
-        assert screen.timeline.size.width > SIZE[0] - 3
+        assert screen.timeline.lines.size.width > SIZE[0] - 3
         await pilot.press("enter")
         await pilot.pause()
         assert focus(pilot) == "fields"
         assert screen.fields.size.width > SIZE[0] - 3
         await pilot.press("escape")
         await pilot.pause()
-        assert screen.timeline.size.width > 20
+        assert screen.timeline.lines.size.width > 20
         assert app_running(pilot.app)
         await pilot.press("escape")
         assert focus(pilot) == "timeline"
@@ -325,11 +325,11 @@ async def test_what_is_copied() -> None:
 async def test_before_the_first_connection_stands_what_to_paste(tmp_path: Path) -> None:
     async with live(Played(tmp_path / "r.pcapng")).run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        text = "\n".join(lines_of(browse(pilot).timeline))
+        text = "\n".join(lines_of(browse(pilot).timeline.lines))
         assert "NIX_REMOTE=unix:///run/pix.sock nix-build …" in text
     async with opened(tmp_path / "r.pcapng").run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        assert "No client connected" in "\n".join(lines_of(browse(pilot).timeline))
+        assert "No client connected" in "\n".join(lines_of(browse(pilot).timeline.lines))
 
 
 async def test_what_was_cut_is_said(tmp_path: Path) -> None:

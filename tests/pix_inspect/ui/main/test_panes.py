@@ -136,8 +136,8 @@ async def test_how_the_screen_looked_is_remembered(tmp_path: Path) -> None:
         assert again.theme == "nord"
         assert screen.has_class("-explaining")
         assert screen.log_pane.display
-        assert screen.timeline.clock == "delta"
-        assert "lane" in screen.timeline.hidden
+        assert screen.timeline.painter.clock == "delta"
+        assert "lane" in screen.timeline.painter.hidden
         assert region(pilot, "timeline-frame").width == width
         await pilot.press("P")
         await pilot.press("q")

@@ -103,15 +103,15 @@ async def test_marks_and_notes_last() -> None:
         await settled(pilot)
         await pilot.press("j", "m", "j", "M", *"why so late?", "enter")
         await settled(pilot)
-        assert any("“why so late?”" in line for line in lines_of(browse(pilot).timeline))
+        assert any("“why so late?”" in line for line in lines_of(browse(pilot).timeline.lines))
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
-        assert browse(pilot).timeline.marks == {1: "", 2: "why so late?"}
+        assert browse(pilot).timeline.marks.notes == {1: "", 2: "why so late?"}
         await pilot.press("apostrophe", "m", "apostrophe", "M", "ctrl+u", "enter")
         await settled(pilot)
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
-        assert browse(pilot).timeline.marks == {}
+        assert browse(pilot).timeline.marks.notes == {}
 
 
 async def test_columns_are_chosen_and_sorted_by() -> None:
@@ -123,14 +123,16 @@ async def test_columns_are_chosen_and_sorted_by() -> None:
         assert isinstance(pilot.app.screen, ColumnDialog)
         took = [column.name for column in COLUMNS].index("took")
         await pilot.press(*["j"] * took, "space")
-        assert "took" not in [column.name for column, _ in timeline.columns]
+        assert "took" not in [column.name for column, _ in timeline.lines.columns]
         await pilot.press("space", "enter")
         await settled(pilot)
-        rows = [timeline.session.row(timeline.entry(line)) for line in range(timeline.count)]
+        rows = [
+            timeline.session.row(timeline.rows.entry(line)) for line in range(timeline.lines.count)
+        ]
         assert [row.took for row in rows] == sorted((row.took or 0 for row in rows), reverse=True)
         await pilot.press("enter")
         await settled(pilot)
-        assert timeline.session.row(timeline.entry(0)).took == rows[-1].took
+        assert timeline.session.row(timeline.rows.entry(0)).took == rows[-1].took
         await pilot.press("escape")
         await pilot.press("s", "s", "s")
         await settled(pilot)
@@ -144,15 +146,15 @@ async def test_grouped_by_connection() -> None:
         await settled(pilot)
         timeline = screen.timeline
         assert timeline.chosen == 2, "the cursor stays on its exchange"
-        heads = [line for line in lines_of(timeline) if "connection" in line]
+        heads = [line for line in lines_of(timeline.lines) if "connection" in line]
         assert len(heads) == 2
         assert "nix-build -o l left.nix · pid 49 · 15 exchanges" in heads[0]
         await pilot.press("h")
         await settled(pilot)
-        assert timeline.entry(timeline.cursor) == -2
+        assert timeline.rows.entry(timeline.lines.cursor) == -2
         assert screen.view is not None
         assert screen.view.row.kind == "handshake"
-        assert timeline.count == 1 + 15 + 1
+        assert timeline.lines.count == 1 + 15 + 1
         await pilot.press("enter", "b")
         await settled(pilot)
-        assert timeline.count == len(screen.session)
+        assert timeline.lines.count == len(screen.session)

@@ -51,17 +51,17 @@ async def test_each_recording_keeps_its_state() -> None:
         assert [tab.title for tab in app.tabs] == ["queries", "two-clients", "add-tree"]
         await pilot.press("j", "j", "tab", "L")
         await settled(pilot)
-        cursor = browse(pilot).timeline.cursor
+        cursor = browse(pilot).timeline.lines.cursor
         await pilot.press("right_curly_bracket")
         await settled(pilot)
         assert on_screen(pilot) == "two-clients"
         assert app.session is browse(pilot).session
-        assert browse(pilot).timeline.cursor == 0
+        assert browse(pilot).timeline.lines.cursor == 0
         assert not browse(pilot).has_class("-logging")
         await pilot.press("left_curly_bracket")
         await settled(pilot)
         assert on_screen(pilot) == "queries"
-        assert browse(pilot).timeline.cursor == cursor == 2
+        assert browse(pilot).timeline.lines.cursor == cursor == 2
         assert browse(pilot).has_class("-logging")
         await pilot.press("ctrl+pageup")
         await settled(pilot)
