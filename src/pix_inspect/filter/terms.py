@@ -27,6 +27,13 @@ def operation_term(row: Row, *, equal: bool = True) -> str:
     return f"kind {sign} {row.kind}"
 
 
+def name_term(name: str) -> str:
+    """Return the term that exchanges pass which a table calls by this name."""
+    if name.startswith("operation "):
+        return f"op = {name.partition(' ')[2]}"
+    return f"{'kind' if name in ('handshake', 'orphan', 'opaque') else 'op'} = {name}"
+
+
 def field_term(around: Sequence[FieldRow], row: Row, *, equal: bool = True) -> str | None:
     """Return the term that exchanges with the same value in the last of `around` pass, or do not.
 

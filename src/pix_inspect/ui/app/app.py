@@ -6,13 +6,16 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 from textual.widget import Widget
 
 from pix.problem import Problem
@@ -33,6 +36,7 @@ from pix_inspect.ui.exchange.payload_saving import Wish
 from pix_inspect.ui.main.dividers import Dividing
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.tabs import RunningRelay
+from pix_inspect.ui.widgets.guarded import Guarded
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.widgets.text import safe
@@ -51,6 +55,14 @@ WIDTHS = [(0, "-narrow"), (100, "-wide")]
 
 HEIGHTS = [(0, "-short"), (30, "-tall")]
 """From which height on the explanation has room beside the bytes."""
+
+
+class Palette(Guarded, CommandPalette):
+    """All commands, by name."""
+
+    def _action_command_list(self, action: str) -> None:
+        with suppress(KeyError):  # a page of a list that has not been drawn yet
+            super()._action_command_list(action)
 
 
 class Inspector(OtherScreens):
@@ -137,11 +149,11 @@ class Inspector(OtherScreens):
             markup=False,
         )
 
-    # Saving -----------------------------------------------------------------------------
+    def on_copied(self, message: Copied) -> None:
+        """Copy what a pane or a screen asks for."""
+        self.put(message)
 
-    def on_payload_pane_copy(self, message: PayloadPane.Copy) -> None:
-        """Copy the path of a file in a payload."""
-        self.put(Copied("the path", message.text))
+    # Saving -----------------------------------------------------------------------------
 
     def on_payload_pane_save(self, message: PayloadPane.Save) -> None:
         """Save a file of a payload, an archive, or a directory."""
@@ -188,6 +200,15 @@ class Inspector(OtherScreens):
         self.notify(safe(text, 400), severity="warning", markup=False)
 
     # Commands ---------------------------------------------------------------------------
+
+    def action_command_palette(self) -> None:
+        """Show all commands."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
+
+    def search_themes(self) -> None:
+        """Have a theme chosen."""
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every named action of the screen and its panes, and the theme."""

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from pix_inspect.ui.app.keys import Key, Section, keys_of
+from pix_inspect.ui.widgets.guarded import Guarded
 from pix_inspect.ui.widgets.prose import Prose
 from pix_inspect.ui.widgets.text import fit
 
@@ -35,10 +36,8 @@ WRITTEN = 14
 class HelpText(Prose):
     """The keys in two columns."""
 
-    TITLE = "Keys"
-
     def __init__(self, found: list[Section]) -> None:
-        super().__init__()
+        super().__init__("Keys")
         self.border_subtitle = Content("↓↑ scroll  esc back")
         self._lines: list[tuple[str, str, str]] = []
         for title, keys in found:
@@ -61,7 +60,7 @@ class HelpText(Prose):
         yield Segment(" " + said, self.tone("text"))
 
 
-class Help(ModalScreen[None]):
+class Help(Guarded, ModalScreen[None]):
     """The keys of the screen below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -121,4 +121,4 @@ def sections(screen: Screen[Any]) -> list[Section]:
 
 def _title(place: Widget) -> str:
     """Return what a pane or a screen is called."""
-    return getattr(type(place), "TITLE", None) or EVERYWHERE
+    return getattr(place, "TITLE", None) or EVERYWHERE

@@ -13,11 +13,12 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from pix_inspect.base.units import count
+from pix_inspect.ui.widgets.guarded import Guarded
 
 Answer = Literal["leave", "stop"]
 
 
-class Leaving(ModalScreen[Answer | None]):
+class Leaving(Guarded, ModalScreen[Answer | None]):
     """Leave the relay running, stop it when the last client is done, or stay."""
 
     TITLE = "Leaving"

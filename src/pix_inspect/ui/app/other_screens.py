@@ -30,12 +30,7 @@ class OtherScreens(OpenRecordings):
         browse = self.screen
         if isinstance(browse, MainScreen):
             screen = StatisticsScreen(browse.session, *shown_of(browse))
-
-            def apply(wanted: str | None) -> None:
-                if wanted is not None:
-                    browse.apply_filter(wanted)
-
-            self.push_screen(screen, apply)
+            self.push_screen(screen, lambda to: follow(browse, to))
 
     def action_findings(self) -> None:
         browse = self.screen
@@ -58,7 +53,7 @@ class OtherScreens(OpenRecordings):
         """Show where the round trips are, and what distance costs."""
         browse = self.screen
         if isinstance(browse, MainScreen):
-            self.push_screen(AnalysisScreen(browse.session))
+            self.push_screen(AnalysisScreen(browse.session), lambda to: follow(browse, to))
 
     def action_differences(self) -> None:
         """Compare the exchange under the cursor with the one that was marked last."""

@@ -6,7 +6,8 @@ What is copied is the value itself, not made harmless: it goes where the user pa
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from textual.message import Message
 
 from pix_inspect.describe.about import about
 from pix_inspect.describe.field_rows import FieldRow
@@ -18,12 +19,13 @@ MOST = 64 << 20
 """Bytes of a field that are copied as hex."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """Text to copy and what it is."""
+class Copied(Message):
+    """Text to copy and what it is; a message, so that any pane may ask the application for it."""
 
-    what: str
-    text: str
+    def __init__(self, what: str, text: str) -> None:
+        super().__init__()
+        self.what = what
+        self.text = text
 
 
 def copy(how: str, view: ExchangeView, row: FieldRow | None, started: int) -> Copied:

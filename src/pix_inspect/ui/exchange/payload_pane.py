@@ -19,6 +19,7 @@ from pix.problem import Problem
 from pix_inspect.base.units import count, size
 from pix_inspect.payload.contents import NOT_KEPT, PayloadContents, Place
 from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit, fit_right, safe
 
@@ -71,13 +72,6 @@ class PayloadPane(Lines):
             self.contents = contents
             self.number = number
             self.how = how
-
-    class Copy(Message):
-        """The user wants an entry's path."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -301,4 +295,4 @@ class PayloadPane(Lines):
     def action_copy(self) -> None:
         """Copy the path of the entry."""
         if self.place is not None and self.contents is not None:
-            self.post_message(self.Copy(self.contents.entry_path(self.place)))
+            self.post_message(Copied("the path", self.contents.entry_path(self.place)))

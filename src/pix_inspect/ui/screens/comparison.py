@@ -1,4 +1,4 @@
-"""Two recordings compared in a thread, which tells how far it is and can be stopped.
+"""Two recordings compared by a thread, which tells how far it is and can be stopped.
 
 Each recording is opened once more, so that what the screen reads meanwhile is left alone. A
 recording that grows is compared as far as it had come.
@@ -7,7 +7,7 @@ recording that grows is compared as far as it had come.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pix.problem import Problem
@@ -27,10 +27,6 @@ ORDER = (
     "slower",
 )
 """Kinds of difference, as they stand where their size is the same."""
-
-
-class Left(Exception):
-    """Nobody wants the comparison any more."""
 
 
 def extent(pairing: Pairing) -> int:
@@ -54,68 +50,48 @@ def largest_first(pairings: Sequence[Pairing]) -> list[Pairing]:
 
 
 class Comparison:
-    """The comparison of two files; `over` tells that `rows`, or `failure`, stands there."""
+    """The comparison of two files, which opens them and is closed by whoever began it."""
 
     def __init__(self, first: Path, second: Path) -> None:
         self.paths = (first, second)
         self.sessions: tuple[Session, ...] = ()
-        self.found: Differences | None = None
-        self.rows: list[Pairing] = []
-        self.counts: dict[str, int] = {}
-        self.aligned = 0
-        """Operations with one request: different ones, and those that are the same."""
-        self.progress = "reading …"
-        self.failure: str | None = None
-        self.over = False
-        self._stopped = threading.Event()
+        self.running = False
+        self._closed = False
         self._lock = threading.Lock()
 
-    def begin(self) -> None:
-        threading.Thread(target=self._run, name="comparison", daemon=True).start()
-
-    def stop(self) -> None:
-        """Have it end soon; its sessions are closed then."""
-        with self._lock:
-            self._stopped.set()
-            if self.over:
-                self._close()
-
-    def _run(self) -> None:
+    def run(self, tell: Callable[[str], object]) -> Differences:
+        """Compare, telling how far it is. Raises Problem, also when it was closed meanwhile."""
+        self.running = True
         try:
-            self._compare()
-        except Left:
-            self.failure = "left"
-        except Problem as problem:
-            self.failure = str(problem)
-        except Exception as error:  # damaged recordings must not end the screen
-            self.failure = f"cannot be compared: {error}"
+            for path in self.paths:
+                session = Session(path)
+                self.sessions = (*self.sessions, session)
+                until = session.size
+                while session.consumed < until and session.poll(SLICE):
+                    self._say(tell, "reading", session.consumed, until)
+            first, second = self.sessions
+            return compare_sessions(
+                first, second, VOLATILE, lambda at, of: self._say(tell, "comparing", at, of)
+            )
+        finally:
+            with self._lock:
+                self.running = False
+                if self._closed:
+                    self._close_sessions()
+
+    def _say(self, tell: Callable[[str], object], doing: str, done: int, whole: int) -> None:
+        if self._closed:
+            raise Problem("left")
+        tell(f"{doing} … {done * 100 // max(whole, 1)} %; esc stops")
+
+    def close(self) -> None:
+        """Have it end soon, if it is running; its sessions are closed then."""
         with self._lock:
-            self.over = True
-            if self._stopped.is_set():
-                self._close()
+            self._closed = True
+            if not self.running:
+                self._close_sessions()
 
-    def _compare(self) -> None:
-        for path in self.paths:
-            session = Session(path)
-            self.sessions = (*self.sessions, session)
-            until = session.size
-            while session.consumed < until and session.poll(SLICE):
-                self._say("reading", session.consumed, until)
-        first, second = self.sessions
-        self.found = compare_sessions(
-            first, second, VOLATILE, lambda done, whole: self._say("comparing", done, whole)
-        )
-        self.aligned = self.found.aligned
-        self.rows = largest_first(self.found.pairings)
-        kinds = [pairing.kind for pairing in self.rows]
-        self.counts = {kind: kinds.count(kind) for kind in ORDER if kind in kinds}
-
-    def _say(self, doing: str, done: int, whole: int) -> None:
-        if self._stopped.is_set():
-            raise Left
-        self.progress = f"{doing} … {done * 100 // max(whole, 1)} %"
-
-    def _close(self) -> None:
+    def _close_sessions(self) -> None:
         for session in self.sessions:
             session.close()
         self.sessions = ()

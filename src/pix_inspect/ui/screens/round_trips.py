@@ -6,97 +6,65 @@ farther away, as `analyse --at-rtt` does.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+import re
+from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.segment import Segment
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import Footer
 from textual.worker import get_current_worker
 
 from pix.problem import Problem
 from pix_inspect.analysis.round_trips import Analyst, Distance
 from pix_inspect.analysis.text import as_text
+from pix_inspect.filter.terms import name_term
 from pix_inspect.session.session import Session
+from pix_inspect.ui.screens.detail_screen import KEYS, DetailScreen
 from pix_inspect.ui.widgets.background import in_background
-from pix_inspect.ui.widgets.lines import Lines
+from pix_inspect.ui.widgets.prose import Paragraph
 from pix_inspect.ui.widgets.text import safe
 
 DISTANCES = (0, 1, 10, 50, 200)
 """Milliseconds of a round trip, as `d` goes through them; 0: as it was."""
 
-
-class Report(Lines):
-    """The analysis, line by line."""
-
-    TITLE = "Round trips"
-
-    def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.said: list[str] = []
-        self.progress: str | None = "reading …"
-
-    @property
-    def count(self) -> int:
-        return len(self.said)
-
-    def say(self, said: Iterable[str]) -> None:
-        self.said = [safe(line, 1000) for line in said]
-        self.progress = None
-        self.cursor = min(self.cursor, max(len(self.said) - 1, 0))
-        self.resize_lines()
-        self.redraw()
-
-    def nothing(self) -> list[str]:
-        """Say how far the reading is."""
-        return ["", f"  {self.progress or 'nothing was said'}"]
-
-    def key(self, line: int) -> Hashable:
-        """A line changes with the report alone."""
-        return (self.said[line], line, line == self.cursor)
-
-    def segments(self, line: int, width: int) -> Iterable[Segment]:
-        yield Segment("▸" if line == self.cursor else " ", self.tone("mark"))
-        yield Segment(self.said[line], self.tone("text"))
+OPERATION = "operation"
+COLUMNS = re.compile(r" {2,}")
+"""The head of the report's table, and what stands between two of its cells."""
 
 
-class AnalysisScreen(Screen[None]):
-    """The round trips of a session, as far as it has come when it is opened."""
+class AnalysisScreen(DetailScreen[str, "str | None"]):
+    """The round trips of a session, as far as it has come when it is opened.
+
+    Returns the filter of an operation's exchanges, or None.
+    """
 
     TITLE = "Round trips"
+    DETAIL = "The line in full"
+    WHAT = "the line"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "enter", "Show these exchanges", id="analysis.enter"),
         Binding("d", "farther", "Another distance", id="analysis.farther"),
-        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="analysis.help"),
-        Binding("escape,q", "back", "Back", key_display="esc", id="analysis.back"),
-    ]  # fmt: skip
+        Binding("y", "copy", "Copy the line", show=False, id="analysis.copy"),
+        Binding("T", "back", "Back", show=False, id="analysis.back"),
+        *KEYS,
+    ]
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        super().__init__(session.path.name)
         self.session = session
         self.settled = False
         """Whether the report stands there."""
         self._distance = 0
 
-    def compose(self) -> ComposeResult:
-        yield Report(id="report")
-        yield Footer(show_command_palette=False)
+    def on_mount(self) -> None:
+        self._begin()
 
     @property
-    def report(self) -> Report:
-        return self.query_one(Report)
-
-    def on_mount(self) -> None:
-        self.report.focus()
-        self._begin()
+    def _milliseconds(self) -> int:
+        return DISTANCES[self._distance]
 
     def _begin(self) -> None:
         self.settled = False
-        milliseconds = DISTANCES[self._distance]
-        distance = Distance(milliseconds * 1_000_000) if milliseconds else None
-        told = f"if it were {milliseconds} ms there and back" if milliseconds else "as it was"
-        self.report.entitle(told)
+        distance = Distance(self._milliseconds * 1_000_000) if self._milliseconds else None
         in_background(
             self,
             lambda: self._read(distance),
@@ -117,28 +85,45 @@ class AnalysisScreen(Screen[None]):
 
         analyst = Analyst(self.session.path, distance, progress)
         found = analyst.read()
-        return list(as_text(found, distance, analyst.predicted))
+        return [safe(line, 1000) for line in as_text(found, distance, analyst.predicted)]
 
     def _tell(self, progress: str) -> None:
-        report = self.report
-        if report.said:
-            report.entitle(progress)
-        else:
-            report.progress = progress
-            report.refresh()
+        self.list.empty = progress
+        self.list.entitle(progress)
+        self.list.refresh()
 
     def _show(self, said: list[str]) -> None:
         self.settled = True
-        milliseconds = DISTANCES[self._distance]
-        self.report.entitle(f"with a round trip of {milliseconds} ms" if milliseconds else "")
-        self.report.say(said)
+        far = self._milliseconds
+        self.list.entitle(f"with a round trip of {far} ms" if far else "as it was")
+        self.list.say(said, "nothing was said")
+        self.explain()
+
+    def cells(self, row: str, width: int) -> Iterable[Paragraph]:
+        yield "text", row
+
+    def paragraphs(self, row: str) -> list[Paragraph]:
+        named = self._named(row)
+        if not named:
+            return [("text", row.strip())]
+        said = ", ".join(f"{head} {value}" for head, value in named.items() if head != OPERATION)
+        return [("name", named[OPERATION]), ("text", said)]
+
+    def _named(self, row: str) -> dict[str, str]:
+        """Return the cells of an operation's line by their heads, nothing for other lines."""
+        heads = next((each for each in self.list.rows if each.startswith(OPERATION)), "")
+        cells = COLUMNS.split(row)
+        fits = row != heads and len(cells) + 1 >= len(COLUMNS.split(heads)) > 1
+        return dict(zip(COLUMNS.split(heads), cells, strict=False)) if fits else {}
+
+    def go_to(self, row: str) -> None:
+        named = self._named(row)
+        if named:
+            self.dismiss(name_term(named[OPERATION]))
+        else:
+            self.app.notify("this line is not about one operation", markup=False)
 
     def action_farther(self) -> None:
         """Have the daemon stand at the next distance."""
         self._distance = (self._distance + 1) % len(DISTANCES)
         self._begin()
-
-    def action_back(self) -> None:
-        """Go back to the timeline."""
-        self.workers.cancel_group(self, "analysis")
-        self.dismiss(None)

@@ -11,24 +11,22 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
-from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import Footer
 
 from pix_inspect.analysis.statistics import SLICE, Statistics, Tally
 from pix_inspect.base.units import count
+from pix_inspect.filter.terms import name_term
 from pix_inspect.session.session import Session
-from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.screens.charts import Histogram, Rate
+from pix_inspect.ui.screens.detail_screen import KEYS, Head, OtherScreen
 from pix_inspect.ui.screens.tallies import WHOLE, Summed, Tallies, TallyHead
 from pix_inspect.ui.timeline.connection_facts import command_of
-from pix_inspect.ui.widgets.lines import Lines, Toned
-from pix_inspect.ui.widgets.text import fit_end, safe
+from pix_inspect.ui.widgets.lines import Lines
+from pix_inspect.ui.widgets.text import safe
 
 WORK = 0.015
 PAUSE = 0.004
@@ -40,31 +38,7 @@ AGAIN = 0.5
 PANES = ("operations", "connections", "durations", "rate")
 
 
-class Headline(Toned):
-    """What is counted, and how far it has come."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(id="headline")
-        self._about = name
-        self.of = ""
-        self.done: int | None = None
-
-    def render_line(self, y: int) -> Strip:
-        """Return the one line there is."""
-        left = [
-            Segment(" Statistics  ", self.tone("name")),
-            Segment(self._about, self.tone("dim")),
-        ]
-        if self.done is not None:
-            left.append(Segment(f"  ◌ counting {self.done} %", self.tone("accent")))
-        used = sum(segment.cell_length for segment in left)
-        right = fit_end(self.of, max(self.size.width - used - 4, 0))
-        gap = max(self.size.width - used - Segment(right).cell_length - 2, 1)
-        strip = Strip([*left, Segment(" " * gap), Segment(right, self.tone("text"))])
-        return strip.adjust_cell_length(self.size.width).apply_style(self.rich_style)
-
-
-class StatisticsScreen(Screen[str | None]):
+class StatisticsScreen(OtherScreen["str | None"]):
     """Statistics of a session; returns the filter to show, None for none.
 
     `shown` are the exchanges that a filter lets through, with `filtered` its text; with None
@@ -77,11 +51,7 @@ class StatisticsScreen(Screen[str | None]):
                 id="statistics.everything"),
         Binding("backslash", "maximise", "Maximise the pane, and back", show=False,
                 key_display="\\", id="statistics.maximise"),
-        Binding("tab", "app.focus_next", "Next pane", show=False, id="statistics.next"),
-        Binding("shift+tab", "app.focus_previous", "Previous pane", show=False,
-                id="statistics.previous"),
-        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="statistics.help"),
-        Binding("escape,q", "back", "Back", key_display="esc", id="statistics.back"),
+        *KEYS,
     ]  # fmt: skip
 
     def __init__(
@@ -92,8 +62,18 @@ class StatisticsScreen(Screen[str | None]):
         self.shown = shown
         self.filtered = filtered
         self.statistics = Statistics(session, shown)
+        self.head = Head("Statistics", safe(session.path.name, 200))
+        self.tables = (
+            Tallies("By operation", "operation", id="operations"),
+            Tallies("By connection", "connection", id="connections"),
+        )
+        self.histogram = Histogram(id="durations")
+        self.rate = Rate(id="rate")
+        self._table = self.tables[0]
+        """The table whose line the charts are of."""
         self._zoomed: str | None = None
         self._whole = Tally(WHOLE)
+        self._of = ""
         self._said = -1.0
         self._waiting = True
         self._more: Timer | None = None
@@ -101,16 +81,14 @@ class StatisticsScreen(Screen[str | None]):
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; where they stand is the style sheet's."""
-        operations = Tallies("By operation", "operation", id="operations")
-        connections = Tallies("By connection", "connection", id="connections")
-        yield Headline(safe(self.session.path.name, 200))
-        for table in (operations, connections):
+        yield self.head
+        for table in self.tables:
             with Vertical(id=f"{table.id}-frame"):
                 yield TallyHead(table)
                 yield table
         with Horizontal(id="charts"):
-            yield Histogram(id="durations")
-            yield Rate(id="rate")
+            yield self.histogram
+            yield self.rate
         yield Footer(show_command_palette=False)
 
     @property
@@ -120,7 +98,7 @@ class StatisticsScreen(Screen[str | None]):
 
     def on_mount(self) -> None:
         """Count what there is, then keep up."""
-        self.query_one("#operations").focus()
+        self._table.focus()
         self._count()
         self.set_interval(AGAIN, self._again)
 
@@ -141,15 +119,14 @@ class StatisticsScreen(Screen[str | None]):
                 break
         more = statistics.taken < statistics.wanted
         self._waiting = self._waiting or changed
-        headline = self.query_one(Headline)
-        headline.done = statistics.taken * 100 // max(statistics.wanted, 1) if more else None
         if more:
             self._more = self.set_timer(PAUSE, self._count)
         if not more or time.monotonic() - self._said > AGAIN:
             if changed or self._waiting:
                 self._show()
             self._waiting = more
-        headline.refresh()
+        done = f"◌ counting {statistics.taken * 100 // max(statistics.wanted, 1)} %" if more else ""
+        self.head.say("  ".join(filter(None, (done, self._of))))
 
     def _show(self) -> None:
         self._said = time.monotonic()
@@ -167,33 +144,24 @@ class StatisticsScreen(Screen[str | None]):
             said = f"{number}  {command_of(row.peer if row is not None else None, 120)}".rstrip()
             clients.append(Summed.of(number, said, tally, whole.total))
         top = [Summed.of(WHOLE, WHOLE, whole, whole.total)] if whole.count else []
-        self.query_one("#operations", Tallies).say([*top, *operations])
-        self.query_one("#connections", Tallies).say([*top, *clients])
-        headline = self.query_one(Headline)
+        for table, rows in zip(self.tables, (operations, clients), strict=True):
+            table.say([*top, *rows], "Nothing has passed yet.")
         counted = count(whole.count, "exchange")
         if self.shown is not None and self.filtered:
             counted += f" of {len(self.session):,}: {safe(self.filtered, 200)}"
         going_on = len(statistics.open_rows)
-        headline.of = counted + (f", {going_on:,} going on" if going_on else "")
+        self._of = counted + (f", {going_on:,} going on" if going_on else "")
         self._chart()
 
     def _chart(self) -> None:
         """Draw the charts of the line under the cursor."""
-        table = self._table
-        row = table.chosen
+        row = self._table.chosen
         tally = row.tally if row is not None else self._whole
         whole = row is None or row.label == WHOLE
         about = "" if whole else safe(tally.name, 40)
-        self.query_one(Histogram).say(tally.histogram if tally.count else [], about)
-        rate = self.query_one(Rate)
-        seconds, counts = self.statistics.rate(rate.bars, tally)
-        rate.say(seconds, counts if tally.count else [], about)
-
-    @property
-    def _table(self) -> Tallies:
-        """The table whose line the charts are of."""
-        name = "#connections" if self.has_class("-of-connections") else "#operations"
-        return self.query_one(name, Tallies)
+        self.histogram.say(tally.histogram if tally.count else [], about)
+        seconds, counts = self.statistics.rate(self.rate.bars, tally)
+        self.rate.say(seconds, counts if tally.count else [], about)
 
     def on_resize(self) -> None:
         """Draw the charts as wide as there is room now."""
@@ -203,43 +171,34 @@ class StatisticsScreen(Screen[str | None]):
 
     def on_descendant_focus(self) -> None:
         """Have the charts show the table that was gone through last."""
-        focused = self.focused
-        if isinstance(focused, Tallies):
-            self.set_class(focused.id == "connections", "-of-connections")
+        if isinstance(self.focused, Tallies):
+            self._table = self.focused
             self._chart()
 
     def on_lines_moved(self, message: Lines.Moved) -> None:
-        """Show the charts of the chosen line, or go to its exchanges."""
-        pane = message.pane
-        if isinstance(message, Tallies.Copy) and isinstance(pane, Tallies):
-            self.app.put(Copied("the table", pane.text()))  # type: ignore[attr-defined]
-        elif isinstance(message, Lines.Entered):
-            wanted = pane.filter if isinstance(pane, Histogram) else ""
-            self._leave_for(self._chosen_filter(), wanted)
-        elif isinstance(pane, Tallies):
+        """Show the charts of the chosen line."""
+        if isinstance(message.pane, Tallies):
             self._chart()
 
-    on_lines_entered = on_lines_moved
-    on_tallies_copy = on_lines_moved
+    def on_lines_entered(self, message: Lines.Entered) -> None:
+        """Go to the exchanges of the chosen line, or of the chosen bar of it."""
+        if not message.pane.count:
+            self.app.notify("nothing has passed yet", markup=False)
+            return
+        self._leave_for(self.histogram.filter if message.pane is self.histogram else "")
 
     def on_rate_entered(self) -> None:
         """Go to the exchanges of the chosen stretch of time."""
-        self._leave_for(self._chosen_filter(), self.query_one(Rate).filter)
+        self._leave_for(self.rate.filter)
 
-    def _chosen_filter(self) -> str:
-        """Return the filter that the chosen line of the table stands for."""
+    def _leave_for(self, part: str) -> None:
         row = self._table.chosen
-        if row is None or row.label == WHOLE:
-            return ""
-        if isinstance(row.key, int):
-            return f"conn = {row.key}"
-        name = str(row.key)
-        if name.startswith("operation "):
-            return f"op = {name.partition(' ')[2]}"
-        return f"{'kind' if name in ('handshake', 'orphan', 'opaque') else 'op'} = {name}"
-
-    def _leave_for(self, *parts: str) -> None:
-        wanted = [part for part in parts if part]
+        line = (
+            ""
+            if row is None or row.label == WHOLE
+            else (f"conn = {row.key}" if isinstance(row.key, int) else name_term(str(row.key)))
+        )
+        wanted = [each for each in (line, part) if each]
         if self.shown is not None and self.filtered:
             wanted.insert(0, f"({self.filtered})" if wanted else self.filtered)
         self.dismiss(" and ".join(wanted))
@@ -277,4 +236,4 @@ class StatisticsScreen(Screen[str | None]):
         if self._zoomed is not None:
             self._zoom(None)
         else:
-            self.dismiss(None)
+            super().action_back()

@@ -18,8 +18,11 @@ from textual.widget import Widget
 
 from pix_inspect.analysis.statistics import Tally
 from pix_inspect.base.units import duration, size
+from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.screens.charts import bar
-from pix_inspect.ui.widgets.lines import Lines, Toned
+from pix_inspect.ui.widgets.lines import Toned
+from pix_inspect.ui.widgets.prose import Paragraph
+from pix_inspect.ui.widgets.row_list import RowList
 from pix_inspect.ui.widgets.text import fit, fit_right
 
 LEAST_BAR = 12
@@ -89,7 +92,7 @@ NAME = "name"
 FIRST_ORDER = "total"
 
 
-class Tallies(Lines):
+class Tallies(RowList[Summed]):
     """The table."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -100,18 +103,12 @@ class Tallies(Lines):
         Binding("r", "reverse", "Reverse the order", show=False, id="tallies.reverse"),
         Binding("y", "copy", "Copy the table", show=False, id="tallies.copy"),
     ]  # fmt: skip
-    TITLE = "Tables"
 
-    class Copy(Lines.Moved):
-        """The user wants the table as text."""
-
-    def __init__(self, title: str, head: str, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.TITLE = title
+    def __init__(self, title: str, head: str, id: str) -> None:
+        super().__init__(title, self._cells_of, lambda row: row.key, id)
         self.head = head
         self.order = FIRST_ORDER
         self.reversed = False
-        self.rows: list[Summed] = []
 
     @property
     def frame(self) -> Widget:
@@ -119,43 +116,27 @@ class Tallies(Lines):
         parent = self.parent
         return parent if isinstance(parent, Widget) else self
 
-    @property
-    def count(self) -> int:
-        """The lines of the table."""
-        return len(self.rows)
-
-    @property
-    def chosen(self) -> Summed | None:
-        """The line under the cursor."""
-        return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
-
     def nothing(self) -> list[str]:
-        """Say that nothing has been counted."""
-        return ["Nothing has passed yet."]
+        return [self.empty]
 
     # What is counted --------------------------------------------------------------------
 
-    def say(self, rows: Sequence[Summed]) -> None:
-        """Show other counts; the cursor stays with its row."""
-        chosen = self.chosen
-        self.rows = list(rows)
-        self._arrange(chosen.key if chosen is not None and self.cursor else None)
-
-    def _arrange(self, key: Hashable) -> None:
-        self.rows.sort(key=lambda row: row.label)
-        measure = next((each for each in MEASURES if each.name == self.order), None)
-        if measure is not None:
-            value = measure.value
-            self.rows.sort(key=value, reverse=True)
+    def say(self, rows: Sequence[Summed], empty: str) -> None:
+        """Show other counts, in order; the cursor stays with its row."""
+        rows = sorted(rows, key=lambda row: row.label)
+        if self._measure is not None:
+            rows.sort(key=self._measure.value, reverse=True)
         if self.reversed:
-            self.rows.reverse()
-        self.rows.sort(key=lambda row: row.label != WHOLE)
-        self.cursor = next((i for i, row in enumerate(self.rows) if row.key == key), 0)
-        self.resize_lines()
-        self.show_cursor()
-        self.redraw()
+            rows.reverse()
+        rows.sort(key=lambda row: row.label != WHOLE)
+        super().say(rows, empty)
         self._refresh_head()
-        self.entitle(f"{len(self.rows) - 1:,}" if self.rows else "")
+        self.entitle(f"{len(rows) - 1:,}" if rows else "")
+
+    @property
+    def _measure(self) -> Measure | None:
+        """What the table is sorted by, None for the names."""
+        return next((each for each in MEASURES if each.name == self.order), None)
 
     def _refresh_head(self) -> None:
         for head in self.frame.query(TallyHead):
@@ -190,22 +171,18 @@ class Tallies(Lines):
         used = sum(each.width + 1 for each in self.columns)
         return max(self.inner.width - 1 - used, 4)
 
-    def segments(self, line: int, width: int) -> Iterable[Segment]:
-        """Return the cells of a line."""
-        row = self.rows[line]
-        yield Segment("▸" if line == self.cursor else " ", self.tone("mark"))
-        name = "dim" if row.label == WHOLE else "name"
-        yield Segment(fit(row.label, self.label_width), self.tone(name))
+    def _cells_of(self, row: Summed, width: int) -> Iterable[Paragraph]:
+        yield ("dim" if row.label == WHOLE else "name"), fit(row.label, self.label_width)
         for each in self.columns:
             failed = each.name == "errors" and row.tally.errors
             tone = "bad" if failed else "text" if each.name == self.order else "number"
-            yield Segment(" " + fit_right(each.text(row), each.width), self.tone(tone))
+            yield tone, " " + fit_right(each.text(row), each.width)
         if self.bar_width:
-            yield Segment("  " + self._bar(row, self.bar_width - 2), self.tone("accent"))
+            yield "accent", "  " + self._bar(row, self.bar_width - 2)
 
     def _bar(self, row: Summed, width: int) -> str:
         """Return how much a row has of what the table is sorted by, beside the others."""
-        measure = next((each for each in MEASURES if each.name == self.order), None)
+        measure = self._measure
         if measure is None or row.label == WHOLE:
             return ""
         most = max((measure.value(each) for each in self.rows if each.label != WHOLE), default=0)
@@ -221,13 +198,8 @@ class Tallies(Lines):
 
     # Keys and mouse ---------------------------------------------------------------------
 
-    def action_enter(self) -> None:
-        """Show the exchanges of the line in the timeline."""
-        if self.rows:
-            self.post_message(self.Entered(self))
-
     def action_copy(self) -> None:
-        self.post_message(self.Copy(self))
+        self.post_message(Copied("the table", self.text()))
 
     def action_sort(self, step: int) -> None:
         """Sort by the next column that is shown."""
@@ -242,8 +214,7 @@ class Tallies(Lines):
         """Sort by a column; by the same once more, the other way round."""
         self.reversed = not self.reversed if name == self.order else False
         self.order = name
-        chosen = self.chosen
-        self._arrange(chosen.key if chosen is not None else None)
+        self.say(self.rows, self.empty)
 
 
 class TallyHead(Toned):

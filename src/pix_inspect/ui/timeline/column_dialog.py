@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from pix_inspect.ui.timeline import columns
 from pix_inspect.ui.timeline.columns import COLUMNS
+from pix_inspect.ui.widgets.guarded import Guarded
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit
 
@@ -106,7 +107,7 @@ class ColumnList(Lines):
             self.action_sort()
 
 
-class ColumnDialog(ModalScreen[None]):
+class ColumnDialog(Guarded, ModalScreen[None]):
     """Which columns, in which order."""
 
     TITLE = "Columns and order"

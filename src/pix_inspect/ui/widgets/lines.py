@@ -79,7 +79,7 @@ class Toned(Widget):
 
 
 def line_strip(segments: Iterable[Segment], width: int, ground: Style) -> Strip:
-    """Return segments as a strip of exactly `width` cells."""
+    """Return segments as a strip of exactly `width` cells; `…` says that it is cut."""
     kept: list[Segment] = []
     used = 0
     for segment in segments:
@@ -89,7 +89,11 @@ def line_strip(segments: Iterable[Segment], width: int, ground: Style) -> Strip:
     if used < width:
         kept.append(Segment(" " * (width - used), ground))
     strip = Strip(kept, max(used, width))
-    return strip if used <= width else strip.crop(0, width)
+    if used <= width:
+        return strip
+    if width < 1 or not strip.crop(width).text.strip():
+        return strip.crop(0, width)
+    return Strip([*strip.crop(0, width - 1), Segment("…", kept[-1].style)], width)
 
 
 class Lines(ScrollView, Toned, can_focus=True):
@@ -135,11 +139,11 @@ class Lines(ScrollView, Toned, can_focus=True):
     @property
     def count(self) -> int:
         """How many lines there are."""
-        raise NotImplementedError
+        return 0
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
         """Return what stands on a line, of safe text; what is behind `width` is cut."""
-        raise NotImplementedError
+        return ()
 
     def key(self, line: int) -> Hashable:
         """Return what a line's strip depends on besides place and width; None: keep no strip."""
@@ -168,8 +172,7 @@ class Lines(ScrollView, Toned, can_focus=True):
 
     def entitle(self, detail: str = "") -> None:
         """Write the pane's title, with a detail of safe text behind it."""
-        title = f"{self.TITLE}  {detail}" if detail else self.TITLE
-        self.frame.border_title = Content(title)
+        self.frame.border_title = Content("  ".join(filter(None, (self.TITLE, detail))))
 
     def on_mount(self) -> None:
         self.entitle()
@@ -263,11 +266,11 @@ class Lines(ScrollView, Toned, can_focus=True):
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by pages."""
-        self.move_to(self.cursor + pages * max(self.inner.height - 1, 1))
+        self.action_move(pages * max(self.inner.height - 1, 1))
 
     def action_half_page(self, pages: int) -> None:
         """Move the cursor by half pages."""
-        self.move_to(self.cursor + pages * max(self.inner.height // 2, 1))
+        self.action_move(pages * max(self.inner.height // 2, 1))
 
     def action_first(self) -> None:
         """Go to the first line."""

@@ -24,6 +24,7 @@ from textual.widgets import Input, Static
 
 from pix.problem import Problem
 from pix_inspect.base.new_files import AlreadyThere
+from pix_inspect.ui.widgets.guarded import Guarded
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit, fit_end, safe
 from pix_inspect.ui.widgets.text_line import TextLine
@@ -123,7 +124,7 @@ class Offers(Lines):
             self.post_message(self.Entered(self))
 
 
-class PathDialog(ModalScreen[Chosen | None]):
+class PathDialog(Guarded, ModalScreen[Chosen | None]):
     """Asks for a path; returns None when the user thinks better of it.
 
     `check` raises Problem when a path will not do; AlreadyThere is asked about. `offers` are

@@ -17,8 +17,9 @@ Paragraph = tuple[str, str]
 class Prose(Lines):
     """Paragraphs."""
 
-    def __init__(self, id: str | None = None) -> None:
+    def __init__(self, title: str | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.TITLE = title or self.TITLE
         self._said: list[Paragraph] = []
         self._wrapped: list[Paragraph] = []
         self._width = 0
@@ -66,12 +67,6 @@ class Prose(Lines):
     def action_move(self, lines: int) -> None:
         """Scroll some lines, from wherever the mouse has scrolled to."""
         self.move_to(round(self.scroll_y) + lines)
-
-    def action_page(self, pages: int) -> None:
-        self.action_move(pages * max(self.inner.height - 1, 1))
-
-    def action_half_page(self, pages: int) -> None:
-        self.action_move(pages * max(self.inner.height // 2, 1))
 
     def click_at(self, line: int, x: int, chain: int) -> None:
         """Do nothing: there is nothing to choose."""

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from pix_inspect.base.new_files import Stopped
 from pix_inspect.ui.widgets.background import in_background
+from pix_inspect.ui.widgets.guarded import Guarded
 from pix_inspect.ui.widgets.text import safe
 
 
@@ -36,7 +37,7 @@ class Pace:
             raise Stopped
 
 
-class Writing(ModalScreen[str]):
+class Writing(Guarded, ModalScreen[str]):
     """Runs `write` in a thread; returns what became of it, one line.
 
     `write` is given a Pace and returns what to say at the end; it may raise Problem.

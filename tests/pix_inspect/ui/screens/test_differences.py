@@ -10,7 +10,7 @@ from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
-from pix_inspect.ui.screens.differences import DifferencesScreen, Whole
+from pix_inspect.ui.screens.differences import DifferencesScreen
 from tests.pix_inspect.ui.screens.test_recordings import until
 from tests.support.played import Played, lines_of, settled
 
@@ -38,19 +38,18 @@ async def test_what_one_list_lacks(lists: Session, size: tuple[int, int]) -> Non
         await until(pilot, "the screen", lambda: isinstance(app.screen, DifferencesScreen))
         screen = app.screen
         assert isinstance(screen, DifferencesScreen)
-        await until(pilot, "the fields", lambda: screen.changes.rows)
+        await until(pilot, "the fields", lambda: screen.list.rows)
         await pilot.pause()
-        told = lines_of(screen.changes)[:3]
+        told = lines_of(screen.list)[:3]
         assert [line.split()[:3] for line in told] == [
             ["▸request.paths[]", "-", f"/nix/store/{100:032d}-package"],
             ["request.paths[]", "-", f"/nix/store/{101:032d}-package"],
             ["request.paths[]", "+", f"/nix/store/{'z' * 32}-new"],
         ]
         await pilot.press("G")
-        whole = screen.query_one(Whole)
-        value = f" B  /nix/store/{'z' * 32}-new"
+        value = f"B  /nix/store/{'z' * 32}-new"
         await until(
             pilot,
             "the value",
-            lambda: value in [whole.render_line(y).text.rstrip() for y in range(8)],
+            lambda: value in [line.rstrip() for line in lines_of(screen.detail)],
         )

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 from pix_inspect.findings.kinds import KINDS
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
-from pix_inspect.ui.screens.differences import Changes, DifferencesScreen
-from pix_inspect.ui.screens.findings import Advice, FindingsScreen
+from pix_inspect.ui.screens.differences import DifferencesScreen
+from pix_inspect.ui.screens.findings import FindingsScreen
 from tests.support.planted import DAEMON, Planted
 from tests.support.played import browse, lines_of, recorded, settled
 
@@ -48,7 +48,7 @@ async def test_findings_are_listed_explained_and_led_to() -> None:
         ]  # fmt: skip
         await pilot.press("j")
         await pilot.pause()
-        said = "\n".join(lines_of(screen.query_one(Advice)))
+        said = "\n".join(lines_of(screen.detail))
         assert "unsigned" in said
         assert KINDS["unsigned"].advice[:20] in said
         await pilot.press("enter")
@@ -100,17 +100,17 @@ async def test_two_exchanges_are_compared() -> None:
         await until(pilot, "the screen", lambda: isinstance(pilot.app.screen, DifferencesScreen))
         screen = pilot.app.screen
         assert isinstance(screen, DifferencesScreen)
-        await until(pilot, "the fields", lambda: screen.query(Changes) and screen.changes.rows)
-        paths = [change.path for change in screen.changes.rows]
+        await until(pilot, "the fields", lambda: screen.list.rows)
+        paths = [change.path for change in screen.list.rows]
         assert "request.path" in paths
         masked = len(paths)
-        first = screen.changes.rows[0].first
+        first = screen.list.rows[0].first
         await pilot.press("s")
         await pilot.pause()
-        assert screen.changes.rows[0].second == first
+        assert screen.list.rows[0].second == first
         await pilot.press("a")
         await pilot.pause()
-        assert len(screen.changes.rows) >= masked
+        assert len(screen.list.rows) >= masked
 
 
 @pytest.mark.parametrize(("keys", "first", "last"), [("jE", 2, 2), ("jmjjE", 2, 4)])

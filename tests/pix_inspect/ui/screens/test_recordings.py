@@ -18,7 +18,7 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.screens import comparison
 from pix_inspect.ui.screens.differences import DifferencesScreen
-from pix_inspect.ui.screens.recordings import Account, RecordingsScreen
+from pix_inspect.ui.screens.recordings import RecordingsScreen
 from pix_inspect.ui.widgets.path_dialog import PathDialog
 from tests.pix_inspect.ui.test_gallery import WIDE, Compare
 from tests.pix_inspect.ui.test_hostile import check, session_of
@@ -106,7 +106,7 @@ async def test_the_largest_difference_is_first_and_each_is_told(tmp_path: Path) 
         assert "2 the same" in title  # the handshake, and `both`
         await pilot.press("j", "j")
         await pilot.pause()
-        told = "\n".join(lines_of(screen.query_one(Account)))
+        told = "\n".join(lines_of(screen.detail))
         assert "A #3 and B #3 differ" in told
         assert "reply.valid: true → false" in told
         await pilot.press("y")
@@ -135,8 +135,8 @@ async def test_both_exchanges_are_compared_where_both_have_it(tmp_path: Path) ->
         await until(pilot, "the fields", lambda: isinstance(app.screen, DifferencesScreen))
         shown = app.screen
         assert isinstance(shown, DifferencesScreen)
-        await until(pilot, "the change", lambda: shown.changes.rows)
-        assert [change.path for change in shown.changes.rows] == ["reply.valid"]
+        await until(pilot, "the change", lambda: shown.list.rows)
+        assert [change.path for change in shown.list.rows] == ["reply.valid"]
         await pilot.press("escape")
         await until(pilot, "the way back", lambda: app.screen is screen)
         await pilot.press("b")
@@ -225,8 +225,8 @@ async def test_escape_stops_a_comparison(tmp_path: Path, monkeypatch: pytest.Mon
         await pilot.press("escape")
         await until(pilot, "the way back", lambda: app.screen is browse(pilot))
         release.set()
-        await until(pilot, "the thread's end", lambda: screen.comparison.over)
-        assert screen.comparison.failure == "left"
+        await until(pilot, "the thread's end", lambda: not screen.comparison.running)
+        assert screen.found is None
         assert screen.comparison.sessions == ()
 
 
@@ -243,7 +243,7 @@ async def test_recordings_without_difference_and_one_that_is_gone(tmp_path: Path
         second.path.unlink()
         await pilot.press("C")
         screen = await compared(pilot)
-        assert screen.comparison.failure is not None
+        assert screen.found is None
         assert str(second.path.name) in "\n".join(lines_of(screen.list))
 
 

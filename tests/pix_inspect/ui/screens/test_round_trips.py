@@ -28,17 +28,17 @@ async def test_the_report_and_other_distances() -> None:
         await settled(pilot)
         await pilot.press("T")
         screen = await reported(pilot)
-        said = "\n".join(lines_of(screen.report))
+        said = "\n".join(lines_of(screen.list))
         assert "round trips" in said
         assert "QueryPathInfo" in said
         assert "with a round trip of" not in said
         await pilot.press("d")
         screen = await reported(pilot)
-        assert "with a round trip of 1 ms" in "\n".join(lines_of(screen.report))
+        assert "with a round trip of 1 ms" in "\n".join(lines_of(screen.list))
         for _ in range(3):
             await pilot.press("d")
         screen = await reported(pilot)
-        assert "with a round trip of 200 ms" in "\n".join(lines_of(screen.report))
+        assert "with a round trip of 200 ms" in "\n".join(lines_of(screen.list))
 
 
 async def test_leaving_while_it_is_read() -> None:

@@ -13,7 +13,7 @@ from pix.protocol import operations as ops
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.status import Banner
-from pix_inspect.ui.screens.waits import Account, WaitingScreen
+from pix_inspect.ui.screens.waits import WaitingScreen
 from tests.pix_inspect.waits.test_waits import cut
 from tests.support.played import Played, browse, lines_of, live, opened, recorded, settled
 from tests.support.words import PATH
@@ -28,7 +28,7 @@ async def shown(pilot: Pilot[Any]) -> WaitingScreen:
     for _ in range(1500):
         await pilot.pause(0.02)
         screen = pilot.app.screen
-        if isinstance(screen, WaitingScreen) and screen.is_mounted and screen.list.now >= 0:
+        if isinstance(screen, WaitingScreen) and screen.is_mounted and screen.told_at >= 0:
             await pilot.pause()
             return screen
     raise AssertionError("the screen of waits did not come")
@@ -40,12 +40,12 @@ async def test_waits_are_listed_told_and_led_to(tmp_path: Path) -> None:
         screen = await shown(pilot)
         first, second = screen.list.rows
         assert (first.connection, second.connection) == (1, 2)
-        said = "\n".join(lines_of(screen.query_one(Account)))
+        said = "\n".join(lines_of(screen.detail))
         assert "The daemon has owed the reply to BuildPaths" in said
         assert "connection 2 seems to have" in " ".join(said.split())
         await pilot.press("j")
         await pilot.pause()
-        assert "shared-1.0" in "\n".join(lines_of(screen.query_one(Account)))
+        assert "shared-1.0" in "\n".join(lines_of(screen.detail))
         await pilot.press("enter")
         await pilot.pause()
         main = browse(pilot)
