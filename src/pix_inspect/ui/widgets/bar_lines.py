@@ -140,10 +140,10 @@ class InForce(Toned):
     def render_line(self, y: int) -> Strip:
         """Return the one line there is."""
         width = self.size.width
-        aside = f"  {self.aside} "
-        room = max(width - cell_len(aside), 0)
-        found = [Segment(f" {self.sign} ", self.tone("accent"))]
-        found.append(Segment(fit(safe(self.text), max(room - 3, 0)), self.tone("text")))
+        lead, aside = f" {self.sign} ", f"  {self.aside} "
+        room = max(width - cell_len(lead) - cell_len(aside), 0)
+        found = [Segment(lead, self.tone("accent"))]
+        found.append(Segment(fit(safe(self.text), room), self.tone("text")))
         found.append(Segment(aside, self.tone("warn" if self.bad else "text")))
         return line_strip(found, width, self.ground)
 
