@@ -12,7 +12,7 @@ against each other.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from pix.codec.gates import Protocol
 from pix.codec.records import Record
@@ -20,8 +20,10 @@ from pix.codec.values import encode
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.conversation.exchange import Exchange
+from pix.protocol import OPERATIONS_BY_NAME
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import StderrLast
+from pix.protocol.types import TrustedFlag
 
 EOF = object()
 """The turn in which a side ends its stream."""
@@ -70,16 +72,41 @@ class Playbook:
         self.turns: list[Turn] = []
         self.trailing = True
 
-    def __rshift__(self, said_by_client: Any) -> Playbook:
-        self._turn(CLIENT, said_by_client)
+    def __rshift__(self, said_by_client: Any) -> Self:
+        return self.say(CLIENT, said_by_client)
+
+    def __lshift__(self, said_by_daemon: Any) -> Self:
+        return self.say(DAEMON, said_by_daemon)
+
+    def client(self, *values: Any) -> Self:
+        """Let the client say all this in one turn."""
+        return self.say(CLIENT, b"".join(said(value, self.protocol) for value in values))
+
+    def daemon(self, *values: Any) -> Self:
+        """Let the daemon say all this in one turn."""
+        return self.say(DAEMON, b"".join(said(value, self.protocol) for value in values))
+
+    def say(self, side: int, value: Any) -> Self:
+        self._turn(side, None if value is EOF else said(value, self.protocol))
         return self
 
-    def __lshift__(self, said_by_daemon: Any) -> Playbook:
-        self._turn(DAEMON, said_by_daemon)
-        return self
+    def _turn(self, side: int, data: bytes | None) -> None:
+        self.turns.append((side, data))
 
-    def _turn(self, side: int, value: Any) -> None:
-        self.turns.append((side, None if value is EOF else said(value, self.protocol)))
+    def ask(self, name: str, fields: bytes | None = None, /, **plain: Any) -> Self:
+        """Let the client say a request, by its fields' bytes or their plain values."""
+        operation = OPERATIONS_BY_NAME[name]
+        if fields is None:
+            request = operation.request
+            fields = encode(request, request.value_of(plain), self.protocol)
+        return self.client(pack_u64(operation.code), fields)
+
+    def answer(self, name: str, fields: bytes | None = None, /, **plain: Any) -> Self:
+        """Let the daemon say STDERR_LAST and a reply, by its fields' bytes or plain values."""
+        if fields is None:
+            reply = OPERATIONS_BY_NAME[name].reply
+            fields = encode(reply, reply.value_of(plain), self.protocol)
+        return self.daemon(StderrLast(), fields)
 
     def greet(
         self,
@@ -87,29 +114,22 @@ class Playbook:
         client: int | None = None,
         daemon: int | None = None,
         nix: str = "2.26.3",
+        trusted: TrustedFlag = TrustedFlag.UNKNOWN,
         offer: frozenset[str] = frozenset(),
-    ) -> Playbook:
+    ) -> Self:
         """Let both sides greet, each field in its turn; the protocol is then in force."""
-        number = self.protocol.number
+        number, minor = self.protocol.number, self.protocol.minor
         features = self.protocol.features
-        hello = said(
-            ClientHello(version=client or number, features=tuple(sorted(features | offer)))
-            if self.protocol.minor >= 38
-            else ClientHello(version=client or number),
-            self.protocol,
-        )
-        answer = DaemonHello(version=daemon or number)
-        if self.protocol.minor >= 38:
+        hello, answer = ClientHello(version=client or number), DaemonHello(version=daemon or number)
+        if minor >= 38:
+            hello.features = tuple(sorted(features | offer))
             answer.features = tuple(sorted(features))
-        if self.protocol.minor >= 33:
+        if minor >= 33:
             answer.daemon_nix_version = nix
-        told = said(answer, self.protocol)
-        self.turns += [
-            (CLIENT, hello[:8]),
-            (DAEMON, told[:16]),
-            (CLIENT, hello[8:]),
-            (DAEMON, told[16:]),
-        ]
+        if minor >= 35:
+            answer.trusted = trusted
+        asked, told = said(hello, self.protocol), said(answer, self.protocol)
+        self >> asked[:8] << told[:16] >> asked[8:] << told[16:]
         return self << StderrLast()
 
     @property

@@ -27,7 +27,8 @@ from pix_inspect.ui.timeline.column_dialog import ColumnDialog
 from pix_inspect.ui.widgets.path_dialog import PathDialog
 from pix_inspect.ui.widgets.writing import Pace, Writing
 from tests.support.places import RECORDINGS
-from tests.support.played import Played, live, recorded
+from tests.support.played import live, recorded
+from tests.support.recording import growing
 
 SIZE = (120, 40)
 PATIENCE = 30.0
@@ -92,9 +93,9 @@ def two(folder: Path) -> Inspector:
 
 
 def with_a_client(folder: Path) -> Inspector:
-    played = Played(folder / "r.pcapng")
-    played.connect()
-    return live(played.save())
+    made = growing(folder / "r.pcapng")
+    made.connect().save()
+    return live(made)
 
 
 def touring(folder: Path) -> Inspector:

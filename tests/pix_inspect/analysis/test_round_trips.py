@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pix.codec.gates import Protocol
-from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.exchange import DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.analysis import round_trips as analysis
@@ -21,7 +21,7 @@ from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session
 from tests.support.places import EVERY_RECORDING
 from tests.support.playbook import said
-from tests.support.played import PROTOCOL, Played
+from tests.support.recording import V38, growing
 from tests.support.words import PATH
 
 MS = 1_000_000
@@ -71,20 +71,19 @@ def test_the_same_question_again_is_counted() -> None:
 def test_requests_are_compared_whole_in_whatever_packets_they_come(
     tmp_path: Path, size: int
 ) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
 
     def ask(text: str, *pieces: int) -> None:
-        played.wait()
-        request = said(ops.AddTextToStore(name="a", text=text, references=frozenset()), PROTOCOL)
+        made.wait()
+        request = said(ops.AddTextToStore(name="a", text=text, references=frozenset()), V38)
         at = 0
         for end in (*pieces, len(request)):
-            played.say(track, CLIENT, request[at:end])
+            talk >> request[at:end]
             at = end
-        played.say(
-            track,
+        talk.say(
             DAEMON,
-            said(StderrLast(), PROTOCOL) + said(ops.AddTextToStore.Reply(path=PATH), PROTOCOL),
+            said(StderrLast(), V38) + said(ops.AddTextToStore.Reply(path=PATH), V38),
         )
 
     text = "x" * size
@@ -94,7 +93,7 @@ def test_requests_are_compared_whole_in_whatever_packets_they_come(
     ask("y" + text[1:], 50)
     ask(text[:-1] + "y")
     ask(text, size - 1)
-    found = Analyst(played.close(track).save().path).read()
+    found = Analyst(talk.close().save()).read()
     assert found.operations["AddTextToStore"].count == 6
     assert found.repeated == 3
     assert [(again.operation, again.count) for again in found.again] == [("AddTextToStore", 4)]
@@ -122,12 +121,12 @@ def test_more_requests_than_are_remembered_are_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(analysis, "MOST_REMEMBERED", 5)
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
     for i in [*range(12), 0, 11]:
         request = ops.IsValidPath(path=f"{PATH}{i:02}")
-        played.ask(track, request, StderrLast(), bytes(8))
-    found = Analyst(played.close(track).save().path).read()
+        talk.trip(request, StderrLast(), bytes(8))
+    found = Analyst(talk.close().save()).read()
     assert found.forgotten
     assert found.repeated == 1
     assert [(again.path, again.count) for again in found.again] == [(f"{PATH}00", 2)]

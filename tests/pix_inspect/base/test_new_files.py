@@ -14,7 +14,7 @@ from pix_inspect.payload.unpacking import archive_of, mode_of, pieces_of, unpack
 from tests.support.nars import Tree, nar
 from tests.support.payloads import FILES, add, contents_of, with_archive
 from tests.support.places import RECORDINGS
-from tests.support.played import Played
+from tests.support.recording import growing
 from tests.support.words import PATH, text
 
 
@@ -157,9 +157,9 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, out: Path, files:
 def test_a_link_in_an_archive_is_made_and_never_followed(tmp_path: Path, out: Path) -> None:
     files: Tree = {b"a": ("symlink", os.fsencode(tmp_path)), b"b": {b"evil": b"x"}}
     archive = nar(files).replace(text(b"b"), text(b"a"))  # a link, then a directory behind it
-    played = Played(tmp_path / "r.pcapng")
-    add(played, archive)
-    contents = contents_of(played.path)
+    made = growing(tmp_path / "r.pcapng")
+    add(made, archive)
+    contents = contents_of(made.path)
     assert len(contents.places) == 4
     with pytest.raises(AlreadyThere):
         unpack(contents, 0, out / "all")

@@ -19,7 +19,7 @@ from pix_inspect.compare.sessions import compare_sessions
 from pix_inspect.options import progress as progress_line
 from pix_inspect.session.session import Session
 from tests.support.places import RECORDINGS
-from tests.support.played import Played
+from tests.support.recording import Recording, growing
 
 QUERIES, LOOKUPS = (str(RECORDINGS / f"{name}.pcapng") for name in ("queries", "lookups"))
 STORE = "/nix/store/00000000000000000000000000000000-"
@@ -31,40 +31,40 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
     return status, captured.out, captured.err
 
 
-def valid(made: Played, track: Any, name: str, *, yes: bool = True) -> None:
-    made.ask(track, ops.IsValidPath(path=STORE + name), StderrLast(),
+def valid(made: Recording, talk: Any, name: str, *, yes: bool = True) -> None:
+    talk.trip(ops.IsValidPath(path=STORE + name), StderrLast(),
              ops.IsValidPath.Reply(valid=yes))  # fmt: skip
 
 
-def about(made: Played, track: Any, name: str, time: int) -> None:
+def about(made: Recording, talk: Any, name: str, time: int) -> None:
     info = UnkeyedValidPathInfo(deriver=None, nar_hash="0" * 64, references=frozenset(),
                                 registration_time=time, nar_size=3)  # fmt: skip
-    made.ask(track, ops.QueryPathInfo(path=STORE + name), StderrLast(),
+    talk.trip(ops.QueryPathInfo(path=STORE + name), StderrLast(),
              ops.QueryPathInfo.Reply(info=info))  # fmt: skip
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> tuple[Played, Played]:
-    return Played(tmp_path / "a.pcapng"), Played(tmp_path / "b.pcapng")
+def two(tmp_path: Path) -> tuple[Recording, Recording]:
+    return growing(tmp_path / "a.pcapng"), growing(tmp_path / "b.pcapng")
 
 
 def compared(
-    capsys: pytest.CaptureFixture[str], two: tuple[Played, Played], *options: str
+    capsys: pytest.CaptureFixture[str], two: tuple[Recording, Recording], *options: str
 ) -> tuple[int, str]:
-    status, out, err = said(capsys, *(str(made.save().path) for made in two), *options)
+    status, out, err = said(capsys, *(str(made.save()) for made in two), *options)
     assert err == ""
     return status, out
 
 
 def test_connections_in_parallel_and_in_another_order(
-    two: tuple[Played, Played], capsys: pytest.CaptureFixture[str]
+    two: tuple[Recording, Recording], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for which, made in enumerate(two):
-        tracks = [made.connect(), made.connect()]
+        talks = [made.connect(), made.connect()]
         names = ["x", "y", "x", "z"]
         for i, name in enumerate(reversed(names) if which else names):
-            valid(made, tracks[i % 2], name)
-            about(made, tracks[which], name, 1000 + i + which)
+            valid(made, talks[i % 2], name)
+            about(made, talks[which], name, 1000 + i + which)
     status, out = compared(capsys, two)
     assert (status, out) == (
         0,
@@ -73,7 +73,7 @@ def test_connections_in_parallel_and_in_another_order(
 
 
 def test_one_connection_more(
-    two: tuple[Played, Played], capsys: pytest.CaptureFixture[str]
+    two: tuple[Recording, Recording], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for made in two:
         valid(made, made.connect(), "x")
@@ -85,7 +85,7 @@ def test_one_connection_more(
 
 
 def test_versions_are_told_and_what_both_can_say_is_compared(
-    two: tuple[Played, Played], capsys: pytest.CaptureFixture[str]
+    two: tuple[Recording, Recording], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for made, version in zip(two, (Protocol(36), Protocol(38)), strict=True):
         valid(made, made.connect(version), "x")
@@ -98,15 +98,15 @@ def test_versions_are_told_and_what_both_can_say_is_compared(
 
 
 def test_the_order_of_answers_does_not_matter_but_which_they_are(
-    two: tuple[Played, Played], capsys: pytest.CaptureFixture[str]
+    two: tuple[Recording, Recording], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for made, answers in zip(two, ((True, False, True), (True, True, False)), strict=True):
-        track = made.connect()
+        talk = made.connect()
         for yes in answers:
-            valid(made, track, "x", yes=yes)
+            valid(made, talk, "x", yes=yes)
     assert compared(capsys, two)[0] == 0
-    valid(two[0], two[0].made.tracks[0], "x", yes=False)
-    valid(two[1], two[1].made.tracks[0], "x", yes=True)
+    valid(two[0], two[0].connections[0], "x", yes=False)
+    valid(two[1], two[1].connections[0], "x", yes=True)
     status, out = compared(capsys, two)
     assert status == 1
     assert "answered otherwise: 1 request" in out
@@ -114,7 +114,7 @@ def test_the_order_of_answers_does_not_matter_but_which_they_are(
 
 
 def test_time_of_registration_is_masked_unless_wanted(
-    two: tuple[Played, Played], capsys: pytest.CaptureFixture[str]
+    two: tuple[Recording, Recording], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for time, made in enumerate(two):
         about(made, made.connect(), "x", time)
@@ -124,11 +124,11 @@ def test_time_of_registration_is_masked_unless_wanted(
     assert "reply.info.registration_time: 0 → 1" in out
 
 
-def test_limit(two: tuple[Played, Played], capsys: pytest.CaptureFixture[str]) -> None:
-    track = two[0].connect()
+def test_limit(two: tuple[Recording, Recording], capsys: pytest.CaptureFixture[str]) -> None:
+    talk = two[0].connect()
     two[1].connect()
     for i in range(30):
-        valid(two[0], track, f"x{i}")
+        valid(two[0], talk, f"x{i}")
     assert "IsValidPath  30  0  -30" in compared(capsys, two)[1]
     for options, shown in (((), 5), (("--limit", "2"), 2), (("--limit", "0"), 30)):
         out = compared(capsys, two, *options)[1]

@@ -13,7 +13,7 @@ from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.filter.progressive import Sieve
 from pix_inspect.session.session import Row, Session
 from tests.support.places import RECORDINGS
-from tests.support.played import Played
+from tests.support.recording import growing
 from tests.support.words import PATH
 
 FILTERS = [
@@ -64,23 +64,23 @@ def test_what_takes_long_is_left_to_others() -> None:
 
 
 def test_what_goes_on_is_decided_anew(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.ask(track, ops.BuildPaths(paths=(PATH,), mode=0), StderrNext(text="one\n")).save()
-    session = Session(played.path).read_all()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.trip(ops.BuildPaths(paths=(PATH,), mode=0), StderrNext(text="one\n")).save()
+    session = Session(made.path).read_all()
     going, said, failed = (
         Sieve(session, compile_filter(text)) for text in ("open", "log ~ two", "error")
     )
     for sieve in (going, said, failed):
         sieve.advance(1)
     assert [list(s.hits) for s in (going, said, failed)] == [[1], [], []]
-    played.say(track, DAEMON, StderrNext(text="two\n")).save()
+    talk.say(DAEMON, StderrNext(text="two\n")).save()
     session.read_all()
     assert said.advance(1)
     assert not going.advance(1)
     assert [list(s.hits) for s in (going, said, failed)] == [[1], [1], []]
-    played.say(track, DAEMON, StderrError(message="no")).save()
-    played.ask(track, ops.SyncWithGC(), StderrLast()).save()
+    talk.say(DAEMON, StderrError(message="no")).save()
+    talk.trip(ops.SyncWithGC(), StderrLast()).save()
     session.read_all()
     for sieve in (going, said, failed):
         sieve.advance(1)
@@ -95,11 +95,11 @@ def test_a_scan_says_what_rows_say() -> None:
 
 
 def test_columns_say_what_rows_say(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.ask(track, ops.BuildPaths(paths=(PATH,), mode=0), StderrNext(text="one\n")).save()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.trip(ops.BuildPaths(paths=(PATH,), mode=0), StderrNext(text="one\n")).save()
     for session in (
-        Session(played.path).read_all(),
+        Session(made.path).read_all(),
         Session(RECORDINGS / "two-clients.pcapng").read_all(),
     ):
         rows = [session.row(i) for i in range(len(session))]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pix_inspect.recording import pcapng
 from pix_inspect.session.index import Index
 from pix_inspect.session.session import Session
-from tests.support.played import PROTOCOL, Played
 from tests.support.recorded import shown
+from tests.support.recording import V38, growing
 from tests.support.words import LAST, text, word
 from tests.support.written import CLIENT, DAEMON, Written
 
@@ -26,12 +26,12 @@ def resumed(
 ) -> Session:
     """A file that begins in mid-connection; each note stands before the chunk of its index."""
     written = Written()
-    track = written.open(continues=continues)
+    talk = written.open(continues=continues)
     for i, (side, data) in enumerate(chunks):
         if i < len(notes) and notes[i] is not None:
-            track.note(pcapng.comment({"note": notes[i]}), written.now(), written.blocks)
-        written.chunk(track, side, data)
-    track.close(written.now(), written.blocks)
+            talk.note(pcapng.comment({"note": notes[i]}), written.now(), written.blocks)
+        written.chunk(talk, side, data)
+    talk.close(written.now(), written.blocks)
     return Session(written.save(folder / "resumed.pcapng")).read_all()
 
 
@@ -117,8 +117,8 @@ def test_whatever_a_recording_says_is_survived(
 def test_a_handshake_that_is_over_says_what_was_agreed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    session = Session(played.path)
+    made = growing(tmp_path / "r.pcapng")
+    session = Session(made.path)
     agreed: list[str] = []
     end = Index.end
 
@@ -129,8 +129,8 @@ def test_a_handshake_that_is_over_says_what_was_agreed(
         end(index, number)
 
     monkeypatch.setattr(Index, "end", ended)
-    played.connect()
-    played.save()
+    made.connect()
+    made.save()
     session.read_all()
-    assert agreed == [str(PROTOCOL)]
+    assert agreed == [str(V38)]
     session.close()

@@ -16,7 +16,7 @@ from pix_inspect.session.exchange_view import Part
 from pix_inspect.session.session import Session
 from pix_inspect.waits.waits import LATEST, waits
 from tests.support.playbook import said
-from tests.support.played import PROTOCOL, Played
+from tests.support.recording import V38, growing
 from tests.support.words import PATH
 
 FALSE = bytes(8)
@@ -26,20 +26,20 @@ FALSE = bytes(8)
 def test_a_view_goes_on_as_if_it_were_read_anew(tmp_path: Path, seed: int) -> None:
     """At any boundary of packets; what comes after the exchange does not belong to it."""
     rng = random.Random(seed)
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    session = Session(played.save().path).read_all()
-    request = said(ops.IsValidPath(path=PATH), PROTOCOL)
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    session = Session(made.save()).read_all()
+    request = said(ops.IsValidPath(path=PATH), V38)
     steps = [(CLIENT, request)]
-    steps += [(DAEMON, said(StderrNext(text=f"{i}\n"), PROTOCOL)) for i in range(4)]
-    steps += [(DAEMON, said(StderrLast(), PROTOCOL) + FALSE), (CLIENT, request)]
+    steps += [(DAEMON, said(StderrNext(text=f"{i}\n"), V38)) for i in range(4)]
+    steps += [(DAEMON, said(StderrLast(), V38) + FALSE), (CLIENT, request)]
     view = None
     for side, data in steps:
         while data:
             cut = rng.randint(1, len(data))
-            played.say(track, side, data[:cut])
+            talk.say(side, data[:cut])
             data = data[cut:]
-            played.save()
+            made.save()
             session.read_all()
             if view is None:
                 if len(session) < 2:
@@ -56,12 +56,12 @@ def test_a_view_goes_on_as_if_it_were_read_anew(tmp_path: Path, seed: int) -> No
 def test_a_view_that_is_looked_at_while_it_goes_on_lacks_nothing_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.say(track, CLIENT, ops.IsValidPath(path=PATH)).save()
-    session = Session(played.path).read_all()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.say(CLIENT, ops.IsValidPath(path=PATH)).save()
+    session = Session(made.path).read_all()
     before = session.exchange(1)
-    played.say(track, DAEMON, said(StderrLast(), PROTOCOL) + FALSE).save()
+    talk.say(DAEMON, said(StderrLast(), V38) + FALSE).save()
     session.read_all()
     read = views.ExchangeView._read
 
@@ -84,12 +84,12 @@ def _text(part: Part) -> object:
 def test_frames_of_a_long_log_are_decoded_as_they_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.say(track, CLIENT, ops.EnsurePath(path=PATH))
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk >> ops.EnsurePath(path=PATH)
     for i in range(30):
-        played.say(track, DAEMON, StderrNext(text=f"{i}\n"))
-    path = played.save().path
+        talk << StderrNext(text=f"{i}\n")
+    path = made.save()
     texts = [f"{i}\n" for i in range(30)]
     for few in (100, 10):
         monkeypatch.setattr(views, "FEW", few)
@@ -106,20 +106,18 @@ def test_frames_of_a_long_log_are_decoded_as_they_are_looked_at(
 
 
 def test_a_build_that_says_much_is_still_known_by_name(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.say(track, CLIENT, ops.BuildPaths(paths=(f"{PATH}.drv!out",)))
-    played.say(
-        track,
-        DAEMON,
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk >> ops.BuildPaths(paths=(f"{PATH}.drv!out",))
+    talk.say(DAEMON,
         StderrStartActivity(
             id=1, level=3, type=ActivityType.BUILD, text="building",
             fields=(f"{PATH}.drv", "", 1, 1),
         ),
     )  # fmt: skip
     for i in range(3 * LATEST):
-        played.say(track, DAEMON, StderrNext(text=f"line {i}\n"))
-    session = Session(played.save().path).read_all()
+        talk << StderrNext(text=f"line {i}\n")
+    session = Session(made.save()).read_all()
     (wait,) = waits(session)
     assert wait.building == ("hello-2.12",)
     assert wait.word == f"line {3 * LATEST - 1}"

@@ -12,11 +12,10 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.analysis.statistics import Statistics
-from pix_inspect.recording.stream_writer import Track
 from pix_inspect.session import index
 from pix_inspect.session.session import Row, Session
 from tests.support.playbook import said
-from tests.support.played import PROTOCOL, Played
+from tests.support.recording import V38, Connection, growing
 from tests.support.words import PATH
 
 ASKED = 1
@@ -64,30 +63,30 @@ class Ending(dict[int, Any]):
         return found
 
 
-Asked = tuple[Session, Callable[[], None], Played, Track]
+Asked = tuple[Session, Callable[[], None], Connection]
 
 
 @pytest.fixture
 def asked(tmp_path: Path) -> Iterator[Asked]:
     """A session in which one operation was asked and not answered, and what answers it."""
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.say(track, CLIENT, ops.IsValidPath(path=PATH)).save()
-    session = Session(played.path).read_all()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.say(CLIENT, ops.IsValidPath(path=PATH)).save()
+    session = Session(made.path).read_all()
     assert session.going_on(ASKED)
 
     def answer() -> None:
-        played.say(track, DAEMON, said(StderrLast(), PROTOCOL) + (1).to_bytes(8, "little")).save()
+        talk.say(DAEMON, said(StderrLast(), V38) + (1).to_bytes(8, "little")).save()
         session.read_all()
 
-    yield session, answer, played, track
+    yield session, answer, talk
     session.close()
 
 
 def test_until_its_record_is_whole_an_exchange_goes_on(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, answer, _, _ = asked
+    session, answer, _ = asked
     seen: list[tuple[str, str | None, bool]] = []
 
     def look() -> None:
@@ -105,11 +104,11 @@ def test_until_its_record_is_whole_an_exchange_goes_on(
 def test_a_look_is_of_one_moment(
     asked: Asked, look: Callable[[Session, int], Row], *, closed: bool
 ) -> None:
-    session, answer, played, track = asked
+    session, answer, talk = asked
 
     def end() -> None:
         if closed:
-            played.close(track)
+            talk.close()
         answer()
 
     session._index.open = Ending(session._index.open, end)
@@ -121,7 +120,7 @@ def test_a_look_is_of_one_moment(
 def test_what_is_gone_through_is_never_half_a_record(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, answer, _, _ = asked
+    session, answer, _ = asked
     monkeypatch.setattr(index, "_RECORD", Moment(answer))
     assert [row.operation for row in session.rows(0, 2)] == [None, "IsValidPath"]
 
@@ -129,7 +128,7 @@ def test_what_is_gone_through_is_never_half_a_record(
 def test_what_is_counted_is_never_half_a_record(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, answer, _, _ = asked
+    session, answer, _ = asked
     monkeypatch.setattr(index, "_RECORD", Moment(answer))
     statistics = Statistics(session)
     statistics.update()

@@ -19,17 +19,8 @@ from pix.protocol.logging import StderrLast, StderrNext
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.app.leaving import Leaving
 from tests.support.playbook import said
-from tests.support.played import (
-    PROTOCOL,
-    Played,
-    Relay,
-    after,
-    browse,
-    live,
-    opened,
-    recorded,
-    settled,
-)
+from tests.support.played import Relay, after, browse, live, opened, recorded, settled
+from tests.support.recording import V38, Connection, Recording, growing
 from tests.support.words import PATH
 
 Compare = Callable[..., bool]
@@ -55,13 +46,14 @@ def at(operation: str, *keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
     return run
 
 
-def small_session(path: Path, queries: int = 3, **about: Any) -> tuple[Played, Any]:
-    played = Played(path, **{"upstream": "/nix/var/nix/daemon-socket/socket", **about})
-    track = played.connect()
+def small_session(path: Path, queries: int = 3, **about: Any) -> tuple[Recording, Connection]:
+    made = growing(path, **{"upstream": "/nix/var/nix/daemon-socket/socket", **about})
+    talk = made.connect()
     for number in range(queries):
         asked = ops.IsValidPath(path=f"{PATH}-{number}")
-        played.ask(track, asked, StderrLast(), ops.IsValidPath.Reply(valid=number % 2 == 0))
-    return played.save(), track
+        talk.trip(asked, StderrLast(), ops.IsValidPath.Reply(valid=number % 2 == 0))
+    talk.save()
+    return made, talk
 
 
 def test_readme(snap_compare: Compare) -> None:
@@ -141,32 +133,32 @@ def test_help(snap_compare: Compare) -> None:
 
 
 def test_nobody_yet(snap_compare: Compare, tmp_path: Path) -> None:
-    app = live(Played(tmp_path / "r.pcapng", upstream="/nix/var/nix/daemon-socket/socket"))
+    app = live(growing(tmp_path / "r.pcapng", upstream="/nix/var/nix/daemon-socket/socket"))
     assert snap_compare(app, terminal_size=SMALL, run_before=after())
 
 
 def test_nobody_at_all(snap_compare: Compare, tmp_path: Path) -> None:
-    app = opened(Played(tmp_path / "r.pcapng").path)
+    app = opened(growing(tmp_path / "r.pcapng").path)
     assert snap_compare(app, terminal_size=SMALL, run_before=after())
 
 
 def test_live(snap_compare: Compare, tmp_path: Path) -> None:
-    played, track = small_session(tmp_path / "r.pcapng", 12)
+    made, talk = small_session(tmp_path / "r.pcapng", 12)
     frame = StderrNext(text="building…\n")
-    played.ask(track, ops.BuildPaths(paths=(f"{PATH}.drv!out",), mode=0), frame, frame).save()
+    talk.trip(ops.BuildPaths(paths=(f"{PATH}.drv!out",), mode=0), frame, frame).save()
 
     async def run(pilot: Pilot[Any]) -> None:
         await settled(pilot)
         await pilot.press("k", "k", "k")
-        other = played.connect()
-        played.ask(other, ops.SyncWithGC()).save()
+        other = made.connect()
+        other.trip(ops.SyncWithGC()).save()
         await settled(pilot)
 
-    assert snap_compare(live(played), terminal_size=WIDE, run_before=run)
+    assert snap_compare(live(made), terminal_size=WIDE, run_before=run)
 
 
 def test_leaving(snap_compare: Compare, tmp_path: Path) -> None:
-    played, _ = small_session(tmp_path / "r.pcapng")
+    made, _ = small_session(tmp_path / "r.pcapng")
 
     async def run(pilot: Pilot[Any]) -> None:
         await settled(pilot)
@@ -174,40 +166,40 @@ def test_leaving(snap_compare: Compare, tmp_path: Path) -> None:
         await pilot.pause()
         assert isinstance(pilot.app.screen, Leaving)
 
-    assert snap_compare(live(played), terminal_size=SMALL, run_before=run)
+    assert snap_compare(live(made), terminal_size=SMALL, run_before=run)
 
 
 def test_trouble(snap_compare: Compare, tmp_path: Path) -> None:
-    played, _ = small_session(tmp_path / "r.pcapng")
+    made, _ = small_session(tmp_path / "r.pcapng")
     relay = Relay()
     relay.words = ["connection 3: /nix/var/nix/daemon-socket/socket: connection refused"]
     relay.running = False
-    assert snap_compare(live(played, relay), terminal_size=SMALL, run_before=after())
+    assert snap_compare(live(made, relay), terminal_size=SMALL, run_before=after())
 
 
 def test_elided(snap_compare: Compare, tmp_path: Path) -> None:
-    played, track = small_session(tmp_path / "r.pcapng", 1)
+    made, talk = small_session(tmp_path / "r.pcapng", 1)
     size = 5_000_000
     request = ops.AddToStoreNar(
         path=PATH, deriver=None, nar_hash="0" * 64, references=frozenset(), registration_time=0,
         nar_size=size, ultimate=False, sigs=frozenset(), ca="", repair=False,
         dont_check_sigs=False, nar=b"",
     )  # fmt: skip
-    played.ask(track, said(request, PROTOCOL)[:-8])  # without the frame that ends the payload
-    played.say(track, CLIENT, size.to_bytes(8, "little") + b"\r\0\0\0\0\0\0\0nix-archive-1\0\0\0")
-    played.say(track, CLIENT, b"(" * 20, size - 24)
-    played.say(track, CLIENT, bytes(8))
-    played.say(track, DAEMON, StderrLast()).save()
+    talk.trip(said(request, V38)[:-8])  # without the frame that ends the payload
+    talk >> (size.to_bytes(8, "little") + b"\r\0\0\0\0\0\0\0nix-archive-1\0\0\0")
+    talk.wait(0.1).chunk(CLIENT, b"(" * 20, size - 24)
+    talk >> bytes(8)
+    talk.say(DAEMON, StderrLast()).save()
     run = at("AddToStoreNar", "tab", "G")
-    assert snap_compare(opened(played.path), terminal_size=WIDE, run_before=run)
+    assert snap_compare(opened(made.path), terminal_size=WIDE, run_before=run)
 
 
 def test_not_understood(snap_compare: Compare, tmp_path: Path) -> None:
-    played, track = small_session(tmp_path / "r.pcapng", 1)
-    played.ask(track, (7777).to_bytes(8, "little") + b"no operation has this number")
-    played.say(track, DAEMON, b"?" * 16)
-    played.close(track).save()
-    assert snap_compare(opened(played.path), terminal_size=WIDE, run_before=after("G", "tab"))
+    made, talk = small_session(tmp_path / "r.pcapng", 1)
+    talk.trip((7777).to_bytes(8, "little") + b"no operation has this number")
+    talk << b"?" * 16
+    talk.close().save()
+    assert snap_compare(opened(made.path), terminal_size=WIDE, run_before=after("G", "tab"))
 
 
 @pytest.mark.parametrize("size", [SMALL, WIDE, LARGE], ids=["80x24", "120x40", "200x60"])
@@ -270,6 +262,6 @@ def test_columns(snap_compare: Compare) -> None:
 
 
 def test_a_thousand_exchanges(snap_compare: Compare, tmp_path: Path) -> None:
-    played, _ = small_session(tmp_path / "r.pcapng", 1000)
-    app: Inspector = opened(played.path)
+    made, _ = small_session(tmp_path / "r.pcapng", 1000)
+    app: Inspector = opened(made.path)
     assert snap_compare(app, terminal_size=WIDE, run_before=after("G", "k", "k"))

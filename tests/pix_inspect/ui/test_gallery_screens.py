@@ -27,7 +27,8 @@ from tests.pix_inspect.ui.screens.test_statistics import counted
 from tests.pix_inspect.ui.test_gallery import LARGE, SMALL, WIDE, Compare, at
 from tests.support.payloads import with_archive
 from tests.support.places import RECORDINGS
-from tests.support.played import PROTOCOL, Played, browse, live, opened, recorded, settled
+from tests.support.played import browse, live, opened, recorded, settled
+from tests.support.recording import V38, growing
 
 Run = Callable[[Pilot[Any]], Awaitable[None]]
 
@@ -183,13 +184,13 @@ GLIBC = "/nix/store/7jwvyc19h96iwm7ad9kqkbq4xz1fvnj3-glibc-2.39-52"
 
 @pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "120x40"])
 def test_repl(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> None:
-    played = Played(tmp_path / "r.pcapng", upstream="/nix/var/nix/daemon-socket/socket")
-    track = played.connect(peer={"pid": 4211, "command": "nix build nixpkgs#hello"})
+    made = growing(tmp_path / "r.pcapng", upstream="/nix/var/nix/daemon-socket/socket")
+    talk = made.connect(peer={"pid": 4211, "command": "nix build nixpkgs#hello"})
     for path in (HELLO, GLIBC):
         valid = ops.IsValidPath.Reply(valid=True)
-        played.ask(track, ops.IsValidPath(path=path), StderrLast(), valid)
-    played.save()
-    own = played.connect(peer={"pid": 4300, "command": "pix-inspect repl"})
+        talk.trip(ops.IsValidPath(path=path), StderrLast(), valid)
+    made.save()
+    own = made.connect(peer={"pid": 4300, "command": "pix-inspect repl"})
     request = ops.QueryPathInfo(path=HELLO)
     info = UnkeyedValidPathInfo(
         deriver=None, nar_hash="0f3a" * 16, references=frozenset({HELLO, GLIBC}),
@@ -201,8 +202,8 @@ def test_repl(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> N
 
     def answered(line: str) -> Answer:
         """What the relay would have recorded and the daemon said, at times of our own."""
-        played.ask(own, request, StderrLast(), reply).save()
-        return Answer("QueryPathInfo", PROTOCOL, request, reply, took=0.000385)
+        own.trip(request, StderrLast(), reply).save()
+        return Answer("QueryPathInfo", V38, request, reply, took=0.000385)
 
     async def run(pilot: Pilot[Any]) -> None:
         await settled(pilot)
@@ -218,7 +219,7 @@ def test_repl(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> N
         await settled(pilot)
         await settled(pilot)
 
-    assert snap_compare(live(played), terminal_size=size, run_before=run)
+    assert snap_compare(live(made), terminal_size=size, run_before=run)
 
 
 def test_help_of_the_statistics(snap_compare: Compare) -> None:

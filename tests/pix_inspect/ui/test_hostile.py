@@ -13,7 +13,6 @@ import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
-from pix.conversation.exchange import CLIENT
 from pix.protocol import operations as ops
 from pix.protocol.logging import (
     StderrError,
@@ -25,7 +24,8 @@ from pix.protocol.logging import (
 from pix_inspect.ui.widgets.text import safe
 from tests.pix_inspect.ui.widgets.test_text import harmless
 from tests.support.hostile import HOSTILE
-from tests.support.played import Played, Relay, browse, live, settled
+from tests.support.played import Relay, browse, live, settled
+from tests.support.recording import Recording, growing
 
 
 def drawn(pilot: Pilot[Any]) -> list[str]:
@@ -53,28 +53,28 @@ NUMBERS = (
 )
 
 
-def session_of(path: Path, texts: list[str]) -> Played:
+def session_of(path: Path, texts: list[str]) -> Recording:
     """A session in which everything that either side can say is hostile."""
-    played = Played(path, listen=texts[0], upstream=texts[1])
+    made = growing(path, listen=texts[0], upstream=texts[1])
     for text in texts:
         try:
             text.encode("utf-8", "surrogateescape")
             raw = text
         except UnicodeEncodeError:  # no bytes on a wire become this
             raw = text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
-        track = played.connect(peer={"pid": 1, "command": text})
+        talk = made.connect(peer={"pid": 1, "command": text})
         options = dict.fromkeys(NUMBERS, 0)
-        played.ask(track, ops.SetOptions(**options, overrides={raw: raw}), StderrLast())
-        played.ask(
-            track,
+        talk.trip(ops.SetOptions(**options, overrides={raw: raw}), StderrLast())
+        talk.trip(
             ops.IsValidPath(path=raw),
             StderrNext(text=raw),
             StderrStartActivity(id=1, level=3, type=105, text=raw, fields=(raw, raw), parent=0),
             StderrResult(id=1, type=101, fields=(raw,)),
             StderrError(type=raw, name=raw, message=raw),
         )
-        played.ask(track, raw.encode("utf-8", "surrogateescape") * 20)
-    return played.save()
+        talk.trip(raw.encode("utf-8", "surrogateescape") * 20)
+    made.save()
+    return made
 
 
 async def look_at_all(pilot: Pilot[Any]) -> str:
@@ -135,20 +135,20 @@ async def test_a_hostile_file_name_and_empty_state(tmp_path: Path) -> None:
     for number, text in enumerate(HOSTILE):
         name = text.replace("\0", "").replace("/", "")[:60]
         try:
-            played = Played(tmp_path / f"{number}{name}.pcapng", listen=text)
+            made = growing(tmp_path / f"{number}{name}.pcapng", listen=text)
         except (OSError, UnicodeEncodeError):
             continue  # the file system refuses it
-        async with live(played).run_test(size=(80, 24)) as pilot:
+        async with live(made).run_test(size=(80, 24)) as pilot:
             await settled(pilot)
             check(pilot)
 
 
 async def test_bytes_that_nobody_understands(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.made.open()
-    played.say(track, CLIENT, bytes(range(256)) * 4)
-    played.close(track).save()
-    async with live(played).run_test(size=(120, 40)) as pilot:
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.open()
+    talk >> bytes(range(256)) * 4
+    talk.close().save()
+    async with live(made).run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         check(pilot)
         assert browse(pilot).session.row(0).state in ("cut", "opaque")

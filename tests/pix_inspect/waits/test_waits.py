@@ -1,4 +1,4 @@
-"""Who waits for whom, in recordings cut off in the middle and in conversations played here."""
+"""Who waits for whom, in recordings cut off in the middle and in conversations made here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.session.session import Session
 from pix_inspect.teach.bundled import recording
 from pix_inspect.waits.waits import Wait, waits
-from tests.support.played import Played
+from tests.support.recording import Recording, growing
 from tests.support.words import PATH
 
 SECOND = 1_000_000_000
@@ -28,8 +28,8 @@ def cut(name: str, after: float, folder: Path) -> Session:
     return Session(short).read_all()
 
 
-def of(played: Played) -> list[Wait]:
-    session = Session(played.save().path).read_all()
+def of(made: Recording) -> list[Wait]:
+    session = Session(made.save()).read_all()
     try:
         return waits(session)
     finally:
@@ -68,60 +68,58 @@ def test_all_is_over_in_a_finished_recording() -> None:
 
 
 def test_an_idle_connection_waits_for_its_client(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    played.connect()
-    (wait,) = of(played)
+    made = growing(tmp_path / "r.pcapng")
+    made.connect()
+    (wait,) = of(made)
     assert wait.idle
     assert wait.owes == "its next request"
 
 
 def test_a_client_in_the_middle_of_a_request(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.wait()
-    played.say(track, CLIENT, (10).to_bytes(8, "little") + (54).to_bytes(8, "little") + b"/nix")
-    (wait,) = of(played)
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    made.wait()
+    talk >> ((10).to_bytes(8, "little") + (54).to_bytes(8, "little") + b"/nix")
+    (wait,) = of(made)
     assert wait.debtor == "client"
     assert "the rest of the request of EnsurePath" in wait.owes
 
 
 def test_a_client_that_is_asked_for_payload(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.say(track, CLIENT, (27).to_bytes(8, "little")).wait()
-    played.say(track, DAEMON, StderrRead(length=32768))
-    (wait,) = of(played)
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.say(CLIENT, (27).to_bytes(8, "little")).wait()
+    talk << StderrRead(length=32768)
+    (wait,) = of(made)
     assert wait.debtor == "client"
     assert "STDERR_READ asks for" in wait.owes
 
 
 def test_locks_in_a_circle(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
+    made = growing(tmp_path / "r.pcapng")
     names = ("left-1.0", "right-1.0")
     for own, other in (names, reversed(names)):
-        track = played.connect()
-        played.say(track, CLIENT, ops.BuildPaths(paths=(f"{PATH}.drv!out",))).wait()
-        played.say(
-            track,
-            DAEMON,
+        talk = made.connect()
+        talk.say(CLIENT, ops.BuildPaths(paths=(f"{PATH}.drv!out",))).wait()
+        talk.say(DAEMON,
             StderrStartActivity(
                 id=1, level=3, type=ActivityType.BUILD, text="building",
                 fields=(f"/nix/store/{'0' * 32}-{own}.drv", "", 1, 1),
             ),
         )  # fmt: skip
-        played.say(track, DAEMON, StderrNext(text=f"waiting for lock on '{PATH[:44]}{other}'\n"))
-        played.wait()
-    first, second = of(played)
+        talk << StderrNext(text=f"waiting for lock on '{PATH[:44]}{other}'\n")
+        made.wait()
+    first, second = of(made)
     assert (first.holders, second.holders) == ((2,), (1,))
     assert first.circle == (1, 2, 1)
     assert "in a circle: 1 → 2 → 1" in first.sentence(first.since)
 
 
 def test_hostile_words_stay_inert(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.say(track, CLIENT, ops.EnsurePath(path=PATH)).wait()
-    played.say(track, DAEMON, StderrNext(text="waiting for lock on '\x1b]0;x\x07/a'\n"))
-    (wait,) = of(played)
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.say(CLIENT, ops.EnsurePath(path=PATH)).wait()
+    talk.say(DAEMON, StderrNext(text="waiting for lock on '\x1b]0;x\x07/a'\n"))
+    (wait,) = of(made)
     assert "\x1b" not in wait.sentence(wait.since)
     assert "\x07" not in wait.sentence(wait.since)

@@ -12,7 +12,8 @@ from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.session.session import Session
 from pix_inspect.ui.widgets.path_dialog import PathDialog
-from tests.support.played import Played, browse, opened, recorded, settled
+from tests.support.played import browse, opened, recorded, settled
+from tests.support.recording import growing
 
 SIZE = (120, 40)
 
@@ -65,16 +66,16 @@ async def test_text_is_exported_too_and_other_endings_are_refused(tmp_path: Path
 
 
 async def test_secrets_are_blanked_unless_switched_off(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
     numbers = dict.fromkeys(
         ["keep_failed", "keep_going", "try_fallback", "verbosity", "max_build_jobs",
          "max_silent_time", "use_build_hook", "verbose_build", "log_type", "print_build_trace",
          "build_cores", "use_substitutes"], 0,
     )  # fmt: skip
     options = ops.SetOptions(**numbers, overrides={"access-tokens": "github.com=secret"})
-    played.ask(track, options, StderrLast()).save()
-    async with opened(played.path).run_test(size=SIZE) as pilot:
+    talk.trip(options, StderrLast()).save()
+    async with opened(made.path).run_test(size=SIZE) as pilot:
         await asked(pilot)
         await exported_to(pilot, tmp_path / "blank.jsonl")
         assert "github.com=secret" not in (tmp_path / "blank.jsonl").read_text()

@@ -18,16 +18,16 @@ from pix.protocol.types import Trace
 from pix_inspect.session.session import Session
 from pix_inspect.ui.exchange.log_tree import Said, narration
 from tests.support.places import RECORDINGS
-from tests.support.played import Played
+from tests.support.recording import growing
 
 DRV = "/nix/store/00000000000000000000000000000000-hello.drv"
 
 
 def told(path: Path, *frames: object) -> list[Said]:
-    played = Played(path)
-    track = played.connect()
-    played.ask(track, ops.BuildPaths(paths=(DRV,), mode=0), *frames).save()
-    session = Session(played.path).read_all()
+    made = growing(path)
+    talk = made.connect()
+    talk.trip(ops.BuildPaths(paths=(DRV,), mode=0), *frames).save()
+    session = Session(made.path).read_all()
     return narration(session.exchange(1))
 
 

@@ -14,7 +14,8 @@ from pix.protocol.logging import StderrLast
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.ui.widgets.bar import WritingLine
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Remarks
-from tests.support.played import Played, browse, focus, lines_of, live, recorded, settled
+from tests.support.played import browse, focus, lines_of, live, recorded, settled
+from tests.support.recording import growing
 from tests.support.words import PATH
 
 SIZE = (120, 40)
@@ -189,18 +190,18 @@ async def test_a_deep_filter_is_stopped_and_what_it_found_stays(
 
 
 async def test_what_arrives_is_filtered_and_moves_nothing(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
 
     def ask(count: int, valid: bool) -> None:
         reply = ops.IsValidPath.Reply(valid=valid)
         for _ in range(count):
-            played.ask(track, ops.IsValidPath(path=PATH), StderrLast(), reply)
-        played.save()
+            talk.trip(ops.IsValidPath(path=PATH), StderrLast(), reply)
+        made.save()
 
     ask(60, True)
     ask(5, False)
-    async with live(played).run_test(size=SIZE) as pilot:
+    async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
         screen.apply_filter("reply.valid = true")
@@ -235,12 +236,12 @@ async def test_what_arrives_is_filtered_and_moves_nothing(tmp_path: Path) -> Non
 
 
 async def test_what_no_longer_passes_leaves_and_the_cursor_stays(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    tracks = [played.connect() for _ in range(3)]
-    for track in tracks:
-        played.ask(track, ops.BuildPaths(paths=(PATH,), mode=0))
-    played.save()
-    async with live(played).run_test(size=SIZE) as pilot:
+    made = growing(tmp_path / "r.pcapng")
+    talks = [made.connect() for _ in range(3)]
+    for talk in talks:
+        talk.trip(ops.BuildPaths(paths=(PATH,), mode=0))
+    made.save()
+    async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
         screen.apply_filter("open")
@@ -249,8 +250,8 @@ async def test_what_no_longer_passes_leaves_and_the_cursor_stays(tmp_path: Path)
         await pilot.press("g", "j")
         await settled(pilot)
         assert screen.index == 4
-        played.say(tracks[0], DAEMON, StderrLast())
-        played.say(tracks[0], DAEMON, ops.BuildPaths.Reply(done=1)).save()
+        talks[0] << StderrLast()
+        talks[0].say(DAEMON, ops.BuildPaths.Reply(done=1)).save()
         for _ in range(500):
             await pilot.pause(0.02)
             if len(screen.shown) == 2:

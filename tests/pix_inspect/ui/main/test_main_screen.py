@@ -10,24 +10,23 @@ import pytest
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
-from pix_inspect.recording.stream_writer import Track
 from pix_inspect.ui.exchange.explanation_pane import Explanation
 from pix_inspect.ui.main.status import Banner
-from tests.support.played import Played, browse, focus, lines_of, live, opened, recorded, settled
+from tests.support.played import browse, focus, lines_of, live, opened, recorded, settled
+from tests.support.recording import Connection, Recording, growing
 from tests.support.words import PATH
 
 SIZE = (120, 40)
 
 
-def a_query(played: Played, track: Track, count: int = 1) -> None:
+def a_query(made: Recording, talk: Connection, count: int = 1) -> None:
     for _ in range(count):
-        played.ask(
-            track,
+        talk.trip(
             ops.IsValidPath(path=PATH),
             StderrLast(),
             ops.IsValidPath.Reply(valid=True),
         )
-    played.save()
+    made.save()
 
 
 async def test_a_finished_recording_begins_at_its_first_exchange() -> None:
@@ -99,14 +98,14 @@ async def test_a_click_on_a_byte_selects_its_field() -> None:
 
 
 async def test_following_goes_on_while_the_cursor_is_on_the_last_row(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    a_query(played, track)
-    async with live(played).run_test(size=SIZE) as pilot:
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    a_query(made, talk)
+    async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         timeline = browse(pilot).timeline
         assert timeline.following
-        a_query(played, track, 100)
+        a_query(made, talk, 100)
         await settled(pilot)
         assert timeline.lines.cursor == len(timeline.session) - 1
         assert browse(pilot).index == timeline.lines.cursor
@@ -115,15 +114,15 @@ async def test_following_goes_on_while_the_cursor_is_on_the_last_row(tmp_path: P
 
 
 async def test_all_lines_stand_in_the_same_columns_when_time_grows(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
     for _ in range(60):
-        a_query(played, track)
-    async with live(played).run_test(size=SIZE) as pilot:
+        a_query(made, talk)
+    async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         for wait in (100_000, 1_000_000):
-            played.wait(wait)
-            a_query(played, track)
+            made.wait(wait)
+            a_query(made, talk)
             await settled(pilot)
             strips = pilot.app.screen._compositor.render_strips()
             lines = [strip.text for strip in strips if " 1 ✓ " in strip.text]
@@ -132,10 +131,10 @@ async def test_all_lines_stand_in_the_same_columns_when_time_grows(tmp_path: Pat
 
 
 async def test_nothing_that_arrives_moves_what_the_user_put_somewhere(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    a_query(played, track, 60)
-    async with live(played).run_test(size=SIZE) as pilot:
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    a_query(made, talk, 60)
+    async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
         await pilot.press("k", "k", "k", "tab", "j", "space", "j", "j")
@@ -152,7 +151,7 @@ async def test_nothing_that_arrives_moves_what_the_user_put_somewhere(tmp_path: 
 
         before = state()
         assert not timeline.following
-        a_query(played, track, 312)
+        a_query(made, talk, 312)
         await settled(pilot)
         assert state() == before
         assert "▼ 312 new" in str(timeline.border_title)
@@ -165,15 +164,15 @@ async def test_nothing_that_arrives_moves_what_the_user_put_somewhere(tmp_path: 
 
 @pytest.mark.parametrize("key", ["G", "end", "f"])
 async def test_these_keys_resume_following(tmp_path: Path, key: str) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    a_query(played, track, 5)
-    async with live(played).run_test(size=SIZE) as pilot:
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    a_query(made, talk, 5)
+    async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         timeline = browse(pilot).timeline
         await pilot.press("g")
         assert not timeline.following
-        a_query(played, track, 5)
+        a_query(made, talk, 5)
         await settled(pilot)
         await pilot.press(key)
         assert timeline.following
@@ -181,10 +180,10 @@ async def test_these_keys_resume_following(tmp_path: Path, key: str) -> None:
 
 
 async def test_an_exchange_that_goes_on_grows_under_the_cursor(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.ask(track, ops.BuildPaths(paths=(PATH,), mode=0), StderrNext(text="one\n")).save()
-    async with live(played).run_test(size=SIZE) as pilot:
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.trip(ops.BuildPaths(paths=(PATH,), mode=0), StderrNext(text="one\n")).save()
+    async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
         assert screen.view is not None
@@ -197,8 +196,8 @@ async def test_an_exchange_that_goes_on_grows_under_the_cursor(tmp_path: Path) -
         await settled(pilot)
         labels = screen.fields.outline.labels(screen.fields.path)
         shape = screen.fields.outline.shape()
-        played.say(track, DAEMON, StderrNext(text="two\n"))
-        played.say(track, DAEMON, StderrError(message="three")).save()
+        talk << StderrNext(text="two\n")
+        talk.say(DAEMON, StderrError(message="three")).save()
         for _ in range(100):
             await pilot.pause(0.02)
             if screen.view.row.state == "error":
@@ -323,7 +322,7 @@ async def test_what_is_copied() -> None:
 
 
 async def test_before_the_first_connection_stands_what_to_paste(tmp_path: Path) -> None:
-    async with live(Played(tmp_path / "r.pcapng")).run_test(size=(80, 24)) as pilot:
+    async with live(growing(tmp_path / "r.pcapng")).run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         text = "\n".join(lines_of(browse(pilot).timeline.lines))
         assert "NIX_REMOTE=unix:///run/pix.sock nix-build …" in text
@@ -333,11 +332,11 @@ async def test_before_the_first_connection_stands_what_to_paste(tmp_path: Path) 
 
 
 async def test_what_was_cut_is_said(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    a_query(played, played.connect())
-    with played.path.open("ab") as file:
+    made = growing(tmp_path / "r.pcapng")
+    a_query(made, made.connect())
+    with made.path.open("ab") as file:
         file.write(b"\x06\0\0\0\xff\0\0\0half")
-    async with opened(played.path).run_test(size=SIZE) as pilot:
+    async with opened(made.path).run_test(size=SIZE) as pilot:
         await settled(pilot)
         banner = browse(pilot).query_one(Banner)
         assert banner.display

@@ -15,7 +15,8 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.places import Arrived, GoTo
 from tests.support.places import RECORDINGS
-from tests.support.played import Played, browse, live, settled
+from tests.support.played import browse, live, settled
+from tests.support.recording import growing
 from tests.support.words import PATH
 
 SIZE = (120, 40)
@@ -70,14 +71,12 @@ async def test_a_byte_and_a_row_of_an_exchange_are_selected() -> None:
 
 
 async def test_it_waits_until_the_screen_stands_and_the_exchange_was_read(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
     for _ in range(6):
-        played.ask(
-            track, ops.IsValidPath(path=PATH), StderrLast(), ops.IsValidPath.Reply(valid=True)
-        )
-    played.save()
-    app = Visited(Session(played.path), live(played).relay, lambda: 0)
+        talk.trip(ops.IsValidPath(path=PATH), StderrLast(), ops.IsValidPath.Reply(valid=True))
+    made.save()
+    app = Visited(Session(made.path), live(made).relay, lambda: 0)
     app.first = GoTo(exchange=3)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)

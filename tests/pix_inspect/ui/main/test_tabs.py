@@ -15,7 +15,8 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.tabs import TabBar, at_hand, is_recording
 from pix_inspect.ui.widgets.path_dialog import PathDialog
 from tests.support.places import RECORDINGS
-from tests.support.played import Played, Relay, browse, live, recorded, settled
+from tests.support.played import Relay, browse, live, recorded, settled
+from tests.support.recording import growing
 
 SIZE = (120, 40)
 
@@ -118,8 +119,8 @@ async def test_running_relays_and_recent_recordings_are_offered(
 ) -> None:
     kept = state / "pix-inspect/recordings"
     kept.mkdir(parents=True)
-    Played(kept / "2026-11-21-live-1.pcapng")
-    made = Played(tmp_path / "made.pcapng")
+    growing(kept / "2026-11-21-live-1.pcapng")
+    made = growing(tmp_path / "made.pcapng")
     with registered(Path("/run/pix.sock"), "/nix/socket", made.path):
         offers = at_hand()
         assert [Path(offer.path).name for offer in offers] == [
@@ -164,8 +165,8 @@ async def test_tabs_are_closed_by_key_and_by_mouse() -> None:
 async def test_the_recording_that_is_being_made_for_the_screen_is_not_closed(
     tmp_path: Path,
 ) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    app = live(played, Relay())
+    made = growing(tmp_path / "r.pcapng")
+    app = live(made, Relay())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         app.open_recording(RECORDINGS / "queries.pcapng")

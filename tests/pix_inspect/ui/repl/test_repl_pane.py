@@ -17,7 +17,8 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.asking import SOMEWHERE, nowhere
 from pix_inspect.ui.repl.repl_pane import ReplPane
 from pix_store import EmbeddedDaemon
-from tests.support.played import Played, Relay, browse, focus, recorded, settled
+from tests.support.played import Relay, browse, focus, recorded, settled
+from tests.support.recording import growing
 
 SIZE = (110, 36)
 WAIT = 30.0
@@ -171,7 +172,7 @@ async def test_a_recording_without_a_daemon_says_how_to_give_one(tmp_path: Path)
     ["ssh-ng://there", '/a") + ("', "/a\x1b[2J", "/a\n", "relative", 7, None, "/" + "a" * 300],
 )
 def test_a_strange_path_is_not_offered(tmp_path: Path, upstream: object) -> None:
-    session = Session(Played(tmp_path / "r.pcapng", upstream=upstream).path).read_all()
+    session = Session(growing(tmp_path / "r.pcapng", upstream=upstream).path).read_all()
     assert nowhere(session).startswith(f'this recording has no daemon: connect("{SOMEWHERE}")')
 
 

@@ -12,7 +12,8 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.screens.differences import DifferencesScreen
 from tests.pix_inspect.ui.screens.test_recordings import until
-from tests.support.played import Played, lines_of, settled
+from tests.support.played import lines_of, settled
+from tests.support.recording import growing
 
 MANY = 5000
 
@@ -20,13 +21,13 @@ MANY = 5000
 @pytest.fixture
 def lists(tmp_path: Path) -> Session:
     """Two requests about many paths each, of which few differ."""
-    made = Played(tmp_path / "lists.pcapng")
-    track = made.connect()
+    made = growing(tmp_path / "lists.pcapng")
+    talk = made.connect()
     paths = [f"/nix/store/{i:032d}-package" for i in range(MANY)]
     for asked in (paths, [*paths[:100], *paths[102:], f"/nix/store/{'z' * 32}-new"]):
-        made.ask(track, ops.QueryValidPaths(paths=frozenset(asked)), StderrLast(),
+        talk.trip(ops.QueryValidPaths(paths=frozenset(asked)), StderrLast(),
                  ops.QueryValidPaths.Reply(paths=frozenset()))  # fmt: skip
-    return Session(made.save().path).read_all()
+    return Session(made.save()).read_all()
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

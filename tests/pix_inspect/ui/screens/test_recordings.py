@@ -24,7 +24,8 @@ from tests.pix_inspect.ui.test_gallery import WIDE, Compare
 from tests.pix_inspect.ui.test_hostile import check, session_of
 from tests.support.hostile import HOSTILE
 from tests.support.places import RECORDINGS
-from tests.support.played import Played, browse, lines_of, settled
+from tests.support.played import browse, lines_of, settled
+from tests.support.recording import growing
 
 STORE = "/nix/store/00000000000000000000000000000000-"
 
@@ -37,12 +38,12 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def played(path: Path, *asked: tuple[str, bool]) -> Session:
     """A recording in which the client asks whether paths are valid."""
-    made = Played(path)
-    track = made.connect()
+    made = growing(path)
+    talk = made.connect()
     for name, valid in asked:
         reply = ops.IsValidPath.Reply(valid=valid)
-        made.ask(track, ops.IsValidPath(path=STORE + name), StderrLast(), reply)
-    made.close(track).save()
+        talk.trip(ops.IsValidPath(path=STORE + name), StderrLast(), reply)
+    talk.close().save()
     return Session(path)
 
 

@@ -18,7 +18,8 @@ from pix_inspect.ui.screens.charts import Histogram, Rate, bar, columns
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.screens.tallies import MEASURES, Tallies
 from tests.support.places import RECORDINGS
-from tests.support.played import Played, browse, lines_of, live, opened, settled
+from tests.support.played import browse, lines_of, live, opened, settled
+from tests.support.recording import growing
 from tests.support.words import PATH
 
 SIZE = (120, 40)
@@ -152,20 +153,20 @@ async def test_a_click_on_a_head_sorts_by_its_column() -> None:
 
 
 async def test_the_cursor_stays_with_its_row_while_more_is_counted(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
     asked = ops.IsValidPath(path=PATH)
-    played.ask(track, asked, StderrLast(), ops.IsValidPath.Reply(valid=True)).save()
-    async with live(played).run_test(size=SIZE) as pilot:
+    talk.trip(asked, StderrLast(), ops.IsValidPath.Reply(valid=True)).save()
+    async with live(made).run_test(size=SIZE) as pilot:
         screen = await counted(pilot)
         pane = table(screen)
         pane.move_to(next(i for i, row in enumerate(pane.rows) if row.key == "IsValidPath"))
         for _ in range(5):
-            played.ask(track, ops.SyncWithGC(), StderrLast(), ops.SyncWithGC.Reply())
-            played.wait(50)
-            played.say(track, CLIENT, ops.AddTempRoot(path=PATH)).wait(90)
-            played.say(track, DAEMON, StderrLast()).say(track, DAEMON, ops.AddTempRoot.Reply())
-        played.save()
+            talk.trip(ops.SyncWithGC(), StderrLast(), ops.SyncWithGC.Reply())
+            made.wait(50)
+            talk.say(CLIENT, ops.AddTempRoot(path=PATH)).wait(90)
+            talk.say(DAEMON, StderrLast()).say(DAEMON, ops.AddTempRoot.Reply())
+        made.save()
         for _ in range(1000):
             await pilot.pause(0.02)
             if pane.rows[0].tally.count == len(screen.session) == 12:

@@ -15,7 +15,8 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.status import Banner
 from pix_inspect.ui.screens.waits import WaitingScreen
 from tests.pix_inspect.waits.test_waits import cut
-from tests.support.played import Played, browse, lines_of, live, opened, recorded, settled
+from tests.support.played import browse, lines_of, live, opened, recorded, settled
+from tests.support.recording import growing
 from tests.support.words import PATH
 
 SIZE = (120, 40)
@@ -63,10 +64,10 @@ async def test_nobody_waits_in_a_finished_recording() -> None:
 
 @pytest.mark.parametrize("silence", [10_000_000_000, 0])
 async def test_a_silence_is_told_where_it_is_not_switched_off(tmp_path: Path, silence: int) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    track = played.connect()
-    played.say(track, CLIENT, ops.EnsurePath(path=PATH)).save()
-    app = live(played)
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.say(CLIENT, ops.EnsurePath(path=PATH)).save()
+    app = live(made)
     app.silence = silence
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)

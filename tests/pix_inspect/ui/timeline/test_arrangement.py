@@ -14,7 +14,7 @@ from pix_inspect.ui.timeline import arrangement
 from pix_inspect.ui.timeline.arrangement import Arrangement, AsTheyCame, Everything, Grouped, Sorted
 from pix_inspect.ui.timeline.columns import SORTABLE
 from tests.support.places import RECORDINGS
-from tests.support.played import Played
+from tests.support.recording import Connection, growing
 from tests.support.words import PATH
 
 
@@ -76,23 +76,23 @@ def test_groups_have_heads_and_can_be_closed(session: Session) -> None:
     assert arranged.find(in_first) == 3
 
 
-def ask(played: Played, track: object) -> None:
+def ask(talk: Connection) -> None:
     reply = ops.IsValidPath.Reply(valid=True)
-    played.ask(track, ops.IsValidPath(path=PATH), StderrLast(), reply).save()  # type: ignore[arg-type]
+    talk.trip(ops.IsValidPath(path=PATH), StderrLast(), reply).save()
 
 
 def test_what_arrives_stands_in_its_group_or_behind_what_is_sorted(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    one, two = played.connect(), played.connect()
-    ask(played, one)
-    ask(played, two)
-    session = Session(played.path).read_all()
+    made = growing(tmp_path / "r.pcapng")
+    one, two = made.connect(), made.connect()
+    ask(one)
+    ask(two)
+    session = Session(made.path).read_all()
     grouped = Grouped(session, Everything(session))
     sorted_ = Sorted(session, Everything(session), "connection", descending=True)
     assert grouped.advance(1)
     assert sorted_.advance(1)
     before = entries(sorted_)
-    ask(played, one)
+    ask(one)
     session.read_all()
     assert grouped.update(moved=False), "lines below the first group have moved"
     assert entries(grouped) == [-1, 0, 2, 4, -2, 1, 3]

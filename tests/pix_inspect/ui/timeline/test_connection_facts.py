@@ -11,7 +11,7 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.timeline.connection_facts import ConnectionFacts, command_of
 from pix_inspect.ui.widgets.text import safe
 from tests.support.hostile import HOSTILE
-from tests.support.played import Played
+from tests.support.recording import growing
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def test_hostile_commands_are_harmless(text: str) -> None:
 
 
 def test_who_then_what(tmp_path: Path) -> None:
-    played = Played(tmp_path / "r.pcapng")
-    played.connect(peer={"pid": 7, "command": "/bin/nix store info"})
-    session = Session(played.save().path).read_all()
+    made = growing(tmp_path / "r.pcapng")
+    made.connect(peer={"pid": 7, "command": "/bin/nix store info"})
+    session = Session(made.save()).read_all()
     facts = ConnectionFacts(session)
     assert facts.text(1).startswith("nix store info · pid 7 · 1 exchange · 1.38 · nix 2.34.8")
     assert facts.text(2) == ""
