@@ -49,77 +49,51 @@ class _Spec:
     payload: Payload | None = None
 
 
-def _field(spec: _Spec) -> Any:
-    metadata = {_SPEC: spec}
-    if spec.factory is not None:
-        return dataclasses.field(default_factory=spec.factory, metadata=metadata)
-    if spec.default is not MISSING:
-        return dataclasses.field(default=spec.default, metadata=metadata)
-    if spec.gate is not ALWAYS or spec.payload is not None:
-        return dataclasses.field(default=MISSING, metadata=metadata)
-    return dataclasses.field(metadata=metadata)
-
-
 def field(
-    doc: str, *, default: Any = MISSING, default_factory: Callable[[], Any] | None = None
-) -> Any:
-    """Declare a field that every version has."""
-    return _field(_Spec(doc, ALWAYS, default, default_factory))
-
-
-def since(
-    minor: int,
-    *,
     doc: str,
-    default: Any = MISSING,
-    default_factory: Callable[[], Any] | None = None,
-    until: int | None = None,
-    without: str | None = None,
-) -> Any:
-    """Declare a field that exists from 1.`minor` on (and before 1.`until`)."""
-    gate = Gate(since=minor, until=until, without=without)
-    return _field(_Spec(doc, gate, default, default_factory))
-
-
-def until(
-    minor: int,
     *,
-    doc: str,
-    default: Any = MISSING,
-    default_factory: Callable[[], Any] | None = None,
-) -> Any:
-    """Declare a field that existed before 1.`minor`."""
-    return _field(_Spec(doc, Gate(until=minor), default, default_factory))
-
-
-def feature(
-    name: str,
-    *,
-    doc: str,
-    default: Any = MISSING,
-    default_factory: Callable[[], Any] | None = None,
-) -> Any:
-    """Declare a field that exists where the feature `name` was negotiated."""
-    return _field(_Spec(doc, Gate(feature=name), default, default_factory))
-
-
-def without(
-    name: str,
-    *,
-    doc: str,
     default: Any = MISSING,
     default_factory: Callable[[], Any] | None = None,
     since: int | None = None,
     until: int | None = None,
+    feature: str | None = None,
+    without: str | None = None,
+    payload: Payload | None = None,
 ) -> Any:
+    """Declare a field: what it means, and when it is on the wire, in every version by default."""
+    gate = Gate(since, until, feature, without)
+    always = gate == ALWAYS
+    spec = _Spec(doc, ALWAYS if always else gate, default, default_factory, payload)
+    if default_factory is not None:
+        return dataclasses.field(default_factory=default_factory, metadata={_SPEC: spec})
+    if default is MISSING and always and payload is None:
+        return dataclasses.field(metadata={_SPEC: spec})
+    return dataclasses.field(default=default, metadata={_SPEC: spec})
+
+
+def since(minor: int, *, doc: str, **more: Any) -> Any:
+    """Declare a field that exists from 1.`minor` on."""
+    return field(doc, since=minor, **more)
+
+
+def until(minor: int, *, doc: str, **more: Any) -> Any:
+    """Declare a field that existed before 1.`minor`."""
+    return field(doc, until=minor, **more)
+
+
+def feature(name: str, *, doc: str, **more: Any) -> Any:
+    """Declare a field that exists where the feature `name` was negotiated."""
+    return field(doc, feature=name, **more)
+
+
+def without(name: str, *, doc: str, **more: Any) -> Any:
     """Declare a field that exists where the feature `name` was not negotiated."""
-    gate = Gate(since=since, until=until, without=name)
-    return _field(_Spec(doc, gate, default, default_factory))
+    return field(doc, without=name, **more)
 
 
 def payload(doc: str, *carried: tuple[Gate, Carriage], content: str, default: Any = MISSING) -> Any:
     """Declare the payload behind the fields, and how it is carried in which version."""
-    return _field(_Spec(doc, ALWAYS, default, None, Payload("", doc, content, carried)))
+    return field(doc, default=default, payload=Payload("", doc, content, carried))
 
 
 @dataclass_transform(

@@ -340,6 +340,10 @@ class Record(Wire):
                 self._layouts[protocol] = layout
         return layout
 
+    def has(self, name: str, protocol: Protocol) -> bool:
+        """Return whether the field `name` is on the wire in `protocol`."""
+        return any(field.name == name for field in self.layout(protocol))
+
     def program(self, protocol: Protocol) -> Program:
         program = self._programs.get(protocol)
         if program is None:

@@ -129,8 +129,9 @@ class DaemonSide:
         """Scan an error behind its code; it ends the exchange."""
         protocol = self.ledger.in_force()
         exchange.error = (start, None)
-        program = STDERR_FRAMES[STDERR_ERROR].fields.program(protocol)
-        if protocol.minor < 26:
+        fields = STDERR_FRAMES[STDERR_ERROR].fields
+        program = fields.program(protocol)
+        if fields.has("status", protocol):
             yield from scan(cursor, program[:1])
             yield from cursor.arrived()
             self.status_missing = cursor.offset

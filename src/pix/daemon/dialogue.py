@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from pix.codec.declare import STDERR_FRAMES, Operation, wire_of
+from pix.codec.declare import STDERR_FRAMES, Operation, record_of, wire_of
 from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Carriage, pieces
@@ -198,7 +198,7 @@ class Dialogue:
 
     @property
     def _has_status(self) -> bool:
-        return self.protocol.minor < 26
+        return record_of(StderrError).has("status", self.protocol)
 
     def _head(self, request: Any) -> bytes:
         """Return the request without its payload. Raises EncodeError, NixDaemonError."""

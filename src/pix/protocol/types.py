@@ -6,7 +6,6 @@ Declarations only; nothing here says who sends what. Layouts: Nix `worker-protoc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pix.codec.declare import feature, field, record, since, wire_of, without
@@ -14,78 +13,68 @@ from pix.codec.records import Maybe, Tagged
 from pix.codec.wire import Boolean, Enumeration, Meaning, Named, String, Word
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
 
-# Feature strings, in the order in which they appeared (protocol 1.38 and later).
-QUERY_ACTIVE_BUILDS = "queryActiveBuilds"
-PROVENANCE = "provenance"
-VERSIONED_ADD_MULTIPLE = "versionedAddToStoreMultiple"
-ADD_TEMP_ROOTS = "addTempRoots"
-QUERY_PATH_INFOS = "queryPathInfos"
-REALISATION_WITH_PATH = "realisation-with-path-not-hash"
-DELETE_DEAD_REFERRERS = "delete-dead-specific-referrers"
-DISABLE_SET_OPTIONS = "disable-set-options"
-ADD_TO_STORE_SCANNING = "add-to-store-scanning"
-SUBMIT_OUTPUT = "submit-output"
+FEATURES: dict[str, Feature] = {}
+"""Every known feature string, in the order in which they appeared (protocol 1.38 and later)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(str):
     """A feature string of the handshake: who offers it, and what it changes."""
 
-    name: str
     offered: str
     doc: str
 
+    def __new__(cls, name: str, offered: str, doc: str) -> Feature:
+        made = str.__new__(cls, name)
+        made.offered = offered
+        made.doc = doc
+        FEATURES[name] = made
+        return made
 
-FEATURES = {
-    feature.name: feature
-    for feature in (
-        Feature(
-            QUERY_ACTIVE_BUILDS,
-            "Determinate Nix 3.14 and later",
-            "operation 48, QueryActiveBuilds",
-        ),
-        Feature(
-            PROVENANCE,
-            "Determinate Nix 3.16 and later, when that experimental feature is on",
-            "one more string in AddToStore, AddToStoreNar and UnkeyedValidPathInfo",
-        ),
-        Feature(
-            VERSIONED_ADD_MULTIPLE,
-            "Determinate Nix 3.19 and later",
-            "the items of AddMultipleToStore are laid out as the negotiated version says",
-        ),
-        Feature(ADD_TEMP_ROOTS, "Determinate Nix 3.21.3 and later", "operation 49, AddTempRoots"),
-        Feature(
-            QUERY_PATH_INFOS, "Determinate Nix 3.21.3 and later", "operation 50, QueryPathInfos"
-        ),
-        Feature(
-            REALISATION_WITH_PATH,
-            "Nix 2.35 and later, Determinate Nix 3.22 and later, harmonia, hnix-store",
-            "realisations are named by derivation path instead of hash, as fields and not JSON",
-        ),
-        Feature(
-            DELETE_DEAD_REFERRERS,
-            "Nix 2.35 and later, Determinate Nix 3.22 and later",
-            "the request of CollectGarbage says which paths and whether their referrers go too",
-        ),
-        Feature(
-            DISABLE_SET_OPTIONS,
-            "clients of Nix 2.35 and later; daemons only inside a build (recursive Nix)",
-            "the client sends no SetOptions",
-        ),
-        Feature(
-            ADD_TO_STORE_SCANNING,
-            "clients of Nix 2.36 (master); daemons only inside a build",
-            "operation 1001, AddToStoreScanning",
-        ),
-        Feature(
-            SUBMIT_OUTPUT,
-            "clients of Nix 2.36 (master); daemons only for builder-rpc-v0 builds",
-            "operation 1000, SubmitOutput",
-        ),
-    )
-}
-"""Every known feature string."""
+
+QUERY_ACTIVE_BUILDS = Feature(
+    "queryActiveBuilds", "Determinate Nix 3.14 and later", "operation 48, QueryActiveBuilds"
+)
+PROVENANCE = Feature(
+    "provenance",
+    "Determinate Nix 3.16 and later, when that experimental feature is on",
+    "one more string in AddToStore, AddToStoreNar and UnkeyedValidPathInfo",
+)
+VERSIONED_ADD_MULTIPLE = Feature(
+    "versionedAddToStoreMultiple",
+    "Determinate Nix 3.19 and later",
+    "the items of AddMultipleToStore are laid out as the negotiated version says",
+)
+ADD_TEMP_ROOTS = Feature(
+    "addTempRoots", "Determinate Nix 3.21.3 and later", "operation 49, AddTempRoots"
+)
+QUERY_PATH_INFOS = Feature(
+    "queryPathInfos", "Determinate Nix 3.21.3 and later", "operation 50, QueryPathInfos"
+)
+REALISATION_WITH_PATH = Feature(
+    "realisation-with-path-not-hash",
+    "Nix 2.35 and later, Determinate Nix 3.22 and later, harmonia, hnix-store",
+    "realisations are named by derivation path instead of hash, as fields and not JSON",
+)
+DELETE_DEAD_REFERRERS = Feature(
+    "delete-dead-specific-referrers",
+    "Nix 2.35 and later, Determinate Nix 3.22 and later",
+    "the request of CollectGarbage says which paths and whether their referrers go too",
+)
+DISABLE_SET_OPTIONS = Feature(
+    "disable-set-options",
+    "clients of Nix 2.35 and later; daemons only inside a build (recursive Nix)",
+    "the client sends no SetOptions",
+)
+ADD_TO_STORE_SCANNING = Feature(
+    "add-to-store-scanning",
+    "clients of Nix 2.36 (master); daemons only inside a build",
+    "operation 1001, AddToStoreScanning",
+)
+SUBMIT_OUTPUT = Feature(
+    "submit-output",
+    "clients of Nix 2.36 (master); daemons only for builder-rpc-v0 builds",
+    "operation 1000, SubmitOutput",
+)
 
 _U64 = ("U64", "an unsigned integer of 64 bits", 64)
 _UINT = ("UInt", "an unsigned integer that readers require to fit 32 bits", 32)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pix.codec.declare import record_of
 from pix.codec.gates import GUIX_MINOR, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
+from pix.protocol.handshake import ClientHello
 from pix_inspect.findings.downgrade import lost
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
@@ -55,13 +57,15 @@ def handshake(look: Look) -> Iterator[Finding]:
         said = f"{older} knows {version_text(spoken)}, the other {version_text(max(one, two))}"
         yield look.found("downgrade", said, diagnosis=diagnosis)
     offered, known = _texts(client.get("features")), _texts(daemon.get("features"))
-    if view.protocol is not None and view.protocol.minor >= 38:
+    hears_features = view.protocol is not None and record_of(ClientHello).has(
+        "features", view.protocol
+    )
+    if hears_features:
         for feature in sorted(offered ^ known):
             who = "client" if feature in offered else "daemon"
             yield look.found("ignored-feature", f"{feature}: only the {who} knows it")
-    spoken_minor = view.protocol.minor if view.protocol is not None else 0
     odd = _odd_boolean(view.part("request"), "reserve_space")
-    if odd or (spoken_minor >= 38 and client.get("reserve_space")):
+    if odd or (hears_features and client.get("reserve_space")):
         why = look.forensics.swallowed(view)
         said = "the last word of the handshake is an operation's number"
         end = view.span(CLIENT)[1]
