@@ -197,10 +197,7 @@ class EmbeddedDaemon:
 
 
 def _protocol(version: str, features: frozenset[str]) -> Protocol:
-    try:
-        protocol = Protocol.parse(version, features)
-    except ValueError as error:
-        raise Problem(str(error)) from None
+    protocol = Protocol.parse(version, features)
     newest = Protocol.parse(NEWEST)
     if not OLDEST_CLIENT <= protocol.minor <= newest.minor:
         raise Problem(f"the embedded daemon speaks 1.{OLDEST_CLIENT} to {NEWEST}, not {version}")

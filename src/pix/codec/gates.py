@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pix.problem import Problem
+
 OLDEST_MINOR = 10
 """The oldest protocol this library describes, 1.10 (Nix 1.0)."""
 
@@ -21,6 +23,10 @@ NEWEST_MINOR = 38
 
 GUIX_MINOR = 90
 """From this minor on the peer is a Guix daemon, which shares the magic numbers only."""
+
+
+class NoVersion(Problem, ValueError):
+    """A text that names no protocol version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Protocol:
     ) -> Protocol:
         """Return the protocol written as `1.38`.
 
-        Raises ValueError with one clear line when the text is no version of major 1.
+        Raises NoVersion when the text is no version of major 1.
         """
         major, dot, minor = text.strip().partition(".")
         if (
@@ -60,7 +66,7 @@ class Protocol:
             or not minor.isdigit()
             or int(minor) > 255
         ):
-            raise ValueError(f"{text!r} is no protocol version: write it as 1.38")
+            raise NoVersion(f"{text!r} is no protocol version: write it as 1.38")
         return cls(int(minor), frozenset(features))
 
 

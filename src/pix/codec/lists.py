@@ -9,18 +9,19 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from struct import error as StructError  # noqa: N812  (a class, whatever its name)
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from pix.codec.cursor import LIST, TEXTS, Program, merged, u64_at
 from pix.codec.errors import DecodeError, EncodeError, Truncated
 from pix.codec.gates import Protocol
+from pix.codec.lazy import Lazy
 from pix.codec.wire import Node, Reader, String, Wire, bytes_of, pack_u64, text_of
 
 if TYPE_CHECKING:
     from pix.codec.records import Field
 
 
-class Texts(Sequence[Node]):
+class Texts(Lazy[Node]):
     """The nodes of a list of strings, made when they are looked at."""
 
     __slots__ = ("_base", "_buf", "_starts", "_wire")
@@ -34,16 +35,8 @@ class Texts(Sequence[Node]):
     def __len__(self) -> int:
         return len(self._starts)
 
-    @overload
-    def __getitem__(self, index: int) -> Node: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Node]: ...
-    def __getitem__(self, index: int | slice) -> Node | list[Node]:
-        reader = Reader(self._buf, base=self._base)
-        if isinstance(index, slice):
-            places = range(*index.indices(len(self._starts)))
-            return [self._node(reader, i) for i in places]
-        return self._node(reader, range(len(self._starts))[index])
+    def item(self, i: int) -> Node:
+        return self._node(Reader(self._buf, base=self._base), i)
 
     def __iter__(self) -> Iterator[Node]:
         reader = Reader(self._buf, base=self._base)

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from struct import error as StructError  # noqa: N812  (a class, whatever its name)
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pix.codec.cursor import CHOICE, Program, Step, merged, u64_at
 from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.codec.gates import ALWAYS, Gate, Protocol
 from pix.codec.irregular import Irregular, Irregularity
+from pix.codec.lazy import Lazy
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.wire import Boolean, Enumeration, Node, Reader, String, Wire, Word, pack_u64
 
@@ -230,7 +231,7 @@ Plan: TypeAlias = "tuple[tuple[Ending, Field], ...]"
 """The fields of a record, and how the end of each is found."""
 
 
-class Fields(Sequence[Node]):
+class Fields(Lazy[Node]):
     """The nodes of a record's fields; the simple ones are made when they are looked at."""
 
     __slots__ = ("_base", "_buf", "_plan", "_rows")
@@ -244,16 +245,8 @@ class Fields(Sequence[Node]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Node: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Node]: ...
-    def __getitem__(self, index: int | slice) -> Node | list[Node]:
-        reader = Reader(self._buf, base=self._base)
-        if isinstance(index, slice):
-            places = range(*index.indices(len(self._rows)))
-            return [self._node(reader, i) for i in places]
-        return self._node(reader, range(len(self._rows))[index])
+    def item(self, i: int) -> Node:
+        return self._node(Reader(self._buf, base=self._base), i)
 
     def __iter__(self) -> Iterator[Node]:
         reader = Reader(self._buf, base=self._base)

@@ -6,6 +6,7 @@ Declarations only; nothing here says who sends what. Layouts: Nix `worker-protoc
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pix.codec.declare import feature, field, record, since, wire_of, without
@@ -13,64 +14,65 @@ from pix.codec.records import Maybe, Tagged
 from pix.codec.wire import Boolean, Enumeration, Meaning, Named, String, Word
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
 
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A feature string of the handshake: who offers it, and what it changes."""
+
+    name: str
+    offered: str
+    doc: str
+
+
 FEATURES: dict[str, Feature] = {}
 """Every known feature string, in the order in which they appeared (protocol 1.38 and later)."""
 
 
-class Feature(str):
-    """A feature string of the handshake: who offers it, and what it changes."""
-
-    offered: str
-    doc: str
-
-    def __new__(cls, name: str, offered: str, doc: str) -> Feature:
-        made = str.__new__(cls, name)
-        made.offered = offered
-        made.doc = doc
-        FEATURES[name] = made
-        return made
+def _known(name: str, offered: str, doc: str) -> str:
+    FEATURES[name] = Feature(name, offered, doc)
+    return name
 
 
-QUERY_ACTIVE_BUILDS = Feature(
+QUERY_ACTIVE_BUILDS = _known(
     "queryActiveBuilds", "Determinate Nix 3.14 and later", "operation 48, QueryActiveBuilds"
 )
-PROVENANCE = Feature(
+PROVENANCE = _known(
     "provenance",
     "Determinate Nix 3.16 and later, when that experimental feature is on",
     "one more string in AddToStore, AddToStoreNar and UnkeyedValidPathInfo",
 )
-VERSIONED_ADD_MULTIPLE = Feature(
+VERSIONED_ADD_MULTIPLE = _known(
     "versionedAddToStoreMultiple",
     "Determinate Nix 3.19 and later",
     "the items of AddMultipleToStore are laid out as the negotiated version says",
 )
-ADD_TEMP_ROOTS = Feature(
+ADD_TEMP_ROOTS = _known(
     "addTempRoots", "Determinate Nix 3.21.3 and later", "operation 49, AddTempRoots"
 )
-QUERY_PATH_INFOS = Feature(
+QUERY_PATH_INFOS = _known(
     "queryPathInfos", "Determinate Nix 3.21.3 and later", "operation 50, QueryPathInfos"
 )
-REALISATION_WITH_PATH = Feature(
+REALISATION_WITH_PATH = _known(
     "realisation-with-path-not-hash",
     "Nix 2.35 and later, Determinate Nix 3.22 and later, harmonia, hnix-store",
     "realisations are named by derivation path instead of hash, as fields and not JSON",
 )
-DELETE_DEAD_REFERRERS = Feature(
+DELETE_DEAD_REFERRERS = _known(
     "delete-dead-specific-referrers",
     "Nix 2.35 and later, Determinate Nix 3.22 and later",
     "the request of CollectGarbage says which paths and whether their referrers go too",
 )
-DISABLE_SET_OPTIONS = Feature(
+DISABLE_SET_OPTIONS = _known(
     "disable-set-options",
     "clients of Nix 2.35 and later; daemons only inside a build (recursive Nix)",
     "the client sends no SetOptions",
 )
-ADD_TO_STORE_SCANNING = Feature(
+ADD_TO_STORE_SCANNING = _known(
     "add-to-store-scanning",
     "clients of Nix 2.36 (master); daemons only inside a build",
     "operation 1001, AddToStoreScanning",
 )
-SUBMIT_OUTPUT = Feature(
+SUBMIT_OUTPUT = _known(
     "submit-output",
     "clients of Nix 2.36 (master); daemons only for builder-rpc-v0 builds",
     "operation 1000, SubmitOutput",

@@ -56,10 +56,7 @@ def main(args: argparse.Namespace) -> int:
     protocol = None
     if args.version is not None or args.features:
         features = frozenset(word for word in args.features.split(",") if word)
-        try:
-            protocol = Protocol.parse(args.version or "1.38", features)
-        except ValueError as error:
-            raise Problem(str(error)) from None
+        protocol = Protocol.parse(args.version or "1.38", features)
     found = entry(" ".join(args.name), protocol)
     example = None if args.no_example else examples().get(found.title)
     if args.format == "json":

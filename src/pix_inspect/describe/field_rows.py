@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pix.codec.declare import Operation
 from pix.codec.gates import version_text
+from pix.codec.lazy import Made
 from pix.codec.lists import PAIR, MapOf
 from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.wire import Meaning, Named, Node
@@ -89,40 +90,6 @@ class FieldRow:
 
     def __repr__(self) -> str:
         return f"<FieldRow {self.label} {self.value!r} [{self.start}, {self.end})>"
-
-
-class _NodeRows(Sequence[FieldRow]):
-    """The rows of a node's children, made one by one when they are looked at."""
-
-    def __init__(self, nodes: Sequence[Node], side: int, depth: int) -> None:
-        self._nodes = nodes
-        self._side = side
-        self._depth = depth
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [node_row(node, self._side, self._depth) for node in self._nodes[index]]
-        return node_row(self._nodes[index], self._side, self._depth)
-
-
-class _LogRows(Sequence[FieldRow]):
-    """The rows of a log's frames, made one by one when they are looked at."""
-
-    def __init__(self, log: Sequence[Part], started: int, depth: int) -> None:
-        self._log = log
-        self._started = started
-        self._depth = depth
-
-    def __len__(self) -> int:
-        return len(self._log)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [_frame_row(part, self._started, self._depth) for part in self._log[index]]
-        return _frame_row(self._log[index], self._started, self._depth)
 
 
 def value_text(node: Node, *, named: bool = True) -> str:
@@ -205,7 +172,9 @@ def node_row(node: Node, side: int, depth: int) -> FieldRow:
         gate=declared.gate.text if declared is not None else "",
         node=node,
         irregular=node.irregular is not None or node.end is None,
-        make=(lambda row: _NodeRows(nodes, side, row.depth + 1)) if nodes else None,
+        make=(lambda row: Made(nodes, lambda child: node_row(child, side, row.depth + 1)))
+        if nodes
+        else None,
     )
 
 
@@ -346,7 +315,7 @@ def _log_row(view: ExchangeView) -> FieldRow:
         start=first.start,
         end=last.end or last.start,
         doc="what the daemon said before its reply",
-        make=lambda row: _LogRows(log, started, row.depth + 1),
+        make=lambda row: Made(log, lambda part: _frame_row(part, started, row.depth + 1)),
     )
 
 

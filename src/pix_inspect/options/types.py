@@ -74,10 +74,7 @@ def _protocol(version: str, features: str) -> Protocol:
         if name not in FEATURES:
             near = difflib.get_close_matches(name, FEATURES, 1) or sorted(FEATURES)
             raise Problem(f"no feature is called {name!r}; known: {', '.join(near)}")
-    try:
-        protocol = Protocol.parse(version, frozenset(names))
-    except ValueError as error:
-        raise Problem(str(error)) from None
+    protocol = Protocol.parse(version, frozenset(names))
     if protocol.minor < OLDEST_MINOR:
         raise Problem(f"{version} is older than 1.{OLDEST_MINOR}, the oldest version described")
     return protocol

@@ -344,10 +344,7 @@ def _check(holds: bool, otherwise: str) -> None:
 
 def _parsed(version: str, features: tuple[str, ...]) -> Version:
     """Return what is to be spoken. Raises Problem."""
-    try:
-        protocol = Version.parse(version, features)
-    except ValueError as error:
-        raise Problem(str(error)) from None
+    protocol = Version.parse(version, features)
     if protocol.minor < OLDEST_MINOR:
         raise Problem(f"1.{protocol.minor} is older than 1.{OLDEST_MINOR}, the oldest described")
     for name in features:

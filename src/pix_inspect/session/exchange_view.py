@@ -12,12 +12,13 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from pix.codec.cursor import Limits
 from pix.codec.declare import STDERR_FRAMES, wire_of
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
+from pix.codec.lazy import Made
 from pix.codec.values import Tree, tree
 from pix.codec.wire import Node, Wire
 from pix.conversation import Conversation
@@ -83,43 +84,6 @@ class PayloadView:
     bytes: int
     kept: int
     runs: list[tuple[int, int, int]] = field(default_factory=list)
-
-
-class LogParts(Sequence[Part]):
-    """The log frames of an exchange, each decoded when it is asked for.
-
-    Those of a log of up to FEW frames stay the same objects; of longer logs, which may have
-    millions, none is remembered.
-    """
-
-    def __init__(self, frames: list[LogFrame], decode: Callable[[LogFrame], Part]) -> None:
-        self._frames = frames
-        self._decode = decode
-        self._known: dict[int, Part] | None = {} if len(frames) <= FEW else None
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    @overload
-    def __getitem__(self, i: int) -> Part: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[Part]: ...
-    def __getitem__(self, i: int | slice) -> Part | list[Part]:
-        if isinstance(i, slice):
-            return [self._at(each) for each in range(*i.indices(len(self._frames)))]
-        return self._at(range(len(self._frames))[i])
-
-    def __iter__(self) -> Iterator[Part]:
-        return map(self._at, range(len(self._frames)))
-
-    def _at(self, i: int) -> Part:
-        known = self._known
-        if known is None:
-            return self._decode(self._frames[i])
-        part = known.get(i)
-        if part is None:
-            part = known[i] = self._decode(self._frames[i])
-        return part
 
 
 class ExchangeView:
@@ -259,10 +223,18 @@ class ExchangeView:
         return None
 
     @functools.cached_property
-    def log(self) -> LogParts:
-        """The log frames, decoded as they are asked for."""
-        frames = self.exchange.log if self.exchange is not None else None
-        return LogParts(frames or [], self._log_part)
+    def log(self) -> Sequence[Part]:
+        """The log frames, decoded as they are asked for; of few, each stays the same object."""
+        frames = (self.exchange.log if self.exchange is not None else None) or []
+        known: dict[int, Part] = {}
+
+        def decoded(frame: LogFrame) -> Part:
+            part = known.get(frame.start) or self._log_part(frame)
+            if len(frames) <= FEW:
+                known[frame.start] = part
+            return part
+
+        return Made(frames, decoded)
 
     def _log_part(self, frame: LogFrame) -> Part:
         part = self._part(

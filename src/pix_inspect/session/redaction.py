@@ -10,10 +10,10 @@ was sent, and where, is still shown. Recordings themselves are not touched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from collections.abc import Iterator
 
 from pix.codec.declare import wire_of
+from pix.codec.lazy import Made
 from pix.codec.lists import MapOf
 from pix.codec.wire import Node, String
 from pix.conversation.exchange import CLIENT
@@ -149,25 +149,7 @@ def _shown(node: Node, hidden: frozenset[int] = frozenset()) -> Node:
     children = node.children
     if children:
         below = hidden | {each.start for each in _blanked(node)}
-        children = _Children(children, lambda child: _shown(child, below))
+        children = Made(children, lambda child: _shown(child, below))
     return Node(
         node.name, node.wire, node.start, node.end, value, children, node.field, node.irregular
     )
-
-
-class _Children(Sequence[Node]):
-    def __init__(self, nodes: Sequence[Node], shown: Callable[[Node], Node]) -> None:
-        self._nodes = nodes
-        self._shown = shown
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    @overload
-    def __getitem__(self, i: int) -> Node: ...
-    @overload
-    def __getitem__(self, i: slice) -> list[Node]: ...
-    def __getitem__(self, i: int | slice) -> Node | list[Node]:
-        if isinstance(i, slice):
-            return list(map(self._shown, self._nodes[i]))
-        return self._shown(self._nodes[i])
