@@ -1,7 +1,7 @@
 """One exchange for people and programs, without a screen.
 
 about       what an exchange is about, in a few words (about)
-field row   its fields as a tree (field_rows, absent_fields)
+field row   its fields as a tree (field_rows)
 bytes       every byte with its name (annotated_bytes)
 render      as text, as a JSON object (text_and_json)
 

@@ -148,7 +148,7 @@ def _summary(node: Node) -> str:
     return count(len(children), what, "entries" if what == "entry" else "elements")
 
 
-def node_row(node: Node, side: int, depth: int) -> FieldRow:
+def node_row(node: Node, side: int, depth: int, *, absent: bool = False) -> FieldRow:
     """Return the row of a decoded value."""
     wire = node.wire
     declared = node.field
@@ -160,7 +160,6 @@ def node_row(node: Node, side: int, depth: int) -> FieldRow:
         value = f"{value}  ⚠ {inert(str(node.irregular))}"
     if node.end is None:
         value = f"{value}  ✗ cut off" if value else "✗ cut off"
-    nodes = children
     return FieldRow(
         inert(node.name, 200),
         value,
@@ -172,20 +171,39 @@ def node_row(node: Node, side: int, depth: int) -> FieldRow:
         gate=declared.gate.text if declared is not None else "",
         node=node,
         irregular=node.irregular is not None or node.end is None,
-        make=(lambda row: Made(nodes, lambda child: node_row(child, side, row.depth + 1)))
-        if nodes
-        else None,
+        make=(lambda row: _below(node, side, row.depth + 1, absent)) if children else None,
     )
 
 
-def rows(view: ExchangeView) -> list[FieldRow]:
-    """Return the top rows of an exchange: request, payload, log, reply or error, notes."""
+def _below(node: Node, side: int, depth: int, absent: bool) -> Sequence[FieldRow]:
+    """The rows of a node's children, with absent fields in between where they are wanted."""
+    nodes, wire = node.children or (), node.wire
+    if not (absent and isinstance(wire, Record)) or node.end is None:
+        return Made(nodes, lambda child: node_row(child, side, depth))
+    there = {child.name: child for child in nodes}
+    return [
+        node_row(there[field.name], side, depth, absent=True)
+        if field.name in there
+        else FieldRow(
+            inert(field.name, 200), field.gate.text, kind="absent", depth=depth,
+            doc=field.doc, gate=field.gate.text,
+        )
+        for field in wire.fields
+        if field.name in there or field.gate.text
+    ]  # fmt: skip
+
+
+def rows(view: ExchangeView, *, absent: bool = False) -> list[FieldRow]:
+    """Return the top rows of an exchange: request, payload, log, reply or error, notes.
+
+    With `absent`, fields that its version lacks stand where they would be, with when they exist.
+    """
     out: list[FieldRow] = []
     request = view.part("request")
     exchange = view.exchange
     operation = exchange.operation if exchange is not None else None
     if request is not None:
-        out.append(_part_row(request, view, operation))
+        out.append(_part_row(request, view, operation, absent))
     elif view.row.kind == "operation":
         start = view.span(CLIENT)[0]
         out.append(
@@ -201,19 +219,21 @@ def rows(view: ExchangeView) -> list[FieldRow]:
         out.append(_log_row(view))
     reply = view.part("reply")
     if reply is not None:
-        out.append(_part_row(reply, view, operation))
+        out.append(_part_row(reply, view, operation, absent))
     if payload is not None and payload.side == DAEMON:
         out.append(_payload_row(view))
     error = view.part("error")
     if error is not None:
-        out.append(_error_row(error))
+        out.append(_error_row(error, absent))
     if view.row.kind == "opaque":
         out += _opaque_rows(view)
     out += [FieldRow("note", inert(note), kind="note", irregular=True) for note in view.notes]
     return out
 
 
-def _part_row(part: Part, view: ExchangeView, operation: Operation | None) -> FieldRow:
+def _part_row(
+    part: Part, view: ExchangeView, operation: Operation | None, absent: bool
+) -> FieldRow:
     side = part.side
     start = part.start
     value = ""
@@ -224,7 +244,7 @@ def _part_row(part: Part, view: ExchangeView, operation: Operation | None) -> Fi
         doc = operation.doc
     else:
         doc = part.node.wire.doc if part.node is not None else ""
-    row = FieldRow(
+    return FieldRow(
         part.name,
         f"{value}  {size(end - start)}".strip(),
         kind="part",
@@ -234,12 +254,13 @@ def _part_row(part: Part, view: ExchangeView, operation: Operation | None) -> Fi
         doc=doc,
         part=part,
         irregular=part.error is not None,
+        make=lambda row: _part_children(part, row, operation, absent),
     )
-    row._make = lambda parent: _part_children(part, parent, operation)
-    return row
 
 
-def _part_children(part: Part, parent: FieldRow, operation: Operation | None) -> Sequence[FieldRow]:
+def _part_children(
+    part: Part, parent: FieldRow, operation: Operation | None, absent: bool
+) -> Sequence[FieldRow]:
     depth = parent.depth + 1
     out: list[FieldRow] = []
     if part.name == "request" and operation is not None:
@@ -270,7 +291,7 @@ def _part_children(part: Part, parent: FieldRow, operation: Operation | None) ->
         )
     node = part.node
     if node is not None:
-        out += [node_row(child, part.side, depth) for child in node.children or ()]
+        out += _below(node, part.side, depth, absent)
     if part.error is not None:
         out.append(
             FieldRow(
@@ -287,7 +308,7 @@ def _part_children(part: Part, parent: FieldRow, operation: Operation | None) ->
     return out
 
 
-def _error_row(part: Part) -> FieldRow:
+def _error_row(part: Part, absent: bool) -> FieldRow:
     message = part.node.find("message") if part.node is not None else None
     text = plain(message.value) if message is not None and message.value else ""
     return FieldRow(
@@ -299,7 +320,7 @@ def _error_row(part: Part) -> FieldRow:
         end=part.end if part.end is not None else part.start,
         doc="the operation failed; no reply follows",
         part=part,
-        make=lambda row: _part_children(part, row, None),
+        make=lambda row: _part_children(part, row, None, absent),
     )
 
 
@@ -334,7 +355,7 @@ def _frame_row(part: Part, started: int, depth: int) -> FieldRow:
         doc=part.frame.frame.doc,
         part=part,
         irregular=part.error is not None,
-        make=lambda row: _part_children(part, row, None),
+        make=lambda row: _part_children(part, row, None, absent=False),
     )
 
 

@@ -11,6 +11,8 @@ from pix_inspect.describe.field_rows import LONGEST_VALUE, FieldRow, rows
 from pix_inspect.session.session import Session
 from tests.support.captures import Run
 from tests.support.lines_of_time import Scene
+from tests.support.places import RECORDINGS
+from tests.support.played import browse, lines_of, recorded, settled
 from tests.support.recorded import interleaved, pairs, record
 from tests.support.words import LAST, PATH, text, word
 
@@ -148,3 +150,34 @@ def test_unknown_operations_and_opaque_bytes_have_rows(tmp_path: Path) -> None:
     opaque = rows(session.exchange(2))
     assert (opaque[0].label, opaque[0].value) == ("bytes", "8 B from the client, not decoded")
     assert any("999" in row.value or "0x3e7" in row.value for row in opaque if row.kind == "note")
+
+
+def test_absent_fields_stand_where_they_would_be() -> None:
+    session = Session(RECORDINGS / "import-over-1-21.pcapng").read_all()
+    found = 0
+    for i in range(len(session)):
+        view = session.exchange(i)
+        for plain, whole in zip(rows(view), rows(view, absent=True), strict=True):
+            labels = [row.label for row in plain.children]
+            present = [row.label for row in whole.children if row.kind != "absent"]
+            assert labels == present
+            for row in whole.children:
+                if row.kind == "absent":
+                    found += 1
+                    assert row.value
+                    assert row.start == -1
+                    assert not row.has_children
+    assert found
+
+
+async def test_they_are_shown_and_hidden_by_a_key() -> None:
+    async with recorded("import-over-1-21").run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        screen = browse(pilot)
+        plain = lines_of(screen.fields)
+        await pilot.press("tab", "a")
+        await settled(pilot)
+        assert any("since 1." in line for line in lines_of(screen.fields))
+        await pilot.press("a")
+        await settled(pilot)
+        assert lines_of(screen.fields) == plain

@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 from pix_inspect.base.units import size
-from pix_inspect.describe.absent_fields import with_absent
 from pix_inspect.describe.field_rows import rows
 from pix_inspect.filter.search import Hit
 from pix_inspect.session.exchange_view import ExchangeView
@@ -175,7 +174,7 @@ class Selection(Panes):
     ) -> None:
         self.view = view
         row = view.row
-        found = with_absent(rows(view)) if self.fields.absent else rows(view)
+        found = rows(view, absent=self.fields.absent)
         name = row.name
         code = f" ({row.code})" if row.code is not None else ""
         self.fields.entitle(safe(f"#{row.number} {name}{code}"))
