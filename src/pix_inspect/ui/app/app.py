@@ -24,11 +24,10 @@ from pix_inspect.base.units import count, size
 from pix_inspect.export.excerpt import excerpt
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.export import Export
-from pix_inspect.ui.app.finding_places import marked_and_chosen
 from pix_inspect.ui.app.help import Help
 from pix_inspect.ui.app.keys import action_of, keys_of, panes_of, sections
 from pix_inspect.ui.app.leaving import Answer, Leaving
-from pix_inspect.ui.app.other_screens import OtherScreens, shown_of
+from pix_inspect.ui.app.other_screens import OtherScreens, marked_and_chosen, shown_of
 from pix_inspect.ui.app.remembering import recall, remembered, theme_of
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
@@ -194,10 +193,6 @@ class Inspector(OtherScreens):
             self.warn(said)
         else:
             self.notify(safe(said, 400), markup=False)
-
-    def warn(self, text: str) -> None:
-        """Say in one line what cannot be done."""
-        self.notify(safe(text, 400), severity="warning", markup=False)
 
     # Commands ---------------------------------------------------------------------------
 

@@ -17,8 +17,10 @@ from pix.problem import Problem
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.leaving import Answer
 from pix_inspect.ui.main.main_screen import MainScreen
+from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.main.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording, same
 from pix_inspect.ui.widgets.path_dialog import Chosen, PathDialog
+from pix_inspect.ui.widgets.text import safe
 
 
 class OpenRecordings(App[Answer]):
@@ -47,11 +49,11 @@ class OpenRecordings(App[Answer]):
 
     def warn(self, text: str) -> None:
         """Say in one line what cannot be done."""
-        raise NotImplementedError
+        self.notify(safe(text, 400), severity="warning", markup=False)
 
     def leave(self) -> None:
-        """Quit, after asking what happens to clients that are connected."""
-        raise NotImplementedError
+        """Quit."""
+        self.exit("stop")
 
     def get_default_screen(self) -> Screen[object]:
         """Return the main screen of the first recording."""
@@ -103,6 +105,16 @@ class OpenRecordings(App[Answer]):
         """Put another recording on the screen, as it was left."""
         self.switch_mode(tab.name)
         self._name_tabs()
+
+    def visit(self, tab: Tab, to: GoTo) -> None:
+        """Go to a place of a recording."""
+        if tab not in self.tabs:
+            self.warn("that recording was closed")
+            return
+        self.go_to(tab)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.screen.post_message(to)
 
     def open_recording(self, path: Path) -> None:
         """Open a recording, or go to it when it is open. Raises Problem."""

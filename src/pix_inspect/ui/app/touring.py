@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from pix_inspect.session.session import Session
@@ -19,9 +18,9 @@ from pix_inspect.teach import bundled
 from pix_inspect.teach.tours import Place, Tour, place
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.main_screen import MainScreen
+from pix_inspect.ui.main.places import Arrived, GoTo
 
-GLANCE = 0.02
-"""Seconds between two looks whether a recording has been read."""
+END = "this is the last step: q ends the tour, and pix-inspect tour lists the others"
 
 
 class Words(Static):
@@ -56,7 +55,9 @@ class Touring(Inspector):
         self.tour = tour
         self.number = 0
         self._places: dict[int, Place] = {}
-        self._arrived = False
+        self.arrived = False
+        """Whether what the step means is shown."""
+        self._to = GoTo()
         self._first = Session(bundled.recording(tour.steps[0].recording))
         super().__init__(self._first)
 
@@ -69,11 +70,6 @@ class Touring(Inspector):
             session.close()
         return self._places[self.number]
 
-    @property
-    def arrived(self) -> bool:
-        """Whether what the step means is shown."""
-        return self._arrived
-
     def on_mount(self) -> None:
         """Begin at the first step."""
         self.call_after_refresh(self._go)
@@ -83,60 +79,44 @@ class Touring(Inspector):
         self._first.close()
 
     def action_step(self, by: int) -> None:
-        """Go to another step, or back to this one when there is none."""
-        self.number = min(max(self.number + by, 0), len(self.tour.steps) - 1)
-        self._arrived = False
+        """Go to another step; where there is none, say so and go back to this one."""
+        to = self.number + by
+        if not 0 <= to < len(self.tour.steps):
+            self.notify("this is the first step" if to < 0 else END, markup=False)
+        self.number = min(max(to, 0), len(self.tour.steps) - 1)
         self._go()
 
     def _go(self) -> None:
+        """Have the recording on the screen, and the place of the step shown."""
+        self.arrived = False
         found = self._place()
         path = bundled.recording(self.tour.steps[self.number].recording)
         while len(self.screen_stack) > 1 and not self._shows(path):
             self.pop_screen()
         if not self._shows(path):
             self.push_screen(Stop(Session(path)))
-        self._lead(found)
+        self._to = GoTo(exchange=found.number, path=found.path, filter="")
+        self.screen.post_message(self._to)
 
     def _shows(self, path: Path) -> bool:
         return isinstance(self.screen, MainScreen) and self.screen.session.path == path
 
-    def _lead(self, found: Place) -> None:
-        """Select what the step means, as soon as the screen has read so far."""
-        browse = self.screen
-        if not self._has(browse, found):
-            self.set_timer(GLANCE, lambda: self._lead(found))
-            return
-        assert isinstance(browse, MainScreen)
-        if browse.timeline.chosen != found.number:
-            browse.timeline.begin_at(found.number, follow=False)
-            self.set_timer(GLANCE, lambda: self._lead(found))
-            return
-        if browse.index != found.number or browse.view is None:
-            self.set_timer(GLANCE, lambda: self._lead(found))
-            return
-        browse.fields.select(found.path)
-        browse.fields.moved()
-        browse.fields.focus()
-        self._say(browse, found)
-        self._arrived = True
+    def on_arrived(self, message: Arrived) -> None:
+        """Say what is to be seen."""
+        main = self.screen
+        if message.to is self._to and isinstance(main, MainScreen):
+            main.fields.focus()
+            self._say(main)
+            self.arrived = True
 
-    @staticmethod
-    def _has(screen: Screen[object], found: Place) -> bool:
-        return (
-            isinstance(screen, MainScreen)
-            and screen.is_mounted
-            and screen.timeline.is_mounted
-            and screen.timeline.lines.count > found.number
-        )
-
-    def _say(self, browse: MainScreen, found: Place) -> None:
-        pane = next(iter(browse.query(Words)), None)
+    def _say(self, main: MainScreen) -> None:
+        pane = next(iter(main.query(Words)), None)
         if pane is None:
             pane = Words(id="words")
-            browse.mount(pane, before=browse.query_one(Footer))
+            main.mount(pane, before=main.query_one(Footer))
         step = self.tour.steps[self.number]
         pane.border_title = self.tour.title
         pane.border_subtitle = (
             f"{self.number + 1} of {len(self.tour.steps)} · {step.recording} · ] next · [ back"
         )
-        pane.update(Text(found.text))
+        pane.update(Text(self._place().text))

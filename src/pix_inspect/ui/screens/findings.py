@@ -16,6 +16,7 @@ from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.finding import Finding, sorted_by_grade
 from pix_inspect.findings.kinds import GRADES, SIGNS, Grade
 from pix_inspect.session.session import Session
+from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.screens.detail_screen import KEYS, DetailScreen
 from pix_inspect.ui.widgets.prose import Paragraph
 from pix_inspect.ui.widgets.text import fit, safe
@@ -29,8 +30,8 @@ TONES: dict[Grade, str] = {"note": "dim", "warning": "warn", "error": "bad"}
 KIND_CELLS = 20
 
 
-class FindingsScreen(DetailScreen[Finding, "Finding | str | None"]):
-    """The findings of a session; returns the one to go to, a filter to show, or None."""
+class FindingsScreen(DetailScreen[Finding, "GoTo | None"]):
+    """The findings of a session; returns the place or the filter to go to, or None."""
 
     TITLE = "Findings"
     DETAIL = "What it is"
@@ -104,9 +105,10 @@ class FindingsScreen(DetailScreen[Finding, "Finding | str | None"]):
         return said
 
     def go_to(self, row: Finding) -> None:
-        self.dismiss(row)
+        byte = None if row.side is None or row.offset is None else (row.side, row.offset)
+        self.dismiss(GoTo(exchange=row.exchange - 1, byte=byte))
 
     def action_filter(self) -> None:
         """Show all exchanges with a finding of the chosen kind."""
         if (row := self.chosen) is not None:
-            self.dismiss(f"finding = {row.kind.name}")
+            self.dismiss(GoTo(filter=f"finding = {row.kind.name}"))

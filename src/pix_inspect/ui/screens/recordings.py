@@ -18,6 +18,7 @@ from pix_inspect.compare.changes_text import lines
 from pix_inspect.compare.sessions import Differences, Pairing
 from pix_inspect.compare.sessions_text import in_words, session_in_words
 from pix_inspect.filter.terms import name_term
+from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.main.tabs import Tab
 from pix_inspect.ui.screens.comparison import ORDER, Comparison, largest_first
 from pix_inspect.ui.screens.detail_screen import KEYS, DetailScreen, Head
@@ -48,11 +49,10 @@ OPERATION_CELLS = 22
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where to go: to an exchange (from 0) of A (0) or B (1), or to what a filter shows there."""
+    """Where to go: to a place of A (0) or B (1)."""
 
     which: int
-    exchange: int
-    filter: str | None = None
+    place: GoTo
 
 
 class RecordingsScreen(DetailScreen[Pairing, "Destination | None"]):
@@ -171,12 +171,13 @@ class RecordingsScreen(DetailScreen[Pairing, "Destination | None"]):
     def action_filter(self) -> None:
         """Show all exchanges of the operation."""
         if (row := self.chosen) is not None:
-            self._leave_for(row, 0 if row.first else 1, name_term(row.operation))
+            to = GoTo(filter=name_term(row.operation))
+            self.dismiss(Destination(0 if row.first else 1, to))
 
-    def _leave_for(self, row: Pairing, which: int, wanted: str | None = None) -> None:
+    def _leave_for(self, row: Pairing, which: int) -> None:
         numbers = (row.first, row.second)[which]
         if numbers:
             at = numbers[0] if row.pair is None else row.pair[which]
-            self.dismiss(Destination(which, at, wanted))
+            self.dismiss(Destination(which, GoTo(exchange=at)))
         else:
             self.app.notify(f"{'AB'[which]} never did this", markup=False)

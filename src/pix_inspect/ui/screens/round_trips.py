@@ -18,6 +18,7 @@ from pix_inspect.analysis.round_trips import Analyst, Distance
 from pix_inspect.analysis.text import as_text
 from pix_inspect.filter.terms import name_term
 from pix_inspect.session.session import Session
+from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.screens.detail_screen import KEYS, DetailScreen
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.prose import Paragraph
@@ -31,7 +32,7 @@ COLUMNS = re.compile(r" {2,}")
 """The head of the report's table, and what stands between two of its cells."""
 
 
-class AnalysisScreen(DetailScreen[str, "str | None"]):
+class AnalysisScreen(DetailScreen[str, "GoTo | None"]):
     """The round trips of a session, as far as it has come when it is opened.
 
     Returns the filter of an operation's exchanges, or None.
@@ -119,7 +120,7 @@ class AnalysisScreen(DetailScreen[str, "str | None"]):
     def go_to(self, row: str) -> None:
         named = self._named(row)
         if named:
-            self.dismiss(name_term(named[OPERATION]))
+            self.dismiss(GoTo(filter=name_term(named[OPERATION])))
         else:
             self.app.notify("this line is not about one operation", markup=False)
 

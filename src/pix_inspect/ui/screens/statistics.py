@@ -21,6 +21,7 @@ from pix_inspect.analysis.statistics import SLICE, Statistics, Tally
 from pix_inspect.base.units import count
 from pix_inspect.filter.terms import name_term
 from pix_inspect.session.session import Session
+from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.screens.charts import Histogram, Rate
 from pix_inspect.ui.screens.detail_screen import KEYS, Head, OtherScreen
 from pix_inspect.ui.screens.tallies import WHOLE, Summed, Tallies, TallyHead
@@ -38,7 +39,7 @@ AGAIN = 0.5
 PANES = ("operations", "connections", "durations", "rate")
 
 
-class StatisticsScreen(OtherScreen["str | None"]):
+class StatisticsScreen(OtherScreen["GoTo | None"]):
     """Statistics of a session; returns the filter to show, None for none.
 
     `shown` are the exchanges that a filter lets through, with `filtered` its text; with None
@@ -201,7 +202,7 @@ class StatisticsScreen(OtherScreen["str | None"]):
         wanted = [each for each in (line, part) if each]
         if self.shown is not None and self.filtered:
             wanted.insert(0, f"({self.filtered})" if wanted else self.filtered)
-        self.dismiss(" and ".join(wanted))
+        self.dismiss(GoTo(filter=" and ".join(wanted)))
 
     # Keys -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 from pix_inspect.base.units import count, duration
 from pix_inspect.session.session import Session
+from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.screens.detail_screen import KEYS, DetailScreen
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.prose import Paragraph
@@ -23,8 +24,8 @@ HASH = re.compile(r"/[^\s,;]*/[0-9a-z]{32}-")
 """What a list leaves out of a store path."""
 
 
-class WaitingScreen(DetailScreen[Wait, "int | None"]):
-    """Who waits for whom; returns the number of the exchange to go to, or None."""
+class WaitingScreen(DetailScreen[Wait, "GoTo | None"]):
+    """Who waits for whom; returns the exchange to go to, or None."""
 
     TITLE = "Who waits for whom"
     DETAIL = "What is in the way"
@@ -102,6 +103,6 @@ class WaitingScreen(DetailScreen[Wait, "int | None"]):
 
     def go_to(self, row: Wait) -> None:
         if row.exchange is not None:
-            self.dismiss(row.exchange)
+            self.dismiss(GoTo(exchange=row.exchange - 1))
         else:
             self.app.notify("this connection has made no exchange yet", markup=False)

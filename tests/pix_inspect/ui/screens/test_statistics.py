@@ -14,6 +14,7 @@ from pix.protocol.logging import StderrLast
 from pix_inspect.analysis.statistics import BUCKETS
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.session.session import Session
+from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.screens.charts import Histogram, Rate, bar, columns
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.screens.tallies import MEASURES, Tallies
@@ -42,7 +43,11 @@ async def counted(pilot: Pilot[Any]) -> StatisticsScreen:
 def wanted(screen: StatisticsScreen) -> list[str | None]:
     """Collect what the screen goes back with."""
     found: list[str | None] = []
-    screen.dismiss = found.append  # type: ignore[assignment,method-assign]
+
+    def take(to: GoTo) -> None:
+        found.append(to.filter)
+
+    screen.dismiss = take  # type: ignore[assignment,method-assign]
     return found
 
 
