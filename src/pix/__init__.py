@@ -1,6 +1,7 @@
 """The Nix daemon ("worker") protocol: declarations, codec, conversation and a client.
 
-    conversation   two byte streams in, exchanges out; no I/O     daemon   a client
+    conversation   two byte streams in, exchanges out; no I/O
+    daemon         a client                               serving   the side of a daemon
     protocol       what is said: operations, types, log frames, handshake
     codec          how it looks as bytes
     sockets        Unix sockets, at any path length       problem   what a user can put right

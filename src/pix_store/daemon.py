@@ -20,10 +20,11 @@ from pix import __version__
 from pix.codec.gates import Protocol
 from pix.problem import Problem
 from pix.protocol.types import FEATURES
+from pix.serving import Refusal
 from pix.sockets import Listener, listen, peer_ids
 from pix_store.build import plan
 from pix_store.connection.client import ANSWERS, Caller, House
-from pix_store.connection.protocol import OLDEST_CLIENT, Offer, Talk
+from pix_store.connection.protocol import OLDEST_CLIENT, Connection, Offer
 from pix_store.derivations import realisations
 from pix_store.operations import adding, building, maintenance, queries, roots
 from pix_store.store.store import Store
@@ -182,10 +183,12 @@ class EmbeddedDaemon:
         pid, uid, _ = peer_ids(sock)
         ours = uid is None or uid in (os.getuid(), 0)
         offer = Offer(self.protocol, NIX_VERSION, self.house.trusted and ours)
-        talk = Talk(sock, offer, ANSWERS)
-        caller = Caller(self.house, talk, pid, ours=ours)
+        connection = Connection(sock, offer, ANSWERS)
+        caller = Caller(self.house, connection, pid, ours=ours)
         try:
-            talk.serve(caller.answer)
+            connection.converse(caller.answer)
+        except Refusal:
+            pass  # of a version that is not spoken
         except BaseException as error:  # of this connection only, whatever it was
             if len(self.faults) < MOST_FAULTS:
                 self.faults.append(error)

@@ -173,7 +173,7 @@ def test_promises_of_much_allocate_nothing(request_bytes: bytes) -> None:
 
 
 def test_a_request_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pix_store.connection.incoming.LONGEST", 1 << 20)
+    monkeypatch.setattr("pix_store.connection.protocol.LONGEST", 1 << 20)
     one = pack_u64(40) + bytes(40)
     with serving() as daemon, client(daemon) as c, c.detach() as sock:
         sock.settimeout(WAIT)

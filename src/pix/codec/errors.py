@@ -35,6 +35,10 @@ class Truncated(DecodeError):
         self.missing = missing
 
 
+class Lost(PixError):
+    """The connection ended, broke, or was silent for too long."""
+
+
 class EncodeError(PixError, ValueError):
     """A value that the wire, or this protocol version, cannot carry.
 

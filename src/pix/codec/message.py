@@ -29,7 +29,7 @@ from pix.codec.payload import (
     framed,
 )
 from pix.codec.records import Field, Record
-from pix.codec.wire import Node, Reader, Wire, pack_u64
+from pix.codec.wire import Node, Reader, Wire, pack_string, pack_u64
 from pix.codec.words import foreign
 
 
@@ -100,13 +100,7 @@ class PayloadWire(Wire):
         node = Node(name, self, start, None, Carried(carriage, parts), None, field)
         out.append(node)
         if carriage is FRAMES:
-            while n := reader.u64():
-                after = reader.pos + n
-                if n >= 1 << 32 or after > reader.end:
-                    left = reader.end - reader.pos
-                    raise DecodeError(reader.offset - 8, f"a frame of at most {left} bytes", str(n))
-                parts.append(bytes(reader.buf[reader.pos : after]))
-                reader.pos = after
+            parts.extend(FRAMES.parts(reader))  # what comes before a bad one stays
         elif carriage is PULLED:
             while reader.pos < reader.end:
                 parts.append(reader.string())
@@ -130,7 +124,7 @@ class PayloadWire(Wire):
         parts = value if isinstance(value, list) else [value]
         if carriage is PULLED:
             for part in parts:
-                out += pack_u64(len(part)) + part + bytes(-len(part) & 7)
+                out += pack_string(part)
         elif carriage is FRAMES and isinstance(value, list):
             for part in parts:
                 if not part:

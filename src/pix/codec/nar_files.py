@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
+from pix.codec.cursor import Window
 from pix.codec.nar import MAGIC
-from pix.codec.wire import pack_u64
+from pix.codec.wire import PADDINGS, pack_u64
+from pix.codec.wire import pack_string as token
 from pix.problem import Problem
 
 PIECE = 64 << 10
 
+FILE_HEAD = b"".join(map(token, (MAGIC, b"(", b"type", b"regular", b"contents")))
+"""The NAR of a file that is not executable, in front of the size of its contents."""
 
-def token(text: bytes) -> bytes:
-    """Return a NAR token: length, bytes, zeros up to a multiple of 8."""
-    return pack_u64(len(text)) + text + bytes(-len(text) & 7)
+P = TypeVar("P", bound=Window)
+
+
+def nar_of_contents(size: int, pieces: Iterable[P]) -> Iterator[P | bytes]:
+    """Yield the NAR of one file with these contents, `size` bytes of them."""
+    yield FILE_HEAD + pack_u64(size)
+    yield from pieces
+    yield PADDINGS[-size & 7] + token(b")")
 
 
 def nar_of(path: Path) -> Iterator[bytes]:
@@ -64,4 +74,4 @@ def _contents(path: Path, size: int) -> Iterator[bytes]:
                 raise Problem(f"{path} became shorter while it was read")
             left -= len(piece)
             yield piece
-    yield bytes(-size & 7)
+    yield PADDINGS[-size & 7]

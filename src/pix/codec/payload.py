@@ -19,7 +19,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from pix.codec.cursor import Cursor, u64_at
+from pix.codec.cursor import Cursor
 from pix.codec.errors import DecodeError, EncodeError, WildLength
 from pix.codec.gates import Gate, Protocol
 from pix.codec.nar import check, scan_nar
@@ -40,6 +40,9 @@ Source: TypeAlias = Piece | Iterable[Piece] | Readable
 
 FRAME_SIZE = 32 * 1024
 """The size of the frames we write, in bytes; Nix writers buffer as much."""
+
+
+LONGEST_FRAME = (1 << 32) - 1
 
 
 class Carriage:
@@ -93,30 +96,33 @@ class Frames(Carriage):
     doc = "frames of a length and so many bytes without padding, ended by a length of 0"
 
     def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
-        while True:
-            while cursor.end - cursor.pos < 8:
-                yield
-            (n,) = u64_at(cursor.buf, cursor.pos)
-            cursor.pos += 8
-            if n == 0:
-                return True
-            if n >= 1 << 32:
-                raise WildLength(cursor.offset - 8, "the length of a frame", f"{n:#x}")
+        while n := (yield from frame_length(cursor)):
             cursor.payload(n)
+        return True
 
     def read(self, reader: Reader) -> bytes:
-        content = bytearray()
+        return b"".join(self.parts(reader))
+
+    def parts(self, reader: Reader) -> Iterator[bytes]:
+        """Yield the content of each frame at the reader. Raises DecodeError."""
         while n := reader.u64():
-            after = reader.pos + n
-            if n >= 1 << 32 or after > reader.end:
-                raise WildLength(reader.offset - 8, "the length of a frame", f"{n:#x}")
-            content += reader.buf[reader.pos : after]
-            reader.pos = after
-        return bytes(content)
+            left = reader.end - reader.pos
+            if n > min(left, LONGEST_FRAME):
+                raise WildLength(reader.offset - 8, f"a frame of at most {left} bytes", str(n))
+            reader.pos += n
+            yield reader.buf[reader.pos - n : reader.pos]
 
     def write(self, content: Source, out: bytearray) -> None:
         for frame in framed(content):
             out += frame
+
+
+def frame_length(cursor: Cursor) -> Generator[None, None, int]:
+    """Scan the length of a frame, 0 at the end, and return it. Raises DecodeError."""
+    n = yield from cursor.word()
+    if n > LONGEST_FRAME:
+        raise WildLength(cursor.offset - 8, "the length of a frame", f"{n:#x}")
+    return n
 
 
 class Pulled(Carriage):

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pix.codec.records import Field
 
 pack_u64 = Struct("<Q").pack
-ZEROS = bytes(8)
 PADDINGS = tuple(bytes(n) for n in range(8))
 """The right padding by its length."""
 
@@ -137,6 +136,11 @@ class Reader:
             raise Truncated(self.base + pos, f"a string of {n} bytes", after - self.end)
         self.pos = after
         return int(pos + 8 + n)
+
+
+def pack_string(raw: bytes | bytearray | memoryview) -> bytes:
+    """Return a string as it travels: its length, its bytes, zeros up to a multiple of 8."""
+    return b"".join((pack_u64(len(raw)), raw, PADDINGS[-len(raw) & 7]))
 
 
 def text_of(raw: bytes | bytearray | memoryview) -> str:
@@ -394,14 +398,11 @@ class String(Wire):
         return text_of(reader.string()) or self.empty
 
     def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        raw: bytes | bytearray = b""
         if isinstance(value, str):
             raw = bytes_of(value)
         elif isinstance(value, (bytes, bytearray)):
-            raw = bytes(value)
-        elif value is None and self.optional:
-            raw = b""
-        else:
+            raw = value
+        elif value is not None or not self.optional:
             raise self.expected(value)
-        out += pack_u64(len(raw))
-        out += raw
-        out += ZEROS[: -len(raw) & 7]
+        out += pack_string(raw)

@@ -16,16 +16,16 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from pix.codec.declare import STDERR_FRAMES, Operation, record_of, wire_of
-from pix.codec.errors import DecodeError, EncodeError, GateError
+from pix.codec.errors import DecodeError, EncodeError, GateError, Lost
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Carriage, pieces
 from pix.codec.records import MISSING, Record
 from pix.codec.values import encode
-from pix.codec.wire import Reader, bytes_of, pack_u64
+from pix.codec.wire import Reader, bytes_of, pack_string, pack_u64
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError, without_colours
 from pix.daemon.handshake import handshake
-from pix.daemon.transport import Lost, Stream
+from pix.daemon.transport import Stream
 from pix.daemon.upload import Pull, one_nar
 from pix.protocol.logging import (
     STDERR_ERROR,
@@ -294,9 +294,8 @@ class Dialogue:
         kind = STDERR_FRAMES.get(code)
         if kind is None:
             raise DecodeError(stream.cursor.offset - 8, "a STDERR frame", foreign(code))
-        data = stream.value(kind.fields.program(self.protocol))
-        base = stream.cursor.offset - len(data)
-        frame = kind.fields.read(Reader(data, self.protocol, base))
+        base = stream.cursor.offset
+        frame = stream.value(kind.fields, self.protocol)
         if isinstance(frame, StderrLast):
             return frame
         if isinstance(frame, StderrError):
@@ -325,7 +324,7 @@ class Dialogue:
         if self._pull is None:
             raise DecodeError(offset - 8, "no STDERR_READ in this operation", "one")
         piece = self._pull.read(length)
-        self._send(pack_u64(len(piece)) + piece + bytes(-len(piece) & 7))
+        self._send(pack_string(piece))
 
     def _note(self, frame: Any) -> None:
         """Keep the text of a log frame for an error to come."""
@@ -338,9 +337,7 @@ class Dialogue:
             self._lines.extend(without_colours(text).rstrip("\n").split("\n"))
 
     def _reply(self, operation: Operation) -> Any:
-        data = self.stream.value(operation.reply.program(self.protocol))
-        base = self.stream.cursor.offset - len(data)
-        return operation.reply.read(Reader(data, self.protocol, base))
+        return self.stream.value(operation.reply, self.protocol)
 
     def _nar(self) -> Iterator[bytes]:
         """Yield a NAR that stands bare in the stream. Raises what the daemon says in its midst."""

@@ -9,13 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pix.codec.declare import record_of, wire_of
+from pix.codec.errors import Lost
 from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
 from pix.codec.records import Record
 from pix.codec.values import encode, fitted
 from pix.codec.wire import Reader, pack_u64
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError
-from pix.daemon.transport import Lost, Stream
+from pix.daemon.transport import Stream
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
 from pix.protocol.types import TrustedFlag
 
@@ -54,7 +55,7 @@ def handshake(stream: Stream, ours: Protocol) -> Agreed:
     said = ClientHello(version=ours.number, features=tuple(sorted(ours.features)))
     try:
         stream.send(encode(wire, fitted(wire, said, protocol), protocol)[8:])
-        rest = stream.value(_behind_version(protocol).program(protocol))
+        rest = stream.bytes_of(_behind_version(protocol).program(protocol))
     except Lost as lost:
         raise Lost(f"{lost}; it may not accept protocol {ours.text}, see its log") from None
     start = pack_u64(magic) + pack_u64(theirs)

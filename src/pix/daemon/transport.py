@@ -10,28 +10,27 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 
-from pix.codec.cursor import Cursor, Limits, Program, Scan, Window, scan
-from pix.codec.errors import PixError
+from pix.codec.cursor import Limits, Window
+from pix.codec.errors import Lost
+from pix.codec.incoming import Incoming
 
 CHUNK = 1 << 16
 """Bytes asked of the kernel at a time."""
 
-
-class Lost(PixError):
-    """The connection ended, broke, or was silent for too long."""
+CLOSED = "the daemon closed the connection"
 
 
-class Stream:
+class Stream(Incoming):
     """Both directions of a connected socket, which it owns."""
 
     def __init__(
         self, sock: socket.socket, timeout: float | None = None, limits: Limits | None = None
     ) -> None:
         sock.setblocking(False)
-        self.cursor = Cursor(limits=limits)
+        super().__init__(self._receive, lambda: Lost(CLOSED), limits)
         self.timeout = timeout
         self._sock = sock
         self._poll = select.poll()
@@ -86,59 +85,14 @@ class Stream:
                 return True
         return False
 
-    def take(self, scanner: Scan) -> bytes:
-        """Run a scanner to its end and return the bytes it went over.
-
-        Raises Lost, and the scanner's DecodeError.
-        """
-        cursor = self.cursor
-        start = cursor.offset
-        parts = [bytes(cursor.buf[cursor.pos : cursor.end])]
-        parts.extend(self._fill() for _ in scanner)
-        while cursor.pos > cursor.end:
-            parts.append(self._fill())
-        return b"".join(parts)[: cursor.offset - start]
-
-    def value(self, program: Program) -> bytes:
-        """Return the bytes of one value of `program`. Raises as `take`."""
-        return self.take(scan(self.cursor, program))
-
-    def word(self) -> int:
-        """Read one integer of 8 bytes."""
-        return int.from_bytes(self.take(self._word()), "little")
-
-    def _word(self) -> Scan:
-        yield from self.cursor.word()
-
-    def passing(self, scanner: Generator[None, None, bool]) -> Generator[bytes, None, bool]:
-        """Yield the bytes that a scanner goes over, as they come; return its result.
-
-        Nothing is kept: memory is one chunk. Raises as `take`.
-        """
-        cursor = self.cursor
-        told = cursor.offset
-        while True:
-            result: bool | None = None
-            try:
-                next(scanner)
-            except StopIteration as stop:
-                result = stop.value
-            until = min(cursor.offset, cursor.received)
-            if until > told:
-                yield bytes(cursor.buf[told - cursor.base : until - cursor.base])
-                told = until
-            if result is not None and cursor.pos <= cursor.end:
-                return result
-            self._fill()
-
-    def _fill(self) -> bytes:
-        """Wait for bytes, feed them to the cursor and return them. Raises Lost."""
-        while not (data := self._take_in()):
+    def _receive(self) -> bytes:
+        """Wait for bytes and return them. Raises Lost."""
+        while not (data := self._arrived()):
             self._wait(select.POLLIN)
         return data
 
-    def _take_in(self) -> bytes:
-        """Feed what has come to the cursor and return it; nothing when nothing has."""
+    def _arrived(self) -> bytes:
+        """Return what has come, nothing when nothing has. Raises Lost."""
         try:
             data = self._sock.recv(CHUNK)
         except BlockingIOError:
@@ -146,10 +100,12 @@ class Stream:
         except OSError as error:
             raise Lost(_closed(error)) from None
         if not data:
-            raise Lost("the daemon closed the connection")
-        self.cursor.settle()
-        self.cursor.feed(data)
+            raise Lost(CLOSED)
         return data
+
+    def _take_in(self) -> None:
+        if data := self._arrived():
+            self.feed(data)
 
     def _wait(self, events: int) -> int:
         """Wait until the socket is ready for one of `events`, and return for which."""
@@ -165,5 +121,5 @@ class Stream:
 
 def _closed(error: OSError) -> str:
     if isinstance(error, (BrokenPipeError, ConnectionResetError)):
-        return "the daemon closed the connection"
+        return CLOSED
     return f"the connection failed: {error.strerror or error}"

@@ -15,9 +15,10 @@ from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import Protocol
 from pix.codec.nar import scan_nar
+from pix.codec.nar_files import nar_of_contents
 from pix.codec.payload import Piece, Source, pieces
 from pix.codec.values import encode
-from pix.codec.wire import ZEROS, pack_u64
+from pix.codec.wire import pack_u64
 from pix.protocol.payload_items import item_layout
 from pix.protocol.types import ValidPathInfo
 
@@ -76,18 +77,18 @@ def file_nar(source: Source) -> Iterator[Piece]:
     file.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
-        yield from _file_nar(len(source), source)
+        yield from nar_of_contents(len(source), pieces(source))
         return
     size = _size(source)
     if size is not None:
-        yield from _file_nar(size, source)
+        yield from nar_of_contents(size, pieces(source))
         return
     with tempfile.TemporaryFile() as spool:
         for piece in pieces(source):
             spool.write(piece)
         size = spool.tell()
         spool.seek(0)
-        yield from _file_nar(size, cast("IO[bytes]", spool))
+        yield from nar_of_contents(size, pieces(cast("IO[bytes]", spool)))
 
 
 def _size(source: Any) -> int | None:
@@ -98,17 +99,6 @@ def _size(source: Any) -> int | None:
     except (AttributeError, OSError):
         return None
     return int(end) - int(here)
-
-
-def _file_nar(size: int, source: Source) -> Iterator[Piece]:
-    words = (b"nix-archive-1", b"(", b"type", b"regular", b"contents")
-    yield b"".join(map(_token, words)) + pack_u64(size)
-    yield from pieces(source)
-    yield ZEROS[: -size & 7] + _token(b")")
-
-
-def _token(raw: bytes) -> bytes:
-    return pack_u64(len(raw)) + raw + ZEROS[: -len(raw) & 7]
 
 
 def paths(items: Sequence[Item], version: Protocol) -> Iterator[Piece]:

@@ -51,3 +51,18 @@ class DaemonHello:
     trusted: Trusted = since(
         35, default=TrustedFlag.UNKNOWN, doc="whether the daemon trusts this client"
     )
+
+
+ORDER: tuple[tuple[type, str], ...] = (
+    (ClientHello, "magic"),
+    (DaemonHello, "magic"),
+    (DaemonHello, "version"),
+    (ClientHello, "version"),
+    (ClientHello, "features"),
+    (DaemonHello, "features"),
+    (ClientHello, "cpu"),
+    (ClientHello, "reserve_space"),
+    (DaemonHello, "daemon_nix_version"),
+    (DaemonHello, "trusted"),
+)
+"""Whose field comes after whose: at each change of sides the other one waits."""

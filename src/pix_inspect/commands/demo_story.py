@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pix.codec.nar_files import token
+from pix.codec.wire import pack_string as token
 from pix.daemon import DaemonConnection
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.upload import Item

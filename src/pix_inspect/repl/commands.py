@@ -17,7 +17,7 @@ from pix.codec.errors import EncodeError
 from pix.codec.gates import NEWEST
 from pix.codec.nar_files import nar_of
 from pix.codec.records import Record
-from pix.codec.wire import bytes_of, pack_u64
+from pix.codec.wire import bytes_of, pack_string, pack_u64
 from pix.conversation.exchange import CLIENT
 from pix.daemon import upload
 from pix.problem import Problem
@@ -206,8 +206,7 @@ def _string(value: Any) -> bytes:
     if isinstance(value, int) and not isinstance(value, bool):
         return pack_u64(_integer(value))
     if isinstance(value, (str, bytes)):
-        raw = bytes_of(value) if isinstance(value, str) else value
-        return pack_u64(len(raw)) + raw + bytes(-len(raw) & 7)
+        return pack_string(bytes_of(value) if isinstance(value, str) else value)
     raise ExpressionError(f"text, bytes or a number wanted, not {type(value).__name__}")
 
 

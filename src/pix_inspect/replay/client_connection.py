@@ -21,7 +21,7 @@ from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import Protocol, negotiate
 from pix.codec.payload import FRAME_SIZE, FRAMES, PULLED, framed
 from pix.codec.values import encode, fitted
-from pix.codec.wire import Reader, pack_u64
+from pix.codec.wire import Reader, pack_string, pack_u64
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
 from pix.conversation.notes import Note
@@ -267,7 +267,7 @@ class ReplayedConnection:
         except Problem as problem:
             self.fail(str(problem))
             return
-        self._out.append(iter((pack_u64(len(piece)) + piece + bytes(-len(piece) & 7),)))
+        self._out.append(iter((pack_string(piece),)))
 
     # What is heard ----------------------------------------------------------------------
 

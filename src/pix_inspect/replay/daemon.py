@@ -18,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 
 from pix.codec.gates import Protocol
-from pix.daemon.transport import Stream
 from pix.sockets import listen
 from pix_inspect.replay.answers import Repertoire
 from pix_inspect.replay.daemon_connection import PlayedConnection, greeting_of
@@ -98,8 +97,8 @@ class PlayedDaemon:
     def _serve(self, client: socket.socket) -> None:
         try:
             PlayedConnection(
-                Stream(client), self.hello, self.repertoire, pace=self.pace, say=self.say
-            ).serve()
+                client, self.hello, self.repertoire, pace=self.pace, narrate=self.say
+            ).play()
         finally:
             client.close()
             with self._lock:

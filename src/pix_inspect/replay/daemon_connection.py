@@ -10,41 +10,28 @@ Source of the order of things: Nix `daemon.cc`, `worker-protocol-connection.cc`.
 
 from __future__ import annotations
 
+import socket
 import time as clock
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from pix.codec.declare import OPERATIONS, Operation, wire_of
+from pix.codec.declare import Operation, wire_of
 from pix.codec.errors import DecodeError, EncodeError
-from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, Protocol, negotiate
-from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN
-from pix.codec.records import Record
+from pix.codec.payload import WRITTEN
 from pix.codec.values import encode, fitted
-from pix.codec.wire import Reader, pack_u64
-from pix.codec.words import foreign
+from pix.codec.wire import Reader
 from pix.conversation.exchange import DAEMON
-from pix.daemon.transport import Lost, Stream
 from pix.problem import Problem
-from pix.protocol.handshake import CLIENT_MAGIC, ClientHello, DaemonHello
-from pix.protocol.logging import STDERR_LAST, STDERR_READ, StderrError, StderrRead
+from pix.protocol.handshake import DaemonHello
+from pix.protocol.logging import STDERR_READ, StderrError
+from pix.protocol.operations import SetOptions
+from pix.serving import LAST, Refusal, ServedConnection
 from pix_inspect.replay.answers import Candidate, Digest, Repertoire
 from pix_inspect.replay.recorded import ELIDED, RecordedExchange, RecordedSession
 from pix_inspect.replay.translate import frame_bytes, newest
 from pix_inspect.session.exchange_view import Part
 
-PULL = 32768
-"""Bytes that STDERR_READ asks for at most, as Nix does."""
-
-LAST = pack_u64(STDERR_LAST)
-
-
-class Unanswered(Exception):
-    """There is no answer to a request; says why. `ends`: nor can the connection go on."""
-
-    def __init__(self, why: str, *, ends: bool = False) -> None:
-        super().__init__(why)
-        self.why = why
-        self.ends = ends
+CHUNK = 1 << 16
 
 
 def greeting_of(recorded: RecordedSession) -> DaemonHello:
@@ -65,141 +52,69 @@ def greeting_of(recorded: RecordedSession) -> DaemonHello:
     raise Problem(f"{recorded.path} has no whole handshake: it does not say which daemon to play")
 
 
-class PlayedConnection:
-    """Serves one client. `say` gets a line about each request that has no answer."""
+class PlayedConnection(ServedConnection):
+    """Serves one client. `narrate` gets a line about each request that has no answer."""
 
     def __init__(
         self,
-        stream: Stream,
+        sock: socket.socket,
         hello: DaemonHello,
         repertoire: Repertoire,
         *,
         pace: bool = False,
-        say: Callable[[str], None] = lambda line: None,
+        narrate: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.stream = stream
+        super().__init__(lambda: sock.recv(CHUNK), sock.sendall)
         self.hello = hello
         self.repertoire = repertoire
         self.pace = pace
-        self.say = say
-        self.protocol = Protocol(hello.version & 0xFF)
+        self.narrate = narrate
+        self.started = 0.0
 
-    def serve(self) -> None:
+    def play(self) -> None:
         """Greet, then answer request after request until the client is gone."""
         try:
-            if self._greet():
-                while self._one():
-                    pass
-        except (Lost, DecodeError):
-            pass
-        finally:
-            self.stream.close()
-
-    # The handshake ---------------------------------------------------------------------
-
-    def _greet(self) -> bool:
-        stream = self.stream
-        if stream.word() != CLIENT_MAGIC:
-            return False
-        hello = self.hello
-        stream.send(pack_u64(hello.magic) + pack_u64(hello.version))
-        theirs = stream.word()
-        minor = negotiate(theirs, hello.version)
-        if not OLDEST_MINOR <= minor < GUIX_MINOR:
-            self.say(f"a client of version {theirs:#x} was turned away")
-            return False
-        protocol = Protocol(minor)
-        features: frozenset[str] = frozenset()
-        for part in _behind_version(ClientHello, protocol):
-            data = stream.value(part.wire.program(protocol))
-            if part.name == "features":
-                features = frozenset(part.wire.read(Reader(data, protocol)))
-                # the client waits for ours before it goes on
-                self._say_of_us(protocol, "features")
-        self._say_of_us(protocol, "daemon_nix_version", "trusted")
-        stream.send(LAST)
-        self.protocol = Protocol(minor, features & frozenset(hello.features))
-        return True
-
-    def _say_of_us(self, protocol: Protocol, *names: str) -> None:
-        out = bytearray()
-        for part in _behind_version(DaemonHello, protocol):
-            if part.name in names:
-                part.wire.write(getattr(self.hello, part.name), out, protocol)
-        self.stream.send(out)
+            self.serve(self.hello)
+        except Refusal as refusal:
+            self.narrate(refusal.message)
 
     # Requests ---------------------------------------------------------------------------
 
-    def _one(self) -> bool:
-        """Take one request and answer it; False when the connection is over."""
-        code = self.stream.word()
-        started = clock.monotonic()
-        operation = OPERATIONS.get(code)
-        try:
-            if operation is None:
-                raise Unanswered(f"there is no operation {foreign(code)}", ends=True)
-            data = self.stream.value(operation.request.program(self.protocol))
-            request = operation.request.read(Reader(data, self.protocol))
-            index = self._answer_to(request, operation)
-            if index is None:  # SetOptions of a recording without any
-                self.stream.send(LAST)
-                return True
-            return self._play(self.repertoire.recorded.exchange(index), operation, started)
-        except DecodeError as error:
-            return self._refuse(f"the request cannot be read: {error}", ends=True)
-        except Unanswered as unanswered:
-            return self._refuse(unanswered.why, ends=unanswered.ends)
+    def answer(self, request: Any) -> RecordedExchange | None:
+        """Return the exchange that answers a request, None for SetOptions without any."""
+        self.started = clock.monotonic()
+        index = self._answer_to(request)
+        return None if index is None else self.repertoire.recorded.exchange(index)
 
-    def _answer_to(self, request: Any, operation: Operation) -> int | None:
+    def _answer_to(self, request: Any) -> int | None:
         """Return the exchange (from 0) that answers a request, whose payload is then read."""
         repertoire = self.repertoire
-        payload = operation.request.payload
-        carriage = None if payload is None else payload.carriage(self.protocol)
         digest = Digest()
-        if carriage is PULLED:
+        if self.pulled:
             asked, _ = newest(request, lambda: iter(()), self.protocol)
             found = repertoire.candidates(asked)
             if found:
-                self._pull(found, digest)
+                self._compare(found, digest)
         else:
-            pieces: Iterator[bytes] = iter(())
-            if carriage is FRAMES:
-                pieces = self._frames()
-            elif carriage is RAW_NAR:
-                pieces = self.stream.passing(RAW_NAR.scan(self.stream.cursor))
             try:
-                asked, content = newest(request, lambda: pieces, self.protocol)
+                asked, content = newest(request, self.payload, self.protocol)
                 digest.of(content)
             except EncodeError as error:
-                raise Unanswered(str(error)) from None
-            finally:
-                for _ in pieces:  # the next request comes behind it
-                    pass
+                raise Refusal(str(error)) from None
             found = repertoire.candidates(asked)
-        if not found and operation.name == "SetOptions":
+        if not found and isinstance(request, SetOptions):
             return None
         index = repertoire.chosen(asked, found, digest)
         if index is None:
-            raise Unanswered(repertoire.regrets(asked))
+            raise Refusal(repertoire.regrets(asked))
         return index
 
-    def _frames(self) -> Iterator[bytes]:
-        """Yield the content of frames up to the empty one."""
-        while n := self.stream.word():
-            yield from self.stream.passing(self._skip(n))
-
-    def _skip(self, size: int) -> Generator[None, None, bool]:
-        cursor = self.stream.cursor
-        cursor.pos += size
-        yield from cursor.arrived()
-        return True
-
-    def _pull(self, found: list[Candidate], digest: Digest) -> None:
+    def _compare(self, found: list[Candidate], digest: Digest) -> None:
         """Ask for payload until it is that of a candidate, or can be of none."""
-        waiting = b""
+        pieces, waiting = self.payload(), b""
         for size in sorted({each.size for each in found}):
             while digest.size < size:
-                if not waiting and not (waiting := self._pulled()):
+                if not waiting and not (waiting := next(pieces, b"")):
                     return
                 taken = waiting[: size - digest.size]
                 waiting = waiting[len(taken) :]
@@ -207,54 +122,58 @@ class PlayedConnection:
             if any(each.digest in (None, digest.value) for each in found if each.size == size):
                 return  # what was said beyond that is dropped, as daemons do
 
-    def _pulled(self) -> bytes:
-        """Return the client's answer to STDERR_READ."""
-        self.stream.send(frame_bytes(StderrRead(length=PULL), self.protocol))
-        n = self.stream.word()
-        if n > PULL:
-            raise Unanswered("a longer answer to STDERR_READ than was asked", ends=True)
-        answer = b"".join(self.stream.passing(self._skip(n)))
-        for _ in self.stream.passing(self._skip(-n & 7)):
-            pass
-        return answer
-
     # Answers ----------------------------------------------------------------------------
 
-    def _play(self, recorded: RecordedExchange, asked: Operation, started: float) -> bool:
+    def refuse(self, refusal: Refusal) -> None:
+        self.narrate(refusal.message)
+        self.say(StderrError(message=f"pix-inspect replay: {refusal.message}"))
+
+    def say(self, frame: Any) -> None:
+        self.send(frame_bytes(frame, self.protocol))
+
+    def reply(self, operation: Operation, answer: RecordedExchange | None) -> bool:
         """Say what the daemon said; False when it closed the connection then."""
+        if answer is None:
+            self.send(LAST)
+            return True
+        try:
+            self._play(answer, operation)
+        except (DecodeError, EncodeError) as problem:
+            was, now = answer.protocol, self.protocol
+            why = f"the answer #{answer.number} of {was} cannot be given in {now}: {problem}"
+            self.refuse(Refusal(why))
+        except (Problem, Refusal) as problem:
+            self.refuse(Refusal(str(problem)))
+        else:  # nothing more was asked, and the daemon's end came first
+            return answer.row.complete or answer.row.state not in ("cut", "opaque")
+        return True
+
+    def _play(self, recorded: RecordedExchange, asked: Operation) -> None:
         view, exchange = recorded.view, recorded.exchange
         same = recorded.protocol == self.protocol and exchange.operation is asked
-        try:
-            for part in view.log:
-                assert part.frame is not None
-                if part.frame.frame.code != STDERR_READ:
-                    self._wait(recorded, part.time, started)
-                    self._say(recorded, part, same)
-            self._wait(recorded, exchange.ended, started)
-            error = view.part("error")
-            if error is not None and exchange.reply is None:
-                self._say(recorded, error, same)
-            elif exchange.reply is not None:
-                self._reply(recorded, asked, same)
-            return not self._closed_then(recorded)
-        except (DecodeError, EncodeError) as problem:
-            was, now = recorded.protocol, self.protocol
-            why = f"the answer #{recorded.number} of {was} cannot be given in {now}: {problem}"
-            raise Unanswered(why) from None
-        except Problem as problem:
-            raise Unanswered(str(problem)) from None
+        for part in view.log:
+            assert part.frame is not None
+            if part.frame.frame.code != STDERR_READ:
+                self._wait(recorded, part.time)
+                self._frame(recorded, part, same)
+        self._wait(recorded, exchange.ended)
+        error = view.part("error")
+        if error is not None and exchange.reply is None:
+            self._frame(recorded, error, same)
+        elif exchange.reply is not None:
+            self._reply(recorded, asked, same)
 
-    def _wait(self, recorded: RecordedExchange, time: int | None, started: float) -> None:
+    def _wait(self, recorded: RecordedExchange, time: int | None) -> None:
         if self.pace and time is not None:
-            due = started + (time - recorded.row.started) / 1e9
+            due = self.started + (time - recorded.row.started) / 1e9
             clock.sleep(max(due - clock.monotonic(), 0))
 
-    def _say(self, recorded: RecordedExchange, part: Part, same: bool) -> None:
+    def _frame(self, recorded: RecordedExchange, part: Part, same: bool) -> None:
         if same and part.end is not None:
             for piece in recorded.raw(DAEMON, part.start, part.end):
-                self.stream.send(piece)
+                self.send(piece)
         else:
-            self.stream.send(frame_bytes(recorded.frame(part), self.protocol))
+            self.say(recorded.frame(part))
 
     def _reply(self, recorded: RecordedExchange, asked: Operation, same: bool) -> None:
         exchange = recorded.exchange
@@ -262,18 +181,18 @@ class PlayedConnection:
         start, end = exchange.reply
         stop = exchange.daemon_end or end or start
         if recorded.lacks(DAEMON, start, stop):
-            raise Unanswered(f"the answer #{recorded.number}: {ELIDED}")
+            raise Refusal(f"the answer #{recorded.number}: {ELIDED}")
         if same:
-            self.stream.send(LAST)
+            self.send(LAST)
             for piece in recorded.raw(DAEMON, start, stop):
-                self.stream.send(piece)
+                self.send(piece)
             return
         data = self._fitted(recorded.reply(), recorded.operation, asked)
-        self.stream.send(LAST + data)
+        self.send(LAST + data)
         carriage = recorded.carriage(DAEMON)
         if carriage is not None and carriage is not WRITTEN:
             for piece in recorded.content(DAEMON):
-                self.stream.send(piece)
+                self.send(piece)
 
     def _fitted(self, reply: Any, was: Operation, asked: Operation) -> bytes:
         """Return a recorded reply as one to the operation asked, in the client's version."""
@@ -282,21 +201,3 @@ class PlayedConnection:
             known = {part.name for part in was.reply.fields} & names
             reply = asked.reply.kind(**{name: getattr(reply, name) for name in known})
         return encode(asked.reply, fitted(asked.reply, reply, self.protocol), self.protocol)
-
-    def _closed_then(self, recorded: RecordedExchange) -> bool:
-        """Whether the daemon broke off there: nothing more was asked, and its end came first."""
-        return not recorded.row.complete and recorded.row.state in ("cut", "opaque")
-
-    def _refuse(self, why: str, *, ends: bool) -> bool:
-        """Say that there is no answer; False when the connection cannot go on."""
-        self.say(why)
-        error = StderrError(message=f"pix-inspect replay: {why}")
-        self.stream.send(frame_bytes(error, self.protocol))
-        return not ends
-
-
-def _behind_version(hello: type, protocol: Protocol) -> tuple[Any, ...]:
-    """Return the fields of a side's greeting behind magic and version."""
-    layout = wire_of(hello)
-    assert isinstance(layout, Record)
-    return layout.layout(protocol)[2:]

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from pix.codec.declare import wire_of
 from pix.codec.errors import EncodeError
 from pix.codec.gates import NEWEST, Protocol
+from pix.codec.nar_files import FILE_HEAD
 from pix.codec.values import encode, fitted
 from pix.codec.wire import bytes_of, pack_u64, text_of
 from pix.daemon.upload import file_nar
@@ -41,12 +42,6 @@ WITH_ADDRESS = 22
 ACTIVITIES = 20
 """From 1.20 on activities are told; before it their text is a message."""
 
-FILE_NAR = b"".join(
-    pack_u64(len(word)) + word + bytes(-len(word) & 7)
-    for word in (b"nix-archive-1", b"(", b"type", b"regular", b"contents")
-)
-FILE_HEAD = len(FILE_NAR) + 8
-"""Bytes of the NAR of one file in front of its contents; the last 8 are their size."""
 
 BUILDING = (ops.BuildPaths, ops.BuildPathsWithResults, ops.QueryMissing)
 
@@ -140,13 +135,14 @@ def _added(
 
 def _file_of(nar: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the contents of the one file that a NAR is. Raises EncodeError for other NARs."""
+    size_at = len(FILE_HEAD)
     head = b""
-    while len(head) < FILE_HEAD and (piece := next(nar, b"")):
+    while len(head) < size_at + 8 and (piece := next(nar, b"")):
         head += piece
-    if head[: FILE_HEAD - 8] != FILE_NAR:
+    if head[:size_at] != FILE_HEAD:
         raise EncodeError("AddToStore.dump", "is no NAR of one plain file")
-    left = int.from_bytes(head[FILE_HEAD - 8 : FILE_HEAD], "little")
-    for piece in chain((head[FILE_HEAD:],), nar):
+    left = int.from_bytes(head[size_at : size_at + 8], "little")
+    for piece in chain((head[size_at + 8 :],), nar):
         yield piece[:left]
         left -= len(piece[:left])
 

@@ -18,9 +18,9 @@ from types import TracebackType
 
 from pix.codec.nar_files import nar_of
 from pix.problem import Problem
+from pix.serving import Refusal
 from pix_store.store import trees
 from pix_store.store.references import rewritten
-from pix_store.store.refusal import Refusal
 from pix_store.store.spool import Spool
 from pix_store.store.store import Store
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pix.codec.wire import bytes_of
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
+from pix.serving import Refusal
 from pix_store.build.build_directory import Room
 from pix_store.build.outcome import SHOWN_LINES, Outcome, cannot_build, ended
 from pix_store.build.register_outputs import Harvest, Rejected
@@ -19,7 +20,7 @@ from pix_store.connection.client import Caller
 from pix_store.derivations.derivation import Derivation, derivation_of, drv_name
 from pix_store.derivations.floating import own_placeholder, scratch, substituted
 from pix_store.derivations.outputs import known_outputs
-from pix_store.store.refusal import Refusal, bold_red
+from pix_store.store.refusal import bold_red
 from pix_store.store.spool import Spool
 
 STRUCTURED_LINE = "@nix "
@@ -63,8 +64,8 @@ class Work:
         `tell` is called when the build has begun, with None, and when it has ended.
         """
         started = int(time.time())
-        talk = self.caller.talk
-        self._activity = talk.start(
+        connection = self.caller.connection
+        self._activity = connection.start(
             ActivityType.BUILD,
             f"building '{self.path}'"
             if self.mode == BuildMode.NORMAL
@@ -83,11 +84,11 @@ class Work:
                 self.caller.store.shelf.append(self.drv, self._log.pieces())
         outcome.started, outcome.stopped, outcome.rounds = started, int(time.time()), 1
         tell(outcome)
-        talk.stop(self._activity)
+        connection.stop(self._activity)
         return outcome
 
     def _do(self) -> Outcome:
-        store, options = self.caller.store, self.caller.talk.options
+        store, options = self.caller.store, self.caller.connection.options
         if any(output.hash == "impure" for output in self.derivation.outputs.values()):
             raise Refusal("experimental Nix feature 'impure-derivations' is disabled")
         outputs, inputs = self.outputs, self._inputs()
@@ -123,16 +124,16 @@ class Work:
         return store.closure(direct)
 
     def _stop(self) -> bool:
-        return self.caller.house.stopping or self.caller.talk.gone()
+        return self.caller.house.stopping or self.caller.connection.gone()
 
     def _line(self, line: str) -> None:
         """Take a line of the builder's: keep it and tell it, or do what it says."""
-        talk = self.caller.talk
+        connection = self.caller.connection
         if line.startswith(STRUCTURED_LINE):
             try:
                 said = json.loads(line.removeprefix(STRUCTURED_LINE))
                 if said["action"] == "setPhase":
-                    talk.result(self._activity, ResultType.SET_PHASE, str(said["phase"]))
+                    connection.result(self._activity, ResultType.SET_PHASE, str(said["phase"]))
                     return
             except (ValueError, KeyError, TypeError, RecursionError):
                 pass
@@ -140,4 +141,4 @@ class Work:
         raw = bytes_of(line) + b"\n"
         if self._log is not None and self._log.size + len(raw) <= LONGEST_LOG:
             self._log.write(raw)
-        talk.result(self._activity, ResultType.BUILD_LOG_LINE, line)
+        connection.result(self._activity, ResultType.BUILD_LOG_LINE, line)

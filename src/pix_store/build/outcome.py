@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pix.protocol.types import BuildStatus
-from pix_store.store.refusal import Refusal, bold, bold_red, quoted
+from pix.serving import Refusal
+from pix_store.store.refusal import bold, bold_red, quoted
 
 SUCCESSES = (
     BuildStatus.BUILT,

@@ -13,10 +13,11 @@ from pix.daemon.path_names import PLAIN_DERIVATION
 from pix.protocol import operations as op
 from pix.protocol.logging import ActivityType
 from pix.protocol.types import Verbosity
+from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import Derivation, derivation_of
 from pix_store.derivations.outputs import known_outputs
-from pix_store.store.refusal import Refusal, magenta, quoted
+from pix_store.store.refusal import magenta, quoted
 from pix_store.store.store import Store
 from pix_store.store.store_paths import StorePaths
 
@@ -123,11 +124,11 @@ def inputs_of(store: Store, derivation: Derivation) -> list[Target]:
 @answers(op.QueryMissing)
 def query_missing(caller: Caller, request: op.QueryMissing) -> op.QueryMissing.Reply:
     """Say what would have to be built, and what nobody knows how to get."""
-    store, talk = caller.store, caller.talk
-    targets = [Target.parse(path, store.paths, talk.protocol) for path in request.paths]
-    activity = talk.start(ActivityType.UNKNOWN, MISSING, level=Verbosity.DEBUG)
+    store, connection = caller.store, caller.connection
+    targets = [Target.parse(path, store.paths, connection.protocol) for path in request.paths]
+    activity = connection.start(ActivityType.UNKNOWN, MISSING, level=Verbosity.DEBUG)
     found = plan(store, targets)
-    talk.stop(activity)
+    connection.stop(activity)
     return op.QueryMissing.Reply(
         will_build=store.full(found.build),
         will_substitute=frozenset(),

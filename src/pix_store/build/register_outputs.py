@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from pix.protocol.types import BuildMode, BuildStatus
+from pix.serving import Refusal
 from pix_store.build.build_directory import Room
 from pix_store.build.outcome import Outcome
 from pix_store.connection.client import Caller
@@ -22,7 +23,7 @@ from pix_store.store.content_address import ContentAddress, Method, address
 from pix_store.store.hashes import Digest
 from pix_store.store.path_info import PathInfo
 from pix_store.store.references import Search, rewritten
-from pix_store.store.refusal import Refusal, magenta, quoted
+from pix_store.store.refusal import magenta, quoted
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import DIGITS, output_name
 
@@ -120,7 +121,7 @@ class Harvest:
                 store.paths,
                 Method.of_derivation(told.algorithm),
                 output_name(drv_name(self.drv), name),
-                positions=self.caller.talk.offer.protocol.minor < BLANKS_ONLY,
+                positions=self.caller.connection.offer.protocol.minor < BLANKS_ONLY,
             )
             final, found, words = settle(how, base, nar, references)
             if words:

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix.codec.wire import bytes_of, text_of
+from pix.serving import Refusal
 from pix_store.build.build_directory import Room
 from pix_store.derivations.derivation import Derivation
 from pix_store.store.hashes import sha256
-from pix_store.store.refusal import Refusal
 
 LONGEST_LINE = 1 << 16
 PASS = "passAsFile"

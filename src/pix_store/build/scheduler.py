@@ -11,19 +11,20 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pix.codec.errors import Lost
 from pix.protocol.logging import ActivityType, ResultType, StderrNext
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
+from pix.serving import Refusal
 from pix_store.build.one_build import Work
 from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed
 from pix_store.build.plan import MISSING, Target, inputs_of, missing_outputs, plan, wanted_outputs
 from pix_store.build.run_builder import Interrupted
 from pix_store.connection.client import Caller
-from pix_store.connection.incoming import HungUp
 from pix_store.derivations.derivation import Derivation, derivation_of, drv_name, write
 from pix_store.derivations.floating import must_resolve, resolve
 from pix_store.derivations.outputs import known_outputs
 from pix_store.derivations.realisations import register
-from pix_store.store.refusal import Refusal, bold_red, quoted, rendered
+from pix_store.store.refusal import bold_red, quoted, rendered
 
 _MACHINES = {"arm64": "aarch64", "AMD64": "x86_64"}
 
@@ -62,23 +63,23 @@ class Builds:
 
     def begin(self) -> None:
         """Tell of the beginning, as Nix's worker does."""
-        talk = self.caller.talk
-        self._whole = talk.start(ActivityType.REALISE)
-        self._builds = talk.start(ActivityType.BUILDS)
-        self._copies = talk.start(ActivityType.COPY_PATHS)
+        connection = self.caller.connection
+        self._whole = connection.start(ActivityType.REALISE)
+        self._builds = connection.start(ActivityType.BUILDS)
+        self._copies = connection.start(ActivityType.COPY_PATHS)
         self._progress()
 
     def end(self) -> None:
         for activity in (self._copies, self._builds, self._whole):
-            self.caller.talk.stop(activity)
+            self.caller.connection.stop(activity)
 
     def _progress(self) -> None:
-        talk, count = self.caller.talk, self.count
+        connection, count = self.caller.connection, self.count
         numbers = (count.done, count.expected, count.running, count.failed)
-        talk.result(self._builds, ResultType.PROGRESS, *numbers)
-        talk.result(self._copies, ResultType.PROGRESS, 0, 0, 0, 0)
-        talk.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.FILE_TRANSFER), 0)
-        talk.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.COPY_PATH), 0)
+        connection.result(self._builds, ResultType.PROGRESS, *numbers)
+        connection.result(self._copies, ResultType.PROGRESS, 0, 0, 0, 0)
+        connection.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.FILE_TRANSFER), 0)
+        connection.result(self._whole, ResultType.SET_EXPECTED, int(ActivityType.COPY_PATH), 0)
 
     def target(self, target: Target) -> Outcome:
         """Get a target, and return how that ended."""
@@ -108,10 +109,10 @@ class Builds:
     def _all(self, targets: Iterable[Target], top: str) -> None:
         """Build derivations, the deepest first, without recursion."""
         store = self.caller.store
-        talk = self.caller.talk
-        activity = talk.start(ActivityType.UNKNOWN, MISSING, level=Verbosity.DEBUG)
+        connection = self.caller.connection
+        activity = connection.start(ActivityType.UNKNOWN, MISSING, level=Verbosity.DEBUG)
         self.count.expected += len(plan(store, targets).build - self.outcomes.keys())
-        talk.stop(activity)
+        connection.stop(activity)
         self._progress()
         stack = [(target, False) for target in targets]
         while stack:
@@ -166,13 +167,13 @@ class Builds:
                 outcome = self.one(drv, derivation, mode)
         self.outcomes[drv] = outcome
         if not outcome.good:
-            self._given_up = not self.caller.talk.options.keep_going
+            self._given_up = not self.caller.connection.options.keep_going
             if not first:
-                self.caller.talk.say(StderrNext(text=rendered(outcome.error)))
+                self.caller.connection.say(StderrNext(text=rendered(outcome.error)))
 
     def _resolved(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
         """Build what a derivation comes to, now that its inputs are known by path."""
-        store, talk = self.caller.store, self.caller.talk
+        store, connection = self.caller.store, self.caller.connection
         try:
             resolved = resolve(store, drv, derivation)
             path = write(store, f"{drv_name(drv)}.drv", resolved)
@@ -180,30 +181,30 @@ class Builds:
             return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
         full = store.paths.full(drv)
         text = f"resolved derivation: '{full}' -> '{path}'"
-        activity = talk.start(ActivityType.BUILD_WAITING, text, (full, path), Verbosity.INFO)
+        activity = connection.start(ActivityType.BUILD_WAITING, text, (full, path), Verbosity.INFO)
         base = store.paths.base(path)
         self.caller.keep(base)
         outcome = self.one(base, resolved, mode)
         if outcome.good:
             register(store, drv, derivation, outcome.outputs)
-        talk.stop(activity)
+        connection.stop(activity)
         return outcome
 
     def one(self, drv: str, derivation: Derivation, mode: int) -> Outcome:
-        """Build one derivation whose inputs are there. Raises HungUp when the client is gone."""
+        """Build one derivation whose inputs are there. Raises Lost when the client is gone."""
         house = self.caller.house
         if not house.allow_build:
             return self._one(drv, derivation, mode)
         with house.turn:
             while drv in house.building:
-                if house.stopping or self.caller.talk.gone():
-                    raise HungUp
+                if house.stopping or self.caller.connection.gone():
+                    raise Lost("the client is gone")
                 house.turn.wait(0.2)
             house.building[drv] = (int(time.time()), self.caller.pid)
         try:
             return self._one(drv, derivation, mode)
         except Interrupted:
-            raise HungUp from None
+            raise Lost("the build was interrupted") from None
         finally:
             with house.turn:
                 del house.building[drv]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pix.codec.declare import Operation
-from pix_store.connection.protocol import Talk
-from pix_store.store.refusal import Refusal
+from pix.serving import Refusal
+from pix_store.connection.protocol import Connection
 from pix_store.store.store import Store
 
 MOST_TEMPORARY = 200_000
@@ -51,12 +51,12 @@ class Caller:
     """
 
     def __init__(
-        self, house: House, talk: Talk, pid: int | None = None, *, ours: bool = True
+        self, house: House, connection: Connection, pid: int | None = None, *, ours: bool = True
     ) -> None:
         self.house = house
         self.ours = ours
         self.store = house.store
-        self.talk = talk
+        self.connection = connection
         self.pid = pid or os.getpid()
         self.number = self.pid << 16 | next(_NUMBERS) & 0xFFFF
         self.house.temporary[self.number] = set()

@@ -13,8 +13,9 @@ from typing import Any
 
 from pix.codec.wire import bytes_of, text_of
 from pix.protocol.types import BasicDerivation
+from pix.serving import Refusal
 from pix_store.store.files import add_text, contents_of
-from pix_store.store.refusal import Refusal, magenta, quoted
+from pix_store.store.refusal import magenta, quoted
 from pix_store.store.store import Store
 from pix_store.store.store_paths import name_of
 

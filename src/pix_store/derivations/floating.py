@@ -13,13 +13,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from pix.serving import Refusal
 from pix_store.derivations.derivation import Derivation, Output, derivation_of, drv_name
 from pix_store.derivations.hash_modulo import output_hashes
 from pix_store.derivations.outputs import known_outputs
 from pix_store.store.content_address import ContentAddress, Method, address
 from pix_store.store.hashes import Digest, sha256
 from pix_store.store.references import rewritten
-from pix_store.store.refusal import Refusal, quoted
+from pix_store.store.refusal import quoted
 from pix_store.store.spool import Spool
 from pix_store.store.store import Store
 from pix_store.store.store_paths import DIGITS, StorePaths, output_name

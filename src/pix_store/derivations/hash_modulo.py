@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pix.codec.wire import bytes_of, text_of
+from pix.serving import Refusal
 from pix_store.derivations.derivation import Derivation, Output, derivation_of, drv_name, parse
 from pix_store.store.content_address import ContentAddress, Method, file_of
 from pix_store.store.hashes import Digest, sha256
-from pix_store.store.refusal import Refusal, quoted
+from pix_store.store.refusal import quoted
 from pix_store.store.spool import Spool
 from pix_store.store.store import Store
 from pix_store.store.store_paths import StorePaths, output_name

@@ -5,9 +5,9 @@ By the derivation itself, or by what a build of it turned out to make.
 
 from __future__ import annotations
 
+from pix.serving import Refusal
 from pix_store.derivations.derivation import Derivation, derivation_of
 from pix_store.derivations.hash_modulo import loader, output_hashes
-from pix_store.store.refusal import Refusal
 from pix_store.store.store import Store
 
 

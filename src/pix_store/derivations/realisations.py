@@ -11,11 +11,12 @@ import re
 
 from pix.protocol import operations as op
 from pix.protocol.types import REALISATION_WITH_PATH, BuildResult, UnkeyedRealisation
+from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import Derivation, derivation_of
 from pix_store.derivations.hash_modulo import loader, output_hashes
 from pix_store.derivations.outputs import realisation_key
-from pix_store.store.refusal import Refusal, magenta
+from pix_store.store.refusal import magenta
 from pix_store.store.store import Store
 
 WITH_SIGNATURES = 31
@@ -58,7 +59,7 @@ def built_outputs(
 ) -> None:
     """Put what was built into a result, as the version has it. Raises Refusal."""
     store = caller.store
-    if REALISATION_WITH_PATH in caller.talk.protocol.features:
+    if REALISATION_WITH_PATH in caller.connection.protocol.features:
         result.outputs = {
             name: UnkeyedRealisation(out_path=store.paths.full(base))
             for name, base in sorted(outputs.items())
@@ -74,7 +75,7 @@ def built_outputs(
 @answers(op.RegisterDrvOutput)
 def register_drv_output(caller: Caller, request: op.RegisterDrvOutput) -> None:
     """Keep what an output turned out to be."""
-    store, protocol = caller.store, caller.talk.protocol
+    store, protocol = caller.store, caller.connection.protocol
     signatures: frozenset[str] = frozenset()
     if REALISATION_WITH_PATH in protocol.features:
         told = request.realisation
@@ -104,7 +105,7 @@ def _checked(key: str) -> str:
 @answers(op.QueryRealisation)
 def query_realisation(caller: Caller, request: op.QueryRealisation) -> op.QueryRealisation.Reply:
     """Say what an output turned out to be."""
-    store, protocol = caller.store, caller.talk.protocol
+    store, protocol = caller.store, caller.connection.protocol
     by_path = REALISATION_WITH_PATH in protocol.features
     if by_path:
         key = f"{caller.base(request.output.drv_path)}!{request.output.output_name}"

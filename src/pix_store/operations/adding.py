@@ -7,9 +7,11 @@ checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pix.codec.declare import wire_of
+from pix.codec.incoming import Incoming
+from pix.codec.nar_files import nar_of_contents
 from pix.codec.wire import bytes_of
 from pix.protocol import operations as op
 from pix.protocol.payload_items import EXPORT_MAGIC, item_layout
@@ -20,15 +22,14 @@ from pix.protocol.types import (
     UnkeyedValidPathInfo,
     ValidPathInfo,
 )
+from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
-from pix_store.connection.incoming import Source
 from pix_store.derivations.hash_modulo import check_derivation
 from pix_store.store.content_address import ContentAddress, Method, address
-from pix_store.store.files import nar_of_file
 from pix_store.store.hashes import Digest
 from pix_store.store.path_info import PathInfo
 from pix_store.store.references import Search
-from pix_store.store.refusal import Refusal, quoted
+from pix_store.store.refusal import quoted
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import name_of
 
@@ -39,8 +40,8 @@ NEW_LAYOUT = 25
 @answers(op.AddToStore)
 def add_to_store(caller: Caller, request: op.AddToStore) -> op.AddToStore.Reply:
     """Add a file or a tree."""
-    upload = caller.talk.upload()
-    if caller.talk.protocol.minor < NEW_LAYOUT:
+    upload = caller.connection.content()
+    if caller.connection.protocol.minor < NEW_LAYOUT:
         kind = "r:" if request.recursive or not request.fixed else ""
         algorithm = request.hash_algo if request.fixed else "sha256"
         if request.recursive > 1:
@@ -53,17 +54,17 @@ def add_to_store(caller: Caller, request: op.AddToStore) -> op.AddToStore.Reply:
     if request.repair:
         caller.may("repairing is not allowed because you are not in 'trusted-users'")
     references = caller.bases(request.references)
-    return _added(caller, request.name, method, upload, nar, references, again=request.repair)
+    contents = upload.nar() if nar else upload.rest()
+    return _added(caller, request.name, method, contents, nar, references, again=request.repair)
 
 
 @answers(op.AddTextToStore)
 def add_text_to_store(caller: Caller, request: op.AddTextToStore) -> op.AddTextToStore.Reply:
     """Add a file given as a string."""
-    pieces = iter((bytes_of(request.text),))
-    source = Source(lambda: next(pieces, b""))
     references = caller.bases(request.references)
     method = Method("text:", "sha256")
-    added = _added(caller, request.name, method, source, False, references)
+    contents = (bytes_of(request.text),)
+    added = _added(caller, request.name, method, contents, False, references)
     return op.AddTextToStore.Reply(path=added.path)
 
 
@@ -73,9 +74,11 @@ def add_to_store_scanning(
 ) -> op.AddToStoreScanning.Reply:
     """Add a file or a tree whose references are looked for."""
     method = Method.parse(request.method)
-    upload = caller.talk.upload()
+    upload = caller.connection.content()
+    nar = method.takes_nar
+    contents = upload.nar() if nar else upload.rest()
     search = Search(caller.store.all())
-    added = _added(caller, request.name, method, upload, method.takes_nar, frozenset(), search)
+    added = _added(caller, request.name, method, contents, nar, frozenset(), search)
     return op.AddToStoreScanning.Reply(path=added.path, info=added.info)
 
 
@@ -83,7 +86,7 @@ def _added(
     caller: Caller,
     name: str,
     method: Method,
-    upload: Source,
+    contents: Iterable[bytes],
     is_nar: bool,
     references: frozenset[str],
     search: Search | None = None,
@@ -94,11 +97,11 @@ def _added(
     store = caller.store
     with Spool(search, store.shelf.room()) as nar:
         if is_nar:
-            nar.fill(upload.nar())
+            nar.fill(contents)
         else:
             with Spool(None, store.shelf.room()) as plain:
-                plain.fill(upload.rest())
-                nar.fill(nar_of_file(plain.size, plain.pieces()))
+                plain.fill(contents)
+                nar.fill(nar_of_contents(plain.size, plain.pieces()))
         if search is not None:
             references = frozenset(search.found)
         ca = address(method, nar)
@@ -109,7 +112,7 @@ def _added(
             check_derivation(store, base, nar)
         info = PathInfo(base, nar.sha256, nar.size, references, ca=str(ca))
         added = store.add(info, nar, again=again)
-    if caller.talk.protocol.minor < NEW_LAYOUT:
+    if caller.connection.protocol.minor < NEW_LAYOUT:
         return op.AddToStore.Reply(path=path)
     return op.AddToStore.Reply(path=path, info=added.told(store.paths.directory))
 
@@ -134,7 +137,7 @@ def add_to_store_nar(caller: Caller, request: op.AddToStoreNar) -> None:
     _import(
         caller,
         _info(caller, told),
-        caller.talk.upload(),
+        caller.connection.content(),
         check_sigs=not (request.dont_check_sigs and caller.trusted),
         again=request.repair and caller.trusted,
     )
@@ -143,8 +146,8 @@ def add_to_store_nar(caller: Caller, request: op.AddToStoreNar) -> None:
 @answers(op.AddMultipleToStore)
 def add_multiple_to_store(caller: Caller, request: op.AddMultipleToStore) -> None:
     """Add many paths, each with its metadata."""
-    upload = caller.talk.upload()
-    protocol = caller.talk.protocol
+    upload = caller.connection.content()
+    protocol = caller.connection.protocol
     layout = item_layout(protocol)
     wire = wire_of(ValidPathInfo)
     for _ in range(upload.word()):
@@ -161,8 +164,8 @@ def add_multiple_to_store(caller: Caller, request: op.AddMultipleToStore) -> Non
 @answers(op.ImportPaths)
 def import_paths(caller: Caller, request: op.ImportPaths) -> op.ImportPaths.Reply:
     """Add the paths of an export stream."""
-    upload = caller.talk.upload()
-    protocol = caller.talk.protocol
+    upload = caller.connection.content()
+    protocol = caller.connection.protocol
     imported = []
     store = caller.store
     while more := upload.word():
@@ -198,7 +201,7 @@ def export_path(caller: Caller, request: op.ExportPath) -> op.ExportPath.Reply:
     store = caller.store
     info = store.info(caller.base(request.path))
     tail = bytearray(EXPORT_MAGIC.to_bytes(8, "little"))
-    protocol = caller.talk.protocol
+    protocol = caller.connection.protocol
     deriver = None if info.deriver is None else store.paths.full(info.deriver)
     wire_of(StorePath).write(request.path, tail, protocol)
     wire_of(frozenset[StorePath]).write(store.full(info.references), tail, protocol)
@@ -244,7 +247,7 @@ def add_build_log(caller: Caller, request: op.AddBuildLog) -> op.Done:
     caller.store.paths.check_base(request.drv)
     caller.may("you are not privileged to add logs")
     with Spool(None, caller.store.shelf.room()) as log:
-        log.fill(caller.talk.upload().rest())
+        log.fill(caller.connection.content().rest())
         caller.store.shelf.append(request.drv, log.pieces())
     return op.Done()
 
@@ -271,7 +274,7 @@ def _info(caller: Caller, told: ValidPathInfo) -> PathInfo:
 
 
 def _import(
-    caller: Caller, info: PathInfo, upload: Source, *, check_sigs: bool, again: bool
+    caller: Caller, info: PathInfo, upload: Incoming, *, check_sigs: bool, again: bool
 ) -> None:
     """Take a NAR in and add it under its metadata, if that is true of it. Raises Refusal."""
     store = caller.store

@@ -10,13 +10,14 @@ from contextlib import suppress
 from pix.protocol import operations as op
 from pix.protocol.logging import StderrNext
 from pix.protocol.types import BuildMode, BuildResult, BuildStatus, KeyedBuildResult
+from pix.serving import Refusal
 from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed
 from pix_store.build.plan import Target
 from pix_store.build.scheduler import Builds
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import Derivation
 from pix_store.derivations.realisations import built_outputs
-from pix_store.store.refusal import Refusal, quoted, rendered
+from pix_store.store.refusal import quoted, rendered
 
 WITH_OUTPUTS = 28
 """From 1.28 on a result says what was built."""
@@ -30,7 +31,7 @@ def _targets(caller: Caller, paths: Iterable[str], mode: int) -> list[Target]:
         raise Refusal("repairing is not allowed because you are not in 'trusted-users'", ends=True)
     if mode not in BuildMode.__members__.values():
         raise Refusal("Invalid build mode", ends=True)
-    return [Target.parse(path, caller.store.paths, caller.talk.protocol) for path in paths]
+    return [Target.parse(path, caller.store.paths, caller.connection.protocol) for path in paths]
 
 
 @answers(op.BuildPaths)
@@ -41,7 +42,7 @@ def build_paths(caller: Caller, request: op.BuildPaths) -> op.Done:
         raise failed[0][1].refusal()
     if failed:
         for _, outcome in failed:
-            caller.talk.say(StderrNext(text=rendered(outcome.error)))
+            caller.connection.say(StderrNext(text=rendered(outcome.error)))
         which = ", ".join(f"'{caller.store.paths.full(target.base)}'" for target, _ in failed)
         raise Refusal(f"build of {which} failed", status=failed[0][1].refusal().status)
     return op.Done()
@@ -70,7 +71,7 @@ def _build(caller: Caller, paths: Iterable[str], mode: int) -> list[tuple[Target
     found = []
     for target in targets:
         found.append((target, builds.target(target)))
-        if not found[-1][1].good and not caller.talk.options.keep_going:
+        if not found[-1][1].good and not caller.connection.options.keep_going:
             break
     builds.end()
     return found
@@ -139,7 +140,7 @@ def submit_output(caller: Caller, request: op.SubmitOutput) -> op.Done:
 def _result(
     caller: Caller, drv: str, outcome: Outcome, derivation: Derivation | None = None
 ) -> BuildResult:
-    minor = caller.talk.protocol.minor
+    minor = caller.connection.protocol.minor
     result = BuildResult(status=outcome.status, error_msg=outcome.error)
     if minor >= WITH_TIMES:
         result.times_built = outcome.rounds

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix.protocol.types import GCAction
+from pix.serving import Refusal
 from pix_store.connection.client import House
 from pix_store.derivations.outputs import makers
-from pix_store.store.refusal import Refusal, quoted
+from pix_store.store.refusal import quoted
 from pix_store.store.store import Store
 
 Note = Callable[[str], None]

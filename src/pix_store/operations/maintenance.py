@@ -15,9 +15,9 @@ from pathlib import Path
 from pix.protocol import operations as op
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.types import Verbosity
+from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
 from pix_store.store.hashes import Digest
-from pix_store.store.refusal import Refusal
 from pix_store.store.store import Store
 from pix_store.store.trees import FOLDER
 
@@ -28,23 +28,23 @@ MEBI = 1 << 20
 @answers(op.OptimiseStore)
 def optimise_store(caller: Caller, request: op.OptimiseStore) -> op.Done:
     """Replace equal files by hard links; in memory there is nothing to link."""
-    talk, store = caller.talk, caller.store
+    connection, store = caller.connection, caller.store
     bases = sorted(store.all())
-    whole = talk.start(ActivityType.OPTIMISE_STORE)
-    talk.result(whole, ResultType.PROGRESS, 0, len(bases), 0, 0)
+    whole = connection.start(ActivityType.OPTIMISE_STORE)
+    connection.result(whole, ResultType.PROGRESS, 0, len(bases), 0, 0)
     seen: dict[tuple[bytes, int], Path] = {}
     saved = linked = 0
     for done, base in enumerate(bases, 1):
         text = f"optimising path '{store.paths.full(base)}'"
-        one = talk.start(ActivityType.UNKNOWN, text, level=Verbosity.TALKATIVE)
+        one = connection.start(ActivityType.UNKNOWN, text, level=Verbosity.TALKATIVE)
         for size, blocks in _optimise(store, base, seen):
-            talk.result(one, ResultType.FILE_LINKED, size, blocks)
+            connection.result(one, ResultType.FILE_LINKED, size, blocks)
             saved += size
             linked += 1
-        talk.stop(one)
-        talk.result(whole, ResultType.PROGRESS, done, len(bases), 0, 0)
-    talk.stop(whole)
-    talk.note(f"{saved / MEBI:.2f} MiB freed by hard-linking {linked} files")
+        connection.stop(one)
+        connection.result(whole, ResultType.PROGRESS, done, len(bases), 0, 0)
+    connection.stop(whole)
+    connection.note(f"{saved / MEBI:.2f} MiB freed by hard-linking {linked} files")
     return op.Done()
 
 
@@ -89,31 +89,31 @@ def _files(top: Path) -> list[Path]:
 @answers(op.VerifyStore)
 def verify_store(caller: Caller, request: op.VerifyStore) -> op.VerifyStore.Reply:
     """Check that contents are there, and what they were when asked to hash them."""
-    talk, store = caller.talk, caller.store
+    connection, store = caller.connection, caller.store
     if request.repair:
         caller.may("you are not privileged to repair paths")
     errors = False
-    talk.note("reading the Nix store...")
-    talk.note("checking path existence...")
+    connection.note("reading the Nix store...")
+    connection.note("checking path existence...")
     for base in sorted(store.all()):
         folder = store.shelf.folder
         if folder is None or os.path.lexists(folder / base):
             continue
         if store.referrers(base) - {base}:
             errors = True
-            talk.note(
+            connection.note(
                 f"path '{store.paths.full(base)}' disappeared, but it still has valid referrers!",
                 Verbosity.ERROR,
             )
         else:
-            talk.note(
+            connection.note(
                 f"path '{store.paths.full(base)}' disappeared, removing from database...",
                 Verbosity.ERROR,
             )
             store.remove(base)
     if request.check_contents:
-        talk.note("checking link hashes...")
-        talk.note("checking store hashes...")
+        connection.note("checking link hashes...")
+        connection.note("checking store hashes...")
         for base in sorted(store.all()):
             errors = not _as_it_was(caller, base) or errors
     return op.VerifyStore.Reply(errors_remain=errors)
@@ -129,11 +129,11 @@ def _as_it_was(caller: Caller, base: str) -> bool:
         for piece in store.nar(base):
             hasher.update(piece)
     except Refusal as refusal:
-        caller.talk.note(refusal.message, Verbosity.ERROR)
+        caller.connection.note(refusal.message, Verbosity.ERROR)
         return False
     found = Digest("sha256", hasher.digest())
     if found != info.nar_hash:
-        caller.talk.note(
+        caller.connection.note(
             f"path '{store.paths.full(base)}' was modified! expected hash"
             f" 'sha256:{info.nar_hash.nix32}', got 'sha256:{found.nix32}'",
             Verbosity.ERROR,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from pix.protocol import operations as op
 from pix.protocol.types import ValidPathInfo
+from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import derivation_of
 from pix_store.derivations.outputs import derivers, known_outputs
 from pix_store.store.hashes import ALPHABET
-from pix_store.store.refusal import Refusal, not_valid
+from pix_store.store.refusal import not_valid
 from pix_store.store.store_paths import DIGITS
 
 INFO_MAY_BE_MISSING = 17
@@ -29,7 +30,7 @@ def query_path_info(caller: Caller, request: op.QueryPathInfo) -> op.QueryPathIn
     """Say what is known of a path."""
     info = caller.store.known(caller.base(request.path))
     if info is None:
-        if caller.talk.protocol.minor < INFO_MAY_BE_MISSING:
+        if caller.connection.protocol.minor < INFO_MAY_BE_MISSING:
             raise not_valid(request.path)
         return op.QueryPathInfo.Reply()
     return op.QueryPathInfo.Reply(info=info.told(caller.store.paths.directory))

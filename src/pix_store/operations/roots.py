@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pix.protocol import operations as op
 from pix.protocol.types import GCAction, Root
+from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
 from pix_store.operations import garbage
-from pix_store.store.refusal import Refusal, quoted
+from pix_store.store.refusal import quoted
 
 COUNTS_LIKE_NIX_2_4 = 22
 """Clients of older versions count verbosities without Notice."""
@@ -19,8 +20,8 @@ COUNTS_LIKE_NIX_2_4 = 22
 @answers(op.SetOptions)
 def set_options(caller: Caller, request: op.SetOptions) -> None:
     """Remember what matters of the client's settings."""
-    options = caller.talk.options
-    older = caller.talk.protocol.minor < COUNTS_LIKE_NIX_2_4
+    options = caller.connection.options
+    older = caller.connection.protocol.minor < COUNTS_LIKE_NIX_2_4
     options.verbosity = request.verbosity + (1 if older and request.verbosity > 1 else 0)
     options.keep_failed = bool(request.keep_failed)
     options.keep_going = bool(request.keep_going)
@@ -112,6 +113,6 @@ def collect_garbage(caller: Caller, request: op.CollectGarbage) -> op.CollectGar
         referrers=request.target is not None and request.target.delete_referrers,
         max_freed=request.max_freed,
     )
-    found, freed = garbage.collect(caller.house, wanted, caller.talk.note)
+    found, freed = garbage.collect(caller.house, wanted, caller.connection.note)
     full = caller.store.paths.full
     return op.CollectGarbage.Reply(paths=tuple(map(full, found)), bytes_freed=freed)

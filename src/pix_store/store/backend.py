@@ -18,9 +18,9 @@ from typing import IO, Any, Protocol
 
 from pix.codec.nar_files import nar_of
 from pix.problem import Problem
+from pix.serving import Refusal
 from pix_store.store import trees
 from pix_store.store.hashes import sha256
-from pix_store.store.refusal import Refusal
 from pix_store.store.spool import PIECE, Spool
 
 OWN = "pix-inspect"

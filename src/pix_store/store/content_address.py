@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from pix.codec.nar import Entry
 from pix.codec.wire import bytes_of
+from pix.serving import Refusal
 from pix_store.store.hashes import SIZES, Digest
-from pix_store.store.refusal import Refusal, magenta, quoted
+from pix_store.store.refusal import magenta, quoted
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import StorePaths
 from pix_store.store.trees import entries

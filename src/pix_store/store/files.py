@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from pix.codec.nar import MAGIC
-from pix.codec.nar_files import token
-from pix.codec.wire import pack_u64
+from pix.codec.nar_files import nar_of_contents
 from pix_store.store.content_address import ContentAddress, Method, file_of
 from pix_store.store.hashes import sha256
 from pix_store.store.path_info import PathInfo
@@ -22,20 +20,13 @@ def contents_of(store: Store, base: str) -> bytes:
         return b"".join(nar.pieces(file.offset, file.size))
 
 
-def nar_of_file(size: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the NAR of a regular file with these contents, `size` bytes of them."""
-    yield b"".join(map(token, (MAGIC, b"(", b"type", b"regular", b"contents"))) + pack_u64(size)
-    yield from pieces
-    yield bytes(-size & 7) + token(b")")
-
-
 def add_text(store: Store, name: str, text: bytes, references: Iterable[str]) -> str:
     """Add a text that refers to some full paths; return its path. Raises Refusal."""
     path = store.paths.text(sha256(text), name, references)
     base = store.paths.base(path)
     ca = ContentAddress(Method("text:", "sha256"), sha256(text))
     with Spool() as nar:
-        nar.fill(nar_of_file(len(text), [text]))
+        nar.fill(nar_of_contents(len(text), [text]))
         bases = frozenset(map(store.paths.base, references))
         store.add(PathInfo(base, nar.sha256, nar.size, bases, ca=str(ca)), nar)
     return path

@@ -11,6 +11,7 @@ from pix.codec.gates import Protocol
 from pix.daemon.errors import without_colours
 from pix.protocol.logging import StderrError
 from pix.protocol.types import Trace
+from pix.serving import Refusal
 
 STRUCTURED = 26
 """From 1.26 on an error is a record, before it a text and a status."""
@@ -22,33 +23,16 @@ MARGIN = " " * 7
 """As wide as `error: `: the further lines of a message stand under its first."""
 
 
-class Refusal(Exception):
-    """An error for the client, which leaves the daemon as it was.
-
-    `status` is the exit status that a client below 1.26 is told: 1, or 100 and more for
-    failed builds. `ends`: the request was not understood, so the daemon says it twice and
-    closes the connection. `traces` say what was being done, innermost first.
-    """
-
-    def __init__(
-        self, message: str, *, status: int = 1, traces: Iterable[str] = (), ends: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = status
-        self.traces = tuple(traces)
-        self.ends = ends
-
-    def frame(self, protocol: Protocol, own_minor: int) -> StderrError:
-        """Return the error as it is sent; `own_minor` is the daemon's own version."""
-        message = self.message if own_minor >= COLOURED else without_colours(self.message)
-        if protocol.minor >= STRUCTURED:
-            return StderrError(
-                message=message, traces=tuple(Trace(hint=hint) for hint in self.traces)
-            )
-        if own_minor >= COLOURED:
-            message = rendered(message, self.traces)
-        return StderrError(message=message, status=self.status)
+def error_frame(refusal: Refusal, protocol: Protocol, own_minor: int) -> StderrError:
+    """Return the error as it is sent; `own_minor` is the daemon's own version."""
+    message = refusal.message if own_minor >= COLOURED else without_colours(refusal.message)
+    if protocol.minor >= STRUCTURED:
+        return StderrError(
+            message=message, traces=tuple(Trace(hint=hint) for hint in refusal.traces)
+        )
+    if own_minor >= COLOURED:
+        message = rendered(message, refusal.traces)
+    return StderrError(message=message, status=refusal.status)
 
 
 def rendered(message: str, traces: Iterable[str] = ()) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import IO, cast
 
+from pix.serving import Refusal
 from pix_store.store.hashes import Digest
 from pix_store.store.references import Search
-from pix_store.store.refusal import Refusal
 
 IN_MEMORY = 1 << 20
 """Bytes that are kept in memory; more goes to a temporary file."""

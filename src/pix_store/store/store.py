@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from pix.serving import Refusal
 from pix_store.store.backend import Shelf, shelf
 from pix_store.store.path_info import PathInfo
-from pix_store.store.refusal import Refusal, not_valid
+from pix_store.store.refusal import not_valid
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import DIGITS, StorePaths
 

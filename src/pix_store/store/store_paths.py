@@ -12,8 +12,9 @@ import string
 from collections.abc import Iterable
 
 from pix.codec.wire import bytes_of
+from pix.serving import Refusal
 from pix_store.store.hashes import ALPHABET, Digest, nix32, sha256
-from pix_store.store.refusal import Refusal, magenta, quoted
+from pix_store.store.refusal import magenta, quoted
 
 DIGITS = 32
 LONGEST_NAME = 211

@@ -16,7 +16,7 @@ from pathlib import Path
 from pix.codec.cursor import Cursor
 from pix.codec.errors import DecodeError
 from pix.codec.nar import Entry, scan_nar
-from pix_store.store.refusal import Refusal
+from pix.serving import Refusal
 from pix_store.store.spool import Spool
 
 FILE, PROGRAM, FOLDER = 0o444, 0o555, 0o555

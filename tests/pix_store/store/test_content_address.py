@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pix.serving import Refusal
 from pix_store.store import trees
 from pix_store.store.content_address import ContentAddress, Method, address
-from pix_store.store.refusal import Refusal
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import StorePaths
 from tests.support.nars import Tree, nar

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pix.problem import Problem
+from pix.serving import Refusal
 from pix_store.store.backend import MemoryShelf
 from pix_store.store.path_info import PathInfo
-from pix_store.store.refusal import Refusal
 from pix_store.store.spool import Spool
 from pix_store.store.store import Store
 from tests.support.nars import nar

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from pix.serving import Refusal
 from pix_store.store.hashes import sha256
-from pix_store.store.refusal import Refusal
 from pix_store.store.store_paths import StorePaths, check_name, output_name
 
 PATHS = StorePaths()

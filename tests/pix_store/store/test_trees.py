@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pix.codec.nar_files import nar_of
+from pix.serving import Refusal
 from pix_store.store import trees
-from pix_store.store.refusal import Refusal
 from pix_store.store.spool import Spool
 from tests.support.nars import Tree, nar, tokens
 from tests.support.serving import TREE

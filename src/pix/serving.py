@@ -1,0 +1,217 @@
+"""The daemon's side of a connection: handshake, requests and what they carry, answers.
+
+A daemon is a `ServedConnection` with answers. Where bytes come from and go to is its own:
+`receive` returns the next ones, none at the end, `send` takes all it is given.
+
+Whatever a request carries is consumed to its end before the next one is read, also when it is
+refused. Source of the order of things: Nix `daemon.cc`, `worker-protocol-connection.cc`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pix.codec.cursor import Limits
+from pix.codec.declare import OPERATIONS, Operation, wire_of
+from pix.codec.errors import DecodeError, Lost, PixError
+from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, Protocol, negotiate
+from pix.codec.incoming import Incoming
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Payload
+from pix.codec.records import Record
+from pix.codec.values import encode
+from pix.codec.wire import Reader, pack_u64
+from pix.codec.words import foreign
+from pix.protocol.handshake import CLIENT_MAGIC, ORDER, ClientHello, DaemonHello
+from pix.protocol.logging import STDERR_LAST, StderrRead
+
+PULL = 32768
+"""Bytes that STDERR_READ asks for, as Nix does."""
+
+LAST = pack_u64(STDERR_LAST)
+
+
+class Refusal(PixError):
+    """An error for the client.
+
+    `status` is the exit status that a client below 1.26 is told: 1, or 100 and more for
+    failed builds. `traces` say what was being done, innermost first. `ends`: the connection
+    is over then, as the client's stream cannot be followed.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 1, traces: Iterable[str] = (), ends: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.traces = tuple(traces)
+        self.ends = ends
+
+
+class ServedConnection:
+    """One client. `protocol` is what was negotiated.
+
+    `pulled`: the payload of the request that is being answered comes when it is asked for.
+
+    `limits` and `longest`, in bytes, bound what a request may be without its payload.
+    """
+
+    def __init__(
+        self,
+        receive: Callable[[], bytes],
+        send: Callable[[bytes], Any],
+        limits: Limits | None = None,
+        longest: int | None = None,
+    ) -> None:
+        self.send = send
+        self.protocol = Protocol(OLDEST_MINOR)
+        self._incoming = Incoming(receive, lambda: Lost("the client hung up"), limits, longest)
+        self._payload: Iterator[bytes] | None = None
+        self.pulled = False
+
+    # What a daemon is made of ------------------------------------------------------------
+
+    def offers(self, operation: Operation) -> bool:
+        """Return whether an operation is answered at all."""
+        return operation.feature is None or operation.feature in self.protocol.features
+
+    def answer(self, request: Any) -> Any:
+        """Return what `reply` is to say. Raises Refusal."""
+        raise NotImplementedError
+
+    def reply(self, operation: Operation, answer: Any) -> bool:
+        """Say the answer; return whether the connection goes on."""
+        raise NotImplementedError
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Say that there is no answer."""
+        raise NotImplementedError
+
+    # The order of things -----------------------------------------------------------------
+
+    def serve(self, hello: DaemonHello, oldest: int = OLDEST_MINOR) -> None:
+        """Greet, then answer request after request until the client hangs up or errs.
+
+        `oldest` is the oldest minor version that is spoken. Raises Refusal, which nobody can
+        be told, for a client of a version that is not.
+        """
+        try:
+            self._greet(hello, oldest)
+            while not self._incoming.over() and self._one():
+                pass
+        except (Lost, DecodeError, OSError):
+            pass
+
+    def _greet(self, hello: DaemonHello, oldest: int) -> None:
+        protocol, heard, out = self.protocol, ClientHello(version=0), b""
+        for side, name in ORDER:
+            wire = wire_of(side)
+            assert isinstance(wire, Record)
+            field = next(each for each in wire.fields if each.name == name)
+            if not field.gate.admits(protocol):
+                continue
+            if side is DaemonHello:
+                out += encode(field.wire, getattr(hello, name), protocol)
+                continue
+            self.send(out)
+            out = b""
+            setattr(heard, name, self._incoming.value(field.wire, protocol))
+            if heard.magic != CLIENT_MAGIC:
+                raise DecodeError(0, "the client's magic", foreign(heard.magic))
+            if name == "version":
+                protocol = Protocol(negotiate(heard.version, hello.version))
+                too_old = min(heard.version, protocol.number) < 0x100 | oldest
+                if too_old or heard.version & 0xFF >= GUIX_MINOR:
+                    raise Refusal(f"a client of version {heard.version:#x} was turned away")
+        self.send(out + LAST)
+        self.protocol = Protocol(protocol.minor, frozenset(hello.features) & {*heard.features})
+
+    def _one(self) -> bool:
+        """Take one request and answer it; return whether the connection goes on."""
+        self._payload = None
+        try:
+            operation, request = self._request()
+            answer = self.answer(request)
+            self._settle()
+        except Lost:
+            if self._payload is None:
+                raise
+            self.refuse(Refusal("unexpected end-of-file"))
+            return False
+        except (Refusal, DecodeError) as error:
+            refusal = error if isinstance(error, Refusal) else Refusal(f"bad archive: {error}")
+            try:
+                self._settle()
+            except Refusal:
+                refusal.ends = True
+            except Lost:
+                pass  # it may still want to know why
+            self.refuse(refusal)
+            return not refusal.ends
+        return self.reply(operation, answer)
+
+    def _request(self) -> tuple[Operation, Any]:
+        """Take the next request. Raises Lost where there is none, Refusal."""
+        code = self._incoming.word()
+        operation = OPERATIONS.get(code)
+        if operation is None or not self.offers(operation):
+            raise self.unknown(code)
+        try:
+            request = self._incoming.value(operation.request, self.protocol)
+        except DecodeError as error:
+            raise Refusal(f"{operation.name}: {error}", ends=True) from None
+        except Lost:
+            raise Refusal("unexpected end-of-file", ends=True) from None
+        if operation.request.payload is not None:
+            self._payload = self._carried(operation.request.payload)
+        return operation, request
+
+    def unknown(self, code: int) -> Refusal:
+        """Return the error for an operation that is not offered."""
+        return Refusal(f"there is no operation {foreign(code)}", ends=True)
+
+    # Payload -----------------------------------------------------------------------------
+
+    def payload(self) -> Iterator[bytes]:
+        """Return the payload of the request that is being answered, in pieces as they come."""
+        return self._payload or iter(())
+
+    def content(self) -> Incoming:
+        """Return the same, to be read as values. An early end is a Refusal."""
+        pieces = self.payload()
+        return Incoming(lambda: next(pieces, b""), lambda: Refusal("unexpected end-of-file"))
+
+    def _carried(self, payload: Payload) -> Iterator[bytes]:
+        """Yield payload. Raises Refusal where the stream cannot be followed any further."""
+        carriage = payload.carriage(self.protocol)
+        self.pulled = carriage is PULLED
+        try:
+            if carriage is FRAMES:
+                yield from self._incoming.frames()
+            elif carriage is RAW_NAR:
+                yield from self._incoming.nar()
+            elif carriage is PULLED:
+                yield from iter(self._pull, b"")
+        except DecodeError as error:
+            what = "bad archive: " if carriage is RAW_NAR else ""
+            raise Refusal(f"{what}{error}", ends=True) from None
+
+    def _pull(self) -> bytes:
+        """Ask the client for payload and return its answer, taken to the end of its padding."""
+        self.say(StderrRead(length=PULL))
+        incoming = self._incoming
+        return Reader(incoming.take(incoming.cursor.text(PULL))).string()
+
+    def _settle(self) -> None:
+        """Go over what is left of payload that comes without being asked for."""
+        if not self.pulled:
+            for _ in self.payload():
+                pass
+
+    # Saying things -----------------------------------------------------------------------
+
+    def say(self, frame: Any) -> None:
+        """Send a STDERR frame."""
+        kind = frame.frame
+        self.send(pack_u64(kind.code) + encode(kind.fields, frame, self.protocol))
