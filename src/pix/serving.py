@@ -17,7 +17,7 @@ from pix.codec.declare import OPERATIONS, Operation, wire_of
 from pix.codec.errors import DecodeError, Lost, PixError
 from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, Protocol, negotiate
 from pix.codec.incoming import Incoming
-from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Payload
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Carriage
 from pix.codec.records import Record
 from pix.codec.values import encode
 from pix.codec.wire import Reader, pack_u64
@@ -163,8 +163,10 @@ class ServedConnection:
             raise Refusal(f"{operation.name}: {error}", ends=True) from None
         except Lost:
             raise Refusal("unexpected end-of-file", ends=True) from None
-        if operation.request.payload is not None:
-            self._payload = self._carried(operation.request.payload)
+        payload = operation.request.payload
+        carriage = None if payload is None else payload.carriage(self.protocol)
+        self.pulled = carriage is PULLED
+        self._payload = None if carriage is None else self._carried(carriage)
         return operation, request
 
     def unknown(self, code: int) -> Refusal:
@@ -182,10 +184,8 @@ class ServedConnection:
         pieces = self.payload()
         return Incoming(lambda: next(pieces, b""), lambda: Refusal("unexpected end-of-file"))
 
-    def _carried(self, payload: Payload) -> Iterator[bytes]:
+    def _carried(self, carriage: Carriage) -> Iterator[bytes]:
         """Yield payload. Raises Refusal where the stream cannot be followed any further."""
-        carriage = payload.carriage(self.protocol)
-        self.pulled = carriage is PULLED
         try:
             if carriage is FRAMES:
                 yield from self._incoming.frames()

@@ -184,7 +184,7 @@ def test_a_request_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
         with suppress(OSError):
             while data := sock.recv(1 << 16):
                 said += data
-        assert b"a request of at most" in said or not said
+        assert b"a value of at most" in said or not said
 
 
 def test_payload_is_not_kept_in_memory(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Incoming:
             if whole:
                 return b"".join(parts)[: cursor.offset - start]
             if longest is not None and max(cursor.offset, cursor.received) - start > longest:
-                raise DecodeError(start, f"at most {longest} bytes", "more")
+                raise DecodeError(start, f"a value of at most {longest} bytes", "a longer one")
             parts.append(self.fill())
 
     def _now(self, scanner: Generator[None, None, T]) -> T:

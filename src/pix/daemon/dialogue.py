@@ -263,10 +263,10 @@ class Dialogue:
 
     def _send_nar(self, source: Any) -> None:
         for piece in one_nar(source):
-            self._send(piece, listening=True)
             if self._interrupted() and isinstance(self._verdict, NixDaemonError):
                 self._in_step = False
                 break
+            self._send(piece, listening=True)
 
     def _interrupted(self) -> bool:
         """Whether the daemon has come to its end already, in the middle of our payload."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import select
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -113,6 +114,22 @@ def test_error_before_the_nar_leaves_the_connection_usable() -> None:
     with playing(ASKED, MISSING, asking(), LAST, VALID) as daemon:
         with pytest.raises(NixDaemonError, match="path is not valid"):
             list(daemon.connection.nar(HELLO))
+        assert daemon.connection.is_valid_path(HELLO)
+
+
+def test_an_error_right_behind_a_bare_nar_leaves_the_connection_usable() -> None:
+    request = op.AddToStore(name="x", recursive=1, dump=b"")
+    turns = (Hears(request), Hears(BIG), MISSING, asking(), LAST, VALID)
+    with playing(*turns, minor=21) as daemon:
+
+        def until_it_is_refused() -> Iterator[bytes]:
+            yield BIG
+            assert daemon.sock is not None
+            assert select.select([daemon.sock], [], [], 20)[0]
+
+        request.dump = until_it_is_refused()
+        with pytest.raises(NixDaemonError, match="path is not valid"):
+            daemon.connection.call(request)
         assert daemon.connection.is_valid_path(HELLO)
 
 

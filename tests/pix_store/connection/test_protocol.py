@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pix.codec.declare import wire_of
 from pix.codec.gates import Protocol
+from pix.codec.payload import RAW_NAR
 from pix.codec.values import encode
 from pix.codec.wire import Reader, pack_u64
 from pix.daemon import DaemonConnection, NixDaemonError
@@ -20,6 +21,7 @@ from pix.protocol import operations as op
 from pix.protocol.logging import StderrError
 from pix.protocol.types import FEATURES, TrustedFlag
 from pix_store.daemon import NIX_VERSION
+from tests.support.carrying import BARE, CONTENTS, PROTOCOLS, SIZES, Carrying, carriage_of, carrying
 from tests.support.relaying import received
 from tests.support.serving import ABSENT, TREE, WAIT, client, serving, talking, watched
 
@@ -231,3 +233,26 @@ def test_what_is_said_is_what_an_observer_expects() -> None:
             c.query_path_info(path)
             b"".join(c.nar(path))
             c.collect_garbage(0)
+
+
+@settings(max_examples=150)
+@given(st.data(), PROTOCOLS, CONTENTS, SIZES, st.sampled_from([1, 8, 1 << 16]))
+def test_what_a_request_carries_is_consumed_to_its_end(
+    data: st.DataObject, protocol: Protocol, content: bytes, sizes: list[int], chunk: int
+) -> None:
+    asked = data.draw(st.lists(st.sampled_from(carrying(protocol)), min_size=1, max_size=3))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        serving(version=protocol.text, features=protocol.features) as daemon,
+        daemon.socketpair() as sock,
+    ):
+        patch.setattr("pix_store.connection.protocol.CHUNK", chunk)
+        carrier = Carrying.greeted(sock, protocol)
+        for request in asked:
+            bare = carriage_of(request, protocol) is RAW_NAR
+            sent = data.draw(st.sampled_from(BARE)) if bare else content
+            assert carrier.ask(request, sent, sizes) is not None
+            if not carrier.goes_on():
+                assert bare
+                assert sent != BARE[0]
+                break
