@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pix.codec.cursor import Limits
-from pix.codec.declare import OPERATIONS, Operation, wire_of
+from pix.codec.declare import OPERATIONS, Operation, record_of
 from pix.codec.errors import DecodeError, Lost, PixError
 from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, Protocol, negotiate
 from pix.codec.incoming import Incoming
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Carriage
-from pix.codec.records import Record
 from pix.codec.values import encode
 from pix.codec.wire import Reader, pack_u64
 from pix.codec.words import foreign
@@ -106,9 +105,7 @@ class ServedConnection:
     def _greet(self, hello: DaemonHello, oldest: int) -> None:
         protocol, heard, out = self.protocol, ClientHello(version=0), b""
         for side, name in ORDER:
-            wire = wire_of(side)
-            assert isinstance(wire, Record)
-            field = next(each for each in wire.fields if each.name == name)
+            field = next(each for each in record_of(side).fields if each.name == name)
             if not field.gate.admits(protocol):
                 continue
             if side is DaemonHello:

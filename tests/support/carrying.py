@@ -15,7 +15,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pix.codec.declare import FRAMES_BY_CODE, Operation
+from pix.codec.declare import STDERR_FRAMES, Operation
 from pix.codec.errors import Lost
 from pix.codec.gates import NEWEST_MINOR, Protocol
 from pix.codec.incoming import Incoming
@@ -109,7 +109,7 @@ class Carrying:
         try:
             self._sock.sendall(out)
             while True:
-                kind = FRAMES_BY_CODE[self._heard.word()].fields
+                kind = STDERR_FRAMES[self._heard.word()].fields
                 frame = self._heard.value(kind, self.protocol)
                 if isinstance(frame, StderrRead):
                     assert carriage is PULLED
