@@ -24,7 +24,7 @@ from pix.codec.values import encode
 from pix.codec.wire import Reader, bytes_of, pack_string, pack_u64
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError, without_colours
-from pix.daemon.handshake import handshake
+from pix.daemon.handshake import accepting, handshake
 from pix.daemon.transport import Stream
 from pix.daemon.upload import Pull, one_nar
 from pix.protocol.logging import (
@@ -90,7 +90,8 @@ class Dialogue:
             self.protocol = agreed.protocol
             self.nix_version = agreed.nix_version
             self.trusted = agreed.trusted
-            self._conclude()
+            with accepting(ours):
+                self._conclude()
 
     def ask(self, request: Any, write: Write | None = None) -> Any:
         """Send a request and return its reply, an object of the operation's `Reply`.

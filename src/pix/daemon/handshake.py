@@ -5,7 +5,8 @@ Source: Nix `worker-protocol-connection.cc`.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from pix.codec.declare import record_of, wire_of
@@ -53,11 +54,9 @@ def handshake(stream: Stream, ours: Protocol) -> Agreed:
     protocol = _agree(ours, theirs)
     wire = wire_of(ClientHello)
     said = ClientHello(version=ours.number, features=tuple(sorted(ours.features)))
-    try:
+    with accepting(ours):
         stream.send(encode(wire, fitted(wire, said, protocol), protocol)[8:])
         rest = stream.bytes_of(_behind_version(protocol).program(protocol))
-    except Lost as lost:
-        raise Lost(f"{lost}; it may not accept protocol {ours.text}, see its log") from None
     start = pack_u64(magic) + pack_u64(theirs)
     heard: DaemonHello = wire_of(DaemonHello).read(Reader(start + rest, protocol))
     return Agreed(
@@ -65,6 +64,15 @@ def handshake(stream: Stream, ours: Protocol) -> Agreed:
         heard.daemon_nix_version or None,
         heard.trusted,
     )
+
+
+@contextmanager
+def accepting(ours: Protocol) -> Iterator[None]:
+    """To be turned away inside is told with what the daemon may have against it. Raises Lost."""
+    try:
+        yield
+    except Lost as lost:
+        raise Lost(f"{lost}; it may not accept protocol {ours.text}, see its log") from None
 
 
 def _agree(ours: Protocol, theirs: int) -> Protocol:
