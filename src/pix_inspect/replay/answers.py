@@ -19,8 +19,7 @@ from pix.codec.records import MISSING
 from pix.conversation.exchange import CLIENT
 from pix.problem import Problem
 from pix.protocol import operations as ops
-from pix_inspect.compare.changes import Unordered, changes
-from pix_inspect.compare.volatile import FIELDS
+from pix_inspect.compare.changes import VOLATILE, Unordered, changes
 from pix_inspect.replay.recorded import RecordedExchange, RecordedSession
 from pix_inspect.replay.translate import newest
 
@@ -179,7 +178,7 @@ def plain(value: Any) -> Any:
         return {
             part.name: plain(item)
             for part in dataclasses.fields(value)
-            if part.name not in FIELDS
+            if part.name not in VOLATILE
             and part.name != payload
             and (item := getattr(value, part.name)) is not MISSING
         }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pix.codec.gates import Protocol
 from pix.protocol.logging import StderrError
-from pix.protocol.operations import AddTextToStore, AddToStore, QueryValidPaths
+from pix.protocol.operations import AddTextToStore, AddToStore, QueryRealisation, QueryValidPaths
 from pix_inspect.replay.answers import Digest, Repertoire, key
 from pix_inspect.replay.recorded import RecordedSession
 from tests.support.replayed import END, P, Q, story
@@ -19,6 +19,12 @@ def test_sets_and_defaults_make_no_difference() -> None:
     two = QueryValidPaths(paths=frozenset({Q, P}), substitute=False)
     assert key(one) == key(two)
     assert key(one) != key(QueryValidPaths(paths=frozenset({P})))
+
+
+def test_realisations_are_told_apart_by_their_id() -> None:
+    """`id` is volatile in log frames, where it names an activity, and nowhere else."""
+    one, two = (QueryRealisation(id=f"sha256:{digit * 64}!out") for digit in "ab")
+    assert key(one) != key(two)
 
 
 def test_a_text_added_by_an_old_client_is_found_by_a_new_one(tmp_path: Path) -> None:
