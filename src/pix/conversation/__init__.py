@@ -12,8 +12,10 @@ Imports `pix.protocol` and `pix.codec`. Begin at `observer`.
 
 from __future__ import annotations
 
+from pix.codec.cursor import Limits
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Asked, Exchange, LogFrame
-from pix.conversation.observer import Conversation, Limits, Observer, PayloadSeen
+from pix.conversation.observer import Conversation
+from pix.conversation.open_exchanges import Observer, PayloadSeen
 
 __all__ = [
     "CLIENT",

@@ -26,7 +26,7 @@ from pix.codec.cursor import Limits, Scan, behind
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.conversation.answers import DaemonSide
-from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Asked, Exchange, LogFrame
+from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.handshake import Handshake
 from pix.conversation.notes import Note, Reason, note_of
 from pix.conversation.open_exchanges import (
@@ -343,17 +343,3 @@ class Conversation:
         if self.lockstep:
             cursor = lane.cursor
             self.turns.append((side, min(cursor.offset, cursor.received)))
-
-
-__all__ = [
-    "CLIENT",
-    "DAEMON",
-    "SIDES",
-    "Asked",
-    "Conversation",
-    "Exchange",
-    "Limits",
-    "LogFrame",
-    "Observer",
-    "PayloadSeen",
-]

@@ -12,12 +12,8 @@ Imports `pix.protocol` and `pix.codec`. Begin at `connection`.
 from __future__ import annotations
 
 from pix.codec.payload import Source
-from pix.daemon.connection import (
-    DEFAULT_SOCKET,
-    DaemonConnection,
-    NixDaemonError,
-    PathInfo,
-    Target,
-)
+from pix.daemon.connection import DEFAULT_SOCKET, DaemonConnection, PathInfo
+from pix.daemon.errors import NixDaemonError
+from pix.daemon.operations import Target
 
 __all__ = ["DEFAULT_SOCKET", "DaemonConnection", "NixDaemonError", "PathInfo", "Source", "Target"]

@@ -23,7 +23,7 @@ from pix.codec.cursor import Limits
 from pix.codec.gates import NEWEST, Protocol
 from pix.daemon.dialogue import Dialogue, Log, Write
 from pix.daemon.errors import NixDaemonError
-from pix.daemon.operations import Operations, Target
+from pix.daemon.operations import Operations
 from pix.daemon.transport import Stream
 from pix.problem import Problem
 from pix.protocol.operations import NarFromPath, QueryPathInfo
@@ -204,6 +204,3 @@ class DaemonConnection(Operations):
             nar_size=info.nar_size,
             sigs=sorted(info.sigs),
         )
-
-
-__all__ = ["DEFAULT_SOCKET", "DaemonConnection", "NixDaemonError", "PathInfo", "Target"]
