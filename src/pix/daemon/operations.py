@@ -42,6 +42,7 @@ from pix.protocol.types import (
     UnkeyedRealisation,
     ValidPathInfo,
 )
+from pix.untrusted import parse_json
 
 UNLIMITED = (1 << 64) - 1
 
@@ -138,8 +139,8 @@ class Operations:
         """Return the running builds, a list as the daemon's JSON has it (Determinate Nix)."""
         text = self.call(op.QueryActiveBuilds()).builds
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
+            return parse_json(text)
+        except ValueError as error:
             raise NixDaemonError(f"the daemon's list of builds is no JSON: {error}") from None
 
     # adding

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pix.problem import Problem
+from pix.untrusted import parse_json
 from pix_inspect.base.new_files import PRIVATE, save
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.state_directory import state_directory
@@ -49,14 +50,14 @@ class Settings:
                 raw = file.read(MOST + 1)
             if len(raw) > MOST:
                 raise ValueError("it is too long")
-            known = json.loads(raw)
+            known = parse_json(raw)
             if not isinstance(known, dict):
                 raise ValueError("it is no JSON object")
         except FileNotFoundError:
             return cls(path, {})
         except OSError as error:
             return cls(path, {}, f"settings are not read: {shown}: {error.strerror}")
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             return cls(path, {}, f"settings are left out: {shown}: {inert(str(error), 100)}")
         return cls(path, known)
 

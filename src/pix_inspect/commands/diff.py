@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from pix.problem import Problem
+from pix.untrusted import natural
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import duration
 from pix_inspect.commands.dump import report
@@ -94,9 +95,10 @@ def _meant(words: list[str]) -> tuple[list[Path], list[int]]:
         files, numbers = words[:1], words[1:]
     elif len(words) == 4:
         files, numbers = words[::2], words[1::2]
-    if len(words) not in (2, 3, 4) or not all(n.isascii() and n.isdigit() for n in numbers):
+    meant = [number for number in map(natural, numbers) if number is not None]
+    if len(words) not in (2, 3, 4) or len(meant) < len(numbers):
         raise Problem("give two recordings, A B, or two exchanges by number: A N B M, or A N M")
-    return [Path(file) for file in files], [int(number) for number in numbers]
+    return [Path(file) for file in files], meant
 
 
 def _read(path: Path, progress: Progress) -> Session:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pix.problem import Problem
+from pix.untrusted import natural
 from pix_inspect.base.narrate import say
 from pix_inspect.describe.text_and_json import LONGEST_LIST
 from pix_inspect.export.printer import Printer
@@ -60,9 +61,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def number(text: str) -> int:
     """Return an exchange's number. For argparse: raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+    found = natural(text)
+    if not found:
         raise argparse.ArgumentTypeError(f"{text!r} is no exchange: they are numbered from 1")
-    return int(text)
+    return found
 
 
 def selection(text: str) -> tuple[int, int]:

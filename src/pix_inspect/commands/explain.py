@@ -15,6 +15,7 @@ from typing import Any
 from pix.codec.gates import Protocol
 from pix.conversation.exchange import SIDES
 from pix.problem import Problem
+from pix.untrusted import natural
 from pix_inspect.describe import annotated_bytes
 from pix_inspect.teach.bundled import examples, recording, senders
 from pix_inspect.teach.entries import entry, names
@@ -105,12 +106,13 @@ def _exchange(file: str, number: str, form: str) -> int:
     from pix_inspect.describe.text_and_json import text_of
     from pix_inspect.session.session import Session
 
-    if not number.isdigit() or number == "0":
+    wanted = natural(number)
+    if not wanted:
         raise Problem(f"{number!r} is no exchange: they are numbered from 1")
     session = Session(Path(file)).read_all()
-    if int(number) > len(session):
+    if wanted > len(session):
         raise Problem(f"{file} has {len(session):,} exchanges, no {number}")
-    view = session.exchange(int(number) - 1)
+    view = session.exchange(wanted - 1)
     lines = annotated_bytes.annotated(view)
     if form == "json":
         for line in lines:

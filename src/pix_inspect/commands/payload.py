@@ -12,6 +12,7 @@ from typing import Any
 
 from pix.codec.declare import OPERATIONS
 from pix.problem import Problem
+from pix.untrusted import natural
 from pix_inspect.base.narrate import say
 from pix_inspect.base.new_files import save
 from pix_inspect.base.safe_text import inert
@@ -46,9 +47,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def chosen(text: str) -> tuple[int, str | None]:
     """Return the exchange and the entry that `12:bin/hello` means. For argparse."""
     number, colon, entry = text.partition(":")
-    if not (number.isascii() and number.isdigit()) or int(number) < 1:
+    exchange = natural(number)
+    if not exchange:
         raise argparse.ArgumentTypeError(f"{text!r} is no payload: write 12, or 12:bin/hello")
-    return int(number), entry if colon else None
+    return exchange, entry if colon else None
 
 
 def main(args: argparse.Namespace) -> int:

@@ -266,8 +266,8 @@ def _operations(matches: Callable[[str], bool]) -> Test:
 def _matcher(operator: str, value: Value) -> Callable[[Any], bool]:
     """Return whether a decoded value matches; texts are compared without regard to case."""
     if value.pattern is not None:
-        search = value.pattern.search
-        return lambda found: found is not None and search(str(found)) is not None
+        search = value.pattern.matches
+        return lambda found: found is not None and search(str(found))
     wanted = value.text.lower()
     if operator == "~":
         return lambda found: found is not None and wanted in str(found).lower()

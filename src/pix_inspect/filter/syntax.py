@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pix_inspect.filter.patterns import Pattern, PatternError
+
 
 class FilterError(Exception):
     """A mistake in a filter: `message`, and the characters `[start, end)` it is about."""
@@ -38,7 +40,7 @@ class Value:
     text: str
     number: float | None = None
     unit: str = ""
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
     quoted: bool = False
 
 
@@ -118,6 +120,7 @@ _REGEX = re.compile(r"\s*/((?:[^/\\]|\\.)*)(/?)")
 _NUMBER = re.compile(r"(-?\d[\d_]*(?:\.\d+)?)\s*([a-zµ]*)", re.IGNORECASE)
 _FIELD = re.compile(r"[A-Za-z_][\w]*(?:\.\w+)*")
 DEEPEST = 100
+LARGEST = 1e30
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ class _Token:
     text: str
     start: int
     end: int
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -164,9 +167,10 @@ def _regex_token(text: str, match: re.Match[str]) -> _Token:
     if not match.group(2):
         raise FilterError("this /regex/ is not closed", text, start, len(text))
     try:
-        pattern = re.compile(match.group(1), re.IGNORECASE)
-    except re.error as error:
-        raise FilterError(f"no regular expression: {error.msg}", text, start, match.end()) from None
+        pattern = Pattern(match.group(1))
+    except PatternError as error:
+        said = f"not a regular expression: {error}"
+        raise FilterError(said, text, start, match.end()) from None
     return _Token("regex", match.group(1), start, match.end(), pattern)
 
 
@@ -256,6 +260,8 @@ class _Parser:
         if number is not None and number.group(2).lower() in ("", *UNITS):
             unit = number.group(2).lower()
             scaled = float(number.group(1).replace("_", "")) * UNITS.get(unit, 1)
+            if abs(scaled) > LARGEST:
+                raise FilterError("no number is that large", self.text, token.start, token.end)
             value = Value(token.text, scaled, unit)
         if operator.text in ("<", "<=", ">", ">=") and value.number is None:
             raise FilterError(

@@ -8,7 +8,6 @@ apart, so that requests stand before their replies.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -17,6 +16,7 @@ from pix.codec.cursor import Limits
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
+from pix.untrusted import parse_json
 
 What: TypeAlias = Literal["open", "data", "half-close", "reset", "close"]
 SIDES = {"c2s": CLIENT, "s2c": DAEMON}
@@ -106,8 +106,10 @@ def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Pas
             closed = True
         elif what is None and side is not None:
             offset, length = event.get("off"), event.get("len")
-            if offset != done[side] or not isinstance(length, int) or length < 0:
+            if offset != done[side] or type(offset) is not int:
                 raise Problem(f"{where}: expected offset {done[side]} of {event['dir']}")
+            if type(length) is not int or length < 0:
+                raise Problem(f"{where}: `len` is not a number of bytes")
             if offset + length > len(streams[side]):
                 raise Problem(
                     f"{where}: ends at byte {offset + length}, but that stream has only"
@@ -128,7 +130,7 @@ def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Pas
 
 def _event(line: bytes, where: str) -> dict[str, Any]:
     try:
-        event = json.loads(line)
+        event = parse_json(line)
     except ValueError as error:
         raise Problem(f"{where}: not JSON ({error})") from None
     time = event.get("t") if isinstance(event, dict) else None

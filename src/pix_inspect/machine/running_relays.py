@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pix.problem import Problem
+from pix.untrusted import parse_json
 from pix_inspect.base.state_directory import state_directory
 from pix_inspect.machine.relay_chain import PREFIX
 
@@ -131,12 +132,12 @@ def connections(relay: Running) -> int | None:
 
 def _read(path: Path) -> Running | None:
     try:
-        said: dict[str, Any] = json.loads(path.read_text())
+        said: dict[str, Any] = parse_json(path.read_bytes())
         listen, upstream, recording = said["listen"], said["upstream"], said["recording"]
         if not isinstance(upstream, str) or not all(
             isinstance(path, str | None) for path in (listen, recording)
         ):
             return None
         return Running(int(said["pid"]), int(said["born"]), listen, upstream, recording)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None

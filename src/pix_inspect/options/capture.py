@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pix.problem import Problem
+from pix.untrusted import natural
 from pix_inspect.base.narrate import say
 from pix_inspect.capture.upstream import SocketUpstream, Upstream, require, upstream_of
 from pix_inspect.machine.sockets import same_socket
@@ -134,8 +135,9 @@ def user_ids(names: list[str]) -> frozenset[int] | None:
         return None
     found = {os.getuid()}
     for name in names:
+        number = natural(name)
         try:
-            found.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
-        except KeyError:
+            found.add(pwd.getpwnam(name).pw_uid if number is None else number)
+        except (KeyError, ValueError):
             raise Problem(f"--allow-user {name}: no such user") from None
     return frozenset(found)

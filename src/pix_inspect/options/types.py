@@ -13,6 +13,7 @@ from pix.codec.wire import Wire
 from pix.problem import Problem
 from pix.protocol.names import UnknownName, wire_called
 from pix.protocol.types import FEATURES
+from pix.untrusted import natural
 from pix_inspect.base.safe_text import inert
 
 ALL = -1
@@ -83,9 +84,10 @@ def _protocol(version: str, features: str) -> Protocol:
 def _count(text: str) -> int:
     if text == "all":
         return ALL
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    number = natural(text)
+    if not number:
         raise Problem(f"--count {text}: write a number from 1 on, or all")
-    return int(text)
+    return number
 
 
 def _read(name: str) -> tuple[str, bytes]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Any
 
+from pix.untrusted import parse_json
+
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
 INTERFACE_STATISTICS = 5
@@ -151,8 +153,8 @@ def read_comments(data: bytes, start: int, end: int) -> Iterator[dict[str, Any]]
     for code, value in read_options(data, start, end):
         if code == COMMENT and value[:1] == b"{":
             try:
-                found = json.loads(value)
-            except (ValueError, RecursionError):
+                found = parse_json(value)
+            except ValueError:
                 continue
             if isinstance(found, dict):
                 yield found

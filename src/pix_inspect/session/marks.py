@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from pix.problem import Problem
+from pix.untrusted import natural, parse_json
 from pix_inspect.base.state_directory import state_directory
 from pix_inspect.session.session import Session
 
@@ -35,7 +36,7 @@ def load(session: Session) -> dict[int, str]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             return {}
-        known = json.loads(path.read_text())
+        known = parse_json(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -43,8 +44,9 @@ def load(session: Session) -> dict[int, str]:
     marks = known.get("marks") if isinstance(known, dict) else None
     found: dict[int, str] = {}
     for number, note in marks.items() if isinstance(marks, dict) else ():
-        if number.isdecimal() and 0 < int(number) < 1 << 32 and isinstance(note, str):
-            found[int(number) - 1] = note[:LONGEST_NOTE]
+        exchange = natural(number)
+        if exchange and exchange < 1 << 32 and isinstance(note, str):
+            found[exchange - 1] = note[:LONGEST_NOTE]
     return found
 
 

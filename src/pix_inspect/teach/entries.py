@@ -22,6 +22,7 @@ from pix.protocol import OPERATIONS, STDERR_FRAMES, Frame, Operation, types
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.names import enumerations, records, scalars, users_of
 from pix.protocol.types import FEATURES
+from pix.untrusted import natural
 from pix_inspect.teach.errata import about
 
 RELEASES = {
@@ -84,13 +85,16 @@ def entry(name: str, protocol: Protocol | None = None) -> Entry:
 
 
 def _entry(name: str, protocol: Protocol | None) -> Entry:
-    versions = re.findall(r"1\.(\d+)", name)
-    if versions and re.fullmatch(r"\s*1\.\d+(\s*(?:\.\.|against|vs\.?|-|,)?\s*1\.\d+)?\s*", name):
+    versions = re.findall(r"1\.(\d+)", name, re.ASCII)
+    if versions and re.fullmatch(
+        r"\s*1\.\d{1,9}(\s*(?:\.\.|against|vs\.?|-|,)?\s*1\.\d{1,9})?\s*", name, re.ASCII
+    ):
         if len(versions) == 2:
             return _difference(int(versions[0]), int(versions[1]))
         return _version(int(versions[0]))
-    if name.isdigit() and int(name) in OPERATIONS:
-        return _operation(OPERATIONS[int(name)], protocol)
+    code = natural(name)
+    if code in OPERATIONS:
+        return _operation(OPERATIONS[code], protocol)
     found = _find(name, protocol)
     if found is not None:
         return found

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix.problem import Problem
+from pix.untrusted import natural
 from pix_inspect.describe.field_rows import FieldRow, rows
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.session.exchange_view import ExchangeView
@@ -117,9 +118,9 @@ def field(view: ExchangeView, labels: tuple[str, ...]) -> tuple[tuple[int, ...],
     below: Sequence[FieldRow] = rows(view)
     for label in labels:
         number = next((i for i, row in enumerate(below) if _is(row, label)), None)
-        if number is None and label.isdigit() and int(label) < len(below):
-            number = int(label)
         if number is None:
+            number = natural(label)
+        if number is None or number >= len(below):
             return None
         path.append(number)
         found = below[number]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pix.codec.wire import bytes_of
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
 from pix.serving import Refusal
+from pix.untrusted import parse_json
 from pix_store.build.build_directory import Room
 from pix_store.build.outcome import SHOWN_LINES, Outcome, cannot_build, ended
 from pix_store.build.register_outputs import Harvest, Rejected
@@ -131,11 +131,11 @@ class Work:
         connection = self.caller.connection
         if line.startswith(STRUCTURED_LINE):
             try:
-                said = json.loads(line.removeprefix(STRUCTURED_LINE))
+                said = parse_json(line.removeprefix(STRUCTURED_LINE))
                 if said["action"] == "setPhase":
                     connection.result(self._activity, ResultType.SET_PHASE, str(said["phase"]))
                     return
-            except (ValueError, KeyError, TypeError, RecursionError):
+            except (ValueError, KeyError, TypeError):
                 pass
         self.tail.append(line)
         raw = bytes_of(line) + b"\n"

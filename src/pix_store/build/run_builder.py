@@ -22,6 +22,7 @@ from pathlib import Path
 
 from pix.codec.wire import bytes_of, text_of
 from pix.serving import Refusal
+from pix.untrusted import parse_json
 from pix_store.build.build_directory import Room
 from pix_store.derivations.derivation import Derivation
 from pix_store.store.hashes import sha256
@@ -88,8 +89,8 @@ def environment(derivation: Derivation, room: Room, top: Path) -> dict[str, str]
 
 def _structured(text: str, derivation: Derivation, room: Room, top: Path) -> dict[str, str]:
     try:
-        attributes = json.loads(text)
-    except (ValueError, RecursionError):
+        attributes = parse_json(text)
+    except ValueError:
         raise Refusal("cannot process __json attribute: it is no JSON") from None
     if not isinstance(attributes, dict):
         raise Refusal("cannot process __json attribute: it is no object")

@@ -12,6 +12,7 @@ import re
 from pix.protocol import operations as op
 from pix.protocol.types import REALISATION_WITH_PATH, BuildResult, UnkeyedRealisation
 from pix.serving import Refusal
+from pix.untrusted import parse_json
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import Derivation, derivation_of
 from pix_store.derivations.hash_modulo import loader, output_hashes
@@ -86,10 +87,10 @@ def register_drv_output(caller: Caller, request: op.RegisterDrvOutput) -> None:
         key, base = _checked(request.id), request.out_path
     else:
         try:
-            plain = json.loads(request.realisation_json)
+            plain = parse_json(request.realisation_json)
             key, base = _checked(str(plain["id"])), str(plain["outPath"])
             signatures = frozenset(map(str, plain.get("signatures", ())))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise Refusal("cannot read the realisation: it is no such JSON", ends=True) from None
     store.paths.check_base(base)
     store.info(base)

@@ -19,6 +19,7 @@ from typing import IO, Any, Protocol
 from pix.codec.nar_files import nar_of
 from pix.problem import Problem
 from pix.serving import Refusal
+from pix.untrusted import parse_json
 from pix_store.store import trees
 from pix_store.store.hashes import sha256
 from pix_store.store.spool import PIECE, Spool
@@ -235,7 +236,7 @@ class FolderShelf:
             return
         for file in sorted(folder.iterdir()):
             with suppress(OSError, ValueError, KeyError, TypeError):
-                whole = json.loads(file.read_bytes())
+                whole = parse_json(file.read_bytes())
                 yield whole["key"], whole["value"]
 
     def record(self, kind: str, key: str, value: Any) -> None:

@@ -81,7 +81,7 @@ def test_a_filter_and_its_negation_part_the_session(session: Session) -> None:
         ("and", 0, "joins two conditions"),
         ("error or", 8, "something is missing"),
         ("op < 3", 0, "is a name"),
-        ("log ~ /(/", 6, "no regular expression"),
+        ("log ~ /(/", 6, "not a regular expression"),
         ("conn = two", 0, "wants a number"),
         ("state = fine", 0, "is one of"),
     ],

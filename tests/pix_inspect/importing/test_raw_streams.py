@@ -57,7 +57,9 @@ def test_bytes_that_no_event_speaks_of_are_not_lost(tmp_path: Path) -> None:
     ("event", "said"),
     [
         ({"t": 1, "dir": "c2s", "off": 1, "len": 1}, "line 1: expected offset 0 of c2s"),
-        ({"t": 1, "dir": "c2s", "off": 0, "len": "x"}, "expected offset 0"),
+        ({"t": 1, "dir": "c2s", "off": 0, "len": "x"}, "`len` is not a number of bytes"),
+        ({"t": 1, "dir": "c2s", "off": 0, "len": True}, "`len` is not a number of bytes"),
+        ({"t": 1, "dir": "c2s", "off": 0.0, "len": 1}, "expected offset 0"),
         ({"t": 1, "dir": "c2s", "off": 0, "len": 9}, "that stream has only 3 bytes"),
         ({"t": 1, "ev": "dance"}, "neither a chunk nor open, eof, hangup or close"),
         ({"ev": "open"}, "no time `t` in seconds"),

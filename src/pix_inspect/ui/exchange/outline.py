@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pix.untrusted import natural
 from pix_inspect.describe.field_rows import FieldRow
 
 PAGE = 200
@@ -251,9 +252,9 @@ class Outline:
             index = next(
                 (i for i in range(min(len(children), PAGE)) if children[i].label == label), None
             )
-            if index is None and label.isdigit() and int(label) < len(children):
-                index = int(label)
             if index is None:
+                index = natural(label)
+            if index is None or index >= len(children):
                 break
             path = (*path, index)
             children = children[index].children
