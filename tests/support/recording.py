@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pix.codec.gates import Protocol
+from pix.protocol.types import TrustedFlag
 from pix_inspect.recording import pcapng
 from pix_inspect.recording.stream_writer import Parts, Track
 from pix_inspect.recording.tcp_headers import CLIENT_PORTS
@@ -172,7 +173,7 @@ class Recording:
             path.write_bytes(self.data)
             return path
         data = self.data
-        with self.path.open("ab") as file:
+        with self.path.open("ab" if self._saved else "wb") as file:
             file.write(data[self._saved :])
         self._saved = len(data)
         return self.path
@@ -184,3 +185,9 @@ class Recording:
 def growing(path: Path, **about: Any) -> Recording:
     """A recording that a screen follows: a tenth of a millisecond passes before every turn."""
     return Recording(path, pace=MILLISECOND // 10, **{"listen": "/run/pix.sock", **about})
+
+
+def connected(folder: Path, minor: int = 37) -> Connection:
+    """The one connection of a recording in `folder`, of a trusted client, its handshake over."""
+    talk = Recording(folder / "r.pcapng").open(Protocol(minor), peer={"pid": 1})
+    return talk.greet(nix="2.18.0", trusted=TrustedFlag.TRUSTED)

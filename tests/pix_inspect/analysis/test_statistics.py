@@ -9,8 +9,8 @@ import pytest
 
 from pix_inspect.analysis.statistics import BUCKETS, MOST_STRETCHES, Statistics, Tally
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import Scene
 from tests.support.places import RECORDINGS
+from tests.support.recording import connected
 
 
 @pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda p: p.stem)
@@ -115,17 +115,14 @@ def test_slices_come_to_the_same_as_one_go() -> None:
 
 
 def test_an_exchange_is_counted_once_it_is_over(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("IsValidPath", path="/nix/store/x")
-    session = scene.done(closed=False)
+    talk = connected(tmp_path)
+    talk.ask("IsValidPath", path="/nix/store/x")
+    session = talk.session(closed=False)
     statistics = Statistics(session)
     assert statistics.update()
     assert statistics.open_rows == [1]
     assert set(statistics.operations) == {"handshake"}
-    before = len(scene.written.data)
-    scene.answer("IsValidPath", valid=True)
-    with session.path.open("ab") as file:
-        file.write(scene.written.data[before:])
+    talk.answer("IsValidPath", valid=True).save()
     session.read_all()
     assert statistics.update()
     assert statistics.open_rows == []
@@ -133,12 +130,12 @@ def test_an_exchange_is_counted_once_it_is_over(tmp_path: Path) -> None:
 
 
 def test_stretches_of_time_widen_as_the_session_grows(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     for _ in range(40):
-        scene.written.time += 3_000_000_000
-        scene.ask("IsValidPath", path="/nix/store/x")
-        scene.answer("IsValidPath", valid=True)
-    session = scene.done()
+        talk.recording.time += 3_000_000_000
+        talk.ask("IsValidPath", path="/nix/store/x")
+        talk.answer("IsValidPath", valid=True)
+    session = talk.session()
     statistics = Statistics(session)
     for _ in range(100):
         statistics.update(1)

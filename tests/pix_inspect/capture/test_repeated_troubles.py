@@ -5,7 +5,7 @@ from __future__ import annotations
 from pix_inspect.capture.repeated_troubles import LONG, MOST, SOON, Troubles
 
 
-class Scene:
+class Told:
     """Troubles, a clock that the test winds, and what was said."""
 
     def __init__(self) -> None:
@@ -15,35 +15,35 @@ class Scene:
 
 
 def test_two_that_alternate_are_said_once_each() -> None:
-    scene = Scene()
+    told = Told()
     for _ in range(100):
-        scene.troubles.report("cannot accept")
-        scene.troubles.report("cannot reach")
-        scene.troubles.over()
-        scene.time += 0.01
-    assert scene.said == ["cannot accept", "cannot reach"]
+        told.troubles.report("cannot accept")
+        told.troubles.report("cannot reach")
+        told.troubles.over()
+        told.time += 0.01
+    assert told.said == ["cannot accept", "cannot reach"]
 
 
 def test_what_comes_back_is_news() -> None:
-    scene = Scene()
-    scene.troubles.report("no daemon")
-    scene.troubles.over()
-    scene.time += SOON
-    scene.troubles.report("no daemon")
-    assert scene.said == ["no daemon", "no daemon"]
+    told = Told()
+    told.troubles.report("no daemon")
+    told.troubles.over()
+    told.time += SOON
+    told.troubles.report("no daemon")
+    assert told.said == ["no daemon", "no daemon"]
 
 
 def test_what_lasts_is_said_again_with_its_count() -> None:
-    scene = Scene()
+    told = Told()
     for _ in range(11):
-        scene.troubles.report("no daemon")
-        scene.time += LONG / 10
-    assert scene.said == ["no daemon", "no daemon (10 times since)"]
+        told.troubles.report("no daemon")
+        told.time += LONG / 10
+    assert told.said == ["no daemon", "no daemon (10 times since)"]
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    scene = Scene()
+    told = Told()
     for number in range(MOST + 1):
-        scene.troubles.report(f"trouble {number}")
-    scene.troubles.report("trouble 0")
-    assert len(scene.said) == MOST + 2
+        told.troubles.report(f"trouble {number}")
+    told.troubles.report("trouble 0")
+    assert len(told.said) == MOST + 2

@@ -9,8 +9,8 @@ import pytest
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.compare.bulk_bytes import spoken
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import Scene
 from tests.support.places import RECORDINGS
+from tests.support.recording import connected
 from tests.support.words import PATH, text, word
 
 
@@ -39,29 +39,29 @@ def test_only_those_that_are_wanted() -> None:
 
 
 def test_exchanges_in_pieces_and_several_at_a_time(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     request = word(1) + text(PATH.encode())
     reply = word(0x616C7473) + word(1)
     for part in (request[:3], request[3:] + request + request[:20], request[20:]):
-        scene.client(part)
+        talk.client(part)
     for part in (reply + reply[:5], reply[5:9], reply[9:] + reply):
-        scene.daemon(part)
-    session = scene.done()
+        talk.daemon(part)
+    session = talk.session()
     assert [each[1:] for each in spoken(session)][1:] == [(request, reply)] * 3
 
 
 def test_what_was_not_kept_comes_without_bytes(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     request = word(1) + text(b"/" * 200)
     for kept in (len(request), 100, len(request)):
-        scene.written.chunk(scene.track, CLIENT, request[:kept], len(request))
-        scene.daemon(word(0x616C7473), word(1))
-    found = {each.row.number - 1: each.request for each in spoken(scene.done())}
+        talk.chunk(CLIENT, request[:kept], len(request))
+        talk.daemon(word(0x616C7473), word(1))
+    found = {each.row.number - 1: each.request for each in spoken(talk.session())}
     assert [found[number] for number in (1, 2, 3)] == [request, None, request]
 
 
 def test_what_is_not_over_comes_without_bytes(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("IsValidPath", path=PATH)
-    session = scene.done(closed=False)
+    talk = connected(tmp_path)
+    talk.ask("IsValidPath", path=PATH)
+    session = talk.session(closed=False)
     assert [each[1:] for each in spoken(session)][-1] == (None, None)

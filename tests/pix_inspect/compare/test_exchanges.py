@@ -11,21 +11,21 @@ from pix_inspect.compare.changes import Change
 from pix_inspect.compare.exchanges import compare_exchanges, meaning, payload_changes
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import Scene
 from tests.support.places import RECORDINGS
+from tests.support.recording import connected
 from tests.support.words import LAST, PATH, text, word
 
 
 def fetched(folder: Path, name: str, contents: bytes, kept: int | None = None) -> ExchangeView:
     """An exchange in which a NAR was fetched, of whose only file so many bytes were kept."""
     (folder / name).mkdir()
-    scene = Scene(folder / name)
-    scene.ask("NarFromPath", path=PATH)
+    talk = connected(folder / name)
+    talk.ask("NarFromPath", path=PATH)
     head = map(text, (b"nix-archive-1", b"(", b"type", b"regular", b"contents"))
-    scene.daemon(word(LAST), *head, word(len(contents)))
-    scene.written.chunk(scene.track, DAEMON, contents[:kept], len(contents))
-    scene.daemon(bytes(-len(contents) & 7), text(b")"))
-    return scene.done().exchange(1)
+    talk.daemon(word(LAST), *head, word(len(contents)))
+    talk.chunk(DAEMON, contents[:kept], len(contents))
+    talk.daemon(bytes(-len(contents) & 7), text(b")"))
+    return talk.session().exchange(1)
 
 
 A, B = b"a" * 400, b"a" * 399 + b"b"
@@ -62,11 +62,11 @@ def test_greetings_tell_versions_in_words() -> None:
 
 
 def test_different_operations_are_compared_with_all_their_fields(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("IsValidPath", path=PATH)
-    scene.answer("IsValidPath", valid=True)
-    scene.ask("AddTempRoot", path=PATH)
-    scene.answer("AddTempRoot", done=1)
-    session = scene.done()
+    talk = connected(tmp_path)
+    talk.ask("IsValidPath", path=PATH)
+    talk.answer("IsValidPath", valid=True)
+    talk.ask("AddTempRoot", path=PATH)
+    talk.answer("AddTempRoot", done=1)
+    session = talk.session()
     paths = [change.path for change in compare_exchanges(session.exchange(1), session.exchange(2))]
     assert paths == ["operation", "reply.valid", "reply.done"]

@@ -12,8 +12,8 @@ from pix_inspect.cli import main
 from pix_inspect.compare.exchanges import compare_exchanges, meaning
 from pix_inspect.compare.sessions import compare_sessions
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import Scene
 from tests.support.places import RECORDINGS
+from tests.support.recording import Connection, connected
 from tests.support.words import PATH
 
 
@@ -72,18 +72,18 @@ def test_a_field_may_be_ignored(capsys: pytest.CaptureFixture[str]) -> None:
 SECOND = 1_000_000_000
 
 
-def scene(folder: Path, name: str) -> Scene:
+def begun(folder: Path, name: str) -> Connection:
     (folder / name).mkdir()
-    return Scene(folder / name)
+    return connected(folder / name)
 
 
-def asked(scene: Scene, *, valid: bool = True, times: int = 1, took: int = 0) -> Session:
+def asked(talk: Connection, *, valid: bool = True, times: int = 1, took: int = 0) -> Session:
     """A session that asks for one path, and then for a derivation to be built."""
     for _ in range(times):
-        scene.ask("IsValidPath", path=PATH)
-        scene.written.time += took
-        scene.answer("IsValidPath", valid=valid)
-    return scene.done()
+        talk.ask("IsValidPath", path=PATH)
+        talk.recording.time += took
+        talk.answer("IsValidPath", valid=valid)
+    return talk.session()
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_kinds_of_differences(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    first = asked(scene(tmp_path, "a"))
-    second = asked(scene(tmp_path, "b"), **other)
+    first = asked(begun(tmp_path, "a"))
+    second = asked(begun(tmp_path, "b"), **other)
     found = compare_sessions(first, second)
     kinds = {pairing.operation: pairing.kind for pairing in found.pairings}
     assert kinds == ({} if kind == "same" else {"IsValidPath": kind})
@@ -120,12 +120,12 @@ def test_what_matters_most_is_told_first(
 ) -> None:
     sessions = []
     for name, often in (("a", (1, 1)), ("b", (3, 9))):
-        made = scene(tmp_path, name)
+        talk = begun(tmp_path, name)
         for path, times in zip((PATH, PATH + "2"), often, strict=True):
             for _ in range(times):
-                made.ask("IsValidPath", path=path)
-                made.answer("IsValidPath", valid=True)
-        sessions.append(str(made.done().path))
+                talk.ask("IsValidPath", path=path)
+                talk.answer("IsValidPath", valid=True)
+        sessions.append(str(talk.session().path))
     assert main(["diff", *sessions]) == 1
     told = [line for line in capsys.readouterr().out.splitlines() if "…hello-2.12" in line]
     assert "…hello-2.122: 1 time in A, 9 in B" in told[0]

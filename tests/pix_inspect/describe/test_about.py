@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pix_inspect.describe.about import about, short
-from tests.support.lines_of_time import Scene
+from tests.support.recording import connected
 from tests.support.words import LAST, text, word
 
 STORE = "/nix/store/" + "a" * 32 + "-"
@@ -39,20 +39,20 @@ def test_short(path: str, shown: str) -> None:
     ],
 )  # fmt: skip
 def test_operations(name: str, fields: dict[str, Any], said: str, tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask(name, **fields)
-    assert about(scene.done().exchange(1)) == said
+    talk = connected(tmp_path)
+    talk.ask(name, **fields)
+    assert about(talk.session().exchange(1)) == said
 
 
 def test_the_handshake(tmp_path: Path) -> None:
-    said = about(Scene(tmp_path).done().exchange(0))
+    said = about(connected(tmp_path).session().exchange(0))
     assert said == "client 1.37, daemon 1.37, Nix 2.18.0, trusted"
 
 
 def test_orphans_and_opaque_bytes(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.daemon(word(0x6F6C6D67), text(b"\x1b[1mhello\x1b[0m\n"))
-    scene.daemon(word(LAST))
-    session = scene.done()
+    talk = connected(tmp_path)
+    talk.daemon(word(0x6F6C6D67), text(b"\x1b[1mhello\x1b[0m\n"))
+    talk.daemon(word(LAST))
+    session = talk.session()
     assert about(session.exchange(1)) == "STDERR_NEXT hello\\n"
     assert about(session.exchange(2)) == "8 B from the daemon not understood"

@@ -10,10 +10,10 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.describe.field_rows import LONGEST_VALUE, FieldRow, rows
 from pix_inspect.session.session import Session
 from tests.support.captures import Run
-from tests.support.lines_of_time import Scene
 from tests.support.places import RECORDINGS
 from tests.support.played import browse, lines_of, recorded, settled
 from tests.support.recorded import interleaved, pairs, record
+from tests.support.recording import connected
 from tests.support.words import LAST, PATH, text, word
 
 
@@ -32,21 +32,21 @@ def values(session: Session, i: int) -> dict[str, str]:
 
 
 def test_values_say_what_they_are(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask(
+    talk = connected(tmp_path)
+    talk.ask(
         "SetOptions", keep_failed=0, keep_going=0, try_fallback=0, verbosity=3, max_build_jobs=1,
         max_silent_time=0, use_build_hook=1, verbose_build=7, log_type=0, print_build_trace=0,
         build_cores=0, use_substitutes=1, overrides={"cores": "4"},
     )  # fmt: skip
-    scene.answer("SetOptions")
-    scene.ask("QueryPathInfo", path=PATH)
+    talk.answer("SetOptions")
+    talk.ask("QueryPathInfo", path=PATH)
     info = {
         "deriver": None, "nar_hash": "f" * 64, "references": [PATH],
         "registration_time": 1_700_000_000, "nar_size": 53_856,
         "ultimate": True, "sigs": [], "ca": None,
     }  # fmt: skip
-    scene.answer("QueryPathInfo", info=info)
-    session = scene.done()
+    talk.answer("QueryPathInfo", info=info)
+    session = talk.session()
     greeting, options, path = (values(session, i) for i in range(3))
     assert greeting["magic"] == "0x6478696f"
     assert greeting["version"] == "1.37 (0x125)"
@@ -63,10 +63,10 @@ def test_values_say_what_they_are(tmp_path: Path) -> None:
 
 
 def test_spans_of_rows_hold_the_bytes_of_their_values(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("IsValidPath", path=PATH)
-    scene.answer("IsValidPath", valid=True)
-    view = scene.done().exchange(1)
+    talk = connected(tmp_path)
+    talk.ask("IsValidPath", path=PATH)
+    talk.answer("IsValidPath", valid=True)
+    view = talk.session().exchange(1)
     found = {row.label: row for row in flat(rows(view))}
     path = found["path"]
     assert path.side == CLIENT
@@ -101,11 +101,11 @@ def test_every_row_of_every_capture_lies_within_its_parent(
 
 
 def test_what_is_irregular_is_marked(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     padded = word(3) + b"abc" + b"\1\2\3\4\5"
-    scene.client(word(1), padded)
-    scene.daemon(word(LAST), word(7))
-    view = scene.done().exchange(1)
+    talk.client(word(1), padded)
+    talk.daemon(word(LAST), word(7))
+    view = talk.session().exchange(1)
     found = {row.label: row for row in flat(rows(view))}
     assert "padding is not zero" in found["path"].value
     assert "7 is not a canonical boolean" in found["valid"].value
@@ -116,9 +116,9 @@ def test_what_is_irregular_is_marked(tmp_path: Path) -> None:
 
 
 def test_an_exchange_cut_off_shows_what_came(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.client(word(26), word(100), b"/nix")
-    view = scene.done().exchange(1)
+    talk = connected(tmp_path)
+    talk.client(word(26), word(100), b"/nix")
+    view = talk.session().exchange(1)
     labels = [row.label for row in flat(rows(view))]
     assert labels[:2] == ["request", "operation"]
     assert "undecodable" in labels
@@ -126,10 +126,10 @@ def test_an_exchange_cut_off_shows_what_came(tmp_path: Path) -> None:
 
 
 def test_long_values_are_cut_and_long_lists_made_when_asked_for(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("QueryValidPaths", paths=[f"{i:06}" for i in range(50_000)], substitute=False)
-    scene.answer("QueryValidPaths", paths=["x" * 10_000])
-    view = scene.done().exchange(1)
+    talk = connected(tmp_path)
+    talk.ask("QueryValidPaths", paths=[f"{i:06}" for i in range(50_000)], substitute=False)
+    talk.answer("QueryValidPaths", paths=["x" * 10_000])
+    view = talk.session().exchange(1)
     request, reply = rows(view)
     many = next(row for row in request.children if row.label == "paths")
     assert many.value == "50,000 elements"
@@ -142,9 +142,9 @@ def test_long_values_are_cut_and_long_lists_made_when_asked_for(tmp_path: Path) 
 
 
 def test_unknown_operations_and_opaque_bytes_have_rows(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.client(word(999), b"whatever")
-    session = scene.done()
+    talk = connected(tmp_path)
+    talk.client(word(999), b"whatever")
+    session = talk.session()
     request, *_ = rows(session.exchange(1))
     assert (request.label, request.value) == ("request", "operation 999, unknown")
     opaque = rows(session.exchange(2))

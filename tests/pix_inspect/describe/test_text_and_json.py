@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from pix_inspect.describe.text_and_json import json_line, json_of, text_of
-from tests.support.lines_of_time import Scene
+from tests.support.recording import connected
 from tests.support.words import LAST, text, word
 
 ERROR = b"".join(
@@ -16,10 +16,10 @@ ERROR = b"".join(
 
 
 def test_an_error_has_no_reply(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("QueryPathInfo", path="/x")
-    scene.daemon(word(0x6F6C6D67), text(b"hm\n"), ERROR)
-    session = scene.done()
+    talk = connected(tmp_path)
+    talk.ask("QueryPathInfo", path="/x")
+    talk.daemon(word(0x6F6C6D67), text(b"hm\n"), ERROR)
+    session = talk.session()
     view = session.exchange(1)
     said = json_of(view, session.started)
     assert said["reply"] is None
@@ -36,9 +36,9 @@ def test_an_error_has_no_reply(tmp_path: Path) -> None:
 
 
 def test_an_exchange_that_is_going_on_has_no_end(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("QueryAllValidPaths")
-    session = scene.done(closed=False)
+    talk = connected(tmp_path)
+    talk.ask("QueryAllValidPaths")
+    session = talk.session(closed=False)
     said = json_of(session.exchange(1), session.started)
     assert (said["took"], said["reply"], said["complete"]) == (None, None, False)
     first, *_ = text_of(session.exchange(1), session.started)
@@ -46,10 +46,10 @@ def test_an_exchange_that_is_going_on_has_no_end(tmp_path: Path) -> None:
 
 
 def test_json_is_printable_ascii_and_reads_back(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.client(word(1), text(b"\x7f\xff\x1b\xc3\xa9"))
-    scene.daemon(word(LAST), word(1))
-    session = scene.done()
+    talk = connected(tmp_path)
+    talk.client(word(1), text(b"\x7f\xff\x1b\xc3\xa9"))
+    talk.daemon(word(LAST), word(1))
+    session = talk.session()
     line = json_line(session.exchange(1), session.started)
     assert line.isascii()
     assert line.isprintable()
@@ -57,12 +57,12 @@ def test_json_is_printable_ascii_and_reads_back(tmp_path: Path) -> None:
 
 
 def test_payload_that_was_not_kept_is_said(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     request = [word(7), text(b"x"), text(b"text:sha256"), word(0), word(0), word(1000)]
-    scene.client(*request, b"abc")
-    scene.written.chunk(scene.track, 0, b"", 997)
-    scene.client(word(0))
-    session = scene.done()
+    talk.client(*request, b"abc")
+    talk.chunk(0, b"", 997)
+    talk.client(word(0))
+    session = talk.session()
     said = json_of(session.exchange(1), session.started)
     assert said["payload"] == {"bytes": 1000, "kept": 3}
     (payload,) = (line for line in text_of(session.exchange(1), 0) if "payload" in line)

@@ -14,9 +14,9 @@ from pix_inspect.base.secrets import cleaned
 from pix_inspect.cli import main
 from pix_inspect.export.excerpt import excerpt, fenced
 from pix_inspect.session.session import Session
-from tests.support.lines_of_time import Scene
 from tests.support.places import RECORDINGS
 from tests.support.planted import CLIENT, Planted
+from tests.support.recording import connected
 from tests.support.words import text, word
 
 TOKEN = "github.com=ghp_0123456789abcdefghij"
@@ -131,12 +131,12 @@ def test_what_tells_too_much(text: str, expected: str) -> None:
 
 
 def test_hostile_text_stays_in_its_fence(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     evil = b"```\n</details>\n# Owned\n````text\n\x1b[31m@everyone #1 ```````` [x](http://evil)"
-    scene.ask("QueryPathInfo", path="/nix/store/`````x\n````")
+    talk.ask("QueryPathInfo", path="/nix/store/`````x\n````")
     error = text(b"Error") + word(0) + text(b"Error") + text(evil) + word(0) + word(0)
-    scene.daemon(word(STDERR_ERROR) + error)
-    said = excerpt(scene.done(), 1, 2)
+    talk.daemon(word(STDERR_ERROR) + error)
+    said = excerpt(talk.session(), 1, 2)
     left = outside(said)
     for word_of_it in ("Owned", "@everyone", "evil", "\x1b"):
         assert word_of_it not in left
@@ -156,13 +156,13 @@ HOSTILE = (
 @pytest.mark.parametrize("redacted", [True, False])
 def test_it_is_markdown_whatever_was_said(evil: bytes, redacted: bool, tmp_path: Path) -> None:
     """Read by a Markdown library: headings, details and code, and none of what was on the wire."""
-    scene = Scene(tmp_path)
-    scene.client(word(26), text(evil))
-    scene.daemon(word(STDERR_NEXT), text(evil))
+    talk = connected(tmp_path)
+    talk.client(word(26), text(evil))
+    talk.daemon(word(STDERR_NEXT), text(evil))
     error = text(b"Error") + word(0) + text(evil) + text(evil) + word(0) + word(0)
-    scene.daemon(word(STDERR_ERROR) + error)
-    scene.client(evil)
-    session = scene.done()
+    talk.daemon(word(STDERR_ERROR) + error)
+    talk.client(evil)
+    session = talk.session()
     said = excerpt(session, 1, len(session), redacted=redacted, most_bytes=8192)
     kinds = {"heading_open", "heading_close", "inline", "fence", "html_block",
              "paragraph_open", "paragraph_close"}  # fmt: skip
@@ -194,11 +194,11 @@ def test_what_is_sent_along_is_left_out() -> None:
 
 
 def test_a_long_log_is_cut(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("BuildPaths", paths=["/nix/store/x"], mode="Normal")
-    scene.daemon(*[word(STDERR_NEXT) + text(b"line")] * 5000)
-    scene.answer("BuildPaths", done=1)
-    said = excerpt(scene.done(), 2, 2)
+    talk = connected(tmp_path)
+    talk.ask("BuildPaths", paths=["/nix/store/x"], mode="Normal")
+    talk.daemon(*[word(STDERR_NEXT) + text(b"line")] * 5000)
+    talk.answer("BuildPaths", done=1)
+    said = excerpt(talk.session(), 2, 2)
     assert "… more lines, which dump shows" in said
     assert len(said.splitlines()) < 300
 

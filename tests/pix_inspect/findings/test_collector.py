@@ -20,10 +20,10 @@ from pix_inspect.findings.kinds import GRADES, KINDS, SHALLOW
 from pix_inspect.findings.text import lines
 from pix_inspect.session.session import Session
 from tests.support.captures import Run
-from tests.support.lines_of_time import Scene
 from tests.support.places import RECORDINGS
 from tests.support.planted import CLIENT, DAEMON, Planted, found_in
 from tests.support.recorded import interleaved, record
+from tests.support.recording import Connection, connected
 from tests.support.words import OTHER, PATH, text, word
 
 OF_RECORDINGS = {
@@ -58,8 +58,8 @@ def kinds(session: Session) -> Counter[str]:
     return Counter(finding.kind.name for finding in found_in(session))
 
 
-def found(scene: Scene) -> Counter[str]:
-    return kinds(scene.done())
+def found(talk: Connection) -> Counter[str]:
+    return kinds(talk.session())
 
 
 def test_every_kind_says_what_to_do() -> None:
@@ -97,15 +97,15 @@ def test_captures(captured_runs: tuple[Run, ...], tmp_path: Path) -> None:
 
 
 def test_padding_booleans_and_values_without_a_name(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     raw = PATH.encode()
-    scene.client(word(1), word(len(raw)), raw, b"x" * (-len(raw) & 7))
-    scene.answer("IsValidPath", valid=True)
-    scene.ask("IsValidPath", path=PATH)
-    scene.daemon(word(0x616C7473), word(7))
-    scene.client(word(9), word(0), word(99))
-    scene.answer("BuildPaths", done=1)
-    session = scene.done()
+    talk.client(word(1), word(len(raw)), raw, b"x" * (-len(raw) & 7))
+    talk.answer("IsValidPath", valid=True)
+    talk.ask("IsValidPath", path=PATH)
+    talk.daemon(word(0x616C7473), word(7))
+    talk.client(word(9), word(0), word(99))
+    talk.answer("BuildPaths", done=1)
+    session = talk.session()
     places = {finding.kind.name: (finding.place, finding.field) for finding in found_in(session)}
     assert set(places) == {"padding", "boolean", "unknown-value"}
     assert places["padding"] == ("#2, client's byte 40, request.path", "request.path")
@@ -114,46 +114,46 @@ def test_padding_booleans_and_values_without_a_name(tmp_path: Path) -> None:
 
 
 def test_an_unknown_operation_and_what_follows(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.client(word(4711), word(5))
-    assert set(found(scene)) >= {"unknown-operation", "desync"}
+    talk = connected(tmp_path)
+    talk.client(word(4711), word(5))
+    assert set(found(talk)) >= {"unknown-operation", "desync"}
 
 
 def test_a_wild_length(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.client(word(1), word(1 << 50), b"abcdefgh" * 4)
-    assert found(scene)["wild-length"] == 1
+    talk = connected(tmp_path)
+    talk.client(word(1), word(1 << 50), b"abcdefgh" * 4)
+    assert found(talk)["wild-length"] == 1
 
 
 def test_obsolete_newer_and_featureless_operations(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("QueryPathHash", path=PATH)
-    scene.daemon(word(0x616C7473), text(b"abc"))
-    scene.client(word(49), word(0))
-    scene.daemon(word(0x616C7473), word(1))
-    counted = found(scene)
+    talk = connected(tmp_path)
+    talk.ask("QueryPathHash", path=PATH)
+    talk.daemon(word(0x616C7473), text(b"abc"))
+    talk.client(word(49), word(0))
+    talk.daemon(word(0x616C7473), word(1))
+    counted = found(talk)
     assert counted["obsolete"] == 1
     assert counted["without-feature"] == 1
 
 
 def test_errors_said_twice_and_errors_of_another(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     error = text(b"Error") + word(0) + text(b"Error") + text(f"{PATH} is bad".encode())
     error = word(STDERR_ERROR) + error + word(0) + word(0)
-    scene.ask("IsValidPath", path=PATH)
-    scene.daemon(error, error)
-    assert found(scene)["doubled-error"] == 1
-    scene = Scene(tmp_path)
-    scene.ask("QueryPathInfo", path=PATH)
-    scene.daemon(error)
-    scene.ask("QueryPathInfo", path=OTHER)
-    scene.daemon(error)
-    assert found(scene)["error-of-another"] == 1
-    scene = Scene(tmp_path)
+    talk.ask("IsValidPath", path=PATH)
+    talk.daemon(error, error)
+    assert found(talk)["doubled-error"] == 1
+    talk = connected(tmp_path)
+    talk.ask("QueryPathInfo", path=PATH)
+    talk.daemon(error)
+    talk.ask("QueryPathInfo", path=OTHER)
+    talk.daemon(error)
+    assert found(talk)["error-of-another"] == 1
+    talk = connected(tmp_path)
     for _ in range(2):
-        scene.ask("QueryPathInfo", path=PATH)
-        scene.daemon(error)
-    assert found(scene)["error-of-another"] == 0
+        talk.ask("QueryPathInfo", path=PATH)
+        talk.daemon(error)
+    assert found(talk)["error-of-another"] == 0
 
 
 def test_who_left(tmp_path: Path) -> None:
@@ -168,9 +168,9 @@ def test_who_left(tmp_path: Path) -> None:
 
 
 def test_what_goes_on_when_the_recording_ends(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("BuildPaths", paths=[PATH], mode="Normal")
-    assert kinds(scene.done(closed=False))["unanswered"] == 1
+    talk = connected(tmp_path)
+    talk.ask("BuildPaths", paths=[PATH], mode="Normal")
+    assert kinds(talk.session(closed=False))["unanswered"] == 1
 
 
 def test_a_secret_is_noted_and_not_repeated(tmp_path: Path) -> None:
@@ -191,11 +191,10 @@ def test_a_secret_is_noted_and_not_repeated(tmp_path: Path) -> None:
 
 
 def test_one_process_with_many_connections(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     for _ in range(7):
-        scene.track.close(scene.written.now(), scene.written.blocks)
-        scene.__post_init__()
-    assert found(scene)["reopened"] == 2
+        talk = talk.close().connect(peer={"pid": 1})
+    assert found(talk)["reopened"] == 2
 
 
 def test_what_a_downgrade_loses() -> None:
@@ -211,11 +210,11 @@ def test_many_of_a_kind_are_counted_and_few_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_KEPT", 5)
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     for _ in range(20):
-        scene.ask("QueryDeriver", path=PATH)
-        scene.answer("QueryDeriver", deriver=None)
-    findings = Findings(scene.done()).finish()
+        talk.ask("QueryDeriver", path=PATH)
+        talk.answer("QueryDeriver", deriver=None)
+    findings = Findings(talk.session()).finish()
     assert findings.counts["obsolete"] == 20
     assert len(findings.kept) == 5
     assert "… 17 more" in "\n".join(lines(findings.kept, findings.counts))
@@ -227,11 +226,11 @@ def test_only_the_first_are_decoded_unless_all_are_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_DECODED", 3)
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     for _ in range(6):
-        scene.ask("IsValidPath", path=PATH)
-        scene.daemon(word(0x616C7473), word(7))
-    session = scene.done()
+        talk.ask("IsValidPath", path=PATH)
+        talk.daemon(word(0x616C7473), word(7))
+    session = talk.session()
     few, all_of_them = Findings(session).finish(), Findings(session, thorough=True).finish()
     assert few.counts["boolean"] == 2
     assert not few.all_decoded
@@ -363,10 +362,10 @@ def test_check_says_that_a_recording_is_cut(
 
 def test_what_is_left_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_KEPT", 5)
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     for _ in range(20):
-        scene.ask("QueryDeriver", path=PATH)
-        scene.answer("QueryDeriver", deriver=None)
-    findings = Findings(scene.done()).finish()
+        talk.ask("QueryDeriver", path=PATH)
+        talk.answer("QueryDeriver", deriver=None)
+    findings = Findings(talk.session()).finish()
     for most, left in ((3, 17), (5, 15), (100, 15)):
         assert f"… {left} more" in "\n".join(lines(findings.kept, findings.counts, most))

@@ -17,7 +17,7 @@ from pix_inspect.describe.text_and_json import text_of
 from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.redaction import is_secret, redacted, secret_spans
-from tests.support.lines_of_time import Scene
+from tests.support.recording import connected
 
 V35 = Protocol(35)
 OVERRIDES = {
@@ -93,13 +93,13 @@ def test_what_counts_as_secret(name: str, secret: bool) -> None:
 
 
 def test_an_environment_is_redacted_too(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
+    talk = connected(tmp_path)
     outputs = {"out": {"path": "/nix/store/x", "hash_algo": "", "hash": ""}}
     env = {"API_TOKEN": "hunter2", "name": "hello"}
     derivation = {"outputs": outputs, "input_srcs": [], "platform": "x", "builder": "sh",
                   "args": [], "env": env}  # fmt: skip
-    scene.ask("BuildDerivation", drv_path="/nix/store/x.drv", derivation=derivation, mode="Normal")
-    session = scene.done(closed=False)
+    talk.ask("BuildDerivation", drv_path="/nix/store/x.drv", derivation=derivation, mode="Normal")
+    session = talk.session(closed=False)
     view = session.exchange(1)
     (span,) = secret_spans(view)
     start = view.span(0)[0]
@@ -116,10 +116,10 @@ def test_only_what_is_known_to_be_harmless_is_shown(tmp_path: Path) -> None:
     env = {"CACHIX": "hunter2", "deps": f"{store} {store}/bin", "version": "1.0", "zone": "hunter2"}
     derivation = {"outputs": {}, "input_srcs": [], "platform": "x", "builder": "/bin/sh",
                   "args": ["-e", store, "echo hunter2", "--key=hunter2"], "env": env}  # fmt: skip
-    scene = Scene(tmp_path)
-    scene.ask("BuildDerivation", drv_path=f"{store}.drv", derivation=derivation, mode="Normal")
-    scene.ask("AddTextToStore", name="x", text="export KEY=hunter2", references=[])
-    session = scene.done(closed=False)
+    talk = connected(tmp_path)
+    talk.ask("BuildDerivation", drv_path=f"{store}.drv", derivation=derivation, mode="Normal")
+    talk.ask("AddTextToStore", name="x", text="export KEY=hunter2", references=[])
+    session = talk.session(closed=False)
     shown = redacted(session.exchange(1)).part("request")
     assert shown is not None
     assert shown.node is not None
@@ -142,9 +142,9 @@ def test_only_what_is_known_to_be_harmless_is_shown(tmp_path: Path) -> None:
 def test_an_excerpt_and_a_dump_are_equally_strong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scene = Scene(tmp_path)
-    scene.ask("SetOptions", overrides={"substituters": "https://a@hunter2@c", "other": "hunter2"})
-    scene.done(closed=False).close()
+    talk = connected(tmp_path)
+    talk.ask("SetOptions", overrides={"substituters": "https://a@hunter2@c", "other": "hunter2"})
+    talk.session(closed=False).close()
     path = next(tmp_path.glob("*.pcapng"))
     for words in (["dump", "--redact"], ["dump", "--redact", "--format", "json"]):
         assert main([*words, str(path)]) == 0
