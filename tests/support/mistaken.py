@@ -17,7 +17,7 @@ from pix.codec.wire import Boolean, Enumeration, Node, String, Wire, Word
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix_inspect.forensics.rules import is_only_success
-from tests.support.talks import TYPICAL, Talk, carried, known, reply_of, request_of
+from tests.support.typical import TYPICAL, TypicalPlaybook, carried, known, reply_of, request_of
 from tests.support.words import text, word
 
 SAID = b"debug: connection accepted\n"
@@ -27,24 +27,24 @@ MOST_NODES = 3
 
 
 @dataclass
-class Mistaken:
+class Case:
     """A session with a mistake: `left` is the side that closes first."""
 
     operation: str
     how: str
-    talk: Talk
+    talk: TypicalPlaybook
     left: int | None = None
     also: tuple[str, ...] = ()
     """Other mistakes that explain the very same bytes."""
 
 
-def begun(minor: int) -> Talk:
-    talk = Talk(minor)
+def begun(minor: int) -> TypicalPlaybook:
+    talk = TypicalPlaybook(minor)
     talk.whole("IsValidPath")
     return talk
 
 
-def replied(minor: int, operation: Operation, fields: bytes, *, on: bool = True) -> Talk:
+def replied(minor: int, operation: Operation, fields: bytes, *, on: bool = True) -> TypicalPlaybook:
     """A session with this reply; `on`: and others behind it."""
     talk = begun(minor)
     talk.ask(operation.name)
@@ -54,7 +54,7 @@ def replied(minor: int, operation: Operation, fields: bytes, *, on: bool = True)
     return talk
 
 
-def asked(minor: int, operation: Operation, fields: bytes) -> Talk:
+def asked(minor: int, operation: Operation, fields: bytes) -> TypicalPlaybook:
     """A session with this request, which the daemon answers all the same."""
     talk = begun(minor)
     talk.ask(operation.name, fields)
@@ -63,7 +63,7 @@ def asked(minor: int, operation: Operation, fields: bytes) -> Talk:
     return talk
 
 
-def unanswered(minor: int, operation: Operation, fields: bytes) -> Talk:
+def unanswered(minor: int, operation: Operation, fields: bytes) -> TypicalPlaybook:
     talk = begun(minor)
     talk.ask(operation.name, fields)
     return talk
@@ -94,10 +94,10 @@ class Place:
     side: int
     wire: Wire
     data: bytes
-    with_: Callable[[bytes], Talk]
+    with_: Callable[[bytes], TypicalPlaybook]
     minor: int
 
-    def change(self, start: int, end: int, put: bytes) -> Talk:
+    def change(self, start: int, end: int, put: bytes) -> TypicalPlaybook:
         return self.with_(self.data[:start] + put + self.data[end:])
 
     def nodes(self, *kinds: type[Wire]) -> list[Node]:
@@ -112,13 +112,13 @@ def places(minor: int) -> Iterator[Place]:
         request, reply = request_of(operation, protocol), reply_of(operation, protocol)
         if operation.request.payload is None:
 
-            def with_request(data: bytes, operation: Operation = operation) -> Talk:
+            def with_request(data: bytes, operation: Operation = operation) -> TypicalPlaybook:
                 return asked(minor, operation, data)
 
             yield Place(operation, CLIENT, operation.request, request, with_request, minor)
         if operation.reply.payload is None:
 
-            def with_reply(data: bytes, operation: Operation = operation) -> Talk:
+            def with_reply(data: bytes, operation: Operation = operation) -> TypicalPlaybook:
                 return replied(minor, operation, data)
 
             yield Place(operation, DAEMON, operation.reply, reply, with_reply, minor)
@@ -127,73 +127,73 @@ def places(minor: int) -> Iterator[Place]:
 # Replies and requests that are too short or too long ------------------------------------------
 
 
-def missing_one(minor: int) -> Iterator[Mistaken]:
+def missing_one(minor: int) -> Iterator[Case]:
     for operation in known(minor):
         if is_only_success(operation.reply):
-            yield Mistaken(operation.name, "goes on", replied(minor, operation, b""))
+            yield Case(operation.name, "goes on", replied(minor, operation, b""))
             hung = replied(minor, operation, b"", on=False)
-            yield Mistaken(operation.name, "hangs", hung, CLIENT)
+            yield Case(operation.name, "hangs", hung, CLIENT)
 
 
-def extra_one(minor: int) -> Iterator[Mistaken]:
+def extra_one(minor: int) -> Iterator[Case]:
     for place in places(minor):
         if place.side == DAEMON:
-            yield Mistaken(place.operation.name, "", place.with_(place.data + word(1)))
+            yield Case(place.operation.name, "", place.with_(place.data + word(1)))
 
 
-def short_reply(minor: int) -> Iterator[Mistaken]:
+def short_reply(minor: int) -> Iterator[Case]:
     for place in places(minor):
         for less in (8, 16):
             if place.side == DAEMON and len(place.data) > less:
                 name, data = place.operation.name, place.data[:-less]
-                yield Mistaken(name, f"{less} goes on", place.with_(data), None, ("other version",))
+                yield Case(name, f"{less} goes on", place.with_(data), None, ("other version",))
                 hung = replied(minor, place.operation, data, on=False)
-                yield Mistaken(name, f"{less} hangs", hung, CLIENT, ("other version",))
+                yield Case(name, f"{less} hangs", hung, CLIENT, ("other version",))
 
 
-def long_reply(minor: int) -> Iterator[Mistaken]:
+def long_reply(minor: int) -> Iterator[Case]:
     for place in places(minor):
         for more in (word(5), word(0) + word(77)):
             if place.side == DAEMON:
                 talk = place.with_(place.data + more)
-                yield Mistaken(place.operation.name, str(len(more)), talk, None, ("other version",))
+                yield Case(place.operation.name, str(len(more)), talk, None, ("other version",))
 
 
-def short_request(minor: int) -> Iterator[Mistaken]:
+def short_request(minor: int) -> Iterator[Case]:
     for place in places(minor):
         for less in (8, 16):
             if place.side == CLIENT and len(place.data) >= less:
                 name, data = place.operation.name, place.data[:-less]
-                yield Mistaken(name, f"{less} goes on", place.with_(data), None, ("other version",))
+                yield Case(name, f"{less} goes on", place.with_(data), None, ("other version",))
                 hung = unanswered(minor, place.operation, data)
-                yield Mistaken(name, f"{less} hangs", hung, CLIENT, ("other version",))
+                yield Case(name, f"{less} hangs", hung, CLIENT, ("other version",))
 
 
-def long_request(minor: int) -> Iterator[Mistaken]:
+def long_request(minor: int) -> Iterator[Case]:
     for place in places(minor):
         for more in (word(99_999) + word(7), word(0), word(1)):
             if place.side == CLIENT:
                 talk = place.with_(place.data + more)
-                yield Mistaken(place.operation.name, more.hex(), talk, None, ("other version",))
+                yield Case(place.operation.name, more.hex(), talk, None, ("other version",))
 
 
-def missing_last(minor: int) -> Iterator[Mistaken]:
+def missing_last(minor: int) -> Iterator[Case]:
     for place in places(minor):
         if place.side == DAEMON and place.data:
             talk = begun(minor)
             talk.ask(place.operation.name)
             talk.daemon(place.data)
             talk.whole(*FOLLOWING)
-            yield Mistaken(place.operation.name, "", talk)
+            yield Case(place.operation.name, "", talk)
 
 
-def doubled_last(minor: int) -> Iterator[Mistaken]:
+def doubled_last(minor: int) -> Iterator[Case]:
     for place in places(minor):
         if place.side == DAEMON:
-            yield Mistaken(place.operation.name, "", place.with_(word(STDERR_LAST) + place.data))
+            yield Case(place.operation.name, "", place.with_(word(STDERR_LAST) + place.data))
 
 
-def other_version(minor: int) -> Iterator[Mistaken]:
+def other_version(minor: int) -> Iterator[Case]:
     for place in places(minor):
         seen = {place.data}
         makes = request_of if place.side == CLIENT else reply_of
@@ -203,18 +203,18 @@ def other_version(minor: int) -> Iterator[Mistaken]:
                 continue
             seen.add(data)
             name, how = place.operation.name, f"1.{other}"
-            yield Mistaken(name, f"{how} goes on", place.with_(data))
+            yield Case(name, f"{how} goes on", place.with_(data))
             hung = (
                 unanswered(minor, place.operation, data) if place.side == CLIENT
                 else replied(minor, place.operation, data, on=False)
             )  # fmt: skip
-            yield Mistaken(name, f"{how} hangs", hung, CLIENT)
+            yield Case(name, f"{how} hangs", hung, CLIENT)
 
 
 # Single values ----------------------------------------------------------------------------------
 
 
-def narrow_length(minor: int) -> Iterator[Mistaken]:
+def narrow_length(minor: int) -> Iterator[Case]:
     for place in places(minor):
         for node in place.nodes(String):
             raw = str(node.value or "").encode()
@@ -222,15 +222,15 @@ def narrow_length(minor: int) -> Iterator[Mistaken]:
             for padding in sorted(filled) if len(raw) >= 4 and node.end is not None else ():
                 said = len(raw).to_bytes(4, "little") + raw + bytes(padding)
                 talk = place.change(node.start, node.end or 0, said)
-                yield Mistaken(place.operation.name, f"{node.name} +{padding}", talk)
+                yield Case(place.operation.name, f"{node.name} +{padding}", talk)
 
 
-def narrow_number(minor: int) -> Iterator[Mistaken]:
+def narrow_number(minor: int) -> Iterator[Case]:
     for place in places(minor):
         for node in place.nodes(Word, Enumeration, Boolean):
             narrow = int(node.value).to_bytes(4, "little")
             talk = place.change(node.start, node.start + 8, narrow)
-            yield Mistaken(place.operation.name, node.name, talk)
+            yield Case(place.operation.name, node.name, talk)
         if not place.data and place.side == CLIENT:
             continue
         talk = begun(minor)
@@ -241,16 +241,16 @@ def narrow_number(minor: int) -> Iterator[Mistaken]:
             talk.ask(place.operation.name)
             talk.daemon(STDERR_LAST.to_bytes(4, "little"), place.data)
         talk.whole(*FOLLOWING)
-        yield Mistaken(place.operation.name, "code", talk)
+        yield Case(place.operation.name, "code", talk)
 
 
-def big_endian(minor: int) -> Iterator[Mistaken]:
+def big_endian(minor: int) -> Iterator[Case]:
     for place in places(minor):
         for node in place.nodes(Word, Enumeration, Boolean, String, ListOf):
             raw = place.data[node.start : node.start + 8]
             if any(raw):
                 talk = place.change(node.start, node.start + 8, raw[::-1])
-                yield Mistaken(place.operation.name, node.name, talk)
+                yield Case(place.operation.name, node.name, talk)
         talk = begun(minor)
         if place.side == CLIENT:
             talk.client(place.operation.code.to_bytes(8, "big"), place.data)
@@ -259,10 +259,10 @@ def big_endian(minor: int) -> Iterator[Mistaken]:
             talk.ask(place.operation.name)
             talk.daemon(STDERR_LAST.to_bytes(8, "big"), place.data)
         talk.whole(*FOLLOWING)
-        yield Mistaken(place.operation.name, "code", talk)
+        yield Case(place.operation.name, "code", talk)
 
 
-def missing_padding(minor: int) -> Iterator[Mistaken]:
+def missing_padding(minor: int) -> Iterator[Case]:
     """At one string, and at all of them."""
     for place in places(minor):
         padded = [
@@ -271,25 +271,25 @@ def missing_padding(minor: int) -> Iterator[Mistaken]:
             if (length := len(str(node.value or "").encode())) % 8 and node.end is not None
         ]
         for start, end in padded:
-            yield Mistaken(place.operation.name, f"at {start}", place.change(start, end, b""))
+            yield Case(place.operation.name, f"at {start}", place.change(start, end, b""))
         if len(padded) > 1:
             data = place.data
             for start, end in reversed(padded):
                 data = data[:start] + data[end:]
-            yield Mistaken(place.operation.name, "all", place.with_(data))
+            yield Case(place.operation.name, "all", place.with_(data))
 
 
-def string_for_a_list(minor: int) -> Iterator[Mistaken]:
+def string_for_a_list(minor: int) -> Iterator[Case]:
     for place in places(minor):
         for node in place.nodes(ListOf):
             element = node.wire.element if isinstance(node.wire, ListOf) else None
             if isinstance(element, String) and node.end is not None:
                 said = " ".join(TYPICAL.get(element.name, ("some words", "others")))
                 talk = place.change(node.start, node.end, text(said.encode()))
-                yield Mistaken(place.operation.name, node.name, talk)
+                yield Case(place.operation.name, node.name, talk)
 
 
-def printed(minor: int) -> Iterator[Mistaken]:
+def printed(minor: int) -> Iterator[Case]:
     for place in places(minor):
         talk = begun(minor)
         if place.side == CLIENT:
@@ -299,15 +299,15 @@ def printed(minor: int) -> Iterator[Mistaken]:
             talk.daemon(SAID)
         talk.answer(place.operation.name)
         talk.whole(*FOLLOWING)
-        yield Mistaken(place.operation.name, f"before, side {place.side}", talk)
+        yield Case(place.operation.name, f"before, side {place.side}", talk)
         if place.side == DAEMON:
-            yield Mistaken(place.operation.name, "behind", place.with_(place.data + SAID))
+            yield Case(place.operation.name, "behind", place.with_(place.data + SAID))
 
 
 # Payload, and what is left unread ---------------------------------------------------------------
 
 
-def half_a_nar(minor: int) -> Iterator[Mistaken]:
+def half_a_nar(minor: int) -> Iterator[Case]:
     for operation, payload in _with_payload(minor, RAW_NAR):
         for tenths in (1, 5, 9):
             for failed in (True, False):
@@ -320,10 +320,10 @@ def half_a_nar(minor: int) -> Iterator[Mistaken]:
                 talk.ask("IsValidPath")
                 talk.daemon(error(minor, b"bad archive"))
                 talk.ask("QueryPathInfo")
-                yield Mistaken(operation.name, f"{tenths} tenths, {failed}", talk)
+                yield Case(operation.name, f"{tenths} tenths, {failed}", talk)
 
 
-def unended_frames(minor: int) -> Iterator[Mistaken]:
+def unended_frames(minor: int) -> Iterator[Case]:
     for operation, payload in _with_payload(minor, FRAMES):
         fields = request_of(operation, Protocol(minor))
         for how in ("leaves", "fails", "answers"):
@@ -336,10 +336,10 @@ def unended_frames(minor: int) -> Iterator[Mistaken]:
             elif how == "answers":
                 talk.answer(operation.name)
                 talk.whole("IsValidPath")
-            yield Mistaken(operation.name, how, talk, CLIENT if how == "leaves" else None)
+            yield Case(operation.name, how, talk, CLIENT if how == "leaves" else None)
 
 
-def half_a_frame(minor: int) -> Iterator[Mistaken]:
+def half_a_frame(minor: int) -> Iterator[Case]:
     for operation, payload in _with_payload(minor, FRAMES):
         talk = begun(minor)
         talk.client(word(operation.code), request_of(operation, Protocol(minor)))
@@ -347,7 +347,7 @@ def half_a_frame(minor: int) -> Iterator[Mistaken]:
         talk.pause()
         talk.ask("IsValidPath")
         talk.daemon(error(minor, b"unexpected end of file"))
-        yield Mistaken(operation.name, "", talk)
+        yield Case(operation.name, "", talk)
 
 
 def _with_payload(minor: int, carriage: object) -> Iterator[tuple[Operation, bytes]]:
@@ -358,16 +358,16 @@ def _with_payload(minor: int, carriage: object) -> Iterator[tuple[Operation, byt
             yield operation, carried(payload, protocol)
 
 
-def unread_one(minor: int) -> Iterator[Mistaken]:
+def unread_one(minor: int) -> Iterator[Case]:
     for operation in known(minor):
         if is_only_success(operation.reply):
             talk = begun(minor)
             talk.whole(operation.name)
             talk.ask("IsValidPath")
-            yield Mistaken(operation.name, "", talk, CLIENT)
+            yield Case(operation.name, "", talk, CLIENT)
 
 
-def unread_field(minor: int) -> Iterator[Mistaken]:
+def unread_field(minor: int) -> Iterator[Case]:
     """The daemon meets a field as an operation, before or after the client asks again."""
     for place in places(minor):
         for node in place.nodes(Word, Enumeration, Boolean, String) if place.side == CLIENT else ():
@@ -383,10 +383,10 @@ def unread_field(minor: int) -> Iterator[Mistaken]:
                 if asks:
                     talk.ask("QueryAllValidPaths")
                 talk.daemon(error(minor, b"invalid operation %d" % number))
-                yield Mistaken(place.operation.name, f"{node.name} {asks}", talk, DAEMON)
+                yield Case(place.operation.name, f"{node.name} {asks}", talk, DAEMON)
 
 
-def unread_payload(minor: int) -> Iterator[Mistaken]:
+def unread_payload(minor: int) -> Iterator[Case]:
     """The daemon gives up in the middle of a payload and reads on as if it were its end."""
     for carriage in (RAW_NAR, FRAMES):
         for operation, payload in _with_payload(minor, carriage):
@@ -398,10 +398,10 @@ def unread_payload(minor: int) -> Iterator[Mistaken]:
                 talk.daemon(error(minor, b"it is too large"))
                 talk.ask("QueryAllValidPaths")
                 talk.daemon(error(minor, b"invalid operation %d" % number))
-                yield Mistaken(operation.name, str(number), talk, DAEMON)
+                yield Case(operation.name, str(number), talk, DAEMON)
 
 
-PLANTED: dict[str, Callable[[int], Iterator[Mistaken]]] = {
+PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "missing one": missing_one,
     "extra one": extra_one,
     "short reply": short_reply,

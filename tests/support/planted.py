@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pix.codec.gates import Protocol
@@ -16,33 +14,28 @@ from pix_inspect.recording.reader import Chunk, RecordingReader
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Session
 from tests.support.places import RECORDINGS
+from tests.support.playbook import Playbook, Turn
+from tests.support.recording import V38
 from tests.support.words import text, word
-from tests.support.written import Written
 
 
-@dataclass
-class Said:
-    """A packet: offsets are those of the recording, whatever is done to the data."""
+class Planted(Playbook):
+    """One connection of a recording, to be changed.
 
-    side: int
-    start: int
-    end: int
-    data: bytearray
-
-
-class Planted:
-    """One connection of a recording, to be changed."""
+    `spans` are the offsets of its turns in the recording, whatever is done to their bytes.
+    """
 
     def __init__(self, name: str, connection: int = 1) -> None:
         path = RECORDINGS / f"{name}.pcapng"
         self.session = Session(path).read_all()
         self.connection = connection
-        self.packets: list[Said] = []
+        self.spans: list[tuple[int, int]] = []
+        super().__init__(self.session.connections[connection].protocol or V38)
         for item in RecordingReader(path).poll():
             if isinstance(item, Chunk) and item.connection == connection:
                 assert len(item.data) == item.length
-                end = item.offset + item.length
-                self.packets.append(Said(item.side, item.offset, end, bytearray(item.data)))
+                self.turns.append((item.side, item.data))
+                self.spans.append((item.offset, item.offset + item.length))
 
     def view(self, operation: str, nth: int = 0) -> ExchangeView:
         """The nth exchange of that name, as recorded."""
@@ -68,36 +61,27 @@ class Planted:
     def change(self, side: int, start: int, end: int, data: bytes) -> None:
         """Replace `[start, end)` of what was recorded of a side; `data` joins what stood before."""
         put = False
-        for packet in self.packets:
-            if packet.side != side or packet.end < start or packet.start > end:
+        for i, (speaker, said) in enumerate(self.turns):
+            begin, finish = self.spans[i]
+            if speaker != side or finish < start or begin > end or said is None:
                 continue
-            first, last = max(start, packet.start), min(end, packet.end)
-            inside = packet.start <= start < packet.end
-            mine = not put and (inside if start < end else packet.start < start <= packet.end)
-            at = len(packet.data) - (packet.end - first)
-            packet.data[at : at + last - first] = data if mine else b""
+            first, last = max(start, begin), min(end, finish)
+            inside = begin <= start < finish
+            mine = not put and (inside if start < end else begin < start <= finish)
+            at = len(said) - (finish - first)
+            self.turns[i] = (side, said[:at] + (data if mine else b"") + said[at + last - first :])
             put = put or mine
         assert put, "nothing was changed"
 
-    def after(self, side: int, offset: int, *said: tuple[int, bytes], rest: bool = False) -> None:
+    def after(self, side: int, offset: int, *said: Turn, rest: bool = False) -> None:
         """Have this said behind `offset`; what was recorded after it is left out unless `rest`."""
-        i = next(i for i, p in enumerate(self.packets) if p.side == side and p.end >= offset)
-        packet = self.packets[i]
-        packet.data = packet.data[: len(packet.data) - (packet.end - offset)]
-        behind = self.packets[i + 1 :] if rest else []
-        self.packets[i + 1 :] = [*(Said(s, -1, -1, bytearray(d)) for s, d in said), *behind]
-
-    def save(self, folder: Path, *, left: int | None = None) -> Session:
-        """Write it; `left` is the side that closes first."""
-        written = Written()
-        track = written.open(peer={"pid": 1})
-        for packet in self.packets:
-            if packet.data:
-                written.chunk(track, packet.side, bytes(packet.data))
-        if left is not None:
-            track.half_close(left, written.now(), written.blocks)
-        track.close(written.now(), written.blocks)
-        return Session(written.save(folder / "planted.pcapng")).read_all()
+        spans = enumerate(self.spans)
+        i = next(i for i, (_, end) in spans if self.turns[i][0] == side and end >= offset)
+        data = self.turns[i][1] or b""
+        self.turns[i] = (side, data[: len(data) - (self.spans[i][1] - offset)])
+        behind = slice(i + 1, i + 1 if rest else None)
+        self.turns[behind] = said
+        self.spans[behind] = [(-1, -1)] * len(said)
 
 
 def request_of(name: str, protocol: Protocol, **fields: Any) -> bytes:

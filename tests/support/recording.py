@@ -191,3 +191,11 @@ def connected(folder: Path, minor: int = 37) -> Connection:
     """The one connection of a recording in `folder`, of a trusted client, its handshake over."""
     talk = Recording(folder / "r.pcapng").open(Protocol(minor), peer={"pid": 1})
     return talk.greet(nix="2.18.0", trusted=TrustedFlag.TRUSTED)
+
+
+def saved(playbook: Playbook, folder: Path, *, left: int | None = None) -> Session:
+    """A recording in `folder` of one conversation; `left` is the side that closes first."""
+    talk = Recording(folder / "r.pcapng").play(playbook, peer={"pid": 1})
+    if left is not None:
+        talk.half_close(left)
+    return talk.session()

@@ -16,7 +16,7 @@ from pix_inspect.export.excerpt import excerpt, fenced
 from pix_inspect.session.session import Session
 from tests.support.places import RECORDINGS
 from tests.support.planted import CLIENT, Planted
-from tests.support.recording import connected
+from tests.support.recording import connected, saved
 from tests.support.words import text, word
 
 TOKEN = "github.com=ghp_0123456789abcdefghij"
@@ -56,7 +56,7 @@ def with_secrets(folder: Path) -> Session:
     more = text(b"access-tokens") + text(TOKEN.encode())
     more += text(b"diff-hook") + text(b"/home/florence/bin/hook")
     planted.change(CLIENT, end, end, more)
-    return planted.save(folder)
+    return saved(planted, folder)
 
 
 def test_an_excerpt_says_versions_timeline_fields_bytes_and_findings() -> None:

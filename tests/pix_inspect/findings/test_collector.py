@@ -23,7 +23,7 @@ from tests.support.captures import Run
 from tests.support.places import RECORDINGS
 from tests.support.planted import CLIENT, DAEMON, Planted, found_in
 from tests.support.recorded import interleaved, record
-from tests.support.recording import Connection, connected
+from tests.support.recording import Connection, connected, saved
 from tests.support.words import OTHER, PATH, text, word
 
 OF_RECORDINGS = {
@@ -160,11 +160,11 @@ def test_who_left(tmp_path: Path) -> None:
     planted = Planted("build-with-log")
     start, end = planted.request("AddToStore")
     planted.after(CLIENT, (start + end) // 2)
-    assert kinds(planted.save(tmp_path, left=CLIENT))["cut-request"] == 1
+    assert kinds(saved(planted, tmp_path, left=CLIENT))["cut-request"] == 1
     planted = Planted("build-with-log")
     planted.after(CLIENT, planted.request("BuildPaths")[1])
-    assert kinds(planted.save(tmp_path, left=CLIENT))["client-left"] == 1
-    assert kinds(planted.save(tmp_path, left=DAEMON))["daemon-left"] == 1
+    assert kinds(saved(planted, tmp_path, left=CLIENT))["client-left"] == 1
+    assert kinds(saved(planted, tmp_path, left=DAEMON))["daemon-left"] == 1
 
 
 def test_what_goes_on_when_the_recording_ends(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_secret_is_noted_and_not_repeated(tmp_path: Path) -> None:
     more = text(b"access-tokens") + text(b"github.com=ghp_secret")
     planted.change(CLIENT, overrides.start, overrides.start + 8, word(entries + 1))
     planted.change(CLIENT, end, end, more)
-    secrets = [f for f in found_in(planted.save(tmp_path)) if f.kind.name == "secret"]
+    secrets = [f for f in found_in(saved(planted, tmp_path)) if f.kind.name == "secret"]
     assert [f.field for f in secrets] == ["request.overrides.access-tokens"]
     assert "ghp" not in str(secrets)
 
@@ -311,7 +311,7 @@ def test_check_lists_findings(capsys: pytest.CaptureFixture[str]) -> None:
 def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planted = Planted("build-with-log")
     planted.change(DAEMON, *planted.reply("AddTempRoot"), b"")
-    path = planted.save(tmp_path).path
+    path = saved(planted, tmp_path).path
     assert main(["check", str(path), "any error", "--format", "json"]) == 1
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert said[0]["expectation"] == "any error"

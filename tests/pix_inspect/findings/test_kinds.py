@@ -18,16 +18,15 @@ from pix_inspect.findings import messages
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import KINDS
 from pix_inspect.forensics.mistakes import Mistake
-from pix_inspect.recording.pcapng import comment
 from pix_inspect.recording.stall_notes import going_on, stuck
-from pix_inspect.recording.stream_writer import Track
 from pix_inspect.session import exchange_view
 from pix_inspect.session.exchange_view import Part
 from pix_inspect.session.session import Session
 from tests.support.mistaken import error
-from tests.support.talks import Talk, carried, request_of
+from tests.support.playbook import Playbook
+from tests.support.recording import Recording
+from tests.support.typical import TypicalPlaybook, carried, request_of
 from tests.support.words import OTHER, PATH, text, word
-from tests.support.written import Written
 
 HELLO = word(CLIENT_MAGIC)
 GREETING = word(DAEMON_MAGIC)
@@ -35,10 +34,10 @@ V38, V37, V21 = word(0x126), word(0x125), word(0x115)
 
 
 @dataclass
-class Scene:
-    """A talk, and how it is saved."""
+class Recorded:
+    """A conversation, and how it is recorded."""
 
-    talk: Talk
+    talk: Playbook
     left: int | None = None
     closed: bool = True
     pids: list[int] = field(default_factory=lambda: [1])
@@ -48,35 +47,32 @@ class Scene:
     """The turn after which the client does not read for two seconds."""
 
     def save(self, folder: Path) -> Session:
-        written = Written()
+        made = Recording(folder / "r.pcapng")
         for number, pid in enumerate(self.pids):
-            track = written.open(peer={"pid": pid, "command": "nix"})
-            for i, (side, data) in enumerate(turn for turn in self.talk.turns if turn[1]):
-                kept = data[: self.kept.get(i, len(data))]
-                written.chunk(track, side, kept, len(data))
+            connection = made.open(peer={"pid": pid, "command": "nix"})
+            for i, (side, data) in enumerate(said_in(self.talk)):
+                connection.chunk(side, data[: self.kept.get(i, len(data))], len(data))
                 if i == self.stuck:
-                    self._stall(written, track)
+                    since = made.now()
+                    connection.wait(1000).remark({"note": stuck(CLIENT, 4096, since)})
+                    connection.wait(1000).remark({"note": going_on(CLIENT)})
             if self.left is not None:
-                track.half_close(self.left, written.now(), written.blocks)
+                connection.half_close(self.left)
             if self.closed or number < len(self.pids) - 1:
-                track.close(written.now(), written.blocks)
-        return Session(written.save(folder / "scene.pcapng")).read_all()
-
-    def _stall(self, written: Written, track: Track) -> None:
-        since = written.now()
-        for seconds, note in ((1, stuck(CLIENT, 4096, since)), (1, going_on(CLIENT))):
-            written.time += seconds * 10**9
-            track.remark(comment({"note": note}), written.now(), written.blocks)
+                connection.close()
+        return made.session()
 
 
-def hello(*turns: tuple[int, bytes], left: int | None = None) -> Scene:
+def said_in(talk: Playbook) -> list[tuple[int, bytes]]:
+    return [(side, data) for side, data in talk.turns if data]
+
+
+def hello(*turns: tuple[int, bytes], left: int | None = None) -> Recorded:
     """A connection of which these are the first turns."""
-    talk = Talk(38)
-    talk.turns = list(turns)
-    return Scene(talk, left)
+    return Recorded(TypicalPlaybook(38, turns), left)
 
 
-def shaken(client: bytes, daemon: bytes, *rest: tuple[int, bytes]) -> Scene:
+def shaken(client: bytes, daemon: bytes, *rest: tuple[int, bytes]) -> Recorded:
     """A handshake in which these versions are said, and then the rest."""
     return hello((CLIENT, HELLO + client), (DAEMON, GREETING + daemon), *rest)
 
@@ -85,49 +81,51 @@ def features(*names: bytes) -> bytes:
     return word(len(names)) + b"".join(map(text, names))
 
 
-def offered(client: bytes, daemon: bytes) -> Scene:
+def offered(client: bytes, daemon: bytes) -> Recorded:
     release = text(b"2.26.3") + word(1) + word(STDERR_LAST)
     return shaken(V38, V38, (CLIENT, client + word(0) * 2), (DAEMON, daemon + release))
 
 
-def said(minor: int, *names: str, left: int | None = None, closed: bool = True) -> Scene:
-    talk = Talk(minor)
+def said(minor: int, *names: str, left: int | None = None, closed: bool = True) -> Recorded:
+    talk = TypicalPlaybook(minor)
     talk.whole(*names)
-    return Scene(talk, left, closed)
+    return Recorded(talk, left, closed)
 
 
-def asked(minor: int, *data: bytes, left: int | None = None, closed: bool = True) -> Scene:
-    talk = Talk(minor)
+def asked(minor: int, *data: bytes, left: int | None = None, closed: bool = True) -> Recorded:
+    talk = TypicalPlaybook(minor)
     talk.client(*data)
-    return Scene(talk, left, closed)
+    return Recorded(talk, left, closed)
 
 
-def answered(request: str, *answer: bytes, fields: bytes | None = None, minor: int = 37) -> Scene:
-    talk = Talk(minor)
+def answered(
+    request: str, *answer: bytes, fields: bytes | None = None, minor: int = 37
+) -> Recorded:
+    talk = TypicalPlaybook(minor)
     talk.ask(request, fields)
     talk.daemon(*answer)
-    return Scene(talk)
+    return Recorded(talk)
 
 
-def failed(*errors: bytes, **given: int) -> Scene:
+def failed(*errors: bytes, **given: int) -> Recorded:
     minor = given.get("minor", 37)
     return answered("IsValidPath", *(error(minor, said) for said in errors), minor=minor)
 
 
-def overridden(name: bytes, value: bytes, trust: int) -> Scene:
+def overridden(name: bytes, value: bytes, trust: int) -> Recorded:
     """A setting that the client overrides, and whether the daemon trusts it."""
-    talk = Talk(37)
+    talk = TypicalPlaybook(37)
     talk.turns[3] = (DAEMON, text(b"2.26.3") + word(trust) + word(STDERR_LAST))
     plain = request_of(OPERATIONS_BY_NAME["SetOptions"], Protocol(37))
     overrides = plain.index(text(b"dev")) - 8
     talk.ask("SetOptions", plain[:overrides] + word(1) + text(name) + text(value))
     talk.answer("SetOptions")
-    return Scene(talk)
+    return Recorded(talk)
 
 
-def upload(*, ends: bool, fails: bool, goes_on: bool = True) -> Scene:
+def upload(*, ends: bool, fails: bool, goes_on: bool = True) -> Recorded:
     """An upload in frames that the daemon answers before or behind its end."""
-    talk = Talk(37)
+    talk = TypicalPlaybook(37)
     operation = OPERATIONS_BY_NAME["AddToStore"]
     payload = carried(operation.request.payload, talk.protocol)
     talk.client(word(operation.code), request_of(operation, talk.protocol))
@@ -138,61 +136,61 @@ def upload(*, ends: bool, fails: bool, goes_on: bool = True) -> Scene:
         talk.answer("AddToStore")
     if not ends and goes_on:
         talk.client(payload[1024:])
-    return Scene(talk)
+    return Recorded(talk)
 
 
-def one_after_the_other(second: str) -> Scene:
+def one_after_the_other(second: str) -> Recorded:
     """An error about a path, twice: for the one that was asked about, and for the next."""
-    talk = Talk(37)
+    talk = TypicalPlaybook(37)
     for path in (PATH, second):
         talk.ask("QueryPathInfo", text(path.encode()))
         talk.daemon(error(37, PATH.encode() + b" is corrupt"))
-    return Scene(talk)
+    return Recorded(talk)
 
 
-def elided(kept: int) -> Scene:
+def elided(kept: int) -> Recorded:
     """A list of paths of which so much was recorded, and another operation."""
-    talk = Talk(37)
+    talk = TypicalPlaybook(37)
     talk.whole("QueryValidPaths", "IsValidPath")
-    return Scene(talk, kept={4: kept})
+    return Recorded(talk, kept={4: kept})
 
 
-def logged(line: bytes, *, asks: bool = True) -> Scene:
-    talk = Talk(37)
+def logged(line: bytes, *, asks: bool = True) -> Recorded:
+    talk = TypicalPlaybook(37)
     talk.whole("IsValidPath")
     if asks:
         talk.ask("IsValidPath")
     talk.daemon(word(STDERR_NEXT), text(line))
     if asks:
         talk.answer("IsValidPath")
-    return Scene(talk)
+    return Recorded(talk)
 
 
-def stuck_before(turns: int, line: bytes) -> Scene:
+def stuck_before(turns: int, line: bytes) -> Recorded:
     """An operation with a log; the client reads nothing for a while before the last turns."""
-    scene = logged(line)
-    scene.stuck = len([turn for turn in scene.talk.turns if turn[1]]) - 1 - turns
-    return scene
+    recorded = logged(line)
+    recorded.stuck = len(said_in(recorded.talk)) - 1 - turns
+    return recorded
 
 
-def freed(most: int) -> Scene:
+def freed(most: int) -> Recorded:
     fields = word(3) + word(0) + word(0) + word(most) + word(0) * 3
-    talk = Talk(37)
+    talk = TypicalPlaybook(37)
     talk.ask("CollectGarbage", fields)
     talk.answer("CollectGarbage")
-    return Scene(talk)
+    return Recorded(talk)
 
 
-def valid(answer: int) -> Scene:
+def valid(answer: int) -> Recorded:
     return answered("IsValidPath", word(STDERR_LAST), word(answer))
 
 
-def built(mode: int) -> Scene:
+def built(mode: int) -> Recorded:
     fields = word(1) + text(PATH.encode()) + word(mode)
     return answered("BuildPaths", word(STDERR_LAST), word(1), fields=fields)
 
 
-def verified(cores: int) -> Scene:
+def verified(cores: int) -> Recorded:
     """SetOptions with so many cores: a number of 32 bits."""
     plain = request_of(OPERATIONS_BY_NAME["SetOptions"], Protocol(37))
     layout = OPERATIONS_BY_NAME["SetOptions"].request.layout(Protocol(37))
@@ -203,7 +201,7 @@ def verified(cores: int) -> Scene:
 
 ASK = word(1) + text(PATH.encode())
 
-SCENES: dict[str, tuple[Callable[[], Scene], Callable[[], Scene]]] = {
+SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
     "foreign-text": (
         lambda: hello((CLIENT, HELLO + V37), (DAEMON, b"Welcome to example\n")),
         lambda: hello((CLIENT, HELLO + V37), (DAEMON, bytes(range(128, 160)))),
@@ -249,11 +247,11 @@ SCENES: dict[str, tuple[Callable[[], Scene], Callable[[], Scene]]] = {
     "newer-operation": (lambda: said(35, "AddPermRoot"), lambda: said(36, "AddPermRoot")),
     "without-feature": (
         lambda: asked(38, word(49), word(0)),
-        lambda: Scene(
-            Talk(38, turns=[
+        lambda: Recorded(
+            TypicalPlaybook(38, [
                 *offered(features(b"addTempRoots"), features(b"addTempRoots")).talk.turns,
                 (CLIENT, word(49) + word(0)), (DAEMON, word(STDERR_LAST) + word(1)),
-            ], begun=True)
+            ])
         ),
     ),
     "unknown-operation": (lambda: asked(37, word(4711)), lambda: asked(37, word(32))),
@@ -273,7 +271,8 @@ SCENES: dict[str, tuple[Callable[[], Scene], Callable[[], Scene]]] = {
         lambda: stuck_before(1, b"a line of a log"), lambda: stuck_before(0, b"a line of a log")
     ),
     "reopened": (
-        lambda: Scene(Talk(37), pids=[7, 7, 7, 7]), lambda: Scene(Talk(37), pids=[7, 8, 7, 8, 7])
+        lambda: Recorded(TypicalPlaybook(37), pids=[7, 7, 7, 7]),
+        lambda: Recorded(TypicalPlaybook(37), pids=[7, 8, 7, 8, 7]),
     ),
     "doubled-error": (lambda: failed(b"bad", b"bad"), lambda: failed(b"bad")),
     "frames-unread": (
@@ -346,15 +345,15 @@ def test_an_error_that_ends_early(
     left: int | None, minor: int, layout: int, tmp_path: Path
 ) -> None:
     """Cut off it is who left; in the layout of another version it is that."""
-    talk = Talk(minor)
+    talk = TypicalPlaybook(minor)
     talk.ask("IsValidPath")
     whole = error(minor, b"no such path")
-    scene = Scene(Talk(minor, [*talk.turns, (DAEMON, whole[:-8])], begun=True), left)
-    cut = [finding.kind.name for finding in Findings(scene.save(tmp_path)).finish().kept]
+    recorded = Recorded(TypicalPlaybook(minor, [*talk.turns, (DAEMON, whole[:-8])]), left)
+    cut = [finding.kind.name for finding in Findings(recorded.save(tmp_path)).finish().kept]
     assert cut in ([], ["client-left"], ["daemon-left"])
     assert bool(cut) == (minor != 21)  # the old ones leave out a status of 0
-    scene = Scene(Talk(minor, [*talk.turns, (DAEMON, error(layout, b"no"))], begun=True), left)
-    found = Findings(scene.save(tmp_path)).finish().kept
+    recorded = Recorded(TypicalPlaybook(minor, [*talk.turns, (DAEMON, error(layout, b"no"))]), left)
+    found = Findings(recorded.save(tmp_path)).finish().kept
     assert "misannounced-version" in {finding.kind.name for finding in found}
     assert found[0].mistake is Mistake.OTHER_VERSION
 

@@ -12,6 +12,7 @@ from pix.codec.values import encode
 from pix.protocol import OPERATIONS_BY_NAME
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from tests.support.planted import CLIENT, DAEMON, Planted, diagnosis_of, found_in, request_of
+from tests.support.recording import saved
 from tests.support.words import PATH, text, word
 
 V38, V21 = Protocol(38), Protocol(21)
@@ -178,10 +179,10 @@ def printed() -> Planted:
 
 def planted_bytes(planted: Planted, side: int, start: int, end: int) -> bytes:
     out = bytearray()
-    for packet in planted.packets:
-        if packet.side == side and packet.start <= start + len(out) < packet.end:
-            at = start + len(out) - packet.start
-            out += packet.data[at : at + end - start - len(out)]
+    for (speaker, data), (begin, finish) in zip(planted.turns, planted.spans, strict=True):
+        if speaker == side and data and begin <= start + len(out) < finish:
+            at = start + len(out) - begin
+            out += data[at : at + end - start - len(out)]
     return bytes(out)
 
 
@@ -213,7 +214,7 @@ PLANTED: list[tuple[str, Callable[[], Planted], str]] = [
 def test_a_mistake_in_a_real_session_is_named(
     mistake: str, plant: Callable[[], Planted], where: str, tmp_path: Path
 ) -> None:
-    session = plant().save(tmp_path)
+    session = saved(plant(), tmp_path)
     found = [f for f in found_in(session) if f.diagnosis and f.grade == "error"]
     assert found, [f.kind.name for f in found_in(session)]
     said = "\n".join(line for finding in found for line in finding.explanation)
@@ -227,7 +228,7 @@ def test_a_client_that_leaves_the_one_unread(tmp_path: Path) -> None:
     planted = Planted("build-with-log")
     _, end = planted.request("IsValidPath")
     planted.after(CLIENT, end)
-    session = planted.save(tmp_path, left=CLIENT)
+    session = saved(planted, tmp_path, left=CLIENT)
     assert "“unread one”" in diagnosis_of(session)
     assert "AddTempRoot" in diagnosis_of(session)
 
@@ -236,7 +237,7 @@ def test_frames_that_are_not_ended(tmp_path: Path) -> None:
     planted = Planted("copy")
     _, end = planted.request("AddMultipleToStore")
     planted.after(CLIENT, end - 8)
-    assert "“unended frames”" in diagnosis_of(planted.save(tmp_path, left=CLIENT))
+    assert "“unended frames”" in diagnosis_of(saved(planted, tmp_path, left=CLIENT))
 
 
 def test_a_daemon_that_leaves_a_field_unread(tmp_path: Path) -> None:
@@ -247,7 +248,7 @@ def test_a_daemon_that_leaves_a_field_unread(tmp_path: Path) -> None:
     said = f"invalid operation {length}".encode()
     error = text(b"Error") + word(0) + text(b"Error") + text(said) + word(0) + word(0)
     planted.after(CLIENT, end, (DAEMON, word(STDERR_ERROR) + error))
-    session = planted.save(tmp_path, left=DAEMON)
+    session = saved(planted, tmp_path, left=DAEMON)
     assert "“unread field”" in diagnosis_of(session)
     assert "the length of request.path" in diagnosis_of(session)
 
@@ -256,7 +257,7 @@ def test_a_hello_without_its_features(tmp_path: Path) -> None:
     """The client announces 1.38 and goes on as 1.37 does."""
     planted = Planted("build-with-log")
     planted.change(CLIENT, 16, 24, b"")
-    session = planted.save(tmp_path)
+    session = saved(planted, tmp_path)
     assert "“missing feature list”" in diagnosis_of(session)
     assert "misannounced-version" in {finding.kind.name for finding in found_in(session)}
 
@@ -265,14 +266,14 @@ def test_a_hello_that_waits(tmp_path: Path) -> None:
     planted = Planted("build-with-log")
     planted.change(CLIENT, 16, 24, b"")
     planted.after(CLIENT, 40)
-    session = planted.save(tmp_path)
+    session = saved(planted, tmp_path)
     assert "“missing feature list”" in diagnosis_of(session)
 
 
 def test_a_version_said_twice(tmp_path: Path) -> None:
     planted = Planted("old-client")
     planted.change(CLIENT, 16, 16, word(0x115))
-    assert "doubled-version" in {f.kind.name for f in found_in(planted.save(tmp_path))}
+    assert "doubled-version" in {f.kind.name for f in found_in(saved(planted, tmp_path))}
 
 
 @pytest.mark.parametrize(
@@ -287,10 +288,8 @@ def test_a_version_said_twice(tmp_path: Path) -> None:
 )
 def test_text_where_the_magic_should_be(said: bytes, what: str, tmp_path: Path) -> None:
     planted = Planted("queries")
-    planted.packets = [packet for packet in planted.packets if packet.side == CLIENT][:1]
-    start = planted.packets[0]
-    planted.packets = [start, type(start)(DAEMON, -1, -1, bytearray(said))]
-    session = planted.save(tmp_path)
+    planted.turns = [*[turn for turn in planted.turns if turn[0] == CLIENT][:1], (DAEMON, said)]
+    session = saved(planted, tmp_path)
     found = [f for f in found_in(session) if f.kind.name == "foreign-text"]
     assert len(found) == 1
     assert what in "\n".join(found[0].explanation)
@@ -301,7 +300,7 @@ def test_the_word_is_shown_in_every_reading(tmp_path: Path) -> None:
     planted = Planted("build-with-log")
     end = planted.view("SetOptions").span(DAEMON)[1]
     planted.change(DAEMON, end, end, word(1_700_000_000))
-    said = diagnosis_of(planted.save(tmp_path))
+    said = diagnosis_of(saved(planted, tmp_path))
     assert "0x6553f100" in said
     assert "2023-11-14 22:13:20 UTC" in said
     assert "no operation" in said
@@ -314,6 +313,6 @@ def test_nothing_is_said_of_padding_where_it_is_not_known_how_long_a_turn_is(
     planted = Planted("queries")
     end = planted.view("QueryPathInfo").span(DAEMON)[1]
     planted.after(DAEMON, end, (DAEMON, b"\xab" * 300_001))
-    session = planted.save(tmp_path)
+    session = saved(planted, tmp_path)
     assert "desync" in {finding.kind.name for finding in found_in(session)}
     assert "padding" not in diagnosis_of(session)

@@ -18,6 +18,7 @@ from pix_inspect.session.session import Session
 from tests.support.mistaken import MOST_NODES, nodes
 from tests.support.places import RECORDINGS
 from tests.support.planted import Planted, diagnosis_of
+from tests.support.recording import saved
 from tests.support.words import word
 
 AMBIGUOUS = {
@@ -125,7 +126,7 @@ def test_what_is_planted_is_named(place: Place, tmp_path_factory: pytest.TempPat
     for change in changes(place):
         planted = Planted(place.name, place.connection)
         planted.change(change.side, change.start, change.end, change.put)
-        session = planted.save(folder)
+        session = saved(planted, folder)
         named = set(re.findall("“([^”]*)”", diagnosis_of(session)))
         session.close()
         if not named & {change.mistake, *AMBIGUOUS.get(change.mistake, ())}:

@@ -12,7 +12,8 @@ from pix.conversation.exchange import CLIENT
 from pix_inspect.forensics.mistakes import Mistake
 from tests.support.mistaken import PLANTED
 from tests.support.planted import diagnosis_of, found_in
-from tests.support.talks import Talk, known
+from tests.support.recording import saved
+from tests.support.typical import TypicalPlaybook, known
 from tests.support.words import word
 
 MINORS = (10, 21, 32, 38)
@@ -25,7 +26,7 @@ def test_a_mistake_is_named_wherever_it_is(mistake: str, tmp_path: Path) -> None
     missed, met = [], 0
     for minor in MINORS:
         for case in PLANTED[mistake](minor):
-            session = case.talk.save(tmp_path, left=case.left)
+            session = saved(case.talk, tmp_path, left=case.left)
             named = re.findall("“([^”]*)”", diagnosis_of(session))
             session.close()
             met += 1
@@ -41,19 +42,19 @@ def test_every_mistake_is_planted() -> None:
 
 @pytest.mark.parametrize("minor", range(OLDEST_MINOR, NEWEST_MINOR + 1))
 def test_nothing_is_said_of_what_is_right(minor: int, tmp_path: Path) -> None:
-    talk = Talk(minor)
+    talk = TypicalPlaybook(minor)
     talk.whole(*(operation.name for operation in known(minor)))
-    found = found_in(talk.save(tmp_path))
+    found = found_in(saved(talk, tmp_path))
     assert {finding.kind.name for finding in found} <= {"obsolete", "newer-operation"}
     assert not any(finding.diagnosis for finding in found)
 
 
 @pytest.mark.parametrize("minor", [11, 14, 21, 33, 37, 38])
 def test_a_version_said_twice(minor: int, tmp_path: Path) -> None:
-    talk = Talk(minor)
+    talk = TypicalPlaybook(minor)
     side, data = talk.turns[2]
     assert side == CLIENT
-    talk.turns[2] = (side, word(0x100 | minor) + data)
-    session = talk.save(tmp_path)
+    talk.turns[2] = (side, word(0x100 | minor) + (data or b""))
+    session = saved(talk, tmp_path)
     assert "“doubled version”" in diagnosis_of(session)
     assert "doubled-version" in {finding.kind.name for finding in found_in(session)}

@@ -16,7 +16,7 @@ from pix_inspect.findings.collector import Findings
 from pix_inspect.recording import pcapng, tcp_headers
 from pix_inspect.recording.reader import Item, RecordingReader
 from pix_inspect.session.session import Session
-from tests.support.talks import Talk
+from tests.support.typical import TypicalPlaybook
 from tests.support.written import (
     CLIENT,
     Written,
@@ -127,8 +127,8 @@ def test_times_beyond_all_years(times: int, tmp_path: Path) -> None:
     made = Written(time=times)
     for minor in (16, 37):
         track = made.open()
-        for side, data in Talk(minor).turns:
-            made.chunk(track, side, data)
+        for side, data in TypicalPlaybook(minor).turns:
+            made.chunk(track, side, data or b"")
         track.close(made.now(), made.blocks)
         made.time = (1 << 64) - 50 if times < 1 << 62 else 0
     session = Session(made.save(tmp_path / "late.pcapng")).read_all()

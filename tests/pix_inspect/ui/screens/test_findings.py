@@ -15,6 +15,7 @@ from pix_inspect.ui.screens.differences import DifferencesScreen
 from pix_inspect.ui.screens.findings import FindingsScreen
 from tests.support.planted import DAEMON, Planted
 from tests.support.played import browse, lines_of, recorded, settled
+from tests.support.recording import saved
 
 SIZE = (120, 40)
 
@@ -80,7 +81,7 @@ async def test_nothing_is_found_where_nothing_is() -> None:
 async def test_the_explanation_of_an_opaque_exchange_says_the_diagnosis(tmp_path: Path) -> None:
     planted = Planted("build-with-log")
     planted.change(DAEMON, *planted.reply("AddTempRoot"), b"")
-    path = planted.save(tmp_path).path
+    path = saved(planted, tmp_path).path
     async with Inspector(Session(path)).run_test(size=SIZE) as pilot:
         await looked(pilot)
         await pilot.press("enter")

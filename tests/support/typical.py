@@ -1,4 +1,4 @@
-"""Sessions made up of any operation at any version, in turns, with typical values in them.
+"""Conversations made up of any operation at any version, with typical values in them.
 
 What real recordings lack (most versions, rare operations) is said here as the declarations
 say it, so that a mistake can be planted anywhere.
@@ -6,10 +6,8 @@ say it, so that a mistake can be planted anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
 
 from pix.codec.declare import Operation
 from pix.codec.gates import Protocol
@@ -21,12 +19,11 @@ from pix.codec.wire import Boolean, Enumeration, String, Wire, Word
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME
 from pix.protocol.derived_path import SingleDerivedPath
-from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
-from pix.protocol.logging import STDERR_LAST, STDERR_READ, STDERR_WRITE
-from pix_inspect.session.session import Session
+from pix.protocol.logging import STDERR_WRITE, StderrRead
+from pix.protocol.types import TrustedFlag
 from tests.support.nars import nar
+from tests.support.playbook import Playbook, Turn
 from tests.support.words import HASH, OTHER, PATH, text, word
-from tests.support.written import Written
 
 TYPICAL = {
     "StorePath": (PATH, OTHER),
@@ -89,86 +86,56 @@ def reply_of(operation: Operation, protocol: Protocol) -> bytes:
     return encode(operation.reply, typical(operation.reply, protocol), protocol)
 
 
-@dataclass
-class Talk:
-    """One connection of 1.`minor`, its handshake said."""
+class TypicalPlaybook(Playbook):
+    """A conversation of 1.`minor` in which what is asked and answered is as usual.
 
-    minor: int
-    turns: list[tuple[int, bytes]] = field(default_factory=list)
-    begun: bool = False
-    """Whether the handshake is among the turns already."""
+    It begins with the handshake, or with these turns. What a side says in a row is one turn.
+    """
 
-    def __post_init__(self) -> None:
-        if self.begun:
-            return
-        version = word(0x100 | self.minor)
-        self.client(word(CLIENT_MAGIC), version)
-        self.daemon(word(DAEMON_MAGIC), version)
-        listed = word(0) if self.minor >= 38 else b""
-        self.client(listed, *[word(0)] * ((self.minor >= 14) + (self.minor >= 11)))
-        self.daemon(
-            listed,
-            text(b"2.26.3") if self.minor >= 33 else b"",
-            word(1) if self.minor >= 35 else b"",
-            word(STDERR_LAST),
-        )
+    def __init__(self, minor: int, turns: Iterable[Turn] | None = None) -> None:
+        super().__init__(Protocol(minor))
+        if turns is None:
+            self.greet(trusted=TrustedFlag.TRUSTED)
+        else:
+            self.turns = list(turns)
 
-    @property
-    def protocol(self) -> Protocol:
-        return Protocol(self.minor)
-
-    def client(self, *data: bytes) -> None:
-        self.say(CLIENT, b"".join(data))
-
-    def daemon(self, *data: bytes) -> None:
-        self.say(DAEMON, b"".join(data))
-
-    def say(self, side: int, data: bytes) -> None:
-        if self.turns and self.turns[-1][0] == side:
-            data = self.turns.pop()[1] + data
-        if data:
+    def _turn(self, side: int, data: bytes | None) -> None:
+        if data and self.turns and self.turns[-1][0] == side:
+            data = (self.turns.pop()[1] or b"") + data
+        if data or data is None:
             self.turns.append((side, data))
 
     def pause(self) -> None:
         """Have what comes next begin a packet of its own, whoever says it."""
-        self.turns.append((CLIENT, b""))
-        self.turns.append((DAEMON, b""))
+        self.turns += [(CLIENT, b""), (DAEMON, b"")]
 
-    def ask(self, name: str, fields: bytes | None = None) -> None:
-        """Say a request, as usual or with these fields."""
+    def ask(self, name: str, fields: bytes | None = None, /, **plain: Any) -> Self:
+        """Say a request, as usual or with these fields, and what is sent along."""
         operation = OPERATIONS_BY_NAME[name]
-        said = request_of(operation, self.protocol) if fields is None else fields
-        self.client(word(operation.code), said, carried(operation.request.payload, self.protocol))
         payload = operation.request.payload
+        if fields is None and not plain:
+            fields = request_of(operation, self.protocol)
+        super().ask(name, fields, **plain)
+        self.client(carried(payload, self.protocol))
         if payload is not None and payload.carriage(self.protocol) is PULLED:
-            self.daemon(word(STDERR_READ), word(1 << 15))
-            self.client(text(content_of(payload)))
+            self.daemon(StderrRead(length=1 << 15)).client(text(content_of(payload)))
+        return self
 
-    def answer(self, name: str, fields: bytes | None = None) -> None:
-        """Say a reply, as usual or with these fields."""
+    def answer(self, name: str, fields: bytes | None = None, /, **plain: Any) -> Self:
+        """Say a reply, as usual or with these fields, and what is sent along."""
         operation = OPERATIONS_BY_NAME[name]
         payload = operation.reply.payload
         if payload is not None and payload.carriage(self.protocol) is WRITTEN:
             self.daemon(word(STDERR_WRITE), text(content_of(payload)))
-        said = reply_of(operation, self.protocol) if fields is None else fields
-        self.daemon(word(STDERR_LAST), said, carried(payload, self.protocol))
+        if fields is None and not plain:
+            fields = reply_of(operation, self.protocol)
+        return super().answer(name, fields, **plain).daemon(carried(payload, self.protocol))
 
-    def whole(self, *names: str) -> None:
+    def whole(self, *names: str) -> Self:
         """Say requests and their replies."""
         for name in names:
-            self.ask(name)
-            self.answer(name)
-
-    def save(self, folder: Path, *, left: int | None = None) -> Session:
-        """Write it; `left` is the side that closes first."""
-        written = Written()
-        track = written.open(peer={"pid": 1})
-        for side, data in filter(lambda turn: turn[1], self.turns):
-            written.chunk(track, side, data)
-        if left is not None:
-            track.half_close(left, written.now(), written.blocks)
-        track.close(written.now(), written.blocks)
-        return Session(written.save(folder / "talk.pcapng")).read_all()
+            self.ask(name).answer(name)
+        return self
 
 
 def content_of(payload: Payload) -> bytes:
