@@ -29,6 +29,7 @@ from tests.support.captures import Run
 from tests.support.mistaken import PLANTED
 from tests.support.places import RECORDINGS
 from tests.support.recorded import interleaved, record
+from tests.support.recording import saved
 from tests.support.written import Written
 
 FILTERS = ("finding", "notes ~ /./")
@@ -125,8 +126,9 @@ def test_planted_mistakes(tmp_path: Path) -> None:
     met: set[Mistake] = set()
     for plant, minor in product(PLANTED.values(), (21, 38)):
         for case in islice(plant(minor), None, None, 10):
-            case.talk.save(tmp_path, left=case.left).close()
-            alike = decided_alike(tmp_path / "talk.pcapng")
+            session = saved(case.talk, tmp_path, left=case.left)
+            session.close()
+            alike = decided_alike(session.path)
             met |= {finding[6] for finding in alike.findings if finding[6] is not None}
     assert met == set(Mistake) - {Mistake.DOUBLED_VERSION, Mistake.MISSING_FEATURES}
 
