@@ -198,6 +198,24 @@ def test_the_new_commands(client: Client, nix: Nix) -> None:
         assert text(client, "nix", "log", drv) == "compiling\nwarning"
 
 
+def test_copying_several_paths_over_one_connection(client: Client) -> None:
+    """Nix 2.3.7 is asked for NARs, and answers in small strings, each filled up with zeros."""
+    for i in range(3):
+        (client.state.folder / f"tmp/{i}").write_text(f"{i}\n" * (i + 1))
+    paths = text(client, "nix-store", "--add", "tree", "0", "1", "2").split()
+    with (
+        EmbeddedDaemon(store_dir=str(client.state.store)) as other,
+        DaemonConnection(other.path, timeout=WAIT) as there,
+    ):
+        source, target = client.state.socket, f"unix://{other.path}?max-connections=1"
+        client.env["NIX_REMOTE"] = f"unix://{source}"
+        client.run("nix", "copy", "--no-check-sigs", "--to", target, *paths)
+        assert there.query_valid_paths(paths) == set(paths)
+        for path in paths:
+            assert b"".join(there.nar(path)) == b"".join(nar_of(Path(path)))
+    assert not other.faults
+
+
 @pytest.mark.parametrize("nix", ["2.8.0", "2.26.3", "2.34.8"], indirect=True)
 def test_a_store_that_is_not_where_its_paths_say(nix: Nix) -> None:
     """Clients from 2.4 on are told by `root` where the files are; no /nix/store is needed."""
