@@ -29,8 +29,7 @@ from tests.support.captures import Run
 from tests.support.mistaken import PLANTED
 from tests.support.places import RECORDINGS
 from tests.support.recorded import interleaved, record
-from tests.support.recording import saved
-from tests.support.written import Written
+from tests.support.recording import Recording, saved
 
 FILTERS = ("finding", "notes ~ /./")
 EXPECTED = tuple(map(expectation, ("no finding = error", "count(finding = note) < 2")))
@@ -133,28 +132,28 @@ def test_planted_mistakes(tmp_path: Path) -> None:
     assert met == set(Mistake) - {Mistake.DOUBLED_VERSION, Mistake.MISSING_FEATURES}
 
 
-def broken() -> Iterator[Written]:
+def broken() -> Iterator[Recording]:
     """Sessions with faults of any kind, as recordings."""
     sessions = corpus()
     for i in range(BROKEN):
         random = Random(f"wordless {i}")
-        written = Written()
-        track = written.open(peer={"pid": 1})
+        recording = Recording()
+        talk = recording.open(peer={"pid": 1})
         for side, data in mutated(random.choice(sessions), sessions, random):
             if data:
-                written.chunk(track, side, data)
+                talk.chunk(side, data)
         if random.random() < 0.5:
-            track.half_close(random.randrange(2), written.now(), written.blocks)
-        track.close(written.now(), written.blocks)
-        yield written
+            talk.half_close(random.randrange(2))
+        talk.close()
+        yield recording
 
 
 @pytest.mark.slow
 def test_broken_sessions(tmp_path: Path) -> None:
     met: set[Reason] = set()
     kinds: set[str] = set()
-    for written in broken():
-        path = written.save(tmp_path / "broken.pcapng")
+    for recording in broken():
+        path = recording.save(tmp_path / "broken.pcapng")
         alike = decided_alike(path)
         met.update(chain.from_iterable(alike.reasons))
         kinds.update(alike.counts)
