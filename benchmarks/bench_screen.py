@@ -127,7 +127,7 @@ async def browse(path: Path) -> None:
             )
         for text in FILTERS if count > PAGES else ():
             await sift(screen, text)
-        screen.clear_filter()
+        screen.filter.clear()
         start = time.perf_counter()
         screen.timeline.sort_by("took", descending=True)
         while not screen.timeline.rows.settled:
@@ -142,13 +142,14 @@ async def sift(screen: MainScreen, text: str) -> None:
     stop = asyncio.Event()
     watch = asyncio.create_task(deaf(gaps, stop))
     start, used = time.perf_counter(), time.process_time()
-    screen.apply_filter(text)
-    while not (screen.sifted and screen.timeline.rows.settled):
+    screen.filter.apply(text)
+    while not (screen.filter.settled and screen.timeline.rows.settled):
         await asyncio.sleep(0.002)
     took, used = time.perf_counter() - start, time.process_time() - used
     stop.set()
     await watch
-    print(f"  {text}: {len(screen.shown):,} found in {took:.2f} s ({used:.2f} s of processor),"
+    found = len(screen.filter.shown)
+    print(f"  {text}: {found:,} found in {took:.2f} s ({used:.2f} s of processor),"
           f" deaf {max(gaps, default=0.0) * 1e3:.0f} ms at most")  # fmt: skip
 
 

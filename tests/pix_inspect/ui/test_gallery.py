@@ -213,7 +213,7 @@ def in_force(filter_text: str, *keys: str) -> Callable[[Pilot[Any]], Awaitable[N
 
     async def run(pilot: Pilot[Any]) -> None:
         await settled(pilot)
-        browse(pilot).apply_filter(filter_text)
+        browse(pilot).filter.apply(filter_text)
         await settled(pilot)
         await after(*keys)(pilot)
 

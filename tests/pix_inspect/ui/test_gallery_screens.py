@@ -47,7 +47,7 @@ def in_statistics(*keys: str) -> Run:
 def in_payload(operation: str, *keys: str) -> Run:
     async def run(pilot: Pilot[Any]) -> None:
         await at(operation, "P", "tab", *keys)(pilot)
-        while not browse(pilot).payload_pane.settled:
+        while not browse(pilot).side.payload_pane.settled:
             await pilot.pause(0.01)
         await pilot.pause()
 
@@ -208,7 +208,7 @@ def test_repl(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> N
     async def run(pilot: Pilot[Any]) -> None:
         await settled(pilot)
         await pilot.press("colon")
-        while (pane := browse(pilot).repl) is None or not pane.line.has_focus:
+        while (pane := browse(pilot).repl.pane) is None or not pane.line.has_focus:
             await pilot.pause(0.01)
         pane.talk.session.run = answered  # type: ignore[method-assign]
         pane.put_line(f'QueryPathInfo(path="{HELLO}")')

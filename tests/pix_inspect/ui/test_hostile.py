@@ -127,7 +127,7 @@ async def test_hostile_text_on_a_small_screen_and_in_what_is_copied(
         check(pilot)
         await pilot.press("escape", "escape", "L", "tab", "G", "y")
         await pilot.pause()
-        assert browse(pilot).log_pane.count
+        assert browse(pilot).side.log_pane.count
         check(pilot)
 
 

@@ -32,7 +32,6 @@ from pix_inspect.ui.app.remembering import recall, remembered, theme_of
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
 from pix_inspect.ui.exchange.payload_saving import Wish
-from pix_inspect.ui.main.dividers import Dividing
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.tabs import RunningRelay
 from pix_inspect.ui.widgets.guarded import Guarded
@@ -230,7 +229,7 @@ class Inspector(OtherScreens):
     def action_help(self) -> None:
         """Show the keys of this screen."""
         if not isinstance(self.screen, Help):
-            borders = isinstance(self.screen, Dividing)
+            borders = isinstance(self.screen, MainScreen)
             self.push_screen(Help(sections(self.screen), borders=borders))
 
     def action_excerpt(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -16,6 +16,7 @@ from textual.screen import Screen
 from pix.problem import Problem
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.leaving import Answer
+from pix_inspect.ui.main.host import Host
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.main.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording, same
@@ -57,7 +58,10 @@ class OpenRecordings(App[Answer]):
 
     def get_default_screen(self) -> Screen[object]:
         """Return the main screen of the first recording."""
-        return MainScreen(self.tabs[0].session)  # type: ignore[return-value]
+        return self._main_screen(self.tabs[0])  # type: ignore[return-value]
+
+    def _main_screen(self, tab: Tab) -> MainScreen:
+        return MainScreen(tab, cast("Host", self))  # what has screens of its own inherits this
 
     def open_others(self) -> None:
         """Open what else was asked for, without going there."""
@@ -90,7 +94,7 @@ class OpenRecordings(App[Answer]):
         self._opened += 1
         tab = Tab(f"recording-{self._opened}", session)
         self.tabs.append(tab)
-        self.add_mode(tab.name, lambda: MainScreen(session))
+        self.add_mode(tab.name, lambda: self._main_screen(tab))
         self._name_tabs()
         return tab
 

@@ -109,8 +109,8 @@ class OtherScreens(OpenRecordings):
 
 def shown_of(main: MainScreen) -> tuple[Sequence[int] | None, str]:
     """Return the exchanges that a filter lets through, None for all; and the filter's text."""
-    filtered = main.filter_text
-    return (main.shown if filtered else None), filtered
+    filtered = main.filter.text
+    return (main.filter.shown if filtered else None), filtered
 
 
 def marked_and_chosen(main: MainScreen) -> tuple[int, int] | None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pix_inspect.ui.main.dividers import Shares
+from pix_inspect.ui.main.panes import SIDES
 from pix_inspect.ui.timeline.columns import CLOCKS, COLUMNS
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app.app import Inspector
     from pix_inspect.ui.main.main_screen import MainScreen
-
-SIDES = {"fields": "", "log": "-logging", "payload": "-payload"}
-"""What may stand beside the timeline, and the class that says so."""
 
 
 def theme_of(known: dict[str, Any], app: Inspector) -> str | None:
@@ -39,15 +37,13 @@ def recall(browse: MainScreen, known: dict[str, Any]) -> list[str]:
 
     explain = take("explain", _is_bool)
     if explain is not None:
-        browse.set_class(explain, "-explaining")
+        browse.panes.show("explanation", shown=explain)
     shown = take("bytes", _is_bool)
     if shown is not None:
-        browse.set_class(not shown, "-no-bytes")
+        browse.panes.show("bytes", shown=shown)
     side = take("side", lambda value: isinstance(value, str) and value in SIDES)
     if side is not None:
-        for each in SIDES.values():
-            if each:
-                browse.set_class(each == SIDES[side], each)
+        browse.panes.side = side
     clock = take("clock", lambda value: value in CLOCKS)
     timeline = browse.timeline
     if clock is not None and clock != "marked":
@@ -55,22 +51,21 @@ def recall(browse: MainScreen, known: dict[str, Any]) -> list[str]:
     hidden = take("hidden columns", _are_columns)
     if hidden is not None:
         timeline.painter.hidden = frozenset(hidden)
-    browse.divide(Shares.of(take("sizes", lambda value: isinstance(value, dict))))
+    browse.dividers.divide(Shares.of(take("sizes", lambda value: isinstance(value, dict))))
     return left
 
 
 def remembered(app: Inspector, browse: MainScreen) -> dict[str, Any]:
     """Return what is to be remembered of a main screen."""
     timeline = browse.timeline
-    side = next((name for name, each in SIDES.items() if each and browse.has_class(each)), "fields")
     return {
         "theme": app.theme,
-        "explain": browse.has_class("-explaining"),
-        "bytes": not browse.has_class("-no-bytes"),
-        "side": side,
+        "explain": browse.panes.shows("explanation"),
+        "bytes": browse.panes.shows("bytes"),
+        "side": browse.panes.side,
         "clock": timeline.painter.clock if timeline.painter.clock != "marked" else CLOCKS[0],
         "hidden columns": sorted(timeline.painter.hidden),
-        "sizes": browse.shares.plain(),
+        "sizes": browse.dividers.shares.plain(),
     }
 
 

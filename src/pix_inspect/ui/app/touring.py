@@ -19,6 +19,7 @@ from pix_inspect.teach.tours import Place, Tour, place
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import Arrived, GoTo
+from pix_inspect.ui.main.tabs import Tab
 
 END = "this is the last step: q ends the tour, and pix-inspect tour lists the others"
 
@@ -94,7 +95,7 @@ class Touring(Inspector):
         while len(self.screen_stack) > 1 and not self._shows(path):
             self.pop_screen()
         if not self._shows(path):
-            self.push_screen(Stop(Session(path)))
+            self.push_screen(Stop(Tab("", Session(path)), self))
         self._to = GoTo(exchange=found.number, path=found.path, filter="")
         self.screen.post_message(self._to)
 

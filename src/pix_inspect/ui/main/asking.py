@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from textual.screen import Screen
 from textual.widgets import Footer
 
 from pix.problem import Problem
@@ -17,14 +17,12 @@ from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.repl.as_line import line_of
 from pix_inspect.repl.repl import Session as ReplSession
 from pix_inspect.session.session import Session
-from pix_inspect.ui.main.dividers import Dividing
+from pix_inspect.ui.main.dividers import Dividers
+from pix_inspect.ui.main.host import Host
 from pix_inspect.ui.main.tabs import Tab
 from pix_inspect.ui.repl.repl_pane import ReplPane
 from pix_inspect.ui.repl.repl_thread import Outcome, Talk
 from pix_inspect.ui.timeline.timeline import Timeline
-
-if TYPE_CHECKING:
-    from pix_inspect.ui.app.app import Inspector
 
 SOMEWHERE = "/path/of/its/socket"
 PLAIN = re.compile(r"/[\w./+@=-]{1,200}", re.ASCII)
@@ -51,29 +49,28 @@ def relay_of(tab: Tab) -> Path | None:
     return Path(listen) if isinstance(listen, str) and tab.is_live() else None
 
 
-class Asking(Dividing):
-    """A screen with a REPL."""
+class ReplController:
+    """The REPL below the panes of a screen."""
 
-    app: Inspector
-    session: Session
-    _talk: Talk | None = None
-
-    @property
-    def repl(self) -> ReplPane | None:
+    def __init__(
+        self, screen: Screen[None], tab: Tab, host: Host, timeline: Timeline, dividers: Dividers
+    ) -> None:
+        self._screen = screen
+        self._tab = tab
+        self._host = host
+        self._timeline = timeline
+        self._dividers = dividers
+        self.pane: ReplPane | None = None
         """The pane, once it was opened."""
-        return next(iter(self.query(ReplPane)), None)
 
-    def action_repl(self) -> None:
-        self.open_repl()
-
-    def open_repl(self, text: str = "") -> None:
+    def open(self, text: str = "") -> None:
         """Show the REPL, with `text` in its line if there is any."""
-        pane = self.repl
-        if pane is None:
-            pane = ReplPane(self._new_talk(), id="repl")
-            self.mount(pane, before=self.query_one(Footer))
-            self.divide(self.shares)
-        self.add_class("-repl")
+        if self.pane is None:
+            self.pane = ReplPane(self._new_talk(), id="repl")
+            self._screen.mount(self.pane, before=self._screen.query_one(Footer))
+            self._dividers.divide()
+        self._screen.add_class("-repl")
+        pane = self.pane
 
         def go() -> None:
             if text:
@@ -81,59 +78,49 @@ class Asking(Dividing):
             else:
                 pane.line.focus()
 
-        self.call_after_refresh(go)
+        self._screen.call_after_refresh(go)
 
-    def action_ask_again(self) -> None:
+    def ask_again(self) -> None:
         """Put the request of the chosen exchange into the REPL, to be edited and sent."""
-        chosen = self.query_one(Timeline).chosen
+        chosen = self._timeline.chosen
         if chosen is None:
-            self.app.warn("choose an exchange first")
+            self._host.warn("choose an exchange first")
             return
         try:
-            line = line_of(self.session.exchange(chosen))
+            line = line_of(self._tab.session.exchange(chosen))
         except Problem as problem:
-            self.app.warn(str(problem))
+            self._host.warn(str(problem))
         else:
-            self.open_repl(line)
+            self.open(line)
 
     def _new_talk(self) -> Talk:
-        relay = relay_of(self.app.tab_of(self.session))
+        relay = relay_of(self._tab)
         own = OwnRelay(name="repl", known=relay)
         session = ReplSession(route=own)
-        session.recording = self.session.path
-        socket = self.app.upstream or relay
+        session.recording = self._tab.session.path
+        socket = self._host.upstream or relay
         if socket is not None:
             session.socket_path = str(socket)
         else:
-            session.nowhere = nowhere(self.session)
-        self._talk = Talk(session, own, self._tell)
-        return self._talk
+            session.nowhere = nowhere(self._tab.session)
+        return Talk(session, own, self._tell)
 
     def _tell(self, outcome: Outcome) -> None:
         """Hand on what the thread found out."""
-        pane = self.repl
-        if pane is not None and self.is_attached:
-            pane.post_message(ReplPane.Came(outcome))
+        if self.pane is not None and self._screen.is_attached:
+            self.pane.post_message(ReplPane.Came(outcome))
 
-    def on_unmount(self) -> None:
-        if self._talk is not None:
-            self._talk.close()
+    def close(self) -> None:
+        if self.pane is not None:
+            self.pane.talk.close()
 
-    def on_repl_pane_left(self, message: ReplPane.Left) -> None:
+    def leave(self, *, hide: bool) -> None:
         """Go back to the timeline."""
-        self.unzoom()
-        if message.hide:
-            self.remove_class("-repl")
-        self.query_one("#timeline").focus()
+        self._screen.remove_class("-only-repl")
+        if hide:
+            self._screen.remove_class("-repl")
+        self._timeline.lines.focus()
 
-    def on_repl_pane_taller(self, message: ReplPane.Taller) -> None:
-        """Give the REPL more room, or less."""
-        self.widen_repl(message.step)
-
-    def on_repl_pane_maximise(self) -> None:
+    def maximise(self) -> None:
         """Give the REPL the whole screen, or take it back."""
-        self.toggle_class("-only-repl")
-
-    def unzoom(self) -> None:
-        """Give no pane the whole screen."""
-        self.remove_class("-only-repl")
+        self._screen.toggle_class("-only-repl")

@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from textual import events
+from textual.geometry import NULL_REGION, Region
 from textual.screen import Screen
 from textual.widget import Widget
+
+from pix_inspect.ui.main.panes import PANES, SIDES
 
 STEP = 5
 LEAST, MOST = 10, 90
 """Hundredths of the room that a pane grows by at once, and may have."""
 
-TITLED = {"timeline": "timeline-frame", "fields": "fields", "log": "log", "payload": "payload",
-          "bytes": "bytes", "explanation": "explanation"}  # fmt: skip
-"""The panes, and what has the border with the title of each."""
+UPPER, LOWER = SIDES, ("bytes", "explanation")
+"""The panes of the side: those above, of which there is one, and those below."""
 
 Border = Literal["across", "down", "top", "repl"]
 
@@ -56,46 +57,47 @@ USUAL = Shares(across=57, down=40, top=60)
 """About what the style sheet gives."""
 
 
-class Dividing(Screen[None]):
-    """A screen of a timeline, a side with an upper pane, and bytes and explanation below it."""
+class Dividers:
+    """The borders of a screen: of a timeline, a side with panes above each other, and the REPL."""
 
-    shares: Shares
-    _dragged: Border | None = None
+    def __init__(self, screen: Screen[None]) -> None:
+        self.shares = Shares()
+        self._screen = screen
+        self._dragged: Border | None = None
 
     @property
     def _side_by_side(self) -> bool:
-        return not self.has_class("-narrow")
+        return not self._screen.has_class("-narrow")
 
-    def divide(self, shares: Shares) -> None:
-        """Give the panes their shares of the room."""
-        self.shares = shares
-        timeline, side = self.query_one("#timeline-frame"), self.query_one("#side")
-        wide = self._side_by_side
+    def _region(self, name: str) -> Region:
+        """Return where a pane is; it has no size when it is not there."""
+        return next((pane.region for pane in self._screen.query(f"#{name}")), NULL_REGION)
+
+    def divide(self, shares: Shares | None = None) -> None:
+        """Give the panes their shares of the room, by default those that they have."""
+        self.shares = shares = shares or self.shares
+        pane, wide = self._screen.query_one, self._side_by_side
+        timeline, side = pane("#timeline-frame"), pane("#side")
         _give(timeline, side, "width", shares.across if wide else None)
         _give(timeline, side, "height", None if wide else shares.down)
-        for name in ("fields", "log", "payload"):
-            _set(self.query_one(f"#{name}"), "height", shares.top)
-        rest = None if shares.top is None else 100 - shares.top
-        for name in ("bytes", "explanation"):
-            _set(self.query_one(f"#{name}"), "height", rest)
-        for repl in self.query("#repl"):
-            _give(repl, self.query_one("#body"), "height", shares.repl)
-
-    def on_resize(self) -> None:
-        """Give the panes the shares of this width."""
-        self.call_after_refresh(lambda: self.divide(self.shares))
+        for name in UPPER:
+            _set(pane(f"#{name}"), "height", shares.top)
+        for name in LOWER:
+            _set(pane(f"#{name}"), "height", None if shares.top is None else 100 - shares.top)
+        for repl in self._screen.query("#repl"):
+            _give(repl, pane("#body"), "height", shares.repl)
 
     # Keys -------------------------------------------------------------------------------
 
-    def action_widen(self, step: int) -> None:
+    def widen(self, step: int) -> None:
         """Give the focused pane more room, or less."""
-        focused = self.focused
+        focused = self._screen.focused
         if focused is None:
             return
         border: Border = "across" if self._side_by_side else "down"
         sign = step
-        if focused.id in ("fields", "log", "payload", "bytes", "explanation"):
-            lower = focused.id in ("bytes", "explanation")
+        if focused.id in (*UPPER, *LOWER):
+            lower = focused.id in LOWER
             if lower or self._below() is not None:
                 border, sign = "top", -step if lower else step
             else:
@@ -106,18 +108,13 @@ class Dividing(Screen[None]):
         """Give the REPL more room, or less."""
         share = self.shares.repl
         if share is None:
-            share = round(self.query_one("#repl").region.height * 100 / self._below_the_bar)
+            share = round(self._region("repl").height * 100 / self._below_the_bar)
         self._put("repl", share + step * STEP)
 
     @property
     def _below_the_bar(self) -> int:
         """The rows that the panes and the REPL have together."""
-        rows: int = self.query_one("#body").region.height
-        return max(rows + sum(repl.region.height for repl in self.query("#repl")), 1)
-
-    def action_usual_sizes(self) -> None:
-        """Give all panes the room that they usually have."""
-        self.divide(Shares())
+        return max(self._region("body").height + self._region("repl").height, 1)
 
     def _share(self, border: Border) -> int:
         share: int | None = getattr(self.shares, border)
@@ -126,76 +123,61 @@ class Dividing(Screen[None]):
 
     def _put(self, border: Border, share: int) -> None:
         setattr(self.shares, border, max(LEAST, min(share, MOST)))
-        self.divide(self.shares)
-
-    def action_maximise(self) -> None:
-        """Give the focused pane the whole screen, or take it back."""
-        raise NotImplementedError
+        self.divide()
 
     # Mouse ------------------------------------------------------------------------------
 
-    def _below(self) -> Widget | None:
-        """Return the pane whose upper border divides the side."""
-        for name in ("bytes", "explanation"):
-            pane = self.query_one(f"#{name}")
-            if pane.display and pane.region.height:
-                return pane
-        return None
+    def _below(self) -> Region | None:
+        """Return where the pane is whose upper border divides the side."""
+        shown = (self._screen.query_one(f"#{name}") for name in LOWER)
+        return next((pane.region for pane in shown if pane.display and pane.region.height), None)
 
     def _border_at(self, x: int, y: int) -> Border | None:
-        side, below = self.query_one("#side").region, self._below()
-        if self.query_one("#timeline-frame").display and side.height:
+        side, repl, below = self._region("side"), self._region("repl"), self._below()
+        if self._screen.query_one("#timeline-frame").display and side.height:
             if self._side_by_side and x == side.x and side.y <= y < side.bottom:
                 return "across"
             if not self._side_by_side and y == side.y:
                 return "down"
-        if any(y == repl.region.y and repl.region.height for repl in self.query("#repl")):
+        if repl.height and y == repl.y:
             return "repl"
-        if below is not None and side.height and y == below.region.y > side.y and x >= side.x:
+        if below is not None and side.height and y == below.y > side.y and x >= side.x:
             return "top"
         return None
 
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of a border."""
-        border = self._border_at(event.screen_x, event.screen_y)
-        if border is not None:
-            self._dragged = border
-            self.capture_mouse()
-            event.stop()
+    def press(self, x: int, y: int) -> bool:
+        """Take hold of the border at a cell; return whether there is one."""
+        self._dragged = self._border_at(x, y)
+        return self._dragged is not None
 
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._dragged is None:
-            return
-        body, side = self.query_one("#body").region, self.query_one("#side").region
+    def drag(self, x: int, y: int) -> None:
+        """Move the border that is held."""
+        body, side = self._region("body"), self._region("side")
         if self._dragged == "across":
-            at, room = event.screen_x - body.x, body.width
+            at, room = x - body.x, body.width
         elif self._dragged == "down":
-            at, room = event.screen_y - body.y, body.height
+            at, room = y - body.y, body.height
         elif self._dragged == "repl":
             room = self._below_the_bar
-            at = body.y + room - event.screen_y
+            at = body.y + room - y
+        elif self._dragged == "top":
+            at, room = y - side.y, side.height
         else:
-            at, room = event.screen_y - side.y, side.height
+            return
         self._put(self._dragged, round(at * 100 / max(room, 1)))
 
-    def on_click(self, event: events.Click) -> None:
-        """Give the pane whose title was clicked twice the whole screen, or take it back."""
-        if event.chain != 2:
-            return
-        for name, frame in TITLED.items():
-            region = self.query_one(f"#{frame}").region
-            inside = region.x < event.screen_x < region.right
-            if region.height and event.screen_y == region.y and inside:
-                self.set_focus(self.query_one(f"#{name}"))
-                self.action_maximise()
-                return
+    def release(self) -> bool:
+        """Let go of the border; return whether one was held."""
+        held, self._dragged = self._dragged is not None, None
+        return held
 
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Let go of the border."""
-        if self._dragged is not None:
-            self._dragged = None
-            self.capture_mouse(False)
-            event.stop()
+    def titled(self, x: int, y: int) -> str | None:
+        """Return the pane whose title is at a cell."""
+        for name in PANES:
+            region = self._region("timeline-frame" if name == "timeline" else name)
+            if region.height and y == region.y and region.x < x < region.right:
+                return name
+        return None
 
 
 def _give(first: Widget, second: Widget, side: str, share: int | None) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from textual.screen import Screen
-
 from pix.problem import Problem
 from pix_inspect.session import marks
-from pix_inspect.session.session import Session
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.bar import Bar, Purpose
 from pix_inspect.ui.widgets.text import safe
@@ -14,49 +11,40 @@ from pix_inspect.ui.widgets.text import safe
 HINT = "an empty note takes the mark away"
 
 
-class Marking(Screen[None]):
-    """A screen whose timeline has marks."""
+class MarkController:
+    """The marks of a timeline, and the bar in which notes are written."""
 
-    session: Session
-    _noting: int | None = None
-    _recalled = False
+    def __init__(self, timeline: Timeline, bar: Bar) -> None:
+        self._timeline = timeline
+        self._bar = bar
+        self._recalled = False
 
-    @property
-    def timeline(self) -> Timeline:
-        raise NotImplementedError
-
-    @property
-    def bar(self) -> Bar:
-        """The line in which one writes."""
-        raise NotImplementedError
-
-    def recall_marks(self) -> None:
+    def recall(self) -> None:
         """Take the marks of an earlier time, once it is known which recording this is."""
-        if self._recalled or not self.session.started:
+        if self._recalled or not self._timeline.session.started:
             return
         self._recalled = True
         try:
-            self.timeline.marks.recall(marks.load(self.session))
-            self.timeline.lines.redraw()
+            self._timeline.marks.recall(marks.load(self._timeline.session))
         except Problem as problem:
             self._complain(problem)
+        self._timeline.lines.redraw()
 
-    def on_timeline_marked(self) -> None:
+    def keep(self) -> None:
+        """Keep the marks as they are now."""
         try:
-            marks.save(self.session, self.timeline.marks.notes)
+            marks.save(self._timeline.session, self._timeline.marks.notes)
         except Problem as problem:
             self._complain(problem)
 
-    def on_timeline_note_wanted(self, message: Timeline.NoteWanted) -> None:
+    def write(self, exchange: int) -> None:
         """Have the user write a note."""
-        self._noting = message.exchange
-        known = self.timeline.marks.notes.get(message.exchange, "")
-        self.bar.begin(Purpose("note", f"note on #{message.exchange + 1}", HINT), known)
 
-    def take_note(self, text: str) -> None:
-        if self._noting is not None:
-            self.timeline.note(self._noting, text[: marks.LONGEST_NOTE] or None)
-        self._noting = None
+        def take(text: str) -> None:
+            self._timeline.note(exchange, text[: marks.LONGEST_NOTE] or None)
+
+        known = self._timeline.marks.notes.get(exchange, "")
+        self._bar.begin(Purpose("note", f"note on #{exchange + 1}", HINT, take), known)
 
     def _complain(self, problem: Problem) -> None:
-        self.app.notify(safe(str(problem), 300), severity="warning", markup=False)
+        self._timeline.app.notify(safe(str(problem), 300), severity="warning", markup=False)

@@ -9,23 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
-
-from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from pix_inspect.filter.search import Hit, Needle, SearchError, hits, needle
-from pix_inspect.session.exchange_view import ExchangeView
-from pix_inspect.session.session import Session
+from pix_inspect.ui.main.exchange_panes import ExchangePanes
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.bar import Bar, Purpose
 from pix_inspect.ui.widgets.bar_lines import Mistake
 from pix_inspect.ui.widgets.text import fit, safe
-
-if TYPE_CHECKING:
-    from pix_inspect.ui.exchange.bytes_pane import Bytes
-    from pix_inspect.ui.exchange.fields_pane import Fields
 
 HINT = "in what is shown, for example  glibc   hex: 1a 00     then n and N go on"
 SHARE, REST = 0.008, 0.002
@@ -61,65 +52,38 @@ class Search:
             line += self.step
 
 
-class Searching(Screen[None]):
-    """A screen on which one can search what the timeline shows."""
+class SearchController:
+    """The search in what a timeline shows; hits are selected in the panes of their exchange."""
 
-    SEARCH_KEYS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+f", "search", "Search text or bytes in what is shown", show=False,
-                id="search.write"),
-        Binding("n", "search_next(1)", "Next hit", show=False, id="search.next"),
-        Binding("N", "search_next(-1)", "Previous hit", show=False, id="search.previous"),
-    ]  # fmt: skip
-
-    session: Session
-    index: int | None
-    view: ExchangeView | None
-    search_text = ""
-    """What was searched for last."""
-    _search: Search | None = None
-    pending_hit: tuple[int, Hit] | None = None
-    """A hit in an exchange that is still being read."""
-    _hits: tuple[int, list[Hit], int] | None = None
-    """The exchange of the hits at hand, the hits, and which of them is selected."""
+    def __init__(self, timeline: Timeline, panes: ExchangePanes, bar: Bar) -> None:
+        self.text = ""
+        """What was searched for last."""
+        self._timeline = timeline
+        self._panes = panes
+        self._bar = bar
+        self._search: Search | None = None
+        self._hits: tuple[int, list[Hit], int] | None = None
+        """The exchange of the hits at hand, the hits, and which of them is selected."""
 
     @property
-    def timeline(self) -> Timeline:
-        raise NotImplementedError
+    def settled(self) -> bool:
+        """Whether no search is under way."""
+        return self._search is None
 
-    @property
-    def fields(self) -> Fields:
-        """The fields of the chosen exchange."""
-        raise NotImplementedError
+    def write(self) -> None:
+        """Have the user write what to search for."""
+        self._bar.begin(Purpose("search", "search", HINT, self.begin, None, _mistake), self.text)
 
-    @property
-    def bytes(self) -> Bytes:
-        """The bytes of the chosen exchange."""
-        raise NotImplementedError
-
-    @property
-    def bar(self) -> Bar:
-        """The line in which one writes."""
-        raise NotImplementedError
-
-    @property
-    def searching(self) -> bool:
-        """Whether a search is under way."""
-        return self._search is not None
-
-    def action_search(self) -> None:
-        """Write what to search for."""
-        self.bar.begin(Purpose("search", "search", HINT, None, _mistake), self.search_text)
-
-    def search(self, text: str) -> None:
+    def begin(self, text: str) -> None:
         """Go to the first hit from the cursor on."""
-        self.search_text = text
+        self.text = text
         self._hits = None
         if text:
-            self._begin(1, self.timeline.lines.cursor)
+            self._begin(1, self._timeline.lines.cursor)
         else:
-            self.end_search()
+            self.end()
 
-    def end_search(self) -> bool:
+    def end(self) -> bool:
         """Stop searching, or forget what was searched for; return whether there was anything."""
         if self._search is not None:
             looked = self._search.looked
@@ -127,38 +91,38 @@ class Searching(Screen[None]):
             self._search = None
             self._say(f"stopped after {looked:,} exchanges, esc clears")
             return True
-        there = bool(self.search_text)
-        self.search_text = ""
+        there = bool(self.text)
+        self.text = ""
         self._hits = None
-        self.bar.say("", "", what="search")
+        self._bar.say("", "", what="search")
         return there
 
-    def action_search_next(self, step: int) -> None:
+    def next(self, step: int) -> None:
         """Go to the next hit, or the one before."""
-        if not self.search_text:
-            self.action_search()
+        if not self.text:
+            self.write()
             return
-        if self._hits is not None and self._hits[0] == self.index:
+        if self._hits is not None and self._hits[0] == self._panes.index:
             exchange, found, at = self._hits
             if 0 <= at + step < len(found):
                 self._select(exchange, found, at + step)
                 return
-            self._begin(step, self.timeline.lines.cursor + step)
+            self._begin(step, self._timeline.lines.cursor + step)
         else:
-            self._begin(step, self.timeline.lines.cursor)
+            self._begin(step, self._timeline.lines.cursor)
 
     def _begin(self, step: int, first: int) -> None:
         if self._search is not None:
             self._search.stopped = True
-        count = self.timeline.lines.count
+        count = self._timeline.lines.count
         try:
-            search = Search(needle(self.search_text), step, first, count)
+            search = Search(needle(self.text), step, first, count)
         except SearchError as error:
-            self.app.notify(error.message, severity="warning", markup=False)
+            self._timeline.app.notify(error.message, severity="warning", markup=False)
             return
         self._search = search
         in_background(
-            self,
+            self._timeline,
             lambda: self._walk(search),
             lambda found: self._found(search, *found),
             what="the search failed",
@@ -169,7 +133,7 @@ class Searching(Screen[None]):
 
     def _walk(self, search: Search) -> tuple[int, list[Hit]]:
         """Return the next exchange with hits; without any, no hits. Run by a thread."""
-        arrangement, session = self.timeline.rows.arrangement, self.session
+        arrangement, session = self._timeline.rows.arrangement, self._timeline.session
         began = told = time.perf_counter()
         for line in search.lines():
             try:
@@ -190,7 +154,7 @@ class Searching(Screen[None]):
             now = time.perf_counter()
             if now - told > TOLD:
                 told = now
-                self.app.call_from_thread(self._tell_search, search)
+                self._timeline.app.call_from_thread(self._tell_search, search)
             if now - began > SHARE:
                 time.sleep(REST)
                 began = time.perf_counter()
@@ -211,7 +175,7 @@ class Searching(Screen[None]):
             return
         if search.wrapped:
             began = "from the first" if search.step > 0 else "from the last"
-            self.app.notify(f"searched on {began} exchange", markup=False, timeout=3)
+            self._timeline.app.notify(f"searched on {began} exchange", markup=False, timeout=3)
         self._select(exchange, found, 0 if search.step > 0 else len(found) - 1)
 
     def _failed(self, search: Search, line: str) -> None:
@@ -222,23 +186,14 @@ class Searching(Screen[None]):
     def _select(self, exchange: int, found: list[Hit], at: int) -> None:
         self._hits = (exchange, found, at)
         hit = found[at]
-        self.timeline.go_to(exchange)
-        self.choose(exchange)
-        self.pending_hit = (exchange, hit) if self.view is None else None
-        if self.view is not None:
-            self.show_hit(hit)
+        self._timeline.go_to(exchange)
+        self._panes.choose(exchange)
+        self._panes.show_hit(exchange, hit)
         count = f"{at + 1} of {len(found):,} in " if len(found) > 1 else ""
         self._say(f"{count}#{exchange + 1}  {fit(safe(hit.said, 60), 30).rstrip()}  n N")
 
-    def choose(self, index: int) -> None:
-        raise NotImplementedError
-
-    def show_hit(self, hit: Hit) -> None:
-        """Select the field and light the bytes of a hit in the exchange that is shown."""
-        raise NotImplementedError
-
     def _say(self, text: str, *, bad: bool = False) -> None:
-        self.bar.say(self.search_text, text, what="search", bad=bad)
+        self._bar.say(self.text, text, what="search", bad=bad)
 
 
 def _mistake(text: str) -> Mistake | None:

@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 
-from pix_inspect.session.row import STATES, Row
+from pix_inspect.session.row import STATES
 from pix_inspect.session.session import Session
 from pix_inspect.ui.timeline.arrangement import Grouped
 from pix_inspect.ui.timeline.column_dialog import ColumnDialog
@@ -124,10 +124,6 @@ class Timeline(Vertical):
         cursor = self.lines.cursor
         return self.rows.entry(cursor) if cursor < len(self.rows) else None
 
-    def rows_in_sight(self) -> list[Row]:
-        """The exchanges that are visible."""
-        return self.painter.rows(self.lines.in_sight)
-
     # What arrives -----------------------------------------------------------------------
 
     def grow(self, *, new: bool = True, moved: bool = False, seen: Seen | None = None) -> None:
@@ -197,7 +193,7 @@ class Timeline(Vertical):
     def _refresh_moving(self) -> None:
         """Draw again what changes by itself: exchanges that go on, and answers that came."""
         fresh = self.painter.glances.take_fresh()
-        if fresh or any(row.took is None for row in self.rows_in_sight()):
+        if fresh or any(row.took is None for row in self.painter.rows(self.lines.in_sight)):
             self.lines.refresh()
 
     def _entitle(self) -> None:

@@ -26,11 +26,12 @@ LONGEST_HISTORY = 20
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What is being written: its name, the sign before it, and who knows about it."""
+    """What is being written: its name, the sign before it, and who takes and knows about it."""
 
     name: str
     sign: str
     hint: str
+    take: Callable[[str], object]
     complete: Completer | None = None
     check: Callable[[str], Mistake | None] | None = None
 
@@ -87,17 +88,13 @@ class Bar(Vertical):
     class Taken(Message):
         """The user has written something and wants it."""
 
-        def __init__(self, purpose: str, text: str) -> None:
+        def __init__(self, purpose: Purpose, text: str) -> None:
             super().__init__()
             self.purpose = purpose
             self.text = text
 
     class Left(Message):
         """The user gave up what was being written."""
-
-        def __init__(self, purpose: str) -> None:
-            super().__init__()
-            self.purpose = purpose
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -227,7 +224,7 @@ class Bar(Vertical):
             return
         self.remember(purpose.name, text)
         self._end()
-        self.post_message(self.Taken(purpose.name, text))
+        self.post_message(self.Taken(purpose, text))
 
     def remember(self, name: str, text: str) -> None:
         """Offer a text again another time."""
@@ -240,10 +237,9 @@ class Bar(Vertical):
 
     def give_up(self) -> None:
         """Leave everything as it was."""
-        purpose = self.purpose
-        if purpose is not None:
+        if self.purpose is not None:
             self._end()
-            self.post_message(self.Left(purpose.name))
+            self.post_message(self.Left())
 
     def _end(self) -> None:
         if self.purpose is not None:

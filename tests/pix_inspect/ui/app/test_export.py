@@ -90,7 +90,7 @@ async def test_the_connections_of_what_is_shown_are_exported_as_a_recording(
 ) -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
-        browse(pilot).apply_filter("conn = 2 and op = BuildPaths")
+        browse(pilot).filter.apply("conn = 2 and op = BuildPaths")
         dialog = await asked(pilot)
         assert "1 exchange of 30, conn = 2 and op = BuildPaths" in dialog._title
         await pilot.press("ctrl+r")

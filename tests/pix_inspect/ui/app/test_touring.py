@@ -59,12 +59,12 @@ async def test_one_can_wander_off_and_come_back() -> None:
         assert not isinstance(app.screen, MainScreen)
         await pilot.press("]")
         screen = await arrival(pilot)
-        assert (app.number, screen.index) == (1, 0)
+        assert (app.number, screen.side.index) == (1, 0)
         await pilot.press("[")
         await arrival(pilot)
         await pilot.press("[")
         screen = await arrival(pilot)
-        assert (app.number, screen.index) == (0, 0)
+        assert (app.number, screen.side.index) == (0, 0)
 
 
 async def test_a_step_back_into_another_recording() -> None:

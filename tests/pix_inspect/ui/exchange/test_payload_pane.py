@@ -36,7 +36,7 @@ async def to_payload(pilot: Pilot[Any], line: int = 1) -> PayloadPane:
     browse(pilot).timeline.lines.move_to(line)
     await settled(pilot)
     await pilot.press("P", "tab")
-    pane = browse(pilot).payload_pane
+    pane = browse(pilot).side.payload_pane
     await until(pilot, lambda: pane.settled)
     assert focus(pilot) == "payload"
     return pane
@@ -65,9 +65,9 @@ async def test_the_chosen_file_is_lit_in_the_bytes(tmp_path: Path) -> None:
         await pilot.pause()
         screen = browse(pilot)
         assert screen.bytes.lit is not None
-        assert screen.view is not None
+        assert screen.side.view is not None
         side, start, end = screen.bytes.lit
-        ((_, data),) = screen.view.bytes(side, start, end)
+        ((_, data),) = screen.side.view.bytes(side, start, end)
         assert data == b"read me\n"
         assert "share/doc/README" in str(screen.bytes.border_title)
         await pilot.press("P")
@@ -107,7 +107,7 @@ async def test_an_exchange_without_payload_says_which_have_one() -> None:
         await settled(pilot)
         await pilot.press("P")
         await pilot.pause()
-        assert "no payload" in "\n".join(lines_of(browse(pilot).payload_pane))
+        assert "no payload" in "\n".join(lines_of(browse(pilot).side.payload_pane))
         await pilot.press("tab", "s", "u", "enter", "l", "h", "y")
 
 
@@ -116,11 +116,11 @@ async def test_log_and_payload_take_each_others_place() -> None:
         await settled(pilot)
         screen = browse(pilot)
         await pilot.press("P", "L")
-        assert screen.log_pane.display
-        assert not screen.payload_pane.display
+        assert screen.side.log_pane.display
+        assert not screen.side.payload_pane.display
         await pilot.press("P")
-        assert screen.payload_pane.display
-        assert not screen.log_pane.display
+        assert screen.side.payload_pane.display
+        assert not screen.side.log_pane.display
         await pilot.press("G", "enter")
         await pilot.pause()
         assert focus(pilot) == "payload"

@@ -48,26 +48,26 @@ async def test_a_filter_is_written_applied_and_cleared() -> None:
         await pilot.press("enter")
         await settled(pilot)
         assert focus(pilot) == "timeline"
-        assert screen.filter_text == "op~path"
-        rows = [screen.session.row(i) for i in screen.shown]
+        assert screen.filter.text == "op~path"
+        rows = [screen.session.row(i) for i in screen.filter.shown]
         assert rows
         assert all("path" in (row.operation or "").lower() for row in rows)
         assert in_force(pilot).endswith(f"{len(rows)} of {len(screen.session)}")
         assert screen.timeline.lines.count == len(rows)
-        assert screen.index == screen.shown[0]
+        assert screen.side.index == screen.filter.shown[0]
         await pilot.press("escape")
         await settled(pilot)
-        assert screen.filter_text == ""
+        assert screen.filter.text == ""
         assert in_force(pilot) == ""
         assert screen.timeline.lines.count == len(screen.session)
-        assert screen.index == rows[0].number - 1, "the cursor stays on its exchange"
+        assert screen.side.index == rows[0].number - 1, "the cursor stays on its exchange"
 
 
 async def test_a_mistake_has_a_caret_and_the_last_good_filter_stays() -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter("conn = 2")
+        screen.filter.apply("conn = 2")
         await settled(pilot)
         count = screen.timeline.lines.count
         await pilot.press("slash")
@@ -78,12 +78,12 @@ async def test_a_mistake_has_a_caret_and_the_last_good_filter_stays() -> None:
         await pilot.press("enter")
         await settled(pilot)
         assert focus(pilot) == "writing-input", "it is not applied"
-        assert screen.filter_text == "conn = 2"
+        assert screen.filter.text == "conn = 2"
         assert screen.timeline.lines.count == count
         await pilot.press("escape")
         await settled(pilot)
         assert focus(pilot) == "timeline"
-        assert screen.filter_text == "conn = 2"
+        assert screen.filter.text == "conn = 2"
         assert in_force(pilot).startswith(" / conn = 2")
 
 
@@ -134,7 +134,7 @@ async def test_values_are_those_in_sight() -> None:
         assert "error" in offered(pilot)
         await write(pilot, "conn = ")
         assert offered(pilot) == ["1", "2"]
-        browse(pilot).apply_filter("conn = 2")
+        browse(pilot).filter.apply("conn = 2")
 
 
 async def test_no_hits_are_said_and_escape_clears() -> None:
@@ -142,15 +142,15 @@ async def test_no_hits_are_said_and_escape_clears() -> None:
         await settled(pilot)
         screen = browse(pilot)
         await pilot.press("j", "j")
-        screen.apply_filter("error")
+        screen.filter.apply("error")
         await settled(pilot)
         assert in_force(pilot).endswith(f"0 of {len(screen.session)}, esc clears")
         assert "Esc clears it" in "\n".join(lines_of(screen.timeline.lines))
-        assert screen.view is None
+        assert screen.side.view is None
         await pilot.press("j", "enter", "m", "greater_than_sign", "right_square_bracket", "y", "=")
         await pilot.press("escape", "escape")
         await settled(pilot)
-        assert screen.index == 2
+        assert screen.side.index == 2
 
 
 @pytest.mark.parametrize("text", ["greeting", "log ~ building", "request.path ~ greeting"])
@@ -158,12 +158,12 @@ async def test_deep_filters_find_what_they_mean(text: str) -> None:
     async with recorded("build-with-log").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter(text)
+        screen.filter.apply(text)
         await settled(pilot)
         chosen = compile_filter(text)
         session = screen.session
         expected = [i for i in range(len(session)) if chosen.matches(session, i)]
-        assert list(screen.shown) == expected
+        assert list(screen.filter.shown) == expected
         assert expected
 
 
@@ -176,17 +176,17 @@ async def test_a_deep_filter_is_stopped_and_what_it_found_stays(
     async with recorded("build-with-log").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter("greeting")
+        screen.filter.apply("greeting")
         await pilot.pause()
-        assert not screen.sifted
+        assert not screen.filter.settled
         assert "so far" in in_force(pilot)
         assert "esc stops" in in_force(pilot)
         await pilot.press("escape")
-        assert screen.sifted
+        assert screen.filter.settled
         assert "stopped at" in in_force(pilot)
         await pilot.press("escape")
         await settled(pilot)
-        assert screen.filter_text == ""
+        assert screen.filter.text == ""
 
 
 async def test_what_arrives_is_filtered_and_moves_nothing(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ async def test_what_arrives_is_filtered_and_moves_nothing(tmp_path: Path) -> Non
     async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter("reply.valid = true")
+        screen.filter.apply("reply.valid = true")
         await settled(pilot)
         timeline = screen.timeline
         assert timeline.lines.count == 60
@@ -213,7 +213,7 @@ async def test_what_arrives_is_filtered_and_moves_nothing(tmp_path: Path) -> Non
         before = (
             timeline.lines.cursor,
             timeline.lines.scroll_y,
-            screen.index,
+            screen.side.index,
             lines_of(timeline.lines),
         )
         ask(20, False)
@@ -223,7 +223,7 @@ async def test_what_arrives_is_filtered_and_moves_nothing(tmp_path: Path) -> Non
         assert (
             timeline.lines.cursor,
             timeline.lines.scroll_y,
-            screen.index,
+            screen.side.index,
             lines_of(timeline.lines),
         ) == before
         assert "▼ 7 new" in str(timeline.border_title)
@@ -244,20 +244,20 @@ async def test_what_no_longer_passes_leaves_and_the_cursor_stays(tmp_path: Path)
     async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter("open")
+        screen.filter.apply("open")
         await settled(pilot)
-        assert list(screen.shown) == [3, 4, 5]
+        assert list(screen.filter.shown) == [3, 4, 5]
         await pilot.press("g", "j")
         await settled(pilot)
-        assert screen.index == 4
+        assert screen.side.index == 4
         talks[0] << StderrLast()
         talks[0].say(DAEMON, ops.BuildPaths.Reply(done=1)).save()
         for _ in range(500):
             await pilot.pause(0.02)
-            if len(screen.shown) == 2:
+            if len(screen.filter.shown) == 2:
                 break
         await settled(pilot)
-        assert list(screen.shown) == [4, 5]
+        assert list(screen.filter.shown) == [4, 5]
         assert screen.timeline.chosen == 4
         assert screen.timeline.lines.cursor == 0
 
@@ -271,7 +271,7 @@ async def test_equal_and_not_equal_to_what_is_under_the_cursor() -> None:
         name = screen.session.row(4).operation
         await pilot.press("=")
         await settled(pilot)
-        assert screen.filter_text == f"op = {name}"
+        assert screen.filter.text == f"op = {name}"
         await pilot.press("escape", "enter", "j", "j")
         await settled(pilot)
         assert screen.fields.row is not None
@@ -279,30 +279,30 @@ async def test_equal_and_not_equal_to_what_is_under_the_cursor() -> None:
         path = screen.fields.row.value
         await pilot.press("=")
         await settled(pilot)
-        assert screen.filter_text == f"request.path = {path}"
-        assert len(screen.shown) < 10
+        assert screen.filter.text == f"request.path = {path}"
+        assert len(screen.filter.shown) < 10
         await pilot.press("escape", "escape", "!")
         await settled(pilot)
-        assert screen.filter_text == f"op != {name}"
+        assert screen.filter.text == f"op != {name}"
 
 
 async def test_filters_written_before_are_offered() -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter("conn = 2")
+        screen.filter.apply("conn = 2")
         await pilot.press("escape", "slash")
         assert offered(pilot)[0] == "conn = 2"
         await pilot.press("tab", "enter")
         await settled(pilot)
-        assert screen.filter_text == "conn = 2"
+        assert screen.filter.text == "conn = 2"
 
 
 async def test_offers_and_the_filter_in_force_can_be_clicked() -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter("conn = 2")
+        screen.filter.apply("conn = 2")
         await settled(pilot)
         await pilot.click("InForce.filter")
         assert focus(pilot) == "writing-input"
@@ -315,8 +315,8 @@ async def test_a_filter_with_a_mistake_from_elsewhere_can_be_mended() -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter("conn = two")
+        screen.filter.apply("conn = two")
         await pilot.pause()
         assert focus(pilot) == "writing-input"
         assert screen.query_one(WritingLine).value == "conn = two"
-        assert screen.filter_text == ""
+        assert screen.filter.text == ""

@@ -52,8 +52,8 @@ async def test_the_chosen_field_is_lit_in_the_bytes_and_named_with_its_path() ->
         assert row.label == "path"
         assert screen.bytes.lit == (CLIENT, row.start, row.end)
         assert f"request › path  [{row.start}, {row.end})" in str(screen.bytes.border_title)
-        assert screen.view is not None
-        ((_, data),) = screen.view.bytes(CLIENT, row.start, row.end)
+        assert screen.side.view is not None
+        ((_, data),) = screen.side.view.bytes(CLIENT, row.start, row.end)
         assert data is not None
         assert data[8:].startswith(b"/nix/store/")
 
@@ -64,9 +64,9 @@ async def test_every_byte_selects_the_innermost_field_around_it() -> None:
         screen = browse(pilot)
         await pilot.press("j", "j", "j", "tab", "tab")
         assert focus(pilot) == "bytes"
-        assert screen.view is not None
+        assert screen.side.view is not None
         seen = set()
-        end = screen.view.span(DAEMON)[1]
+        end = screen.side.view.span(DAEMON)[1]
         for _ in range(100):
             screen.bytes.action_beside(8)
             await pilot.pause()
@@ -108,7 +108,7 @@ async def test_following_goes_on_while_the_cursor_is_on_the_last_row(tmp_path: P
         a_query(made, talk, 100)
         await settled(pilot)
         assert timeline.lines.cursor == len(timeline.session) - 1
-        assert browse(pilot).index == timeline.lines.cursor
+        assert browse(pilot).side.index == timeline.lines.cursor
         last = lines_of(timeline.lines)[-1]
         assert last.startswith(f"▸{len(timeline.session)} ")
 
@@ -143,7 +143,7 @@ async def test_nothing_that_arrives_moves_what_the_user_put_somewhere(tmp_path: 
 
         def state() -> tuple[object, ...]:
             return (
-                timeline.lines.cursor, timeline.lines.scroll_y, screen.index, screen.focused,
+                timeline.lines.cursor, timeline.lines.scroll_y, screen.side.index, screen.focused,
                 screen.fields.cursor, screen.fields.scroll_y, screen.fields.outline.shape(),
                 screen.bytes.lit, screen.bytes.at, screen.bytes.scroll_y, lines_of(timeline.lines),
                 lines_of(screen.fields), lines_of(screen.bytes),
@@ -186,8 +186,8 @@ async def test_an_exchange_that_goes_on_grows_under_the_cursor(tmp_path: Path) -
     async with live(made).run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        assert screen.view is not None
-        assert len(screen.view.log) == 1
+        assert screen.side.view is not None
+        assert len(screen.side.view.log) == 1
         await pilot.press("tab")
         while screen.fields.row is None or screen.fields.row.label != "paths":
             await pilot.press("j")
@@ -200,10 +200,10 @@ async def test_an_exchange_that_goes_on_grows_under_the_cursor(tmp_path: Path) -
         talk.say(DAEMON, StderrError(message="three")).save()
         for _ in range(100):
             await pilot.pause(0.02)
-            if screen.view.row.state == "error":
+            if screen.side.view.row.state == "error":
                 break
-        assert screen.view.row.state == "error"
-        assert len(screen.view.log) == 2
+        assert screen.side.view.row.state == "error"
+        assert len(screen.side.view.log) == 2
         assert screen.fields.outline.labels(screen.fields.path) == labels
         assert screen.fields.outline.shape() == shape
         assert any("error" in line for line in lines_of(screen.fields))
@@ -233,7 +233,7 @@ async def test_the_next_exchange_is_chosen_from_any_pane(keys: tuple[str, ...]) 
         pane = focus(pilot)
         await pilot.press("ctrl+down", "ctrl+down", "ctrl+down", "ctrl+up")
         await settled(pilot)
-        assert browse(pilot).index == 2
+        assert browse(pilot).side.index == 2
         assert focus(pilot) == pane
 
 

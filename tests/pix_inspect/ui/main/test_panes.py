@@ -51,7 +51,7 @@ async def test_keys_give_the_focused_pane_more_room_and_less() -> None:
         assert region(pilot, "fields").height >= 3
         await pilot.press("0")
         await pilot.pause()
-        assert browse(pilot).shares == Shares()
+        assert browse(pilot).dividers.shares == Shares()
         assert region(pilot, "fields").height == before
 
 
@@ -135,7 +135,7 @@ async def test_how_the_screen_looked_is_remembered(tmp_path: Path) -> None:
         screen = browse(pilot)
         assert again.theme == "nord"
         assert screen.has_class("-explaining")
-        assert screen.log_pane.display
+        assert screen.side.log_pane.display
         assert screen.timeline.painter.clock == "delta"
         assert "lane" in screen.timeline.painter.hidden
         assert region(pilot, "timeline-frame").width == width
@@ -145,7 +145,7 @@ async def test_how_the_screen_looked_is_remembered(tmp_path: Path) -> None:
         await settled(pilot)
         await pilot.press("j", "j")
         await settled(pilot)
-        assert browse(pilot).payload_pane.count > 5
+        assert browse(pilot).side.payload_pane.count > 5
 
 
 async def to_repl(pilot: Pilot[Any]) -> None:

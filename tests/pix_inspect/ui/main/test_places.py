@@ -62,11 +62,11 @@ async def test_a_byte_and_a_row_of_an_exchange_are_selected() -> None:
         to = GoTo(exchange=5, byte=(0, screen.session.exchange(5).span(0)[0] + 20))
         await go(pilot, to)
         row = screen.fields.row
-        assert screen.index == 5
+        assert screen.side.index == 5
         assert row is not None
         assert screen.bytes.lit == (0, row.start, row.end)
         await go(pilot, GoTo(exchange=7, path=(0, 1)))
-        assert (screen.index, screen.fields.path) == (7, (0, 1))
+        assert (screen.side.index, screen.fields.path) == (7, (0, 1))
         assert [each.exchange for each in app.arrived] == [5, 7]
 
 
@@ -80,7 +80,7 @@ async def test_it_waits_until_the_screen_stands_and_the_exchange_was_read(tmp_pa
     app.first = GoTo(exchange=3)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
-        assert browse(pilot).index == 3
+        assert browse(pilot).side.index == 3
         assert len(app.arrived) == 1
 
 
@@ -90,8 +90,8 @@ async def test_a_filter_is_put_in_force_and_what_it_holds_back_is_said() -> None
         await settled(pilot)
         screen = browse(pilot)
         await go(pilot, GoTo(filter="conn = 2"))
-        assert screen.filter_text == "conn = 2"
-        hidden = next(i for i in range(len(screen.session)) if i not in screen.shown)
+        assert screen.filter.text == "conn = 2"
+        hidden = next(i for i in range(len(screen.session)) if i not in screen.filter.shown)
         await go(pilot, GoTo(exchange=hidden))
         assert app.said == [f"#{hidden + 1} is not let through by the filter: esc clears it"]
         await go(pilot, GoTo(exchange=10_000))
@@ -108,4 +108,4 @@ async def test_a_closed_group_is_opened(grouped: bool) -> None:
             await pilot.press("b", "h")
             await settled(pilot)
         await go(pilot, GoTo(exchange=1))
-        assert browse(pilot).index == 1
+        assert browse(pilot).side.index == 1

@@ -46,23 +46,23 @@ async def test_from_hit_to_hit_and_round() -> None:
         await pilot.press("ctrl+f", *"left-1", "enter")
         await settled(pilot)
         assert focus(pilot) == "timeline"
-        seen = [(screen.index, screen.fields.path)]
+        seen = [(screen.side.index, screen.fields.path)]
         assert screen.fields.row is not None
         assert "left-1" in screen.fields.row.value
         assert screen.bytes.lit == (0, screen.fields.row.start, screen.fields.row.end)
         while len(seen) < 100:
             await pilot.press("n")
             await settled(pilot)
-            if (screen.index, screen.fields.path) == seen[0]:
+            if (screen.side.index, screen.fields.path) == seen[0]:
                 break
-            seen.append((screen.index, screen.fields.path))
+            seen.append((screen.side.index, screen.fields.path))
         assert len(seen) == len(set(seen)) > 5
         assert [index for index, _ in seen] == sorted(index or 0 for index, _ in seen)
         await pilot.press("N")
         await settled(pilot)
-        assert (screen.index, screen.fields.path) == seen[-1]
+        assert (screen.side.index, screen.fields.path) == seen[-1]
         await pilot.press("escape")
-        assert screen.search_text == ""
+        assert screen.search.text == ""
         assert not screen.query_one("InForce.search", InForce).display
 
 
@@ -70,18 +70,20 @@ async def test_bytes_are_found_and_lit_and_what_is_not_there_is_said() -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.search("hex: 28 00 00 00 00 00 00 00")
+        screen.search.begin("hex: 28 00 00 00 00 00 00 00")
         await settled(pilot)
         assert screen.bytes.lit is not None
         side, start, end = screen.bytes.lit
-        assert screen.view is not None
-        assert screen.view.row.operation == "QueryMissing"
-        assert b"".join(data or b"" for _, data in screen.view.bytes(side, start, end))[0] == 0x28
-        index = screen.index
-        screen.search("no such thing")
+        assert screen.side.view is not None
+        assert screen.side.view.row.operation == "QueryMissing"
+        assert (
+            b"".join(data or b"" for _, data in screen.side.view.bytes(side, start, end))[0] == 0x28
+        )
+        index = screen.side.index
+        screen.search.begin("no such thing")
         await settled(pilot)
         assert "not found" in screen.query_one("InForce.search", InForce).render_line(0).text
-        assert screen.index == index
+        assert screen.side.index == index
         await pilot.press("ctrl+f", "ctrl+u", *"hex: 1", "enter")
         assert "hex digits in pairs" in screen.query_one(Remarks).render_line(0).text
         assert focus(pilot) == "writing-input"
@@ -91,9 +93,9 @@ async def test_a_filter_bounds_the_search() -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen.apply_filter("op = IsValidPath")
+        screen.filter.apply("op = IsValidPath")
         await settled(pilot)
-        screen.search("AddToStore")
+        screen.search.begin("AddToStore")
         await settled(pilot)
         assert "not found" in screen.query_one("InForce.search", InForce).render_line(0).text
 
@@ -152,8 +154,8 @@ async def test_grouped_by_connection() -> None:
         await pilot.press("h")
         await settled(pilot)
         assert timeline.rows.entry(timeline.lines.cursor) == -2
-        assert screen.view is not None
-        assert screen.view.row.kind == "handshake"
+        assert screen.side.view is not None
+        assert screen.side.view.row.kind == "handshake"
         assert timeline.lines.count == 1 + 15 + 1
         await pilot.press("enter", "b")
         await settled(pilot)

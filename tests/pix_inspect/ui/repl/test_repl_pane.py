@@ -40,7 +40,7 @@ def app(tmp_path: Path) -> Iterator[Inspector]:
 
 
 def pane(pilot: Pilot[Any]) -> ReplPane:
-    found = browse(pilot).repl
+    found = browse(pilot).repl.pane
     assert found is not None
     return found
 

@@ -65,8 +65,8 @@ async def test_a_kind_as_a_filter() -> None:
         await looked(pilot)
         await pilot.press("f")
         main = browse(pilot)
-        await until(pilot, "the filter", lambda: list(main.shown) == [5])
-        assert main.filter_text == "finding = ignored-setting"
+        await until(pilot, "the filter", lambda: list(main.filter.shown) == [5])
+        assert main.filter.text == "finding = ignored-setting"
 
 
 async def test_nothing_is_found_where_nothing_is() -> None:

@@ -164,7 +164,7 @@ async def test_an_operation_as_a_filter(tmp_path: Path) -> None:
         await pilot.press("C")
         await compared(pilot)
         await pilot.press("f")
-        await until(pilot, "the filter", lambda: browse(pilot).filter_text == "op = IsValidPath")
+        await until(pilot, "the filter", lambda: browse(pilot).filter.text == "op = IsValidPath")
         assert on_screen(pilot) == "one"
 
 

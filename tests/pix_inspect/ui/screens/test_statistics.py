@@ -235,8 +235,8 @@ async def test_a_line_becomes_the_filter_of_the_timeline_and_narrows_the_one_in_
         await pilot.press("enter")
         await settled(pilot)
         main = browse(pilot)
-        assert main.filter_text == "op = AddToStore"
-        assert len(main.shown) == 4
+        assert main.filter.text == "op = AddToStore"
+        assert len(main.filter.shown) == 4
         screen = await counted(pilot)
         assert screen.statistics.wanted == 4
         assert [row.label for row in table(screen).rows] == ["all", "AddToStore"]
@@ -247,5 +247,5 @@ async def test_a_line_becomes_the_filter_of_the_timeline_and_narrows_the_one_in_
         screen = await counted(pilot)
         await pilot.press("tab", "s", "S", "G", "enter")
         await settled(pilot)
-        assert main.filter_text in [f"(op = AddToStore) and conn = {number}" for number in (1, 2)]
-        assert len(main.shown) == 2
+        assert main.filter.text in [f"(op = AddToStore) and conn = {number}" for number in (1, 2)]
+        assert len(main.filter.shown) == 2

@@ -107,10 +107,10 @@ async def test_what_a_filter_cannot_decide_on_is_counted(
     async with recorded("add-tree").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        screen._put_in_force("x", Filter("x", test, deep=True))
+        screen.filter._put_in_force("x", Filter("x", test, deep=True))
         await settled(pilot)
         total = len(screen.session)
-        assert list(screen.shown) == [i for i in range(total) if i != 1]
+        assert list(screen.filter.shown) == [i for i in range(total) if i != 1]
         said = screen.query_one("InForce.filter", InForce).render_line(0).text
         assert f"1 cannot be read; {total - 1} of {total}" in said
         if slow:
@@ -132,9 +132,11 @@ async def test_an_exchange_that_cannot_be_read_is_said(
         monkeypatch.setattr("pix_inspect.ui.main.selection.heavy", lambda session, row: True)
         monkeypatch.setattr(Session, "exchange", exchange)
         screen.timeline.go_to(1)
-        screen.choose(1)
+        screen.side.choose(1)
         await until(pilot, lambda: "#2 cannot be read: KeyError(0)" in notified(pilot.app))
         assert "#2 cannot be read" in "\n".join(lines_of(screen.fields))
         screen.timeline.go_to(2)
-        screen.choose(2)
-        await until(pilot, lambda: screen.view is not None and screen.view.row.number == 3)
+        screen.side.choose(2)
+        await until(
+            pilot, lambda: screen.side.view is not None and screen.side.view.row.number == 3
+        )

@@ -1,4 +1,4 @@
-"""Timeline, fields and bytes as one selection.
+"""The panes of one exchange: its fields, bytes, log and payload as one selection.
 
 Choosing an exchange shows its fields and bytes; choosing a field lights its bytes; choosing a
 byte selects its field. What takes long to decode is decoded by a thread.
@@ -7,7 +7,10 @@ byte selects its field. What takes long to decode is decoded by a thread.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
 
 from pix_inspect.base.units import size
 from pix_inspect.describe.field_rows import rows
@@ -18,99 +21,75 @@ from pix_inspect.ui.exchange.bytes_pane import Bytes
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.explanation import explanation
 from pix_inspect.ui.exchange.explanation_pane import Explanation
+from pix_inspect.ui.exchange.fields_pane import Fields
 from pix_inspect.ui.exchange.log_pane import Log
 from pix_inspect.ui.exchange.log_tree import Said, narration
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
-from pix_inspect.ui.main.panes import Panes
-from pix_inspect.ui.main.places import Journey
+from pix_inspect.ui.main.panes import PaneLayout
 from pix_inspect.ui.timeline.glances import heavy
-from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit_end, safe
 
-if TYPE_CHECKING:
-    from pix_inspect.ui.app.app import Inspector
-
-
 PAUSE = 4
 """An exchange that goes on is read again after so many times what reading took."""
 
+Span = tuple[int, int, int]
+"""A side and there the bytes `[start, end)`."""
 
-class Selection(Panes):
-    """A screen on which one exchange, one field and its bytes are chosen."""
 
-    app: Inspector
-    session: Session
-    pending_hit: tuple[int, Hit] | None
-    journey: Journey
+class ExchangePanes(Vertical):
+    """The panes, of which one exchange, one field and its bytes are chosen; `put` copies."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        session: Session,
+        panes: PaneLayout,
+        put: Callable[[Copied], object],
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.session = session
+        self.fields = Fields(id="fields")
+        self.fields.waiting = ["Choose an exchange to see its fields."]
+        self.log_pane = Log(id="log")
+        self.payload_pane = PayloadPane(id="payload")
+        self.bytes = Bytes(id="bytes")
+        self.explanation = Explanation(id="explanation")
         self.view: ExchangeView | None = None
         self.index: int | None = None
         """The exchange that is chosen, from 0; its view may still be on the way."""
+        self._panes = panes
+        self._put = put
         self._looked: tuple[object, ...] | None = None
         self._not_before = 0.0
+        self._hit: tuple[int, Hit] | None = None
+        """A hit in an exchange that is still being read."""
 
-    @property
-    def timeline(self) -> Timeline:
-        return self.query_one(Timeline)
+    def compose(self) -> ComposeResult:
+        yield self.fields
+        yield self.log_pane
+        yield self.payload_pane
+        yield self.bytes
+        yield self.explanation
 
-    @property
-    def selected(self) -> bool:
-        """Whether what the timeline's cursor stands on is shown."""
-        chosen = self.timeline.chosen
-        known = self.view is not None and self.view.row.number - 1 == chosen
-        return self.index == chosen and (known or chosen is None)
+    # The exchange -----------------------------------------------------------------------
 
-    def on_timeline_chosen(self) -> None:
-        """Show the exchange under the timeline's cursor."""
-        if self.timeline.chosen is not None:
-            self.choose(self.timeline.chosen)
-        else:
-            self.choose_nothing()
+    def shows(self, index: int | None) -> bool:
+        """Return whether an exchange is what is shown."""
+        known = self.view is not None and self.view.row.number - 1 == index
+        return self.index == index and (known or index is None)
 
-    def on_timeline_entered(self) -> None:
-        self.reach(self.side_pane)
-
-    def on_lines_entered(self, message: Lines.Entered) -> None:
-        """Go from the log to the fields."""
-        if message.pane is self.log_pane:
-            self.remove_class("-logging")
-            self.reach(self.fields)
-
-    def _signature(self, index: int) -> tuple[object, ...]:
-        row = self.session.row(index)
-        return (row.number, row.state, row.up, row.down, row.frames)
-
-    def choose(self, index: int) -> None:
-        if index == self.index:
-            return
-        self.index = index
-        self._look(index, again=False)
-
-    def show_hit(self, hit: Hit) -> None:
-        """Select the field and light the bytes of what was searched for."""
-        path = hit.path
-        if path is None and hit.side is not None:
-            path = self.fields.outline.at_byte(hit.side, hit.start)
-        if path is None:
-            return
-        self.fields.select(path)
-        if hit.path is not None:
-            self._field_chosen(move=True)
-        elif hit.side is not None:
-            lit = (hit.side, hit.start, hit.end)
-            self.bytes.light(lit)
-            self._explain(lit)
-
-    def choose_nothing(self) -> None:
-        """Show no exchange, as none is shown in the timeline."""
-        self.index = self.view = self._looked = None
-        self.fields.clear("Nothing to show.")
-        self.bytes.show(None)
-        self._explain(None)
+    def choose(self, index: int | None) -> None:
+        """Show an exchange, or with None that there is none."""
+        if index is None:
+            self.index = self.view = self._looked = None
+            self.fields.clear("Nothing to show.")
+            self.bytes.show(None)
+            self._explain(None)
+        elif index != self.index:
+            self.index = index
+            self._look(index, again=False)
 
     def renew(self) -> None:
         """Look again at an exchange that has gone on."""
@@ -122,6 +101,10 @@ class Selection(Panes):
             and time.monotonic() >= self._not_before
         ):
             self._look(index, again=True)
+
+    def _signature(self, index: int) -> tuple[object, ...]:
+        row = self.session.row(index)
+        return (row.number, row.state, row.up, row.down, row.frames)
 
     def _look(self, index: int, *, again: bool) -> None:
         self._looked = self._signature(index)
@@ -135,7 +118,7 @@ class Selection(Panes):
         self._looked = None
 
         before = self.view if again else None
-        logging = self.has_class("-logging")
+        logging = self._panes.side == "log"
 
         def read() -> tuple[ExchangeView, list[Said] | None, float]:
             began = time.monotonic()
@@ -175,30 +158,40 @@ class Selection(Panes):
         self.view = view
         row = view.row
         found = rows(view, absent=self.fields.absent)
-        name = row.name
         code = f" ({row.code})" if row.code is not None else ""
-        self.fields.entitle(safe(f"#{row.number} {name}{code}"))
+        self.fields.entitle(safe(f"#{row.number} {row.name}{code}"))
         self.fields.waiting = ["nothing was said"]
         if again:
             self.fields.renew(found)
         else:
-            self.fields.show(name, found)
+            self.fields.show(row.name, found)
         self.bytes.show(view, keep=again)
-        if self.has_class("-logging"):
+        if self._panes.side == "log":
             lines = narration(view) if told is None else told
             self.log_pane.say(lines, keep=again, tail=row.took is None)
         self._field_chosen(move=not again)
-        if self.has_class("-payload"):
+        if self._panes.side == "payload":
             self.payload_pane.show(view, keep=again)
-        if self.pending_hit is not None and self.pending_hit[0] == index:
-            self.show_hit(self.pending_hit[1])
-            self.pending_hit = None
-        self.journey.go_on()
+        if self._hit is not None and self._hit[0] == index:
+            self.show_hit(*self._hit)
 
-    def on_fields_wanted(self) -> None:
-        """Show the tree with, or without, the fields that this version lacks."""
-        if self.view is not None and self.index is not None:
-            self._show(self.index, self.view, again=True)
+    # The field and its bytes ------------------------------------------------------------
+
+    def show_hit(self, index: int, hit: Hit) -> None:
+        """Select the field and light the bytes of what was searched for, once it is shown."""
+        self._hit = (index, hit) if self.view is None else None
+        if self._hit is not None:
+            return
+        path = hit.path
+        if path is None and hit.side is not None:
+            path = self.fields.outline.at_byte(hit.side, hit.start)
+        if path is None:
+            return
+        self.fields.select(path)
+        if hit.path is not None:
+            self.light()
+        elif hit.side is not None:
+            self._light((hit.side, hit.start, hit.end))
 
     def light(self) -> None:
         """Light the bytes of the chosen field again."""
@@ -206,14 +199,27 @@ class Selection(Panes):
 
     def explain(self) -> None:
         """Say what the chosen field is, where there is a pane for it."""
-        if self.has_class("-explaining"):
+        if self._panes.shows("explanation"):
             around = self.fields.outline.rows(self.fields.path)
-            pane = self.query_one(Explanation)
-            pane.say(explanation(self.view, around, self._connection))
+            self.explanation.say(explanation(self.view, around, self._connection))
 
-    def on_fields_chosen(self) -> None:
-        """Light the bytes of the chosen field and say what it is."""
-        self._field_chosen(move=True)
+    def toggle(self, pane: str) -> None:
+        """Show or hide a pane, and fill it."""
+        self._panes.toggle(pane)
+        if pane == "explanation":
+            self.explain()
+        elif pane == "log" and self._panes.side == "log" and self.view is not None:
+            self.log_pane.say(narration(self.view), tail=self.view.row.took is None)
+        elif pane == "payload":
+            if self._panes.side == "payload":
+                self.payload_pane.show(self.view)
+            else:
+                self.light()
+
+    def _light(self, lit: Span | None, *, move: bool = True) -> None:
+        """Light these bytes, and say what they are."""
+        self.bytes.light(lit, move=move)
+        self._explain(lit)
 
     def _field_chosen(self, *, move: bool) -> None:
         path = self.fields.path
@@ -231,13 +237,30 @@ class Selection(Panes):
         self.bytes.light(lit, near, move=move)
         self._explain(lit)
 
-    def _explain(self, lit: tuple[int, int, int] | None) -> None:
+    def _explain(self, lit: Span | None) -> None:
         around = self.fields.outline.rows(self.fields.path)
         crumbs = " › ".join(safe(row.label, 60) for row in around)
         span = f"  [{lit[1]}, {lit[2]}) {size(lit[2] - lit[1])}" if lit is not None else ""
         room = max(self.bytes.size.width - len(span) - len(self.bytes.TITLE) - 8, 10)
         self.bytes.entitle(fit_end(crumbs, room) + span if crumbs else "")
         self.explain()
+
+    # What is chosen in them -------------------------------------------------------------
+
+    def on_fields_wanted(self) -> None:
+        """Show the tree with, or without, the fields that this version lacks."""
+        if self.view is not None and self.index is not None:
+            self._show(self.index, self.view, again=True)
+
+    def on_fields_chosen(self) -> None:
+        """Light the bytes of the chosen field and say what it is."""
+        self.light()
+
+    def on_lines_entered(self, message: Lines.Entered) -> None:
+        """Go from the log to the fields."""
+        if message.pane is self.log_pane:
+            self._panes.side = "fields"
+            self._panes.reach("fields")
 
     def on_log_chosen(self, message: Log.Chosen) -> None:
         """Select the frame that said the chosen line."""
@@ -250,23 +273,21 @@ class Selection(Panes):
             if row is not None and row.part is not None and row.part.start == part.start:
                 self.fields.select(path[:depth])
         end = part.end if part.end is not None else part.start + 8
-        lit = (part.side, part.start, end)
-        self.bytes.light(lit)
-        self._explain(lit)
+        self._light((part.side, part.start, end))
 
     def on_log_copy(self, message: Log.Copy) -> None:
-        self.app.put(Copied("the log", message.text))
+        self._put(Copied("the log", message.text))
 
     def on_payload_pane_chosen(self, message: PayloadPane.Chosen) -> None:
         """Light the bytes of the chosen file."""
-        if self.has_class("-payload"):
-            self.bytes.light(message.span)
-            self._explain(message.span)
-            place, contents = self.payload_pane.place, self.payload_pane.contents
-            if place is not None and contents is not None and message.span is not None:
-                _, start, end = message.span
-                name = safe(contents.entry_path(place), 200)
-                self.bytes.entitle(f"{name}  [{start}, {end}) {size(end - start)}")
+        if self._panes.side != "payload":
+            return
+        self._light(message.span)
+        place, contents = self.payload_pane.place, self.payload_pane.contents
+        if place is not None and contents is not None and message.span is not None:
+            _, start, end = message.span
+            name = safe(contents.entry_path(place), 200)
+            self.bytes.entitle(f"{name}  [{start}, {end}) {size(end - start)}")
 
     def on_bytes_chosen(self, message: Bytes.Chosen) -> None:
         """Select the field of the chosen byte."""
@@ -276,12 +297,11 @@ class Selection(Panes):
         lit = None
         if row is not None and row.side is not None:
             lit = (row.side, row.start, row.end)
-        self.bytes.light(lit, move=False)
-        self._explain(lit)
+        self._light(lit, move=False)
 
     def on_bytes_entered(self) -> None:
         """Go to the field of the byte under the cursor."""
-        self.reach(self.fields)
+        self._panes.reach("fields")
 
     @property
     def _connection(self) -> ConnectionRow | None:
