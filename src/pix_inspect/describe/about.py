@@ -41,9 +41,8 @@ def about(view: ExchangeView) -> str:
             if end > start
         ]
         return f"{' and '.join(found) or 'nothing'} not understood"
-    error = view.part("error")
-    if kind == "orphan" and error is not None:
-        return _message(error.node)
+    if kind == "orphan" and view.part("error") is not None:
+        return _message(view)
     if kind == "orphan":
         return f"{view.log[0].name} {inert(frame_text(view.log[0]), LONGEST)}" if view.log else ""
     request = view.part("request")
@@ -77,25 +76,22 @@ def _field(node: Node) -> str:
     return ""
 
 
-def _message(node: Node | None) -> str:
-    message = node.find("message") if node is not None else None
+def _message(view: ExchangeView) -> str:
+    message = view.field("error", "message")
     if message is None or not isinstance(message.value, str):
         return ""
     return inert(" ".join(plain(message.value).split()), LONGEST)
 
 
 def _handshake(view: ExchangeView) -> str:
-    request, reply = view.part("request"), view.part("reply")
     words = []
-    for name, part in (("client", request), ("daemon", reply)):
-        version = part.node.find("version") if part is not None and part.node is not None else None
+    for name, part in (("client", "request"), ("daemon", "reply")):
+        version = view.field(part, "version")
         if version is not None and isinstance(version.value, int):
             words.append(f"{name} {version_text(version.value)}")
-    if reply is not None and reply.node is not None:
-        nix = reply.node.find("daemon_nix_version")
-        if nix is not None and nix.value:
-            words.append(f"Nix {inert(nix.value, 40)}")
-        trusted = reply.node.find("trusted")
-        if trusted is not None and isinstance(trusted.value, TrustedFlag):
-            words.append(trusted.value.name.lower().replace("_", " "))
+    nix, trusted = view.field("reply", "daemon_nix_version"), view.field("reply", "trusted")
+    if nix is not None and nix.value:
+        words.append(f"Nix {inert(nix.value, 40)}")
+    if trusted is not None and isinstance(trusted.value, TrustedFlag):
+        words.append(trusted.value.name.lower().replace("_", " "))
     return ", ".join(words)

@@ -18,7 +18,7 @@ from pix_inspect.base.units import duration, size
 from pix_inspect.findings import messages
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.handshakes import handshake
-from pix_inspect.findings.look import LOOK_BACK, Look, Surroundings
+from pix_inspect.findings.look import Look, Surroundings
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.recording.reader import Chunk
 from pix_inspect.recording.stall_notes import Stall
@@ -187,11 +187,8 @@ def _ended(look: Look) -> Iterator[Finding]:
 
 def _is_refused(look: Look) -> bool:
     """Whether the handshake before this came to nothing: then that is the finding."""
-    for i in range(look.row.number - 2, max(look.row.number - 2 - LOOK_BACK, -1), -1):
-        other = look.session.row(i)
-        if other.connection == look.row.connection and other.kind == "handshake":
-            return other.state in ("cut", "error")
-    return False
+    handshake = look.session.connections[look.row.connection].handshake
+    return handshake is not None and look.session.row(handshake).state in ("cut", "error")
 
 
 def _who_left(look: Look) -> int | None:

@@ -64,7 +64,8 @@ def handshake(look: Look) -> Iterator[Finding]:
         for feature in sorted(offered ^ known):
             who = "client" if feature in offered else "daemon"
             yield look.found("ignored-feature", f"{feature}: only the {who} knows it")
-    odd = _odd_boolean(view.part("request"), "reserve_space")
+    last = view.field("request", "reserve_space")
+    odd = last is not None and last.irregular is not None
     if odd or (hears_features and client.get("reserve_space")):
         why = look.forensics.swallowed(view)
         said = "the last word of the handshake is an operation's number"
@@ -98,11 +99,6 @@ def _plain(part: Part | None) -> dict[str, object]:
     if part is None or part.node is None:
         return {}
     return {child.name: child.plain() for child in part.node.children or ()}
-
-
-def _odd_boolean(part: Part | None, name: str) -> bool:
-    node = part.node.find(name) if part is not None and part.node is not None else None
-    return node is not None and node.irregular is not None
 
 
 def _texts(value: object) -> set[str]:

@@ -27,6 +27,7 @@ OFTEN = 4
 """Connections that one process opens one after the other before it is worth a note."""
 
 MOST_SAID = 300
+_TRUST: dict[object, bool] = {TrustedFlag.TRUSTED: True, TrustedFlag.NOT_TRUSTED: False}
 
 
 class Surroundings:
@@ -41,21 +42,15 @@ class Surroundings:
         self._often: dict[int, int] = {}
         self._lock = threading.Lock()
 
-    def trusted(self, connection: int, i: int) -> bool | None:
+    def trusted(self, connection: int) -> bool | None:
         """Return whether the daemon trusts a connection's client, None when it does not say."""
         with contextlib.suppress(KeyError):
             return self._trust[connection]  # asked once: another thread may clear it
-        trust = None
-        for at in range(i, max(i - LOOK_BACK, -1), -1):
-            row = self.session.row(at)
-            if row.connection == connection and row.kind == "handshake":
-                reply = self.session.exchange(at).part("reply")
-                said = reply.node.find("trusted") if reply and reply.node else None
-                value = said.value if said is not None else None
-                trust = {TrustedFlag.TRUSTED: True, TrustedFlag.NOT_TRUSTED: False}.get(
-                    value  # type: ignore[arg-type]
-                )
-                break
+        handshake = self.session.connections[connection].handshake
+        said = None
+        if handshake is not None:
+            said = self.session.exchange(handshake).field("reply", "trusted")
+        trust = _TRUST.get(said.value) if said is not None else None
         if len(self._trust) > 10_000:
             self._trust.clear()
         self._trust[connection] = trust

@@ -62,12 +62,9 @@ _STORE_PATH = re.compile(r"[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+\-._?=]+")
 
 def settings(look: Look) -> Iterator[Finding]:
     """Secrets among the settings, and those that an untrusted client may not set."""
-    part = look.view.part("request")
-    overrides = part.node.find("overrides") if part and part.node else None
+    overrides = look.view.field("request", "overrides")
     entries = list((overrides.children if overrides is not None else None) or ())
-    trusted = None
-    if entries:
-        trusted = look.around.trusted(look.row.connection, look.row.number - 1)
+    trusted = look.around.trusted(look.row.connection) if entries else None
     for entry in entries:
         name = entry.name
         value = next((child.value for child in reversed(entry.children or ())), None)
@@ -86,9 +83,8 @@ def settings(look: Look) -> Iterator[Finding]:
 
 def error(look: Look) -> Iterator[Finding]:
     """What an error says beyond that something failed."""
-    part = look.view.part("error")
-    message = part.node.find("message") if part and part.node else None
-    if part is None or message is None or not isinstance(message.value, str):
+    message = look.view.field("error", "message")
+    if message is None or not isinstance(message.value, str):
         return
     text = " ".join(plain(message.value).split())
     where = (DAEMON, message.start, "error.message")
@@ -114,8 +110,7 @@ def _of_another(look: Look, text: str, where: tuple[int, int, str]) -> Iterator[
     if other.state != "error" or other.kind != "operation":
         return
     last = look.session.exchange(before)
-    part = last.part("error")
-    message = part.node.find("message") if part and part.node else None
+    message = last.field("error", "message")
     if message is None or not isinstance(message.value, str):
         return
     if " ".join(plain(message.value).split()) != text:

@@ -137,10 +137,9 @@ class Forensics:
         said = Message(wire_of(ClientHello), data, Protocol(min(announced, NEWEST_MINOR)))
         if fits(said):
             return None
-        for minor in range(min(announced, NEWEST_MINOR) - 1, OLDEST_MINOR - 1, -1):
-            if fits(said, minor=minor):
-                break
-        else:
+        older = range(min(announced, NEWEST_MINOR) - 1, OLDEST_MINOR - 1, -1)
+        minor = next((minor for minor in older if fits(said, minor=minor)), None)
+        if minor is None:
             return None
         if announced == NEWEST_MINOR and minor == NEWEST_MINOR - 1:
             where = f"all the client said is {len(data)} bytes"

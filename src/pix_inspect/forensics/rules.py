@@ -113,11 +113,9 @@ def broken_reply(case: Case) -> Diagnosis | None:
 
 def broken_request(case: Case) -> Diagnosis | None:
     """The oldest request that is not what was said until the daemon answered."""
-    for view in reversed(case.suspects):
-        found = _broken(request_of(view, case.turns), title_of(view))
-        if found is not None:
-            return found
-    return None
+    views = reversed(case.suspects)
+    found = (_broken(request_of(view, case.turns), title_of(view)) for view in views)
+    return next(filter(None, found), None)
 
 
 def _broken(message: Message | None, title: str) -> Diagnosis | None:

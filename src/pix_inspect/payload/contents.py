@@ -285,16 +285,14 @@ def _name(view: ExchangeView) -> str:
 
 
 def _method(view: ExchangeView) -> str | None:
-    request = view.part("request")
-    method = request.node.find("method") if request is not None and request.node else None
+    method = view.field("request", "method")
     return method.value if method is not None and isinstance(method.value, str) else None
 
 
 def _named(view: ExchangeView) -> str | None:
     """Return the path or name that the messages around a payload give it."""
-    reply, request = view.part("reply"), view.part("request")
-    for part, field in ((reply, "path"), (request, "path"), (request, "name")):
-        node = part.node.find(field) if part is not None and part.node is not None else None
+    for part, field in (("reply", "path"), ("request", "path"), ("request", "name")):
+        node = view.field(part, field)
         if node is not None and isinstance(node.value, str) and node.value:
             return node.value
     return None

@@ -222,6 +222,11 @@ class ExchangeView:
                 return part
         return None
 
+    def field(self, part: str, name: str) -> Node | None:
+        """Return a field of the part called so, None where it is not there."""
+        found = self.part(part)
+        return found.node.find(name) if found is not None and found.node is not None else None
+
     @functools.cached_property
     def log(self) -> Sequence[Part]:
         """The log frames, decoded as they are asked for; of few, each stays the same object."""

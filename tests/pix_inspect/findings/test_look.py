@@ -19,8 +19,8 @@ def test_trust_is_told_while_another_thread_forgets_it() -> None:
     session = Session(RECORDINGS / "untrusted.pcapng").read_all()
     around = Surroundings(session)
     row = session.row(len(session) - 1)
-    told = around.trusted(row.connection, row.number - 1)
+    told = around.trusted(row.connection)
     around._trust = Cleared()
     assert told is False
-    assert around.trusted(row.connection, row.number - 1) is told
+    assert around.trusted(row.connection) is told
     session.close()

@@ -54,8 +54,7 @@ class ConnectionFacts:
         if row.daemon_nix:
             said.append(f"nix {safe(row.daemon_nix, 40)}")
         if row.handshake is not None:
-            reply = self._session.exchange(row.handshake).part("reply")
-            trusted = reply.node.find("trusted") if reply and reply.node else None
+            trusted = self._session.exchange(row.handshake).field("reply", "trusted")
             if trusted is not None:
                 said.append(safe(value_text(trusted, named=False), 40).lower())
         return said
