@@ -24,7 +24,7 @@ demo: $(READY) ## see it at work, without Nix; as text where there is no termina
 	@$(BIN)/pix-inspect demo $(ARGS)
 
 test: $(READY) ## run the tests (those with real Nix after `make lab`)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 check: $(READY) ## format, lint, types, imports, mirror, then the tests
 	$(BIN)/ruff format --check .
