@@ -90,19 +90,19 @@ class ServedConnection:
     # The order of things -----------------------------------------------------------------
 
     def serve(self, hello: DaemonHello, oldest: int = OLDEST_MINOR) -> None:
-        """Greet, then answer request after request until the client hangs up or errs.
+        """Shake hands, then answer request after request until the client hangs up or errs.
 
         `oldest` is the oldest minor version that is spoken. Raises Refusal, which nobody can
         be told, for a client of a version that is not.
         """
         try:
-            self._greet(hello, oldest)
+            self._handshake(hello, oldest)
             while not self._incoming.over() and self._one():
                 pass
         except (Lost, DecodeError, OSError):
             pass
 
-    def _greet(self, hello: DaemonHello, oldest: int) -> None:
+    def _handshake(self, hello: DaemonHello, oldest: int) -> None:
         protocol, heard, out = self.protocol, ClientHello(version=0), b""
         for side, name in ORDER:
             field = next(each for each in record_of(side).fields if each.name == name)

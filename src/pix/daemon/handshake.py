@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from pix.codec.declare import record_of, wire_of
+from pix.codec.declare import record_of
 from pix.codec.errors import Lost
 from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
-from pix.codec.records import Record
 from pix.codec.values import encode, fitted
-from pix.codec.wire import Reader, pack_u64
+from pix.codec.wire import pack_u64
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.transport import Stream
@@ -52,13 +51,13 @@ def handshake(stream: Stream, ours: Protocol) -> Agreed:
         raise NixDaemonError(f"no Nix daemon: it greets with {foreign(magic)}")
     theirs = stream.word()
     protocol = _agree(ours, theirs)
-    wire = wire_of(ClientHello)
+    wire = record_of(ClientHello)
     said = ClientHello(version=ours.number, features=tuple(sorted(ours.features)))
+    heard = DaemonHello(version=theirs)
     with accepting(ours):
         stream.send(encode(wire, fitted(wire, said, protocol), protocol)[8:])
-        rest = stream.bytes_of(_behind_version(protocol).program(protocol))
-    start = pack_u64(magic) + pack_u64(theirs)
-    heard: DaemonHello = wire_of(DaemonHello).read(Reader(start + rest, protocol))
+        for field in record_of(DaemonHello).layout(protocol)[2:]:
+            setattr(heard, field.name, stream.value(field.wire, protocol))
     return Agreed(
         Protocol(protocol.minor, ours.features & set(heard.features)),
         heard.daemon_nix_version or None,
@@ -88,9 +87,3 @@ def _agree(ours: Protocol, theirs: int) -> Protocol:
             f"the daemon speaks {text}, which is too old: 1.{OLDEST_DAEMON} at least is needed"
         )
     return agreed
-
-
-def _behind_version(protocol: Protocol) -> Record:
-    """Return what is left of the daemon's hello once its magic and version are read."""
-    told = record_of(DaemonHello)
-    return Record(told.name, told.doc, told.kind, told.layout(protocol)[2:], None)

@@ -76,7 +76,7 @@ class ReplayedConnection:
         self._left = memoryview(b"")
         self._heard = b""
         self._answers = 0
-        self._greeted = False
+        self._said_hello = False
         self._shut = False
 
     # The socket -----------------------------------------------------------------------
@@ -180,8 +180,8 @@ class ReplayedConnection:
         if talk.is_opaque(DAEMON):
             self.fail(f"the daemon's answer cannot be read: {self._reason()}")
             return
-        if not self._greeted and talk.daemon_version is not None:
-            self._greeted = True
+        if not self._said_hello and talk.daemon_version is not None:
+            self._said_hello = True
             self._out.append(iter((self._hello(talk.daemon_version),)))
         pending = talk.pending[0] if talk.pending else None
         if pending is not None and pending.reads > self._answers:

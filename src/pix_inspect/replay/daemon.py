@@ -20,7 +20,7 @@ from types import TracebackType
 from pix.codec.gates import Protocol
 from pix.sockets import listen
 from pix_inspect.replay.answers import Repertoire
-from pix_inspect.replay.daemon_connection import PlayedConnection, greeting_of
+from pix_inspect.replay.daemon_connection import PlayedConnection, recorded_hello
 from pix_inspect.replay.recorded import RecordedSession
 
 
@@ -41,7 +41,7 @@ class PlayedDaemon:
         pace: bool = False,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.hello = greeting_of(recorded)
+        self.hello = recorded_hello(recorded)
         if speaks is not None:
             self.hello.version = speaks.number
             self.hello.features = tuple(sorted(speaks.features))

@@ -34,7 +34,7 @@ from pix_inspect.session.exchange_view import Part
 CHUNK = 1 << 16
 
 
-def greeting_of(recorded: RecordedSession) -> DaemonHello:
+def recorded_hello(recorded: RecordedSession) -> DaemonHello:
     """Return what the recorded daemon said of itself. Raises Problem where it never did."""
     for indexes in recorded.connections.values():
         if recorded.session.row(indexes[0]).kind != "handshake":
@@ -72,7 +72,7 @@ class PlayedConnection(ServedConnection):
         self.started = 0.0
 
     def play(self) -> None:
-        """Greet, then answer request after request until the client is gone."""
+        """Shake hands, then answer request after request until the client is gone."""
         try:
             self.serve(self.hello)
         except Refusal as refusal:
