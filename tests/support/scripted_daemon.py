@@ -4,7 +4,8 @@
         assert daemon.connection.is_valid_path(HELLO)
 
 A script is a list of turns, in order: `Hears(request)` reads exactly the bytes of that request
-and complains when others come; declared values (frames, replies) and bytes are said;
+and complains when others come; declared values (frames, replies) and bytes are said, a tuple
+of them in one breath, so that the client cannot hear the first alone;
 `HearsFrames` and `HearsAnswer` read payload; CLOSE closes, WAIT waits for the client to close.
 The greeting comes by itself unless the script has one of its own.
 """
@@ -122,7 +123,8 @@ class Player:
             self.daemon.answers.append(self.read(n))
             assert self.read(-n & 7) == bytes(-n & 7)
         else:
-            self.sock.sendall(said(turn, self.daemon.protocol))
+            together = turn if isinstance(turn, tuple) else (turn,)
+            self.sock.sendall(b"".join(said(each, self.daemon.protocol) for each in together))
 
     def head(self, what: Any) -> bytes:
         if isinstance(what, bytes):

@@ -266,7 +266,7 @@ def test_no_second_operation_inside_a_first() -> None:
 
 def test_doubled_error_and_close_says_so_on_the_next_use() -> None:
     failed = StderrError(message=LOST_PATH)
-    with playing(asking(), failed, failed) as daemon:
+    with playing(asking(), (failed, failed)) as daemon:
         with pytest.raises(NixDaemonError) as first:
             daemon.connection.is_valid_path(HELLO)
         assert str(first.value) == LOST_PATH
@@ -331,7 +331,7 @@ def test_an_answer_that_is_none(answer: bytes, words: str) -> None:
 
 
 def test_bytes_that_nobody_asked_for() -> None:
-    with playing(asking(), LAST, VALID, b"\0" * 8, WAIT) as daemon:
+    with playing(asking(), LAST, (VALID, b"\0" * 8), WAIT) as daemon:
         assert daemon.connection.is_valid_path(HELLO)
         with pytest.raises(NixDaemonError, match="said more than it was asked for"):
             daemon.connection.is_valid_path(HELLO)
