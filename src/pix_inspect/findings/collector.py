@@ -11,7 +11,7 @@ import time as clock
 from collections import Counter
 
 from pix_inspect.findings.finding import Finding
-from pix_inspect.findings.kinds import GRADES, KINDS, Grade
+from pix_inspect.findings.kinds import KINDS, Grade
 from pix_inspect.session.session import Session
 
 MOST_KEPT = 200
@@ -53,12 +53,6 @@ class Findings:
     def all_decoded(self) -> bool:
         """Whether every exchange was looked at field by field."""
         return self.thorough or self.taken <= self.most_decoded
-
-    @property
-    def worst(self) -> Grade | None:
-        """The gravest grade there is."""
-        found = {KINDS[name].grade for name in self.counts}
-        return max(found, key=GRADES.index, default=None)
 
     def of_grade(self, grade: Grade) -> int:
         """Return how many findings of a grade there are."""

@@ -17,7 +17,7 @@ from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
 from pix.codec.lists import ListOf
 from pix.codec.payload import Carriage
 from pix.codec.records import Record
-from pix.codec.values import tree
+from pix.codec.values import Tree, tree
 from pix.codec.wire import Node, Reader, String, Wire, pack_u64
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert
@@ -65,9 +65,12 @@ def fits(message: Message, data: bytes | None = None, minor: int | None = None) 
     if minor is not None:
         protocol = Protocol(minor, protocol.features)
     decoded = tree(message.wire, data, protocol, name=message.name, base=0)
-    if decoded.error is not None or not _is_end(message, data, decoded.end):
-        return False
-    return not any(node.irregular for root in decoded.nodes for node, _ in nodes_of(root, ""))
+    return _is_regular(decoded) and _is_end(message, data, decoded.end)
+
+
+def _is_regular(decoded: Tree) -> bool:
+    nodes = (node for root in decoded.nodes for node, _ in nodes_of(root, ""))
+    return decoded.error is None and not any(node.irregular for node in nodes)
 
 
 def _is_end(message: Message, data: bytes, end: int) -> bool:
@@ -298,9 +301,7 @@ def _too_long(message: Message) -> Repair | None:
         return None
     decoded = tree(message.wire, data, protocol, name=message.name, base=0)
     rest = data[decoded.end :]
-    if decoded.error is not None or not rest:
-        return None
-    if any(node.irregular for root in decoded.nodes for node, _ in nodes_of(root, "")):
+    if not rest or not _is_regular(decoded):
         return None
     follows = "1 byte follows" if len(rest) == 1 else f"{len(rest):,} bytes follow"
     where = f"{follows}, from byte {message.base + decoded.end:,} on"

@@ -13,7 +13,6 @@ from pix.untrusted import parse_json
 
 SECTION_HEADER = 0x0A0D0D0A
 INTERFACE_DESCRIPTION = 1
-INTERFACE_STATISTICS = 5
 ENHANCED_PACKET = 6
 
 SECTION_MAGIC = SECTION_HEADER.to_bytes(4, "little")
@@ -45,7 +44,6 @@ TIME_AT = 12
 
 _SECTION = Struct("<IHHq")
 _INTERFACE = Struct("<HHI")
-_STATISTICS = Struct("<III")
 _END_OF_OPTIONS = OPTION.pack(0, 0)
 
 Options = Iterable[tuple[int, bytes]]
@@ -90,12 +88,6 @@ def interface_description(link_type: int, options: Options = ()) -> bytes:
     """Return an interface with nanosecond timestamps and no snapshot length."""
     resolution = (IF_TSRESOL, b"\x09")
     return _block(INTERFACE_DESCRIPTION, _INTERFACE.pack(link_type, 0, 0), [*options, resolution])
-
-
-def interface_statistics(interface: int, time: int, options: Options = ()) -> bytes:
-    """Return a statistics block of `interface` at `time` (ns since 1970)."""
-    body = _STATISTICS.pack(interface, time >> 32 & 0xFFFFFFFF, time & 0xFFFFFFFF)
-    return _block(INTERFACE_STATISTICS, body, options)
 
 
 def packet(

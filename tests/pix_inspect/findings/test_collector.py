@@ -218,7 +218,6 @@ def test_many_of_a_kind_are_counted_and_few_are_kept(
     assert findings.counts["obsolete"] == 20
     assert len(findings.kept) == 5
     assert "… 17 more" in "\n".join(lines(findings.kept, findings.counts))
-    assert findings.worst == "note"
     assert findings.of_grade("note") == 20
 
 

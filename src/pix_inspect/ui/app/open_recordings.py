@@ -85,10 +85,6 @@ class OpenRecordings(App[Answer]):
         on_screen = [screen for screen in self.screen_stack if isinstance(screen, MainScreen)]
         return on_screen[-1].session if on_screen else self.tab.session
 
-    def tab_of(self, session: Session) -> Tab:
-        """Return the tab of a session, a passing one when it has none."""
-        return next((tab for tab in self.tabs if tab.session is session), Tab("", session))
-
     def _add(self, session: Session) -> Tab:
         """Open a recording in a tab of its own, without going there."""
         self._opened += 1

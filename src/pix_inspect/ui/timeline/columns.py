@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pix_inspect.base.units import duration, size
@@ -173,6 +173,3 @@ def lane_of(rows: Sequence[Row], now: int) -> Lane:
         return Lane(0, 1)
     ends = [row.started + row.took if row.took is not None else now for row in rows]
     return Lane(min(row.started for row in rows), max(ends))
-
-
-Cell = Callable[[Row], str]
