@@ -15,13 +15,14 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from pix.conversation import CLIENT
 from pix_inspect import cli
 from pix_inspect.commands import dump
 from pix_inspect.options import progress
 from pix_inspect.session.session import Session
 from tests.support.places import RECORDINGS
+from tests.support.recording import Recording
 from tests.support.words import LAST, text, word
-from tests.support.written import CLIENT, Written
 
 KEYS = [
     "exchange", "connection", "kind", "operation", "code", "version", "features", "time", "took",
@@ -114,29 +115,29 @@ HOSTILE = (
 
 def hostile_recording(tmp_path: Path, raw: bytes) -> Path:
     """A session in which everything that can be text is `raw`."""
-    written = Written()
-    track = written.open(peer={"pid": 1, "command": raw.decode("utf-8", "replace")})
+    made = Recording()
+    talk = made.open(peer={"pid": 1, "command": raw.decode("utf-8", "replace")})
     said = text(raw)
     hello = word(0x6E697863), word(0x125)
     answer = word(0x6478696F), word(0x125)
-    written.chunk(track, CLIENT, b"".join(hello))
-    written.chunk(track, 1, b"".join(answer))
-    written.chunk(track, CLIENT, bytes(16))
-    written.chunk(track, 1, text(raw[:1000]) + word(1) + word(LAST))
-    written.chunk(track, CLIENT, word(26) + said)
+    talk.chunk(CLIENT, b"".join(hello))
+    talk.chunk(1, b"".join(answer))
+    talk.chunk(CLIENT, bytes(16))
+    talk.chunk(1, text(raw[:1000]) + word(1) + word(LAST))
+    talk.chunk(CLIENT, word(26) + said)
     next_frame = word(0x6F6C6D67) + said
     activity = b"".join(
         [word(0x53545254), word(7 << 32), word(3), word(105), said, word(2), word(1), said,
          word(0), word(9), word(0)]
     )  # fmt: skip
     error = b"".join([word(0x63787470), said, word(0), said, said, word(0), word(1), word(0), said])
-    written.chunk(track, 1, next_frame + activity + error)
+    talk.chunk(1, next_frame + activity + error)
     options = [word(19), *[word(0)] * 12, word(1), said, said]
-    written.chunk(track, CLIENT, b"".join(options))
-    written.chunk(track, 1, word(LAST))
-    written.chunk(track, CLIENT, word(0xDEAD) + raw)
-    track.close(written.now(), written.blocks)
-    return written.save(tmp_path / "hostile.pcapng")
+    talk.chunk(CLIENT, b"".join(options))
+    talk.chunk(1, word(LAST))
+    talk.chunk(CLIENT, word(0xDEAD) + raw)
+    talk.close()
+    return made.save(tmp_path / "hostile.pcapng")
 
 
 ASKING = (11).to_bytes(8, "little") + (1).to_bytes(8, "little") + b"x" + bytes(7)
@@ -176,19 +177,19 @@ def test_selection(
     assert [each["exchange"] for each in objects(capsys, path, *words)] == numbers
 
 
-def small_recording(tmp_path: Path, names: str) -> Written:
+def small_recording(tmp_path: Path, names: str) -> Recording:
     """The handshake, then an AddTempRoot and an IsValidPath for each name."""
-    written = Written()
-    track = written.open(peer={"pid": 7, "uid": 1000, "command": "nix build"})
-    written.chunk(track, CLIENT, word(0x6E697863) + word(0x10A))
-    written.chunk(track, 1, word(0x6478696F) + word(0x10A) + word(LAST))
+    made = Recording()
+    talk = made.open(peer={"pid": 7, "uid": 1000, "command": "nix build"})
+    talk.chunk(CLIENT, word(0x6E697863) + word(0x10A))
+    talk.chunk(1, word(0x6478696F) + word(0x10A) + word(LAST))
     for name in names:
         said = text(name.encode())
-        written.chunk(track, CLIENT, word(11) + said)
-        written.chunk(track, 1, word(LAST) + word(1))
-        written.chunk(track, CLIENT, word(1) + said)
-        written.chunk(track, 1, word(LAST) + word(1))
-    return written
+        talk.chunk(CLIENT, word(11) + said)
+        talk.chunk(1, word(LAST) + word(1))
+        talk.chunk(CLIENT, word(1) + said)
+        talk.chunk(1, word(LAST) + word(1))
+    return made
 
 
 @pytest.mark.parametrize(
@@ -222,11 +223,11 @@ def test_who_made_a_connection_stands_before_its_first_exchange(
 def test_long_lists_are_cut_unless_all_is_asked_for(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    written = small_recording(tmp_path, "")
+    made = small_recording(tmp_path, "")
     texts = b"".join(word(2) + b"%02d" % i + bytes(6) for i in range(60))
-    written.chunk(written.tracks[0], CLIENT, word(31) + word(60) + texts)
-    written.chunk(written.tracks[0], 1, word(LAST) + word(0))
-    path = written.save(tmp_path / "long.pcapng")
+    made.connections[0].chunk(CLIENT, word(31) + word(60) + texts)
+    made.connections[0].chunk(1, word(LAST) + word(0))
+    path = made.save(tmp_path / "long.pcapng")
     assert "… 10 more (--all shows them)" in dumped(capsys, path)
     assert "59: 59" in dumped(capsys, path, "--all")
 
@@ -245,45 +246,45 @@ def test_what_the_recording_lacks_is_said(
 def test_exchanges_come_in_order_of_start_while_one_is_going_on(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    written = small_recording(tmp_path, "a")
-    written.chunk(written.tracks[0], CLIENT, ASKING)
-    other = written.open()
-    written.chunk(other, CLIENT, word(0x6E697863) + word(0x10A))
-    written.chunk(other, 1, word(0x6478696F) + word(0x10A) + word(LAST))
-    found = objects(capsys, written.save(tmp_path / "open.pcapng"))
+    made = small_recording(tmp_path, "a")
+    made.connections[0].chunk(CLIENT, ASKING)
+    other = made.open()
+    other.chunk(CLIENT, word(0x6E697863) + word(0x10A))
+    other.chunk(1, word(0x6478696F) + word(0x10A) + word(LAST))
+    found = objects(capsys, made.save(tmp_path / "open.pcapng"))
     assert [each["exchange"] for each in found] == [1, 2, 3, 4, 5]
     assert [each["took"] is None for each in found] == [False, False, False, True, False]
 
 
 def test_exchanges_are_yielded_as_they_end(tmp_path: Path) -> None:
-    written = small_recording(tmp_path, "a")
-    first = written.tracks[0]
-    written.chunk(first, CLIENT, ASKING)
-    path = written.save(tmp_path / "growing.pcapng")
+    made = small_recording(tmp_path, "a")
+    first = made.connections[0]
+    first.chunk(CLIENT, ASKING)
+    path = made.save(tmp_path / "growing.pcapng")
     follow = dump.as_they_end(Session(path))
     assert [next(follow) for _ in range(3)] == [0, 1, 2]
-    before = len(written.data)
-    second = written.open()
-    written.chunk(second, CLIENT, word(0x6E697863) + word(0x10A))
-    written.chunk(second, 1, word(0x6478696F) + word(0x10A) + word(LAST))
-    written.chunk(first, 1, word(LAST) + word(0))
+    before = len(made.data)
+    second = made.open()
+    second.chunk(CLIENT, word(0x6E697863) + word(0x10A))
+    second.chunk(1, word(0x6478696F) + word(0x10A) + word(LAST))
+    first.chunk(1, word(LAST) + word(0))
     with path.open("ab") as file:
-        file.write(written.data[before:])
+        file.write(made.data[before:])
     assert sorted(next(follow) for _ in range(2)) == [3, 4]
 
 
 def test_follow_prints_what_is_appended_until_interrupted(tmp_path: Path) -> None:
-    written = small_recording(tmp_path, "a")
-    path = written.save(tmp_path / "growing.pcapng")
+    made = small_recording(tmp_path, "a")
+    path = made.save(tmp_path / "growing.pcapng")
     words = [sys.executable, "-m", "pix_inspect", "dump", "--follow", "--format", "json", str(path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert [json.loads(process.stdout.readline())["exchange"] for _ in range(3)] == [1, 2, 3]
-        before = len(written.data)
-        written.chunk(written.tracks[0], CLIENT, ASKING)
-        written.chunk(written.tracks[0], 1, word(LAST) + word(0))
+        before = len(made.data)
+        made.connections[0].chunk(CLIENT, ASKING)
+        made.connections[0].chunk(1, word(LAST) + word(0))
         with path.open("ab") as file:
-            file.write(written.data[before:])
+            file.write(made.data[before:])
         assert json.loads(process.stdout.readline())["exchange"] == 4
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
@@ -323,27 +324,26 @@ def test_progress_is_said_to_a_person_only(
 
 
 def test_memory_does_not_grow_with_the_payload(tmp_path: Path) -> None:
-    written = small_recording(tmp_path, "")
-    track = written.tracks[0]
+    made = small_recording(tmp_path, "")
+    talk = made.connections[0]
     piece = bytes(1 << 20)
     path = tmp_path / "large.pcapng"
     name = word(1) + b"x" + bytes(7)
-    written.tracks[0] = track
     # 1.10: AddToStore with the NAR on the stream; a file of 256 MiB
     words = [word(7), name, word(0), word(1), word(6) + b"sha256" + bytes(2)]
     nar = [b"nix-archive-1", b"(", b"type", b"regular", b"contents"]
-    words += [word(len(token)) + token + bytes(-len(token) & 7) for token in nar]
-    written.chunk(track, CLIENT, b"".join(words) + word(256 << 20))
+    words += map(text, nar)
+    talk.chunk(CLIENT, b"".join(words) + word(256 << 20))
     with path.open("wb") as file:
-        file.write(written.data)
+        file.write(made.data)
         for _ in range(256):
-            written.blocks.clear()
-            written.chunk(track, CLIENT, piece)
-            file.write(written.data)
-        written.blocks.clear()
-        written.chunk(track, CLIENT, word(1) + b")" + bytes(7))
-        written.chunk(track, 1, word(LAST) + name)
-        file.write(written.data)
+            made.blocks.clear()
+            talk.chunk(CLIENT, piece)
+            file.write(made.data)
+        made.blocks.clear()
+        talk.chunk(CLIENT, word(1) + b")" + bytes(7))
+        talk.chunk(1, word(LAST) + name)
+        file.write(made.data)
     # VmHWM and not ru_maxrss, which a process inherits from the one that started it
     script = (
         "import sys; from pix_inspect import cli; cli.main(sys.argv[1:]);"

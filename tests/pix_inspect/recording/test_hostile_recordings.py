@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pix.conversation import CLIENT
 from pix.problem import Problem
 from pix_inspect.expectations.expectation import expectation
 from pix_inspect.expectations.verdicts import verdicts
@@ -16,18 +17,9 @@ from pix_inspect.findings.collector import Findings
 from pix_inspect.recording import pcapng, tcp_headers
 from pix_inspect.recording.reader import Item, RecordingReader
 from pix_inspect.session.session import Session
+from tests.support.packets import block, chunks, conversation, items_of, save, stream
+from tests.support.recording import Recording, section
 from tests.support.typical import TypicalPlaybook
-from tests.support.written import (
-    CLIENT,
-    Written,
-    block,
-    chunks,
-    conversation,
-    items_of,
-    save,
-    section,
-    stream,
-)
 
 FILES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -115,21 +107,21 @@ def test_interfaces_of_others_are_left_out(tmp_path: Path, name: bytes) -> None:
 
 def test_wild_offsets_in_comments_are_not_believed(tmp_path: Path) -> None:
     for offsets in (["a", 1], [-1, 0], [1 << 80, 0], [0], None, {"a": 1}, [True, 1.5]):
-        made = Written()
-        track = made.open(continues={"offsets": offsets})
-        made.chunk(track, CLIENT, b"data")
+        made = Recording()
+        talk = made.open(continues={"offsets": offsets})
+        talk.chunk(CLIENT, b"data")
         assert stream(items_of(made.save(tmp_path / "s.pcapng")), 1, CLIENT) == (b"data", 4)
 
 
 @pytest.mark.parametrize("times", [(1 << 64) - 100, (1 << 63) - 7, 0])
 def test_times_beyond_all_years(times: int, tmp_path: Path) -> None:
     """A record of the index holds times up to 2262; what is said to be later is as late as that."""
-    made = Written(time=times)
+    made = Recording(time=times)
     for minor in (16, 37):
-        track = made.open()
+        talk = made.open()
         for side, data in TypicalPlaybook(minor).turns:
-            made.chunk(track, side, data or b"")
-        track.close(made.now(), made.blocks)
+            talk.chunk(side, data or b"")
+        talk.close()
         made.time = (1 << 64) - 50 if times < 1 << 62 else 0
     session = Session(made.save(tmp_path / "late.pcapng")).read_all()
     assert [session.row(i).state for i in range(len(session))] == ["ok", "ok"]

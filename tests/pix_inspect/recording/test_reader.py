@@ -14,25 +14,12 @@ from types import ModuleType
 
 import pytest
 
+from pix.conversation import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.recording import pcapng, tcp_headers
 from pix_inspect.recording.reader import Chunk, Event, Item, RecordingReader
-from tests.support.written import (
-    ABOUT,
-    CLIENT,
-    DAEMON,
-    START,
-    Written,
-    block,
-    chunks,
-    conversation,
-    events,
-    items_of,
-    kinds,
-    save,
-    section,
-    stream,
-)
+from tests.support.packets import block, chunks, conversation, events, items_of, kinds, save, stream
+from tests.support.recording import ABOUT, START, Recording, section
 
 # What stands in a recording
 
@@ -101,16 +88,16 @@ def test_reading_again_stops_where_polling_stopped(tmp_path: Path) -> None:
 
 
 def test_offsets_pass_four_gibibytes(tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
-    track.closed = False
-    track.offsets = [(1 << 32) - 100, (3 << 32) - 9]
+    made = Recording()
+    talk = made.open()
+    talk.track.closed = False
+    talk.track.offsets = [(1 << 32) - 100, (3 << 32) - 9]
     made.blocks = [section()]
-    track.resume(0, made.now(), made.blocks, {})
+    talk.resume({})
     for _ in range(40):
-        made.chunk(track, CLIENT, b"client", 7)
-        made.chunk(track, DAEMON, b"daemon", 6)
-    made.chunk(track, CLIENT, b"x" * 66_000)
+        talk.chunk(CLIENT, b"client", 7)
+        talk.chunk(DAEMON, b"daemon", 6)
+    talk.chunk(CLIENT, b"x" * 66_000)
     reader = RecordingReader(made.save(tmp_path / "s.pcapng"))
     items = reader.poll()
     assert stream(items, 1, CLIENT)[1] == (1 << 32) - 100 + 280 + 66_000
@@ -121,10 +108,10 @@ def test_offsets_pass_four_gibibytes(tmp_path: Path) -> None:
 
 
 def test_elided_runs_longer_than_sequence_numbers(tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
-    made.chunk(track, DAEMON, b"", 5 << 32)
-    made.chunk(track, DAEMON, b"end")
+    made = Recording()
+    talk = made.open()
+    talk.chunk(DAEMON, b"", 5 << 32)
+    talk.chunk(DAEMON, b"end")
     reader = RecordingReader(made.save(tmp_path / "s.pcapng"))
     last = reader.poll()[-1]
     assert isinstance(last, Chunk)
@@ -192,11 +179,11 @@ def test_a_newer_format_that_needs_nothing_new_is_read_in_silence(tmp_path: Path
 
 
 def test_cut_at_every_byte_and_growing_byte_by_byte(tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
-    made.chunk(track, CLIENT, b"hello")
-    made.chunk(track, DAEMON, b"answer", 70_000)
-    track.close(made.now(), made.blocks)
+    made = Recording()
+    talk = made.open()
+    talk.chunk(CLIENT, b"hello")
+    talk.chunk(DAEMON, b"answer", 70_000)
+    talk.close()
     data = made.data
     path = tmp_path / "s.pcapng"
     whole = items_of(made.save(path))
@@ -235,10 +222,10 @@ def test_blocks_of_other_kinds_are_skipped(tmp_path: Path) -> None:
 
 
 def test_a_packet_taken_out_is_a_gap(tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
+    made = Recording()
+    talk = made.open()
     for word in (b"one", b"three", b"nineteen"):
-        made.chunk(track, CLIENT, word)
+        talk.chunk(CLIENT, word)
     data = made.data.replace(_packet_with(made, b"three"), b"")
     reader = RecordingReader(save(tmp_path / "s.pcapng", data))
     items = reader.poll()
@@ -247,11 +234,11 @@ def test_a_packet_taken_out_is_a_gap(tmp_path: Path) -> None:
 
 
 def test_a_packet_twice_is_read_once(tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
-    made.chunk(track, CLIENT, b"one")
+    made = Recording()
+    talk = made.open()
+    talk.chunk(CLIENT, b"one")
     twice = _packet_with(made, b"one")
-    made.chunk(track, CLIENT, b"three")
+    talk.chunk(CLIENT, b"three")
     data = made.data + twice
     reader = RecordingReader(save(tmp_path / "s.pcapng", data))
     items = reader.poll()
@@ -260,11 +247,11 @@ def test_a_packet_twice_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_beginning_taken_out(tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
-    made.chunk(track, CLIENT, b"lost")
+    made = Recording()
+    talk = made.open()
+    talk.chunk(CLIENT, b"lost")
     before = len(b"".join(made.blocks[2:]))
-    made.chunk(track, CLIENT, b"found")
+    talk.chunk(CLIENT, b"found")
     head = b"".join(made.blocks[:2])
     data = head + made.data[len(head) + before :]
     items = items_of(save(tmp_path / "s.pcapng", data))
@@ -273,7 +260,7 @@ def test_a_beginning_taken_out(tmp_path: Path) -> None:
 
 
 def test_notes_without_events_and_flags_without_notes(tmp_path: Path) -> None:
-    made = Written()
+    made = Recording()
     made.open()
     way = tcp_headers.Way(1, tcp_headers.CLIENT_PORTS[0])
     for flags in (tcp_headers.FIN, tcp_headers.RST):
@@ -286,7 +273,7 @@ def test_notes_without_events_and_flags_without_notes(tmp_path: Path) -> None:
     ]
 
 
-def _packet_with(made: Written, data: bytes) -> bytes:
+def _packet_with(made: Recording, data: bytes) -> bytes:
     return next(found for found in made.split() if found[68 : 68 + len(data)] == data)
 
 
@@ -353,16 +340,16 @@ def test_without_a_zstd_library_it_says_what_to_do(
 
 
 def test_files_that_rotated_read_as_one_when_put_together(tmp_path: Path) -> None:
-    made = Written()
-    track, other = made.open(), made.open()
-    made.chunk(track, CLIENT, b"before")
-    track.half_close(CLIENT, made.now(), made.blocks)
+    made = Recording()
+    talk, other = made.open(), made.open()
+    talk.chunk(CLIENT, b"before")
+    talk.half_close(CLIENT)
     first = made.data
     made.blocks = [section()]
-    other.close(made.now(), [])
-    track.resume(0, made.now(), made.blocks, {"minor": 38})
-    made.chunk(track, DAEMON, b"after")
-    track.half_close(DAEMON, made.now(), made.blocks)
+    other.track.close(made.now(), [])
+    talk.resume({"minor": 38})
+    talk.chunk(DAEMON, b"after")
+    talk.half_close(DAEMON)
     second = made.data
     alone = items_of(save(tmp_path / "second.pcapng", second))
     assert kinds(alone, 1) == [("open", None), ("half-close", 0), ("half-close", 1)]
@@ -390,14 +377,14 @@ def test_recordings_put_together_keep_their_connections_apart(tmp_path: Path) ->
 
 
 def test_bytes_missing_between_two_files_are_a_gap(tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
-    made.chunk(track, CLIENT, b"one")
+    made = Recording()
+    talk = made.open()
+    talk.chunk(CLIENT, b"one")
     first = made.data
-    made.chunk(track, CLIENT, b"missing")
+    talk.chunk(CLIENT, b"missing")
     made.blocks = [section()]
-    track.resume(0, made.now(), made.blocks, None)
-    made.chunk(track, CLIENT, b"three")
+    talk.resume(None)
+    talk.chunk(CLIENT, b"three")
     items = items_of(save(tmp_path / "s.pcapng", first + made.data))
     assert stream(items, 1, CLIENT) == (b"one.......three", 15)
 

@@ -17,22 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pix.conversation import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.sinks import RecordingFile, rotated, whole_blocks
 from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
-from tests.support.written import (
-    CLIENT,
-    DAEMON,
-    START,
-    chunks,
-    conversation,
-    events,
-    items_of,
-    kinds,
-    stream,
-    wait_until,
-)
+from tests.support.packets import chunks, conversation, events, items_of, kinds, stream, wait_until
+from tests.support.recording import START
 
 ASLEEP = 1000.0
 """An interval after which the writer looks at its queue only when it is closed."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pix.conversation import CLIENT, DAEMON
 from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.sinks import rotated
@@ -21,17 +22,8 @@ from pix_inspect.recording.stream_writer import Loss
 from pix_inspect.recording.tcp_headers import CLIENT_PORTS, PORT, TAKEN_PORTS
 from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
 from tests.support.captures import Connection, Run
-from tests.support.written import (
-    CLIENT,
-    DAEMON,
-    START,
-    Written,
-    chunks,
-    events,
-    items_of,
-    section,
-    stream,
-)
+from tests.support.packets import chunks, events, items_of, stream
+from tests.support.recording import START, Recording, section
 
 ASLEEP = 1000.0
 
@@ -195,13 +187,13 @@ def test_ports_used_again_are_other_streams(
 def test_chunks_beyond_an_ip_packet_are_split_and_put_together(
     tshark: Tshark, tmp_path: Path
 ) -> None:
-    made = Written()
-    track = made.open()
+    made = Recording()
+    talk = made.open()
     upload, answer = os.urandom(300_000), os.urandom(65_496)
-    made.chunk(track, CLIENT, b"before")
-    made.chunk(track, CLIENT, upload)
-    made.chunk(track, DAEMON, answer)
-    made.chunk(track, CLIENT, b"after")
+    talk.chunk(CLIENT, b"before")
+    talk.chunk(CLIENT, upload)
+    talk.chunk(DAEMON, answer)
+    talk.chunk(CLIENT, b"after")
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == []
     assert followed(tshark, path, 0) == [b"before" + upload + b"after", answer]
@@ -209,13 +201,13 @@ def test_chunks_beyond_an_ip_packet_are_split_and_put_together(
 
 
 def test_elided_bytes_are_known_to_be_missing(tshark: Tshark, tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
-    made.chunk(track, CLIENT, b"kept", 32 << 10)
-    made.chunk(track, CLIENT, b"x" * 70_000, 200_000)
-    made.chunk(track, DAEMON, b"", 1 << 20)
-    made.chunk(track, CLIENT, b"next request")
-    made.chunk(track, DAEMON, b"next reply")
+    made = Recording()
+    talk = made.open()
+    talk.chunk(CLIENT, b"kept", 32 << 10)
+    talk.chunk(CLIENT, b"x" * 70_000, 200_000)
+    talk.chunk(DAEMON, b"", 1 << 20)
+    talk.chunk(CLIENT, b"next request")
+    talk.chunk(DAEMON, b"next reply")
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == []
     rows = fields(
@@ -227,18 +219,18 @@ def test_elided_bytes_are_known_to_be_missing(tshark: Tshark, tmp_path: Path) ->
 
 
 def test_a_connection_opens_and_ends(tshark: Tshark, tmp_path: Path) -> None:
-    made = Written()
+    made = Recording()
     first, second, third = made.open(), made.open(), made.open()
-    for track in (first, second, third):
-        made.chunk(track, CLIENT, b"request")
-    first.half_close(CLIENT, made.now(), made.blocks)
-    made.chunk(first, DAEMON, b"reply")
-    first.half_close(DAEMON, made.now(), made.blocks)
-    first.close(made.now(), made.blocks)
-    second.reset(CLIENT, made.now(), made.blocks)
-    made.chunk(second, DAEMON, b"reply to nobody")
-    second.close(made.now(), made.blocks)
-    third.close(made.now(), made.blocks)
+    for talk in (first, second, third):
+        talk.chunk(CLIENT, b"request")
+    first.half_close(CLIENT)
+    first.chunk(DAEMON, b"reply")
+    first.half_close(DAEMON)
+    first.close()
+    second.reset(CLIENT)
+    second.chunk(DAEMON, b"reply to nobody")
+    second.close()
+    third.close()
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == [
         "1   Sequence                TCP  Connection reset (RST)",
@@ -253,21 +245,21 @@ def test_a_connection_opens_and_ends(tshark: Tshark, tmp_path: Path) -> None:
 
 def test_all_ways_to_end(tshark: Tshark, tmp_path: Path) -> None:
     """Whatever comes in whatever order, only a real reset is a warning."""
-    made = Written()
+    made = Recording()
     ways = [("half_close", side) for side in (0, 1)] + [("note", 0)]
     orders = [[a, b, c] for a in ways for b in ways for c in ways]
     for order in orders:
-        track = made.open()
-        made.chunk(track, CLIENT, b"request")
+        talk = made.open()
+        talk.chunk(CLIENT, b"request")
         for what, side in order:
             if what == "note":
                 for _ in range(17):
-                    track.note(b'{"note":1}', made.now(), made.blocks)
+                    talk.note(b'{"note":1}')
             else:
-                track.half_close(side, made.now(), made.blocks)
-                if track.ended[1 - side] is None:
-                    made.chunk(track, 1 - side, b"more")
-        track.close(made.now(), made.blocks)
+                talk.half_close(side)
+                if talk.track.ended[1 - side] is None:
+                    talk.chunk(1 - side, b"more")
+        talk.close()
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == []
     notes = tshark("-r", path, "-q", "-z", "expert,note")
@@ -277,19 +269,19 @@ def test_all_ways_to_end(tshark: Tshark, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("before", [0, 1, 8, 9, 4000, 70_000])
 def test_sequence_numbers_wrap_around(tshark: Tshark, tmp_path: Path, before: int) -> None:
-    made = Written()
-    track = made.open()
+    made = Recording()
+    talk = made.open()
     made.blocks = [section()]
-    track.offsets = [(1 << 32) - before, (1 << 32) - before]
-    track.resume(0, made.now(), made.blocks, {})
+    talk.track.offsets = [(1 << 32) - before, (1 << 32) - before]
+    talk.resume({})
     sent = [b"", b""]
     for number in range(300):
         for side in (CLIENT, DAEMON):
             data = b"%d-%08d " % (side, number) * (1 + number % 50)
-            made.chunk(track, side, data)
+            talk.chunk(side, data)
             sent[side] += data
-    made.chunk(track, CLIENT, b"x" * 70_000)
-    track.close(made.now(), made.blocks)
+    talk.chunk(CLIENT, b"x" * 70_000)
+    talk.close()
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == []
     assert followed(tshark, path, 0) == [sent[0] + b"x" * 70_000, sent[1]]
@@ -297,10 +289,10 @@ def test_sequence_numbers_wrap_around(tshark: Tshark, tmp_path: Path, before: in
 
 def test_gibibytes_one_way(tshark: Tshark, tmp_path: Path) -> None:
     """More than a window, and than half the sequence numbers, without a word back."""
-    made = Written()
-    track = made.open()
-    made.chunk(track, CLIENT, b"", 9 << 30)
-    made.chunk(track, DAEMON, b"done")
+    made = Recording()
+    talk = made.open()
+    talk.chunk(CLIENT, b"", 9 << 30)
+    talk.chunk(DAEMON, b"done")
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == []
     assert fields(tshark, path, "data.data", only="ip.src == 127.0.0.2 && data") == [
@@ -309,10 +301,10 @@ def test_gibibytes_one_way(tshark: Tshark, tmp_path: Path) -> None:
 
 
 def test_many_small_packets_one_way(tshark: Tshark, tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
+    made = Recording()
+    talk = made.open()
     for number in range(30_000):
-        made.chunk(track, DAEMON, b"line %05d\n" % number)
+        talk.chunk(DAEMON, b"line %05d\n" % number)
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == []
     assert len(fields(tshark, path, "tcp.seq", only="tcp.len > 0")) == 30_000
@@ -338,21 +330,23 @@ def test_two_threads_confirm_nothing_unseen(tshark: Tshark, tmp_path: Path) -> N
 
 def test_payload_that_looks_like_other_protocols(tshark: Tshark, tmp_path: Path) -> None:
     """What guesses by content may claim it, yet finds nothing malformed."""
-    made = Written()
+    made = Recording()
     for payload in (bytes(400), b"GET / HTTP/1.1\r\n\r\n", b"\x05\x00\x0b\x03" + bytes(12)):
-        track = made.open()
-        made.chunk(track, CLIENT, b"cxin" + bytes(4))
-        made.chunk(track, DAEMON, payload)
+        talk = made.open()
+        talk.chunk(CLIENT, b"cxin" + bytes(4))
+        talk.chunk(DAEMON, payload)
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == []
 
 
 def test_losses_are_packets_of_their_true_length(tshark: Tshark, tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
-    made.chunk(track, CLIENT, b"before")
-    track.lose(CLIENT, Loss(90_000, 100_000, 3, START, START, "disk full"), made.blocks, 1 << 30)
-    made.chunk(track, CLIENT, b"after")
+    made = Recording()
+    talk = made.open()
+    talk.chunk(CLIENT, b"before")
+    talk.track.lose(
+        CLIENT, Loss(90_000, 100_000, 3, START, START, "disk full"), made.blocks, 1 << 30
+    )
+    talk.chunk(CLIENT, b"after")
     path = made.save(tmp_path / "s.pcapng")
     assert warnings(tshark, path) == []
     rows = fields(tshark, path, "tcp.len", "frame.comment", only="frame.comment contains lost")
@@ -384,10 +378,10 @@ def test_each_rotated_file_alone(tshark: Tshark, tmp_path: Path) -> None:
 
 
 def test_a_cut_file_shows_its_whole_packets(tshark: Tshark, tmp_path: Path) -> None:
-    made = Written()
-    track = made.open()
+    made = Recording()
+    talk = made.open()
     for _ in range(5):
-        made.chunk(track, CLIENT, b"request")
+        talk.chunk(CLIENT, b"request")
     path = tmp_path / "s.pcapng"
     path.write_bytes(made.data[:-5])
     text = tshark("-r", path, status=2)
@@ -396,8 +390,8 @@ def test_a_cut_file_shows_its_whole_packets(tshark: Tshark, tmp_path: Path) -> N
 
 
 def test_compressed_files_are_opened_directly(tshark: Tshark, tmp_path: Path) -> None:
-    made = Written()
-    made.chunk(made.open(), CLIENT, b"request")
+    made = Recording()
+    made.open().chunk(CLIENT, b"request")
     path = tmp_path / "s.pcapng.gz"
     path.write_bytes(gzip.compress(made.data))
     assert warnings(tshark, path) == []
@@ -427,11 +421,11 @@ def test_what_wireshark_shows_of_a_connection(tshark: Tshark, tmp_path: Path) ->
 def test_what_editcap_leaves_is_read(tshark: Tshark, tmp_path: Path) -> None:
     if shutil.which("editcap") is None:
         pytest.skip("editcap is not installed")
-    made = Written()
-    tracks = [made.open(), made.open()]
+    made = Recording()
+    talks = [made.open(), made.open()]
     for number in range(10):
-        for track in tracks:
-            made.chunk(track, CLIENT, b"request %d " % number)
+        for talk in talks:
+            talk.chunk(CLIENT, b"request %d " % number)
     path, edited = made.save(tmp_path / "s.pcapng"), tmp_path / "edited.pcapng"
     subprocess.run(["editcap", "-r", path, edited, "4-6", "13-20"], check=True)
     reader = RecordingReader(edited)

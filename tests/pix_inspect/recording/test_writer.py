@@ -11,21 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pix.conversation import CLIENT, DAEMON
 from pix_inspect.recording import pcapng
 from pix_inspect.recording.peer import Peer
 from pix_inspect.recording.tcp_headers import CLIENT_PORTS, LARGEST_SEGMENT
 from pix_inspect.recording.writer import RecordingWriter
-from tests.support.written import (
-    CLIENT,
-    DAEMON,
-    START,
-    chunks,
-    events,
-    items_of,
-    kinds,
-    stream,
-    wait_until,
-)
+from tests.support.packets import chunks, events, items_of, kinds, stream, wait_until
+from tests.support.recording import START
 
 ASLEEP = 1000.0
 """An interval after which the writer looks at its queue only when it is closed."""

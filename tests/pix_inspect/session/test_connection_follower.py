@@ -9,13 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pix_inspect.recording import pcapng
+from pix.conversation import CLIENT, DAEMON
 from pix_inspect.session.index import Index
 from pix_inspect.session.session import Session
 from tests.support.recorded import shown
-from tests.support.recording import V38, growing
+from tests.support.recording import V38, Recording, growing
 from tests.support.words import LAST, text, word
-from tests.support.written import CLIENT, DAEMON, Written
 
 ASK = word(1) + text(b"/x")
 STATE = {"protocol": "1.37", "features": [], "daemon_nix": "2.18.0"}
@@ -25,14 +24,14 @@ def resumed(
     folder: Path, continues: Any, chunks: list[tuple[int, bytes]], notes: list[Any]
 ) -> Session:
     """A file that begins in mid-connection; each note stands before the chunk of its index."""
-    written = Written()
-    talk = written.open(continues=continues)
+    made = Recording()
+    talk = made.open(continues=continues)
     for i, (side, data) in enumerate(chunks):
         if i < len(notes) and notes[i] is not None:
-            talk.note(pcapng.comment({"note": notes[i]}), written.now(), written.blocks)
-        written.chunk(talk, side, data)
-    talk.close(written.now(), written.blocks)
-    return Session(written.save(folder / "resumed.pcapng")).read_all()
+            talk.note({"note": notes[i]})
+        talk.chunk(side, data)
+    talk.close()
+    return Session(made.save(folder / "resumed.pcapng")).read_all()
 
 
 def seen(session: Session) -> list[tuple[str, str | None, int, int]]:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pix.conversation import CLIENT, DAEMON
 from pix_inspect.recording.reader import Chunk, RecordingReader
 from pix_inspect.session import kept_bytes
 from pix_inspect.session.kept_bytes import Kept
-from tests.support.written import CLIENT, DAEMON, Written
+from tests.support.recording import Recording
 
 packets = st.lists(
     st.tuples(st.sampled_from([CLIENT, DAEMON]), st.binary(max_size=9), st.integers(0, 5)).filter(
@@ -32,17 +33,17 @@ def test_kept_bytes_are_those_of_the_stream(
     end: int,
 ) -> None:
     monkeypatch.setattr(kept_bytes, "MOST_HELD", room)
-    written = Written()
-    other, track = written.open(), written.open()
+    made = Recording()
+    other, talk = made.open(), made.open()
     stream = bytearray()
     known: set[int] = set()
     for side, data, elided in passed:
-        written.chunk(other, side, data, len(data) + elided)
-        written.chunk(track, side, data, len(data) + elided)
+        other.chunk(side, data, len(data) + elided)
+        talk.chunk(side, data, len(data) + elided)
         if side == CLIENT:
             known |= set(range(len(stream), len(stream) + len(data)))
             stream += data + bytes(elided)
-    reader = RecordingReader(written.save(tmp_path / "x.pcapng"))
+    reader = RecordingReader(made.save(tmp_path / "x.pcapng"))
     found = Kept(reader, 2, CLIENT)
     for item in reader.poll():
         if isinstance(item, Chunk) and (item.connection, item.side) == (2, CLIENT):

@@ -29,8 +29,8 @@ from tests.support.recorded import (
     shown,
     take,
 )
+from tests.support.recording import Recording
 from tests.support.words import text
-from tests.support.written import Written
 
 LIMITS = {"full": None, "none": 0, "1 KiB": 1024}
 
@@ -284,16 +284,16 @@ hostile = st.tuples(
 def test_fuzzed_bytes_never_raise(
     tmp_path: Path, passed: list[tuple[int, bytes, int]], minor: int | None, closed: bool
 ) -> None:
-    written = Written()
-    track = written.open(peer={"pid": 1})
+    made = Recording()
+    talk = made.open(peer={"pid": 1})
     if minor is not None:
         for side, data in greeting(minor):
-            written.chunk(track, side, data)
+            talk.chunk(side, data)
     for side, data, elided in passed:
-        written.chunk(track, side, data, len(data) + elided * 8)
+        talk.chunk(side, data, len(data) + elided * 8)
     if closed:
-        track.close(written.now(), written.blocks)
-    session = Session(written.save(tmp_path / "fuzzed.pcapng")).read_all()
+        talk.close()
+    session = Session(made.save(tmp_path / "fuzzed.pcapng")).read_all()
     for line in shown(session):
         assert line.isprintable()
     for i in range(len(session)):
@@ -318,20 +318,20 @@ def greeting(minor: int) -> list[tuple[int, bytes]]:
 
 
 def test_sizes_beyond_a_record_and_odd_numbers(tmp_path: Path) -> None:
-    written = Written()
-    track = written.open()
+    made = Recording()
+    talk = made.open()
     for side, data in greeting(37):
-        written.chunk(track, side, data)
+        talk.chunk(side, data)
     path = b"/nix/store/" + b"a" * 32 + b"-x"
     add = (7).to_bytes(8, "little") + text(b"x") + text(b"fixed:r:sha256") + bytes(16)
-    written.chunk(track, CLIENT, add)
+    talk.chunk(CLIENT, add)
     for _ in range(3):  # frames of 2 GiB each
-        written.chunk(track, CLIENT, (1 << 31).to_bytes(8, "little"))
-        written.chunk(track, CLIENT, b"", 1 << 31)
-    written.chunk(track, CLIENT, bytes(8))
-    written.chunk(track, CLIENT, (1 << 50).to_bytes(8, "little") + text(path))
-    track.close(written.now(), written.blocks)
-    session = Session(written.save(tmp_path / "huge.pcapng")).read_all()
+        talk.chunk(CLIENT, (1 << 31).to_bytes(8, "little"))
+        talk.chunk(CLIENT, b"", 1 << 31)
+    talk.chunk(CLIENT, bytes(8))
+    talk.chunk(CLIENT, (1 << 50).to_bytes(8, "little") + text(path))
+    talk.close()
+    session = Session(made.save(tmp_path / "huge.pcapng")).read_all()
     _, added, unknown, opaque = rows_of(session)
     assert added.up == len(add) + 3 * ((1 << 31) + 8) + 8
     payload = session.exchange(1).payload
