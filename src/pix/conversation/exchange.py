@@ -127,3 +127,13 @@ def name_of(code: int | None, kind: Kind) -> str:
         return kind
     operation = OPERATIONS.get(code)
     return f"operation {code}" if operation is None else operation.name
+
+
+def exchange_of(asked: Asked, protocol: Protocol | None = None) -> Exchange:
+    """Return what was asked as an exchange that waits for its answer."""
+    number, operation, start, end, time = asked
+    exchange = Exchange(
+        number, "operation", CLIENT, start, time, protocol, operation.code, operation
+    )
+    exchange.request_end, exchange.request_done = end, time
+    return exchange

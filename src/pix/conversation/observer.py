@@ -193,10 +193,11 @@ class Conversation:
 
     # What passes by ------------------------------------------------------------------
 
-    def feed(self, side: int, data: bytes | bytearray | memoryview, time: int = 0) -> None:
+    def feed(self, side: int, data: bytes | bytearray | memoryview, time: int = 0) -> bool:
         """Take the next bytes of a side. The buffer may be reused afterwards.
 
-        Bytes behind the end of the side's stream are counted and nothing else.
+        Bytes behind the end of the side's stream are counted and nothing else. Returns whether
+        they are a message of a plain round trip: a request that is now `asked`, or its answer.
         """
         # most of what passes is plain, so nothing is called here that need not be
         if (tell := self._tell) is not None and type(data) is bytes:
@@ -211,7 +212,7 @@ class Conversation:
                     self._answering.base = end = start + size
                     self.asked = None
                     tell(asked, start, end, time)
-                    return
+                    return True
             elif side == CLIENT and (found := self._plain.get(data[:8])) is not None:
                 operation, (length, program), answer = found
                 if length == size or (program and behind(data, 8, program, self.limits) == size):
@@ -221,8 +222,9 @@ class Conversation:
                     self._asking.base = end = start + size
                     self.asked = (number, operation, start, end, time)
                     self._answer = answer
-                    return
+                    return True
         self._scan(side, data, time)
+        return False
 
     def _scan(self, side: int, data: bytes | bytearray | memoryview, time: int) -> None:
         """Have a side's scanner look at its next bytes."""

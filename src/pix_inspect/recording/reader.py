@@ -16,8 +16,8 @@ from pix_inspect.recording import pcapng
 from pix_inspect.recording.packet import read_packet, whole_block
 from pix_inspect.recording.sections import SMALLEST_SECTION, Contents, Damage, section_about
 from pix_inspect.recording.source import CompressedSource, Source, open_source
-from pix_inspect.recording.stream_reader import Chunk, Event, Item
-from pix_inspect.recording.tcp_headers import ACK, HEADERS, SEQUENCE_MASK, SYN
+from pix_inspect.recording.stream_reader import Chunk, ChunkSeen, Event, Item, Listener
+from pix_inspect.recording.tcp_headers import ACK, HEADERS, PSH, SEQUENCE_MASK, SYN
 
 __all__ = ["Chunk", "Event", "Item", "RecordingReader"]
 
@@ -27,8 +27,10 @@ LARGEST_BLOCK = 16 << 20
 _WINDOW = 1 << 20
 _NEAR = 1 << 16
 _ENOUGH = 1 << 62
-_HEAD = Struct(">B14xB8xI4xBB")
-"""Version, last byte of the source, sequence number, TCP header words, flags."""
+_HEAD = Struct(">B14xB8xI4xH")
+"""Version, last byte of the source, sequence number, TCP header words and flags."""
+_DATA = 0x5000 | ACK | PSH
+"""These words and flags of a packet with data, PSH or not."""
 _PLAIN = pcapng.PACKET_BODY + pcapng.PLAIN_TAIL
 _OURS = (pcapng.SECTION_HEADER, pcapng.INTERFACE_DESCRIPTION, pcapng.ENHANCED_PACKET)
 _PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
@@ -51,6 +53,11 @@ class RecordingReader:
         """What could not be read, one line each."""
         self.consumed = 0
         """Bytes read so far; `poll` goes on here."""
+        self.latest = 0
+        """When what was read last passed."""
+        self._within = 0
+        """What a listener was told of lies before here: `consumed`, and while it is told more."""
+        self._listed = _Listed()
         self._damaged = False
         self._source: Source = source or open_source(path)
         try:
@@ -83,25 +90,36 @@ class RecordingReader:
 
         Stops at the first block after which there are `limit` items or more.
         """
-        items: list[Item] = []
-        enough = _ENOUGH if limit is None else limit
-        window = _WINDOW if limit is None else min(_WINDOW, max(_NEAR, limit * 256))
-        while len(items) < enough and not self._damaged:
-            buffer = self._source.read(self.consumed, window)
-            done = self._read(buffer, self.consumed, items, enough) if buffer else 0
-            self.consumed += done
-            if not done and not self._damaged and not self._step(items):
-                break
+        self.follow(self._listed, limit)
+        items = self._listed.items.copy()
+        self._listed.items.clear()
         return items
 
+    def follow(self, listener: Listener, limit: int | None = None) -> int:
+        """Tell the listener, always the same, what `poll` returns; return how many items it was."""
+        told = 0
+        enough = _ENOUGH if limit is None else limit
+        window = _WINDOW if limit is None else min(_WINDOW, max(_NEAR, limit * 256))
+        while told < enough and not self._damaged:
+            position = self.consumed
+            if buffer := self._source.read(position, window):
+                self._within = position + len(buffer)
+                told += self._read(buffer, listener, enough - told)
+            if self.consumed == position and not self._damaged:
+                more = self._step(listener)
+                if more is None:
+                    break
+                told += more
+        return told
+
     def read_from(self, position: int) -> Iterator[Item]:
-        """Yield again what stands from a block's `position` on, up to what `poll` has read.
+        """Yield again what stands from a block's `position` on, up to what has been read.
 
         Lazy; `poll` may go on in between. Raises Problem if rotation deleted that part.
         """
         window = _NEAR
-        while position < self.consumed:
-            buffer = self._source.read(position, min(window, self.consumed - position))
+        while position < self._within:
+            buffer = self._source.read(position, min(window, self._within - position))
             window = min(window * 2, _WINDOW)
             start = position
             while (block := whole_block(buffer, position - start)) is not None:
@@ -115,8 +133,8 @@ class RecordingReader:
             if position > start:
                 continue
             total = self._length_at(position)
-            if position + total > self.consumed or total < pcapng.SMALLEST_BLOCK:
-                position = self._source.next_file(position) or self.consumed
+            if position + total > self._within or total < pcapng.SMALLEST_BLOCK:
+                position = self._source.next_file(position) or self._within
             elif total <= len(buffer) or total > LARGEST_BLOCK:
                 position += total
             else:
@@ -171,8 +189,8 @@ class RecordingReader:
         left = self._source.end - position
         self._contents.warn(f" is damaged at offset {position} ({what}): {left} bytes are not read")
 
-    def _step(self, items: list[Item]) -> bool:
-        """Get over what `poll` stopped at: a large block, a file's end. Return False to wait."""
+    def _step(self, listener: Listener) -> int | None:
+        """Get over what `poll` stopped at: a large block, a file's end. Return None to wait."""
         position = self.consumed
         following = self._source.next_file(position)
         limit = self._source.end if following is None else following
@@ -181,93 +199,97 @@ class RecordingReader:
             kind, total = pcapng.BLOCK.unpack(head)
             if total < pcapng.SMALLEST_BLOCK or total & 3:
                 self._damage(position, f"a block of {total} bytes")
-                return False
+                return None
             if kind in _OURS and total > LARGEST_BLOCK:
                 self._damage(position, f"a block of {total} bytes")
-                return False
+                return None
             if position + total <= limit:
                 if self._source.read(position + total - 4, 4) != head[4:]:
                     self._damage(position, "a block's two lengths differ")
-                    return False
+                    return None
+                told: int | None = 0
+                self._within = position + total
                 if kind in _OURS:
-                    buffer = self._source.read(position, total)
-                    if not self._slow(buffer, 0, position, items):
-                        return False
-                self.consumed += total
-                return True
+                    told = self._slow(self._source.read(position, total), 0, position, listener)
+                if told is not None:
+                    self.consumed += total
+                return told
         if following is not None:
             if position < following:
                 self._contents.warn(f": the file before a rotation was cut off at {position}")
             self.consumed = following
-            return True
+            return 0
         if self._source.extend():
-            return True
+            return 0
         if isinstance(self._source, CompressedSource) and self._source.fault:
             self._contents.warn(self._source.fault)
-        return False
+        return None
 
-    def _read(self, buffer: bytes, base: int, items: list[Item], enough: int) -> int:
-        """Read whole blocks of `buffer`, which stands at `base`; return the bytes read."""
+    def _read(self, buffer: bytes, listener: Listener, enough: int) -> int:
+        """Read whole blocks of `buffer`, which goes on at `consumed`; return what was told."""
         flows = self._contents.flows
-        size = len(buffer)
+        base, size, left = self.consumed, len(buffer), enough
+        usual = size - _PLAIN - HEADERS
         p = 0
         packet_head, tcp_head = pcapng.PACKET.unpack_from, _HEAD.unpack_from
-        length_of, append = pcapng.U32.unpack_from, items.append
-        new = tuple.__new__  # what Chunk() comes down to, at half its price
+        length_of = pcapng.U32.unpack_from
         # The usual packet (data in order, no comment) is read here; all else by _slow.
-        while p + pcapng.SMALLEST_BLOCK <= size and len(items) < enough:
-            if p + _PLAIN + HEADERS <= size:
+        while p + pcapng.SMALLEST_BLOCK <= size and left > 0:
+            if p <= usual:
                 kind, total, interface, high, low, captured, original = packet_head(buffer, p)
                 end = p + total
                 if (
                     kind == 6
                     and captured >= 40
-                    and total == _PLAIN + captured + (-captured & 3)
+                    and total == _PLAIN + (captured + 3 & -4)
                     and end <= size
                     and interface < len(flows)
                     and length_of(buffer, end - 4)[0] == total
                     and (flow := flows[interface]) is not None
                 ):
-                    version, source, seq, words, flags = tcp_head(buffer, p + 28)
+                    version, source, seq, flags = tcp_head(buffer, p + 28)
+                    side = source - 1
                     length = original - 40
                     if (
-                        0 < source <= 2
-                        and flow.next[source - 1] == seq
-                        and flags & 0xF7 == ACK
-                        and words == 0x50
+                        0 <= side <= 1
+                        and flow.next[side] == seq
+                        and flags | PSH == _DATA
                         and version == 0x45
                         and 0 < length >= captured - 40
-                        and seq + length <= SEQUENCE_MASK
+                        and (following := seq + length) <= SEQUENCE_MASK
                         and flow.opened
                     ):
-                        side = source - 1
                         offset = flow.offsets[side]
                         data = buffer[p + 68 : p + 28 + captured]
-                        time = high << 32 | low
-                        append(
-                            new(Chunk, (flow.number, side, time, offset, data, length, base + p))
-                        )
-                        flow.next[side] = seq + length
+                        time = self.latest = high << 32 | low
+                        if (seen := flow.seen) is None:
+                            seen = flow.seen = listener.connection(flow.number, time, base + p)
+                        seen(side, time, offset, data, length, base + p)
+                        flow.next[side] = following
                         flow.offsets[side] = offset + length
+                        left -= 1
                         p = end
                         continue
             kind, total = pcapng.BLOCK.unpack_from(buffer, p)
-            if p + total > size or not self._slow(buffer, p, base + p, items):
+            if p + total > size or (told := self._slow(buffer, p, base + p, listener)) is None:
                 break
+            left -= told
             p += total
             flows = self._contents.flows
-        return p
+        self.consumed = self._within = base + p
+        return enough - left
 
-    def _slow(self, buffer: bytes, p: int, position: int, items: list[Item]) -> bool:
-        """Read any block that is whole in `buffer`; return False at damage."""
+    def _slow(self, buffer: bytes, p: int, position: int, listener: Listener) -> int | None:
+        """Read any block that is whole in `buffer`; return what was told, None at damage."""
         kind, total = pcapng.BLOCK.unpack_from(buffer, p)
         if total < pcapng.SMALLEST_BLOCK or total & 3:
             self._damage(position, f"a block of {total} bytes")
-            return False
+            return None
         if whole_block(buffer, p) is None:
             self._damage(position, "a block's two lengths differ")
-            return False
+            return None
         contents = self._contents
+        items: list[Item] = []
         try:
             if kind == pcapng.ENHANCED_PACKET:
                 packet = read_packet(buffer, p, total, position)
@@ -275,16 +297,45 @@ class RecordingReader:
                 if not packet or not flow:
                     contents.warn(": packets that no recorder wrote are left out")
                 elif packet.flags & SYN:
-                    items += contents.open(flow, packet)
+                    items = contents.open(flow, packet)
                 else:
+                    flow.seen = None
                     if not flow.opened:
-                        items += contents.open_unseen(flow, packet)
+                        items = contents.open_unseen(flow, packet)
                     items += flow.take(packet)
             elif kind == pcapng.INTERFACE_DESCRIPTION:
-                items += contents.interface(buffer, p, total, position)
+                items = contents.interface(buffer, p, total, position)
             elif kind == pcapng.SECTION_HEADER:
                 contents.section(buffer, p, total, position)
         except Damage as damage:
             self._damage(position, str(damage))
-            return False
-        return True
+            return None
+        for item in items:
+            self.latest = max(self.latest, item.time)
+            if isinstance(item, Chunk):
+                listener.connection(item.connection, item.time, position)(*item[1:])
+            else:
+                listener.event(item)
+        return len(items)
+
+
+class _Listed:
+    """A listener that makes a list of what it is told."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+
+    def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+        """Return what adds the connection's chunks to the list."""
+        add, new = self.items.append, tuple.__new__  # what Chunk() comes down to, at half its price
+
+        def seen(
+            side: int, time: int, offset: int, data: bytes, length: int, position: int
+        ) -> None:
+            add(new(Chunk, (number, side, time, offset, data, length, position)))
+
+        return seen
+
+    def event(self, event: Event) -> None:
+        """Add an event to the list."""
+        self.items.append(event)

@@ -5,9 +5,9 @@ which nothing was kept, and what it doubled is left out.
 """
 
 from bisect import bisect_left
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from pix_inspect.recording.packet import Packet
 from pix_inspect.recording.tcp_headers import FIN, RST, SEQUENCE_MASK, SYN
@@ -53,6 +53,19 @@ class Event:
 
 Item = Chunk | Event
 
+ChunkSeen: TypeAlias = Callable[[int, int, int, bytes, int, int], None]
+"""Told of a chunk: side, time, offset, data, length and position, as a Chunk has them."""
+
+
+class Listener(Protocol):
+    """Who is told of what stands in a recording while it is read."""
+
+    def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+        """Return what is told of a connection's chunks, from this one to its next event."""
+
+    def event(self, event: Event) -> None:
+        """Something happened."""
+
 
 class Flow:
     """A connection; `next` and `offsets` are lists by side that the reader's inner loop uses."""
@@ -67,6 +80,7 @@ class Flow:
         "offsets",
         "opened",
         "origin",
+        "seen",
         "starts",
         "wraps",
     )
@@ -91,6 +105,8 @@ class Flow:
         self.ended: list[str | None] = [None, None]
         """By side, how it ended: None, "half-close" or "reset"."""
         self.closed = False
+        self.seen: ChunkSeen | None = None
+        """What is told of chunks, once it was asked for."""
 
     def begin(self, side: int, seq: int, offset: int) -> None:
         """Take `seq` as the number of the byte of `side` at `offset`."""

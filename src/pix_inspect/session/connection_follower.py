@@ -13,9 +13,8 @@ from typing import Any
 
 from pix.codec.gates import Protocol
 from pix.conversation import Conversation
-from pix.conversation.exchange import CLIENT, DAEMON, Exchange
+from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.notes import Note, Reason
-from pix_inspect.recording.reader import Chunk
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.index import Index
 
@@ -52,8 +51,8 @@ class Watcher:
     """Follows a connection, opened at `position` of the file, into the rows of `index`."""
 
     __slots__ = (
-        "_early", "_index", "_opened_at", "_passed", "_recent", "_resumes_at",
-        "conversation", "row",
+        "_asked", "_early", "_index", "_latest", "_opened_at", "_passed", "_recent",
+        "_resumes_at", "conversation", "row",
     )  # fmt: skip
 
     def __init__(self, row: ConnectionRow, position: int, index: Index) -> None:
@@ -63,18 +62,30 @@ class Watcher:
         self._opened_at = position
         self._recent: tuple[deque[tuple[int, int]], deque[tuple[int, int]]]
         self._recent = (deque(maxlen=RECENT), deque(maxlen=RECENT))
+        """By side, where chunks stand in which an exchange may begin: stream offset, position."""
+        self._latest = (CLIENT, FARTHEST, 0)
+        """The chunk that is passing: side, stream offset, position."""
+        self._asked: int | None = None
+        """The index of the exchange that is `asked` of the conversation."""
         self._early: Exchange | None = None
         self._passed = [0, 0]
         self._resumes_at: tuple[int, int] | None = None
 
-    def chunk(self, chunk: Chunk) -> None:
-        _, side, time, offset, data, length, position = chunk
-        self._recent[side].append((offset, position))
+    def chunk(
+        self, side: int, time: int, offset: int, data: bytes, length: int, position: int
+    ) -> None:
+        """Take what passes next; the reader's `ChunkSeen`."""
         self.row.last = time
+        self._latest = (side, offset, position)
         if self._early is not None:
             data, length = self._behind(side, time, offset, data, length)
-        if data:
-            self.conversation.feed(side, data, time)
+        if data and self.conversation.feed(side, data, time):
+            if side == CLIENT and (asked := self.conversation.asked) is not None:
+                row = self.row
+                row.exchanges += 1
+                self._asked = self._index.begin(asked, row.number, position, self.received)
+        else:
+            self._recent[side].append((offset, position))
         if length > len(data):
             self.conversation.gap(side, length - len(data), time)
 
@@ -99,6 +110,9 @@ class Watcher:
         """Return the position of a packet at or before the exchange's first byte."""
         if exchange.kind != "handshake":
             start = exchange.start
+            side, offset, position = self._latest
+            if side == exchange.side and offset <= start:
+                return position
             for offset, position in reversed(self._recent[exchange.side]):
                 if offset <= start:
                     return position
@@ -109,17 +123,23 @@ class Watcher:
     def started(self, exchange: Exchange) -> None:
         """Take note of an exchange that begins; from here on it is numbered as its row."""
         connection = self.row
-        connection.exchanges += 1
-        recent = self._recent[exchange.side]
-        if recent and recent[-1][0] <= exchange.start and exchange.kind != "handshake":
-            position = recent[-1][1]
-        else:
+        number = self._asked
+        if number is None:
+            connection.exchanges += 1
             position = self._place(exchange)
-        exchange.number = (
-            self._index.begin(exchange, connection.number, position, self.received) + 1
-        )
+            number = self._index.begin(exchange, connection.number, position, self.received)
+        else:
+            self._asked = None
+            self._index.announced(number, exchange)
+        exchange.number = number + 1
         if exchange.kind == "handshake":
-            connection.handshake = exchange.number - 1
+            connection.handshake = number
+
+    def round_trip(self, asked: Asked, start: int, end: int, time: int) -> None:
+        """Take note of a plain round trip, which began as what is asked."""
+        assert self._asked is not None
+        self._index.answered(self._asked, asked, start, end, time)
+        self._asked = None
 
     def ended(self, exchange: Exchange) -> None:
         """Take note of an exchange that is over."""

@@ -4,7 +4,7 @@ Records stand in blocks of fixed size, so that an index that grows is never copi
 nothing it does not use. What does not fit a record (an operation number or a size beyond its
 column, remarks) is rare and kept aside.
 
-One thread writes (`begin`, `end`); any may read meanwhile. A number is in `open` until its
+One thread writes (`begin` to `end`); any may read meanwhile. A number is in `open` until its
 record is whole, so whoever asks `open` first and reads the record after finds one or the other.
 """
 
@@ -15,7 +15,7 @@ from itertools import chain
 from struct import Struct, error
 from typing import TypeAlias
 
-from pix.conversation.exchange import CLIENT, DAEMON, Exchange
+from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange, exchange_of
 from pix.conversation.notes import Note
 from pix_inspect.session.row import COLUMNS, KINDS, NOWHERE, STATES, Record, Row, State
 
@@ -28,10 +28,12 @@ _LATEST = (1 << 63) - 1
 """The last time that a record holds, in the year 2262; a damaged file may say later ones."""
 _KIND = {kind: number for number, kind in enumerate(KINDS)}
 _STATE = {state: number for number, state in enumerate(STATES)}
+_OPERATION, _OK = _KIND["operation"], _STATE["ok"]
 
-Open: TypeAlias = "tuple[Exchange, int, int, Callable[[int], int]]"
-"""An exchange that goes on, its connection and position, and what tells the bytes of a side that
-have passed."""
+Received: TypeAlias = Callable[[int], int]
+"""What tells the bytes of a side that have passed."""
+Open: TypeAlias = "tuple[Exchange | Asked, int, int, Received]"
+"""An exchange that goes on (of a plain request, what was asked), its connection and position."""
 
 
 class Index:
@@ -48,7 +50,7 @@ class Index:
         self._notes: dict[int, tuple[Note, ...]] = {}
 
     def begin(
-        self, exchange: Exchange, connection: int, position: int, received: Callable[[int], int]
+        self, exchange: Exchange | Asked, connection: int, position: int, received: Received
     ) -> int:
         """Take an exchange that begins and return its number."""
         number = self.length
@@ -58,11 +60,36 @@ class Index:
         self.length = number + 1
         return number
 
+    def announced(self, number: int, exchange: Exchange) -> None:
+        """Take the exchange that goes on with what was asked."""
+        _, connection, position, received = self.open[number]
+        self.open[number] = (exchange, connection, position, received)
+
+    def answered(self, number: int, asked: Asked, start: int, end: int, time: int) -> None:
+        """Make the record of a plain round trip that is over, as `_record` would."""
+        _, connection, position, _ = self.open[number]
+        _, operation, client, up, started = asked
+        block, at = self._blocks[number >> _SHIFT], (number & _MASK) * _SIZE
+        try:
+            _RECORD.pack_into(
+                block, at, operation.code, connection, _OPERATION, _OK,
+                time - started if time > started else 0, started, up - client, end - start, 0,
+                True, position, client, start,
+            )  # fmt: skip
+        except error:
+            exchange = exchange_of(asked)
+            exchange.daemon_start, exchange.daemon_end = start, end
+            exchange.ended, exchange.complete = time, True
+            self.announced(number, exchange)
+            self.end(number)
+        else:
+            del self.open[number]  # last: a thread may look while another writes
+
     def end(self, number: int) -> None:
         """Make the record of an exchange that is over."""
-        live = self.open[number]
-        exchange = live[0]
-        record = _record(*live, over=True)
+        exchange, connection, position, received = self.open[number]
+        assert isinstance(exchange, Exchange)
+        record = _record(exchange, connection, position, received, over=True)
         try:
             _RECORD.pack_into(self._blocks[number >> _SHIFT], (number & _MASK) * _SIZE, *record)
         except error:
@@ -73,9 +100,19 @@ class Index:
             self._notes[number] = exchange.notes
         del self.open[number]  # last: a thread may look while another writes
 
+    def _live(self, number: int) -> tuple[Exchange, int, int, Received] | None:
+        """Return what is `open`, as an exchange in any case."""
+        live = self.open.get(number)
+        if live is None:
+            return None
+        exchange, connection, position, received = live
+        if isinstance(exchange, tuple):
+            exchange = exchange_of(exchange)
+        return exchange, connection, position, received
+
     def notes(self, number: int) -> tuple[Note, ...]:
         """Return what was remarked on an exchange."""
-        live = self.open.get(number)
+        live = self._live(number)
         if live is not None:
             return live[0].notes
         return self._notes.get(number, ())
@@ -88,7 +125,7 @@ class Index:
         """Return a row, and the exchange itself if it goes on. Raises IndexError."""
         if not 0 <= number < self.length:
             raise IndexError(f"no exchange {number + 1} of {self.length}")
-        live = self.open.get(number)
+        live = self._live(number)
         if live is not None:
             return Row((number + 1, _record(*live, over=False))), live[0]
         record = self._aside.get(number)
@@ -146,7 +183,7 @@ def _record(
     exchange: Exchange,
     connection: int,
     position: int,
-    received: Callable[[int], int],
+    received: Received,
     *,
     over: bool,
 ) -> Record:

@@ -23,13 +23,14 @@ A view belongs to the thread that asked for it until it is handed over, and is n
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pix.conversation.notes import Note
-from pix_inspect.recording.reader import Chunk, Event, Item, RecordingReader
+from pix_inspect.recording.reader import Event, RecordingReader
 from pix_inspect.recording.stall_notes import take
+from pix_inspect.recording.stream_reader import ChunkSeen
 from pix_inspect.session.connection_follower import ConnectionRow, Watcher
 from pix_inspect.session.exchange_view import ExchangeView, Place
 from pix_inspect.session.index import Index
@@ -100,9 +101,9 @@ class Session:
         """Read what was appended, for about `seconds` at most; True when anything was."""
         until = clock.monotonic() + seconds
         changed = False
-        while items := self.reader.poll(BATCH):
+        while self.reader.follow(self, BATCH):
             changed = True
-            self._take(items)
+            self.last = max(self.last, self.reader.latest)
             self._taken = self.reader.consumed
             if clock.monotonic() >= until:
                 break
@@ -116,21 +117,13 @@ class Session:
 
     # What passes ----------------------------------------------------------------------
 
-    def _take(self, items: Iterable[Item]) -> None:
-        watchers = self._watchers
-        for item in items:
-            if type(item) is Chunk:
-                watcher = watchers.get(item[0])
-                if watcher is None:
-                    watcher = self._watch(item.connection, item.time, item.position)
-                watcher.chunk(item)
-                self.last = item[2]
-            else:
-                self._event(item)  # type: ignore[arg-type]  # the other of two types
+    def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+        """Return what takes the chunks of a connection, which may not have been seen before."""
+        return (self._watchers.get(number) or self._watch(number, time, position)).chunk
 
-    def _event(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
+        """Take what happened to a connection or to the recording."""
         time = event.time
-        self.last = max(self.last, time)
         if not self.started:
             self.started = time
         number = event.connection

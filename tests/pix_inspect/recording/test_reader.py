@@ -18,6 +18,7 @@ from pix.conversation import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.recording import pcapng, tcp_headers
 from pix_inspect.recording.reader import Chunk, Event, Item, RecordingReader
+from pix_inspect.recording.stream_reader import ChunkSeen
 from tests.support.packets import block, chunks, conversation, events, items_of, kinds, save, stream
 from tests.support.recording import ABOUT, START, Recording, section
 
@@ -85,6 +86,30 @@ def test_reading_again_stops_where_polling_stopped(tmp_path: Path) -> None:
     reader = RecordingReader(conversation().save(tmp_path / "s.pcapng"))
     items = reader.poll(3)
     assert list(reader.read_from(0)) == items
+
+
+def test_what_a_listener_is_told_can_be_read_again_at_once(tmp_path: Path) -> None:
+    made = conversation()
+    made.open().chunk(CLIENT, bytes(2 << 20))  # larger than what is read at a time
+    reader = RecordingReader(made.save(tmp_path / "s.pcapng"))
+    told: list[Item] = []
+
+    class Reading:
+        def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+            return lambda *chunk: self.look(Chunk(number, *chunk))
+
+        def event(self, event: Event) -> None:
+            self.look(event)
+
+        def look(self, item: Item) -> None:
+            told.append(item)
+            assert item in reader.read_from(item.position)
+
+    listener = Reading()
+    while reader.follow(listener, 3):
+        assert reader.latest == max(item.time for item in told)
+        assert list(reader.read_from(0)) == told
+    assert told == items_of(tmp_path / "s.pcapng")
 
 
 def test_offsets_pass_four_gibibytes(tmp_path: Path) -> None:

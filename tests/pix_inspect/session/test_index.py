@@ -1,4 +1,4 @@
-"""What another thread sees of an exchange that ends at the very moment it is looked at."""
+"""Rows with and without round trips at a glance, and as another thread sees them meanwhile."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.analysis.statistics import Statistics
 from pix_inspect.session import index
+from pix_inspect.session.connection_follower import Watcher
+from pix_inspect.session.index import Index
 from pix_inspect.session.session import Row, Session
+from tests.support import captures
 from tests.support.playbook import said
+from tests.support.recorded import in_pieces, interleaved, record
 from tests.support.recording import V38, Connection, growing
 from tests.support.words import PATH
 
@@ -42,10 +46,10 @@ class Moment:
         return self._real.unpack_from(*args)
 
     def iter_unpack(self, block: memoryview) -> Iterator[tuple[Any, ...]]:
-        for record in self._real.iter_unpack(block):
-            if not record[0]:  # it is not written yet
+        for packed in self._real.iter_unpack(block):
+            if not packed[0]:  # it is not written yet
                 self._now()
-            yield record
+            yield packed
 
 
 class Ending(dict[int, Any]):
@@ -133,3 +137,54 @@ def test_what_is_counted_is_never_half_a_record(
     statistics = Statistics(session)
     statistics.update()
     assert set(statistics.operations) == {"handshake", "IsValidPath"}
+
+
+def at_each_step(path: Path) -> Iterator[list[Any]]:
+    """All that a session knows of its exchanges, item by item of its recording."""
+    session = Session(path)
+    while session.poll(0):
+        numbers = range(len(session))
+        yield [
+            list(session.rows(0, len(session))),
+            [(session.row(i), session.remarks(i), session.going_on(i)) for i in numbers[-3:]],
+            [(line.exchanges, line.errors, line.last) for line in session.connections.values()],
+            [session.under_way(), session.errors, session.last],
+        ]
+    session.close()
+
+
+@pytest.mark.parametrize("size", [None, 8, 100])
+def test_a_round_trip_at_a_glance_makes_the_same_rows_at_each_step(
+    size: int | None,
+    captured_runs: tuple[captures.Run, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pix_inspect.session.session.BATCH", 1)
+    trips: list[int] = []
+    answered = Index.answered
+
+    def counted(self: Index, number: int, *what: Any) -> None:
+        trips.append(number)
+        answered(self, number, *what)
+
+    monkeypatch.setattr(Index, "answered", counted)
+    for i, run in enumerate(captured_runs[:: 16 if size is None else 64]):
+        passed = interleaved(run.connections)
+        path = record(tmp_path / f"{i}.pcapng", in_pieces(passed, size) if size else passed)
+        fast = list(at_each_step(path))
+        with monkeypatch.context() as patch:
+            patch.delattr(Watcher, "round_trip")
+            assert list(at_each_step(path)) == fast
+    assert len(trips) > 100 or size
+
+
+def test_what_does_not_fit_a_record_is_kept_aside(asked: Asked) -> None:
+    session = asked[0]
+    question = session._index.open[ASKED][0]
+    assert isinstance(question, tuple)
+    session._index.answered(ASKED, question, 8, 1 << 40, question[4] + (1 << 70))
+    row = session.row(ASKED)
+    assert (row.state, row.complete, row.took) == ("ok", True, (1 << 63) - 1)
+    assert row.down == (1 << 40) - 8
+    assert not session.going_on(ASKED)
