@@ -14,12 +14,13 @@ from hashlib import blake2b
 from heapq import nlargest
 from pathlib import Path
 
-from pix.conversation import Conversation
-from pix.conversation.exchange import CLIENT, Exchange
+from pix.codec.declare import Operation
+from pix.conversation import CLIENT, Asked, Conversation, Exchange
 from pix_inspect.analysis.runs import SHORTEST_RUN, Run, advice
 from pix_inspect.analysis.statistics import Tally
-from pix_inspect.recording.reader import Chunk, Event, RecordingReader
+from pix_inspect.recording.reader import Event, RecordingReader
 from pix_inspect.recording.stall_notes import Stall, take
+from pix_inspect.recording.stream_reader import ChunkSeen
 from pix_inspect.session.session import lost_bytes
 
 MOST_REMEMBERED = 1_000_000
@@ -121,15 +122,14 @@ class _Request:
         found = STORE_PATH.findall(self._first[:1024])
         return found[0].decode(errors="replace") if len(found) == 1 else ""
 
-    def add(self, chunk: Chunk) -> None:
-        data = chunk.data
+    def add(self, data: bytes, length: int) -> None:
         if not self.size:
             self._first = data
         elif self._more is None:
             self._more = [data]
         else:
             self._more.append(data)
-        self.size += chunk.length
+        self.size += length
         if self.size > HELD:
             if not self._digested:
                 self._digest.update(self._first)
@@ -158,9 +158,10 @@ class _Watched:
         self.number = number
         self.talk = Conversation(self)
         self.request = _Request()
-        self.before: Exchange | None = None
-        self.first: Exchange | None = None
-        """The first exchange of the run that is under way."""
+        self.before: tuple[int, int] | None = None
+        """The exchange before: its number, and when it ended."""
+        self.first: tuple[Operation, int, int] | None = None
+        """The first exchange of the run that is under way: operation, number, start."""
         self.in_run = 0
         self.run = 0
         self.distinct = 0
@@ -175,54 +176,102 @@ class _Watched:
 
     def started(self, exchange: Exchange) -> None:
         """Take note of an exchange that begins."""
-        before = self.before
-        if exchange.kind == "operation" and before is not None and before.ended is not None:
-            gap = exchange.started - before.ended
-            if gap > 0:
-                self.analyst.found.thinking += gap
-            if self.first is not None and exchange.code == self.first.code:
-                if gap > 0:
-                    self.run_thinking += gap
-                return
-        self.end_run()
+        self._begin(exchange.code, exchange.started)
 
     def ended(self, exchange: Exchange) -> None:
         """Take note of an exchange that is over."""
+        ended = exchange.started if exchange.ended is None else exchange.ended
+        up = down = 0
+        if exchange.request_end is not None:
+            up = exchange.request_end - exchange.start
+        if exchange.daemon_start is not None and exchange.daemon_end is not None:
+            down = exchange.daemon_end - exchange.daemon_start
+        sent, answered = exchange.request_done or ended, exchange.answered or ended
+        split = self.analyst.count(exchange.name, up, down, exchange.started, sent, answered, ended)
+        split.errors += exchange.error is not None
+        split.reads += exchange.reads
+        if exchange.kind == "handshake":
+            self.analyst.found.handshakes += ended - exchange.started
+        self._end(exchange.number, exchange.operation, up, exchange.started, ended)
+
+    def round_trip(self, asked: Asked, start: int, end: int, time: int) -> None:
+        """Take note of a plain round trip."""
+        number, operation, request, request_end, started = asked
+        up = request_end - request
+        self._begin(operation.code, started)
+        self.analyst.count(operation.name, up, end - start, started, started, time, time)
+        self._end(number, operation, up, started, time)
+
+    def _begin(self, code: int | None, started: int) -> None:
+        if code is not None and self.before is not None:
+            gap = max(started - self.before[1], 0)
+            self.analyst.found.thinking += gap
+            if self.first is not None and code == self.first[0].code:
+                self.run_thinking += gap
+                return
+        self.end_run()
+
+    def _end(
+        self, number: int, operation: Operation | None, up: int, started: int, ended: int
+    ) -> None:
         analyst = self.analyst
-        split = analyst.count(exchange)
         said = self.request.size
         key = self.request.take()
-        self.before = exchange
-        if exchange.operation is None:
+        self.before = (number, ended)
+        if operation is None:
             return
         if self.first is None:
-            self.first = exchange
+            self.first = (operation, number, started)
             analyst.runs += 1
             self.run = analyst.runs
         self.in_run += 1
-        if said and split is not None:  # what came with the request before says nothing of its own
-            self.distinct += analyst.remember(key, self.run, exchange, self.request)
+        if said:  # what came with the request before says nothing of its own
+            self.distinct += analyst.remember(key, self.run, operation.name, up, self.request)
 
     def end_run(self) -> None:
         """Close the run of equal operations that is under way, if it is long enough."""
-        first, last = self.first, self.before
         runs = self.analyst.found.runs
-        if self.in_run >= SHORTEST_RUN and len(runs) < MOST_RUNS and first and last:
+        if self.in_run >= SHORTEST_RUN and len(runs) < MOST_RUNS and self.first and self.before:
+            operation, first, started = self.first
+            last, ended = self.before
             runs.append(
                 Run(
-                    first.name,
+                    operation.name,
                     self.number,
-                    first.number,
-                    last.number,
+                    first,
+                    last,
                     self.in_run,
                     self.distinct,
-                    (last.ended or last.started) - first.started - self.run_thinking,
+                    ended - started - self.run_thinking,
                     self.run_thinking,
-                    advice(first.name, self.talk.protocol),
+                    advice(operation.name, self.talk.protocol),
                 )
             )
         self.first = None
         self.in_run = self.distinct = self.run_thinking = 0
+
+    def chunk(
+        self, side: int, time: int, offset: int, data: bytes, length: int, position: int
+    ) -> None:
+        """Take what passes next; the reader's `ChunkSeen`."""
+        found = self.analyst.found
+        self.bytes += length
+        self.last = time
+        if side != self.last_side:
+            self.turns += 1
+            self.last_side = side
+            if side != CLIENT:
+                found.round_trips += 1
+        elif offset == 0:
+            self.turns += 1
+        if side == CLIENT:
+            found.up += length
+            self.request.add(data, length)
+        else:
+            found.down += length
+        self.talk.feed(side, data, time)
+        if length > len(data):
+            self.talk.gap(side, length - len(data), time)
 
     def late(self, distance: Distance) -> float:
         """Return by how much what passed last is late at a distance, in nanoseconds."""
@@ -259,29 +308,26 @@ class Analyst:
         """Read to the end of the recording. Raises Problem."""
         found = self.found
         reader = self.reader
-        watched_by = self._watched
-        while items := reader.poll(20_000):
-            found.started = found.started or items[0].time
-            for item in items:
-                if type(item) is Chunk:
-                    watched = watched_by.get(item[0])
-                    if watched is None:
-                        watched = self._watch(item[0])
-                    self._chunk(watched, item)
-                else:
-                    self._event(item)  # type: ignore[arg-type]  # the other of two types
-            last = items[-1].time
-            found.ended = max(found.ended, last)
+        while reader.follow(self, 20_000):
+            found.ended = max(found.ended, reader.latest)
             self._progress(reader.consumed, reader.size)
         reader.close()
-        for watched in list(watched_by.values()):
+        for watched in list(self._watched.values()):
             self._leave(watched)
         found.runs.sort(key=lambda run: -run.time)
         found.again = nlargest(MOST_AGAIN, self._again.values(), key=lambda again: again.count)
         self.predicted = max(self.predicted, found.elapsed)
         return found
 
+    def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+        """Return what takes the chunks of a connection."""
+        self.found.started = self.found.started or time
+        return self._watch(number).chunk
+
     def _watch(self, number: int) -> _Watched:
+        watched = self._watched.get(number)
+        if watched is not None:
+            return watched
         watched = self._watched[number] = _Watched(self, number)
         self.found.connections += 1
         distance = self.distance
@@ -291,6 +337,7 @@ class Analyst:
         return watched
 
     def _leave(self, watched: _Watched) -> None:
+        watched.talk.announce()
         watched.end_run()
         for stall in watched.stalls:
             idle = self.found.stalls[stall.side]
@@ -303,13 +350,13 @@ class Analyst:
             self.predicted = max(self.predicted, int(watched.last - self.found.started + late))
         del self._watched[watched.number]
 
-    def _event(self, event: Event) -> None:
+    def event(self, event: Event) -> None:
+        """Take what happened to a connection or to the recording."""
+        self.found.started = self.found.started or event.time
         self.lost += lost_bytes(event.note or {})
         if event.connection == 0:
             return
-        watched = self._watched.get(event.connection)
-        if watched is None:
-            watched = self._watch(event.connection)
+        watched = self._watch(event.connection)
         if event.kind in ("half-close", "reset") and event.side is not None:
             watched.talk.eof(event.side, event.time)
         elif event.kind == "note":
@@ -318,70 +365,35 @@ class Analyst:
             watched.talk.close(event.time)
             self._leave(watched)
 
-    def _chunk(self, watched: _Watched, chunk: Chunk) -> None:
-        _, side, time, offset, data, length, _ = chunk
-        watched.bytes += length
-        watched.last = time
-        if side != watched.last_side:
-            watched.turns += 1
-            watched.last_side = side
-            if side != CLIENT:
-                self.found.round_trips += 1
-        elif offset == 0:
-            watched.turns += 1
-        if side == CLIENT:
-            self.found.up += length
-            watched.request.add(chunk)
-        else:
-            self.found.down += length
-        watched.talk.feed(side, data, time)
-        if length > len(data):
-            watched.talk.gap(side, length - len(data), time)
-
-    def count(self, exchange: Exchange) -> Split | None:
-        """Add an exchange that is over; return its operation's split, None if it did not end."""
+    def count(
+        self, name: str, up: int, down: int, started: int, sent: int, answered: int, ended: int
+    ) -> Split:
+        """Add an exchange that is over; return its operation's split."""
         found = self.found
         found.exchanges += 1
-        name = exchange.name
         split = found.operations.get(name)
         if split is None:
             split = found.operations[name] = Split(name)
         split.count += 1
-        if exchange.error is not None:
-            split.errors += 1
-        if exchange.request_end is not None:
-            split.up += exchange.request_end - exchange.start
-        if exchange.daemon_start is not None and exchange.daemon_end is not None:
-            split.down += exchange.daemon_end - exchange.daemon_start
-        split.reads += exchange.reads
-        started, ended = exchange.started, exchange.ended
-        if ended is None:
-            return None
+        split.up += up
+        split.down += down
         split.spend(ended - started)
-        if exchange.kind == "handshake":
-            found.handshakes += ended - started
-        sent = exchange.request_done or ended
-        answered = exchange.answered or ended
-        if sent > started:
-            split.requesting += sent - started
-        if answered < sent:
-            answered = sent
-        split.waiting += max((min(ended, answered)) - sent, 0)
-        if ended > answered:
-            split.answering += ended - answered
+        answered = max(answered, sent)
+        split.requesting += max(sent - started, 0)
+        split.waiting += max(min(ended, answered) - sent, 0)
+        split.answering += max(ended - answered, 0)
         return split
 
-    def remember(self, key: int, run: int, exchange: Exchange, request: _Request) -> bool:
+    def remember(self, key: int, run: int, name: str, size: int, request: _Request) -> bool:
         """Count a request that was made before; return whether it is new to its run."""
         seen = self._seen
         last = seen.get(key)
         if last is not None:
-            size = (exchange.request_end or exchange.start) - exchange.start
             self.found.repeated += 1
             self.found.repeated_bytes += size
             again = self._again.get(key)
             if again is None and len(self._again) < MOST_COUNTED:
-                again = self._again[key] = Again(exchange.name, request.path)
+                again = self._again[key] = Again(name, request.path)
             if again is not None:
                 again.count += 1
                 again.bytes += size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,29 @@ def test_it_counts_what_the_session_counts(path: Path) -> None:
     for split in found.operations.values():
         assert split.requesting + split.waiting + split.answering <= split.total
         assert split.errors <= split.count
+
+
+@pytest.mark.parametrize("path", EVERY_RECORDING, ids=lambda path: path.stem)
+def test_round_trips_at_a_glance_come_to_the_same(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = path.read_bytes()
+    trips: list[int] = []
+    told = analysis._Watched.round_trip
+
+    def counted(watched: analysis._Watched, *what: Any) -> None:
+        trips.append(watched.number)
+        told(watched, *what)
+
+    monkeypatch.setattr(analysis._Watched, "round_trip", counted)
+    for size in (len(data), *range(len(data) // 7, len(data), len(data) // 7)):
+        cut = tmp_path / "cut.pcapng"
+        cut.write_bytes(data[:size])
+        found = Analyst(cut, Distance(50 * MS)).read()
+        with monkeypatch.context() as patch:
+            patch.delattr(analysis._Watched, "round_trip")
+            assert Analyst(cut, Distance(50 * MS)).read() == found
+    assert trips
 
 
 @pytest.mark.parametrize("path", EVERY_RECORDING, ids=lambda path: path.stem)
