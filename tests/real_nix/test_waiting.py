@@ -37,7 +37,7 @@ derivation { name = "loud-1.0"; system = builtins.currentSystem; builder = "/bin
 """
 
 
-class Stage:
+class Builds:
     """A relay in front of a daemon, and builds through it."""
 
     def __init__(self, daemon: Daemon, folder: Path) -> None:
@@ -55,7 +55,7 @@ class Stage:
         )
         assert self.relay.stderr is not None
         assert b"listening on" in self.relay.stderr.readline()
-        self.builds: list[subprocess.Popen[bytes]] = []
+        self.running: list[subprocess.Popen[bytes]] = []
 
     def build(
         self, client: Client, what: str = SLOW, log: int = subprocess.DEVNULL
@@ -70,7 +70,7 @@ class Stage:
             stderr=log,
             cwd=self.folder,
         )
-        self.builds.append(process)
+        self.running.append(process)
         return process
 
     def waits(self) -> list[dict[str, Any]]:
@@ -95,21 +95,21 @@ class Stage:
 
 
 @contextmanager
-def staged(nix: Nix, folder: Path) -> Iterator[Stage]:
+def building(nix: Nix, folder: Path) -> Iterator[Builds]:
     with running(nix) as daemon:
-        stage = Stage(daemon, folder)
+        builds = Builds(daemon, folder)
         try:
-            yield stage
+            yield builds
         finally:
-            for process in stage.builds:
+            for process in builds.running:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
                 process.wait(WAIT)
-            stage.relay.send_signal(signal.SIGINT)
-            stage.relay.send_signal(signal.SIGINT)
-            stage.relay.wait(WAIT)
-            assert stage.relay.stderr is not None
-            stage.relay.stderr.close()
+            builds.relay.send_signal(signal.SIGINT)
+            builds.relay.send_signal(signal.SIGINT)
+            builds.relay.wait(WAIT)
+            assert builds.relay.stderr is not None
+            builds.relay.stderr.close()
 
 
 def in_build(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -118,14 +118,14 @@ def in_build(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("nix", ["2.8.0", "2.34.8"], indirect=True)
 def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
-    with staged(nix, tmp_path) as stage:
-        client = stage.daemon.client(socket=stage.path)
+    with building(nix, tmp_path) as builds:
+        client = builds.daemon.client(socket=builds.path)
 
         # a builder that sleeps
-        first = stage.build(client)
-        found = stage.until(lambda waits: any(wait["building"] for wait in in_build(waits)))
+        first = builds.build(client)
+        found = builds.until(lambda waits: any(wait["building"] for wait in in_build(waits)))
         (wait,) = in_build(found)
-        stage.until(lambda waits: (in_build(waits)[0]["last word"] or "").endswith("begun"))
+        builds.until(lambda waits: (in_build(waits)[0]["last word"] or "").endswith("begun"))
         assert wait["debtor"] == "daemon"
         assert wait["owes"] == "the reply to BuildPaths"
         assert wait["building"] == ["slow-1.0"]
@@ -134,8 +134,8 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
         assert wait["daemon"]["pid"] != first.pid
 
         # a build that waits for the lock that the first one holds
-        second = stage.build(client)
-        found = stage.until(lambda waits: any(wait["waits for lock"] for wait in in_build(waits)))
+        second = builds.build(client)
+        found = builds.until(lambda waits: any(wait["waits for lock"] for wait in in_build(waits)))
         waiting = next(wait for wait in in_build(found) if wait["waits for lock"])
         holder = next(wait for wait in in_build(found) if not wait["waits for lock"])
         assert waiting["pid"] == second.pid
@@ -147,7 +147,7 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
 
         # a client that is stopped
         first.send_signal(signal.SIGSTOP)
-        found = stage.until(
+        found = builds.until(
             lambda waits: any(wait["client"]["state"] == "stopped" for wait in waits)
         )
         stopped = [wait for wait in found if wait["client"]["state"] == "stopped"]
@@ -158,7 +158,7 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
         daemon = waiting["daemon"]["pid"]
         os.kill(daemon, signal.SIGSTOP)
         try:
-            found = stage.until(
+            found = builds.until(
                 lambda waits: any(wait["daemon"]["state"] == "stopped" for wait in waits)
             )
             stopped = [wait for wait in found if wait["daemon"]["state"] == "stopped"]
@@ -171,9 +171,9 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("nix", ["2.8.0", "2.34.8"], indirect=True)
 def test_a_client_whose_log_nobody_reads(nix: Nix, tmp_path: Path) -> None:
-    with staged(nix, tmp_path) as stage:
-        client = stage.daemon.client(socket=stage.path)
-        build = stage.build(client, LOUD, log=subprocess.PIPE)
+    with building(nix, tmp_path) as builds:
+        client = builds.daemon.client(socket=builds.path)
+        build = builds.build(client, LOUD, log=subprocess.PIPE)
 
         def so(waits: list[dict[str, Any]]) -> bool:
             return any(
@@ -181,7 +181,7 @@ def test_a_client_whose_log_nobody_reads(nix: Nix, tmp_path: Path) -> None:
                 for wait in in_build(waits)
             )
 
-        (wait,) = in_build(stage.until(so))
+        (wait,) = in_build(builds.until(so))
         assert wait["owes"] == "what the daemon says to BuildPaths"
         assert wait["says"].startswith("The client has not read what the daemon says to BuildPaths")
         assert "the client is writing" in wait["says"]
@@ -193,7 +193,7 @@ def test_a_client_whose_log_nobody_reads(nix: Nix, tmp_path: Path) -> None:
         # as soon as somebody reads, it is nobody's fault any more
         assert build.stderr is not None
         with subprocess.Popen(["cat"], stdin=build.stderr, stdout=subprocess.DEVNULL) as reader:
-            stage.until(lambda waits: in_build(waits)[0]["debtor"] == "daemon")
+            builds.until(lambda waits: in_build(waits)[0]["debtor"] == "daemon")
             build.kill()
             reader.kill()
         build.stderr.close()

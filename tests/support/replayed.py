@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,15 @@ from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import StderrLast
 from pix.protocol.types import TrustedFlag
 from pix.sockets import listen
-from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.cli import main
-from pix_inspect.recording.peer import Peer
-from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.replay.daemon import PlayedDaemon
 from pix_inspect.replay.recorded import RecordedSession
 from tests.support.places import RECORDINGS
 from tests.support.playbook import said
+from tests.support.recorded import START, Step, record
 from tests.support.scripted_daemon import Daemon, Player
 
 NAMES = sorted(path.stem for path in RECORDINGS.glob("*.pcapng"))
-START = 1_700_000_000_000_000_000
 MILLISECOND = 1_000_000
 
 P = "/nix/store/ffffffffffffffffffffffffffffffff-hello"
@@ -57,38 +54,33 @@ def daemon_hello(protocol: Protocol) -> DaemonHello:
 
 def story(path: Path, *lines: tuple[Any, ...], payload: int | None = None) -> Path:
     """Write a recording of these lines; of each payload `payload` bytes are kept."""
-    writer = RecordingWriter(path, about={"test": True})
-    taps: dict[int, RecordingTap] = {}
+    return record(path, _steps(lines), payload)
+
+
+def _steps(lines: Iterable[tuple[Any, ...]]) -> Iterator[Step]:
     protocols: dict[int, Protocol] = {}
     time = START
-
-    def say(number: int, side: int, data: bytes) -> None:
-        nonlocal time
-        time += MILLISECOND
-        taps[number].chunk(side, memoryview(data), time)
-
     for number, *values in lines:
         for value in values:
+            time += MILLISECOND
             if isinstance(value, Protocol):
-                time += MILLISECOND
-                log = writer.open(Peer(command=f"client {number}"), {}, time=time)
-                taps[number] = RecordingTap(log, payload)
                 protocols[number] = value
-                say(number, CLIENT, said(client_hello(value), value))
-                say(number, DAEMON, said(daemon_hello(value), value) + said(LAST, value))
+                yield Step(time, number, "open", CLIENT, b"")
+                answer = said(daemon_hello(value), value) + said(LAST, value)
+                for side, data in ((CLIENT, said(client_hello(value), value)), (DAEMON, answer)):
+                    time += MILLISECOND
+                    yield Step(time, number, "data", side, data)
             elif value is END:
-                time += MILLISECOND
-                taps.pop(number).closed(time)
+                yield Step(time, number, "close", CLIENT, b"")
+                del protocols[number]
             else:
                 side = CLIENT if getattr(value, "operation", None) else DAEMON
                 if isinstance(value, tuple):  # a side's bytes as they are
                     side, value = value
-                say(number, side, said(value, protocols[number]))
-    for tap in taps.values():
+                yield Step(time, number, "data", side, said(value, protocols[number]))
+    for number in protocols:
         time += MILLISECOND
-        tap.closed(time)
-    writer.close()
-    return path
+        yield Step(time, number, "close", CLIENT, b"")
 
 
 class Script(Player):

@@ -38,7 +38,7 @@ sys.stdin.readline()
 """
 
 
-class Stage:
+class Clients:
     """A relay, clients in processes of their own, and this process as their daemon."""
 
     def __init__(self, place: Path, relay: Running, daemon: socket.socket) -> None:
@@ -46,7 +46,7 @@ class Stage:
         self.daemon = daemon
         self.served: list[socket.socket] = []
         self.relay = relay
-        self.clients: list[subprocess.Popen[str]] = []
+        self.processes: list[subprocess.Popen[str]] = []
 
     def client(self, *words: str) -> subprocess.Popen[str]:
         client = subprocess.Popen(
@@ -57,7 +57,7 @@ class Stage:
         assert client.stdin is not None
         client.stdin.write(f"{HELLO.hex()}\n")
         client.stdin.flush()
-        self.clients.append(client)
+        self.processes.append(client)
         self.served.append(self.daemon.accept()[0])
         return client
 
@@ -70,20 +70,20 @@ class Stage:
 
 
 @contextmanager
-def staged(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def relayed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
     with recording(place) as relay:
         found = relay_of(place / "r.pcapng")
         assert found is not None
         assert found.pid == relay.process.pid
-        stage = Stage(place, found, relay.daemon)
+        clients = Clients(place, found, relay.daemon)
         try:
-            yield stage
+            yield clients
         finally:
-            for client in stage.clients:
+            for client in clients.processes:
                 client.kill()
                 client.communicate()
-            for served in stage.served:
+            for served in clients.served:
                 served.close()
         assert relay_of(place / "other.pcapng") is None
 
@@ -91,22 +91,22 @@ def staged(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 def test_both_ends_of_each_connection_are_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with staged(tmp_path, monkeypatch) as stage:
-        first, second = stage.client(), stage.client("repl")
-        until(lambda: len(stage.waits()) == 2)
-        for wait in stage.waits():
+    with relayed(tmp_path, monkeypatch) as clients:
+        first, second = clients.client(), clients.client("repl")
+        until(lambda: len(clients.waits()) == 2)
+        for wait in clients.waits():
             assert wait.here is not None
             assert wait.here.client is not None
             assert wait.here.client.state == "running"
             assert wait.here.daemon is not None
             assert wait.here.daemon.pid == os.getpid()
             assert wait.here.unread.of_daemon in (0, len(HELLO))
-        assert {wait.pid for wait in stage.waits()} == {first.pid, second.pid}
+        assert {wait.pid for wait in clients.waits()} == {first.pid, second.pid}
 
         second.send_signal(signal.SIGSTOP)
         os.waitpid(second.pid, os.WUNTRACED)
-        until(lambda: any("the client is stopped" in wait.cause for wait in stage.waits()))
-        (stopped,) = (wait for wait in stage.waits() if wait.cause)
+        until(lambda: any("the client is stopped" in wait.cause for wait in clients.waits()))
+        (stopped,) = (wait for wait in clients.waits() if wait.cause)
         assert (stopped.pid, stopped.command) == (second.pid, "pix-inspect repl")
         second.send_signal(signal.SIGCONT)
 
@@ -115,17 +115,17 @@ def test_a_daemon_that_this_user_may_not_look_into_is_known_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "holders", lambda inodes: {})
-    with staged(tmp_path, monkeypatch) as stage:
-        stage.client()
-        until(lambda: len(stage.waits()) == 1)
-        (wait,) = stage.waits()
+    with relayed(tmp_path, monkeypatch) as clients:
+        clients.client()
+        until(lambda: len(clients.waits()) == 1)
+        (wait,) = clients.waits()
         assert wait.here is not None
         assert wait.here.daemon is None
-        name = str(stage.relay.pid)
+        name = str(clients.relay.pid)
         with subprocess.Popen(["nix-daemon", name, "600"], executable="/bin/sleep") as child:
             try:
-                until(lambda: all(wait.here and wait.here.daemon for wait in stage.waits()))
-                (wait,) = stage.waits()
+                until(lambda: all(wait.here and wait.here.daemon for wait in clients.waits()))
+                (wait,) = clients.waits()
                 assert wait.here is not None
                 assert wait.here.daemon is not None
                 assert wait.here.daemon.pid == child.pid
