@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
 

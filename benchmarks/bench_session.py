@@ -26,7 +26,7 @@ from pix.codec.gates import Protocol
 from pix.codec.values import encode
 from pix.protocol import OPERATIONS_BY_NAME
 from pix_inspect.describe.text_and_json import json_line
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session

@@ -124,4 +124,4 @@ def test_recording_has_no_trace_of_a_machine(name: str) -> None:
 def test_recordings_say_who_was_connected() -> None:
     session = Session(RECORDINGS / "build-with-log.pcapng").read_all()
     peers = [connection.peer for connection in session.connections.values()]
-    assert [peer and peer["command"] for peer in peers] == ["nix-build hello.nix"]
+    assert [peer.command for peer in peers] == ["nix-build hello.nix"]

@@ -10,7 +10,7 @@ import pytest
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.finding import Finding
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session
 from tests.real_nix.daemons import Daemon

@@ -15,7 +15,7 @@ from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.describe.text_and_json import json_line, text_of
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session
 from tests.support.captures import Connection, Run

@@ -16,7 +16,7 @@ from pix.sockets import connect, listen
 from pix_inspect.capture.relay import Relay
 from pix_inspect.capture.relayed_connection import Tap
 from pix_inspect.capture.upstream import SocketUpstream
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Comment, Peer
 
 WAIT = 20.0
 """Seconds after which a test gives up waiting for what must happen."""
@@ -44,8 +44,8 @@ class Notes:
         self.events.append(("closed",))
         self.over.set()
 
-    def note(self, note: dict[str, Any], time: int) -> None:
-        self.events.append(("note", note))
+    def note(self, note: Comment, time: int) -> None:
+        self.events.append(("note", note.json()))
 
 
 @dataclass

@@ -18,10 +18,10 @@ from pix.codec.declare import Operation
 from pix.conversation import CLIENT, Asked, Conversation, Exchange
 from pix_inspect.analysis.runs import SHORTEST_RUN, Run, advice
 from pix_inspect.analysis.statistics import Tally
+from pix_inspect.recording.notes import lost_bytes, note_of
 from pix_inspect.recording.reader import Event, RecordingReader
 from pix_inspect.recording.stall_notes import Stall, take
 from pix_inspect.recording.stream_reader import ChunkSeen
-from pix_inspect.session.session import lost_bytes
 
 MOST_REMEMBERED = 1_000_000
 """Distinct requests remembered, to know what is asked again."""
@@ -360,7 +360,7 @@ class Analyst:
         if event.kind in ("half-close", "reset") and event.side is not None:
             watched.talk.eof(event.side, event.time)
         elif event.kind == "note":
-            take(watched.stalls, (event.note or {}).get("note"), event.time)
+            take(watched.stalls, note_of(event.note or {}), event.time)
         elif event.kind in ("close", "continue"):
             watched.talk.close(event.time)
             self._leave(watched)

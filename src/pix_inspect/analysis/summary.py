@@ -47,7 +47,7 @@ def summary(path: Path) -> Iterator[str]:
         told = ", ".join(f"{KINDS[name].grade} {name}" for name in grave)
         yield f"found: {told}; `pix-inspect check` on the recording explains"
     elapsed = duration(session.last - session.started)
-    distance = made_distant(session.about)
+    distance = made_distant(session.made)
     far = f", the daemon made distant: {distance}" if distance else ""
     yield f"{count(len(session.connections), 'connection')}, {elapsed}{far}"
     session.close()

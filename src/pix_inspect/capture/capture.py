@@ -17,7 +17,7 @@ from pix_inspect.base.narrate import say
 from pix_inspect.capture.distance import Delay
 from pix_inspect.capture.relayed_connection import Tap, now
 from pix_inspect.capture.upstream import Upstream
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
 
 MINDING = 0.5
@@ -44,13 +44,13 @@ class Capture:
             about["delay"] = self.delay.about()
         self.writer = RecordingWriter(
             target,
-            about={
-                "tool": f"pix-inspect {pix.__version__}",
-                "upstream": str(upstream),
-                "uid": os.getuid(),
-                "payload": "full" if self.limit is None else self.limit,
+            about=Made.of(
+                tool=f"pix-inspect {pix.__version__}",
+                upstream=str(upstream),
+                uid=os.getuid(),
+                payload="full" if self.limit is None else self.limit,
                 **about,
-            },
+            ),
             max_size=args.max_size,
             keep=args.keep,
         )

@@ -16,6 +16,8 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from pix_inspect.recording.notes import Distance
+
 PIECE = 64 << 10
 WINDOW = 4 << 20
 """Bytes that may be on their way in one direction; more wait where they are."""
@@ -38,13 +40,9 @@ class Delay:
     def __bool__(self) -> bool:
         return bool(self.each_way or self.rate or self.jitter)
 
-    def about(self) -> dict[str, float]:
-        """What a recording says of it: seconds and bytes a second."""
-        return {
-            "each way": self.each_way / 1e9,
-            "rate": self.rate,
-            "jitter": self.jitter / 1e9,
-        }
+    def about(self) -> Distance:
+        """What a recording says of it."""
+        return Distance(self.each_way / 1e9, self.rate, self.jitter / 1e9)
 
     def stretch(self, daemon: socket.socket) -> socket.socket:
         """Return a socket that leads to the daemon's by way of two lines of their own."""

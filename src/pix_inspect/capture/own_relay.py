@@ -24,7 +24,7 @@ from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.capture.upstream import SocketUpstream, require
 from pix_inspect.machine.running_relays import relays
 from pix_inspect.machine.sockets import same_socket
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
 
 PATIENCE = 5.0
@@ -81,13 +81,13 @@ class OwnRelay:
 
     def _begin(self, daemon: Path) -> None:
         target = self.target or new_recording(self._name)
-        about = {
-            "tool": f"pix-inspect {pix.__version__}",
-            "upstream": str(daemon),
-            "uid": os.getuid(),
-            "pid": os.getpid(),
-            "payload": "full" if self._payload is None else self._payload,
-        }
+        about = Made.of(
+            tool=f"pix-inspect {pix.__version__}",
+            upstream=str(daemon),
+            uid=os.getuid(),
+            pid=os.getpid(),
+            payload="full" if self._payload is None else self._payload,
+        )
         self.writer = RecordingWriter(target, about=about)
         self.target = target
         try:

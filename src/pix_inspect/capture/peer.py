@@ -10,7 +10,7 @@ import socket
 from pix.sockets import peer_ids
 from pix_inspect.machine.processes import command_line, parents
 from pix_inspect.machine.relay_chain import client_of
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 
 
 def peer_of(sock: socket.socket) -> Peer:

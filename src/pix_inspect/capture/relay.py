@@ -27,7 +27,7 @@ from pix_inspect.capture.relayed_connection import PATIENCE, Connection, Tap, no
 from pix_inspect.capture.repeated_troubles import Troubles
 from pix_inspect.capture.upstream import SocketUpstream, Upstream, complaint
 from pix_inspect.machine.relay_chain import Lineage, lineage_of, new_relay, objection
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer, Refused
 
 GRACE = 0.5
 """Seconds in which clients may go after the relay was stopped, before it says what it waits for."""
@@ -205,7 +205,7 @@ class Relay:
         self._report(why)
         if tap is not None:
             with contextlib.suppress(Exception):
-                tap.note({"upstream": why}, now())
+                tap.note(Refused(why), now())
                 tap.closed(now())
 
     def _reach(

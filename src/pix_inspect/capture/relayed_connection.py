@@ -31,7 +31,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pix_inspect.recording.stall_notes import SIDES, going_on, stuck
+from pix_inspect.recording.notes import Comment, HungUp, Reading, Stuck, TapFailed, Undelivered
 
 CLIENT, DAEMON = 0, 1
 SMALL_BUFFER = 4 << 10
@@ -71,7 +71,7 @@ class Tap(Protocol):
     def closed(self, time: int) -> None:
         """All is over."""
 
-    def note(self, note: dict[str, Any], time: int) -> None:
+    def note(self, note: Comment, time: int) -> None:
         """Something worth knowing happened."""
 
 
@@ -112,7 +112,7 @@ class Connection:
 
     def hang_up(self, why: str) -> None:
         """End the connection: both ends see a hang-up."""
-        self._tell("note", {"hung up": why}, now())
+        self._tell("note", HungUp(why), now())
         for end in self.ends:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -194,18 +194,18 @@ class Connection:
                 in_vain = 0
                 if told:
                     told = False
-                    self._tell("note", going_on(1 - side), now())
+                    self._tell("note", Reading(1 - side), now())
             except BlockingIOError:
                 if not told:
                     told = True
-                    self._tell("note", stuck(1 - side, len(rest), began), now())
+                    self._tell("note", Stuck(1 - side, len(rest), began), now())
                 in_vain = in_vain + 1 if side == CLIENT and _hung_up(source) else 0
                 if in_vain == 2:
                     raise
 
     def _refused(self, side: int, length: int) -> None:
         """A side's partner takes no more; its last words may still be on their way back."""
-        self._tell("note", {"undelivered": SIDES[side], "of the last bytes": length}, now())
+        self._tell("note", Undelivered(side, length), now())
         with contextlib.suppress(OSError):
             self.ends[side].shutdown(socket.SHUT_RD)
         _wait_for_hang_up(self.ends[side])
@@ -231,7 +231,7 @@ class Connection:
         if tap is not None:
             self.say(f"a connection is no longer recorded: {error!r}")
             with contextlib.suppress(Exception):
-                tap.note({"tap failed": repr(error)}, now())
+                tap.note(TapFailed(repr(error)), now())
 
 
 def started(thread: threading.Thread, say: Callable[[str], None]) -> None:

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pix.codec.cursor import Limits
-from pix.conversation import SIDES, Asked, Conversation, Exchange
+from pix.conversation import Asked, Conversation, Exchange
 from pix_inspect.capture.payload_limit import DEFAULT_PAYLOAD
+from pix_inspect.recording.notes import Comment, LeftOut, PayloadLeftOut, ScannerFailed, State
 from pix_inspect.recording.writer import SLOW, ConnectionLog
 
 WORTH_ELIDING = 256
@@ -101,23 +102,22 @@ class RecordingTap:
             client, daemon = self.log.track.offsets
             for boundary in self._boundaries:
                 if boundary[0] >= client and boundary[1] >= daemon:
-                    return self._state(boundary)
+                    return self._state(boundary).json()
             self._owes_boundary = True
             self.conversation.announce()
-            return self._state(None)
+            return self._state(None).json()
 
-    def _state(self, boundary: tuple[int, int] | None) -> dict[str, Any]:
+    def _state(self, boundary: tuple[int, int] | None) -> State:
         talk = self.conversation
         protocol = talk.protocol
-        state: dict[str, Any] = {
-            "protocol": protocol.text if protocol is not None else None,
-            "features": sorted(protocol.features) if protocol is not None else [],
-            "daemon_nix": talk.daemon_nix,
-            "boundary": list(boundary) if boundary is not None else None,
-        }
-        if boundary is None and self._open and self._latest is not None:
-            state["exchange"] = self._latest.name
-        return state
+        under_way = self._latest if boundary is None and self._open else None
+        return State(
+            protocol=protocol.text if protocol is not None else None,
+            features=tuple(sorted(protocol.features)) if protocol is not None else (),
+            daemon_nix=talk.daemon_nix,
+            boundary=boundary,
+            exchange=under_way.name if under_way is not None else None,
+        )
 
     def _payload(self, side: int, start: int, length: int, position: int) -> None:
         """Mark for elision what of this run lies beyond the limit."""
@@ -127,7 +127,7 @@ class RecordingTap:
             self._skips[side].append((start + kept, start + length))
             if limit < self._limit and position < self._limit:
                 if not self._spared:
-                    self.log.note({"payload left out": {"why": SLOW}}, self._time)
+                    self.log.note(PayloadLeftOut(LeftOut(SLOW)), self._time)
                 self._spared += min(self._limit - position, length) - kept
 
     def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
@@ -153,7 +153,7 @@ class RecordingTap:
         self._blind = True
         self._skips[0].clear()
         self._skips[1].clear()
-        self.log.note({"scanner failed": repr(error), "side": SIDES[side]}, self._time)
+        self.log.note(ScannerFailed(repr(error), side), self._time)
 
     def gap(self, side: int, length: int, time: int) -> None:
         """Record that `length` bytes passed of which nothing is known."""
@@ -196,10 +196,10 @@ class RecordingTap:
         """Record that the connection is over."""
         with self._lock:
             if self._spared:
-                self.log.note({"payload left out": {"why": SLOW, "bytes": self._spared}}, time)
+                self.log.note(PayloadLeftOut(LeftOut(SLOW, self._spared)), time)
             self.log.close(time)
 
-    def note(self, note: dict[str, Any], time: int | None = None) -> None:
+    def note(self, note: Comment, time: int | None = None) -> None:
         """Record something about the connection."""
         with self._lock:
             self.log.note(note, clock.time_ns() if time is None else time, at_once=True)

@@ -11,6 +11,7 @@ from pix_inspect.base.units import count
 from pix_inspect.importing.captures import captured, one_after_the_other, write_recording
 from pix_inspect.importing.raw_streams import raw_streams
 from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.recording.notes import Made
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Make a recording of other tools' captures, or of two raw streams."""
-    about: dict[str, object] = {"tool": "pix-inspect import"}
+    about: dict[str, object] = {}
     streams = (args.client, args.daemon)
     if args.captures:
         if any((*streams, args.events)):
@@ -51,6 +52,7 @@ def main(args: argparse.Namespace) -> int:
     else:
         passed = raw_streams(*streams, args.events)
         about["events"] = args.events is not None
-    connections = write_recording(passed, args.output, about=about, payload_limit=args.payload)
+    made = Made.of(tool="pix-inspect import", **about)
+    connections = write_recording(passed, args.output, about=made, payload_limit=args.payload)
     say(f"{args.output}: {count(connections, 'connection')}")
     return 0

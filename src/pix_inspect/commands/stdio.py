@@ -29,7 +29,7 @@ from pix_inspect.machine.relay_chain import inherited_lineage, new_relay
 from pix_inspect.machine.running_relays import registered
 from pix_inspect.options import capture as capture_options
 from pix_inspect.options.capture import upstream_from
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 
 PIECE = 64 << 10
 

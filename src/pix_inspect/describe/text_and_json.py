@@ -65,11 +65,11 @@ def _plain(part: Part | None) -> Any:
 
 def connection_line(connection: ConnectionRow, *, command: bool = True) -> str:
     """Return a line that says who made a connection; without `command`, by its program only."""
-    peer = connection.peer or {}
+    peer = connection.peer
     words = [f"connection {connection.number}"]
-    words += [f"{key} {peer[key]}" for key in ("pid", "uid") if isinstance(peer.get(key), int)]
-    if isinstance(said := peer.get("command"), str):
-        shown = said if command else said.split(" ")[0].rpartition("/")[2]
+    words += [f"{key} {n}" for key, n in (("pid", peer.pid), ("uid", peer.uid)) if n is not None]
+    if peer.command is not None:
+        shown = peer.command if command else peer.command.split(" ")[0].rpartition("/")[2]
         words.append(inert(shown, LONGEST_COMMAND))
     return f"── {'  '.join(words)} ──"
 

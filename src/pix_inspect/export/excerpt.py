@@ -116,7 +116,7 @@ class _Excerpt:
         started = clock.strftime("%Y-%m-%d %H:%M", clock.gmtime(session.started // 10**9))
         by = session.about.get("version")
         yield f"recorded {started} UTC by pix-inspect {inert(str(by), 40) if by else 'unknown'}"
-        distance = made_distant(session.about)
+        distance = made_distant(session.made)
         if distance:
             yield f"the daemon was made distant on purpose: {distance}"
         for number in dict.fromkeys(session.row(i).connection for i in numbers):
@@ -124,9 +124,7 @@ class _Excerpt:
             words = [f"connection {number}: protocol {row.protocol or 'not agreed on'}"]
             greeting = self.greeting(number, numbers[-1])
             words += [greeting] if greeting else []
-            peer = row.peer or {}
-            command = peer.get("command")
-            if isinstance(command, str) and command:
+            if command := row.peer.command:
                 shown = command.split(" ")[0].rpartition("/")[2] if self.redacted else command
                 words.append(f"client {inert(cleaned(shown), 200)}")
             yield "; ".join(words)

@@ -30,8 +30,8 @@ def handshake(look: Look) -> Iterator[Finding]:
     row = look.row
     opened = look.around.connections_of(row.connection)
     if opened:
-        peer = look.session.connections[row.connection].peer or {}
-        said = f"connection number {opened} of process {peer.get('pid')}"
+        peer = look.session.connections[row.connection].peer
+        said = f"connection number {opened} of process {peer.pid}"
         yield look.found("reopened", said)
     for note in look.notes:
         if note.reason in REFUSED:

@@ -73,10 +73,9 @@ class Surroundings:
         # a list, as another thread may be reading more of the recording
         for connection in list(islice(self.session.connections.values(), self._counted, None)):
             self._counted += 1
-            peer = connection.peer or {}
-            pid = peer.get("pid")
-            if isinstance(pid, int):
-                key = (pid, str(peer.get("command")))
+            peer = connection.peer
+            if peer.pid is not None:
+                key = (peer.pid, str(peer.command))
                 self._opened[key] = self._opened.get(key, 0) + 1
                 if self._opened[key] % OFTEN == 0:
                     self._often[connection.number] = self._opened[key]

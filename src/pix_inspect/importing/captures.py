@@ -14,7 +14,7 @@ from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.importing.nixwire import MAGIC, nixwire
 from pix_inspect.importing.raw_streams import Passed
 from pix_inspect.importing.strace import is_strace, strace_log
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 
 

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from typing import Any
 
 from pix_inspect.recording import pcapng
+from pix_inspect.recording.notes import EVENT, OURS, Opening, Section
 from pix_inspect.recording.packet import Packet
 from pix_inspect.recording.stream_reader import Chunk, Event, Flow, Item
 from pix_inspect.recording.tcp_headers import ACK
@@ -17,7 +18,6 @@ SMALLEST_SECTION = 28
 _IDLE_INTERFACES = 100_000
 """Interfaces without a packet: more of them are an attack on memory."""
 _MOST_WARNINGS = 50
-_FARTHEST = 1 << 62
 
 
 class Damage(Exception):
@@ -27,7 +27,7 @@ class Damage(Exception):
 def section_about(block: bytes, start: int, total: int) -> dict[str, Any] | None:
     """Return the JSON that a section header of ours carries, or None."""
     for found in pcapng.read_comments(block, start + 24, start + total - 4):
-        if found.get("recording") == "pix-inspect":
+        if found.get("recording") == OURS:
             return found
     return None
 
@@ -66,16 +66,15 @@ class Contents:
     def section(self, block: bytes, start: int, total: int, position: int) -> None:
         if total < SMALLEST_SECTION or block[start + 8 : start + 12] != pcapng.BYTE_ORDER_MAGIC:
             raise Damage("a section that is not little-endian")
-        about = section_about(block, start, total)
-        self._foreign = about is None
-        if about is None:
+        said = Section.read(section_about(block, start, total))
+        self._foreign = said is None
+        if said is None:
             self.warn(f": the section at offset {position} is not by pix-inspect and is left out")
         else:
-            needs, version = about.get("needs"), str(about.get("version"))[:40]
-            if isinstance(needs, int) and needs > FORMAT:
+            if said.needs is not None and said.needs > FORMAT:
                 self.warn(
-                    f" was written by pix-inspect {version} and needs one that reads recording "
-                    f"format {needs}; this one reads {FORMAT} and shows what it can"
+                    f" was written by pix-inspect {str(said.version)[:40]} and needs one that reads"
+                    f" recording format {said.needs}; this one reads {FORMAT} and shows what it can"
                 )
         self.flows = []
         self._present = set()
@@ -105,12 +104,12 @@ class Contents:
         if flow.opened or packet.side != 0:
             self.warn(f": connection {flow.number} is opened twice; the second time is left out")
             return []
-        note = next((note for note in packet.comments if note.get("event") == "open"), {})
-        number = note.get("connection")
-        if type(number) is int and 0 < number < 1 << 31:
-            flow.number = number
-        offsets = _offsets(note)
-        flow.starts = offsets or [0, 0]
+        note = next((note for note in packet.comments if note.get(EVENT) == "open"), {})
+        opening = Opening.read(note) or Opening("open")
+        if opening.connection and opening.connection < 1 << 31:
+            flow.number = opening.connection
+        offsets = opening.continues.offsets if opening.continues is not None else None
+        flow.starts = list(offsets or (0, 0))
         flow.offsets = list(flow.starts)
         earlier = self._known.get(flow.number)
         items: list[Item] = []
@@ -147,7 +146,7 @@ class Contents:
         if flow.number in self._known:
             flow.number = max(self._known) + 1
         self._register(flow)
-        note = {"event": "open", "connection": flow.number, "missing": "the opening"}
+        note = Opening.of(event="open", connection=flow.number) | {"missing": "the opening"}
         self.connections[flow.number] = note
         return [Event(flow.number, "open", None, packet.time, note, packet.position)]
 
@@ -156,14 +155,3 @@ class Contents:
         self._present.add(flow)
         self._known[flow.number] = flow
         self._idle -= 1
-
-
-def _offsets(note: dict[str, Any]) -> list[int] | None:
-    """Return the offsets of both sides at which a file goes on, or None if it does not."""
-    continues = note.get("continues")
-    offsets = continues.get("offsets") if isinstance(continues, dict) else None
-    if not isinstance(offsets, list) or len(offsets) != 2:
-        return None
-    if not all(type(offset) is int and 0 <= offset < _FARTHEST for offset in offsets):
-        return None
-    return offsets

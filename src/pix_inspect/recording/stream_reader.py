@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from pix_inspect.recording.notes import EVENT, LOST, RECORDER, Ending, EventKind
 from pix_inspect.recording.packet import Packet
 from pix_inspect.recording.tcp_headers import FIN, RST, SEQUENCE_MASK, SYN
 
@@ -44,7 +45,7 @@ class Event:
     """
 
     connection: int
-    kind: str
+    kind: EventKind
     side: int | None
     time: int
     note: dict[str, Any] | None
@@ -138,8 +139,8 @@ class Flow:
         """Yield what a packet says that was taken before."""
         if packet.flags & SYN:
             if packet.side == 0:
-                opened = next((note for note in packet.comments if "event" in note), {})
-                begins = "continue" if self.continued else "open"
+                opened = next((note for note in packet.comments if EVENT in note), {})
+                begins: EventKind = "continue" if self.continued else "open"
                 yield Event(self.number, begins, None, *_at(packet, opened))
                 yield from self.notes(packet)
             return
@@ -155,11 +156,11 @@ class Flow:
         """Yield the notes a packet carries; return the comment about what it opens or ends."""
         event: dict[str, Any] | None = None
         for note in packet.comments:
-            if "event" in note:
+            if EVENT in note:
                 event = note
             else:
-                number = 0 if "recorder" in note else self.number
-                side = packet.side if "lost" in note else None
+                number = 0 if RECORDER in note else self.number
+                side = packet.side if LOST in note else None
                 yield Event(number, "note", side, packet.time, note, packet.position)
         return event
 
@@ -204,15 +205,14 @@ def _at(packet: Packet, event: dict[str, Any] | None) -> tuple[int, dict[str, An
     return packet.time, event, packet.position
 
 
-def _ending(packet: Packet, event: dict[str, Any] | None) -> str | None:
+def _ending(packet: Packet, event: dict[str, Any] | None) -> EventKind | None:
     """Return which end of a side or of the connection a packet marks, if any."""
-    said = event.get("event") if event is not None else None
-    if said == "close" and event is not None:
-        unended = event.get("unended")
-        last = unended[-1] if isinstance(unended, list) and unended else packet.side
+    ending = Ending.read(event)
+    if ending is not None and ending.event == "close":
+        last = ending.unended[-1] if ending.unended else packet.side
         return "close" if last == packet.side else None
-    if said in ("half-close", "reset"):
-        return str(said)
+    if ending is not None and ending.event in ("half-close", "reset"):
+        return ending.event
     if packet.flags & RST:
         return "reset"
     return "half-close" if packet.flags & FIN else None

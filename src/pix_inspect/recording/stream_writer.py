@@ -1,15 +1,14 @@
 """One connection of a recording, turned into the blocks of a synthetic TCP stream.
 
-Comments are JSON objects. Packets that open or end something carry `{"event": …}`; other
-keys are `note` (from the relay), `lost` (bytes that were not recorded) and `recorder` (a
-note that belongs to no connection). A packet whose data is not all there is elision when it
-has no `lost`. The flag PSH marks the last packet of a chunk.
+Comments are the objects of `pix_inspect.recording.notes`. A packet whose data is not all there is
+elision when it has no `lost`. The flag PSH marks the last packet of a chunk.
 """
 
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
+from pix_inspect.recording.notes import EVENT, LOST, Continuation, Ending, Lost
 from pix_inspect.recording.pcapng import (
     IF_DESCRIPTION,
     IF_NAME,
@@ -88,7 +87,7 @@ class Track:
         self.number = number
         self.port = port
         self.opened = opened
-        """The comment of the SYN: `connection`, `peer`, `about`."""
+        """The comment of the SYN."""
         self.offsets = [0, 0]
         """Bytes passed so far, by side."""
         self.ended: list[str | None] = [None, None]
@@ -109,12 +108,12 @@ class Track:
 
     def begin(self, interface: int, time: int, out: Parts) -> None:
         """Write the interface and the handshake."""
-        self._open(interface, time, out, {"event": "open", **self.opened})
+        self._open(interface, time, out, {EVENT: "open", **self.opened})
 
     def resume(self, interface: int, time: int, out: Parts, state: dict[str, Any] | None) -> None:
         """Write them again in a new file, from the present offsets on, with the tap's `state`."""
-        continues = {"offsets": list(self.offsets), "state": state}
-        opened = {"event": "open", **self.opened, "continues": continues}
+        continues = Continuation.of(offsets=list(self.offsets), state=state)
+        opened = {EVENT: "open", **self.opened, "continues": continues}
         if json_text(opened) is None:
             continues["state"] = None
         ended, self.ended = self.ended, [None, None]
@@ -155,14 +154,8 @@ class Track:
         length = min(loss.length, most)
         if not loss.stated:
             loss.stated = True
-            about = {
-                "bytes": loss.kept,
-                "passed": loss.length,
-                "chunks": loss.chunks,
-                "until": loss.last,
-                "why": loss.why,
-            }
-            self._notes.append(comment({"lost": about}))
+            lost = Lost(loss.kept, loss.length, loss.chunks, loss.last, loss.why)
+            self._notes.append(comment({LOST: lost.json()}))
         self._pieces(side, loss.first, b"", length, out)
         loss.length -= length
         return loss.length <= 0
@@ -194,9 +187,9 @@ class Track:
             return
         unended = [side for side in (0, 1) if self.ended[side] is None]
         for side in unended:
-            self._fin(side, time, out, {"event": "close", "unended": unended})
+            self._fin(side, time, out, Ending.of(event="close", unended=unended))
         if not unended:
-            self._update(time, out, {"event": "close"})
+            self._update(time, out, Ending.of(event="close"))
         self.closed = True
 
     def _update(self, time: int, out: Parts, about: dict[str, Any] | None = None) -> None:
@@ -205,7 +198,7 @@ class Track:
         self._bare(0, time, ACK, out, about, self._window)
 
     def _end(self, side: int, time: int, how: str, out: Parts) -> None:
-        about = {"event": how, "side": side}
+        about = Ending.of(event=how, side=side)
         if how == "reset":
             self._bare(side, time, RST | ACK, out, about)
         else:

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from pix.problem import Problem
 from pix_inspect.recording import pcapng
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import NOTE, RECORDER, Comment, Opening, Peer
 from pix_inspect.recording.sinks import RecordingFile, RecordingStream
 from pix_inspect.recording.stream_writer import Loss, Track
 from pix_inspect.recording.tcp_headers import CLIENT_PORTS
@@ -64,12 +64,12 @@ class ConnectionLog:
         """Record that `side` hung up."""
         self._put(time, "reset", side)
 
-    def note(self, note: dict[str, Any], time: int, *, at_once: bool = False) -> None:
+    def note(self, note: Comment, time: int, *, at_once: bool = False) -> None:
         """Record something about the connection, as a comment of its next packet.
 
         What has to be seen `at_once`, though nothing passes, gets a packet of its own.
         """
-        text = pcapng.comment({"note": note})
+        text = pcapng.comment({NOTE: note.json()})
         if self._writer.queued + len(text) <= self._writer.queue_limit:
             self._put(time, "remark" if at_once else "note", text, len(text))
 
@@ -187,7 +187,7 @@ class RecordingWriter:
         with self._opening:
             self._opened += 1
             number = self._opened
-            opened = {"connection": number, "peer": peer.json(), "about": about}
+            opened = Opening("open", number, peer, about).json()
             full = self.queued > self.queue_limit * 2
             port = None if full else self._scribe.free_port(number)
             track = Track(number, port or CLIENT_PORTS[0], opened, str(peer))
@@ -201,7 +201,7 @@ class RecordingWriter:
 
     def note(self, note: str | dict[str, Any]) -> None:
         """Record something that belongs to no connection, as a comment of the next packet."""
-        self._scribe.notes.append(pcapng.comment({"recorder": note}))
+        self._scribe.notes.append(pcapng.comment({RECORDER: note}))
 
     def close(self, timeout: float = 10.0) -> None:
         """Write what waits and close; give up after `timeout` seconds if nothing takes it."""

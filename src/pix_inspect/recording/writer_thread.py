@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pix
 from pix_inspect.recording import pcapng
+from pix_inspect.recording.notes import OURS, RECORDER, Section, State, Unrecorded
 from pix_inspect.recording.sinks import Sink
 from pix_inspect.recording.stream_writer import Loss, Parts, Track
 from pix_inspect.recording.tcp_headers import CLIENT_PORTS, LARGEST_SEGMENT
@@ -189,7 +190,7 @@ class Scribe:
             notes.append(self.notes.popleft())
         if self.unrecorded:
             count, self.unrecorded = self.unrecorded, 0
-            notes.append(pcapng.comment({"recorder": {"connections not recorded": count}}))
+            notes.append(pcapng.comment({RECORDER: Unrecorded(count).json()}))
         return notes
 
     def _leave_notes(self, track: Track) -> None:
@@ -229,14 +230,14 @@ class Scribe:
     def _begin_file(self) -> None:
         """Write what a reader needs from the first byte: the section and the open connections."""
         self._files += 1
-        head = {
-            "recording": "pix-inspect",
-            "format": FORMAT,
-            "needs": NEEDS,
-            "version": pix.__version__,
-            "file": self._files,
-            "about": self._about,
-        }
+        head = Section.of(
+            recording=OURS,
+            format=FORMAT,
+            needs=NEEDS,
+            version=pix.__version__,
+            file=self._files,
+            about=self._about,
+        )
         tool = f"pix-inspect {pix.__version__}".encode()
         options = [(pcapng.COMMENT, pcapng.comment(head)), (pcapng.SHB_USERAPPL, tool)]
         self._out.append(pcapng.section_header(options))
@@ -259,4 +260,4 @@ class Scribe:
         try:
             return log.resume()
         except Exception as error:  # the tap's trouble must not end the recording
-            return {"failed": f"{type(error).__name__}: {error}"}
+            return State.of(failed=f"{type(error).__name__}: {error}")

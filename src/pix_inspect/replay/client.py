@@ -22,7 +22,7 @@ from pix.protocol.deletion import deletes
 from pix_inspect.capture.relayed_connection import now
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.capture.upstream import Upstream, complaint
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.replay.client_connection import ReplayedConnection
 from pix_inspect.replay.recorded import RecordedSession
@@ -77,13 +77,13 @@ class ReplayClient:
         self._schedule: Schedule = schedule_of(recorded.session, wanted, numbers)
         self._writer = RecordingWriter(
             out,
-            about={
-                "tool": "pix-inspect replay",
-                "upstream": str(upstream),
-                "replayed": str(recorded.path),
-                "uid": os.getuid(),
-                "payload": "full" if options.payload is None else options.payload,
-            },
+            about=Made.of(
+                tool="pix-inspect replay",
+                upstream=str(upstream),
+                replayed=str(recorded.path),
+                uid=os.getuid(),
+                payload="full" if options.payload is None else options.payload,
+            ),
         )
         self._connections: dict[int, ReplayedConnection] = {}
         self._numbers: dict[int, int] = {}

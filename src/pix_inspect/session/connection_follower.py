@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 from pix.codec.gates import Protocol
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.notes import Note, Reason
+from pix_inspect.recording.notes import FARTHEST, Continuation, Peer, State
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.index import Index
 
 RECENT = 16
 """Packets of a side whose places are remembered: an operation's number, byte by byte, takes 8."""
-FARTHEST = 1 << 62
 
 
 @dataclass(slots=True)
@@ -33,8 +32,7 @@ class ConnectionRow:
     number: int
     opened: int
     closed: int | None = None
-    peer: dict[str, Any] | None = None
-    about: dict[str, Any] | None = None
+    peer: Peer = field(default_factory=Peer)
     protocol: Protocol | None = None
     daemon_nix: str | None = None
     handshake: int | None = None
@@ -152,39 +150,33 @@ class Watcher:
 
     # Beginning in the middle ----------------------------------------------------------
 
-    def resume(self, continues: Any, time: int) -> None:
+    def resume(self, continues: Continuation, time: int) -> None:
         """Go on with a connection that began in an earlier file, as its recorder said."""
-        said = continues if isinstance(continues, dict) else {}
-        state = said.get("state")
-        state = state if isinstance(state, dict) else {}
-        offsets = _offsets(said.get("offsets")) or (0, 0)
+        state, offsets = continues.state, continues.offsets or (0, 0)
         self._passed = list(offsets)
         self._begin_at(state)
         if self._resumes_at == offsets:
             return
         early = Exchange(0, "opaque", CLIENT, offsets[CLIENT], time, self.row.protocol)
         early.daemon_start = offsets[DAEMON]
-        under_way = state.get("exchange")
-        if isinstance(under_way, str):
-            early.note(Note(Reason.UNDER_WAY_EARLIER, found=under_way))
+        if state.exchange is not None:
+            early.note(Note(Reason.UNDER_WAY_EARLIER, found=state.exchange))
         else:
             early.note(Note(Reason.BEGAN_EARLIER))
         self.started(early)
         self._early = early
 
-    def boundary(self, state: dict[str, Any]) -> None:
+    def boundary(self, state: State) -> None:
         """Take what the recorder noted at the first boundary after the file began."""
         if self._early is not None and self._resumes_at is None:
             self._begin_at(state)
 
-    def _begin_at(self, state: dict[str, Any]) -> None:
-        boundary = _offsets(state.get("boundary"))
+    def _begin_at(self, state: State) -> None:
+        boundary = state.boundary
         protocol = _protocol(state)
         if protocol is not None:
             self.row.protocol = protocol
-        nix = state.get("daemon_nix")
-        if isinstance(nix, str):
-            self.row.daemon_nix = nix
+        self.row.daemon_nix = state.daemon_nix or self.row.daemon_nix
         if boundary is None or self.row.protocol is None:
             return
         if boundary[CLIENT] < self._passed[CLIENT] or boundary[DAEMON] < self._passed[DAEMON]:
@@ -219,19 +211,8 @@ class Watcher:
         self.ended(early)
 
 
-def _offsets(said: Any) -> tuple[int, int] | None:
-    if not isinstance(said, list) or len(said) != 2:
-        return None
-    if not all(type(offset) is int and 0 <= offset < FARTHEST for offset in said):
-        return None
-    return said[0], said[1]
-
-
-def _protocol(state: dict[str, Any]) -> Protocol | None:
-    features = state.get("features", [])
-    if not isinstance(features, list):
-        return None
+def _protocol(state: State) -> Protocol | None:
     try:
-        return Protocol.parse(str(state["protocol"]), frozenset(map(str, features)))
-    except (KeyError, ValueError):
+        return Protocol.parse(state.protocol or "", frozenset(state.features))
+    except ValueError:
         return None

@@ -28,6 +28,15 @@ from pathlib import Path
 from typing import Any
 
 from pix.conversation.notes import Note
+from pix_inspect.recording.notes import (
+    Continuation,
+    Made,
+    Opening,
+    State,
+    lost_bytes,
+    made_of,
+    note_of,
+)
 from pix_inspect.recording.reader import Event, RecordingReader
 from pix_inspect.recording.stall_notes import take
 from pix_inspect.recording.stream_reader import ChunkSeen
@@ -72,6 +81,11 @@ class Session:
     def about(self) -> dict[str, Any]:
         """What the recording says about itself."""
         return self.reader.about
+
+    @property
+    def made(self) -> Made:
+        """What it says of how it was made."""
+        return made_of(self.about)
 
     @property
     def size(self) -> int:
@@ -143,8 +157,8 @@ class Session:
             watcher.eof(event.side, time)
 
     def _note(self, number: int, note: dict[str, Any], watcher: Watcher | None, time: int) -> None:
-        said = note.get("note")
-        if watcher is not None and isinstance(said, dict) and "boundary" in said:
+        said = note_of(note)
+        if watcher is not None and isinstance(said, State):
             watcher.boundary(said)
             return
         if number in self.connections and take(self.connections[number].stalls, said, time):
@@ -162,17 +176,11 @@ class Session:
         if not self.started:
             self.started = time
         opened = opened or {}
-        peer, about = opened.get("peer"), opened.get("about")
-        row = ConnectionRow(
-            number,
-            time,
-            peer=peer if isinstance(peer, dict) else None,
-            about=about if isinstance(about, dict) else None,
-        )
-        self.connections[number] = row
+        opening = Opening.read(opened) or Opening("open")
+        row = self.connections[number] = ConnectionRow(number, time, peer=opening.peer)
         watcher = self._watchers[number] = Watcher(row, position, self._index)
         if "continues" in opened:
-            watcher.resume(opened["continues"], time)
+            watcher.resume(opening.continues or Continuation(), time)
         return watcher
 
     # What is known --------------------------------------------------------------------
@@ -231,11 +239,3 @@ class Session:
     def remarks(self, i: int) -> tuple[Note, ...]:
         """Return what was remarked on exchange `i` when it passed, without decoding it."""
         return self._index.notes(i)
-
-
-def lost_bytes(note: dict[str, Any]) -> int:
-    """Return how many bytes a remark says were lost."""
-    lost = note.get("lost")
-    if isinstance(lost, dict):
-        lost = lost.get("bytes")
-    return lost if isinstance(lost, int) and not isinstance(lost, bool) and lost > 0 else 0

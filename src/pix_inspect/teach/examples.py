@@ -49,7 +49,7 @@ def choose(folder: Path) -> dict[str, Any]:
             place = (path.stem, view.row.number)
             if view.row.operation is not None:
                 connection = session.connections[view.row.connection]
-                said = f"{command(connection.peer)} ({connection.protocol})"
+                said = f"{command(connection.peer.command)} ({connection.protocol})"
                 senders.setdefault(view.row.operation, set()).add(said)
             for name, score in shown(view):
                 known = best.get(name)
@@ -62,12 +62,12 @@ def choose(folder: Path) -> dict[str, Any]:
     }
 
 
-def command(peer: dict[str, Any] | None) -> str:
+def command(line: str | None) -> str:
     """Return a client's program and its options, without the arguments that name things.
 
     The recordings' ssh-ng clients reach the relay through socat, in place of ssh.
     """
-    words = str((peer or {}).get("command") or "somebody").split()
+    words = (line or "somebody").split()
     if "pix_inspect" in words:
         return f"pix-inspect {words[words.index('pix_inspect') + 1]}"
     kept = [words[0].rpartition("/")[2]]

@@ -202,12 +202,8 @@ def overdue(session: Session, now: int, silence: int) -> list[int]:
 
 
 def _wait(session: Session, connection: ConnectionRow, index: int | None, views: Views) -> Wait:
-    peer: dict[str, Any] = connection.peer or {}
-    pid = peer.get("pid")
-    who: dict[str, Any] = {
-        "pid": pid if type(pid) is int else None,
-        "command": str(peer.get("command") or ""),
-    }
+    peer = connection.peer
+    who: dict[str, Any] = {"pid": peer.pid, "command": peer.command or ""}
     number = connection.number
     if index is None:
         owes = "its next request" if connection.exchanges else "its first word"

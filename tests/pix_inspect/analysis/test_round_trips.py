@@ -16,8 +16,7 @@ from pix_inspect.analysis import round_trips as analysis
 from pix_inspect.analysis.round_trips import HELD, Analyst, Distance
 from pix_inspect.analysis.runs import advice
 from pix_inspect.cli import main
-from pix_inspect.recording.peer import Peer
-from pix_inspect.recording.stall_notes import going_on, stuck
+from pix_inspect.recording.notes import Peer, Reading, Stuck
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session
 from tests.support.places import EVERY_RECORDING
@@ -128,9 +127,9 @@ def test_stalls_that_the_relay_remarked_are_summed_up(tmp_path: Path) -> None:
     writer = RecordingWriter(recording, about={})
     log = writer.open(Peer(), {}, time=MS)
     for note, ms in (
-        (stuck(0, 100, since=2 * MS), 3),
-        (going_on(0), 7),
-        (stuck(1, 100, since=8 * MS), 9),
+        (Stuck(0, 100, since=2 * MS), 3),
+        (Reading(0), 7),
+        (Stuck(1, 100, since=8 * MS), 9),
     ):
         log.note(note, ms * MS, at_once=True)
     log.chunk(0, 10 * MS, b"nope", 4)

@@ -11,7 +11,7 @@ from pix.codec.wire import pack_u64
 from pix.protocol.operations import IsValidPath
 from pix_inspect.analysis.round_trips import Analyst
 from pix_inspect.analysis.runs import SHORTEST_RUN
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 
 START = 1_700_000_000_000_000_000

@@ -16,7 +16,7 @@ from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relayed_connection import CLIENT
 from pix_inspect.capture.upstream import CommandUpstream, SocketUpstream, Upstream
 from pix_inspect.options.capture import allow_many_connections, arguments, user_ids, warn_of_trust
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.session.session import Session
 from tests.support.processes import HELLO
 
@@ -75,7 +75,7 @@ def test_what_the_capture_was_stands_in_the_recording(tmp_path: Path) -> None:
     assert about["listen"] == "/s"
     assert about["payload"] == 0
     assert about["uid"] == os.getuid()
-    assert session.connections[1].peer == {"pid": 1, "uid": 2}
+    assert session.connections[1].peer == Peer(1, 2)
     session.close()
 
 

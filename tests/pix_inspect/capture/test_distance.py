@@ -17,7 +17,7 @@ from pix_inspect.capture import distance as delaying
 from pix_inspect.capture.distance import Delay
 from pix_inspect.cli import main
 from pix_inspect.recording.about import made_distant
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
 from tests.support.relaying import WAIT, received
 
@@ -154,18 +154,19 @@ def test_threads_and_descriptors_end_with_the_connection() -> None:
 def test_no_delay_is_none() -> None:
     assert not Delay()
     assert Delay(1)
-    assert Delay(2 * MS, 5.0, 1 * MS).about() == {"each way": 0.002, "rate": 5.0, "jitter": 0.001}
+    said = {"each way": 0.002, "rate": 5.0, "jitter": 0.001}
+    assert Delay(2 * MS, 5.0, 1 * MS).about().json() == said
 
 
 @pytest.mark.parametrize(
     ("about", "said"),
     [
         (
-            {"delay": Delay(2 * MS, 20 << 20, 1 * MS).about()},
+            {"delay": Delay(2 * MS, 20 << 20, 1 * MS).about().json()},
             "+2 ms each way, jitter 1 ms, 20 MiB/s",
         ),
-        ({"about": {"delay": Delay(2 * MS).about()}}, "+2 ms each way"),
-        ({"delay": Delay(0, 1e6).about()}, "977 KiB/s"),
+        ({"delay": Delay(2 * MS).about().json()}, "+2 ms each way"),
+        ({"delay": Delay(0, 1e6).about().json()}, "977 KiB/s"),
         ({}, ""),
         ({"delay": {}}, ""),
         ({"delay": "long"}, ""),
@@ -174,13 +175,13 @@ def test_no_delay_is_none() -> None:
     ],
 )
 def test_a_recording_says_how_distant_the_daemon_was(about: dict[str, object], said: str) -> None:
-    assert made_distant(about) == said
+    assert made_distant(Made.read(about) or Made()) == said
 
 
 def test_who_reads_such_a_recording_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    writer = RecordingWriter(tmp_path / "far.pcapng", about={"delay": Delay(2 * MS).about()})
+    writer = RecordingWriter(tmp_path / "far.pcapng", about={"delay": Delay(2 * MS).about().json()})
     log = writer.open(Peer(), {})
     log.chunk(0, 1, b"cxin\0\0\0\0", 8)
     log.close(2)

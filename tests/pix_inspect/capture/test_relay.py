@@ -19,7 +19,7 @@ from pix.sockets import connect, listen
 from pix_inspect.capture.relay import Relay
 from pix_inspect.capture.relayed_connection import CLIENT, DAEMON
 from pix_inspect.capture.upstream import SocketUpstream
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from tests.support.relaying import WAIT, Notes, Stage, received, staged, until
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pix_inspect.capture.tap import WORTH_ELIDING, RecordingTap
 from pix_inspect.options.payload_limit import payload_limit
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Comment, Peer
 from pix_inspect.recording.sinks import rotated
 from pix_inspect.recording.writer import RecordingWriter, Resume
 from pix_inspect.session.session import Row, Session
@@ -186,8 +186,8 @@ class Noted:
         self.calls.append((side, time, bytes(kept), length))
         self.offsets[side] += length
 
-    def note(self, note: dict[str, object], time: int) -> None:
-        self.calls.append((time, note))
+    def note(self, note: Comment, time: int) -> None:
+        self.calls.append((time, note.json()))
 
 
 @pytest.mark.parametrize("limit", [None, 0, 65536])

@@ -64,8 +64,8 @@ def test_what_a_client_says_is_recorded_and_summed_up(tmp_path: Path) -> None:
     assert session.row(0).kind == "handshake"
     assert session.about["about"]["command"] == [sys.executable, "-c", TALK]
     peer = session.connections[1].peer
-    assert peer is not None
-    assert peer["command"].startswith(f"{sys.executable} -c import os")
+    assert peer.command is not None
+    assert peer.command.startswith(f"{sys.executable} -c import os")
     session.close()
 
 

@@ -79,9 +79,7 @@ def test_bytes_pass_both_ways_and_stdout_holds_nothing_else(tmp_path: Path) -> N
         assert process.stderr.read() == b""
     session = Session(tmp_path / "r.pcapng").read_all()
     assert session.row(0).kind == "handshake"
-    peer = session.connections[1].peer
-    assert peer is not None
-    assert peer["pid"] == os.getpid()
+    assert session.connections[1].peer.pid == os.getpid()
     session.close()
 
 

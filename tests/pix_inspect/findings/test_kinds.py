@@ -18,7 +18,7 @@ from pix_inspect.findings import messages
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import KINDS
 from pix_inspect.forensics.mistakes import Mistake
-from pix_inspect.recording.stall_notes import going_on, stuck
+from pix_inspect.recording.notes import Reading, Stuck
 from pix_inspect.session import exchange_view
 from pix_inspect.session.exchange_view import Part
 from pix_inspect.session.session import Session
@@ -54,8 +54,8 @@ class Recorded:
                 connection.chunk(side, data[: self.kept.get(i, len(data))], len(data))
                 if i == self.stuck:
                     since = made.now()
-                    connection.wait(1000).remark({"note": stuck(CLIENT, 4096, since)})
-                    connection.wait(1000).remark({"note": going_on(CLIENT)})
+                    connection.wait(1000).remark({"note": Stuck(CLIENT, 4096, since).json()})
+                    connection.wait(1000).remark({"note": Reading(CLIENT).json()})
             if self.left is not None:
                 connection.half_close(self.left)
             if self.closed or number < len(self.pids) - 1:

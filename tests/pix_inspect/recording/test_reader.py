@@ -417,7 +417,7 @@ def test_bytes_missing_between_two_files_are_a_gap(tmp_path: Path) -> None:
 WRITER = """
 import sys, time
 from pathlib import Path
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 size = int(sys.argv[2]) or None
 writer = RecordingWriter(Path(sys.argv[1]), about={}, interval=0.002, max_size=size, keep=50)

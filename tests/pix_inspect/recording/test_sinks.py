@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pix.conversation import CLIENT, DAEMON
 from pix.problem import Problem
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.sinks import RecordingFile, rotated, whole_blocks
 from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
 from tests.support.packets import chunks, conversation, events, items_of, kinds, stream, wait_until
@@ -181,7 +181,7 @@ def test_closing_on_a_full_disk_ends_and_counts(path: Path, disk: Disk) -> None:
 TMPFS = """
 import os, sys, time
 from pathlib import Path
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 folder = Path(sys.argv[1])
 path, ballast = folder / "s.pcapng", folder / "ballast"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pix.conversation import CLIENT, DAEMON
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.sinks import rotated
 from pix_inspect.recording.stream_writer import Loss

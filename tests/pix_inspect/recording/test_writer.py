@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pix.conversation import CLIENT, DAEMON
 from pix_inspect.recording import pcapng
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import HungUp, Peer
 from pix_inspect.recording.tcp_headers import CLIENT_PORTS, LARGEST_SEGMENT
 from pix_inspect.recording.writer import RecordingWriter
 from tests.support.packets import chunks, events, items_of, kinds, stream, wait_until
@@ -38,7 +38,7 @@ def test_what_the_relay_says_comes_back(path: Path) -> None:
     first.chunk(CLIENT, START + 2, b"cxin", 4)
     second.chunk(DAEMON, START + 3, b"head", 100_000)
     first.chunk(DAEMON, START + 4, b"o" * 200_000, 200_000)
-    first.note({"trusted": True}, START + 5)
+    first.note(HungUp("tired"), START + 5)
     first.half_close(CLIENT, START + 6)
     second.reset(CLIENT, START + 7)
     second.close(START + 8)
@@ -112,7 +112,7 @@ def test_any_course_of_events_keeps_streams_true(
             key = (which + 1, side)
             expected[key] = expected.get(key, b"") + kept + b"." * elided
         elif action == "note":
-            log.note({"n": 1}, START)
+            log.note(HungUp("1"), START)
         elif action == "close":
             log.close(START)
             over.add(which)
@@ -203,11 +203,11 @@ def test_notes_of_a_connection_before_its_end(path: Path) -> None:
     writer = RecordingWriter(path, about={}, interval=ASLEEP)
     log = writer.open(Peer(), {})
     for number in range(100):
-        log.note({"number": number}, START)
+        log.note(HungUp(str(number)), START)
     log.close(START)
     writer.close()
     notes = [event.note for event in events(items_of(path)) if event.kind == "note"]
-    assert notes == [{"note": {"number": number}} for number in range(100)]
+    assert notes == [{"note": {"hung up": str(number)}} for number in range(100)]
 
 
 def test_a_peer_with_a_hostile_command_line(path: Path) -> None:
@@ -324,7 +324,7 @@ def test_millions_of_lost_chunks_take_no_memory(path: Path) -> None:
 def test_connections_beyond_a_full_queue_are_not_recorded(path: Path) -> None:
     writer = RecordingWriter(path, about={}, interval=ASLEEP, queue_limit=10_000)
     logs = [writer.open(Peer(), {}) for _ in range(500)]
-    logs[-1].note({"a": 1}, START)
+    logs[-1].note(HungUp("1"), START)
     logs[-1].half_close(CLIENT, START)
     assert writer.queued < 25_000
     writer.close()

@@ -237,7 +237,7 @@ def test_what_is_sent_is_recorded_under_its_name(daemon: EmbeddedDaemon, tmp_pat
     assert relay.close() == tmp_path / "r.pcapng"
     recording = Recording(tmp_path / "r.pcapng").read_all()
     peers = [row.peer for row in recording.connections.values()]
-    assert [peer["command"] for peer in peers if peer] == ["pix-inspect repl"] * 2
+    assert [peer.command for peer in peers] == ["pix-inspect repl"] * 2
     names = [recording.row(i).operation for i in range(len(recording))]
     assert "AddToStore" in names
     number = names.index("AddToStore") + 1

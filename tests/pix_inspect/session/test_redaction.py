@@ -14,7 +14,7 @@ from pix.codec.wire import pack_u64
 from pix.protocol.operations import SetOptions
 from pix_inspect.cli import main
 from pix_inspect.describe.text_and_json import text_of
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.redaction import is_secret, redacted, secret_spans
 from tests.support.recording import connected

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.describe.about import about
-from pix_inspect.recording.peer import Peer
+from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Row, Session
 from tests.support import captures, rows

@@ -260,7 +260,7 @@ class Inspector(OtherScreens):
         """Quit, after asking what happens to clients that are connected."""
         session = self.tabs[0].session
         own = sum(
-            row.closed is None and (row.peer or {}).get("pid") == os.getpid()
+            row.closed is None and row.peer.pid == os.getpid()
             for row in session.connections.values()
         )  # the REPL's, which hangs up when we leave
         clients = session.open_connections - own

@@ -125,12 +125,10 @@ def _values(node: Node) -> Iterator[Paragraph]:
 def about_connection(connection: ConnectionRow) -> Iterator[Paragraph]:
     """Yield who made a connection and what was agreed on it."""
     words = [f"Connection {connection.number}"]
-    peer = connection.peer or {}
-    words += [str(peer["command"])] if peer.get("command") else []
-    words += [f"{name} {peer[name]}" for name in ("pid", "uid") if peer.get(name) is not None]
-    parents = peer.get("parents")
-    if isinstance(parents, list) and parents:
-        words.append("from " + " ← ".join(map(str, parents)))
+    peer = connection.peer
+    words += [peer.command] if peer.command else []
+    words += [f"{name} {n}" for name, n in (("pid", peer.pid), ("uid", peer.uid)) if n is not None]
+    words += ["from " + " ← ".join(peer.parents)] if peer.parents else []
     if connection.protocol is not None:
         words.append(f"protocol {connection.protocol}")
     words += [f"daemon Nix {connection.daemon_nix}"] if connection.daemon_nix else []

@@ -31,9 +31,8 @@ PLAIN = re.compile(r"/[\w./+@=-]{1,200}", re.ASCII)
 
 def nowhere(session: Session) -> str:
     """Return how to give a recording a daemon: that which it was made of, where it says so."""
-    about = session.about.get("about")
-    upstream = about.get("upstream") if isinstance(about, dict) else None
-    known = isinstance(upstream, str) and PLAIN.fullmatch(upstream) is not None
+    upstream = session.made.upstream
+    known = upstream is not None and PLAIN.fullmatch(upstream) is not None
     return (
         f'this recording has no daemon: connect("{upstream if known else SOMEWHERE}") gives one,'
         " or --upstream SOCKET on the command line"
@@ -44,9 +43,8 @@ def relay_of(tab: Tab) -> Path | None:
     """Return the socket of the relay that makes a recording, None when it is finished."""
     if tab.relay is not None:
         return tab.relay.socket if tab.relay.alive() else None
-    about = tab.session.about.get("about")
-    listen = about.get("listen") if isinstance(about, dict) else None
-    return Path(listen) if isinstance(listen, str) and tab.is_live() else None
+    listen = tab.session.made.listen
+    return Path(listen) if listen is not None and tab.is_live() else None
 
 
 class ReplController:

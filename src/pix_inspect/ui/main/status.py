@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from rich.segment import Segment
 from textual.strip import Strip
 
 from pix_inspect.base.units import count, duration, size
 from pix_inspect.recording.about import made_distant
+from pix_inspect.recording.notes import NOTE, RECORDER, Made
 from pix_inspect.session.session import Session
 from pix_inspect.ui.widgets.lines import Toned
 from pix_inspect.ui.widgets.text import fit, fit_end, safe, wrapped
@@ -40,19 +40,11 @@ def being_written(path: Path, pid: object) -> bool:
     return False
 
 
-def sockets(about: dict[str, Any]) -> str:
-    """Return where the relay listens and what it connects to, safe."""
-    inner = about.get("about")
-    known = inner if isinstance(inner, dict) else about
-    listen, upstream = known.get("listen"), known.get("upstream")
-    words = [safe(str(word), 200) for word in (listen, upstream) if word]
-    return f" {distance(known)}⇄ ".join(words)
-
-
-def distance(known: dict[str, Any]) -> str:
-    """Return how distant the daemon was made, empty when it was not: `+10 ms each way `."""
-    said = made_distant(known)
-    return f"({said}) " if said else ""
+def sockets(made: Made) -> str:
+    """Return where the relay listens and what it connects to, and how distant that is, safe."""
+    words = [safe(word, 200) for word in (made.listen, made.upstream) if word]
+    said = made_distant(made)
+    return f" {f'({said}) ' if said else ''}⇄ ".join(words)
 
 
 MINUTE = 60_000_000_000
@@ -94,7 +86,7 @@ class Status(Toned):
         right += [Segment(f"{text}  ", tone(name)) for text, name in counts]
         left = [Segment(" pix-inspect  ", tone("name")), state, Segment("  ")]
         used = sum(segment.cell_length for segment in (*left, *right))
-        where = sockets(session.about)
+        where = sockets(session.made)
         if len(where) > max(width - used, 0) or not where:
             where = safe(session.path.name) if not self.live or not where else where
         middle = fit(fit_end(where, max(width - used, 0)), max(width - used, 0))
@@ -127,7 +119,7 @@ def trouble(session: Session, live: bool) -> list[str]:
         said.append(f"the file is cut off: {size(cut[1])} after offset {cut[0]:,} cannot be read")
     said += [safe(warning, 300) for warning in session.reader.warnings]
     for number, note in session.notes[-50:]:
-        text = note.get("note") or note.get("recorder")
+        text = note.get(NOTE) or note.get(RECORDER)
         if number == 0 and isinstance(text, str):
             said.append(safe(text, 300))
     return said

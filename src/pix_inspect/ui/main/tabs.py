@@ -59,9 +59,7 @@ class Tab:
         """Return whether the recording is still being written."""
         if self.relay is not None:
             return self.relay.alive()
-        about = self.session.about.get("about")
-        pid = about.get("pid") if isinstance(about, dict) else None
-        return being_written(self.session.path, pid)
+        return being_written(self.session.path, self.session.made.pid)
 
     def trouble(self) -> list[str]:
         """Return what the relay complained of."""
@@ -72,11 +70,10 @@ class Tab:
 
     def lesson(self) -> list[str]:
         """Return what to say while there is nothing to see."""
-        about = self.session.about.get("about")
-        listen = about.get("listen") if isinstance(about, dict) else None
+        listen = self.session.made.listen
         if not listen or not self.is_live():
             return ["", "  No client connected while this was recorded."]
-        where = safe(shlex.quote(str(listen)))
+        where = safe(shlex.quote(listen))
         return [
             "",
             "  No client has connected yet. In another terminal:",

@@ -20,6 +20,7 @@ from textual.widgets import Footer
 from pix_inspect.analysis.statistics import SLICE, Statistics, Tally
 from pix_inspect.base.units import count
 from pix_inspect.filter.terms import name_term
+from pix_inspect.recording.notes import Peer
 from pix_inspect.session.session import Session
 from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.screens.charts import Histogram, Rate
@@ -142,7 +143,7 @@ class StatisticsScreen(OtherScreen["GoTo | None"]):
         clients = []
         for number, tally in statistics.connections.items():
             row = connections.get(number)
-            said = f"{number}  {command_of(row.peer if row is not None else None, 120)}".rstrip()
+            said = f"{number}  {command_of(row.peer if row is not None else Peer(), 120)}".rstrip()
             clients.append(Summed.of(number, said, tally, whole.total))
         top = [Summed.of(WHOLE, WHOLE, whole, whole.total)] if whole.count else []
         for table, rows in zip(self.tables, (operations, clients), strict=True):

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pix_inspect.base.units import count
 from pix_inspect.describe.field_rows import value_text
+from pix_inspect.recording.notes import Peer
 from pix_inspect.session.session import Session
 from pix_inspect.ui.widgets.text import safe
 
 LONGEST_COMMAND = 40
 
 
-def command_of(peer: Mapping[str, Any] | None, longest: int) -> str:
+def command_of(peer: Peer, longest: int) -> str:
     """Return a client's command line as safe text, its program without folder; "" if unknown."""
-    command = (peer or {}).get("command")
-    if not isinstance(command, str):
-        return ""
-    program, space, arguments = command.partition(" ")
+    program, space, arguments = (peer.command or "").partition(" ")
     return safe((program.rpartition("/")[2] or program) + space + arguments, longest)
 
 
@@ -39,10 +34,9 @@ class ConnectionFacts:
             agreed = self._agreed(number)
             if row.protocol is not None:
                 self._known[number] = agreed
-        peer = row.peer or {}
-        pid, command = peer.get("pid"), command_of(peer, LONGEST_COMMAND)
+        pid, command = row.peer.pid, command_of(row.peer, LONGEST_COMMAND)
         who = [command] if command else []
-        who += [f"pid {pid}"] if isinstance(pid, int) else []
+        who += [f"pid {pid}"] if pid is not None else []
         failed = [count(row.errors, "error")] if row.errors else []
         return " · ".join([*who, count(row.exchanges, "exchange"), *failed, *agreed])
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pix_inspect.recording.notes import Made
 from pix_inspect.ui.main.status import sockets
 
 
@@ -23,5 +24,6 @@ from pix_inspect.ui.main.status import sockets
     ],
 )
 def test_a_delay_stands_between_relay_and_daemon(delay: Any, says: str) -> None:
-    about = {"about": {"listen": "/s", "upstream": "/d", "delay": delay}}
-    assert " ".join(sockets(about).split()) == says
+    made = Made.read({"listen": "/s", "upstream": "/d", "delay": delay})
+    assert made is not None
+    assert " ".join(sockets(made).split()) == says

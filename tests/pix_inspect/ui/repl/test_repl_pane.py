@@ -86,8 +86,7 @@ async def test_what_is_sent_appears_in_the_timeline(app: Inspector) -> None:
         while len(browse(pilot).session) < 3:
             await pilot.pause(0.01)
         (row,) = browse(pilot).session.connections.values()
-        assert row.peer is not None
-        assert row.peer["command"] == "pix-inspect repl"
+        assert row.peer.command == "pix-inspect repl"
         await settled(pilot)
         await pilot.press("G", "r")
         await pilot.pause(0.1)

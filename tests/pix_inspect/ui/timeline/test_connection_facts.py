@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pix_inspect.recording.notes import Peer
 from pix_inspect.session.session import Session
 from pix_inspect.ui.timeline.connection_facts import ConnectionFacts, command_of
 from pix_inspect.ui.widgets.text import safe
@@ -24,16 +25,15 @@ from tests.support.recording import growing
         ({"command": ""}, ""),
         ({"command": 7}, ""),
         ({}, ""),
-        (None, ""),
     ],
 )
-def test_a_program_without_its_folder(peer: dict[str, Any] | None, said: str) -> None:
-    assert command_of(peer, 80) == said
+def test_a_program_without_its_folder(peer: dict[str, Any], said: str) -> None:
+    assert command_of(Peer.read(peer) or Peer(), 80) == said
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_commands_are_harmless(text: str) -> None:
-    said = command_of({"command": f"/bin/{text} {text}"}, 60)
+    said = command_of(Peer(command=f"/bin/{text} {text}"), 60)
     assert safe(said) == said
 
 
