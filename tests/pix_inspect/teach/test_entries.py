@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pix.codec.gates import Protocol
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix.protocol.names import enumerations, records
@@ -13,11 +13,11 @@ from pix_inspect.teach.entries import entry, names
 from pix_inspect.teach.entry_text import text
 
 
-@pytest.mark.parametrize("name", sorted(names()))
-def test_everything_has_an_entry_with_a_summary(name: str) -> None:
-    found = entry(name)
-    assert found.summary
-    assert all(line == line.rstrip() for line in text(found))
+def test_everything_has_an_entry_with_a_summary() -> None:
+    for name in names():
+        found = entry(name)
+        assert found.summary, name
+        assert all(line == line.rstrip() for line in text(found)), name
 
 
 def test_all_that_is_declared_is_named() -> None:
@@ -31,9 +31,9 @@ def test_all_that_is_declared_is_named() -> None:
     assert {"BuildStatus", "ActivityType", "ResultType", "Verbosity"} <= set(enumerations())
 
 
-@pytest.mark.parametrize("minor", range(10, 39))
-def test_every_version_has_an_entry(minor: int) -> None:
-    assert entry(f"1.{minor}").kind == "protocol version"
+def test_every_version_has_an_entry() -> None:
+    kinds = {entry(f"1.{minor}").kind for minor in range(OLDEST_MINOR, NEWEST_MINOR + 1)}
+    assert kinds == {"protocol version"}
 
 
 def test_a_version_says_what_it_changed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -10,18 +11,14 @@ from pix_inspect.ui.timeline.columns import ABOUT, LEAST_ABOUT, Lane, layout, se
 from tests.support.rows import a_row
 
 
-@pytest.mark.parametrize("width", range(20, 250))
-@pytest.mark.parametrize("rows", [0, 99, 1_000_000])
-def test_columns_fill_the_width(width: int, rows: int) -> None:
-    found = layout(width, rows, 10)
-    cells = sum(cells for _, cells in found) + len(found) - 1
-    names = [column.name for column, _ in found]
-    assert cells <= width or len(found) == 4
-    assert {"number", "state", "operation", "about"} <= set(names)
-    about = dict(found)[ABOUT]
-    if len(found) > 4:
-        assert cells == width
-        assert about >= LEAST_ABOUT
+def test_columns_fill_the_width() -> None:
+    for width, rows in product(range(20, 250), (0, 99, 1_000_000)):
+        found = layout(width, rows, 10)
+        cells = sum(cells for _, cells in found) + len(found) - 1
+        about = dict(found)[ABOUT]
+        assert cells == width or (about == 0 and cells > width), (width, rows)
+        assert {"number", "state", "operation", "about"} <= {column.name for column, _ in found}
+        assert about >= LEAST_ABOUT or len(found) == 4, (width, rows)
 
 
 def test_wide_screens_show_more() -> None:
