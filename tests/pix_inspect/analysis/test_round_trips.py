@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from pix.protocol.logging import StderrLast
 from pix_inspect.analysis import round_trips as analysis
 from pix_inspect.analysis.round_trips import HELD, Analyst, Distance
 from pix_inspect.analysis.runs import advice
-from pix_inspect.cli import main
 from pix_inspect.recording.notes import Peer, Reading, Stuck
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session
@@ -171,33 +169,3 @@ def test_more_requests_than_are_remembered_are_said_to_be(
 def test_advice_fits_the_version(operation: str, protocol: Protocol, says: str) -> None:
     assert says in advice(operation, protocol)
     assert bool(says) == bool(advice(operation, protocol))
-
-
-def test_json_and_text_agree(capsys: pytest.CaptureFixture[str]) -> None:
-    path = str(EVERY_RECORDING[0])
-    assert main(["analyse", path, "--format", "json", "--at-rtt", "5ms"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert main(["analyse", path, "--at-rtt", "5ms"]) == 0
-    text = capsys.readouterr().out
-    assert f"{said['exchanges']:,} exchange" in text
-    for split in said["operations"]:
-        assert split["operation"] in text
-    assert said["at_distance"]["elapsed"] > said["elapsed"]
-
-
-@pytest.mark.parametrize("wrong", ["ms", "-5ms", "5 parsecs"])
-def test_a_time_that_is_none_is_said_in_one_line(
-    wrong: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["analyse", str(EVERY_RECORDING[0]), f"--at-rtt={wrong}"]) == 2
-    assert "is no time" in capsys.readouterr().err
-
-
-def test_what_a_recording_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cut = tmp_path / "cut.pcapng"
-    cut.write_bytes(EVERY_RECORDING[0].read_bytes()[:-50])
-    for command in ("analyse", "status"):
-        assert main([command, str(cut)]) == 0
-        assert "no whole block and are left out" in capsys.readouterr().err
-        assert main([command, str(EVERY_RECORDING[0])]) == 0
-        assert capsys.readouterr().err == ""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 
 import pytest
 
 from pix_inspect.capture.tap import WORTH_ELIDING, RecordingTap
-from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.recording.notes import Comment, Peer
 from pix_inspect.recording.sinks import rotated
 from pix_inspect.recording.writer import RecordingWriter, Resume
@@ -26,18 +24,6 @@ STORY = "2.34.8-2.34.8/build-multi"
 def connections(captured_runs: tuple[Run, ...]) -> tuple[Connection, ...]:
     run = captures.run(STORY)
     return (*run.connections, *captures.run("2.3.7-2.3.7/export-import").connections)
-
-
-@pytest.mark.parametrize(
-    ("text", "limit"), [("full", None), ("none", 0), ("64K", 65536), ("100", 100)]
-)
-def test_payload_limit(text: str, limit: int | None) -> None:
-    assert payload_limit(text) == limit
-
-
-def test_payload_limit_says_what_is_wrong() -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match=r"'x' is no size: .*or full, or none"):
-        payload_limit("x")
 
 
 @pytest.mark.parametrize("limit", [None, 0, 1, 1000, 65536])

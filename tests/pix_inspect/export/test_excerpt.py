@@ -225,13 +225,3 @@ def test_bad_selections(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().err
     assert "from exchange 5 to 3 there is nothing" in said
     assert said.count("\n") == 4
-
-
-def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    path = str(RECORDINGS / "untrusted.pcapng")
-    assert main(["excerpt", path, "2..3", "--bytes", "0"]) == 0
-    said = capsys.readouterr().out
-    assert "SetOptions" in said
-    assert "13 00 00" not in said
-    assert main(["excerpt", path, "2", "--no-redact"]) == 0
-    assert "not redacted" in capsys.readouterr().out

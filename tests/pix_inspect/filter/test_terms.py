@@ -8,7 +8,7 @@ import pytest
 
 from pix_inspect.describe.field_rows import FieldRow, rows
 from pix_inspect.filter.compiled import compile_filter
-from pix_inspect.filter.completion import complete, quoted
+from pix_inspect.filter.completion import quoted
 from pix_inspect.filter.terms import field_term, joined, operation_term
 from pix_inspect.session.session import Session
 from tests.support.places import RECORDINGS
@@ -52,14 +52,3 @@ def test_values_are_quoted_when_they_need_it() -> None:
     assert quoted("/nix/store/x-1.0") == "/nix/store/x-1.0"
     assert quoted('a "b" \\ c') == '"a \\"b\\" \\\\ c"'
     assert quoted("or") == '"or"'
-
-
-def test_what_is_offered_where() -> None:
-    def offered(text: str) -> list[str]:
-        return [name for name, _ in complete(text, len(text), lambda field: ["x y", "zz"])[1]]
-
-    assert "took" in offered("")
-    assert offered("took ")[0] == "="
-    assert offered("request.path = ") == ['"x y"', "zz"]
-    assert offered("request.path = z") == ["zz"]
-    assert "took" in offered("error and ")

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from pix.protocol.logging import STDERR_ERROR
-from pix_inspect.cli import main
-from pix_inspect.filter.compiled import compile_filter
-from pix_inspect.filter.syntax import FilterError
 from pix_inspect.findings import collector as module
 from pix_inspect.findings.collector import Findings
-from pix_inspect.findings.downgrade import GAINS, lost
-from pix_inspect.findings.finding import sorted_by_grade
-from pix_inspect.findings.kinds import GRADES, KINDS, SHALLOW
+from pix_inspect.findings.kinds import SHALLOW
 from pix_inspect.findings.text import lines
 from pix_inspect.session.session import Session
 from tests.support.captures import Run
@@ -60,15 +54,6 @@ def kinds(session: Session) -> Counter[str]:
 
 def found(talk: Connection) -> Counter[str]:
     return kinds(talk.session())
-
-
-def test_every_kind_says_what_to_do() -> None:
-    for name, kind in KINDS.items():
-        assert kind.name == name
-        assert kind.grade in GRADES
-        assert kind.what
-        assert kind.why
-        assert kind.advice or kind.grade == "note"
 
 
 @pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda path: path.stem)
@@ -197,12 +182,6 @@ def test_one_process_with_many_connections(tmp_path: Path) -> None:
     assert found(talk)["reopened"] == 2
 
 
-def test_what_a_downgrade_loses() -> None:
-    assert not list(lost(38, 38))
-    assert len(list(lost(10, 38))) == len(GAINS)
-    assert "structured log" in " ".join(lost(15, 21))
-
-
 # All of them --------------------------------------------------------------------------------
 
 
@@ -264,107 +243,4 @@ def test_findings_grow_with_the_session(tmp_path: Path) -> None:
     assert first < sum(whole.counts.values())
 
 
-def test_the_gravest_come_first() -> None:
-    session = Session(RECORDINGS / "untrusted.pcapng").read_all()
-    grades = [finding.grade for finding in sorted_by_grade(found_in(session))]
-    assert grades == sorted(grades, key=GRADES.index, reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("text", "numbers"),
-    [
-        ("finding = unsigned", [4]),
-        ("finding = warning", [4, 6]),
-        ("finding ~ sandbox", [6]),
-        ("finding", [4, 6]),
-        ("finding != warning and conn = 1", [1, 2, 3]),
-    ],
-)
-def test_findings_in_filters(text: str, numbers: list[int]) -> None:
-    session = Session(RECORDINGS / "untrusted.pcapng").read_all()
-    chosen = compile_filter(text)
-    assert [i + 1 for i in range(len(session)) if chosen.matches(session, i)] == numbers
-
-
-@pytest.mark.parametrize("text", ["finding = obsolet", "finding > 3", "finding = nonsense"])
-def test_a_kind_that_is_none(text: str) -> None:
-    with pytest.raises(FilterError):
-        compile_filter(text)
-
-
 # check --------------------------------------------------------------------------------------
-
-
-def test_check_lists_findings(capsys: pytest.CaptureFixture[str]) -> None:
-    path = str(RECORDINGS / "untrusted.pcapng")
-    assert main(["check", path]) == 0
-    said = capsys.readouterr().out
-    assert "▲ warning: unsigned: a path was refused" in said
-    assert "connection 1, #4, daemon's byte 128, error.message: cannot add path" in said
-    assert main(["check", path, "--least", "error"]) == 0
-    assert "nothing found in" in capsys.readouterr().out
-    assert main(["check", path, "--ignore", "unsigned", "no finding = unsigned"]) == 1
-    assert "✗ no finding = unsigned: 1 (exchanges #4)" in capsys.readouterr().out
-
-
-def test_check_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    planted = Planted("build-with-log")
-    planted.change(DAEMON, *planted.reply("AddTempRoot"), b"")
-    path = saved(planted, tmp_path).path
-    assert main(["check", str(path), "any error", "--format", "json"]) == 1
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert said[0]["expectation"] == "any error"
-    desync = next(line for line in said if line.get("finding") in ("desync", "wild-length"))
-    assert desync["grade"] == "error"
-    assert desync["side"] == "daemon"
-    assert any("missing one" in line for line in desync["diagnosis"])
-    assert desync["mistakes"] == ["missing one"]
-    assert main(["check", str(path), 'any finding ~ "missing one"', "--least", "error"]) == 1
-    assert "✓ any finding" in capsys.readouterr().out
-
-
-def test_check_of_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = str(RECORDINGS / "untrusted.pcapng")
-    (tmp_path / "empty.pcapng").touch()
-    (tmp_path / "text.pcapng").write_text("hello")
-    for words, said in (
-        ([path, "--ignore", "nothing"], "no finding has that name"),
-        ([path, "--ignore", "obsolte"], "did you mean obsolete?"),
-        ([path, "--ignore", "\x1b[31m"], "␛[31m: no finding"),
-        ([path, "--least", "grave"], "invalid choice"),
-        ([path, "count(op = X"], "with what is count compared?"),
-        ([str(tmp_path / "none.pcapng")], "No such file"),
-        ([str(tmp_path / "empty.pcapng")], "is empty"),
-        ([str(tmp_path / "text.pcapng")], "is not a pcapng file"),
-        ([str(tmp_path)], "is not a file"),
-        (["-"], "not read from a pipe"),
-        (["/dev/null"], "is not a file"),
-    ):
-        assert main(["check", *words]) == 2
-        told = capsys.readouterr()
-        assert told.out == ""
-        assert said in told.err
-        assert told.err.count("\n") == 1
-
-
-def test_check_says_that_a_recording_is_cut(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    whole = (RECORDINGS / "untrusted.pcapng").read_bytes()
-    path = tmp_path / "cut.pcapng"
-    path.write_bytes(whole[: len(whole) // 2])
-    assert main(["check", str(path), "--format", "json"]) == 0
-    told = capsys.readouterr()
-    assert "is cut at byte" in told.err
-    assert json.loads(told.out.splitlines()[-1])["cut"]["bytes"] > 0
-
-
-def test_what_is_left_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_KEPT", 5)
-    talk = connected(tmp_path)
-    for _ in range(20):
-        talk.ask("QueryDeriver", path=PATH)
-        talk.answer("QueryDeriver", deriver=None)
-    findings = Findings(talk.session()).finish()
-    for most, left in ((3, 17), (5, 15), (100, 15)):
-        assert f"… {left} more" in "\n".join(lines(findings.kept, findings.counts, most))

@@ -16,7 +16,7 @@ from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix.protocol.logging import STDERR_LAST, STDERR_NEXT
 from pix_inspect.findings import messages
 from pix_inspect.findings.collector import Findings
-from pix_inspect.findings.kinds import KINDS
+from pix_inspect.findings.kinds import GRADES, KINDS
 from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.recording.notes import Reading, Stuck
 from pix_inspect.session import exchange_view
@@ -388,3 +388,12 @@ def test_what_is_too_long_for_a_tree_is_not_undecodable(
 
 def test_all_kinds_are_here() -> None:
     assert set(SCENES) | {"undecodable"} == set(KINDS)
+
+
+def test_every_kind_says_what_to_do() -> None:
+    for name, kind in KINDS.items():
+        assert kind.name == name
+        assert kind.grade in GRADES
+        assert kind.what
+        assert kind.why
+        assert kind.advice or kind.grade == "note"

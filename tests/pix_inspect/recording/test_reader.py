@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
-import importlib
-import importlib.util
-import io
 import subprocess
 import sys
 import time as clock
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -112,38 +107,6 @@ def test_what_a_listener_is_told_can_be_read_again_at_once(tmp_path: Path) -> No
     assert told == items_of(tmp_path / "s.pcapng")
 
 
-def test_offsets_pass_four_gibibytes(tmp_path: Path) -> None:
-    made = Recording()
-    talk = made.open()
-    talk.track.closed = False
-    talk.track.offsets = [(1 << 32) - 100, (3 << 32) - 9]
-    made.blocks = [section()]
-    talk.resume({})
-    for _ in range(40):
-        talk.chunk(CLIENT, b"client", 7)
-        talk.chunk(DAEMON, b"daemon", 6)
-    talk.chunk(CLIENT, b"x" * 66_000)
-    reader = RecordingReader(made.save(tmp_path / "s.pcapng"))
-    items = reader.poll()
-    assert stream(items, 1, CLIENT)[1] == (1 << 32) - 100 + 280 + 66_000
-    assert stream(items, 1, DAEMON)[1] == (3 << 32) - 9 + 240
-    for position in sorted({item.position for item in items}):
-        expected = [item for item in items if item.position >= position]
-        assert list(reader.read_from(position)) == expected
-
-
-def test_elided_runs_longer_than_sequence_numbers(tmp_path: Path) -> None:
-    made = Recording()
-    talk = made.open()
-    talk.chunk(DAEMON, b"", 5 << 32)
-    talk.chunk(DAEMON, b"end")
-    reader = RecordingReader(made.save(tmp_path / "s.pcapng"))
-    last = reader.poll()[-1]
-    assert isinstance(last, Chunk)
-    assert (last.offset, last.data) == (5 << 32, b"end")
-    assert list(reader.read_from(last.position)) == [last]
-
-
 # What is not a recording
 
 
@@ -173,15 +136,6 @@ def test_what_is_no_recording_is_refused_in_one_line(
         RecordingReader(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Problem, match="No such file"):
-        RecordingReader(tmp_path / "none.pcapng")
-    with pytest.raises(Problem, match="is not a file"):
-        RecordingReader(tmp_path)
-    with pytest.raises(Problem, match="is not a file"):
-        RecordingReader(Path("/dev/zero"))
 
 
 def test_a_newer_format_says_what_it_needs_and_is_read(tmp_path: Path) -> None:
@@ -246,44 +200,6 @@ def test_blocks_of_other_kinds_are_skipped(tmp_path: Path) -> None:
     assert [item[:6] for item in chunks(found)] == [item[:6] for item in chunks(plain)]
 
 
-def test_a_packet_taken_out_is_a_gap(tmp_path: Path) -> None:
-    made = Recording()
-    talk = made.open()
-    for word in (b"one", b"three", b"nineteen"):
-        talk.chunk(CLIENT, word)
-    data = made.data.replace(_packet_with(made, b"three"), b"")
-    reader = RecordingReader(save(tmp_path / "s.pcapng", data))
-    items = reader.poll()
-    assert stream(items, 1, CLIENT) == (b"one.....nineteen", 16)
-    assert list(reader.read_from(items[-1].position)) == items[-2:]
-
-
-def test_a_packet_twice_is_read_once(tmp_path: Path) -> None:
-    made = Recording()
-    talk = made.open()
-    talk.chunk(CLIENT, b"one")
-    twice = _packet_with(made, b"one")
-    talk.chunk(CLIENT, b"three")
-    data = made.data + twice
-    reader = RecordingReader(save(tmp_path / "s.pcapng", data))
-    items = reader.poll()
-    assert stream(items, 1, CLIENT) == (b"onethree", 8)
-    assert list(reader.read_from(0)) == items
-
-
-def test_a_beginning_taken_out(tmp_path: Path) -> None:
-    made = Recording()
-    talk = made.open()
-    talk.chunk(CLIENT, b"lost")
-    before = len(b"".join(made.blocks[2:]))
-    talk.chunk(CLIENT, b"found")
-    head = b"".join(made.blocks[:2])
-    data = head + made.data[len(head) + before :]
-    items = items_of(save(tmp_path / "s.pcapng", data))
-    assert [event.kind for event in events(items)] == ["open"]
-    assert stream(items, 1, CLIENT) == (b"....found", 9)
-
-
 def test_notes_without_events_and_flags_without_notes(tmp_path: Path) -> None:
     made = Recording()
     made.open()
@@ -298,67 +214,7 @@ def test_notes_without_events_and_flags_without_notes(tmp_path: Path) -> None:
     ]
 
 
-def _packet_with(made: Recording, data: bytes) -> bytes:
-    return next(found for found in made.split() if found[68 : 68 + len(data)] == data)
-
-
 # Compressed
-
-
-def test_gzip_is_read_directly_whatever_its_name(tmp_path: Path) -> None:
-    made = conversation()
-    path = save(tmp_path / "s.recording", gzip.compress(made.data))
-    plain = items_of(made.save(tmp_path / "s.pcapng"))
-    reader = RecordingReader(path)
-    items = reader.poll()
-    assert items == plain
-    assert list(reader.read_from(items[5].position)) == items[5:]
-    assert reader.size == reader.consumed == len(made.data)
-
-
-def test_a_cut_gzip_gives_what_it_has(tmp_path: Path) -> None:
-    made = conversation()
-    data = gzip.compress(made.data, mtime=0)
-    plain = items_of(made.save(tmp_path / "s.pcapng"))
-    reader = RecordingReader(save(tmp_path / "s.pcapng.gz", data[:-9]))
-    items = reader.poll()
-    assert items == plain[: len(items)]
-    assert "cannot be decompressed further" in reader.warnings[0]
-    with pytest.raises(Problem, match=r"empty|cut off"):
-        RecordingReader(save(tmp_path / "s.pcapng.gz", data[:11]))
-
-
-def test_a_gzip_of_zeros_is_not_unpacked(tmp_path: Path) -> None:
-    packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as stream_:
-        stream_.write(section())
-        for _ in range(64):
-            stream_.write(bytes(1 << 20))
-    reader = RecordingReader(save(tmp_path / "bomb.gz", packed.getvalue()))
-    assert reader.poll() == []
-    assert reader.size < 1 << 30
-    assert reader.truncated is not None
-    assert reader.truncated[1] < 3 << 20
-    assert "damaged" in reader.warnings[0]
-
-
-def test_zstd_is_read_directly(tmp_path: Path) -> None:
-    zstandard = pytest.importorskip("zstandard", reason="no Python package zstandard here")
-    made = conversation()
-    path = save(tmp_path / "s.pcapng.zst", zstandard.ZstdCompressor().compress(made.data))
-    assert items_of(path) == items_of(made.save(tmp_path / "s.pcapng"))
-
-
-def test_without_a_zstd_library_it_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_module(name: str) -> ModuleType:
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(importlib, "import_module", no_module)
-    path = save(tmp_path / "s.pcapng.zst", b"\x28\xb5\x2f\xfd" + bytes(20))
-    with pytest.raises(Problem, match="install the Python package zstandard"):
-        RecordingReader(path)
 
 
 # Several files
@@ -399,19 +255,6 @@ def test_recordings_put_together_keep_their_connections_apart(tmp_path: Path) ->
     items = items_of(save(tmp_path / "s.pcapng", data + data))
     assert {item.connection for item in items} == {1, 2, 3, 4}
     assert stream(items, 3, CLIENT) == stream(items, 1, CLIENT)
-
-
-def test_bytes_missing_between_two_files_are_a_gap(tmp_path: Path) -> None:
-    made = Recording()
-    talk = made.open()
-    talk.chunk(CLIENT, b"one")
-    first = made.data
-    talk.chunk(CLIENT, b"missing")
-    made.blocks = [section()]
-    talk.resume(None)
-    talk.chunk(CLIENT, b"three")
-    items = items_of(save(tmp_path / "s.pcapng", first + made.data))
-    assert stream(items, 1, CLIENT) == (b"one.......three", 15)
 
 
 WRITER = """

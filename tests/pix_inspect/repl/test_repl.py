@@ -123,18 +123,6 @@ def test_help_is_what_explain_says(session: Session) -> None:
     assert "QueryPathInfo(path: StorePath)" in text(session.run("QueryPathInfo"))
 
 
-def test_bytes_by_hand(session: Session) -> None:
-    heard = session.run("raw(IsValidPath(path=a), wait=0.2)")
-    assert heard.exchanges == ["IsValidPath: complete"]
-    assert "8 bytes sent" in session.run("send_only(u64(1))")
-    assert session.run("receive(wait=0.05)").heard == 0
-    assert "sent" in session.run("send_only(a)")
-    assert session.run("receive(wait=0.2)").exchanges == ["IsValidPath: complete"]
-    assert session.run("half_close(wait=5)").closed
-    assert session.run("encode(IsValidPath(path=a)) == u64(1) + text(a)") is True
-    assert session.run("IsValidPath(path=a).reply.valid") is True
-
-
 def test_payload_comes_from_files_and_results_go_to_files(session: Session, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
@@ -255,24 +243,6 @@ def test_without_a_connection_nothing_is_recorded(tmp_path: Path) -> None:
         session.run("QueryAllValidPaths()")
     assert relay.close() is None
     assert not (tmp_path / "r.pcapng").exists()
-
-
-def test_what_the_daemon_says_is_shown_inert(session: Session) -> None:
-    session.run('x = "\\x1b]0;title\\x07\\u202e[bold]"')
-    for value in ("x", "[x]", "{x: x}", "[[x]]", "raw(u64(99), wait=5)"):
-        said = text(session.run(value))
-        assert "\x1b" not in said
-        assert "\u202e" not in said
-
-
-def test_what_is_nested_without_end_is_shown_as_far_as_it_goes(session: Session) -> None:
-    session.run("x = [1]")
-    for _ in range(5000):
-        session.run("x = [x]")
-    assert "…" in text(session.run("x"))
-    session.evaluator.variables["y"] = {"a": session.run("x")}
-    assert "…" in text(session.run("y"))
-    assert text(session.run('{1, "a"}')).startswith("2 elements")
 
 
 def test_deleting_wants_a_word_however_it_is_sent(session: Session) -> None:

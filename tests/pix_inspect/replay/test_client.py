@@ -11,7 +11,6 @@ import pytest
 
 from pix.codec.gates import Protocol
 from pix.conversation.exchange import CLIENT
-from pix.daemon import DaemonConnection
 from pix.protocol.logging import StderrError, StderrRead
 from pix.protocol.operations import (
     AddTempRoot,
@@ -21,8 +20,6 @@ from pix.protocol.operations import (
     NarFromPath,
     VerifyStore,
 )
-from pix_inspect.cli import main
-from pix_store import EmbeddedDaemon
 from tests.support.nars import nar
 from tests.support.places import RECORDINGS
 from tests.support.replayed import END, LAST, NAMES, P, Q, client, played, scripted, story
@@ -260,77 +257,3 @@ def test_nonsense_instead_of_an_answer_is_told(
         assert client(path, tmp_path / "d", "--json") == 1
     why = lines(capsys)[1]["why"]
     assert why.startswith("the daemon's answer cannot be read")
-
-
-def test_only_what_was_asked_for_is_sent(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = RECORDINGS / "queries.pcapng"
-    with played(path) as (socket, _):
-        assert client(path, socket, "--json", "--connection", "3", "--connection", "7") == 0
-        chosen = {line["connection"] for line in lines(capsys)}
-        assert client(path, socket, "--json", "--filter", "op = QueryReferrers") == 0
-        operations = [line["operation"] for line in lines(capsys)]
-    assert chosen == {3, 7}
-    assert operations == ["handshake", "QueryReferrers"]
-
-
-def test_what_deletes_is_skipped_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
-    path = RECORDINGS / "garbage-collection.pcapng"
-    with EmbeddedDaemon() as daemon:
-        with DaemonConnection(daemon.path) as connection:
-            kept = connection.add_text_to_store("precious", "precious")
-        words = ["replay", "client", str(path), "--upstream", str(daemon.path), "--fast", "--json"]
-        main(words)
-        told = {line["operation"]: line for line in lines(capsys)}
-        assert told["CollectGarbage"]["outcome"] == "skipped"
-        assert "--yes" in told["CollectGarbage"]["why"]
-        with DaemonConnection(daemon.path) as connection:
-            assert connection.is_valid_path(kept)
-        main([*words, "--yes"])
-        with DaemonConnection(daemon.path) as connection:
-            assert not connection.is_valid_path(kept)
-
-
-def test_the_replay_is_recorded_for_looking_at(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = RECORDINGS / "build-with-log.pcapng"
-    again = tmp_path / "again.pcapng"
-    with played(path) as (socket, _):
-        assert client(path, socket, "-o", str(again)) == 0
-    capsys.readouterr()
-    assert main(["diff", str(path), str(again)]) == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "what"),
-    [
-        (["--upstream", "/nowhere/at/all"], "/nowhere/at/all"),
-        (["--connection", "99"], "no connection 99"),
-        (["--filter", "op ="], "filter"),
-        (["--filter", "op = VerifyStore"], "no exchange"),
-        (["--version", "two"], "--version"),
-        (["--version", "1.21", "--features", "x"], "--features"),
-        (["-o", "/"], "/"),
-    ],
-)
-def test_bad_input_is_one_line(
-    options: list[str], what: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = RECORDINGS / "copy.pcapng"
-    with played(path) as (socket, _):
-        words = ["replay", "client", str(path), "--upstream", str(socket), *options]
-        assert main(words) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert what in err
-
-
-def test_what_is_not_compared_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["replay", "--list-volatile"])
-    said = capsys.readouterr().out
-    assert "registration_time" in said
-    assert "processor time" in said

@@ -1,0 +1,93 @@
+"""The command that plays a recording: its choices, its recording, its refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pix.daemon import DaemonConnection
+from pix_inspect.cli import main
+from pix_store import EmbeddedDaemon
+from tests.support.places import RECORDINGS
+from tests.support.replayed import client, played
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_only_what_was_asked_for_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = RECORDINGS / "queries.pcapng"
+    with played(path) as (socket, _):
+        assert client(path, socket, "--json", "--connection", "3", "--connection", "7") == 0
+        chosen = {line["connection"] for line in lines(capsys)}
+        assert client(path, socket, "--json", "--filter", "op = QueryReferrers") == 0
+        operations = [line["operation"] for line in lines(capsys)]
+    assert chosen == {3, 7}
+    assert operations == ["handshake", "QueryReferrers"]
+
+
+def test_what_deletes_is_skipped_unless_told_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    path = RECORDINGS / "garbage-collection.pcapng"
+    with EmbeddedDaemon() as daemon:
+        with DaemonConnection(daemon.path) as connection:
+            kept = connection.add_text_to_store("precious", "precious")
+        words = ["replay", "client", str(path), "--upstream", str(daemon.path), "--fast", "--json"]
+        main(words)
+        told = {line["operation"]: line for line in lines(capsys)}
+        assert told["CollectGarbage"]["outcome"] == "skipped"
+        assert "--yes" in told["CollectGarbage"]["why"]
+        with DaemonConnection(daemon.path) as connection:
+            assert connection.is_valid_path(kept)
+        main([*words, "--yes"])
+        with DaemonConnection(daemon.path) as connection:
+            assert not connection.is_valid_path(kept)
+
+
+def test_the_replay_is_recorded_for_looking_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = RECORDINGS / "build-with-log.pcapng"
+    again = tmp_path / "again.pcapng"
+    with played(path) as (socket, _):
+        assert client(path, socket, "-o", str(again)) == 0
+    capsys.readouterr()
+    assert main(["diff", str(path), str(again)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--upstream", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["--connection", "99"], "no connection 99"),
+        (["--filter", "op ="], "filter"),
+        (["--filter", "op = VerifyStore"], "no exchange"),
+        (["--version", "two"], "--version"),
+        (["--version", "1.21", "--features", "x"], "--features"),
+        (["-o", "/"], "/"),
+    ],
+)
+def test_bad_input_is_one_line(
+    options: list[str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = RECORDINGS / "copy.pcapng"
+    with played(path) as (socket, _):
+        words = ["replay", "client", str(path), "--upstream", str(socket), *options]
+        assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert what in err
+
+
+def test_what_is_not_compared_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["replay", "--list-volatile"])
+    said = capsys.readouterr().out
+    assert "registration_time" in said
+    assert "processor time" in said
