@@ -12,8 +12,8 @@ from pix.codec.cursor import Cursor, scan
 from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError, EncodeError, Truncated
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
-from pix.codec.lists import ListOf, MapOf, Texts
-from pix.codec.records import Maybe, Record, Tagged
+from pix.codec.lists import ListOf, MapOf
+from pix.codec.records import Maybe, Tagged
 from pix.codec.values import decode, encode, tree
 from pix.codec.wire import String, Wire, Word, pack_u64
 from pix.protocol.operations import AddToStore, QueryRealisation, RegisterDrvOutput
@@ -24,7 +24,6 @@ from pix.protocol.types import (
     FieldValue,
     GCPaths,
     Text,
-    UnkeyedValidPathInfo,
 )
 from tests.support.readings import TRAILING, covers, one, scanned
 from tests.support.strategies import PROTOCOLS, RECORDS, values
@@ -148,55 +147,6 @@ def test_build_result_order_is_1_37_before_1_28() -> None:
     assert wire.kind is BuildResult
 
 
-def test_list_of_strings_is_decoded_when_looked_at() -> None:
-    raw = pack_u64(1000) + b"".join(
-        pack_u64(3) + f"{i:03}".encode() + bytes(5) for i in range(1000)
-    )
-    node = one(tree(ListOf(TEXT), raw, V38))
-    assert isinstance(node.children, Texts)
-    assert len(node.children) == 1000
-    assert node.children[-1].value == "999"
-    assert [child.value for child in node.children[3:5]] == ["003", "004"]
-    assert node.children[7].start == 8 + 16 * 7
-
-
-@pytest.mark.parametrize("wire", [ListOf(TEXT), ListOf(WORD), MapOf(KEY, WORD)])
-def test_wild_count_allocates_nothing(wire: Any) -> None:
-    raw = pack_u64(1 << 60) + bytes(64)
-    assert tree(wire, raw, V38).error is not None
-    with pytest.raises(Truncated):
-        decode(wire, raw, V38)
-    with pytest.raises(DecodeError, match="length of a list"):
-        scanned(wire, [raw], V38)
-
-
-@pytest.mark.parametrize("n", [1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
-def test_wild_string_in_a_list_is_an_error_of_the_tree(n: int) -> None:
-    raw = pack_u64(2) + pack_u64(n) + bytes(64)
-    found = tree(ListOf(TEXT), raw, V38)
-    assert isinstance(found.error, Truncated)
-    assert found.error.offset == 8
-    names = RECORDS["QueryReferrers.reply"]
-    assert isinstance(tree(names, raw, V38).error, Truncated)
-
-
-def test_set_is_written_ascending_and_read_in_any_order() -> None:
-    wire = ListOf(TEXT, unordered=True)
-    assert encode(wire, frozenset({"b", "a"}), V38) == encode(wire, ["a", "b"], V38)
-    raw = encode(wire, ["b", "a", "b"], V38)
-    assert decode(wire, raw, V38) == {"a", "b"}
-    assert one(tree(wire, raw, V38)).plain() == ["b", "a", "b"]
-
-
-def test_map_with_a_key_twice_keeps_both_in_its_tree() -> None:
-    wire = MapOf(KEY, WORD)
-    raw = encode(wire, [("k", 1), ("k", 2)], V38)
-    assert decode(wire, raw, V38) == {"k": 2}
-    plain = one(tree(wire, raw, V38)).plain()
-    assert plain == [["k", 1], ["k", 2]]
-    assert encode(wire, wire.value_of(plain), V38) == raw
-
-
 def test_maybe_is_strict_or_lenient() -> None:
     raw = pack_u64(2) + pack_u64(7)
     with pytest.raises(DecodeError, match="tag 0 or 1"):
@@ -216,40 +166,6 @@ def test_tagged_refuses_other_tags() -> None:
             decode(wire, pack_u64(9), V38)
         with pytest.raises(DecodeError, match="a tag"):
             scanned(wire, [pack_u64(9)], V38)
-
-
-@pytest.mark.parametrize(
-    ("plain", "path"),
-    [
-        ({"nar_hash": "x", "references": [], "nar_size": 1, "size": 2}, "size"),
-        ({"nar_hash": "x", "references": []}, "nar_size"),
-        ({"nar_hash": "x", "references": "abc", "nar_size": 1}, "references"),
-        ([], ""),
-    ],
-)
-def test_json_of_another_shape_is_an_error_that_names_the_field(plain: Any, path: str) -> None:
-    wire = wire_of(UnkeyedValidPathInfo)
-    with pytest.raises(EncodeError) as error:
-        wire.value_of(plain)
-    assert error.value.path == path
-
-
-def test_error_names_the_way_to_the_value() -> None:
-    wire = RECORDS["AddMultipleToStore.request"]
-    assert isinstance(wire, Record)
-    value = wire.kind(repair="yes", items=b"")
-    with pytest.raises(EncodeError, match=r"repair: Bool wanted, got str 'yes'"):
-        encode(wire, value, V38)
-    info = UnkeyedValidPathInfo(nar_hash="x", references=["a", 5], nar_size=1)  # type: ignore[arg-type]
-    with pytest.raises(EncodeError, match=r"references\.\[1\]: StorePath wanted, got int 5"):
-        encode(wire_of(UnkeyedValidPathInfo), info, V38)
-
-
-def test_left_over_bytes_are_an_error_for_decode_only() -> None:
-    raw = encode(TEXT, "abc", V38)
-    with pytest.raises(DecodeError, match="1 more byte"):
-        decode(TEXT, raw + b"x", V38)
-    assert tree(TEXT, raw + b"x", V38).end == len(raw)
 
 
 @RELAXED

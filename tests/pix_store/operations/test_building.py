@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,46 +135,6 @@ def test_failures_of_other_kinds(script: str, why: str, tmp_path: Path) -> None:
             assert not os.path.lexists(drv.out)
 
 
-def test_what_depends_on_a_failure_fails() -> None:
-    heard: list[Any] = []
-    with serving(allow_build=True) as daemon, client(daemon, log=heard.append) as c:
-        bad = Drv(c, "exit 1", "bad")
-        top = Drv(c, "echo > $out", "top", needs=(bad,))
-        good = Drv(c, "echo > $out", "good")
-        with pytest.raises(NixDaemonError, match="1 dependency failed"):
-            c.build_paths([top.all])
-        assert any("exit code 1" in f.text for f in heard if isinstance(f, StderrNext))
-        with pytest.raises(NixDaemonError):
-            c.build_paths([top.all, good.all])
-        assert not c.is_valid_path(good.out)
-        c.set_options(keep_going=1)
-        with pytest.raises(NixDaemonError, match="1 dependency failed"):
-            c.build_paths([top.all, good.all])
-        assert c.is_valid_path(good.out)
-        with pytest.raises(NixDaemonError, match=r"build of '.*', '.*' failed"):
-            c.build_paths([top.all, bad.all])
-
-
-def test_a_failure_stops_what_else_was_to_be_built(tmp_path: Path) -> None:
-    with builder() as c:
-        bad = Drv(c, "exit 1", "bad")
-        good = Drv(c, f"touch {tmp_path}/ran; echo > $out", "good")
-        order = [bad, good] if bad.path < good.path else [good, bad]
-        top = Drv(c, "echo > $out", "top", needs=(bad, good))
-        results = c.build_paths_with_results([bad.all, good.all])
-        assert [r.result.status for r in results] == [
-            BuildStatus.PERMANENT_FAILURE,
-            BuildStatus.MISC_FAILURE,
-        ]
-        with pytest.raises(NixDaemonError, match="1 dependency failed"):
-            c.build_paths([top.all])
-        assert (tmp_path / "ran").exists() == (order[0] is good)
-        c.set_options(keep_going=1)
-        with pytest.raises(NixDaemonError, match="1 dependency failed"):
-            c.build_paths([top.all])
-        assert (tmp_path / "ran").exists()
-
-
 @pytest.mark.parametrize("version", ["1.34", "1.36", "1.37", "1.38"])
 def test_results(version: str) -> None:
     with builder(version) as c:
@@ -222,101 +179,11 @@ def test_a_derivation_that_is_sent_along(version: str) -> None:
         c.build_derivation(drv.path, drv.basic)
 
 
-def test_building_again_finds_what_is_not_deterministic() -> None:
-    with builder() as c:
-        same = Drv(c, "echo same > $out", "same")
-        other = Drv(c, "echo $$ > $out; head -c 20 /dev/urandom >> $out", "other")
-        with pytest.raises(NixDaemonError, match="checking is not possible"):
-            c.build_paths([same.all], BuildMode.CHECK)
-        c.build_paths([same.all, other.all])
-        c.build_paths([same.all], BuildMode.CHECK)
-        before = c.query_path_info(other.out)
-        with pytest.raises(NixDaemonError, match=r"may not be deterministic: output .* differs"):
-            c.build_paths([other.all], BuildMode.CHECK)
-        assert c.query_path_info(other.out) == before
-        c.build_paths([other.all], BuildMode.REPAIR)
-        assert c.query_path_info(other.out).nar_hash != before.nar_hash
-    with talking() as c, pytest.raises(NixDaemonError, match="Invalid build mode"):
-        c.build_paths([ABSENT], 7)
-
-
 def test_repairing_is_for_trusted_clients() -> None:
     with talking(trusted=False, allow_build=True) as c:
         drv = Drv(c, "echo > $out")
         with pytest.raises(NixDaemonError, match="repairing is not allowed"):
             c.build_paths([drv.all], BuildMode.REPAIR)
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "script", "digest"),
-    [
-        ("sha256", "printf x > $out", hashlib.sha256(b"x").hexdigest()),
-        ("sha1", "printf x > $out", hashlib.sha1(b"x").hexdigest()),
-    ],
-)
-def test_fixed_outputs(algorithm: str, script: str, digest: str) -> None:
-    with builder() as c:
-        drv = Drv(c, script, fixed=(algorithm, digest))
-        c.build_paths([drv.all])
-        info = c.call(op.QueryPathInfo(path=drv.out)).info
-        assert info.ca.startswith(f"fixed:{algorithm}:")
-        wrong = Drv(c, "printf y > $out", "wrong", fixed=(algorithm, digest))
-        with pytest.raises(NixDaemonError, match="hash mismatch in fixed-output derivation"):
-            c.build_paths([wrong.all])
-        (result,) = c.build_paths_with_results([wrong.all])
-        assert result.result.status == BuildStatus.OUTPUT_REJECTED
-        top = Drv(c, "cat $lib > $out", "top", needs=(drv,), env={"lib": drv.out})
-        c.build_paths([top.all])
-        assert contents(c, top.out) == b"x"
-
-
-def test_the_builder_s_surroundings() -> None:
-    script = (
-        "cat $textPath; echo; env | grep -c . ; pwd; echo $HOME $NIX_BUILD_TOP; echo > $out;"
-        "umask; ls -A; tty; cat"
-    )
-    heard: list[Any] = []
-    with serving(allow_build=True) as daemon, client(daemon, log=heard.append) as c:
-        drv = Drv(c, script, env={"text": "in a file\n", "passAsFile": "text"})
-        os.environ["PIX_TEST_SECRET"] = "secret"
-        try:
-            c.build_paths([drv.all])
-        finally:
-            del os.environ["PIX_TEST_SECRET"]
-    lines = [
-        f.fields[0]
-        for f in heard
-        if isinstance(f, StderrResult) and f.type == ResultType.BUILD_LOG_LINE
-    ]
-    text = "\n".join(map(str, lines))
-    assert text.startswith("in a file\n")
-    assert "/homeless-shelter" in text
-    assert "secret" not in text
-    top = next(str(line) for line in lines if str(line).startswith("/homeless-shelter")).split()[1]
-    assert f"\n{top}\n" in text
-    assert not Path(top).exists()
-
-
-def test_structured_attributes() -> None:
-    attributes = {"list": ["a", "it's"], "flag": True, "map": {"k": 1}, "text": "t", "n": None}
-    script = "/bin/cat $NIX_ATTRS_JSON_FILE; echo; /bin/cat $NIX_ATTRS_SH_FILE; exit 5"
-    with builder() as c:
-        drv = Drv(c, script, env={"__json": json.dumps(attributes)})
-        with pytest.raises(NixDaemonError) as caught:
-            c.build_paths([drv.all])
-        first, *shell = (line for line in caught.value.log if not line.startswith("building"))
-        assert json.loads(first) == attributes | {"outputs": {"out": drv.out}}
-        assert shell == [
-            f"declare -A outputs=(['out']='{drv.out}' )",
-            "declare -a list=('a' 'it'\\''s' )",
-            "declare flag=1",
-            "declare -A map=(['k']=1 )",
-            "declare text='t'",
-            "declare n=''",
-        ]
-        bad = Drv(c, "true", "bad", env={"__json": "["})
-        with pytest.raises(NixDaemonError, match="cannot process __json"):
-            c.build_paths([bad.all])
 
 
 @pytest.mark.parametrize(
@@ -344,41 +211,6 @@ def test_without_permission_nothing_is_run(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("overrides", [{"timeout": "1"}, {}])
-def test_time_limits(overrides: dict[str, str]) -> None:
-    with builder() as c:
-        c.set_options(overrides, max_silent_time=0 if overrides else 1)
-        drv = Drv(c, "echo begun; sleep 600")
-        with pytest.raises(NixDaemonError, match="timed out after 1 seconds"):
-            c.build_paths([drv.all])
-
-
-@pytest.mark.parametrize("end", ["client", "daemon"])
-def test_a_build_ends_with_its_client_and_with_the_daemon(end: str, tmp_path: Path) -> None:
-    pid = tmp_path / "pid"
-    with serving(allow_build=True) as daemon:
-        with client(daemon) as c:
-            drv = Drv(c, f"sh -c 'echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 600' & wait")
-
-            def build() -> None:
-                with pytest.raises((NixDaemonError, OSError, ValueError)):
-                    c.build_paths([drv.all])
-
-            thread = threading.Thread(target=build)
-            thread.start()
-            until(pid.exists)
-            process = Path("/proc") / pid.read_text().strip()
-            if end == "client":
-                assert c._dialogue is not None
-                c._dialogue.stream._sock.shutdown(2)
-            else:
-                daemon.close()
-            thread.join(WAIT)
-            assert not thread.is_alive()
-            until(lambda: not process.exists())
-        until(lambda: not daemon.clients)
-
-
 def test_running_builds_are_listed(tmp_path: Path) -> None:
     features = [QUERY_ACTIVE_BUILDS]
     with (
@@ -395,44 +227,3 @@ def test_running_builds_are_listed(tmp_path: Path) -> None:
         (tmp_path / "go").write_text("")
         thread.join(WAIT)
         assert c.query_active_builds() == []
-
-
-def test_two_clients_of_one_derivation_build_it_once(tmp_path: Path) -> None:
-    with serving(allow_build=True) as daemon, client(daemon) as c, client(daemon) as other:
-        drv = Drv(c, f"echo x >> {tmp_path}/runs; sleep 0.3; echo > $out")
-        thread = threading.Thread(target=other.build_paths, args=([drv.all],))
-        thread.start()
-        c.build_paths([drv.all])
-        thread.join(WAIT)
-    assert (tmp_path / "runs").read_text() == "x\n"
-
-
-def test_many_builds_in_a_chain() -> None:
-    with builder() as c:
-        last = Drv(c, "echo 0 > $out", "n0")
-        for i in range(1, 15):
-            last = Drv(c, "cat $below > $out", f"n{i}", needs=(last,), env={"below": last.out})
-        c.build_paths([last.all])
-        assert contents(c, last.out) == b"0\n"
-
-
-def test_binary_contents_survive_the_exchange_of_names() -> None:
-    data = bytes(range(256)) * 10 + b"/nix/store/" + bytes(100)
-    script = "cat $src > $out; printf '\\0%s\\0' $out >> $out"
-    with builder() as c:
-        source = c.add_to_store("src", data, "fixed:sha256")
-        drv = Drv(c, script, sources=(source,), env={"src": source})
-        c.build_paths([drv.all])
-        assert contents(c, drv.out) == data + b"\0" + drv.out.encode() + b"\0"
-        assert base64.b64encode(data)
-
-
-def test_the_folder_of_a_failed_build_is_kept_on_request() -> None:
-    with builder() as c:
-        c.set_options(keep_failed=1)
-        with pytest.raises(NixDaemonError) as caught:
-            c.build_paths([Drv(c, "echo kept > file; exit 1").all])
-        (note,) = (line for line in caught.value.log if "keeping build directory" in line)
-        folder = Path(note.split("'")[1])
-        assert (folder / "file").read_text() == "kept\n"
-        shutil.rmtree(folder)
