@@ -213,7 +213,8 @@ def test_notes_of_a_connection_before_its_end(path: Path) -> None:
 def test_a_peer_with_a_hostile_command_line(path: Path) -> None:
     command = "nix \x1b[2J\n\udcff é " + "x" * 200_000
     writer = RecordingWriter(path, about={}, interval=ASLEEP)
-    writer.open(Peer(1, 0, command=command, parents=("a" * 5000,) * 50), {"x": "y" * 100}).close(1)
+    peer = Peer(1, 0, command=command, parents=("a" * 5000,) * 50)
+    writer.open(peer, {"x": "y" * 100}, time=START).close(START)
     writer.close()
     data = path.read_bytes()
     assert b"\x1b" not in data
