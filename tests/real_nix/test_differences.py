@@ -67,7 +67,7 @@ def test_the_same_build_twice(nix: Nix, place: Path, tmp_path: Path) -> None:
     first, second = (recorded(nix, place, tmp_path / f"{name}.pcapng") for name in "ab")
     found = compare_sessions(first, second)
     assert told(found) == {}
-    assert found.tallies["handshake"].counts[0] >= 3
+    assert found.tallies["handshake"][0].count >= 3
     unmasked = compare_sessions(first, second, frozenset())
     for pairing in told(unmasked).values():
         assert pairing.otherwise
@@ -87,5 +87,5 @@ def test_the_same_build_with_another_nix(
                 for change in found.changes(by_operation["handshake"])}  # fmt: skip
     assert versions["reply.version"] == ("1.34", "1.38")
     assert by_operation["IsValidPath"].kind == "only second"
-    assert found.tallies["AddToStore"].counts[0] > found.tallies["AddToStore"].counts[1]
+    assert found.tallies["AddToStore"][0].count > found.tallies["AddToStore"][1].count
     assert "BuildPaths" not in by_operation

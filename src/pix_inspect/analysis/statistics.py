@@ -158,11 +158,12 @@ class Statistics:
                 self._last = self._chosen[last - 1]
         return changed
 
-    def finish(self) -> None:
-        """Take in everything, also what goes on, with the bytes that have passed."""
+    def finish(self) -> Statistics:
+        """Take in everything, also what goes on as far as it has come, and return self."""
         self.update()
         going_on, self.open_rows = self.open_rows, []
         self._take(map(self.session.row, going_on), over=True)
+        return self
 
     def _is_out_of_step(self, chosen: Sequence[int]) -> bool:
         """Whether the chosen ones are not what they were, but for new ones at the end."""

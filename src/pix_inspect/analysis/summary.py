@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pix_inspect.analysis.statistics import Statistics
-from pix_inspect.base.units import count, duration, size
+from pix_inspect.base.units import aligned, count, duration, size
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import KINDS
 from pix_inspect.recording.about import made_distant
@@ -21,9 +21,7 @@ def summary(path: Path) -> Iterator[str]:
     session = Session(path).read_all()
     heads = ("operation", "count", "total", "slowest", "errors", "up", "down")
     table = [heads]
-    statistics = Statistics(session)
-    statistics.finish()
-    tallies = sorted(statistics.operations.values(), key=lambda tally: -tally.total)
+    operations = Statistics(session).finish().operations.values()
     table += (
         (
             tally.name,
@@ -34,13 +32,9 @@ def summary(path: Path) -> Iterator[str]:
             size(tally.up),
             size(tally.down),
         )
-        for tally in tallies
+        for tally in sorted(operations, key=lambda tally: -tally.total)
     )
-    widths = [max(len(line[i]) for line in table) for i in range(len(heads))]
-    for line in table:
-        cells = [line[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        yield "  ".join(cells).rstrip()
+    yield from aligned(table)
     found = Findings(session, most_decoded=MOST_DECODED).finish().counts
     grave = [name for name in KINDS if found[name] and KINDS[name].grade != "note"]
     if grave:

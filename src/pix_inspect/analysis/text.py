@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pix_inspect.analysis.round_trips import Analysis, Distance, Split
 from pix_inspect.base.safe_text import inert
-from pix_inspect.base.units import count, duration, size
+from pix_inspect.base.units import aligned, count, duration, size
 
 MOST_RUNS_SHOWN = 10
 MOST_AGAIN_SHOWN = 5
@@ -108,12 +108,7 @@ def _operations(found: Analysis, whole: int) -> Iterator[str]:
     heads = ("operation", "count", "total", "share", "p50", "p95", "max", "request", "wait",
              "answer", "up", "down", "errors")  # fmt: skip
     splits = sorted(found.operations.values(), key=lambda split: -split.total)
-    table = [heads, *(_cells(split, whole) for split in splits)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(heads))]
-    for line in table:
-        cells = [line[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
-        yield "  ".join(cells).rstrip()
+    yield from aligned([heads, *(_cells(split, whole) for split in splits)])
 
 
 def _cells(split: Split, whole: int) -> tuple[str, ...]:

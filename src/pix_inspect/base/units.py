@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 
@@ -83,3 +84,11 @@ def parse_duration(text: str) -> int:
         return int(value)
     except (ValueError, KeyError, OverflowError):
         raise ValueError(f"{text!r} is no time: write 50ms, 2s") from None
+
+
+def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table, the first column flush left and the others right."""
+    first, *rest = (max(map(len, column)) for column in zip(*table, strict=True))
+    for name, *row in table:
+        cells = [cell.rjust(width) for cell, width in zip(row, rest, strict=True)]
+        yield "  ".join([name.ljust(first), *cells]).rstrip()

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pix_inspect.analysis.statistics import Tally
 from pix_inspect.base.safe_text import inert
-from pix_inspect.base.units import count, duration
+from pix_inspect.base.units import aligned, count, duration
 from pix_inspect.compare.changes import Change
 from pix_inspect.compare.changes_text import lines
-from pix_inspect.compare.sessions import Differences, Pairing, Tally
+from pix_inspect.compare.sessions import Differences, Pairing
 from pix_inspect.session.session import Session
 
 ORDER = (
@@ -99,29 +100,25 @@ def session_in_words(session: Session) -> str:
     return ", ".join(said)
 
 
-def _tallies(tallies: dict[str, Tally]) -> Iterator[str]:
+def _tallies(tallies: dict[str, tuple[Tally, Tally]]) -> Iterator[str]:
     """Yield a table of the operations that one recording has more of."""
-    rows = [(name, tally) for name, tally in tallies.items() if tally.counts[0] != tally.counts[1]]
+    rows = [(name, pair) for name, pair in tallies.items() if pair[0].count != pair[1].count]
     if not rows:
         return
-    rows.sort(key=lambda row: -abs(row[1].counts[1] - row[1].counts[0]))
-    whole = Tally()
-    for tally in tallies.values():
-        whole.add(0, tally.counts[0], tally.times[0])
-        whole.add(1, tally.counts[1], tally.times[1])
+    rows.sort(key=lambda row: -abs(row[1][1].count - row[1][0].count))
+    whole = (Tally("all"), Tally("all"))
+    for pair in tallies.values():
+        for all_of_it, tally in zip(whole, pair, strict=True):
+            all_of_it.include(tally)
     rows.append(("all", whole))
     table: list[tuple[str, ...]] = [("round trips", "A", "B", "", "took A", "B")]
-    for name, tally in rows:
-        one, two = tally.counts
-        took = [duration(each) if often else "–"
-                for each, often in zip(tally.times, tally.counts, strict=True)]  # fmt: skip
+    for name, pair in rows:
+        one, two = (tally.count for tally in pair)
+        took = [duration(tally.total) if tally.count else "–" for tally in pair]
         more = f"{two - one:+,}" if one != two else ""
         table.append((inert(name, 40), f"{one:,}", f"{two:,}", more, *took))
-    widths = [max(len(row[i]) for row in table) for i in range(6)]
     yield ""
-    for row in table:
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        yield "  ".join([row[0].ljust(widths[0]), *cells]).rstrip()
+    yield from aligned(table)
 
 
 def _extent(pairings: Sequence[Pairing]) -> str:

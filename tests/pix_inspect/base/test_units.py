@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pix_inspect.base.units import count, duration, moment, parse_duration, parse_size, size
+from pix_inspect.base.units import (
+    aligned,
+    count,
+    duration,
+    moment,
+    parse_duration,
+    parse_size,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +100,8 @@ def test_durations_are_read(text: str, nanoseconds: int) -> None:
 def test_what_is_no_duration_is_said(text: str) -> None:
     with pytest.raises(ValueError, match="no time"):
         parse_duration(text)
+
+
+def test_a_table_has_its_columns_under_each_other() -> None:
+    table = [("name", "n", ""), ("a", "1,000", "x"), ("longer", "", "")]
+    assert list(aligned(table)) == ["name        n", "a       1,000  x", "longer"]

@@ -141,10 +141,9 @@ class RecordingsScreen(DetailScreen[Pairing, "Destination | None"]):
                 said.append(("text", f"{side}: {times}: {shown}{more}"))
             else:
                 said.append(("dim", f"{side}: never"))
-        tally = found.tallies[row.operation]
         both = [
-            f"{count(often, 'time')} in {side}, {duration(took)}"
-            for side, often, took in zip("AB", tally.counts, tally.times, strict=True)
+            f"{count(tally.count, 'time')} in {side}, {duration(tally.total)}"
+            for side, tally in zip("AB", found.tallies[row.operation], strict=True)
         ]
         said.append(("dim", f"{safe(row.operation, 100)} of all requests: {'; '.join(both)}"))
         if row.otherwise and row.pair is not None:
