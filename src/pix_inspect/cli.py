@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
-import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +17,7 @@ from typing import NoReturn
 import pix
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
+from pix_inspect.base.standard_streams import is_of_output, let_go_of_output, open_closed
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("watch", "relay on --listen SOCKET and watch the traffic live (the default)"),
@@ -60,20 +60,32 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    open_closed()
+    status = 0
     try:
-        status = _run(words)
+        status = _status(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
-        return status
+    except BrokenPipeError:  # who read our output has seen enough
+        let_go_of_output()
+    except OSError as error:
+        if not is_of_output(error):
+            raise
+        let_go_of_output()
+        say(f"cannot write: {error.strerror}")
+        return 2
+    return status
+
+
+def _status(words: list[str]) -> int:
+    try:
+        return _run(words)
     except Problem as problem:
         say(str(problem))
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # who read our output has seen enough; keep the interpreter from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as done:  # --help
+        return int(done.code or 0)
 
 
 def _run(words: list[str]) -> int:

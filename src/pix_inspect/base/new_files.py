@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pix.problem import Problem
-from pix_inspect.base.safe_text import inert
 
 PUBLIC = 0o666
 """Mode of a file that was in a payload, less what the user's umask takes away."""
@@ -42,21 +41,21 @@ def _quiet(count: int) -> None:
 def check_target(path: Path, *, replace: bool = False) -> None:
     """Raise Problem when a file cannot go to `path`, AlreadyThere when something is there."""
     if not path.name or path.name in (".", ".."):
-        raise Problem(f"{inert(str(path))!r} is no name of a file")
+        raise Problem(f"{str(path)!r} is no name of a file")
     try:
         there = path.lstat()
     except FileNotFoundError:
         if not path.parent.is_dir():
-            raise Problem(f"there is no folder {inert(str(path.parent))}") from None
+            raise Problem(f"there is no folder {path.parent}") from None
         return
     except (OSError, ValueError) as error:
-        raise Problem(f"cannot write {inert(str(path))}: {_reason(error)}") from None
+        raise Problem(f"cannot write {path}: {_reason(error)}") from None
     if stat.S_ISDIR(there.st_mode):
-        raise Problem(f"{inert(str(path))} is a folder")
+        raise Problem(f"{path} is a folder")
     if not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
-        raise Problem(f"{inert(str(path))} is no file")
+        raise Problem(f"{path} is no file")
     if not replace:
-        raise AlreadyThere(f"{inert(str(path))} is there already")
+        raise AlreadyThere(f"{path} is there already")
 
 
 def save(
@@ -92,9 +91,9 @@ def save(
             with contextlib.suppress(FileNotFoundError):
                 beside.unlink()
     except FileExistsError:
-        raise AlreadyThere(f"{inert(str(path))} is there already") from None
+        raise AlreadyThere(f"{path} is there already") from None
     except (OSError, ValueError) as error:
-        raise Problem(f"cannot write {inert(str(path))}: {_reason(error)}") from None
+        raise Problem(f"cannot write {path}: {_reason(error)}") from None
     return written
 
 

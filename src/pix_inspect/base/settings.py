@@ -14,7 +14,6 @@ from typing import Any
 from pix.problem import Problem
 from pix.untrusted import parse_json
 from pix_inspect.base.new_files import PRIVATE, save
-from pix_inspect.base.safe_text import inert
 from pix_inspect.base.state_directory import state_directory
 
 NO_SETTINGS = "PIX_INSPECT_NO_SETTINGS"
@@ -44,7 +43,6 @@ class Settings:
     @classmethod
     def read(cls, path: Path) -> Settings:
         """Return the settings of a file; none, with a complaint, where it cannot be read."""
-        shown = inert(str(path), 200)
         try:
             with path.open("rb") as file:
                 raw = file.read(MOST + 1)
@@ -56,9 +54,9 @@ class Settings:
         except FileNotFoundError:
             return cls(path, {})
         except OSError as error:
-            return cls(path, {}, f"settings are not read: {shown}: {error.strerror}")
+            return cls(path, {}, f"settings are not read: {path}: {error.strerror}")
         except ValueError as error:
-            return cls(path, {}, f"settings are left out: {shown}: {inert(str(error), 100)}")
+            return cls(path, {}, f"settings are left out: {path}: {error}")
         return cls(path, known)
 
     def keep(self, known: dict[str, Any]) -> str | None:

@@ -69,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
         if name not in KINDS:
             near = difflib.get_close_matches(name, KINDS, 1)
             hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(KINDS)}"
-            raise Problem(f"--ignore {inert(name, 60)}: no finding has that name; {hint}")
+            raise Problem(f"--ignore {name}: no finding has that name; {hint}")
     expected = understood(args.expectations)
     session = Session(args.recording)
     with Progress() as progress:

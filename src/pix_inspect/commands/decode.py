@@ -70,10 +70,8 @@ def _problem(found: Tree, want: Wanted, done: int) -> Problem:
     inside = ".".join(_path(found.nodes[0])) if found.nodes else want.wire.name
     which = f"value {done + 1}, " if want.count is not None else ""
     return Problem(
-        inert(
-            f"{want.source}: {which}{inside} {found.error}; read as {want.protocol}:"
-            " check the type, --version and --features"
-        )
+        f"{want.source}: {which}{inside} {found.error}; read as {want.protocol}:"
+        " check the type, --version and --features"
     )
 
 
@@ -97,7 +95,7 @@ def _check_way_back(want: Wanted, plain: Any, data: memoryview, done: int, at: i
         why = f"byte {at + where} is not as Nix writes it"
     except PixError as error:
         why = str(error)
-    say(f"value {done + 1}: encode will not give these bytes back: {inert(why)}")
+    say(f"value {done + 1}: encode will not give these bytes back: {why}")
 
 
 def _print_text(found: Tree, width: int) -> None:

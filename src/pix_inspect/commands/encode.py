@@ -11,7 +11,6 @@ from typing import Any
 from pix.codec.errors import EncodeError
 from pix.codec.values import encode
 from pix.problem import Problem
-from pix_inspect.base.safe_text import inert
 from pix_inspect.options.types import ALL, declare, wanted
 
 
@@ -33,7 +32,7 @@ def main(args: argparse.Namespace) -> int:
             out += encode(want.wire, want.wire.value_of(plain), want.protocol)
         except EncodeError as error:
             raise Problem(
-                inert(f"{want.source}: value {done}: {want.wire.name}: {error} ({want.protocol})")
+                f"{want.source}: value {done}: {want.wire.name}: {error} ({want.protocol})"
             ) from None
     if want.count not in (None, ALL, done) or not done:
         raise Problem(f"{want.source}: {done} values, wanted {want.count or 'one at least'}")

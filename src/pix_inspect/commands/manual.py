@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from pix.problem import Problem
+from pix_inspect.base.narrate import narrate
 from pix_inspect.teach.manual import html, markdown
 from pix_inspect.teach.manual.links import Links
 from pix_inspect.teach.manual.pages import pages
@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> int:
     except OSError as error:
         raise Problem(f"{error.filename or folder}: {error.strerror}") from None
     first = folder / ("index.html" if args.format == "html" else "index.md")
-    print(f"{len(made)} pages, {total} files; begin with {first}", file=sys.stderr)
+    narrate(f"{len(made)} pages, {total} files; begin with {first}")
     return 0
 
 

@@ -198,7 +198,7 @@ def _save(contents: PayloadContents, entry: str | None, args: argparse.Namespace
         _print(pieces)
         return
     written = save(Path(args.output), pieces, mode=mode, replace=args.force)
-    say(f"{size(written)} in {inert(args.output)}")
+    say(f"{size(written)} in {args.output}")
 
 
 def _unpack(contents: PayloadContents, number: int | None, folder: Path) -> None:
@@ -207,7 +207,7 @@ def _unpack(contents: PayloadContents, number: int | None, folder: Path) -> None
         raise Problem(f"the payload holds {len(roots)} archives: choose one, N:NAME")
     entries = unpack(contents, roots[0] if number is None else number, folder)
     words = count(entries, "entry", "entries")
-    say(f"{words} in {inert(str(folder))}")
+    say(f"{words} in {folder}")
 
 
 def _print(pieces: Iterable[bytes]) -> None:

@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _tell(line: str) -> None:
-    narrate(f"({inert(line)})")
+    narrate(f"({line})")
 
 
 def _typed(terminal: bool) -> Iterator[str]:

@@ -236,7 +236,7 @@ def _daemon(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         recorded = RecordedSession(args.recording)
         played = stack.enter_context(
-            PlayedDaemon(recorded, speaks=_protocol(args), pace=args.pace, say=_say)
+            PlayedDaemon(recorded, speaks=_protocol(args), pace=args.pace, say=say)
         )
         listener = listen(args.listen, args.mode)
         stack.callback(listener.close)
@@ -247,19 +247,15 @@ def _daemon(args: argparse.Namespace) -> int:
             taken = Capture(args.output, upstream, args, played=str(args.recording))
             stack.callback(taken.close)
         open_tap = taken.open_tap if taken is not None else lambda _: None
-        relay = Relay(listener, upstream, open_tap, allowed=allowed, say=_say)
+        relay = Relay(listener, upstream, open_tap, allowed=allowed, say=say)
         relay.on_signals(signal.SIGINT, signal.SIGTERM)
         if not args.quiet:
             where = shlex.quote(str(listener.path))
-            _say(f"playing {args.recording} on {listener.path}; send a client here with")
+            say(f"playing {args.recording} on {listener.path}; send a client here with")
             narrate(f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …")
         only_relay()
         relay.serve()
     return 0
-
-
-def _say(line: str) -> None:
-    say(inert(line, 1000))
 
 
 class _Table:
@@ -289,7 +285,7 @@ class _Table:
     def end(self, of: int) -> None:
         words = [f"{number:,} {outcome}" for outcome, number in self.counts.items() if number]
         line = f"{count(of, 'exchange')}: {', '.join(words) or 'nothing'}"
-        print(line, file=sys.stderr if self.as_json else sys.stdout)
+        (narrate if self.as_json else print)(line)
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:

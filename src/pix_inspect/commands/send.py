@@ -16,7 +16,6 @@ from pix.codec.errors import EncodeError
 from pix.daemon import NixDaemonError
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
-from pix_inspect.base.safe_text import inert
 from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.repl.expressions import ExpressionError
@@ -110,8 +109,6 @@ def carried_out(session: Session, line: str) -> Any:
     try:
         return session.run(line)
     except ExpressionError as error:
-        raise Problem(inert(f"{error.message} (column {error.column + 1})", 4000)) from None
+        raise Problem(f"{error.message} (column {error.column + 1})") from None
     except (EncodeError, NixDaemonError) as error:
-        raise Problem(inert(str(error), 4000)) from None
-    except Problem as problem:
-        raise Problem(inert(str(problem), 4000)) from None
+        raise Problem(str(error)) from None

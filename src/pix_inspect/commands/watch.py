@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from pix.problem import Problem
-from pix_inspect.base.narrate import PREFIX, say
+from pix_inspect.base.narrate import PREFIX, narrate, say
 from pix_inspect.base.settings import Settings
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.commands import record
@@ -201,15 +201,12 @@ def _leave(relay: RelayProcess, answer: str | None) -> None:
         say(f"recorded in {relay.recording}")
     else:
         say("the relay ends when its last client is done; until then:")
-        print(f"    pix-inspect open {shlex.quote(str(relay.recording))}", file=sys.stderr)
+        narrate(f"    pix-inspect open {shlex.quote(str(relay.recording))}")
 
 
 def _say_detached(relay: RelayProcess) -> None:
     for line in relay.said():
         say(line)
     say(f"the relay goes on listening on {relay.socket}")
-    print(
-        f"    pix-inspect open {shlex.quote(str(relay.recording))}    # watch it\n"
-        f"    kill -INT {relay.pid}    # stop it when its last client is done",
-        file=sys.stderr,
-    )
+    narrate(f"    pix-inspect open {shlex.quote(str(relay.recording))}    # watch it")
+    narrate(f"    kill -INT {relay.pid}    # stop it when its last client is done")

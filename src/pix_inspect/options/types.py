@@ -14,7 +14,6 @@ from pix.problem import Problem
 from pix.protocol.names import UnknownName, wire_called
 from pix.protocol.types import FEATURES
 from pix.untrusted import natural
-from pix_inspect.base.safe_text import inert
 
 ALL = -1
 """As a count: until there are no more."""
@@ -62,7 +61,7 @@ def wanted(args: argparse.Namespace) -> Wanted:
         wire = wire_called(args.type)
     except UnknownName as error:
         hint = "" if error.near else "; `pix-inspect explain` lists the names"
-        raise Problem(inert(f"{error}{hint}")) from None
+        raise Problem(f"{error}{hint}") from None
     protocol = _protocol(args.version, args.features)
     count = None if args.count is None else _count(args.count)
     source, data = _read(args.file)

@@ -19,7 +19,6 @@ from pix.codec.payload import RAW_NAR, Payload
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix.protocol.payload_items import ContentKind, ContentReader, Item, content_kind
-from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import size as size_text
 from pix_inspect.session.exchange_view import ExchangeView
 
@@ -237,13 +236,13 @@ class PayloadContents:
         item = self.items[number]
         if item.nar is None or item.nar[1] is None:
             why = f"; {NOT_KEPT}" if self.kept(0, self.size) < self.size else ""
-            raise Problem(f"the end of {inert(self.item_name(number), 200)} is not known{why}")
+            raise Problem(f"the end of {self.item_name(number)} is not known{why}")
         return item.nar[0], item.nar[1]
 
     def check_end(self, place: Place) -> None:
         """Raise Problem when what is below a directory is not known to its end."""
         if place.last >= len(self.places) and not self.complete:
-            name = inert(self.entry_path(place), 200)
+            name = self.entry_path(place)
             elided = self.kept(0, self.size) < self.size
             why = f"was not recorded; {NOT_KEPT}" if elided else "is cut off or not understood"
             raise Problem(f"a part of {name} {why}")
@@ -267,7 +266,7 @@ class PayloadContents:
             if len(self.items) == 1 and place.depth == 0 and words == self.item_name(0):
                 return number
         raise Problem(
-            f"no entry {inert(wanted, 200)!r} in the payload of exchange {self.view.row.number};"
+            f"no entry {wanted!r} in the payload of exchange {self.view.row.number};"
             " `pix-inspect payload` lists them"
         )
 

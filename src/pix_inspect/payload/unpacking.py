@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pix.problem import Problem
 from pix_inspect.base.new_files import PUBLIC, AlreadyThere, Told, _quiet, _reason
-from pix_inspect.base.safe_text import inert
 from pix_inspect.payload.contents import PayloadContents, Place
 
 PROGRAM = 0o777
@@ -20,9 +19,9 @@ DEEPEST = 500
 
 def pieces_of(contents: PayloadContents, place: Place) -> Iterable[bytes]:
     """Return the contents of a file in a payload. Raises Problem."""
-    name = inert(contents.entry_path(place), 200)
+    name = contents.entry_path(place)
     if place.entry.kind == "symlink":
-        raise Problem(f"{name} is a link to {inert(place.entry.target or '', 200)}")
+        raise Problem(f"{name} is a link to {place.entry.target or ''}")
     if not place.is_file:
         raise Problem(f"{name} is a directory: unpack it")
     return contents.whole(place.start, place.end, name)
@@ -36,7 +35,7 @@ def archive_of(contents: PayloadContents, item: int | None = None) -> tuple[str,
     """
     if contents.kind == "plain":
         name = contents.item_name(0)
-        return name, contents.whole(0, contents.size, inert(name, 200))
+        return name, contents.whole(0, contents.size, name)
     if contents.kind == "export" and item is None:
         return "export.nix", contents.whole(0, contents.size, "the export")
     if item is None:
@@ -45,7 +44,7 @@ def archive_of(contents: PayloadContents, item: int | None = None) -> tuple[str,
         item = 0
     start, end = contents.nar(item)
     name = contents.item_name(item)
-    return f"{name}.nar", contents.whole(start, end, inert(name, 200))
+    return f"{name}.nar", contents.whole(start, end, name)
 
 
 def mode_of(place: Place) -> int:
@@ -61,7 +60,7 @@ def unpack(contents: PayloadContents, number: int, folder: Path, told: Told = _q
     places = contents.places
     first = places[number]
     if first.entry.kind != "directory":
-        raise Problem(f"{inert(contents.entry_path(first), 200)} is no directory")
+        raise Problem(f"{contents.entry_path(first)} is no directory")
     contents.check_end(first)
     for place in places[number : first.last]:
         _check_name(contents, place, is_root=place is first)
@@ -77,9 +76,9 @@ def unpack(contents: PayloadContents, number: int, folder: Path, told: Told = _q
             _put(contents, place, opened, told)
     except FileExistsError as error:
         where = folder if not opened else error.filename
-        raise AlreadyThere(f"{inert(str(where))} is there already") from None
+        raise AlreadyThere(f"{where} is there already") from None
     except (OSError, ValueError) as error:
-        raise Problem(f"cannot unpack into {inert(str(folder))}: {_reason(error)}") from None
+        raise Problem(f"cannot unpack into {folder}: {_reason(error)}") from None
     finally:
         for descriptor in opened:
             os.close(descriptor)
@@ -95,8 +94,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def _check_name(contents: PayloadContents, place: Place, *, is_root: bool) -> None:
     name = place.entry.name
     if not is_root and (name in ("", ".", "..") or "/" in name or "\0" in name):
-        path = inert(contents.entry_path(place), 200)
-        raise Problem(f"{path}: {inert(name, 100)!r} is no name for a file; nothing was unpacked")
+        path = contents.entry_path(place)
+        raise Problem(f"{path}: {name!r} is no name for a file; nothing was unpacked")
     if place.depth > DEEPEST:
         raise Problem(f"directories more than {DEEPEST} deep are not unpacked")
 

@@ -1,12 +1,46 @@
-"""What is said on standard error, if anybody is there."""
+"""What is said to people reaches their terminal as text, whatever it quotes."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from pix_inspect.base.narrate import say
+from pix_inspect.base.narrate import LONGEST, say
+from tests.support.places import RECORDINGS
+from tests.support.processes import pix
+
+HOSTILE = "a\x1b]0;title\x07\u202e\nb"
+SHOWN = "a␛]0;title\\x07\\u{202e}\\nb"
+
+
+def test_what_is_said_is_one_line_that_no_terminal_obeys(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say(HOSTILE)
+    say("x" * 10_000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == f"pix-inspect: {SHOWN}"
+    assert len(lines[1]) == LONGEST
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dump", HOSTILE],
+        ["check", RECORDINGS / "lookups.pcapng", "--ignore", HOSTILE],
+        ["record", "--listen", HOSTILE + "/s", "--upstream", "x"],
+    ],
+    ids=lambda words: words[0][:7],
+)
+def test_a_problem_quotes_what_was_typed_inert(tmp_path: Path, words: list[str | Path]) -> None:
+    done = pix(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert SHOWN in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr[:-1].isprintable()
 
 
 def test_nobody_to_tell_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,41 @@
+"""The three standard streams, where some are closed, and the end of output that nobody takes.
+
+A supervisor may start a program with any of them closed. The next file that is opened would
+get the number, and what is meant for people would stand in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+
+_FLAGS = {"stdin": os.O_RDONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
+"""To write to what is open for reading fails as it does on a closed descriptor."""
+
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
+
+
+def open_closed() -> None:
+    """Open those that are closed: input is empty, output fails, what is said is dropped."""
+    for name, flags in _FLAGS.items():
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, flags)  # the lowest free number: its own
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
+
+
+def is_of_output(error: OSError) -> bool:
+    """Whether standard output takes no more: its buffer cannot be written, or so says the error."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return error.filename is None and error.errno in _OF_WRITING
+
+
+def let_go_of_output() -> None:
+    """Drop what was not written, so that the interpreter does not complain of it at its exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
