@@ -86,8 +86,7 @@ def test_bad_input_is_one_line(
 
 
 def test_what_is_not_compared_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["replay", "--list-volatile"])
+    assert main(["replay", "--list-volatile"]) == 0
     said = capsys.readouterr().out
     assert "registration_time" in said
     assert "processor time" in said
