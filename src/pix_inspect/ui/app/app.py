@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
@@ -25,6 +26,7 @@ from pix_inspect.export.excerpt import excerpt
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.export import Export
 from pix_inspect.ui.app.help import Help
+from pix_inspect.ui.app.input_order import InputOrder
 from pix_inspect.ui.app.keys import action_of, keys_of, panes_of, sections
 from pix_inspect.ui.app.leaving import Answer, Leaving
 from pix_inspect.ui.app.other_screens import OtherScreens, marked_and_chosen, shown_of
@@ -99,10 +101,17 @@ class Inspector(OtherScreens):
         self.complaint: str | None = None
         """What is to be said when the screen is gone."""
         self._settings = settings
+        self.inputs = InputOrder(self, super().on_event)
         if settings is not None and (theme := theme_of(settings.known, self)) is not None:
             self.theme = theme
         if self.no_color and self.theme.startswith("ansi"):
             self.theme = DEFAULT_THEME  # without colour the others would be black on black
+
+    async def on_event(self, event: events.Event) -> None:
+        if self.inputs.concerns(event):
+            await self.inputs.take(event)
+        else:
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         """Open what else was asked for."""

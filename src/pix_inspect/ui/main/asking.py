@@ -61,24 +61,19 @@ class ReplController:
         self.pane: ReplPane | None = None
         """The pane, once it was opened."""
 
-    def open(self, text: str = "") -> None:
+    async def open(self, text: str = "") -> None:
         """Show the REPL, with `text` in its line if there is any."""
+        self._screen.add_class("-repl")
         if self.pane is None:
             self.pane = ReplPane(self._new_talk(), id="repl")
-            self._screen.mount(self.pane, before=self._screen.query_one(Footer))
+            await self._screen.mount(self.pane, before=self._screen.query_one(Footer))
             self._dividers.divide()
-        self._screen.add_class("-repl")
-        pane = self.pane
+        if text:
+            self.pane.put_line(text)
+        else:
+            self.pane.line.focus()
 
-        def go() -> None:
-            if text:
-                pane.put_line(text)
-            else:
-                pane.line.focus()
-
-        self._screen.call_after_refresh(go)
-
-    def ask_again(self) -> None:
+    async def ask_again(self) -> None:
         """Put the request of the chosen exchange into the REPL, to be edited and sent."""
         chosen = self._timeline.chosen
         if chosen is None:
@@ -89,7 +84,7 @@ class ReplController:
         except Problem as problem:
             self._host.warn(str(problem))
         else:
-            self.open(line)
+            await self.open(line)
 
     def _new_talk(self) -> Talk:
         relay = relay_of(self._tab)

@@ -274,11 +274,11 @@ class MainScreen(Screen[None]):
 
     # The REPL and the clipboard ---------------------------------------------------------
 
-    def action_repl(self) -> None:
-        self.repl.open()
+    async def action_repl(self) -> None:
+        await self.repl.open()
 
-    def action_ask_again(self) -> None:
-        self.repl.ask_again()
+    async def action_ask_again(self) -> None:
+        await self.repl.ask_again()
 
     def on_repl_pane_left(self, message: ReplPane.Left) -> None:
         self.repl.leave(hide=message.hide)

@@ -27,7 +27,7 @@ from pix_inspect.ui.widgets.text_line import TextLine
 
 
 class Line(TextLine):
-    """The line to write in. Keys are taken in their order, however fast they come."""
+    """The line to write in; where a key means something to its pane, the pane has it."""
 
     def __init__(self, pane: ReplPane) -> None:
         super().__init__(id="repl-line", placeholder='QueryPathInfo(path="…")')
@@ -37,16 +37,6 @@ class Line(TextLine):
 
     async def action_submit(self) -> None:
         self._pane.submit(self.value)
-
-    async def _on_key(self, event: events.Key) -> None:
-        """Take the pane's keys and our own at once; bubbling, they would come after later ones."""
-        for place in (self._pane, self):
-            for binding in place._bindings.key_to_bindings.get(event.key, ()):
-                event.stop()
-                event.prevent_default()
-                await place.run_action(binding.action)
-                return
-        await super()._on_key(event)
 
 
 class ReplPane(Vertical):
