@@ -42,9 +42,9 @@ class InputOrder:
 
     async def take(self, event: events.Event) -> None:
         """Hand on what the user did when it is its turn."""
-        if isinstance(event, events.MouseMove) and len(self._waiting) > 1:
-            if isinstance(self._waiting[-1], events.MouseMove):
-                self._waiting.pop()  # where the mouse went in between makes no difference
+        last = self._waiting[-1] if len(self._waiting) > 1 else None
+        if isinstance(event, events.MouseMove) and isinstance(last, events.MouseMove):
+            self._waiting.pop()  # where the mouse went in between makes no difference
         self._waiting.append(event)
         if len(self._waiting) == 1:
             self._until = time.monotonic() + PATIENCE

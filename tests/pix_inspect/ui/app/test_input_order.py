@@ -1,4 +1,4 @@
-"""Keys that come together mean what they mean one by one: what opens a line, what is written there."""
+"""Keys that come together mean what they mean one by one."""
 
 from __future__ import annotations
 
