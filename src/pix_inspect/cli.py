@@ -2,7 +2,8 @@
 
 Commands are modules of `pix_inspect.commands`, imported when chosen, so that capture starts
 without the screen's library. Exit status: 0 done, 1 a comparison or check failed, 2 something
-is wrong that the message names, 130 interrupted; `run` returns its command's.
+is wrong that the message names, 70 a mistake of our own, of which a report is written, 130
+interrupted; `run` returns its command's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NoReturn
 
 import pix
 from pix.problem import Problem
+from pix_inspect.base.crash_report import STATUS, report
 from pix_inspect.base.narrate import say
 from pix_inspect.base.standard_streams import is_of_output, let_go_of_output, open_closed
 
@@ -69,11 +71,19 @@ def main(argv: list[str] | None = None) -> int:
         let_go_of_output()
     except OSError as error:
         if not is_of_output(error):
-            raise
+            return _crashed(error)
         let_go_of_output()
         say(f"cannot write: {error.strerror}")
         return 2
+    except Exception as error:
+        return _crashed(error)
     return status
+
+
+def _crashed(error: Exception) -> int:
+    """Say that we made a mistake: the last resort, without a traceback that might tell much."""
+    say(report(error))
+    return STATUS
 
 
 def _status(words: list[str]) -> int:

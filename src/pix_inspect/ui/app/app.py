@@ -80,6 +80,7 @@ class Inspector(OtherScreens):
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit"),
         Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette"),
         *OtherScreens.RECORDING_KEYS,
+        *OtherScreens.ENDING_KEYS,
     ]  # fmt: skip
 
     def __init__(

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, cast
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from pix.problem import Problem
 from pix_inspect.session.session import Session
-from pix_inspect.ui.app.leaving import Answer
+from pix_inspect.ui.app.ending import Ending
 from pix_inspect.ui.main.host import Host
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import GoTo
@@ -24,7 +23,7 @@ from pix_inspect.ui.widgets.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.widgets.text import safe
 
 
-class OpenRecordings(App[Answer]):
+class OpenRecordings(Ending):
     """An application of one recording or several."""
 
     RECORDING_KEYS: ClassVar[list[BindingType]] = [

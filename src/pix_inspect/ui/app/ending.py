@@ -1,0 +1,113 @@
+"""How the screen ends: by a signal, a terminal that is gone, or a mistake of our own.
+
+Whichever it is, the terminal is left as it was found, whoever started the screen goes on to
+its end, and the exit status tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar, TextIO
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.drivers.linux_driver import LinuxDriver
+
+from pix_inspect.base.narrate import say
+from pix_inspect.ui.app.leaving import Answer
+
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class _Enduring(io.TextIOBase):
+    """A terminal to write to: what it does not take, as it is gone, is lost."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._terminal.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._terminal.flush()
+
+    def fileno(self) -> int:
+        return self._terminal.fileno()
+
+
+class Terminal(LinuxDriver):
+    """A terminal that may go at any time."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        terminal: Any = _Enduring(sys.stderr)
+        self._file = terminal
+
+
+class Ending(App[Answer]):
+    """An application that ends in order."""
+
+    ALLOW_SELECT = False  # lines are drawn by their panes, and terminals select with shift
+    ENDING_KEYS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(driver_class=Terminal)
+        self._ended_by: signal.Signals | None = None
+        self._signals = False
+
+    def run(self, **options: Any) -> Answer | None:
+        """Run it. Raises what went wrong, and SystemExit when a signal ended it."""
+        self._signals = True
+        with _handlers_kept():
+            answer = super().run(**options)
+        if self._exception is not None:
+            raise self._exception
+        if self._ended_by is not None:
+            say(f"ended by {self._ended_by.name}")
+            raise SystemExit(128 + self._ended_by)
+        return answer
+
+    def on_load(self) -> None:
+        """Have signals end the screen, not the process in its midst."""
+        if self._signals:
+            loop = asyncio.get_running_loop()
+            for number in ENDING:
+                loop.add_signal_handler(number, self._end_by, number)
+
+    def _end_by(self, number: signal.Signals) -> None:
+        self._ended_by = number
+        self.exit()
+
+    def panic(self, *renderables: object) -> None:
+        """End: there is no terminal to read from, or an exception says what went wrong."""
+        if self._exception is None:
+            self._ended_by = self._ended_by or signal.SIGHUP
+        self._close_messages_no_wait()
+
+    _fatal_error = panic
+    """Rich's traceback would show values, which may be of the wire."""
+
+    def action_help_quit(self) -> None:
+        """Say what ends the screen, as ctrl+c does not."""
+        self.notify("q quits; esc goes back a step", markup=False)
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Give signals back the handlers that they have now."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
