@@ -23,14 +23,12 @@ COMMAND = (sys.executable, "-m", "pix_inspect")
 class Terminal:
     """A program in a terminal of its own; `text` is all that it wrote, as it came."""
 
-    def __init__(
-        self, *command: str, folder: Path, size: tuple[int, int] = (80, 24), **environment: str
-    ) -> None:
+    def __init__(self, *command: str, folder: Path, size: tuple[int, int] = (80, 24)) -> None:
         self.text = b""
         self.status: int | None = None
         about: Mapping[str, str] = {
             "TERM": "xterm-256color", "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"),
-            "PIX_INSPECT_NO_SETTINGS": "1", **environment,
+            "PIX_INSPECT_NO_SETTINGS": "1",
         }  # fmt: skip
         self.pid, self._fd = pty.fork()
         if self.pid == 0:

@@ -27,8 +27,8 @@ Open = Callable[..., Terminal]
 def terminal(tmp_path: Path) -> Iterator[Open]:
     opened: list[Terminal] = []
 
-    def start(*command: str, **environment: str) -> Terminal:
-        opened.append(Terminal(*command, folder=tmp_path, **environment))
+    def start(*command: str) -> Terminal:
+        opened.append(Terminal(*command, folder=tmp_path))
         return opened[-1]
 
     yield start
