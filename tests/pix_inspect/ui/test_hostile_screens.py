@@ -158,6 +158,6 @@ async def test_names_of_files_in_tabs_and_completion(
         dialog.line.value = "./"
         await pilot.pause()
         check(pilot)
-        assert dialog.offered.count
-        for offer in dialog.offered.offers:
+        assert dialog.offered
+        for offer in dialog.offered:
             assert safe(offer.path) == offer.path

@@ -6,14 +6,12 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.theme import ThemeProvider
@@ -30,13 +28,13 @@ from pix_inspect.ui.app.input_order import InputOrder
 from pix_inspect.ui.app.keys import action_of, keys_of, panes_of, sections
 from pix_inspect.ui.app.leaving import Answer, Leaving
 from pix_inspect.ui.app.other_screens import OtherScreens, marked_and_chosen, shown_of
+from pix_inspect.ui.app.palette import Palette
 from pix_inspect.ui.app.remembering import recall, remembered, theme_of
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
 from pix_inspect.ui.exchange.payload_saving import Wish
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.tabs import RunningRelay
-from pix_inspect.ui.widgets.guarded import Guarded
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.path_dialog import Chosen, PathDialog
 from pix_inspect.ui.widgets.text import safe
@@ -55,14 +53,6 @@ WIDTHS = [(0, "-narrow"), (100, "-wide")]
 
 HEIGHTS = [(0, "-short"), (30, "-tall")]
 """From which height on the explanation has room beside the bytes."""
-
-
-class Palette(Guarded, CommandPalette):
-    """All commands, by name."""
-
-    def _action_command_list(self, action: str) -> None:
-        with suppress(KeyError):  # a page of a list that has not been drawn yet
-            super()._action_command_list(action)
 
 
 class Inspector(OtherScreens):

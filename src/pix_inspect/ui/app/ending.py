@@ -17,9 +17,11 @@ from typing import Any, ClassVar, TextIO
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 from pix_inspect.base.narrate import say
 from pix_inspect.ui.app.leaving import Answer
+from pix_inspect.ui.widgets.guarded import TAKING_DOWN
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -83,6 +85,11 @@ class Ending(App[Answer]):
             loop = asyncio.get_running_loop()
             for number in ENDING:
                 loop.add_signal_handler(number, self._end_by, number)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """Drop what comes when the screens are being taken down."""
+        if self.is_running or isinstance(message, TAKING_DOWN):
+            await super()._dispatch_message(message)
 
     def _end_by(self, number: signal.Signals) -> None:
         self._ended_by = number

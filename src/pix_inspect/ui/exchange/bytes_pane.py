@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
@@ -236,13 +235,6 @@ class Bytes(Lines):
         if self.lines is not None and self.at is not None:
             self.choose(*self.lines.beside(*self.at, count))
 
-    def action_page(self, pages: int) -> None:
-        self.action_move(pages * max(self.inner.height - 1, 1))
-
-    def action_half_page(self, pages: int) -> None:
-        """Go some half pages down."""
-        self.action_move(pages * max(self.inner.height // 2, 1))
-
     def action_first(self) -> None:
         """Go to the first byte."""
         found = self.lines.first_byte() if self.lines is not None else None
@@ -260,20 +252,17 @@ class Bytes(Lines):
         if self.at is not None:
             self.post_message(self.Entered(*self.at))
 
-    def on_click(self, event: events.Click) -> None:
+    def click_at(self, line: int, x: int, chain: int) -> None:
         """Choose the byte that was clicked, as digits or as a character."""
-        offset = event.get_content_offset(self)
-        if offset is None or self.lines is None:
-            return
-        line = offset.y + round(self.scroll_y)
-        if line >= self.count:
-            return
+        assert self.lines is not None
         found = self.lines.line(line)
         if found.kind == "elided":
             self.choose(found.side, found.start)
-        column = self._column(offset.x)
+        column = self._column(x)
         if found.kind == "bytes" and column is not None and found.start + column < found.end:
             self.choose(found.side, found.start + column)
+            if chain == 2:
+                self.action_enter()
 
     def _column(self, x: int) -> int | None:
         """Return which byte of its line stands at a cell."""

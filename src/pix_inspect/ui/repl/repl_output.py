@@ -1,21 +1,18 @@
-"""What was written in the REPL and what came of it, and the list of ways to go on."""
+"""What was written in the REPL and what came of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.segment import Segment
 from textual.widget import Widget
 
-from pix_inspect.repl.completion import Suggestion
 from pix_inspect.ui.widgets.lines import Lines
-from pix_inspect.ui.widgets.text import fit, fit_end, safe, wrapped
+from pix_inspect.ui.widgets.text import fit, safe, wrapped
 
 PROMPT = ">>> "
 MOST_ROWS = 20_000
-MOST_SHOWN = 8
-"""Suggestions shown at a time."""
 LESSON = [
     'An operation is a function: QueryPathInfo(path="/nix/store/…").  Tab completes, ↑ goes back,',
     "help(QueryPathInfo) explains, Ctrl-C interrupts, Ctrl-↑ and Ctrl-↓ resize, Esc leaves.",
@@ -156,43 +153,3 @@ class Output(Lines):
             y=max(0, round(self.scroll_target_y) + int(pages * height)), animate=False, force=True
         )
         self.entitle(self.place)
-
-
-class Ways(Lines):
-    """The ways to go on, with types, gates and docs."""
-
-    can_focus = False
-
-    def __init__(self) -> None:
-        super().__init__(id="repl-ways")
-        self.ways: Sequence[Suggestion] = ()
-
-    @property
-    def count(self) -> int:
-        """How many ways there are."""
-        return len(self.ways)
-
-    def say(self, ways: Sequence[Suggestion]) -> None:
-        """Show these; none hides the list."""
-        self.ways = ways
-        self.cursor = 0
-        self.display = bool(ways)
-        self.styles.height = min(len(ways), MOST_SHOWN)
-        self.resize_lines()
-        self.scroll_to(y=0, animate=False, force=True)
-        self.redraw()
-
-    def segments(self, line: int, width: int) -> Iterable[Segment]:
-        """Return a way to go on, and what is known about it."""
-        way = self.ways[line]
-        bare = not (way.said or way.doc)
-        room = width - 4 if bare else max(min(48, width // 2), 16)
-        yield Segment("▸ " if line == self.cursor else "  ", self.tone("mark"))
-        yield Segment(fit(fit_end(safe(way.text, 300), room), room), self.tone("name"))
-        yield Segment(f" {safe(way.said, 80)}  ", self.tone("accent"))
-        yield Segment(safe(way.doc, 200), self.tone("dim"))
-
-    def click_at(self, line: int, x: int, chain: int) -> None:
-        """Take the one that was clicked."""
-        self.cursor = line
-        self.post_message(self.Entered(self))

@@ -6,6 +6,7 @@ the timeline; without one, through a relay of its own. The screen never waits: `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
@@ -14,15 +15,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from pix_inspect.repl import history
 from pix_inspect.repl.completion import Completion, Suggestion, complete, signature
-from pix_inspect.ui.repl.repl_output import PROMPT, Output, Ways
+from pix_inspect.ui.repl.repl_output import PROMPT, Output
 from pix_inspect.ui.repl.repl_thread import Outcome, Talk
 from pix_inspect.ui.widgets.bar_lines import Prompt
+from pix_inspect.ui.widgets.choices import NOTE, Choices
 from pix_inspect.ui.widgets.lines import Lines
-from pix_inspect.ui.widgets.text import safe
+from pix_inspect.ui.widgets.text import fit, fit_end, safe
 from pix_inspect.ui.widgets.text_line import TextLine
 
 
@@ -94,11 +96,12 @@ class ReplPane(Vertical):
         self._at = 0
         self._draft = ""
         self._completion = Completion(0)
+        self._ways: Sequence[Suggestion] = ()
 
     def compose(self) -> ComposeResult:
         """Lay out what was said, the ways to go on, the line and its signature."""
         yield Output()
-        yield Ways()
+        yield Choices(id="repl-ways")
         with Horizontal(id="repl-writing"):
             yield Prompt(PROMPT)
             yield Line(self)
@@ -114,12 +117,16 @@ class ReplPane(Vertical):
         return self.query_one(Output)
 
     @property
-    def ways(self) -> Ways:
+    def ways(self) -> Choices:
         """The ways to go on."""
-        return self.query_one(Ways)
+        return self.query_one(Choices)
+
+    def _show_ways(self, ways: Sequence[Suggestion]) -> None:
+        self._ways = ways
+        self.ways.say(_line(way, self.output.inner.width) for way in ways)
 
     def on_mount(self) -> None:
-        self.ways.say(())
+        self._show_ways(())
         self.set_interval(1 / 2, self._say_busy)
 
     def put_line(self, text: str) -> None:
@@ -133,8 +140,8 @@ class ReplPane(Vertical):
     def submit(self, text: str) -> None:
         """Carry out a line, or take the chosen way to go on."""
         text = text.strip()
-        if self.ways.count:
-            self._take(self.ways.ways[self.ways.cursor])
+        if self._ways:
+            self._take(self._way)
         elif self.talk.asks:
             self.line.value = ""
             self.output.add([(PROMPT + text, "name")])
@@ -183,7 +190,7 @@ class ReplPane(Vertical):
         """Keep up with what is written."""
         message.stop()
         self._say_signature()
-        if self.ways.count:
+        if self._ways:
             self._suggest()
 
     def _before(self) -> str:
@@ -202,12 +209,12 @@ class ReplPane(Vertical):
 
     def _suggest(self) -> None:
         self._completion = complete(self.talk.session, self._before())
-        self.ways.say(self._completion.suggestions)
+        self._show_ways(self._completion.suggestions)
 
     def action_complete(self) -> None:
         """Write as much as is certain, and show the ways to go on."""
-        if self.ways.count:
-            self._take(self.ways.ways[self.ways.cursor])
+        if self._ways:
+            self._take(self._way)
             return
         self._suggest()
         found = self._completion
@@ -219,19 +226,23 @@ class ReplPane(Vertical):
             if len(found.common) > len(typed) and found.common.startswith(typed):
                 self._write(found.start, found.common)
 
-    def on_lines_entered(self, message: Lines.Entered) -> None:
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         """Take the way that was clicked."""
         message.stop()
-        if isinstance(message.pane, Ways) and self.ways.count:
-            self._take(self.ways.ways[self.ways.cursor])
+        self._take(self._way)
 
     def on_lines_moved(self, message: Lines.Moved) -> None:
         """Keep to ourselves what moves in here."""
         message.stop()
 
+    @property
+    def _way(self) -> Suggestion:
+        """The way that is chosen, where there are any."""
+        return self._ways[self.ways.highlighted or 0]
+
     def _take(self, way: Suggestion) -> None:
         start = self._completion.start
-        self.ways.say(())
+        self._show_ways(())
         self._write(start, way.text)
 
     def _write(self, start: int, text: str) -> None:
@@ -244,9 +255,8 @@ class ReplPane(Vertical):
 
     def action_up(self, step: int) -> None:
         """Go through the ways to go on, or the lines of before."""
-        if self.ways.count:
-            self.ways.move_to((self.ways.cursor + step) % self.ways.count, tell=False)
-            self.ways.redraw()
+        if self._ways:
+            self.ways.move(step)
             return
         known = self._lines()
         if self._at == len(known):
@@ -264,7 +274,7 @@ class ReplPane(Vertical):
         if self.talk.busy:
             self.talk.interrupt()
         else:
-            self.ways.say(())
+            self._show_ways(())
             self.line.value = ""
 
     def action_clear(self) -> None:
@@ -292,8 +302,8 @@ class ReplPane(Vertical):
 
     def action_escape(self) -> None:
         """Close the list of ways, else go back to the timeline."""
-        if self.ways.count:
-            self.ways.say(())
+        if self._ways:
+            self._show_ways(())
         else:
             self.post_message(self.Left(hide=False))
 
@@ -301,3 +311,11 @@ class ReplPane(Vertical):
         """Whatever is clicked here, the line is written in."""
         if event.widget is not self.line:
             self.line.focus()
+
+
+def _line(way: Suggestion, width: int) -> Content:
+    """Return a way to go on, and what is known about it."""
+    room = max(min(48, width // 2), 16) if way.said or way.doc else width - 4
+    name = fit(fit_end(safe(way.text, 300), room), room)
+    said = (f" {safe(way.said, 80)}  ", "$text-accent")
+    return Content.assemble("  ", (name, "bold"), said, (safe(way.doc, 200), NOTE))

@@ -16,6 +16,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widgets import OptionList
 
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Mistake, Offer, Prompt, Remarks
 from pix_inspect.ui.widgets.text_line import TextLine
@@ -78,7 +79,6 @@ class Bar(Vertical):
         #writing-input, #writing-input:focus {
             border: none; height: 1; padding: 0; width: 1fr; background: $panel;
         }
-        BarOffers { overlay: screen; background: $surface; }
     }
     Bar.-in-force, Bar.-writing { display: block; }
     Bar.-writing-filter InForce.filter, Bar.-writing-search InForce.search { display: none; }
@@ -188,18 +188,19 @@ class Bar(Vertical):
         self.remarks.mistake = mistake
         self.remarks.refresh()
         prompt = self.query_one(Prompt)
-        self.offers.say(offered, cell_len(prompt.text) - 1 + self._start)
+        self.offers.offer(offered, cell_len(prompt.text) - 1 + self._start)
 
-    def on_bar_offers_clicked(self) -> None:
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         """Write the offer that was clicked."""
+        message.stop()
         self.accept()
 
     def accept(self) -> None:
         """Write the chosen offer in place of what was begun."""
         offers = self.offers
-        if not offers.display or not offers.offers:
+        if offers.highlighted is None:
             return
-        chosen = offers.offers[offers.chosen][0]
+        chosen = offers.offers[offers.highlighted][0]
         text, cursor = self.line.value, self.line.cursor_position
         rest = text[cursor:]
         head = text[: self._start] + chosen + ("" if rest.startswith(" ") else " ")
@@ -208,8 +209,7 @@ class Bar(Vertical):
         self._consider()
 
     def choose(self, step: int) -> None:
-        if self.offers.display and self.offers.offers:
-            self.offers.move(step)
+        self.offers.move(step)
 
     def on_input_submitted(self) -> None:
         """Hand in what was written, unless there is a mistake in it."""
@@ -220,7 +220,7 @@ class Bar(Vertical):
         if mistake is not None:
             self.remarks.mistake = mistake
             self.remarks.refresh()
-            self.offers.say([], 0)
+            self.offers.offer([], 0)
             return
         self.remember(purpose.name, text)
         self._end()
@@ -245,5 +245,5 @@ class Bar(Vertical):
         if self.purpose is not None:
             self.remove_class("-writing", f"-writing-{self.purpose.name}")
         self.purpose = None
-        self.offers.say([], 0)
+        self.offers.offer([], 0)
         self.remarks.mistake = None

@@ -6,18 +6,16 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual import events
+from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
 
+from pix_inspect.ui.widgets.choices import NOTE, Choices
 from pix_inspect.ui.widgets.lines import Toned, line_strip
 from pix_inspect.ui.widgets.text import fit, fit_end, safe
 
 Offer = tuple[str, str]
 """What could stand next, and what is said of it."""
-
-MOST_OFFERS = 8
-"""Offers that are shown at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,64 +57,26 @@ class Remarks(Toned):
         return line_strip(found, width, self.ground)
 
 
-class BarOffers(Toned):
+class BarOffers(Choices):
     """What could stand next, over the panes below."""
 
-    class Clicked(Message):
-        """The user clicked an offer, which is chosen now."""
+    DEFAULT_CSS = """
+    BarOffers { overlay: screen; constrain: inside none; width: auto; max-width: 100%; }
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.offers: list[Offer] = []
-        self.chosen = 0
-        self.top = 0
 
-    def say(self, offers: list[Offer], column: int) -> None:
+    def offer(self, offers: list[Offer], column: int) -> None:
         """Offer something below a column of the screen."""
-        self.offers, self.chosen, self.top = offers, 0, 0
-        self.display = bool(offers)
-        if not offers:
-            return
-        names = max(cell_len(safe(name)) for name, _ in offers)
-        docs = max((cell_len(safe(doc, 60)) for _, doc in offers), default=0)
-        width = min(names + docs + 5, self.screen.size.width)
-        self.styles.width = width
-        self.styles.height = min(len(offers), MOST_OFFERS)
-        self.styles.offset = (max(min(column, self.screen.size.width - width), 0), 0)
-        self.refresh(layout=True)
-
-    def move(self, step: int) -> None:
-        self.chosen = (self.chosen + step) % len(self.offers)
-        self.top = min(max(self.top, self.chosen - MOST_OFFERS + 1), self.chosen)
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """Return the line of an offer."""
-        width = self.size.width
-        line = self.top + y
-        if line >= len(self.offers):
-            return line_strip([], width, self.ground)
-        name, doc = self.offers[line]
-        names = max(cell_len(safe(each)) for each, _ in self.offers)
-        names = min(names, max(width - 4, 1))
-        more = line == self.top + MOST_OFFERS - 1 and line + 1 < len(self.offers)
-        found = [
-            Segment("▸" if line == self.chosen else "⋮" if more else " ", self.tone("mark")),
-            Segment(fit(safe(name), names), self.tone("text")),
-            Segment("  " + safe(doc, 60), self.tone("dim")),
-        ]
-        if line == self.chosen:
-            cursor = self.tone("cursor")
-            found = [Segment(each.text, (each.style or self.ground) + cursor) for each in found]
-            return line_strip(found, width, self.ground + cursor)
-        return line_strip(found, width, self.ground)
-
-    def on_click(self, event: events.Click) -> None:
-        """Take the offer that was clicked."""
-        line = self.top + event.y
-        if line < len(self.offers):
-            self.chosen = line
-            self.post_message(self.Clicked())
+        self.offers = offers
+        names = max((cell_len(safe(name)) for name, _ in offers), default=0)
+        self.say(
+            Content.assemble(" ", fit(safe(name), names), (f"  {safe(doc, 60)} ", NOTE))
+            for name, doc in offers
+        )
+        self.styles.offset = (column, 0)
 
 
 class InForce(Toned):

@@ -8,24 +8,22 @@ not offered.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.strip import Strip
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from pix.problem import Problem
 from pix_inspect.base.new_files import AlreadyThere
+from pix_inspect.ui.widgets.choices import NOTE, Choices
 from pix_inspect.ui.widgets.guarded import Guarded
-from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit, fit_end, safe
 from pix_inspect.ui.widgets.text_line import TextLine
 
@@ -73,57 +71,6 @@ def names_at(text: str, wanted: Callable[[str], bool] = lambda name: True) -> li
     return [stem + name for name in sorted(found, key=lambda name: (name[-1] != "/", name))]
 
 
-class Offers(Lines):
-    """What can be chosen, below the line in which one writes."""
-
-    can_focus = False
-
-    def __init__(self) -> None:
-        super().__init__(id="offers")
-        self.offers: Sequence[Offer] = ()
-        self.touched = False
-        self.empty = ""
-
-    @property
-    def count(self) -> int:
-        """How much there is to choose from."""
-        return len(self.offers)
-
-    def nothing(self) -> list[str]:
-        """Say what it means that there is nothing."""
-        return [self.empty]
-
-    def say(self, offers: Sequence[Offer]) -> None:
-        self.offers = offers
-        self.cursor = 0
-        self.touched = False
-        self.scroll_to(y=0, animate=False, force=True)
-        self.resize_lines()
-        self.redraw()
-
-    def strip_of(self, line: int, width: int, at_cursor: bool) -> Strip:
-        """Return the strip of a line; nothing is marked before something was chosen."""
-        return super().strip_of(line, width, at_cursor and self.touched)
-
-    def segments(self, line: int, width: int) -> Iterable[Segment]:
-        """Return a path with what is said about it."""
-        offer = self.offers[line]
-        said = offer.said
-        room = max(width - len(said) - 3, 20)
-        chosen = self.touched and line == self.cursor
-        yield Segment("▸ " if chosen else "  ", self.tone("mark"))
-        yield Segment(fit(fit_end(safe(offer.path), room), room), self.tone("text"))
-        yield Segment(f" {said}", self.tone("dim"))
-
-    def click_at(self, line: int, x: int, chain: int) -> None:
-        """Choose; a second click takes it."""
-        self.touched = True
-        self.cursor = line
-        self.redraw()
-        if chain == 2:
-            self.post_message(self.Entered(self))
-
-
 class PathDialog(Guarded, ModalScreen[Chosen | None]):
     """Asks for a path; returns None when the user thinks better of it.
 
@@ -164,26 +111,25 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
         self._switch = switch
         self._switched = switched
         self._confirmed: str | None = None
+        self.offered: Sequence[Offer] = ()
+        """What can be chosen, below the line in which one writes."""
+        self._choices = Choices(id="offers")
 
     def compose(self) -> ComposeResult:
         """Lay out the line to write in, what is offered, and what is wrong."""
         with Vertical(id="path-dialog"):
             yield Static(Content(safe(self._title)), id="path-title")
             yield TextLine(self._start, placeholder="a path", id="path-input")
-            yield Offers()
-            yield Static(id="path-trouble")
+            yield self._choices
+            yield Static(id="path-trouble", markup=False)
             if self._switch:
-                yield Static(id="path-switch")
+                yield Static(id="path-switch", markup=False)
             yield Static(Content("enter take  tab complete  ↓↑ choose  esc cancel"), id="path-keys")
 
     @property
     def line(self) -> Input:
         """The line in which the path is written."""
         return self.query_one(Input)
-
-    @property
-    def offered(self) -> Offers:
-        return self.query_one(Offers)
 
     def on_mount(self) -> None:
         """Begin with the cursor behind the name, or before its ending."""
@@ -193,6 +139,9 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
         self._show_switch()
         self._offer()
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._offer)
+
     def on_input_changed(self) -> None:
         self._confirmed = None
         self._say("")
@@ -200,35 +149,39 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
 
     def _offer(self) -> None:
         text = self.line.value
+        self.offered = self._offers if not text else ()
+        self.offered = self.offered or [Offer(name) for name in names_at(text, self._wanted)]
+        width = self.line.size.width
         folder = safe(str(Path(text or ".").expanduser().parent.absolute()), 300)
-        self.offered.empty = (
-            f"new in {folder}" if self._new else f"nothing of this name in {folder}"
+        empty = f"new in {folder}" if self._new else f"nothing of this name in {folder}"
+        self._choices.say(
+            (_line(offer, width) for offer in self.offered), chosen=False, empty=empty
         )
-        if self._offers and not text:
-            self.offered.say(self._offers)
-        else:
-            self.offered.say([Offer(name) for name in names_at(text, self._wanted)])
 
     def _say(self, text: str) -> None:
-        self.query_one("#path-trouble", Static).update(Content(safe(text, 400)))
-
-    def _show_switch(self) -> None:
-        for line in self.query("#path-switch").results(Static):
-            sign = "☑" if self._switched else "☐"
-            line.update(Content(f"{sign} {self._switch}   ctrl+r changes"))
+        self.query_one("#path-trouble", Static).update(safe(text, 400))
 
     def action_switch(self) -> None:
         """Turn the switch, if there is one."""
         self._switched = not self._switched
         self._show_switch()
 
+    def _show_switch(self) -> None:
+        for line in self.query("#path-switch").results(Static):
+            line.update(f"{'☑' if self._switched else '☐'} {self._switch}   ctrl+r changes")
+
+    @property
+    def _chosen(self) -> str | None:
+        """The path that was moved to, None before any was."""
+        at = self._choices.highlighted
+        return None if at is None else self.offered[at].path
+
     def action_complete(self) -> None:
         """Write as much of the name as is certain, or the chosen one."""
-        offers = self.offered
-        if offers.touched and offers.count:
-            self._write(offers.offers[offers.cursor].path)
+        if self._chosen is not None:
+            self._write(self._chosen)
             return
-        names = [offer.path for offer in offers.offers]
+        names = [offer.path for offer in self.offered]
         common = os.path.commonprefix(names)  # noqa: RUF071 (it is characters that are completed)
         if len(common) > len(self.line.value):
             self._write(common)
@@ -239,32 +192,22 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
 
     def action_choose(self, step: int) -> None:
         """Move through what is offered."""
-        offers = self.offered
-        if not offers.count:
-            return
-        to = offers.cursor + step if offers.touched else (0 if step > 0 else offers.count - 1)
-        offers.touched = True
-        offers.move_to(to, tell=False)
-        offers.redraw()
+        self._choices.move(step)
 
     def on_input_submitted(self) -> None:
         """Take what is written, or what was chosen below."""
-        offers = self.offered
-        if offers.touched and offers.count:
-            self._take_offer()
-        else:
+        self._take_offer(self._chosen)
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """Take what was clicked."""
+        self._take_offer(self.offered[message.option_index].path)
+
+    def _take_offer(self, path: str | None) -> None:
+        if path is None:
             self._take(self.line.value)
-
-    def on_lines_entered(self) -> None:
-        """Take what was clicked twice."""
-        self._take_offer()
-
-    def _take_offer(self) -> None:
-        path = self.offered.offers[self.offered.cursor].path
-        if path.endswith("/"):
-            self._write(path)
-        else:
-            self._write(path)
+            return
+        self._write(path)
+        if not path.endswith("/"):
             self._take(path)
 
     def _take(self, text: str) -> None:
@@ -285,3 +228,11 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
             self._say(str(problem))
             return
         self.dismiss(Chosen(path, replace, self._switched and bool(self._switch)))
+
+
+def _line(offer: Offer, width: int) -> Content:
+    """Return a path with what is said about it, in a width."""
+    room = max(width - len(offer.said) - 3, 20)
+    return Content.assemble(
+        "  ", fit(fit_end(safe(offer.path), room), room), (f" {offer.said}", NOTE)
+    )

@@ -213,7 +213,7 @@ async def test_names_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert dialog.line.value == "folder/first.nar"
         dialog.line.value = ""
         await pilot.pause()
-        assert [offer.path for offer in dialog.offered.offers] == ["folder/", "r.pcapng"]
+        assert [offer.path for offer in dialog.offered] == ["folder/", "r.pcapng"]
         await pilot.press("down", "enter")
         await pilot.pause()
         assert dialog.line.value == "folder/"

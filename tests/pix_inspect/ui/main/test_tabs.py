@@ -132,7 +132,7 @@ async def test_running_relays_and_recent_recordings_are_offered(
             await settled(pilot)
             await pilot.press("ctrl+o")
             dialog = await dialog_of(pilot)
-            assert len(dialog.offered.offers) == 2
+            assert len(dialog.offered) == 2
             await pilot.press("down", "enter")
             await settled(pilot)
             assert on_screen(pilot) == "made"

@@ -113,9 +113,9 @@ async def test_completion_history_and_mistakes(app: Inspector) -> None:
         assert pane(pilot).line.value == ""
         await write(pilot, "Query")
         await pilot.press("tab")
-        assert pane(pilot).ways.count > 10
+        assert pane(pilot).ways.option_count > 10
         await pilot.press("down", "escape")
-        assert pane(pilot).ways.count == 0
+        assert pane(pilot).ways.option_count == 0
         await write(pilot, "Deriver")
         await pilot.press("tab", "ctrl+c")
         assert pane(pilot).line.value == ""
