@@ -30,6 +30,9 @@ from pix_inspect.ui.widgets.text_line import TextLine
 MOST_NAMES = 5000
 """Names of a folder that are looked at."""
 
+DIALOG = 76
+"""Cells of the dialog, where the screen has so many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -140,7 +143,10 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
         self._offer()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._offer)
+        """Draw what is offered as wide as there is room now."""
+        at = self._choices.highlighted
+        self._offer()
+        self._choices.highlighted = at
 
     def on_input_changed(self) -> None:
         self._confirmed = None
@@ -151,7 +157,7 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
         text = self.line.value
         self.offered = self._offers if not text else ()
         self.offered = self.offered or [Offer(name) for name in names_at(text, self._wanted)]
-        width = self.line.size.width
+        width = min(DIALOG, self.size.width) - 4
         folder = safe(str(Path(text or ".").expanduser().parent.absolute()), 300)
         empty = f"new in {folder}" if self._new else f"nothing of this name in {folder}"
         self._choices.say(
