@@ -113,6 +113,11 @@ class Exchange:
         return name_of(self.code, self.kind)
 
     @property
+    def failed(self) -> bool:
+        """Whether it ended in an error, or never came to be."""
+        return self.error is not None or any(note.reason.is_failure for note in self.notes)
+
+    @property
     def took(self) -> int | None:
         """The time from start to end, None while it lasts."""
         return None if self.ended is None else self.ended - self.started

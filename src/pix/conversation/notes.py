@@ -30,6 +30,9 @@ class Reason(Worded):
     )
     HANDSHAKE_CUT = "the {note.speaker}'s stream ends inside the handshake, at byte {note.offset}"
     HANDSHAKE_OPAQUE = "the {note.speaker} {note.cause}"
+    UNREACHED = "the client was not led to the daemon: {note.found}"
+    COMMAND_ENDED = "the command that stands for the daemon ended with {note.found}"
+    NO_WORD = "the connection ended before anybody said a word"
 
     # a request, and who left before it was over
     UNKNOWN_OPERATION = "no known operation at byte {note.offset}: {note.found}"
@@ -76,6 +79,11 @@ class Reason(Worded):
     FRAME_CUT = "the stream ends inside a frame"
     BEGAN_EARLIER = "began in the previous file"
     UNDER_WAY_EARLIER = "began in the previous file: {note.found} was under way"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether nothing came to be for this reason."""
+        return self in (Reason.UNREACHED, Reason.COMMAND_ENDED, Reason.NO_WORD)
 
 
 @dataclass(frozen=True, slots=True)

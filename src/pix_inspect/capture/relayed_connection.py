@@ -23,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -31,7 +32,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from pix_inspect.recording.notes import Comment, HungUp, Reading, Stuck, TapFailed, Undelivered
+from pix_inspect.recording.notes import (
+    CommandEnded,
+    Comment,
+    HungUp,
+    Reading,
+    Stuck,
+    TapFailed,
+    Undelivered,
+)
 
 CLIENT, DAEMON = 0, 1
 SMALL_BUFFER = 4 << 10
@@ -75,6 +84,17 @@ class Tap(Protocol):
         """Something worth knowing happened."""
 
 
+PARTING = 1.0
+"""Seconds that a command has to end in when its client is gone, for the recording to say how."""
+
+
+def _ended(status: int | None) -> str:
+    """Return how a command ended, empty where it did so well, or not yet."""
+    if status is None or status in (0, -signal.SIGTERM):
+        return ""
+    return f"exit status {status}" if status > 0 else f"signal {-status}"
+
+
 class Connection:
     """One client's connection and its two pumps. `say` gets one line for people."""
 
@@ -106,6 +126,11 @@ class Connection:
         finally:
             for end in self.ends:
                 end.close()
+            if self.process is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(PARTING)
+                if ended := _ended(self.process.returncode):
+                    self._tell("note", CommandEnded(ended), now())
             self._tell("closed", now())
             if self.process is not None:
                 self.process.wait()

@@ -21,7 +21,10 @@ HEAD = 16
 
 REFUSED = frozenset((Reason.NOT_STARTED, Reason.NOT_ALLOWED, Reason.VERSION_REFUSED))
 SILENT = frozenset((Reason.SILENT, Reason.SILENT_TO_STRANGER))
-EXPLAINED = REFUSED | SILENT | {Reason.NO_MAGIC, Reason.HANDSHAKE_OPAQUE}
+UNREACHED = frozenset((Reason.UNREACHED, Reason.COMMAND_ENDED))
+EXPLAINED = REFUSED | SILENT | UNREACHED | {
+    Reason.NO_MAGIC, Reason.HANDSHAKE_OPAQUE, Reason.NO_WORD
+}  # fmt: skip
 """Why a handshake came to nothing."""
 
 
@@ -34,7 +37,13 @@ def handshake(look: Look) -> Iterator[Finding]:
         said = f"connection number {opened} of process {peer.pid}"
         yield look.found("reopened", said)
     for note in look.notes:
-        if note.reason in REFUSED:
+        if note.reason in UNREACHED:
+            yield look.found("unreachable", str(note))
+        elif note.reason is Reason.NO_WORD:
+            yield look.found("no-word")
+        elif not look.reasons.isdisjoint(UNREACHED):
+            continue  # that says why
+        elif note.reason in REFUSED:
             yield look.found("refused", str(note), *look.daemon_start)
         elif note.reason in SILENT:
             yield look.found("refused", str(note))

@@ -44,6 +44,14 @@ _ALL = (
          "The peer does not speak the Nix daemon protocol, or bytes before it were lost.",
          "Look whether the socket is the daemon's, and whether anything else reads or writes on"
          " it.", "Nix daemon.cc, worker-protocol-connection.cc", deep=False),
+    Kind("unreachable", "error", "the daemon could not be reached",
+         "Its client was hung up on.",
+         "Look whether the daemon runs and the socket is its own: `systemctl status nix-daemon`;"
+         " a command, whether it works by hand.",
+         "NixOS/nix#10136"),
+    Kind("no-word", "note", "a connection ended before anybody said a word",
+         "Somebody looked whether the socket is alive, or a client was stopped at once.",
+         "", "such as `nc -z`", deep=False),
     Kind("refused", "error", "the daemon ended the handshake",
          "It refuses the version, the user is not in allowed-users, or it could not start. The"
          " reason stands in the daemon's own log only.",

@@ -112,7 +112,7 @@ class Comment:
         found = {}
         for name, each in cls.keys.items():
             value = each.form.read(said.get(each.name))
-            if value is not None:
+            if value not in (None, ()):
                 found[name] = value
             elif each.needed:
                 return None
@@ -257,6 +257,12 @@ class Refused(Comment):
     why: str = key("upstream", TEXT, "what the matter is with the way there")
 
 
+class CommandEnded(Comment):
+    """The command that stands for the daemon ended otherwise than well."""
+
+    how: str = key("command ended", TEXT, "its exit status, or the signal")
+
+
 class Undelivered(Comment):
     """A side took no more of what the other sent."""
 
@@ -307,7 +313,8 @@ class TapFailed(Comment):
 NOTES: dict[str, type[Comment]] = {
     next(iter(kind.keys.values())).name: kind
     for kind in (
-        HungUp, Refused, Undelivered, Stuck, Reading, PayloadLeftOut, ScannerFailed, TapFailed,
+        HungUp, Refused, CommandEnded, Undelivered, Stuck, Reading, PayloadLeftOut, ScannerFailed,
+        TapFailed,
     )
 } | {"boundary": State}  # fmt: skip
 """What a relay notes, by the key it is known by."""

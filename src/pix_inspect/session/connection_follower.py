@@ -43,6 +43,8 @@ class ConnectionRow:
     last: int = 0
     """When something passed last, 0 before anything did."""
     stalls: list[Stall] = field(default_factory=list)
+    failure: Note | None = None
+    """Why it came to nothing, where the relay knows."""
 
 
 class Watcher:
@@ -96,7 +98,13 @@ class Watcher:
         """Take note that the connection is over."""
         if self._early is not None:
             self._end_early(time)
+        handshake = self._index.open.get(-1 if self.row.handshake is None else self.row.handshake)
+        if self.row.failure is not None and handshake is not None:
+            assert isinstance(handshake[0], Exchange)
+            handshake[0].note(self.row.failure)
         self.conversation.close(time)
+        if not self.row.exchanges and not self.received(CLIENT) + self.received(DAEMON):
+            self._end_wordless(time)
 
     def received(self, side: int) -> int:
         """Return how many bytes of a side have passed."""
@@ -145,8 +153,16 @@ class Watcher:
             self.row.protocol = exchange.protocol
             self.row.daemon_nix = self.conversation.daemon_nix
         self._index.end(exchange.number - 1)  # what is over can be looked at with all of this
-        if exchange.error is not None:
+        if exchange.failed:
             self.row.errors += 1
+
+    def _end_wordless(self, time: int) -> None:
+        """Make an exchange of a connection on which nobody said anything: none is missed."""
+        exchange = Exchange(1, "handshake", CLIENT, 0, self.row.opened, None)
+        exchange.note(self.row.failure or Note(Reason.NO_WORD))
+        exchange.request_end, exchange.ended = 0, time
+        self.started(exchange)
+        self.ended(exchange)
 
     # Beginning in the middle ----------------------------------------------------------
 

@@ -94,7 +94,7 @@ class Index:
             _RECORD.pack_into(self._blocks[number >> _SHIFT], (number & _MASK) * _SIZE, *record)
         except error:
             self._aside[number] = record
-        if exchange.error is not None and exchange.kind != "opaque":
+        if exchange.failed and exchange.kind != "opaque":
             self.errors += 1
         if exchange.notes and len(self._notes) < _MOST_REMARKED:
             self._notes[number] = exchange.notes
@@ -198,7 +198,7 @@ def _record(
     if over:
         ended = exchange.ended
         took = 0 if ended is None else min(max(ended - exchange.started, 0), _LATEST)
-        state = "error" if exchange.error else "ok" if exchange.complete else "cut"
+        state = "error" if exchange.failed else "ok" if exchange.complete else "cut"
     else:
         up = received(CLIENT) if up is None and client >= 0 else up
         down = received(DAEMON) if down is None else down

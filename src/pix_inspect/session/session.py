@@ -27,11 +27,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.conversation.notes import Note
+from pix.conversation.notes import Note, Reason
 from pix_inspect.recording.notes import (
+    CommandEnded,
     Continuation,
     Made,
     Opening,
+    Refused,
     State,
     lost_bytes,
     made_of,
@@ -161,8 +163,13 @@ class Session:
         if watcher is not None and isinstance(said, State):
             watcher.boundary(said)
             return
-        if number in self.connections and take(self.connections[number].stalls, said, time):
-            return
+        if number in self.connections:
+            if isinstance(said, Refused):
+                self.connections[number].failure = Note(Reason.UNREACHED, found=said.why)
+            elif isinstance(said, CommandEnded):
+                self.connections[number].failure = Note(Reason.COMMAND_ENDED, found=said.how)
+            elif take(self.connections[number].stalls, said, time):
+                return
         if len(self.notes) < MOST_NOTES:
             self.notes.append((number, note))
         lost = lost_bytes(note)

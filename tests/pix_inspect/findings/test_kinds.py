@@ -43,6 +43,8 @@ class Recorded:
     pids: list[int] = field(default_factory=lambda: [1])
     kept: dict[int, int] = field(default_factory=dict)
     """How many bytes are kept of a turn, by its number."""
+    note: dict[str, str] | None = None
+    """What the relay notes before anything else."""
     stuck: int | None = None
     """The turn after which the client does not read for two seconds."""
 
@@ -50,6 +52,8 @@ class Recorded:
         made = Recording(folder / "r.pcapng")
         for number, pid in enumerate(self.pids):
             connection = made.open(peer={"pid": pid, "command": "nix"})
+            if self.note is not None:
+                connection.remark({"note": self.note})
             for i, (side, data) in enumerate(said_in(self.talk)):
                 connection.chunk(side, data[: self.kept.get(i, len(data))], len(data))
                 if i == self.stuck:
@@ -205,6 +209,14 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
     "foreign-text": (
         lambda: hello((CLIENT, HELLO + V37), (DAEMON, b"Welcome to example\n")),
         lambda: hello((CLIENT, HELLO + V37), (DAEMON, bytes(range(128, 160)))),
+    ),
+    "unreachable": (
+        lambda: Recorded(Playbook(Protocol(37)), note={"upstream": "nobody listens"}),
+        lambda: hello((CLIENT, HELLO + V37), (DAEMON, GREETING + V37)),
+    ),
+    "no-word": (
+        lambda: Recorded(Playbook(Protocol(37))),
+        lambda: hello((CLIENT, HELLO[:1])),
     ),
     "wrong-magic": (
         lambda: hello((CLIENT, word(CLIENT_MAGIC + 1) + V37), (DAEMON, GREETING + V37)),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pix_inspect.recording import notes
 from pix_inspect.recording.notes import (
     NOTES,
+    CommandEnded,
     Comment,
     Continuation,
     Distance,
@@ -44,6 +45,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs/recording-format.md"
 WRITTEN = [
     (HungUp("gone"), b'{"hung up":"gone"}'),
     (Refused("no socket"), b'{"upstream":"no socket"}'),
+    (CommandEnded("signal 9"), b'{"command ended":"signal 9"}'),
     (Undelivered(0, 12), b'{"undelivered":"client","of the last bytes":12}'),
     (Stuck(1, 4096, 5), b'{"does not read":"daemon","held":4096,"since":5}'),
     (Reading(1), b'{"reads again":"daemon"}'),
@@ -83,7 +85,7 @@ def test_what_is_written_is_read_back(comment: Comment, text: bytes) -> None:
     assert type(comment).read(said) == comment
 
 
-@pytest.mark.parametrize("comment", [comment for comment, _ in WRITTEN[:10]])
+@pytest.mark.parametrize("comment", [comment for comment, _ in WRITTEN[:11]])
 def test_a_note_is_known_by_its_key(comment: Comment) -> None:
     assert note_of({"note": comment.json()}) == comment
 

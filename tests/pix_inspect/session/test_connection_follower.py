@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pix.conversation import CLIENT, DAEMON
+from pix_inspect.describe.text_and_json import text_of
+from pix_inspect.findings.detector import Detector
 from pix_inspect.session.index import Index
 from pix_inspect.session.session import Session
 from tests.support.recorded import shown
@@ -133,3 +135,49 @@ def test_a_handshake_that_is_over_says_what_was_agreed(
     session.read_all()
     assert agreed == [str(V38)]
     session.close()
+
+
+@pytest.mark.parametrize(
+    ("note", "hello", "said"),
+    [
+        ({"upstream": "it is down"}, False, "the client was not led to the daemon: it is down"),
+        (
+            {"command ended": "exit status 3"},
+            False,
+            "the command that stands for the daemon ended with exit status 3",
+        ),
+        (
+            {"command ended": "exit status 3"},
+            True,
+            "the command that stands for the daemon ended with exit status 3",
+        ),
+        (None, False, "the connection ended before anybody said a word"),
+    ],
+)
+def test_a_connection_that_came_to_nothing_is_an_exchange_that_failed(
+    note: Any, hello: bool, said: str, tmp_path: Path
+) -> None:
+    made = Recording()
+    talk = made.open()
+    if hello:
+        talk.chunk(CLIENT, word(0x6E697863) + word(0x126))
+    if note is not None:
+        talk.note({"note": note})
+    talk.close()
+    session = Session(made.save(tmp_path / "s.pcapng")).read_all()
+    (row,) = session.rows(0, 9)
+    assert (row.kind, row.state, row.up, row.down) == ("handshake", "error", 16 * hello, 0)
+    assert session.exchange(0).notes[0] == said
+    assert (session.errors, session.connections[1].errors) == (1, 1)
+    found = Detector(session).of(0)
+    expected = "unreachable" if note is not None else "no-word"
+    assert [each.kind.name for each in found] == [expected]
+    assert "\n".join(text_of(session.exchange(0), session.started)).count(said) == 1
+
+
+def test_who_is_still_there_has_not_failed(tmp_path: Path) -> None:
+    made = Recording()
+    made.open()
+    session = Session(made.save(tmp_path / "s.pcapng")).read_all()
+    assert len(session) == 0
+    assert session.open_connections == 1
