@@ -73,6 +73,7 @@ class Clients:
 def relayed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     monkeypatch.setenv("XDG_STATE_HOME", str(place / "state"))
     with recording(place) as relay:
+        until(lambda: relay_of(place / "r.pcapng") is not None)  # it listens before it is listed
         found = relay_of(place / "r.pcapng")
         assert found is not None
         assert found.pid == relay.process.pid
