@@ -70,10 +70,12 @@ def registered(listen: Path | None, upstream: str, recording: Path | None) -> It
     path: Path | None = None
     with contextlib.suppress(OSError, Problem):
         path = state_directory(FOLDER) / f"{pid}.json"
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+        begun = path.with_suffix(".begun")  # who looks meanwhile finds all of it, or nothing
+        begun.unlink(missing_ok=True)
+        descriptor = os.open(begun, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(asdict(entry), file)
+        begun.replace(path)
     try:
         yield
     finally:
