@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.machine import running_relays
 from pix_inspect.machine.running_relays import registered, relays
 
 
@@ -35,7 +34,7 @@ def test_who_looks_while_one_registers_takes_nothing_away(
         dump(*args)  # type: ignore[arg-type]  # handed on
         seen.append(relays())
 
-    monkeypatch.setattr(running_relays.json, "dump", looked_at)
+    monkeypatch.setattr(json, "dump", looked_at)
     with registered(tmp_path / "sock", "/daemon", None):
         assert seen == [[], []]
         assert len(relays()) == 1
