@@ -14,10 +14,10 @@ from pix.codec.cursor import Cursor, Scan, scan
 from pix.codec.declare import record_of
 from pix.codec.errors import DecodeError
 from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
-from pix.codec.wire import text_of
+from pix.codec.wire import pack_u64, text_of
 from pix.codec.words import foreign
 from pix.conversation.direction import Lane
-from pix.conversation.exchange import CLIENT, DAEMON, SIDES
+from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Exchange
 from pix.conversation.notes import Misfit, Note, Reason
 from pix.conversation.open_exchanges import Ledger
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
@@ -27,6 +27,8 @@ MAGICS = CLIENT_MAGIC, DAEMON_MAGIC
 FEATURES = next(field for field in HELLOS[CLIENT].fields if field.name == "features")
 LONGEST_TEXT = 1 << 16
 MOST_FEATURES = 1 << 10
+REFUSING = 24
+"""Bytes after which a daemon closes that refuses the client: Nix 2.26 says its features before."""
 
 
 class Handshake:
@@ -102,8 +104,8 @@ class Handshake:
         assert client is not None
         assert daemon is not None
         minor = negotiate(client, daemon)
-        if minor >= GUIX_MINOR:
-            found = f"1.{minor}: Guix, which shares only the magic"
+        if (newest := max(client & 0xFF, daemon & 0xFF)) >= GUIX_MINOR:
+            found = f"1.{newest}: Guix, which shares only the magic"
             raise Misfit(Reason.GUIX, 8, "a Nix protocol version", found)
         ours, theirs = self.features
         protocol = Protocol(minor, (ours or frozenset()) & (theirs or frozenset()))
@@ -124,32 +126,51 @@ class Handshake:
         handshake = ledger.handshake
         if handshake is None or handshake.ended is not None:
             return
-        why = None
-        silent = daemon.received == 0
         failed = handshake.error is not None and handshake.error[1] is not None
-        if ledger.daemon.opaque is not None or failed:
-            pass
-        elif self.refused:
+        is_strange = any(lane.opaque is not None for lane in (ledger.client, ledger.daemon))
+        if self.refused or failed or (is_strange and daemon.received):
             ledger.handshake_ended(None)
-            return
-        elif silent and self.client_magic:
-            why = Note(Reason.SILENT)
-        elif silent:
-            why = Note(Reason.SILENT_TO_STRANGER)
-        elif daemon.received < 8:
-            why = Note(Reason.NO_MAGIC, found=repr(bytes(daemon.buf[: daemon.end])))
-        elif handshake.daemon_end is None:
-            ours, theirs = self.versions
-            if ours is None or theirs is None or handshake.reply is not None:
-                why = Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
-            elif ours == theirs:
-                why = Note(Reason.CLOSED_EARLY, found=version_text(theirs))
-            else:
-                says, refuses = version_text(theirs), version_text(ours)
-                why = Note(Reason.VERSION_REFUSED, found=says, expected=refuses)
-        if why is None and handshake.request_end is None:
-            why = Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
-        ledger.handshake_ended(why)
+        else:
+            ledger.handshake_ended(self._cut(handshake))
+
+    def _cut(self, handshake: Exchange) -> Note:
+        """Return what is to be said of a handshake that both sides left: who owed what."""
+        ledger = self.ledger
+        client, daemon = ledger.client.cursor, ledger.daemon.cursor
+        ours, theirs = self.versions
+        client_left = ledger.first_left == CLIENT
+        magic = pack_u64(DAEMON_MAGIC)
+        if client.received < 8:
+            return Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
+        if not self.client_magic:
+            return Note(Reason.SILENT_TO_STRANGER)
+        if not daemon.received:
+            return Note(Reason.CLIENT_LEFT if client_left else Reason.SILENT)
+        if daemon.received < 8 and not magic.startswith(head := bytes(daemon.buf[: daemon.end])):
+            return Note(Reason.NO_MAGIC, found=repr(head))
+        if theirs is None:
+            return Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
+        if ours is not None and ours < theirs and daemon.received <= REFUSING and not client_left:
+            says, refuses = version_text(theirs), version_text(ours)
+            return Note(Reason.VERSION_REFUSED, found=says, expected=refuses)
+        early = ledger.first_left == DAEMON and client.received <= REFUSING - 8
+        if self._owing(handshake) == CLIENT and not early:
+            return Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
+        if client_left:
+            return Note(Reason.CLIENT_LEFT)
+        if handshake.reply is None:
+            return Note(Reason.CLOSED_EARLY, found=version_text(theirs))
+        if handshake.reply[1] == daemon.received:
+            return Note(Reason.NO_LAST, daemon.received, DAEMON)
+        return Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
+
+    def _owing(self, handshake: Exchange) -> int:
+        """Return the side whose word is due, once the daemon's version is known."""
+        ours, theirs = self.features
+        if handshake.request_end is not None:
+            return DAEMON
+        # behind its list of features a client waits for the daemon's
+        return DAEMON if ours is not None and theirs is None else CLIENT
 
 
 def _feature_list(cursor: Cursor) -> Generator[None, None, frozenset[str]]:

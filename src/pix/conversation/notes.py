@@ -21,12 +21,14 @@ class Reason(Worded):
     NOT_ALLOWED = "the daemon refuses this user (Determinate Nix: allowed-users)"
     NOT_STARTED = "the daemon could not start"
     SILENT = "the daemon said nothing: a user who is not allowed, or a crash"
+    CLIENT_LEFT = "the client closed before the daemon had done its part of the handshake"
     SILENT_TO_STRANGER = "the daemon said nothing: wrong magic, or a user who is not allowed"
     NO_MAGIC = "the daemon said {note.found}, which is no magic, and closed"
-    CLOSED_EARLY = "the daemon ({note.found}) closed before the handshake was over"
+    CLOSED_EARLY = "the daemon ({note.found}) did not finish its part of the handshake"
+    NO_LAST = "the daemon did not finish its part of the handshake: STDERR_LAST is missing"
     VERSION_REFUSED = (
-        "the daemon ({note.found}) closed before the handshake was over:"
-        " it refuses the client's version {note.expected}"
+        "the daemon ({note.found}) said no more after it had heard the client's version"
+        " {note.expected}, as one that refuses it"
     )
     HANDSHAKE_CUT = "the {note.speaker}'s stream ends inside the handshake, at byte {note.offset}"
     HANDSHAKE_OPAQUE = "the {note.speaker} {note.cause}"

@@ -30,6 +30,7 @@ from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.handshake import Handshake
 from pix.conversation.notes import Note, Reason, note_of
 from pix.conversation.open_exchanges import (
+    TOGETHER,
     Collector,
     Ledger,
     Observer,
@@ -296,6 +297,8 @@ class Conversation:
         self._tell = None
         lane.eof = True
         ledger = self._ledger
+        if ledger.first_left is None:
+            ledger.first_left = side
         ledger.now = time
         if side == DAEMON:
             self._answers.ended()
@@ -313,6 +316,8 @@ class Conversation:
 
     def close(self, time: int = 0) -> None:
         """Take note that the connection is gone in both directions."""
+        if self._ledger.first_left is None:
+            self._ledger.first_left = TOGETHER
         self.eof(CLIENT, time)
         self.eof(DAEMON, time)
 

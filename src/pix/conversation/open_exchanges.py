@@ -36,6 +36,10 @@ OPERATIONS_AT_SEA = (42, 43)
 """Operations that Nix 2.35 refuses unread where the feature they need is not in force."""
 
 
+TOGETHER = -1
+"""In place of a side: neither ended its stream before the other, as far as is known."""
+
+
 class Observer(Interface):
     """Who wants to know of exchanges; it may have a `round_trip` that is a RoundTripSeen."""
 
@@ -91,6 +95,8 @@ class Ledger:
         self.orphan: Exchange | None = None
         self.last_error: Exchange | None = None
         self.at_sea: Exchange | None = None
+        self.first_left: int | None = None
+        """The side that ended its stream first; TOGETHER where that is not known."""
         self.changed = False
         self.now = 0
         self.count = 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from pix.codec.declare import OPERATIONS, Version
 from pix.codec.gates import Protocol
@@ -20,16 +19,12 @@ from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.handshakes import handshake
 from pix_inspect.findings.look import Look, Surroundings
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
-from pix_inspect.recording.reader import Chunk
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.row import Row
 from pix_inspect.session.session import ConnectionRow, Session
 
 MOST_LOG = 20_000
 """Log frames of one exchange that are read for what the daemon complains of."""
-
-MOST_ITEMS = 50_000
-"""Packets in which the end of a connection is looked for."""
 
 EXPLAINED_BEFORE = (Reason.BEGAN_EARLIER, Reason.UNDER_WAY_EARLIER, Reason.UNKNOWN_REPLY)
 """Why bytes are opaque that are no finding of their own."""
@@ -65,8 +60,8 @@ class Detector:
 
         Without `decoded`, fields are looked at only where the index gives a reason.
         """
-        row = self.session.row(i)
-        return list(_passes(Look(self._around, row, decoded)))
+        look = Look(self._around, self.session.row(i), decoded)
+        return [look.weighed(found) for found in _passes(look)]
 
 
 def _passes(look: Look) -> Iterator[Finding]:
@@ -175,7 +170,7 @@ def _ended(look: Look) -> Iterator[Finding]:
     is_cut = Reason.REQUEST_CUT in reasons
     if not is_cut and Reason.REQUEST_OPAQUE in reasons:
         return
-    if not is_cut and _who_left(look) == DAEMON:
+    if not is_cut and look.who_left == DAEMON:
         last = look.view.span(DAEMON)[1] or None
         why = look.forensics.left(row) if row.state == "error" else None
         yield look.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)
@@ -189,19 +184,6 @@ def _is_refused(look: Look) -> bool:
     """Whether the handshake before this came to nothing: then that is the finding."""
     handshake = look.session.connections[look.row.connection].handshake
     return handshake is not None and look.session.row(handshake).state in ("cut", "error")
-
-
-def _who_left(look: Look) -> int | None:
-    """The side that ended its stream first, as far as the recording tells."""
-    row = look.row
-    items = look.session.reader.read_from(row.position)
-    for item in islice(items, MOST_ITEMS):
-        if item.connection == row.connection and not isinstance(item, Chunk):
-            if item.side is not None:
-                return item.side
-            if item.kind == "close":
-                return None
-    return None
 
 
 # Opaque -------------------------------------------------------------------------------
@@ -223,12 +205,10 @@ def _opaque(look: Look) -> Iterator[Finding]:
         if side == CLIENT:
             yield look.found("guix", said, side, offset)
     elif offset == 0:
-        text = look.forensics.foreign(view, side)
-        if text is not None:
-            shown, diagnosis = text
-            yield look.found("foreign-text", shown, side, offset, diagnosis=diagnosis)
-        else:
-            yield look.found("wrong-magic", said, side, offset)
+        who = look.forensics.foreign(view, side)
+        name = "foreign-text" if who is not None and who.text else "wrong-magic"
+        said = (who.text or who.what) if who is not None else said
+        yield look.found(name, said, side, offset, diagnosis=who.diagnosis if who else None)
     elif reason is Reason.BEHIND_REFUSAL:
         yield look.found("desync", said, side, offset)
     else:

@@ -8,24 +8,19 @@ from pix.codec.declare import record_of
 from pix.codec.gates import GUIX_MINOR, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
-from pix.protocol.handshake import ClientHello
+from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, ClientHello
 from pix_inspect.findings.downgrade import lost
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.session.exchange_view import ExchangeView, Part
 
-HEAD = 16
-"""Bytes of the daemon's magic and version, after which it may refuse the client's."""
-
-
-REFUSED = frozenset((Reason.NOT_STARTED, Reason.NOT_ALLOWED, Reason.VERSION_REFUSED))
-SILENT = frozenset((Reason.SILENT, Reason.SILENT_TO_STRANGER))
+MAGICS = CLIENT_MAGIC, DAEMON_MAGIC
+REFUSED = frozenset((Reason.NOT_STARTED, Reason.NOT_ALLOWED))
+CLOSED = frozenset((Reason.SILENT, Reason.SILENT_TO_STRANGER, Reason.VERSION_REFUSED))
+"""What is a refusal where it was the daemon that ended the connection."""
 UNREACHED = frozenset((Reason.UNREACHED, Reason.COMMAND_ENDED))
-EXPLAINED = REFUSED | SILENT | UNREACHED | {
-    Reason.NO_MAGIC, Reason.HANDSHAKE_OPAQUE, Reason.NO_WORD
-}  # fmt: skip
-"""Why a handshake came to nothing."""
+UNFINISHED = frozenset((Reason.CLOSED_EARLY, Reason.NO_LAST, Reason.HANDSHAKE_CUT))
 
 
 def handshake(look: Look) -> Iterator[Finding]:
@@ -36,30 +31,21 @@ def handshake(look: Look) -> Iterator[Finding]:
         peer = look.session.connections[row.connection].peer
         said = f"connection number {opened} of process {peer.pid}"
         yield look.found("reopened", said)
-    for note in look.notes:
-        if note.reason in UNREACHED:
-            yield look.found("unreachable", str(note))
-        elif note.reason is Reason.NO_WORD:
-            yield look.found("no-word")
-        elif not look.reasons.isdisjoint(UNREACHED):
-            continue  # that says why
-        elif note.reason in REFUSED:
-            yield look.found("refused", str(note), *look.daemon_start)
-        elif note.reason in SILENT:
-            yield look.found("refused", str(note))
-        elif note.reason is Reason.NO_MAGIC:
-            yield look.found("foreign-text", str(note), DAEMON, 0)
     view = look.view
     client, daemon = _plain(view.part("request")), _plain(view.part("reply"))
     versions = client.get("version"), daemon.get("version")
     yield from _doubled_version(look, view)
-    if not all(isinstance(version, int) for version in versions):
-        return
+    yield from _unfinished(look, view)
+    magics = client.get("magic"), daemon.get("magic")
+    if magics != MAGICS or not all(isinstance(version, int) for version in versions):
+        return  # behind a wrong magic nothing is a version
     one, two = (int(version) for version in versions if isinstance(version, int))
     if one & 0xFF >= GUIX_MINOR or two & 0xFF >= GUIX_MINOR:
         return
+    if unknown := look.around.unknown(row.connection):
+        yield look.found("unknown-version", unknown, *look.daemon_start)
     spoken = min(one, two)
-    if one != two and spoken >> 8 == 1:
+    if one != two and one >> 8 == two >> 8 == 1:
         older = "the client" if one < two else "the daemon"
         missing = lost(spoken & 0xFF, max(one, two) & 0xFF)
         diagnosis = Diagnosis(evidence=tuple(f"lost: {each}" for each in missing))
@@ -74,24 +60,40 @@ def handshake(look: Look) -> Iterator[Finding]:
             who = "client" if feature in offered else "daemon"
             yield look.found("ignored-feature", f"{feature}: only the {who} knows it")
     last = view.field("request", "reserve_space")
-    odd = last is not None and last.irregular is not None
+    odd = last is not None and last.irregular is not None and view.protocol is not None
     if odd or (hears_features and client.get("reserve_space")):
         why = look.forensics.swallowed(view)
         said = "the last word of the handshake is an operation's number"
         end = view.span(CLIENT)[1]
         yield look.found("misannounced-version", said, CLIENT, end - 8, diagnosis=why)
-    explained = not look.reasons.isdisjoint(EXPLAINED)
-    if row.state in ("ok", "error") or view.span(CLIENT)[1] == 0:
-        return
-    if view.span(DAEMON)[1] <= HEAD and one < two:
-        if not explained:
-            said = f"the daemon closed after it heard of version {version_text(one)}"
-            yield look.found("refused", said, DAEMON, view.span(DAEMON)[1])
-        return
-    why = look.forensics.handshake(view)
-    if why is not None:
-        yield look.found("misannounced-version", diagnosis=why)
-    elif not explained:
+
+
+def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
+    """What became of a handshake that was not finished: who refused, left, or kept silent."""
+    for note in look.notes:
+        said, reason = str(note), note.reason
+        if reason in UNREACHED:
+            yield look.found("unreachable", said)
+        elif reason is Reason.NO_WORD:
+            yield look.found("no-word")
+        elif not look.reasons.isdisjoint(UNREACHED):
+            continue  # that says why
+        elif reason in REFUSED or (reason in CLOSED and look.who_left == DAEMON):
+            yield look.found("refused", said, *look.daemon_start)
+        elif reason in CLOSED and reason is not Reason.SILENT_TO_STRANGER:
+            yield look.found("handshake-stalled", said, *look.daemon_start)
+        elif reason is Reason.CLIENT_LEFT:
+            yield look.found("client-left", said, CLIENT, view.span(CLIENT)[1])
+        elif reason is Reason.NO_MAGIC:
+            yield look.found("foreign-text", said, DAEMON, 0)
+        elif reason in UNFINISHED:
+            why = look.forensics.handshake(view) if note.side == CLIENT else None
+            side = CLIENT if note.side == CLIENT else DAEMON
+            name = "misannounced-version" if why is not None else "handshake-stalled"
+            if why is None and look.who_left == side:
+                name = ("client-left", "daemon-left")[side]
+            yield look.found(name, said, side, view.span(side)[1], diagnosis=why)
+    if look.row.took is None and view.span(CLIENT)[1]:
         yield look.found("handshake-stalled")
 
 

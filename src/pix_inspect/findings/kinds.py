@@ -74,6 +74,14 @@ _ALL = (
     Kind("guix", "note", "this is a Guix daemon or client",
          "Guix shares the magic number and nothing else.", "Its traffic is shown as bytes.",
          deep=False),
+    Kind("unknown-version", "note", "a version or a feature that is not known here is in force",
+         "What it changed is not known: all is read by the layouts of 1.38 and of the features"
+         " that are known.",
+         "Take findings behind this with care: what does not fit may be the other layout.",
+         "Nix worker-protocol.hh; explain versions, explain features", deep=False),
+    Kind("unknown-layout", "note", "bytes that do not fit, where the layout may be another",
+         "The connection has a version or a feature that is not known here, and was read as 1.38.",
+         "See unknown-version at its handshake; whether somebody erred cannot be told."),
     Kind("downgrade", "note", "the two sides know different versions and speak the older one",
          "What was added since is not available on this connection.",
          "Update the older side if what is lost matters.", "Nix worker-protocol.hh"),
@@ -204,6 +212,13 @@ _ALL = (
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 """Every kind by its name."""
+
+OF_LAYOUT = frozenset(
+    ("misannounced-version", "unknown-operation", "cut-request", "desync", "wild-length",
+     "peer-out-of-step", "padding", "boolean", "wide-number", "big-endian", "unknown-value",
+     "undecodable", "without-feature")
+)  # fmt: skip
+"""Kinds that are true only where the layouts of the connection are known."""
 
 SHALLOW = frozenset(kind.name for kind in _ALL if not kind.deep)
 """Kinds that the index alone can tell."""

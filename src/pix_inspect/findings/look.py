@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 
+from pix.codec.gates import NEWEST, NEWEST_MINOR, version_text
 from pix.conversation.exchange import DAEMON
-from pix.protocol.types import TrustedFlag
+from pix.protocol.types import FEATURES, TrustedFlag
 from pix_inspect.base.safe_text import inert
 from pix_inspect.findings.finding import Finding
-from pix_inspect.findings.kinds import KINDS
+from pix_inspect.findings.kinds import KINDS, OF_LAYOUT
 from pix_inspect.forensics.desync import Forensics
 from pix_inspect.forensics.mistakes import Diagnosis
+from pix_inspect.recording.reader import Chunk
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
 
@@ -27,6 +31,9 @@ OFTEN = 4
 """Connections that one process opens one after the other before it is worth a note."""
 
 MOST_SAID = 300
+MOST_FEATURES = 5
+MOST_ITEMS = 50_000
+"""Packets in which the end of a connection is looked for."""
 _TRUST: dict[object, bool] = {TrustedFlag.TRUSTED: True, TrustedFlag.NOT_TRUSTED: False}
 
 
@@ -37,6 +44,7 @@ class Surroundings:
         self.session = session
         self.forensics = Forensics(session)
         self._trust: dict[int, bool | None] = {}
+        self._unknown: dict[int, str] = {}
         self._counted = 0
         self._opened: dict[tuple[int, str], int] = {}
         self._often: dict[int, int] = {}
@@ -55,6 +63,31 @@ class Surroundings:
             self._trust.clear()
         self._trust[connection] = trust
         return trust
+
+    def unknown(self, connection: int) -> str:
+        """Return what a connection speaks that is not known here, inert; empty if nothing is."""
+        with contextlib.suppress(KeyError):
+            return self._unknown[connection]
+        row = self.session.connections[connection]
+        said = []
+        if row.handshake is not None:
+            view = self.session.exchange(row.handshake)
+            versions = [view.field(part, "version") for part in ("request", "reply")]
+            words = [each.value for each in versions if each is not None]
+            numbers = [int(word) for word in words if isinstance(word, int)]
+            if row.protocol is not None and (worst := max(numbers, default=0)) >> 8 != 1:
+                said.append(
+                    f"version {version_text(worst)}: an unsupported major, which Nix clients refuse"
+                )
+        if row.protocol is not None:
+            if row.protocol.minor > NEWEST_MINOR:
+                said.append(f"version {row.protocol.text}: newer than {NEWEST.text}")
+            features = sorted(row.protocol.features - FEATURES.keys())
+            said += [f"feature {inert(each, 80)}" for each in features[:MOST_FEATURES]]
+        if len(self._unknown) > 10_000:
+            self._unknown.clear()
+        self._unknown[connection] = "; ".join(said)
+        return self._unknown[connection]
 
     def before(self, row: Row) -> int | None:
         """Return the index of the exchange before on the same connection."""
@@ -101,6 +134,18 @@ class Look:
             self._view = self.session.exchange(self.row.number - 1)
         return self._view
 
+    @cached_property
+    def who_left(self) -> int | None:
+        """The side that ended its stream first, as far as the recording tells."""
+        row = self.row
+        for item in islice(self.session.reader.read_from(row.position), MOST_ITEMS):
+            if item.connection == row.connection and not isinstance(item, Chunk):
+                if item.side is not None:
+                    return item.side
+                if item.kind == "close":
+                    return None
+        return None
+
     def found(
         self,
         name: str,
@@ -116,6 +161,13 @@ class Look:
         return Finding(
             KINDS[name], row.number, row.connection, said, side, offset, field, diagnosis
         )
+
+    def weighed(self, finding: Finding) -> Finding:
+        """Return a finding as what it is where the connection's layouts are not known."""
+        if finding.kind.name not in OF_LAYOUT or not self.around.unknown(finding.connection):
+            return finding
+        said = f"{finding.kind.name} if it were {NEWEST.text}: {finding.said}"
+        return replace(finding, kind=KINDS["unknown-layout"], said=said, diagnosis=None)
 
     @property
     def daemon_start(self) -> tuple[int, int] | tuple[None, None]:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pix.codec.declare import OPERATIONS, wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
 from pix.codec.payload import FRAMES
-from pix.conversation.exchange import CLIENT, SIDES
+from pix.conversation.exchange import CLIENT
+from pix.conversation.handshake import FEATURES
 from pix.protocol.handshake import ClientHello
 from pix_inspect.base.safe_text import inert
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
@@ -31,6 +32,7 @@ from pix_inspect.forensics.rules import (
     title_of,
     word_line,
 )
+from pix_inspect.forensics.strangers import SEARCHED, Stranger, stranger
 from pix_inspect.forensics.turns import Turns
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
@@ -39,27 +41,10 @@ LOOK_BACK = 200
 """Exchanges among which those of the same connection are looked for."""
 SUSPECTS = 5
 """Operations before the impossible word that are looked at."""
-LONGEST_TEXT = 400
 HEAD = 64
 """Bytes from the impossible word on."""
 FRAMES_WALKED = 1_000_000
 PAYLOAD_SEARCHED = 1 << 20
-
-SPEAKERS = (
-    (b"SSH-", "an SSH server's greeting: this is the ssh port, not a daemon"),
-    (b"HTTP/", "an answer of an HTTP server"),
-    (b"GET ", "a request to an HTTP server"),
-    (b"POST ", "a request to an HTTP server"),
-    (b"\x16\x03", "TLS: somebody encrypts, or expects to"),
-    (b"started", "what OpenSSH says before the daemon does; Nix clients read over it"),
-    (b"bash: ", "an error of the login shell"),
-    (b"sh: ", "an error of the login shell"),
-    (b"Last login", "a login banner"),
-    (b"Welcome", "a login banner"),
-    (b"Permission denied", "an error of ssh"),
-    (b"error: ", "an error of Nix itself, printed where the protocol should be"),
-)
-"""How other things than a daemon begin."""
 
 
 class Forensics:
@@ -114,37 +99,34 @@ class Forensics:
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
         return Case(CLIENT, end, None, protocol, suspects, turns)
 
-    def foreign(self, view: ExchangeView, side: int) -> tuple[str, Diagnosis] | None:
-        """Return the text that stands where the magic should be, and what it seems to be."""
-        raw = view.kept[side].first(0, LONGEST_TEXT)
-        known = next((what for begin, what in SPEAKERS if raw.startswith(begin)), None)
-        text = raw.decode("utf-8", "replace")
-        printable = sum(char.isprintable() or char in "\r\n\t\x1b" for char in text)
-        if known is None and (not raw or printable < len(text) * 0.9 or "\ufffd" in text[:8]):
-            return None
-        shown = inert(text.rstrip(), LONGEST_TEXT)
-        where = f"the {SIDES[side]} begins with {shown!r}"
-        evidence = (f"it is {known}",) if known is not None else ()
-        return shown, Diagnosis(Mistake.TEXT_IN_STREAM, where, evidence=evidence)
+    def foreign(self, view: ExchangeView, side: int) -> Stranger | None:
+        """Return who speaks where the magic should be."""
+        return stranger(view.kept[side].first(0, SEARCHED), side)
 
     def handshake(self, view: ExchangeView) -> Diagnosis | None:
-        """Return what a handshake that was never finished lacks."""
+        """Return why a client's part of the handshake ends where more of it is due.
+
+        A part that ends where the client waits for the daemon may be one that broke off.
+        """
         start, end = view.span(CLIENT)
         data = view.kept[CLIENT].first(start, end)
-        if len(data) < 16 or len(data) != end - start:
+        agreed = view.protocol.minor if view.protocol is not None else 0
+        if len(data) <= 16 or len(data) != end - start or not agreed <= NEWEST_MINOR:
             return None
-        announced = int.from_bytes(data[8:16], "little") & 0xFF
-        said = Message(wire_of(ClientHello), data, Protocol(min(announced, NEWEST_MINOR)))
-        if fits(said):
+        said = Message(wire_of(ClientHello), data, Protocol(agreed))
+        if fits(said) or (
+            FEATURES.gate.admits(said.protocol)
+            and fits(Message(FEATURES.wire, data[16:], said.protocol))
+        ):
             return None
-        older = range(min(announced, NEWEST_MINOR) - 1, OLDEST_MINOR - 1, -1)
+        older = range(agreed - 1, OLDEST_MINOR - 1, -1)
         minor = next((minor for minor in older if fits(said, minor=minor)), None)
         if minor is None:
             return None
-        if announced == NEWEST_MINOR and minor == NEWEST_MINOR - 1:
+        if agreed == NEWEST_MINOR and minor == NEWEST_MINOR - 1:
             where = f"all the client said is {len(data)} bytes"
             return Diagnosis(Mistake.MISSING_FEATURES, where)
-        return other_version("the client's part of the handshake", announced, minor)
+        return other_version("the client's part of the handshake", agreed, minor)
 
     def swallowed(self, view: ExchangeView) -> Diagnosis | None:
         """Return why the handshake's last word is an operation's number."""

@@ -116,6 +116,12 @@ def failed(*errors: bytes, **given: int) -> Recorded:
     return answered("IsValidPath", *(error(minor, said) for said in errors), minor=minor)
 
 
+def read_wildly(named: bytes) -> Recorded:
+    """A request that cannot be read, where this feature is in force."""
+    turns = offered(named, named).talk.turns
+    return Recorded(TypicalPlaybook(38, [*turns, (CLIENT, word(1) + word(1 << 50))]))
+
+
 def overridden(name: bytes, value: bytes, trust: int) -> Recorded:
     """A setting that the client overrides, and whether the daemon trusts it."""
     talk = TypicalPlaybook(37)
@@ -246,6 +252,13 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
     "guix": (
         lambda: shaken(word(0x1A3), word(0x1A3), (CLIENT, word(0) * 2)),
         lambda: shaken(V38, V38, (CLIENT, word(0) * 3)),
+    ),
+    "unknown-version": (
+        lambda: offered(features(b"new"), features(b"new")),
+        lambda: offered(features(b"new"), features()),
+    ),
+    "unknown-layout": (
+        lambda: read_wildly(features(b"new")), lambda: read_wildly(features(b"addTempRoots"))
     ),
     "downgrade": (
         lambda: shaken(V21, V38, (CLIENT, word(0) * 2), (DAEMON, word(STDERR_LAST))),

@@ -1,0 +1,110 @@
+"""What speaks where a client or a daemon should: known by its first bytes, with what to do.
+
+Text is what people can read once its colours are left out; what stands before the speaker's own
+magic number is foreign, whatever it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pix.codec.wire import pack_u64
+from pix.conversation.exchange import SIDES
+from pix.conversation.handshake import MAGICS
+from pix_inspect.base.safe_text import inert
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake
+
+LONGEST_TEXT = 400
+SEARCHED = 64 << 10
+"""Bytes in which the magic number is looked for behind a text."""
+
+_TLS = "TLS: somebody encrypts, or expects to; take it off before the daemon's socket"
+_HTTP = "a request to an HTTP server: the client was given a daemon's address for a cache's"
+_SHELL = "an error of the login shell"
+_SSH = "an error of ssh"
+_BANNER = "a login banner"
+_SERVE = "ssh:// on one side, ssh-ng:// or nix-daemon --stdio on the other: use one of them on both"
+
+TEXTS = (
+    (b"SSH-", "an SSH server's greeting: this is the ssh port, not a daemon"),
+    (b"HTTP/", "an answer of an HTTP server, not of a daemon"),
+    *((verb, _HTTP) for verb in (b"GET ", b"HEAD ", b"PUT ", b"POST ", b"CONNECT ", b"PRI * HTTP")),
+    (b"started", "what OpenSSH says before the daemon does; Nix clients read over it"),
+    *((shell, _SHELL) for shell in (b"bash: ", b"sh: ", b"zsh:", b"fish: ", b"-bash: ")),
+    (b"Last login", _BANNER),
+    (b"Welcome", _BANNER),
+    (b"Permission denied", _SSH),
+    (b"ssh: ", _SSH),
+    (b"kex_exchange_identification", _SSH),
+    (b"Host key verification failed", _SSH),
+    (b"error: ", "an error of Nix itself, printed where the protocol should be"),
+)
+"""How texts begin that stand where the protocol should be."""
+
+NUMBERS = (
+    (pack_u64(0x390C9DEB), f"a client of nix-store --serve (0x390c9deb): {_SERVE}"),
+    (pack_u64(0x5452EECB), f"nix-store --serve (0x5452eecb): {_SERVE}"),
+    *((bytes((kind, 3)), _TLS) for kind in (0x14, 0x15, 0x16, 0x17)),
+    (pack_u64(13) + b"nix-archive-1", "a NAR, with nothing of the protocol before it"),
+)
+"""How others begin that do not speak in text."""
+
+_COLOURS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
+_CAPNP_ROOT = bytes.fromhex("0000000001000100")
+"""The root of a Cap'n Proto RPC message: one word of data, one pointer (rpc.capnp, Message)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Who speaks: `text` is what it says where that can be read; all inert."""
+
+    text: str
+    what: str = ""
+    diagnosis: Diagnosis | None = None
+
+
+def stranger(raw: bytes, side: int) -> Stranger | None:
+    """Return who begins like this in place of the client or the daemon, None if not known.
+
+    `raw` are the first bytes of a stream that does not begin with its magic number.
+    """
+    for begin, what in NUMBERS:
+        if raw.startswith(begin):
+            return Stranger("", f"this is {what}")
+    if raw[:4] == bytes(4) and raw[8:16] == _CAPNP_ROOT:
+        return Stranger("", "this is Cap'n Proto RPC (Lix): the other end has to speak it, too")
+    magic = pack_u64(MAGICS[side])
+    if raw.startswith(magic[::-1]):
+        mistake = Diagnosis(Mistake.BIG_ENDIAN, f"the {SIDES[side]}'s magic number")
+        return Stranger("", "the magic number with its bytes turned round", mistake)
+    at = raw.find(magic)
+    text = _readable(raw[: at if at > 0 else LONGEST_TEXT])
+    known = next((what for begin, what in TEXTS if raw.startswith(begin)), None)
+    if text is None and known is None and at <= 0:
+        return None
+    shown = inert((text or "").rstrip(), LONGEST_TEXT) or f"{max(at, 0)} bytes"
+    evidence = [f"it is {known}"] if known is not None else []
+    if at > 0:
+        evidence.append(f"the {SIDES[side]}'s hello follows at byte {at:,}")
+    where = f"the {SIDES[side]} begins with {shown!r}"
+    return Stranger(shown, "", Diagnosis(Mistake.TEXT_IN_STREAM, where, evidence=tuple(evidence)))
+
+
+def _readable(raw: bytes) -> str | None:
+    """Return bytes as text without its colours, None where they are no text."""
+    for charset in ("utf-8", "latin-1"):
+        try:
+            text = raw.decode(charset)
+        except UnicodeDecodeError as error:
+            if charset == "utf-8" and error.start >= len(raw) - 3 > 0:  # cut within a letter
+                text = raw[: error.start].decode(charset)
+            else:
+                continue
+        text = _COLOURS.sub("", text)
+        letters = sum(char.isprintable() or char in "\r\n\t" for char in text)
+        readable = letters >= len(text) * (0.9 if charset == "utf-8" else 1)
+        plain = sum(" " <= char <= "~" or char in "\r\n\t" for char in text)
+        if text.strip() and readable and (charset == "utf-8" or plain * 2 >= len(text)):
+            return text
+    return None

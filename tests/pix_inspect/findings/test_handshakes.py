@@ -1,0 +1,103 @@
+"""Handshakes that came to nothing: who is found to have ended them, and who is not accused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
+from pix.protocol.logging import STDERR_LAST
+from pix_inspect.findings.collector import Findings
+from pix_inspect.forensics.mistakes import Mistake
+from tests.support.recording import Recording
+from tests.support.words import PATH, text, word
+
+HELLO, GREETING = word(CLIENT_MAGIC), word(DAEMON_MAGIC)
+V21, V34, V35, V37, V38 = (word(0x100 | minor) for minor in (21, 34, 35, 37, 38))
+NO_FEATURES, NO_CPU = word(0), word(0) * 2
+NIX = text(b"2.34.8") + word(1)
+LAST = word(STDERR_LAST)
+
+CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
+    # a client that did all it had to do, or waits for the daemon
+    "no last word": (HELLO + V38 + NO_CPU, GREETING + V35 + NIX, DAEMON, {"daemon-left"}),
+    "dies, older": (HELLO + V38 + NO_CPU, GREETING + V34, DAEMON, {"daemon-left"}),
+    "silent, older": (HELLO + V38 + NO_CPU, GREETING + V34, CLIENT, {"client-left"}),
+    "older, nobody knows who": (
+        HELLO + V38 + NO_CPU, GREETING + V34, None, {"handshake-stalled"}
+    ),
+    "dies, 1.38": (HELLO + V38 + NO_FEATURES, GREETING + V38, DAEMON, {"daemon-left"}),
+    "silent, 1.38": (HELLO + V38 + NO_FEATURES, GREETING + V38, CLIENT, {"client-left"}),
+    "killed behind its features": (
+        HELLO + V38 + NO_FEATURES, GREETING + V38 + NO_FEATURES, CLIENT, {"client-left"}
+    ),
+    "heard nothing": (HELLO + V38, b"", CLIENT, {"client-left"}),
+    "not allowed": (HELLO + V38, b"", DAEMON, {"refused"}),
+    "nothing, nobody knows who": (HELLO + V38, b"", None, {"handshake-stalled"}),
+    "too old": (HELLO + V21, GREETING + V38, DAEMON, {"refused"}),
+    "half a magic": (HELLO + V38, GREETING[:3], DAEMON, {"daemon-left"}),
+    "half a hello": (HELLO[:4], b"", CLIENT, {"client-left"}),
+    # a client that announces a version it does not speak
+    "1.38 as 1.37": (
+        HELLO + V38 + NO_CPU, GREETING + V38 + NO_FEATURES, CLIENT, {"misannounced-version"}
+    ),
+    # behind what is no hello nothing is a version
+    "banner": (HELLO + V38, b"Welcome to builder01\n" + GREETING + V38, None, {"foreign-text"}),
+    "banner of three letters": (HELLO + V38, b"hi\n" + GREETING + V38, None, {"foreign-text"}),
+    "nix-store --serve": (HELLO + V38, word(0x5452EECB) + word(0x205), None, {"wrong-magic"}),
+    "client of --serve": (word(0x390C9DEB) + word(0x205), b"", None, {"wrong-magic"}),
+    "guix": (HELLO + V38 + word(0), GREETING + word(0x163), None, {"guix"}),
+}  # fmt: skip
+"""What the client and the daemon say, who leaves first, and what is found besides a downgrade."""
+
+
+def of(client: bytes, daemon: bytes, left: int | None, folder: Path) -> Findings:
+    made = Recording(folder / "r.pcapng")
+    connection = made.open()
+    connection.chunk(CLIENT, client)
+    if daemon:
+        connection.chunk(DAEMON, daemon)
+    if left is not None:
+        connection.half_close(left)
+        connection.half_close(1 - left)
+    connection.close()
+    return Findings(made.session()).finish()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_who_is_found_to_have_ended_it(name: str, tmp_path: Path) -> None:
+    client, daemon, left, expected = CASES[name]
+    found = of(client, daemon, left, tmp_path)
+    assert set(found.counts) - {"downgrade"} == expected
+    mistakes = {finding.mistake for finding in found.kept} - {None, Mistake.TEXT_IN_STREAM}
+    assert mistakes == ({Mistake.MISSING_FEATURES} if "misannounced-version" in expected else set())
+
+
+ASKED = word(1) + text(PATH.encode())
+UNKNOWN = word(1) + text(b"from-the-future")
+GARBLED = word(1) + word(1 << 50)
+
+
+@pytest.mark.parametrize(
+    ("version", "features", "request_", "names"),
+    [
+        (V38, NO_FEATURES, ASKED, set()),
+        (V38, NO_FEATURES, GARBLED, {"wild-length"}),
+        (word(0x127), NO_FEATURES, ASKED, {"unknown-version"}),
+        (word(0x226), NO_FEATURES, ASKED, {"unknown-version"}),
+        (V38, UNKNOWN, ASKED, {"unknown-version"}),
+        (V38, UNKNOWN, GARBLED, {"unknown-version", "unknown-layout"}),
+    ],
+)
+def test_what_is_not_known_is_said(
+    version: bytes, features: bytes, request_: bytes, names: set[str], tmp_path: Path
+) -> None:
+    client = HELLO + version + features + NO_CPU + request_
+    answer = word(STDERR_LAST) + word(1) if request_ is ASKED else b""
+    found = of(client, GREETING + version + features + NIX + LAST + answer, None, tmp_path)
+    assert set(found.counts) == names
+    assert {finding.grade for finding in found.kept} <= {
+        "error" if "wild-length" in names else "note"
+    }

@@ -1,0 +1,73 @@
+"""Who speaks in place of a daemon or a client is named, and random bytes are not."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
+from pix_inspect.forensics.mistakes import Mistake
+from pix_inspect.forensics.strangers import stranger
+from tests.support.words import word
+
+GREETING = word(DAEMON_MAGIC) + word(0x126)
+BANNERS = {
+    "plain": b"Welcome to builder01\n",
+    "coloured": b"\x1b[1;32mWelcome to builder01\x1b[0m\n",
+    "utf-8": "été sur builder01\n".encode(),
+    "latin-1": "Zugang nur für Berechtigte\n".encode("latin-1"),
+    "crlf": b"*** MOTD ***\r\n",
+    "short": b"hi\n",
+    "eight": b"abcdefg\n",
+    "long": b"all that you do here is logged\n" * 40,
+    "title": b"\x1b]0;builder01\x07",
+}
+NAMED = {
+    "ssh": (DAEMON, b"SSH-2.0-OpenSSH_9.7\r\n", "the ssh port"),
+    "http": (DAEMON, b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP server"),
+    "http client": (CLIENT, b"GET /nix-cache-info HTTP/1.1\r\n", "HTTP server"),
+    "tls": (CLIENT, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TLS"),
+    "tls alert": (DAEMON, b"\x15\x03\x03\x00\x02\x02\x28", "TLS"),
+    "serve": (DAEMON, word(0x5452EECB) + word(0x205), "nix-store --serve"),
+    "serve client": (CLIENT, word(0x390C9DEB) + word(0x205), "ssh:// on one side"),
+    "capnp": (
+        CLIENT, bytes(4) + b"\x05\0\0\0" + bytes.fromhex("0000000001000100") + b"\2\0\1\0" * 8,
+        "Cap'n Proto",
+    ),
+    "turned round": (CLIENT, word(CLIENT_MAGIC)[::-1] + word(0x126)[::-1], "turned round"),
+    "shell": (DAEMON, b"bash: nix-daemon: command not found\n", "login shell"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BANNERS)
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_banner(name: str, goes_on: bool) -> None:
+    banner = BANNERS[name]
+    found = stranger(banner + GREETING * goes_on, DAEMON)
+    if name == "title" and not goes_on:
+        assert found is None
+        return
+    assert found is not None
+    assert found.text
+    assert found.diagnosis is not None
+    assert found.diagnosis.mistake is Mistake.TEXT_IN_STREAM
+    follows = f"the daemon's hello follows at byte {len(banner):,}"
+    assert (follows in found.diagnosis.evidence) == goes_on
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_who_is_named(name: str) -> None:
+    side, raw, what = NAMED[name]
+    found = stranger(raw, side)
+    assert found is not None
+    evidence = found.diagnosis.evidence if found.diagnosis is not None else ()
+    assert what in " ".join((found.what, *evidence))
+
+
+def test_what_is_no_text_has_no_name() -> None:
+    random = Random("strangers")
+    raws = [bytes(random.choice(range(128, 160)) for _ in range(64)) for _ in range(100)]
+    raws += [word(n) * 4 for n in (0, 1, 0x100, DAEMON_MAGIC + 1, 1 << 40)]
+    assert {stranger(raw, side) for raw in raws for side in (CLIENT, DAEMON)} == {None}
