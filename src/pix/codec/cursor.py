@@ -36,6 +36,9 @@ CHOICE = 4  # dict tag -> Program | None: a word that says which program follows
 CUSTOM = 5  # Callable[[Cursor], Scan]
 
 
+MOST_HELD = 64 << 10
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What is taken for a wild length rather than waited for.
@@ -58,10 +61,11 @@ class Cursor:
     `buf[pos:end]` is what has arrived and not been scanned; `pos` may lie beyond `end`,
     then so many of the next bytes are skipped. `base` is the stream offset of `buf[0]`.
     `on_payload(start, length)`, when set, is told of each run of payload as its length
-    becomes known (stream offset and bytes), which may be before the bytes arrive.
+    becomes known (stream offset and bytes), which may be before the bytes arrive. `held`,
+    when set, is a stream offset from which on bytes are kept, MOST_HELD at most.
     """
 
-    __slots__ = ("base", "buf", "end", "limits", "on_payload", "payload_bytes", "pos")
+    __slots__ = ("base", "buf", "end", "held", "limits", "on_payload", "payload_bytes", "pos")
 
     def __init__(self, base: int = 0, limits: Limits | None = None) -> None:
         self.buf: Window = b""
@@ -71,6 +75,7 @@ class Cursor:
         self.limits = limits or Limits()
         self.on_payload: Callable[[int, int], None] | None = None
         self.payload_bytes = 0
+        self.held: int | None = None
 
     @property
     def offset(self) -> int:
@@ -84,7 +89,7 @@ class Cursor:
 
     def feed(self, data: Window) -> None:
         """Append what arrived. The buffer is borrowed until `settle`."""
-        if self.pos >= self.end:
+        if self.pos >= self.end and self.held is None:
             self.base += self.end
             self.pos -= self.end
             self.buf = data
@@ -101,6 +106,13 @@ class Cursor:
     def settle(self) -> None:
         """Let go of borrowed memory: keep a copy of the unscanned tail only."""
         pos, end = self.pos, self.end
+        if self.held is not None:
+            keep = self.held - self.base
+            if end - keep <= MOST_HELD:
+                self.buf = bytearray(self.buf[keep:end])
+                self.base, self.pos, self.end = self.held, pos - keep, end - keep
+                return
+            self.held = None
         if pos >= end:
             self.base += end
             self.pos = pos - end
@@ -119,6 +131,7 @@ class Cursor:
         """
         if self.pos - self.end < length:
             return False
+        self.held = None
         self.base += self.end + length
         self.pos -= self.end + length
         self.buf = b""
@@ -150,6 +163,13 @@ class Cursor:
         """Wait until everything scanned so far has really arrived."""
         while self.pos > self.end:
             yield
+
+    def release(self) -> bytes | None:
+        """Return what was held up to the position, if all of it is there, and hold no more."""
+        start, self.held = self.held, None
+        if start is None or not start <= self.offset <= min(self.received, start + MOST_HELD):
+            return None
+        return bytes(self.buf[start - self.base : self.pos])
 
     def payload(self, length: int) -> None:
         """Skip `length` bytes of payload, telling `on_payload`."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pix.codec.cursor import Cursor, Program, Scan, leap, scan, u64_at
+from pix.codec.cursor import MOST_HELD, Cursor, Program, Scan, behind, leap, scan, u64_at
 from pix.codec.declare import STDERR_FRAMES
 from pix.codec.errors import WildLength
 from pix.codec.payload import WRITTEN
 from pix.codec.words import foreign
-from pix.conversation.exchange import DAEMON, Exchange, LogFrame
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame
 from pix.conversation.notes import Misfit, Note, Reason
 from pix.conversation.open_exchanges import Ledger
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_WRITE
@@ -30,6 +30,10 @@ class DaemonSide:
         self.lockstep = lockstep
         self.status_missing: int | None = None
         """Where the error's status would stand, while that is all that is missing."""
+        self.last_word: int | None = None
+        """The length of a copy that would answer the next operation, were it not the last word."""
+        self._copy: bytes | None = None
+        self._others_waited = False
         self._programs: dict[int, Program] = {}
 
     def handshake(self) -> Scan:
@@ -45,7 +49,10 @@ class DaemonSide:
         while True:
             while cursor.end - cursor.pos < 8:
                 yield
-            if not ledger.pending and ledger.client.waiting and not self._repeats_error(cursor):
+            if self._copy is not None and (yield from self._is_copy(cursor)):
+                yield from self._orphan(cursor)
+                continue
+            if not ledger.pending and ledger.client.waiting:
                 # what the client said in advance comes first, however the bytes were cut
                 yield from ledger.daemon.wait(self._client_spoke)
             pending = ledger.pending
@@ -65,23 +72,53 @@ class DaemonSide:
     def _client_spoke(self) -> bool:
         return bool(self.ledger.pending) or not self.ledger.client.waiting
 
-    def _repeats_error(self, cursor: Cursor) -> bool:
-        """Whether all that is left is a second copy of the error just scanned."""
-        before = self.ledger.last_error
-        if (
-            not self.lockstep
-            or before is None
-            or before.error is None
-            or before.daemon_end != cursor.offset
-        ):
+    def _is_copy(self, cursor: Cursor) -> Generator[None, None, bool]:
+        """Whether what comes is the copy of the error just said, which answers nobody.
+
+        Nix says an error twice that came before work began, and closes. Where the next
+        operation waited already, it may be its answer: not if it is the daemon's last word.
+        """
+        ledger = self.ledger
+        failed, copy, self._copy = ledger.last_error, self._copy, None
+        if copy is None or failed is None or failed.daemon_end != cursor.offset:
             return False
-        length = cursor.offset - before.error[0]
-        pos = cursor.pos
-        return (
-            pos >= length
-            and cursor.end == pos + length
-            and cursor.buf[pos : pos + length] == cursor.buf[pos - length : pos]
-        )
+        asked = bool(ledger.pending)
+        if not (asked and self._others_waited or ledger.client.waiting):
+            return False  # asked when the error was known; or an orphan, whatever it says
+        program = STDERR_FRAMES[STDERR_ERROR].fields.program(ledger.in_force())
+        while True:
+            if u64_at(cursor.buf, cursor.pos) != (STDERR_ERROR,):
+                return False
+            end = behind(cursor.buf, cursor.pos + 8, program, cursor.limits)
+            if 0 <= end <= cursor.end:
+                break
+            if cursor.end - cursor.pos > MOST_HELD:
+                return False
+            yield
+        length = end - cursor.pos
+        if not self._is_same(copy, bytes(cursor.buf[cursor.pos : end])):
+            return False
+        if self.lockstep:
+            client = ledger.client.cursor
+            is_last = cursor.end == end
+            (code,) = u64_at(client.buf, client.pos) if client.end - client.pos >= 8 else (None,)
+            return is_last and code != failed.code
+        if not asked:
+            return True
+        self.last_word = length
+        while cursor.end == cursor.pos + length:
+            yield
+        self.last_word = None
+        return False
+
+    def _is_same(self, error: bytes, other: bytes) -> bool:
+        """Whether two frames say one error; before 1.26 the copy may lack its first word."""
+        if error == other:
+            return True
+        if self.ledger.in_force().minor >= 26:
+            return False
+        texts = (_text_behind(error, 8), _text_behind(other, 8))
+        return len({text.removeprefix(b"error: ") for text in texts}) == 1
 
     def _log(self, exchange: Exchange, cursor: Cursor) -> Generator[None, None, bool]:
         """Scan STDERR frames up to the last. False when it was an error: no reply follows."""
@@ -129,6 +166,7 @@ class DaemonSide:
         """Scan an error behind its code; it ends the exchange."""
         protocol = self.ledger.in_force()
         exchange.error = (start, None)
+        cursor.held = start
         fields = STDERR_FRAMES[STDERR_ERROR].fields
         program = fields.program(protocol)
         if fields.has("status", protocol):
@@ -139,7 +177,9 @@ class DaemonSide:
         yield from scan(cursor, program)
         yield from cursor.arrived()
         self.status_missing = None
+        self._copy = cursor.release()
         self.ledger.failed(exchange, start, cursor.offset)
+        self._others_waited = bool(self.ledger.pending)
 
     def _reply_at_once(self, exchange: Exchange, cursor: Cursor) -> bool:
         """Take a reply without payload that has arrived whole; False, changing nothing, if not."""
@@ -217,7 +257,10 @@ class DaemonSide:
     def ended(self) -> None:
         """Conclude what may lack its end: an error whose status the daemon left out."""
         ledger = self.ledger
-        end = ledger.daemon.cursor.received
+        cursor = ledger.daemon.cursor
+        if (length := self.last_word) is not None and cursor.end == cursor.pos + length:
+            self._conclude_copy(cursor, length)
+        end = cursor.received
         if self.status_missing != end:
             ledger.daemon_ends()
             return
@@ -233,3 +276,24 @@ class DaemonSide:
         ledger.failed(failed, failed.error[0], end)
         if failed is ledger.orphan:
             ledger.stray_ended(failed, end)
+
+    def _conclude_copy(self, cursor: Cursor, length: int) -> None:
+        """Decide on the last word: to a client that asked the same and left, it was the answer."""
+        ledger = self.ledger
+        failed, asked = ledger.last_error, ledger.pending[0]
+        start = cursor.offset
+        cursor.pos += length
+        self.last_word = None
+        if ledger.first_left == CLIENT and failed is not None and failed.code == asked.code:
+            asked.answered, asked.daemon_start = ledger.now, start
+            ledger.failed(asked, start, cursor.offset)
+            return
+        orphan = ledger.strayed(start)
+        ledger.failed(orphan, start, cursor.offset)
+        ledger.stray_ended(orphan, cursor.offset)
+
+
+def _text_behind(frame: bytes, at: int) -> bytes:
+    """Return the string that stands at a place of a whole frame."""
+    (length,) = u64_at(frame, at)
+    return frame[at + 8 : at + 8 + length]

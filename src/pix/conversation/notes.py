@@ -45,6 +45,9 @@ class Reason(Worded):
     ANSWERED_EARLY = "the daemon answered before the request was complete"
     ANSWER_CUT = "the daemon's stream ends inside the answer, at byte {note.offset}"
     ANSWER_OPAQUE = "its answer is not understood: see the daemon's bytes from {note.offset} on"
+    BEHIND_DOUBLED = (
+        "not answered: the daemon closes after the error of exchange {note.exchange}, said twice"
+    )
     NO_ANSWER = "the daemon's stream ends without an answer"
     PAYLOAD_FAILED = "the payload breaks off at byte {note.offset} with an error"
     NO_STATUS = "the error has no status (Nix 1.0 to 2.3 leave out 0)"

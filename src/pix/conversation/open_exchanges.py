@@ -94,6 +94,8 @@ class Ledger:
         self.requesting: Exchange | None = None
         self.orphan: Exchange | None = None
         self.last_error: Exchange | None = None
+        self.doubled: Exchange | None = None
+        """The last exchange whose error the daemon said twice, after which it closes."""
         self.at_sea: Exchange | None = None
         self.first_left: int | None = None
         """The side that ended its stream first; TOGETHER where that is not known."""
@@ -203,6 +205,7 @@ class Ledger:
         if exchange.kind == "orphan":
             if before is not None and before.daemon_end == start:
                 exchange.note(Note(Reason.REPEATED_ERROR, exchange=before.number))
+                self.doubled = before
             return
         if exchange.kind == "handshake":
             exchange.note(Note(Reason.NOT_STARTED))
@@ -273,6 +276,8 @@ class Ledger:
             exchange.note(Note(Reason.ANSWER_OPAQUE, end, DAEMON))
         elif exchange.daemon_start is not None:
             exchange.note(Note(Reason.ANSWER_CUT, end, DAEMON))
+        elif self.doubled is not None:
+            exchange.note(Note(Reason.BEHIND_DOUBLED, exchange=self.doubled.number))
         else:
             exchange.note(Note(Reason.NO_ANSWER, end, DAEMON))
         self._finish(exchange)

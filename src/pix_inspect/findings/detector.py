@@ -29,6 +29,9 @@ MOST_LOG = 20_000
 EXPLAINED_BEFORE = (Reason.BEGAN_EARLIER, Reason.UNDER_WAY_EARLIER, Reason.UNKNOWN_REPLY)
 """Why bytes are opaque that are no finding of their own."""
 
+ENDED_BEFORE = frozenset((Reason.ANSWER_OPAQUE, Reason.BEHIND_DOUBLED))
+"""Why an exchange has no end, where the finding is what stood before."""
+
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -164,7 +167,7 @@ def _not_read(look: Look) -> Iterator[Finding]:
 
 def _ended(look: Look) -> Iterator[Finding]:
     row, reasons = look.row, look.reasons
-    if row.kind == "handshake" or _is_refused(look) or Reason.ANSWER_OPAQUE in reasons:
+    if row.kind == "handshake" or _is_refused(look) or not reasons.isdisjoint(ENDED_BEFORE):
         return
     said = f"{row.name}: {'; '.join(map(str, look.notes))}"
     is_cut = Reason.REQUEST_CUT in reasons

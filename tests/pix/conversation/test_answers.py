@@ -77,12 +77,48 @@ def test_doubled_error_with_another_text_and_status() -> None:
     assert again.notes[0].reason is Reason.REPEATED_ERROR
 
 
+OF_21 = StderrError(message="error: no", status=100)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "first", "second"),
+    [
+        (V38, ERROR, ERROR),
+        (Protocol(21), OF_21, OF_21),
+        (Protocol(21), OF_21, StderrError(message="no", status=1)),
+    ],
+)
+def test_doubled_error_answers_nobody_who_asked_before(
+    protocol: Protocol, first: StderrError, second: StderrError
+) -> None:
+    """The next operation was sent before the error came, and the daemon says no more."""
+    other = QueryPathInfo(path=PATH)
+    talk = Playbook(protocol).greet() >> VALID >> other << first << second << EOF
+    _, failed, after, again = talk.exchanges()
+    assert failed.complete
+    assert again.notes == (Note(Reason.REPEATED_ERROR, exchange=failed.number),)
+    assert after.notes == (Note(Reason.BEHIND_DOUBLED, exchange=failed.number),)
+    assert after.error is None
+
+
+def test_like_errors_of_two_operations() -> None:
+    """The daemon goes on behind the second; or the client asked the same, and left content."""
+    other = QueryPathInfo(path=PATH)
+    talk = Playbook(V38).greet() >> VALID >> other >> VALID << ERROR << ERROR
+    talk << StderrLast() << YES
+    assert [each.complete for each in talk.exchanges()] == [True] * 4
+    talk = Playbook(V38).greet() >> VALID >> VALID << ERROR << ERROR >> EOF << EOF
+    assert [each.complete for each in talk.exchanges()] == [True] * 3
+    talk = Playbook(V38).greet() >> VALID << ERROR >> VALID << ERROR << EOF
+    assert [each.complete for each in talk.exchanges()] == [True] * 3
+
+
 def test_operation_sent_to_a_daemon_that_closes() -> None:
     talk = Playbook(V38).greet() >> VALID << ERROR << ERROR << EOF >> VALID >> EOF
     _, failed, _, after = talk.exchanges()
     assert failed.complete
     assert not after.complete
-    assert [note.reason for note in after.notes] == [Reason.NO_ANSWER]
+    assert after.notes == (Note(Reason.BEHIND_DOUBLED, exchange=failed.number),)
     assert after.daemon_start is after.daemon_end is None
 
 

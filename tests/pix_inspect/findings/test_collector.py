@@ -37,7 +37,7 @@ OF_SCENARIOS = {
     "mounted-root": {"doubled-error", "newer-operation"},
     "raw-bad-magic": {"refused", "wrong-magic"},
     "raw-import": {"cut-request", "doubled-error", "obsolete"},
-    "raw-major-2": {"refused", "client-left"},
+    "raw-major-2": {"refused", "client-left", "unknown-version"},
     "raw-minors": {"refused", "doubled-error", "peer-out-of-step"},
     "raw-old-ops": {"doubled-error", "unknown-operation", "obsolete"},
     "sign": {"not-trusted"},
