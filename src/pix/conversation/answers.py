@@ -56,7 +56,7 @@ class DaemonSide:
                 # what the client said in advance comes first, however the bytes were cut
                 yield from ledger.daemon.wait(self._client_spoke)
             pending = ledger.pending
-            if not pending or ledger.at_sea is not None:
+            if not pending or ledger.at_sea is not None or not ledger.asked_in_time():
                 yield from self._orphan(cursor)
                 continue
             exchange = pending[0]
@@ -83,7 +83,7 @@ class DaemonSide:
         if copy is None or failed is None or failed.daemon_end != cursor.offset:
             return False
         asked = bool(ledger.pending)
-        if not (asked and self._others_waited or ledger.client.waiting):
+        if not ((asked and self._others_waited) or ledger.client.waiting):
             return False  # asked when the error was known; or an orphan, whatever it says
         program = STDERR_FRAMES[STDERR_ERROR].fields.program(ledger.in_force())
         while True:

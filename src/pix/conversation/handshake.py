@@ -127,8 +127,7 @@ class Handshake:
         if handshake is None or handshake.ended is not None:
             return
         failed = handshake.error is not None and handshake.error[1] is not None
-        is_strange = any(lane.opaque is not None for lane in (ledger.client, ledger.daemon))
-        if self.refused or failed or (is_strange and daemon.received):
+        if self.refused or failed or (handshake.notes and daemon.received):
             ledger.handshake_ended(None)
         else:
             ledger.handshake_ended(self._cut(handshake))

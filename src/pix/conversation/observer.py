@@ -233,12 +233,18 @@ class Conversation:
         cursor = lane.cursor
         self.announce()
         self._ledger.now = time
+        if side == DAEMON and self._ledger.heard:
+            self._ledger.hear()
         cursor.feed(data)
         if lane.opaque is not None or lane.eof:
             cursor.pos = cursor.end
             cursor.settle()
             return
         self._advance(side)
+        if side == DAEMON and lane.waiting and not self.lockstep and not self._ledger.heard:
+            self._ledger.heard.append((cursor.offset, self._ledger.client.cursor.received))
+        elif self._ledger.heard and self._ledger.daemon.is_at_rest:
+            self._ledger.heard.clear()
         cursor.settle()
         if lane.waiting and not self.lockstep and cursor.end > self.limits.waiting:
             note = Note(Reason.TOO_FAR_AHEAD, side=1 - side, length=self.limits.waiting)

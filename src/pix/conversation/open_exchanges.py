@@ -99,6 +99,8 @@ class Ledger:
         self.at_sea: Exchange | None = None
         self.first_left: int | None = None
         """The side that ended its stream first; TOGETHER where that is not known."""
+        self.heard: list[tuple[int, int]] = []
+        """Of answers that had to wait: from which offset on the client had said how much."""
         self.changed = False
         self.now = 0
         self.count = 0
@@ -107,6 +109,19 @@ class Ledger:
         """Return the negotiated protocol, which must be known by now."""
         assert self.protocol is not None
         return self.protocol
+
+    def hear(self) -> None:
+        """Take note of how much the client has said before more of the daemon's stream comes."""
+        said = self.client.cursor.received
+        if self.heard[-1][1] != said:
+            self.heard.append((self.daemon.cursor.received, said))
+
+    def asked_in_time(self) -> bool:
+        """Whether the oldest operation was asked before the daemon's next word came."""
+        heard, last = self.heard, self.daemon.cursor.offset + 7
+        while len(heard) > 1 and heard[1][0] <= last:
+            heard.pop(0)
+        return not heard or heard[0][0] > last or self.pending[0].start + 8 <= heard[0][1]
 
     # Beginnings ----------------------------------------------------------------------
 
