@@ -9,7 +9,7 @@ from pix_inspect.analysis.statistics import Statistics
 from pix_inspect.base.units import aligned, count, duration, size
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import KINDS
-from pix_inspect.recording.about import made_distant
+from pix_inspect.recording.about import caveats
 from pix_inspect.session.session import Session
 
 MOST_DECODED = 1000
@@ -40,8 +40,8 @@ def summary(path: Path) -> Iterator[str]:
     if grave:
         told = ", ".join(f"{KINDS[name].grade} {name}" for name in grave)
         yield f"found: {told}; `pix-inspect check` on the recording explains"
-    elapsed = duration(session.last - session.started)
-    distance = made_distant(session.made)
-    far = f", the daemon made distant: {distance}" if distance else ""
-    yield f"{count(len(session.connections), 'connection')}, {elapsed}{far}"
+    elapsed = duration(max(session.last - session.started, 0))
+    yield ", ".join(
+        (count(len(session.connections), "connection"), elapsed, *caveats(session.made))
+    )
     session.close()

@@ -22,7 +22,7 @@ from pix_inspect.describe.text_and_json import LONGEST_LIST
 from pix_inspect.export.printer import Printer
 from pix_inspect.export.recording_subset import part_of
 from pix_inspect.options.progress import Progress
-from pix_inspect.recording.about import made_distant
+from pix_inspect.recording.about import caveats
 from pix_inspect.recording.notes import made_of
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.session.session import Session
@@ -191,10 +191,7 @@ def report(session: Session, *, whole: bool) -> None:
 
 def report_reading(reader: RecordingReader, unrecorded: int, *, whole: bool) -> None:
     """Say the same of a recording that was read otherwise, with the bytes it says it lost."""
-    distance = made_distant(made_of(reader.about))
-    if distance:
-        say(f"the daemon was made distant on purpose: {distance}")
-    for warning in reader.warnings:
+    for warning in (*caveats(made_of(reader.about)), *reader.warnings):
         say(warning)
     if whole and reader.truncated is not None:
         offset, lost = reader.truncated

@@ -10,7 +10,9 @@ from pix_inspect.base.narrate import say
 from pix_inspect.base.units import count
 from pix_inspect.importing.captures import captured, one_after_the_other, write_recording
 from pix_inspect.importing.raw_streams import raw_streams
+from pix_inspect.importing.strace import has_times
 from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.recording.about import caveats
 from pix_inspect.recording.notes import Made
 
 
@@ -46,6 +48,11 @@ def main(args: argparse.Namespace) -> int:
             raise Problem("give either captures or --client and --daemon, not both")
         found = [captured(path) for path in args.captures]
         about["formats"] = [form for form, _ in found]
+        if any(
+            form == "strace" and not has_times(path)
+            for path, (form, _) in zip(args.captures, found, strict=True)
+        ):
+            about["events"] = False
         passed = one_after_the_other(events for _, events in found)
     elif None in streams:
         raise Problem("say what to import: FILE…, or --client FILE --daemon FILE")
@@ -55,4 +62,6 @@ def main(args: argparse.Namespace) -> int:
     made = Made.of(tool="pix-inspect import", **about)
     connections = write_recording(passed, args.output, about=made, payload_limit=args.payload)
     say(f"{args.output}: {count(connections, 'connection')}")
+    for caveat in caveats(Made.read(made) or Made()):
+        say(caveat)
     return 0

@@ -41,8 +41,8 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "code": row.code,
         "version": protocol.text if protocol is not None else None,
         "features": sorted(protocol.features) if protocol is not None else [],
-        "time": (row.started - started) / 1e9,
-        "took": None if row.took is None else row.took / 1e9,
+        "time": None if timeless(view) else (row.started - started) / 1e9,
+        "took": None if row.took is None or timeless(view) else row.took / 1e9,
         "request": _plain(request),
         "log": [{"frame": part.name, **(_plain(part) or {})} for part in view.log],
         "reply": _plain(view.part("reply")),
@@ -52,6 +52,11 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "complete": view.row.complete,
         "notes": list(view.notes),
     }
+
+
+def timeless(view: ExchangeView) -> bool:
+    """Return whether the times of an exchange are made up."""
+    return view.session is not None and view.session.made.timeless
 
 
 def json_line(view: ExchangeView, started: int) -> str:
@@ -90,7 +95,7 @@ def text_of(
     ]
     if said := about(view):
         words.append(said)
-    words.append(f"took {duration(row.took)}")
+    words.append("took ?" if timeless(view) else f"took {duration(row.took)}")
     words.append(f"↑ {size(row.up)} ↓ {size(row.down)}")
     words.append(f"{SIGNS[row.state]} {row.state}")
     yield "  ".join(words)

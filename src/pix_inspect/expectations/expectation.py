@@ -27,6 +27,7 @@ from pix_inspect.filter.syntax import (
     TIME_UNITS,
     UNITS,
     Both,
+    Compare,
     Either,
     Expression,
     FilterError,
@@ -69,6 +70,8 @@ class Expectation:
     filter: Filter
     operator: str
     number: float
+    timed: bool = False
+    """Whether it is about times."""
 
 
 def expectation(text: str) -> Expectation:
@@ -79,7 +82,8 @@ def expectation(text: str) -> Expectation:
         if not rest.strip():
             raise _error(text, f"{word} what? {word} error, {word} op = BuildPaths")
         chosen = _filter(text, len(text) - len(text.lstrip()) + len(word), len(text))
-        return Expectation(text, "count", None, chosen, "=" if word == "no" else ">", 0)
+        operator = "=" if word == "no" else ">"
+        return Expectation(text, "count", None, chosen, operator, 0, _timed(chosen))
     head = _HEAD.match(text)
     if head is None:
         raise _error(text, f"this is no expectation: {_HOW}")
@@ -98,7 +102,8 @@ def expectation(text: str) -> Expectation:
     measured = MEASURES.get(measure)
     number = _number(tail, what, measured, text)
     chosen = _filter(text, start, tail.start())
-    return Expectation(text, what, measured, chosen, tail["operator"], number)
+    timed = _timed(chosen) or (measured is not None and measured.unit == "ns")
+    return Expectation(text, what, measured, chosen, tail["operator"], number, timed)
 
 
 def _aggregate(name: str, text: str) -> str:
@@ -144,22 +149,31 @@ def _filter(text: str, start: int, end: int) -> Filter:
     inside = text[start:end]
     try:
         expression = parse(inside)
-        for word in _words(expression):
-            _refuse_misspelt(word, inside)
+        for word in _terms(expression):
+            if isinstance(word, Word) and not word.quoted:
+                _refuse_misspelt(word, inside)
         return compile_filter(inside)
     except FilterError as error:
         raise _error(text, error.message, start + error.start) from None
 
 
-def _words(expression: Expression | None) -> Iterator[Word]:
-    """The words in a filter that stand by themselves and are not quoted."""
+def _terms(expression: Expression | None) -> Iterator[Word | Compare]:
+    """What a filter is joined of: words that stand by themselves, and comparisons."""
     if isinstance(expression, Not):
-        yield from _words(expression.inner)
+        yield from _terms(expression.inner)
     elif isinstance(expression, (Both, Either)):
         for part in expression.parts:
-            yield from _words(part)
-    elif isinstance(expression, Word) and not expression.quoted:
+            yield from _terms(part)
+    elif expression is not None:
         yield expression
+
+
+def _timed(chosen: Filter) -> bool:
+    """Whether a filter asks for times."""
+    return any(
+        isinstance(term, Compare) and (column := TERMS.get(term.field)) and column.unit == "ns"
+        for term in _terms(parse(chosen.text))
+    )
 
 
 def _refuse_misspelt(word: Word, text: str) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
 
+from pix.problem import Problem
 from pix_inspect.base.units import duration, size
 from pix_inspect.expectations.expectation import Expectation
 from pix_inspect.filter.compiled import Subject
+from pix_inspect.recording.about import TIMELESS
 from pix_inspect.session.session import Row, Session
 
 MOST_NAMED = 5
@@ -102,8 +104,14 @@ def verdicts(
     expected: Iterable[Expectation],
     progress: Callable[[int, int], None] = lambda done, whole: None,
 ) -> list[Verdict]:
-    """Return whether each expectation holds; `progress` is told of exchanges done, and all."""
+    """Return whether each expectation holds; `progress` is told of exchanges done, and all.
+
+    Raises Problem for one about times where these are made up.
+    """
     measured = [_Measured(each) for each in expected]
+    for each in measured:
+        if each.expected.timed and session.made.timeless:
+            raise Problem(f"{each.expected.text!r} cannot be told of {session.path}: {TIMELESS}")
     for row in session.rows(0, len(session)) if measured else ():
         subject = Subject(session, row)
         for each in measured:

@@ -24,7 +24,7 @@ from pix_inspect.describe.about import about
 from pix_inspect.describe.text_and_json import SIGNS, text_of
 from pix_inspect.findings.lookup import detector
 from pix_inspect.findings.text import lines as finding_lines
-from pix_inspect.recording.about import made_distant
+from pix_inspect.recording.about import caveats
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.redaction import redacted, secret_spans
 from pix_inspect.session.session import Row, Session
@@ -116,9 +116,7 @@ class _Excerpt:
         started = clock.strftime("%Y-%m-%d %H:%M", clock.gmtime(session.started // 10**9))
         by = session.about.get("version")
         yield f"recorded {started} UTC by pix-inspect {inert(str(by), 40) if by else 'unknown'}"
-        distance = made_distant(session.made)
-        if distance:
-            yield f"the daemon was made distant on purpose: {distance}"
+        yield from caveats(session.made)
         for number in dict.fromkeys(session.row(i).connection for i in numbers):
             row = session.connections[number]
             words = [f"connection {number}: protocol {row.protocol or 'not agreed on'}"]

@@ -71,6 +71,14 @@ def is_strace(head: bytes) -> bool:
     return any(_LINE.match(line) and ("= " in line or "unfinished" in line) for line in lines)
 
 
+def has_times(path: Path) -> bool:
+    """Whether each line of a log has its time (-t, -tt, -ttt or -r)."""
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        return all(
+            match["time"] or match["clock"] for match in filter(None, map(_LINE.match, file))
+        )
+
+
 def strace_log(path: Path) -> Iterator[Passed]:
     """Yield what happened on the connections in a log. Raises Problem when there are none."""
     try:

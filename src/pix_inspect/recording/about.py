@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pix_inspect.base.units import duration, size
 from pix_inspect.recording.notes import Made
+
+TIMELESS = "its times are made up: what it was imported from has none"
+
+
+def caveats(made: Made) -> Iterator[str]:
+    """Yield what has to be known of how a recording was made, whoever reads it."""
+    if distance := made_distant(made):
+        yield f"the daemon was made distant on purpose: {distance}"
+    if made.timeless:
+        yield TIMELESS
 
 
 def made_distant(made: Made) -> str:

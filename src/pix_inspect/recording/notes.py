@@ -160,7 +160,12 @@ class Made(Comment):
     played: str | None = perhaps("played", TEXT, "the recording whose daemon is played")
     replayed: str | None = perhaps("replayed", TEXT, "the recording whose client is played")
     formats: Any = perhaps("formats", LIST, "what it was imported from")
-    events: Any = perhaps("events", ANY, "whether streams were imported with their times")
+    events: Any = perhaps("events", ANY, "whether what was imported had times, or they are made up")
+
+    @property
+    def timeless(self) -> bool:
+        """Whether its times are made up."""
+        return self.events is False
 
 
 class Section(Comment):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
+from pix.protocol.logging import STDERR_LAST
 from pix_inspect.analysis.summary import summary
 from pix_inspect.capture.distance import Delay
 from pix_inspect.cli import main
 from pix_inspect.recording.about import made_distant
 from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
+from tests.support.words import word
 
 MS = 1_000_000
 
@@ -50,4 +54,29 @@ def test_who_reads_such_a_recording_is_told(
         assert "made distant on purpose: +2 ms each way" in capsys.readouterr().err
     main(["excerpt", path, "1"])
     assert "made distant on purpose: +2 ms each way" in capsys.readouterr().out
-    assert "the daemon made distant: +2 ms each way" in list(summary(Path(path)))[-1]
+    assert "the daemon was made distant on purpose: +2 ms each way" in list(summary(Path(path)))[-1]
+
+
+def test_times_that_are_made_up_are_said_and_not_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c").write_bytes(word(CLIENT_MAGIC) + word(0x115) + word(0) * 2)
+    (tmp_path / "d").write_bytes(word(DAEMON_MAGIC) + word(0x115) + word(STDERR_LAST))
+    path = str(tmp_path / "r.pcapng")
+    streams = ["--client", str(tmp_path / "c"), "--daemon", str(tmp_path / "d")]
+    assert main(["import", *streams, "-o", path]) == 0
+    assert "made up" in capsys.readouterr().err
+    assert main(["dump", path]) == 0
+    out, err = capsys.readouterr()
+    assert "took ?" in out
+    assert "made up" in err
+    assert main(["dump", "--format", "json", path]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)[key] for key in ("time", "took")] == [None, None]
+    assert main(["check", path, "no error"]) == 0
+    capsys.readouterr()
+    for expected in ("p95(took) < 1s", "no took > 1s", "count(error or time > 1s) = 0"):
+        assert main(["check", path, expected]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert "made up" in err

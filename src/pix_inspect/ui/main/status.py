@@ -43,7 +43,7 @@ def being_written(path: Path, pid: object) -> bool:
 def sockets(made: Made) -> str:
     """Return where the relay listens and what it connects to, and how distant that is, safe."""
     words = [safe(word, 200) for word in (made.listen, made.upstream) if word]
-    said = made_distant(made)
+    said = made_distant(made) or ("times made up" if made.timeless else "")
     return f" {f'({said}) ' if said else ''}⇄ ".join(words)
 
 
