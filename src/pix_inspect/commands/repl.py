@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from pix.problem import Problem
+from pix_inspect.base.line_history import MOST_LINES, history_file
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.base.safe_text import inert
-from pix_inspect.base.state_directory import state_directory
 from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.commands.send import carried_out, connection_arguments, session_of
 from pix_inspect.repl.completion import complete, signature
@@ -26,7 +24,6 @@ from pix_inspect.repl.text import shown
 from pix_inspect.repl.values import Answer
 
 PROMPT = ">>> "
-MOST_HISTORY = 10_000
 NARROWEST = 20
 
 
@@ -143,11 +140,10 @@ def _editing(session: Session) -> Iterator[None]:
     except ImportError:  # not every Python has it: lines can still be typed
         yield
         return
-    history = state_directory() / "history"
-    _private(history)
+    history = history_file("history")
     with contextlib.suppress(OSError):
         readline.read_history_file(history)
-    readline.set_history_length(MOST_HISTORY)
+    readline.set_history_length(MOST_LINES)
     completer = _Completer(session)
     # whole lines are completed: what a word is depends on what stands before it
     readline.set_completer_delims("")
@@ -162,12 +158,6 @@ def _editing(session: Session) -> Iterator[None]:
         with contextlib.suppress(OSError):
             readline.write_history_file(history)
             history.chmod(0o600)
-
-
-def _private(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW, 0o600))
-        path.chmod(0o600)
 
 
 class _Completer:

@@ -27,7 +27,7 @@ JOINTS = {"and": "both hold", "or": "one of them holds"}
 WORDS = {"not": "what follows does not hold"}
 
 _ASKS_FOR_VALUE = re.compile(
-    r"([A-Za-z_][\w.]*)\s*(?:<=|>=|!=|==|=|<|>|~)\s*(\"[^\"]*|[^\s\"()]*)$"
+    r"(?<![\w.])([A-Za-z_][\w.]*)\s*(?:<=|>=|!=|==|=|<|>|~)\s*(\"[^\"]*|[^\s\"()]*)$"
 )
 _ASKS_FOR_OPERATOR = re.compile(r"(?:^|[\s(])([A-Za-z_][\w.]*)\s+$")
 _PLAIN = re.compile(r"[\w.+:/@%-]+")

@@ -79,6 +79,7 @@ class SearchController:
         self.text = text
         self._hits = None
         if text:
+            self._bar.remember("search", text)
             self._begin(1, self._timeline.lines.cursor)
         else:
             self.end()

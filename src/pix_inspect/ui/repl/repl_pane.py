@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
-from pix_inspect.repl import history
+from pix_inspect.base.line_history import LineHistory
 from pix_inspect.repl.completion import Completion, Suggestion, complete, signature
 from pix_inspect.ui.repl.repl_output import PROMPT, Output
 from pix_inspect.ui.repl.repl_thread import Outcome, Talk
@@ -92,9 +92,7 @@ class ReplPane(Vertical):
     def __init__(self, talk: Talk, id: str | None = None) -> None:
         super().__init__(id=id)
         self.talk = talk
-        self._history: list[str] | None = None
-        self._at = 0
-        self._draft = ""
+        self._history = LineHistory("history")
         self._completion = Completion(0)
         self._ways: Sequence[Suggestion] = ()
 
@@ -149,7 +147,7 @@ class ReplPane(Vertical):
         elif text and self.talk.busy:
             self.output.add([("still at the line before: Ctrl-C interrupts it", "warn")])
         elif text:
-            self._remember(text)
+            self._history.add(text)
             self.line.value = ""
             self.output.add([(PROMPT + text, "name")])
             if not text.startswith("#"):
@@ -170,19 +168,6 @@ class ReplPane(Vertical):
             self.output.entitle("waiting for the daemon: Ctrl-C interrupts")
         else:
             self.output.entitle(self.output.place)
-
-    def _remember(self, text: str) -> None:
-        known = self._lines()
-        if not known or known[-1] != text:
-            known.append(text)
-            history.add(text)
-        self._at = len(known)
-
-    def _lines(self) -> list[str]:
-        if self._history is None:
-            self._history = history.lines()
-            self._at = len(self._history)
-        return self._history
 
     # Completion -------------------------------------------------------------------------
 
@@ -258,13 +243,9 @@ class ReplPane(Vertical):
         if self._ways:
             self.ways.move(step)
             return
-        known = self._lines()
-        if self._at == len(known):
-            self._draft = self.line.value
-        at = min(max(self._at + step, 0), len(known))
-        if at != self._at:
-            self._at = at
-            self.put_line(known[at] if at < len(known) else self._draft)
+        text = self._history.step(step, self.line.value)
+        if text is not None:
+            self.put_line(text)
 
     def action_page(self, pages: int) -> None:
         self.output.page(pages)

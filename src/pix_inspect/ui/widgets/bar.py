@@ -18,11 +18,13 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import OptionList
 
+from pix_inspect.base.line_history import LineHistory
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Mistake, Offer, Prompt, Remarks
 from pix_inspect.ui.widgets.text_line import TextLine
 
 Completer = Callable[[str, int], tuple[int, list[Offer]]]
-LONGEST_HISTORY = 20
+MOST_OFFERED = 5
+"""Lines of before that are offered while nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,12 @@ class WritingLine(TextLine):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Apply", id="bar.apply"),
         Binding("tab", "accept", "Complete", id="bar.complete"),
-        Binding("down", "choose(1)", "Next offer", show=False, id="bar.next"),
-        Binding("up", "choose(-1)", "Previous offer", show=False, id="bar.previous"),
+        Binding("down", "choose(1)", "Next offer, or later line", show=False, id="bar.next"),
+        Binding("up", "choose(-1)", "Previous offer, or earlier line", show=False,
+                id="bar.previous"),
         Binding("escape", "give_up", "Give up", id="bar.give_up"),
         Binding("f1", "app.help", "Keys", id="bar.help"),
-    ]
+    ]  # fmt: skip
 
     def _bar(self) -> Bar:
         return next(node for node in self.ancestors if isinstance(node, Bar))
@@ -99,9 +102,8 @@ class Bar(Vertical):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.purpose: Purpose | None = None
-        self.history: dict[str, list[str]] = {}
+        self._histories = {"filter": LineHistory("filters"), "search": LineHistory("searches")}
         self._start = 0
-        self._touched = False
 
     def compose(self) -> ComposeResult:
         """Lay out what is in force, the line to write in, and what is said about it."""
@@ -169,13 +171,13 @@ class Bar(Vertical):
         if purpose is None:
             return
         text, cursor = self.line.value, self.line.cursor_position
-        self._touched = False
         mistake = purpose.check(text) if purpose.check is not None and text.strip() else None
         offered: list[Offer] = []
         self._start = 0
-        if not text:
-            before = self.history.get(purpose.name, [])
-            offered = [(used, "used before") for used in reversed(before)]
+        history = self._histories.get(purpose.name)
+        if not text and history is not None:
+            before = list(dict.fromkeys(reversed(history.lines)))[:MOST_OFFERED]
+            offered = [(used, "used before") for used in before]
         if purpose.complete is not None:
             self._start, more = purpose.complete(text, cursor)
             offered += more
@@ -209,6 +211,14 @@ class Bar(Vertical):
         self._consider()
 
     def choose(self, step: int) -> None:
+        """Choose another offer; above the first one stand the lines of before."""
+        history = self._histories.get(self.purpose.name) if self.purpose is not None else None
+        if history is not None and (step > 0 or not self.offers.highlighted):
+            text = history.step(step, self.line.value)
+            if text is not None:
+                self.line.value = text
+                self.line.cursor_position = len(text)
+                return
         self.offers.move(step)
 
     def on_input_submitted(self) -> None:
@@ -222,18 +232,17 @@ class Bar(Vertical):
             self.remarks.refresh()
             self.offers.offer([], 0)
             return
-        self.remember(purpose.name, text)
         self._end()
         self.post_message(self.Taken(purpose, text))
 
     def remember(self, name: str, text: str) -> None:
-        """Offer a text again another time."""
-        if text:
-            used = self.history.setdefault(name, [])
-            if text in used:
-                used.remove(text)
-            used.append(text)
-            del used[:-LONGEST_HISTORY]
+        """Have a text at hand another time, also in another session."""
+        self._histories[name].add(text)
+
+    def on_descendant_blur(self) -> None:
+        """Leave off where the user went on elsewhere, but not when the terminal lost the focus."""
+        if self.purpose is not None and self.app.app_focus and self.screen.focused is not self.line:
+            self._end()
 
     def give_up(self) -> None:
         """Leave everything as it was."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import AppBlur, AppFocus
 from textual.pilot import Pilot
 
 from pix.conversation.exchange import DAEMON
@@ -296,6 +297,51 @@ async def test_filters_written_before_are_offered() -> None:
         await pilot.press("tab", "enter")
         await settled(pilot)
         assert screen.filter.text == "conn = 2"
+
+
+async def test_filters_of_earlier_sessions_come_back() -> None:
+    for text in ("conn = 2", "error"):
+        async with recorded("queries").run_test(size=SIZE) as pilot:
+            await settled(pilot)
+            browse(pilot).filter.apply(text)
+    async with recorded("queries").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        line = browse(pilot).query_one(WritingLine)
+        await pilot.press("slash")
+        assert offered(pilot)[:2] == ["error", "conn = 2"]
+        await pilot.press("o", "up")
+        assert line.value == "error"
+        await pilot.press("up", "up")
+        assert line.value == "conn = 2"
+        await pilot.press("down", "down")
+        assert line.value == "o"
+        names = offered(pilot)
+        await pilot.press("down", "tab")
+        assert line.value == f"{names[1]} "
+        await pilot.press("escape", "ctrl+f", "up")
+        assert line.value == "", "a search has a history of its own"
+
+
+async def test_the_line_closes_when_the_mouse_goes_on_elsewhere() -> None:
+    async with recorded("two-clients").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        screen = browse(pilot)
+        for key in ("slash", "ctrl+f"):
+            await pilot.press(key, "o")
+            assert screen.bar.writing
+            await pilot.click("#timeline", offset=(20, 25))
+            await settled(pilot)
+            assert not screen.bar.writing
+            assert offered(pilot) == []
+            assert focus(pilot) == "timeline"
+            assert screen.filter.text == ""
+        await pilot.press("slash", "o")
+        pilot.app.post_message(AppBlur())
+        await pilot.pause()
+        pilot.app.post_message(AppFocus())
+        await pilot.pause()
+        assert screen.bar.writing, "it was the terminal that lost the focus"
+        assert focus(pilot) == "writing-input"
 
 
 async def test_offers_and_the_filter_in_force_can_be_clicked() -> None:

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from pix_inspect.capture.own_relay import OwnRelay
-from pix_inspect.repl import history as repl_history
+from pix_inspect.base.line_history import LineHistory
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.asking import SOMEWHERE, nowhere
@@ -119,7 +119,7 @@ async def test_completion_history_and_mistakes(app: Inspector) -> None:
         await write(pilot, "Deriver")
         await pilot.press("tab", "ctrl+c")
         assert pane(pilot).line.value == ""
-        assert repl_history.lines() == ["QueryAllValidPaths(5)"]
+        assert LineHistory("history").lines == ["QueryAllValidPaths(5)"]
         await pilot.press("ctrl+d")
         await pilot.pause()
         assert not browse(pilot).has_class("-repl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 from textual.widgets import Footer, Input
 from textual.widgets._footer import FooterKey
 
@@ -29,3 +30,31 @@ async def test_what_can_be_typed_is_typed(scene: Scene, tmp_path: Path) -> None:
         await until(pilot, scene, lambda: line.value.endswith(" q"))
         assert line.value == "a/?+-\\=_@: q"
         assert pilot.app.screen is screen
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "said"),
+    [
+        ("glibc\x1b[2J\ta", "glibc [2J a", ""),
+        ("\n\none\ntwo\nthree\n", "one", "pasted the first of 3 lines"),
+        ("x" * (1 << 20), "", "nothing was pasted: 1,048,576 characters"),
+        ("", "", ""),
+    ],
+    ids=["control characters", "several lines", "a megabyte", "nothing"],
+)
+async def test_what_is_left_out_of_a_paste_is_said(
+    text: str, written: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for scene in (scene for scene in SCENES if scene.name in ("filter", "repl")):
+        async with scene.app(tmp_path).run_test(size=SIZE) as pilot:
+            told: list[str] = []
+            monkeypatch.setattr(pilot.app, "notify", lambda message, **_: told.append(message))
+            screen = await scene.reach(pilot)
+            line = screen.focused
+            assert isinstance(line, Input)
+            before = line.value
+            pilot.app.post_message(Paste(text))
+            await pilot.pause()
+            assert line.value == before + written
+            assert "".join(told).startswith(said)
+            assert bool(told) == bool(said)
