@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.base.line_history import LineHistory
+from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.asking import SOMEWHERE, nowhere

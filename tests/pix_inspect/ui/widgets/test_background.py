@@ -129,7 +129,7 @@ async def test_an_exchange_that_cannot_be_read_is_said(
         def exchange(session: Session, i: int) -> ExchangeView:
             return fail(KeyError(0)) if i == 1 else read(session, i)
 
-        monkeypatch.setattr("pix_inspect.ui.main.selection.heavy", lambda session, row: True)
+        monkeypatch.setattr("pix_inspect.ui.main.exchange_panes.heavy", lambda session, row: True)
         monkeypatch.setattr(Session, "exchange", exchange)
         screen.timeline.go_to(1)
         screen.side.choose(1)

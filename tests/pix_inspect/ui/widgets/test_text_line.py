@@ -45,9 +45,10 @@ async def test_what_can_be_typed_is_typed(scene: Scene, tmp_path: Path) -> None:
 async def test_what_is_left_out_of_a_paste_is_said(
     text: str, written: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[str] = []
     for scene in (scene for scene in SCENES if scene.name in ("filter", "repl")):
+        told.clear()
         async with scene.app(tmp_path).run_test(size=SIZE) as pilot:
-            told: list[str] = []
             monkeypatch.setattr(pilot.app, "notify", lambda message, **_: told.append(message))
             screen = await scene.reach(pilot)
             line = screen.focused
