@@ -11,6 +11,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -38,8 +39,8 @@ NIX_VERSION = f"{__version__} (pix-inspect)"
 NEWEST = "1.38"
 DIRECTORY = "/nix/store"
 MOST_FAULTS = 100
-MOST_CLIENTS = 500
-"""Connections at a time; more are turned away."""
+SHORT = 0.05
+"""Seconds between tries while descriptors, threads or memory are short; clients wait meanwhile."""
 
 PATIENCE = 10.0
 """Seconds that threads have to end when the daemon does."""
@@ -154,16 +155,21 @@ class EmbeddedDaemon:
         while not self.house.stopping:
             try:
                 sock, _ = listening.accept()
-            except OSError:
+            except (OSError, MemoryError):  # or the client has given up
                 if self.house.stopping or listening.fileno() < 0:
                     return
-                continue  # out of descriptors for a moment, or the client has given up
-            _, uid, _ = peer_ids(sock)
-            known = self._allowed is None or uid is None or uid in self._allowed
-            if not known or len(self._threads) > MOST_CLIENTS:
+                time.sleep(SHORT)
+                continue
+            try:
+                _, uid, _ = peer_ids(sock)
+                known = self._allowed is None or uid is None or uid in self._allowed
+                if known:
+                    self._serve(sock)
+                else:
+                    sock.close()
+            except (OSError, MemoryError, RuntimeError):
                 sock.close()
-            else:
-                self._serve(sock)
+                time.sleep(SHORT)
 
     def _serve(self, sock: socket.socket) -> None:
         thread = threading.Thread(target=self._client, args=(sock,), daemon=True)
@@ -174,10 +180,10 @@ class EmbeddedDaemon:
             self._threads[thread] = sock
         try:
             thread.start()
-        except RuntimeError:  # no more threads
+        except BaseException:  # no more threads
             with self._lock:
                 del self._threads[thread]
-            sock.close()
+            raise
 
     def _client(self, sock: socket.socket) -> None:
         pid, uid, _ = peer_ids(sock)

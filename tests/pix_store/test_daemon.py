@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -9,6 +10,7 @@ import threading
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.problem import Problem
 from pix.protocol.types import TrustedFlag
+from pix.sockets import connect
 from pix_store import EmbeddedDaemon
 from pix_store.store.store import Store
 from tests.support.nars import nar
@@ -78,6 +81,39 @@ def test_many_clients_at_a_time() -> None:
             thread.join(WAIT)
         assert len(daemon.store) == 121
         until(lambda: daemon.clients == 0)
+
+
+def test_short_of_something_clients_wait_or_end_and_the_daemon_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    accept, start = socket.socket.accept, threading.Thread.start
+    trouble: list[BaseException] = [OSError(errno.EMFILE, "full"), MemoryError()]
+    pauses: list[float] = []
+
+    def scarce(listening: socket.socket) -> Any:
+        if trouble:
+            raise trouble.pop()
+        return accept(listening)
+
+    def none(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with serving() as daemon:
+        with client(daemon):
+            pass
+        monkeypatch.setattr(socket.socket, "accept", scarce)
+        monkeypatch.setattr("pix_store.daemon.time.sleep", pauses.append)
+        with client(daemon) as good:  # whose accept was under way
+            with client(daemon) as waited:
+                assert waited.is_valid_path(good.add_text_to_store("x", "x"))
+            assert len(pauses) == 2
+            monkeypatch.setattr(threading.Thread, "start", none)
+            with connect(daemon.path) as turned_away:
+                assert turned_away.recv(1) == b""
+            monkeypatch.setattr(threading.Thread, "start", start)
+            assert len(pauses) == 3
+            with client(daemon) as after:
+                assert after.is_valid_path(good.add_text_to_store("x", "x"))
 
 
 def test_one_client_s_trouble_is_its_own() -> None:

@@ -6,13 +6,23 @@ harmless to a terminal.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import sys
+import threading
+from collections import deque
 
 from pix_inspect.base.safe_text import inert
 
 LONGEST = 4000
 """Characters of a line."""
+
+MOST_LINES = 1000
+"""Lines that wait for somebody to read what was said before."""
+
+READER = 1.0
+"""Seconds without a line read after which nobody reads, when the process ends."""
 
 PREFIX = "pix-inspect: "
 """What a line begins with, on a terminal where others speak, too."""
@@ -25,5 +35,76 @@ def say(line: str) -> None:
 
 def narrate(line: str) -> None:
     """Print a line to stderr, inert; that the terminal is gone stops nobody."""
+    text = inert(line, LONGEST)
+    if _behind is not None:
+        _behind.put(text)
+        return
     with contextlib.suppress(OSError, ValueError):
-        print(inert(line, LONGEST), file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
+
+
+def never_wait() -> None:
+    """From now on nobody waits for the terminal: a thread of its own prints what was said.
+
+    For a process that others depend on; see `all_said`, which is called at its end.
+    """
+    global _behind
+    if _behind is None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+            _behind = _Behind(sys.stderr.fileno())
+            atexit.register(all_said)
+
+
+def all_said() -> None:
+    """Wait until all is printed, as long as somebody reads it."""
+    if _behind is not None:
+        _behind.wait()
+
+
+class _Behind:
+    """Lines on their way to a descriptor, which may take none for long."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines: deque[str] = deque()
+        self._left_out = 0
+        self._printed = 0
+        self._changed = threading.Condition()
+        threading.Thread(target=self._print, daemon=True, name="narrating").start()
+
+    def put(self, line: str) -> None:
+        with self._changed:
+            if len(self._lines) < MOST_LINES:
+                self._lines.append(line)
+            else:
+                self._left_out += 1
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        with self._changed:
+            seen = -1
+            while self._lines and self._printed != seen:
+                seen = self._printed
+                self._changed.wait(READER)
+
+    def _print(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._lines))
+                line = self._lines[0]
+            # not by sys.stderr, whose lock the interpreter takes when it ends
+            data = f"{line}\n".encode(errors="backslashreplace")
+            with contextlib.suppress(OSError):
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
+            with self._changed:
+                self._lines.popleft()
+                self._printed += 1
+                if self._left_out and not self._lines:
+                    self._lines.append(f"{PREFIX}{self._left_out:,} lines more were not printed")
+                    self._left_out = 0
+                self._changed.notify_all()
+
+
+_behind: _Behind | None = None

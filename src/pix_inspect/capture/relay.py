@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import select
 import signal
@@ -17,15 +18,25 @@ import sys
 import threading
 import time
 import weakref
+from _thread import start_new_thread
 from collections.abc import Callable
+from typing import TypeVar
 
 from pix.problem import Problem
 from pix.sockets import Listener, peer_ids
 from pix_inspect.capture.distance import Delay
 from pix_inspect.capture.peer import peer_of
-from pix_inspect.capture.relayed_connection import PATIENCE, Connection, Tap, now, started
+from pix_inspect.capture.relayed_connection import (
+    PATIENCE,
+    Connection,
+    Partner,
+    Tap,
+    hung_up,
+    now,
+)
 from pix_inspect.capture.repeated_troubles import Troubles
 from pix_inspect.capture.upstream import SocketUpstream, Upstream, complaint
+from pix_inspect.machine.processes import parent
 from pix_inspect.machine.relay_chain import Lineage, lineage_of, new_relay, objection
 from pix_inspect.recording.notes import Peer, Refused
 
@@ -41,7 +52,10 @@ SWITCH = 0.0005
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 MOST_UNANSWERED = 1000
-"""Connections to which the daemon has said nothing yet; each holds two descriptors and threads."""
+"""Connections to which the daemon has said nothing yet, after which a detour is looked for."""
+
+RESERVE = 8 << 20
+"""Bytes that must be free before another client is let in beside others: what those may need."""
 
 MISSED = 500
 """Milliseconds after which a signal is seen that came just before the wait it should end."""
@@ -49,10 +63,24 @@ MISSED = 500
 TOLD = "the relay was told to stop"
 
 
+T = TypeVar("T")
+
+
 def only_relay() -> None:
     """Have the threads of this process suit relaying. For a process that does little else."""
     threading.stack_size(STACK)
     sys.setswitchinterval(SWITCH)
+    # the C library ends the process where a first thread ends and no memory is left for that
+    first = threading.Thread(target=bool)
+    first.start()
+    first.join()
+    sys.unraisablehook = _unless_of_memory
+
+
+def _unless_of_memory(what: sys.UnraisableHookArgs) -> None:
+    """Say what went wrong where nobody could be told, but not that a thread had no memory."""
+    if what.exc_type is not MemoryError:
+        sys.__unraisablehook__(what)
 
 
 class Relay:
@@ -112,8 +140,11 @@ class Relay:
         poll.register(listening, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while not self._stopping:
-            if poll.poll(MISSED) and not self._stopping:
-                self._accept()
+            try:
+                if poll.poll(MISSED) and not self._stopping:
+                    self._accept()
+            except (MemoryError, RuntimeError):
+                time.sleep(PATIENCE)
         # who connected before that is served; on a service manager's socket it does that anew
         if self.listener.withdraw():
             while self._accept():
@@ -122,82 +153,125 @@ class Relay:
         self._wind_up()
 
     def _accept(self) -> bool:
-        """Take the next client, if there is one; return whether there was."""
+        """Take the next client, if there is one; return whether there was.
+
+        Who cannot be taken for now stays in the queue.
+        """
         try:
+            if self._starting:  # else nobody would give back what is short
+                mmap.mmap(-1, RESERVE).close()
             client, address = self.listener.sock.accept()
-        except OSError as error:
-            if _short(error):
-                self._report(f"cannot accept a client for now: {error.strerror}")
-                time.sleep(PATIENCE)  # who waits stays in the queue
+        except (BlockingIOError, ConnectionAbortedError):
+            return False
+        except (OSError, MemoryError) as error:
+            self._report(f"cannot accept a client for now: {_why(error)}")
+            with self._changed:  # one that leaves gives back what is short
+                self._changed.wait(PATIENCE)
             return False
         try:
             client.setblocking(True)
             self._begin(client, lineage_of(address))
-        except OSError as error:  # it was gone before it was looked at
+        except (OSError, MemoryError) as error:  # it was gone before it was looked at
             client.close()
-            self._report(f"a client could not be served: {error}")
+            self._report(f"a client could not be served: {_why(error)}")
         return True
 
     def _begin(self, client: socket.socket, lineage: Lineage) -> None:
         _, uid, _ = peer_ids(client)
         if self.allowed is not None and uid not in self.allowed:
-            self.say(f"refused a client of user {uid}; --allow-user lets others in")
+            self._report(f"refused a client of user {uid}; --allow-user lets others in")
+            client.close()
+            return
+        partner = self._started(Partner)
+        if partner is None:
             client.close()
             return
         with self._changed:
             self._starting += 1
-        thread = threading.Thread(target=self._serve_one, args=(client, lineage), daemon=True)
-        started(thread, self._report)
+        work = (self._serve_one, (client, lineage, partner))
+        if self._started(lambda: start_new_thread(*work)) is None:
+            self._leave(client, partner)
 
-    def _serve_one(self, client: socket.socket, lineage: Lineage) -> None:
+    def _started(self, start: Callable[[], T]) -> T | None:
+        """Start a thread; while there is no room for one, wait for others to end.
+
+        Returns None when the relay is told to hang up meanwhile.
+        """
+        while self._stopping < 2:
+            try:
+                return start()
+            except (RuntimeError, MemoryError):
+                self._report("cannot start a thread for a client for now")
+                time.sleep(PATIENCE)
+        return None
+
+    def _serve_one(self, client: socket.socket, lineage: Lineage, partner: Partner) -> None:
         connection: Connection | None = None
         try:
             tap = self._open_tap(client)
-            why = self._objection(lineage)
+            why = self._objection(client, lineage)
             if why is not None:
                 self._refuse(tap, why)
                 return
-            reached = self._reach(tap, (*lineage, self._name))
+            reached = self._reach(client, tap, (*lineage, self._name))
             if reached is None:
                 return
-            connection = Connection(client, *reached, tap, self.say)
+            connection = Connection(client, *reached, tap, self._report)
             with self._changed:
                 self.connections.add(connection)
                 if self._stopping > 1:
                     connection.hang_up(TOLD)
-            connection.run()
+            connection.run(partner)
+        except Exception as error:  # memory, as a rule: this client's connection ends
+            self._report(f"a client could not be served: {_why(error)}")
         finally:
-            client.close()
-            with self._changed:
-                self._starting -= 1
-                if connection is not None:
-                    self.connections.discard(connection)
-                self._changed.notify_all()
+            self._leave(client, partner, connection)
+
+    def _leave(
+        self, client: socket.socket, partner: Partner, connection: Connection | None = None
+    ) -> None:
+        """Let go of a client that is done with, or could not be served."""
+        client.close()
+        if connection is None:
+            partner.carry(None)
+        with self._changed:
+            self._starting -= 1
+            if connection is not None:
+                self.connections.discard(connection)
+            self._changed.notify_all()
 
     def _open_tap(self, client: socket.socket) -> Tap | None:
         try:
             return self.open_tap(peer_of(client))
         except Exception as error:
-            self.say(f"a connection is not recorded: {error!r}")
+            self._report(f"a connection is not recorded: {error!r}")
             return None
 
-    def _objection(self, lineage: Lineage) -> str | None:
+    def _objection(self, client: socket.socket, lineage: Lineage) -> str | None:
         """Return why a client is not led to the daemon, None if it is."""
         upstream = self.upstream
         if isinstance(upstream, SocketUpstream) and self.listener.is_at(upstream.path):
             return f"cannot reach the daemon: {upstream} leads to this relay itself"
-        return objection(self._name, lineage) or self._crowd()
+        return objection(self._name, lineage) or self._detour(client)
 
-    def _crowd(self) -> str | None:
+    def _detour(self, client: socket.socket) -> str | None:
+        """Return what speaks for a circle in which the names get lost.
+
+        Its clients are the process that takes our connections to the daemon, or children of
+        it, and wait for a first word in ever growing number; others may wait in any number.
+        """
         with self._changed:
-            if len(self.connections) < MOST_UNANSWERED:
+            if len(self.connections) < MOST_UNANSWERED or self.delay:
                 return None
-            waiting = sum(not connection.answered for connection in self.connections)
-        if waiting < MOST_UNANSWERED:
+            waiting = [each for each in self.connections if not each.answered]
+        if len(waiting) < MOST_UNANSWERED or not isinstance(self.upstream, SocketUpstream):
+            return None
+        pid, server = peer_ids(client)[0], peer_ids(waiting[0].ends[1])[0]
+        if pid is None or server in (None, 1) or server not in (pid, parent(pid)):
             return None
         return (
-            f"{waiting:,} clients wait for the daemon's first word: no more are let in"
-            " (does the way to the daemon lead back to this relay?)"
+            f"{len(waiting):,} clients wait for the daemon's first word and come from where our"
+            " connections go: the way to the daemon seems to lead back to this relay"
         )
 
     def _refuse(self, tap: Tap | None, why: str) -> None:
@@ -209,17 +283,20 @@ class Relay:
                 tap.closed(now())
 
     def _reach(
-        self, tap: Tap | None, lineage: Lineage
+        self, client: socket.socket, tap: Tap | None, lineage: Lineage
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None] | None:
         while True:
             try:
                 reached = self._connect(lineage)
-            except (OSError, Problem) as error:
-                if _short(error) and self._stopping < 2:
-                    self._report(f"cannot reach the daemon for now: {error}")
+            except (OSError, Problem, MemoryError, RuntimeError) as error:
+                if _short(error) and self._stopping < 2 and not hung_up(client):
+                    self._report(f"cannot reach the daemon for now: {_why(error)}")
                     time.sleep(PATIENCE)
                     continue
-                self._refuse(tap, complaint(self.upstream, error))
+                if isinstance(error, (OSError, Problem)):
+                    self._refuse(tap, complaint(self.upstream, error))
+                else:
+                    self._refuse(tap, _why(error))
                 return None
             self._troubles.over()
             return reached
@@ -260,8 +337,16 @@ class Relay:
 
 
 def _short(error: Exception) -> bool:
-    """Return whether the system is short of something for now."""
-    return isinstance(error, OSError) and error.errno in OUT_OF_DESCRIPTORS
+    """Return whether the system is short of something for now: RuntimeError is of threads."""
+    if isinstance(error, OSError):
+        return error.errno in OUT_OF_DESCRIPTORS
+    return isinstance(error, (MemoryError, RuntimeError))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or ("out of memory" if isinstance(error, MemoryError) else repr(error))
 
 
 def _pipe() -> tuple[int, int]:

@@ -29,7 +29,9 @@ import struct
 import subprocess
 import threading
 import time
+from _thread import start_new_thread
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from pix_inspect.recording.notes import (
@@ -50,6 +52,8 @@ CALM = 64
 """Reads in a row that would have fitted the small buffer."""
 PATIENCE = 0.05
 """Seconds between tries while the system is short of something."""
+BEGUN = 10.0
+"""Seconds in which a thread that was started has begun."""
 
 GLANCE = 500_000
 """Microseconds of a send in vain after which we look whether the sender is still there.
@@ -116,13 +120,16 @@ class Connection:
         self.say = say
         self._falling = threading.Lock()
 
-    def run(self) -> None:
-        """Pass bytes until both directions are over, then close both ends."""
-        back = threading.Thread(target=self._carry, args=(DAEMON,), daemon=True, name="daemon side")
+    def run(self, partner: Partner | None = None) -> None:
+        """Pass bytes until both directions are over, then close both ends.
+
+        `partner` carries the daemon's direction; one is started unless given.
+        """
         try:
-            started(back, self.say)
+            partner = partner or Partner()
+            partner.carry(self)
             self._carry(CLIENT)
-            back.join()
+            partner.join()
         finally:
             for end in self.ends:
                 end.close()
@@ -190,14 +197,15 @@ class Connection:
                 return
             if n >= SMALL_BUFFER:
                 if buffer is small:
-                    buffer = memoryview(mmap.mmap(-1, LARGE_BUFFER))
+                    with contextlib.suppress(OSError):  # no memory for it: the small one does
+                        buffer = memoryview(mmap.mmap(-1, LARGE_BUFFER))
                 calm = 0
             elif buffer is not small:
                 calm += 1
                 if calm == CALM:
                     buffer = small
         self._tell("half_close", side, now())
-        if not _hung_up(source):
+        if not hung_up(source):
             with contextlib.suppress(OSError):
                 target.shutdown(socket.SHUT_WR)
             # it may still read; that it hangs up later must not go unnoticed
@@ -224,7 +232,7 @@ class Connection:
                 if not told:
                     told = True
                     self._tell("note", Stuck(1 - side, len(rest), began), now())
-                in_vain = in_vain + 1 if side == CLIENT and _hung_up(source) else 0
+                in_vain = in_vain + 1 if side == CLIENT and hung_up(source) else 0
                 if in_vain == 2:
                     raise
 
@@ -259,21 +267,46 @@ class Connection:
                 tap.note(TapFailed(repr(error)), now())
 
 
-def started(thread: threading.Thread, say: Callable[[str], None]) -> None:
-    """Start a thread; while there is no room for one, wait for others to end."""
-    said = False
-    while True:
+class Partner:
+    """A thread that waits for the connection whose second direction it carries.
+
+    It is started before the connection's own: where threads are short, none is left with one
+    direction. Raises RuntimeError or MemoryError on creation when there is no room for it. Not a
+    `Thread`, whose start waits for ever for one that has no memory to begin with.
+    """
+
+    __slots__ = ("_done", "_given")
+
+    def __init__(self) -> None:
+        self._given: SimpleQueue[Connection | None] = SimpleQueue()
+        self._done: SimpleQueue[None] = SimpleQueue()
+        start_new_thread(self._work, ())
+
+    def carry(self, connection: Connection | None) -> None:
+        """Carry the daemon's direction of a connection; of None nothing is left to do.
+
+        Raises queue.Empty for a thread that found no memory to begin with.
+        """
+        self._given.put(connection)
+        if connection is not None:
+            self._done.get(timeout=BEGUN)
+
+    def join(self) -> None:
+        """Wait until that direction is over."""
+        self._done.get()
+
+    def _work(self) -> None:
+        self._done.put(None)
         try:
-            thread.start()
-            return
-        except RuntimeError:
-            if not said:
-                said = True
-                say("cannot start a thread for a client for now")
-            time.sleep(PATIENCE)
+            connection = self._given.get()
+            if connection is not None:
+                connection._carry(DAEMON)
+        finally:
+            self._done.put(None)
 
 
-def _hung_up(sock: socket.socket) -> bool:
+def hung_up(sock: socket.socket) -> bool:
+    """Whether the other side is gone entirely."""
     poll = select.poll()
     poll.register(sock, 0)
     return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pix.problem import Problem
 from pix.sockets import Listener, listen
-from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.narrate import narrate, never_wait, say
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.base.units import count
 from pix_inspect.capture.capture import Capture
@@ -71,6 +71,7 @@ def main(args: argparse.Namespace) -> int:
     # a signal between making the socket and being able to remove it waits
     held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    never_wait()
     listener = _listener(args)
     try:
         path = listener.path

@@ -17,7 +17,7 @@ from typing import Any
 from pix.codec.gates import NEWEST_MINOR, Protocol
 from pix.problem import Problem
 from pix.sockets import listen
-from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.narrate import narrate, never_wait, say
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.units import count
 from pix_inspect.capture.capture import Capture
@@ -254,6 +254,7 @@ def _daemon(args: argparse.Namespace) -> int:
             say(f"playing {args.recording} on {listener.path}; send a client here with")
             narrate(f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …")
         only_relay()
+        never_wait()
         relay.serve()
     return 0
 

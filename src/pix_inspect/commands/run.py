@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 from pix.problem import Problem
 from pix.sockets import Listener, listen
-from pix_inspect.base.narrate import narrate, say
+from pix_inspect.base.narrate import all_said, narrate, never_wait, say
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relay import Relay, only_relay
@@ -116,6 +115,7 @@ def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: 
     """Run the command with a relay beside it; return its status, -N for signal N."""
     relay = Relay(listener, upstream, taken.open_tap, delay=taken.delay, say=say)
     only_relay()
+    never_wait()
     serving = threading.Thread(target=relay.serve, name="relay")
     environment = dict(os.environ)
     environment["NIX_REMOTE"] = f"unix://{listener.path}"
@@ -172,7 +172,7 @@ def _report(target: Path, taken: Capture, quiet: bool) -> None:
 def _die_alike(number: int) -> int:
     """End by the same signal as the command, so that a shell sees the same; else 128+N."""
     if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        sys.stderr.flush()
+        all_said()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     return 128 + number

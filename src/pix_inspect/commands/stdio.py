@@ -19,7 +19,7 @@ import threading
 from pathlib import Path
 
 from pix.problem import Problem
-from pix_inspect.base.narrate import say
+from pix_inspect.base.narrate import all_said, never_wait, say
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relayed_connection import Connection
@@ -56,13 +56,14 @@ def main(args: argparse.Namespace) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.setsid()
     status = 1
+    never_wait()
     try:
         status = _relay(args)
     except Problem as problem:
         say(str(problem))
         status = 2
     finally:
-        sys.stderr.flush()
+        all_said()
         os._exit(status)
 
 

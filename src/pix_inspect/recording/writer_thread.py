@@ -4,6 +4,7 @@ Blocks that could not be written wait in the sink and are tried again first, so 
 lost until the queue is full.
 """
 
+import contextlib
 import time as clock
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,15 @@ class Scribe:
         return None
 
     def turn(self) -> bool:
-        """Look after the file and write what is queued; return whether nothing is left."""
+        """Look after the file and write what is queued; return whether nothing is left.
+
+        What there is no memory for is tried again.
+        """
+        with contextlib.suppress(MemoryError):
+            self._turn()
+        return not (self._queue or self._out or self._sink.pending)
+
+    def _turn(self) -> None:
         now = clock.monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK
@@ -92,9 +101,8 @@ class Scribe:
                 self._replace()
         if self._sink.broken:
             self._drop()
-        elif not self._sink.pending or self._flush():
+        elif not (self._sink.pending or self._out) or self._flush():
             self._drain()
-        return not self._queue and not self._sink.pending
 
     def finish(self) -> None:
         """Count what cannot be written any more, leave the last notes, close the file."""
@@ -117,12 +125,16 @@ class Scribe:
             self._leave_notes(queue[0][0].track)
         while left:
             left -= 1
-            log, side, time, kept, length = queue.popleft()
-            if kept is None:
-                size += self._event(log, time, *length)
-            else:
-                size += len(kept) + OVERHEAD
-                log.track.chunk(side, time, kept, length, out)
+            log, side, time, kept, length = entry = queue.popleft()
+            try:
+                if kept is None:
+                    size += self._event(log, time, *length)
+                else:
+                    size += len(kept) + OVERHEAD
+                    log.track.chunk(side, time, kept, length, out)
+            except MemoryError:
+                queue.appendleft(entry)
+                raise
             if size >= limit or len(out) > _MANY_PARTS:
                 self._in_hand += size
                 size = 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +59,40 @@ def test_nobody_to_tell_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
             gone.close()
         except BrokenPipeError:
             return
+
+
+BLOCKED = """
+import sys
+from pix_inspect.base.narrate import all_said, never_wait, say
+never_wait()
+for number in range(int(sys.argv[1])):
+    say(f"line {number}")
+all_said()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("lines", [100, 20_000])
+def test_nobody_waits_for_a_terminal_that_nobody_reads(lines: int) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    command = [sys.executable, "-c", BLOCKED, str(lines)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout == b"done\n"
+    os.close(writing)
+    os.close(reading)
+
+
+def test_what_is_said_behind_arrives_in_order_and_what_is_left_out_is_counted() -> None:
+    command = [sys.executable, "-c", BLOCKED, "20000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    said = done.stderr.splitlines()
+    numbers = [int(line.rpartition(" ")[2]) for line in said if ": line " in line]
+    assert numbers == sorted(numbers)
+    counted = [line.split()[1] for line in said if "were not printed" in line]
+    assert len(numbers) + sum(int(each.replace(",", "")) for each in counted) == 20_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import _thread
 import os
 import random
 import select
@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -432,46 +433,100 @@ def test_a_pump_that_fails_hangs_up_on_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There may be no memory for a buffer: nobody is left waiting for what never comes."""
-    monkeypatch.setattr("pix_inspect.capture.relayed_connection.LARGE_BUFFER", 1 << 60)
+    monkeypatch.setattr("pix_inspect.capture.relayed_connection.SMALL_BUFFER", 1 << 60)
     with staged(tmp_path) as stage:
         client, daemon = stage.pair()
-        client.sendall(b"small")
-        assert daemon.recv(100) == b"small"
-        sender = threading.Thread(target=lambda: _send_or_fail(client, bytes(1 << 20)))
-        sender.start()
-        received(daemon)
+        assert received(daemon) == b""
         assert received(client) == b""
-        sender.join(WAIT)
         client.close()
         daemon.close()
         assert stage.taps[0].over.wait(WAIT)
         assert any("a connection is given up: " in line for line in stage.said)
 
 
-def _send_or_fail(sock: socket.socket, data: bytes) -> None:
-    with contextlib.suppress(OSError):
-        sock.sendall(data)
+def test_without_memory_for_a_large_buffer_the_bytes_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pix_inspect.capture.relayed_connection.LARGE_BUFFER", 1 << 60)
+    data = random.Random(1).randbytes(100_000)
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        client.sendall(data)
+        client.close()
+        assert received(daemon) == data
+        daemon.close()
 
 
 def test_while_no_thread_can_be_started_clients_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = threading.Thread.start
-    left = [True, True, False, True, True, False]
+    left: list[Exception | None] = [RuntimeError("can't start new thread"), MemoryError(), None] * 2
 
-    def scarce(thread: threading.Thread) -> None:
-        if left and thread.name != "MainThread" and left.pop(0):
-            raise RuntimeError("can't start new thread")
-        start(thread)
+    def scarce(work: Callable[..., None], arguments: tuple[Any, ...]) -> int:
+        error = left.pop(0) if left else None
+        if error is not None:
+            raise error
+        return _thread.start_new_thread(work, arguments)
 
     with staged(tmp_path) as stage:
-        monkeypatch.setattr(threading.Thread, "start", scarce)
+        for module in ("relay", "relayed_connection"):
+            monkeypatch.setattr(f"pix_inspect.capture.{module}.start_new_thread", scarce)
         client, daemon = stage.pair()
         client.sendall(b"at last")
         assert daemon.recv(100) == b"at last"
         assert any("cannot start a thread" in line for line in stage.said)
         client.close()
         daemon.close()
+
+
+def test_without_room_for_threads_it_ends_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(work: object, arguments: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    with staged(tmp_path) as stage:
+        monkeypatch.setattr("pix_inspect.capture.relayed_connection.start_new_thread", none)
+        client = stage.client()
+        until(lambda: bool(stage.said))
+        stage.relay.stop()
+        stage.relay.stop()
+        stage.thread.join(WAIT)
+        assert not stage.thread.is_alive()
+        assert received(client) == b""
+        client.close()
+
+
+SILENT = """
+import socket, sys
+held = []
+for _ in range(int(sys.argv[2])):
+    held.append(socket.socket(socket.AF_UNIX))
+    held[-1].connect(sys.argv[1])
+print("connected", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_those_who_say_nothing_lock_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where the daemon is still silent to all of them."""
+    monkeypatch.setattr("pix_inspect.capture.relay.MOST_UNANSWERED", 20)
+    with staged(tmp_path) as stage:
+        # below a shell, for who is started by the daemon's process may be a detour
+        command = ["sh", "-c", '"$@"; true', "sh", sys.executable, "-c", SILENT, str(stage.path)]
+        silent = subprocess.Popen([*command, "30"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert silent.stdout is not None
+        assert silent.stdout.readline() == b"connected\n"
+        held = [stage.accept() for _ in range(30)]
+        another = subprocess.Popen([*command, "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        held.append(stage.accept())
+        assert stage.said == []
+        for process in (silent, another):
+            process.communicate()
+        for sock in held:
+            sock.close()
 
 
 def test_a_daemon_that_accepts_nobody_holds_up_no_stop(tmp_path: Path) -> None:
