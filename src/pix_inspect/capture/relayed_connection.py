@@ -9,9 +9,12 @@ there. Nothing that a tap does or raises changes what is passed on.
                  build of a client that was killed
     broken pipe  a side that takes no more makes its partner's sending fail, while what it
                  said last is still delivered
-    stuck        that a side does not read, and that it reads again, is told to the tap; a
-                 daemon that does not read is still told that its client is gone; what the
-                 client said last is dropped then, because it would hide that
+    stuck        that a side does not read, and that it reads again, is told to the tap
+    last bytes   what a client sent before it left goes to the daemon first, however long that
+                 does not read; the hang-up, which would cut it off, comes behind. Where the
+                 daemon does not read, its socket is given room for all of it, so that both
+                 come at once; a system that grants no such room lets the hang-up wait for
+                 more than twice `net.core.wmem_max` unread bytes
 
 A reset (the peer closed with bytes unread) is passed on as a hang-up: Unix sockets offer no
 way to cause one. Source of what a daemon expects: Nix `monitor-fd.hh` (it watches its
@@ -56,10 +59,11 @@ BEGUN = 10.0
 """Seconds in which a thread that was started has begun."""
 
 GLANCE = 500_000
-"""Microseconds of a send in vain after which we look whether the sender is still there.
+"""Microseconds of a send in vain after which we look whether the sender is still there."""
 
-A daemon that takes nothing in that time from a client that is gone is told so.
-"""
+ROOM = 2 << 20
+"""Bytes of the socket to a daemon that does not read, once its client is gone: for all there is."""
+_SO_SNDBUFFORCE = 32  # Linux; beyond `net.core.wmem_max`, for whoever administers the network
 
 _EPOCH = time.time_ns() - time.monotonic_ns()
 
@@ -215,16 +219,13 @@ class Connection:
     def _send_slowly(self, side: int, rest: memoryview) -> None:
         """Send to a side that takes little or nothing, as long as it takes.
 
-        Raises OSError when it takes no more, and when a daemon takes nothing for a GLANCE from
-        a client that is gone.
+        Raises OSError when it takes no more.
         """
         source, target = self.ends[side], self.ends[1 - side]
-        in_vain = 0
         began, told = now(), False
         while rest:
             try:
                 rest = rest[target.send(rest) :]
-                in_vain = 0
                 if told:
                     told = False
                     self._tell("note", Reading(1 - side), now())
@@ -232,9 +233,8 @@ class Connection:
                 if not told:
                     told = True
                     self._tell("note", Stuck(1 - side, len(rest), began), now())
-                in_vain = in_vain + 1 if side == CLIENT and hung_up(source) else 0
-                if in_vain == 2:
-                    raise
+                if side == CLIENT and hung_up(source):
+                    _make_room(target)
 
     def _refused(self, side: int, length: int) -> None:
         """A side's partner takes no more; its last words may still be on their way back."""
@@ -303,6 +303,13 @@ class Partner:
                 connection._carry(DAEMON)
         finally:
             self._done.put(None)
+
+
+def _make_room(sock: socket.socket) -> None:
+    """Have a socket take what its peer does not read yet, as far as the system grants it."""
+    for option in (socket.SO_SNDBUF, _SO_SNDBUFFORCE):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, option, ROOM)
 
 
 def hung_up(sock: socket.socket) -> bool:
