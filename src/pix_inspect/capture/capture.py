@@ -61,7 +61,11 @@ class Capture:
     def _mind(self) -> None:
         """Say when the recording cannot be written, and when it can again."""
         told: str | None = None
+        vanished = 0
         while not self._over.wait(MINDING):
+            if self.writer.vanished != vanished:
+                vanished = self.writer.vanished
+                say(f"somebody deleted or changed the recording: it goes on in {self.writer.path}")
             failure = self.writer.failure
             if failure != told:
                 told = failure
@@ -81,3 +85,5 @@ class Capture:
             say(f"the recording is incomplete: {self.writer.failure}")
         if self.writer.lost:
             say(f"{self.writer.lost:,} bytes that passed were not recorded")
+        if self.writer.vanished:
+            say(f"{self.writer.vanished:,} bytes of the recording were deleted by somebody")

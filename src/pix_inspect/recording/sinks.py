@@ -9,11 +9,14 @@ import errno
 import os
 import select
 import stat
+from itertools import count
 from pathlib import Path
 from typing import IO, Protocol
 
 from pix.problem import Problem
 from pix_inspect.recording.pcapng import BLOCK
+
+_KNOWN_BY = 64
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -31,14 +34,21 @@ class Sink(Protocol):
     broken: bool
     """Nothing can be written any more, ever."""
 
+    @property
+    def path(self) -> Path | None:
+        """The file, None of a stream."""
+
     def write(self, blocks: bytes) -> bool:
         """Append whole blocks after what is pending; return whether all of it is written."""
 
     def gone(self) -> bool:
-        """Return whether the file was deleted or emptied by somebody else."""
+        """Return whether the file holds no longer what was written: somebody deleted or cut it."""
 
-    def renew(self) -> bool:
-        """Begin an empty file in place of the one that is gone; return whether that worked."""
+    def renew(self) -> int | None:
+        """Begin an empty file in place of the one that is gone.
+
+        Returns how many bytes of that are lost, None when it did not work.
+        """
 
     def rotate(self) -> bool:
         """Put the file aside and begin an empty one; return whether that worked."""
@@ -78,6 +88,8 @@ class RecordingFile:
         self._keep = keep
         self._aged = 0
         self._put_aside = False
+        self._last = b""
+        """The last bytes written, by which the file is known."""
         self._stands: str | None = None
         """What is wrong though blocks can be written: the file is gone, or could not be rotated."""
         if path.suffix in COMPRESSED:
@@ -122,26 +134,52 @@ class RecordingFile:
             self.failure = f"cannot write {self.path}: {error.strerror}"
             return False
         self.size += written
+        self._last = blocks[-_KNOWN_BY:] or self._last
         self.failure = self._stands
         return True
 
     def gone(self) -> bool:
-        """Return whether no name leads to the file any more, or it was emptied."""
-        if self._put_aside:
-            return True
+        """Return whether no name leads to the file, or it does not end as it was written."""
+        return self._put_aside or self._left() < self.size
+
+    def _left(self) -> int:
+        """Return how much of what was written is there: nothing of a file that another wrote."""
         try:
             found = os.fstat(self._descriptor)
+            if found.st_nlink == 0:
+                return -1
+            if found.st_size < self.size:
+                return found.st_size
+            start = max(self.size - len(self._last), 0)
+            end = os.pread(self._descriptor, self.size - start, start)
         except OSError:
-            return True
-        return found.st_nlink == 0 or (self.size > 0 and found.st_size == 0)
+            return -1
+        return self.size if self._last.endswith(end) and found.st_size == self.size else 0
 
-    def renew(self) -> bool:
-        """Begin again under the same name; `pending` is dropped, for its file is gone."""
-        with contextlib.suppress(OSError):
-            if not self._put_aside and os.fstat(self._descriptor).st_nlink:
-                self.pending, self.size = b"", 0
-                return True
-        return self._begin("is gone and cannot be made again")
+    def renew(self) -> int | None:
+        """Begin again; `pending` is dropped, for its file is gone.
+
+        The name stays, unless it leads to a file of somebody else; what is left of ours gets
+        another one.
+        """
+        lost = 0
+        if not self._put_aside:
+            left = max(self._left(), 0)
+            lost = self.size - left
+            ours = self._same(self.path)
+            with contextlib.suppress(OSError):
+                if ours and left:
+                    self.path.rename(self._free_name())
+                elif ours and os.fstat(self._descriptor).st_size == 0:
+                    self.pending, self.size, self._last = b"", 0, b""
+                    return lost
+                elif os.path.lexists(self.path):
+                    self.path = self._free_name()
+        return lost if self._begin("is gone and cannot be made again") else None
+
+    def _free_name(self) -> Path:
+        names = (self.path.with_name(f"{self.path.stem}-{i}{self.path.suffix}") for i in count(2))
+        return next(name for name in names if not os.path.lexists(name))
 
     def rotate(self) -> bool:
         """Rename the files by one age, drop the oldest, begin a new one."""
@@ -173,6 +211,7 @@ class RecordingFile:
 
     def _begin(self, what: str) -> bool:
         try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.path, _CREATE, 0o600)
         except OSError as error:
             self.failure = self._stands = f"{self.path} {what}: {error.strerror}"
@@ -180,7 +219,7 @@ class RecordingFile:
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._put_aside = False
-        self.pending, self.size = b"", 0
+        self.pending, self.size, self._last = b"", 0, b""
         self.failure = self._stands = None
         return True
 
@@ -193,6 +232,8 @@ class RecordingStream:
 
     A regular file (standard output redirected) is cut back to whole blocks and tried again.
     """
+
+    path: Path | None = None
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.failure: str | None = None
@@ -252,9 +293,9 @@ class RecordingStream:
         """Return False: a stream has no name to lose."""
         return False
 
-    def renew(self) -> bool:
-        """Return False: a stream cannot begin again."""
-        return False
+    def renew(self) -> int | None:
+        """Return None: a stream cannot begin again."""
+        return None
 
     def rotate(self) -> bool:
         """Return False: a stream cannot be put aside."""

@@ -138,6 +138,8 @@ class RecordingWriter:
         self.taken = 0
         self.lost = 0
         """Bytes that should have been recorded and were not, because queue or file failed."""
+        self.vanished = 0
+        """Bytes of the file that were written, and that somebody deleted, cut off or wrote over."""
         self.losses = threading.Lock()
         self._interval = interval
         self._opening = threading.Lock()
@@ -164,6 +166,11 @@ class RecordingWriter:
     def pressed(self) -> bool:
         """Whether the queue is more than half full: time to elide payload."""
         return self.put - self.taken > self.queue_limit >> 1
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is being written, None where it is a stream."""
+        return self._scribe.path
 
     @property
     def failure(self) -> str | None:

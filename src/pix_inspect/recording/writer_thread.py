@@ -7,6 +7,7 @@ lost until the queue is full.
 import contextlib
 import time as clock
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pix
@@ -69,6 +70,11 @@ class Scribe:
         self._next_look = clock.monotonic() + _LOOK
         self._next_rotation = 0.0
         self._begin_file()
+
+    @property
+    def path(self) -> Path | None:
+        """The file that is being written, None where it is a stream."""
+        return self._sink.path
 
     @property
     def failure(self) -> str | None:
@@ -225,10 +231,12 @@ class Scribe:
 
     def _replace(self) -> None:
         """Go on in a new file: the old one is gone."""
-        lost = len(self._sink.pending)
-        if self._sink.renew():
+        pending = len(self._sink.pending)
+        lost = self._sink.renew()
+        if lost is not None:
             with self._writer.losses:
-                self._writer.lost += lost
+                self._writer.lost += pending
+                self._writer.vanished += lost
             self._begin_file()
 
     def _rotate_if_full(self, max_size: int) -> None:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,53 @@ def test_a_small_disk_that_is_really_full(tmp_path: Path) -> None:
     assert any(event.note and "lost" in event.note for event in events(items))
 
 
+def written_over(path: Path, change: Callable[[Path], object]) -> RecordingWriter:
+    """Change a file that is being written, and write on until it is begun again."""
+    writer = RecordingWriter(path, about={}, interval=0.002)
+    log = writer.open(Peer(), {})
+    log.chunk(CLIENT, START, b"before", 6)
+    wait_until("the first chunk", lambda: len(chunks(items_of(path))) == 1)
+    change(path)
+    wait_until("another file", lambda: writer.vanished)
+    log.chunk(CLIENT, START, b"after", 5)
+    writer.close()
+    assert writer.path is not None
+    assert [(each.offset, each.data) for each in chunks(items_of(writer.path))] == [(6, b"after")]
+    return writer
+
+
+def test_a_file_that_is_cut_is_kept_and_another_begun(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pix_inspect.recording.writer_thread._LOOK", 0.0)
+    writer = written_over(path, lambda path: os.truncate(path, 100))
+    assert writer.path == path
+    assert path.with_name("s-2.pcapng").stat().st_size == 100
+
+
+def _replace(path: Path) -> None:
+    path.with_name("other").write_bytes(b"mine")
+    path.with_name("other").rename(path)
+
+
+def test_a_file_that_is_replaced_is_left_to_who_did_that(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pix_inspect.recording.writer_thread._LOOK", 0.0)
+    writer = written_over(path, _replace)
+    assert path.read_bytes() == b"mine"
+    assert writer.path == path.with_name("s-2.pcapng")
+
+
+def test_a_file_that_is_written_over_is_left_to_who_did_that(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pix_inspect.recording.writer_thread._LOOK", 0.0)
+    writer = written_over(path, lambda path: path.write_bytes(b"mine" * path.stat().st_size))
+    assert writer.path == path.with_name("s-2.pcapng")
+    assert path.read_bytes().startswith(b"minemine")
+
+
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
 def test_a_file_that_goes_is_begun_again(
     path: Path, how: str, monkeypatch: pytest.MonkeyPatch
@@ -253,11 +300,15 @@ def test_a_folder_that_goes_is_said_and_survived(
     wait_until("the opening", lambda: not writer.queued)
     path.unlink()
     folder.rmdir()
+    wait_until("the folder", path.exists)
+    path.unlink()
+    folder.rmdir()
+    folder.write_bytes(b"")
     wait_until("the failure", lambda: writer.failure)
     assert "is gone and cannot be made again" in (writer.failure or "")
     for _ in range(100):
         log.chunk(CLIENT, START, b"x" * 1000, 1000)
-    folder.mkdir()
+    folder.unlink()
     wait_until("recovery", lambda: not writer.failure)
     writer.close()
     assert stream(items_of(path), 1, CLIENT)[1] == 100_000
