@@ -138,6 +138,10 @@ class Cursor:
         self.end = 0
         return True
 
+    def skip_to(self, offset: int) -> None:
+        """Go on at a stream offset behind all that arrived."""
+        self.base, self.pos, self.end, self.buf, self.held = offset, 0, 0, b"", None
+
     def word(self) -> Generator[None, None, int]:
         """Scan one u64 and return it."""
         while self.end - self.pos < 8:

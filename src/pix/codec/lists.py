@@ -173,8 +173,10 @@ class MapOf(Wire):
         out.append(node)
         for _ in range(count):
             pair_start = reader.offset
-            key = text_of(reader.buf[reader.pos + 8 : reader.skip_string()])
-            entry = Node(key, PAIR, pair_start, None, key, [])
+            keys: list[Node] = []
+            self.key.tree(reader, name, keys)
+            key = keys[0].value
+            entry = Node(key, PAIR, pair_start, None, key, [], irregular=keys[0].irregular)
             children.append(entry)
             inner: list[Node] = entry.children  # type: ignore[assignment]
             self.value.tree(reader, "value", inner)

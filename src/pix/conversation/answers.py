@@ -240,6 +240,9 @@ class DaemonSide:
         if frame is None or code == STDERR_LAST:
             found = foreign(code) if frame is None else frame.name
             wanted, at_sea = "silence, or an error, as nothing was asked", ledger.at_sea
+            asked = ledger.client.opaque
+            if asked is not None and asked.notes[0].reason is Reason.NOT_RECORDED:
+                raise Misfit(Reason.ASKED_UNSEEN, start, wanted, found)
             if at_sea is None:
                 raise Misfit(Reason.UNASKED, start, wanted, found)
             raise Misfit(Reason.UNASKED_OUT_OF_STEP, start, wanted, found, at_sea.number)

@@ -69,6 +69,7 @@ class Reason(Worded):
     NO_FRAME = _MISFIT
     UNKNOWN_REPLY = _MISFIT
     UNASKED = _MISFIT
+    ASKED_UNSEEN = "what this answers was not recorded"
     UNASKED_OUT_OF_STEP = (
         f"{_MISFIT} from a daemon that is out of step since exchange {{note.exchange}}"
     )

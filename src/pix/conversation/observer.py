@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections import deque
 
 from pix.codec.cursor import Limits, Scan, behind
+from pix.codec.declare import OPERATIONS
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.conversation.answers import DaemonSide
@@ -83,6 +84,8 @@ class Conversation:
         self.lockstep = lockstep
         self.limits = limits or Limits()
         self.turns: list[tuple[int, int]] = []
+        self._missing = 0
+        """Bytes that were stepped over: once answered, the client's next chunk begins anew."""
         self._ledger = Ledger(
             observer or Collector(self.exchanges),
             detail,
@@ -236,6 +239,11 @@ class Conversation:
         if side == DAEMON and self._ledger.heard:
             self._ledger.hear()
         cursor.feed(data)
+        if side == CLIENT and self._missing:
+            length, self._missing = self._missing, 0
+            code = int.from_bytes(data[:8], "little")
+            if self._ledger.pending or not code or code not in OPERATIONS:
+                self._ledger.give_up(side, cursor.offset, Note(Reason.NOT_RECORDED, length=length))
         if lane.opaque is not None or lane.eof:
             cursor.pos = cursor.end
             cursor.settle()
@@ -261,6 +269,12 @@ class Conversation:
         cursor = lane.cursor
         self._ledger.now = time
         if lane.opaque is None and not lane.eof and not cursor.gap(length):
+            if side == CLIENT and self._ledger.step_over(length):
+                # a call that was not kept to its end; once it is answered, the next one is whole
+                lane.scanner = self._requests.scan()
+                self._missing = length
+                self._advance(DAEMON)
+                return
             self._ledger.give_up(side, cursor.received, Note(Reason.NOT_RECORDED, length=length))
         if lane.opaque is not None or lane.eof:
             cursor.pos = cursor.end + length

@@ -342,6 +342,18 @@ class Ledger:
             self._no_more_answers()
         self.changed = True
 
+    def step_over(self, length: int) -> bool:
+        """End the request of whose fields so many bytes are not there; False where none is."""
+        exchange, cursor = self.requesting, self.client.cursor
+        if exchange is None or exchange.payload_start is not None:
+            return False
+        start = cursor.received
+        cause = Note(Reason.NOT_RECORDED, start, length=length)
+        cursor.skip_to(start + length)
+        why = Note(Reason.REQUEST_OPAQUE, start, CLIENT, cause=cause)
+        self._request_cut(start + length, why)
+        return True
+
     def client_ended(self) -> None:
         """Conclude the client's stream; its scanner does not run again."""
         if self.client.over:

@@ -26,7 +26,9 @@ from pix_inspect.session.session import ConnectionRow, Session
 MOST_LOG = 20_000
 """Log frames of one exchange that are read for what the daemon complains of."""
 
-EXPLAINED_BEFORE = (Reason.BEGAN_EARLIER, Reason.UNDER_WAY_EARLIER, Reason.UNKNOWN_REPLY)
+EXPLAINED_BEFORE = (
+    Reason.BEGAN_EARLIER, Reason.UNDER_WAY_EARLIER, Reason.UNKNOWN_REPLY, Reason.ASKED_UNSEEN
+)  # fmt: skip
 """Why bytes are opaque that are no finding of their own."""
 
 ENDED_BEFORE = frozenset((Reason.ANSWER_OPAQUE, Reason.BEHIND_DOUBLED))
@@ -142,6 +144,8 @@ def _noted(look: Look) -> Iterator[Finding]:
             yield look.found("frames-unread", str(note), *look.daemon_start)
         elif note.reason is Reason.ANSWERED_EARLY or (note.reason is Reason.REQUEST_CUT and failed):
             yield from _early(look, note)
+        elif (cause := note.cause) is not None and cause.length is not None and cause.offset:
+            yield look.found("not-recorded", str(cause), note.side, cause.offset)
 
 
 def _early(look: Look, note: Note) -> Iterator[Finding]:

@@ -168,8 +168,9 @@ _ALL = (
          "The field that the daemon met as an operation is named: what stands before it is where"
          " the daemon's reader ends.", "NixOS/nix#3943"),
     Kind("not-recorded", "note", "bytes that were not recorded where structure was needed",
-         "The recorder was pressed or told to keep less; the rest of this direction cannot be"
-         " followed.", "Record again, with a higher --payload-limit or on a faster disk.",
+         "The recorder was pressed or told to keep less; what depends on these bytes is not known.",
+         "Record again: pix-inspect with a higher --payload or on a faster disk, strace with"
+         " -s 1000000, others without a snapshot length.",
          deep=False),
     # What is said -------------------------------------------------------------------------
     Kind("padding", "error", "padding that is not zero", "Nix readers refuse it, and close.",

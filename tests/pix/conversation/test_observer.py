@@ -270,6 +270,28 @@ def test_elided_payload_changes_nothing(minor: int, keep: int) -> None:
     assert [seen(e) for e in gapped(talk, keep).exchanges] == expected
 
 
+def test_gap_is_stepped_over_to_the_next_operation() -> None:
+    """The request whose end is not there was answered: what the client says next is another."""
+    talk = Playbook(V38).greet()
+    asked = said(IsValidPath(path=PATH), V38)
+    answer = said(StderrLast(), V38) + pack_u64(1)
+    for answers, behind, whole in ((answer, asked, 2), (b"", asked, 1), (answer, bytes(64), 1)):
+        conversation = talk.play()
+        conversation.feed(CLIENT, asked[:12])
+        conversation.gap(CLIENT, len(asked) - 12)
+        if answers:
+            conversation.feed(DAEMON, answers)
+        conversation.feed(CLIENT, behind)
+        conversation.feed(DAEMON, answer)
+        conversation.close()
+        done = [each for each in conversation.exchanges if each.complete]
+        assert len(done) == whole
+        assert conversation.is_opaque(CLIENT) == (whole == 1)
+        assert {Reason.UNASKED, Reason.NO_FRAME}.isdisjoint(
+            note.reason for each in conversation.exchanges for note in each.notes
+        )
+
+
 def test_gap_in_structure_is_opaque() -> None:
     talk = Playbook(V38).greet()
     conversation = talk.play()
