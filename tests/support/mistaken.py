@@ -17,7 +17,16 @@ from pix.codec.wire import Boolean, Enumeration, Node, String, Wire, Word
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix_inspect.forensics.rules import is_only_success
-from tests.support.typical import TYPICAL, TypicalPlaybook, carried, known, reply_of, request_of
+from tests.support.typical import (
+    NAR,
+    TYPICAL,
+    TypicalPlaybook,
+    carried,
+    content_of,
+    known,
+    reply_of,
+    request_of,
+)
 from tests.support.words import text, word
 
 SAID = b"debug: connection accepted\n"
@@ -350,6 +359,33 @@ def half_a_frame(minor: int) -> Iterator[Case]:
         yield Case(operation.name, "", talk)
 
 
+def bare_nar(minor: int) -> Iterator[Case]:
+    for operation, _ in _with_payload(minor, FRAMES):
+        content = content_of(operation.request.payload)
+        if not content.startswith(NAR[:24]):
+            continue
+        for talk, left in _instead(minor, operation, content):
+            yield Case(operation.name, "" if left is None else "leaves", talk, left)
+
+
+def string_for_frames(minor: int) -> Iterator[Case]:
+    for operation, _ in _with_payload(minor, FRAMES):
+        for talk, left in _instead(minor, operation, text(b"a text of some length")):
+            yield Case(operation.name, "" if left is None else "leaves", talk, left)
+
+
+def _instead(
+    minor: int, operation: Operation, payload: bytes
+) -> Iterator[tuple[TypicalPlaybook, int | None]]:
+    """Sessions with another payload: the client leaves, or the daemon fails."""
+    for left in (CLIENT, None):
+        talk = begun(minor)
+        talk.client(word(operation.code), request_of(operation, Protocol(minor)), payload)
+        if left is None:
+            talk.daemon(error(minor, b"unexpected end of file"))
+        yield talk, left
+
+
 def _with_payload(minor: int, carriage: object) -> Iterator[tuple[Operation, bytes]]:
     protocol = Protocol(minor)
     for operation in known(minor):
@@ -420,6 +456,8 @@ PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "half a NAR": half_a_nar,
     "unended frames": unended_frames,
     "half a frame": half_a_frame,
+    "bare NAR": bare_nar,
+    "string for frames": string_for_frames,
     "unread one": unread_one,
     "unread field": unread_field,
     "unread payload": unread_payload,

@@ -30,6 +30,7 @@ from pix_inspect.forensics.rules import (
     other_error,
     other_version,
     title_of,
+    unframed,
     word_line,
 )
 from pix_inspect.forensics.strangers import SEARCHED, Stranger, stranger
@@ -82,7 +83,7 @@ class Forensics:
     def answered_early(self, row: Row) -> Diagnosis | None:
         """Return why a request was answered, or given up, before its end."""
         case = self._case(row)
-        return _first(case, broken_payload, broken_request)
+        return _first(case, unframed, broken_payload, broken_request)
 
     def odd_operation(self, row: Row) -> Diagnosis | None:
         """Return why an operation is none: it may be the end of the request before."""
@@ -151,7 +152,7 @@ class Forensics:
         if exchange.error is not None:
             return _first(case, other_error)
         if exchange.request_done is None:
-            explained = _first(case, broken_payload) or _unended(view)
+            explained = _first(case, unframed, broken_payload) or _unended(view)
             return explained or _on_condition(_first(case, broken_request))
         if explained := _first(case, broken_request):
             return explained

@@ -41,6 +41,9 @@ class Mistake(Enum):
                   "NixOS/nix#6495")
     UNENDED_FRAMES = ("unended frames", "the empty frame that ends the payload is missing",
                       "NixOS/nix#6495")
+    BARE_NAR = ("bare NAR", "the NAR travels without frames, in which it is due",
+                "haskell-nix/hnix-store#265; Nix remote-store.cc: frames from 1.23 and 1.25 on")
+    STRING_FOR_FRAMES = "string for frames", "the payload is one padded string, due are frames"
     UNREAD_FIELD = ("unread field", "the daemon stopped reading the request before its end",
                     "NixOS/nix#3943, harmonia#977")
     UNREAD_PAYLOAD = ("unread payload", "the daemon stopped reading the payload before its end",

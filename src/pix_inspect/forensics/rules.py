@@ -14,7 +14,7 @@ from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Operation, wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol, version_text
 from pix.codec.payload import FRAMES, RAW_NAR, Carriage
 from pix.codec.records import Record
-from pix.codec.wire import Wire, pack_u64
+from pix.codec.wire import Wire, pack_string, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.conversation.notes import Reason
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
@@ -31,13 +31,18 @@ from pix_inspect.forensics.repairs import (
     is_turned_round,
     other_minor,
 )
-from pix_inspect.forensics.turns import Turn, Turns
+from pix_inspect.forensics.turns import BEHIND, Turn, Turns
 from pix_inspect.session.exchange_view import ExchangeView
 
 LONGEST_TEXT = 400
 SHORTEST_TEXT = 9
 """Bytes that are text rather than a number that looks like it."""
 ONE = pack_u64(1)
+NAR_BEGINS = pack_string(b"nix-archive-1") + pack_string(b"(")
+MOST_STRING = 1 << 20
+"""Bytes of a payload that is looked at as one string."""
+MOST_ENDS = 4
+"""Places of STDERR_LAST up to which a reply may go on."""
 
 
 @dataclass(slots=True)
@@ -130,6 +135,33 @@ def _broken(message: Message | None, title: str) -> Diagnosis | None:
     if repair.mistake is Mistake.LONG_REPLY and last == ONE and fits(message, head):
         return Diagnosis(Mistake.EXTRA_ONE, where)
     return Diagnosis(repair.mistake, where)
+
+
+def run_on_reply(case: Case) -> Diagnosis | None:
+    """The reply that ended at the impossible word, gone on with up to the next STDERR_LAST.
+
+    Whose turn it was is not asked, as where the times are made up.
+    """
+    for view in case.suspects[:2]:
+        operation, exchange = operation_of(view), view.exchange
+        if operation is None or exchange is None or exchange.reply is None:
+            continue
+        if exchange.daemon_end != case.offset or view.protocol is None:
+            continue
+        start = exchange.reply[0]
+        data = case.turns.read(DAEMON, start, case.offset + BEHIND)
+        at = case.offset - start
+        for _ in range(MOST_ENDS):
+            at = data.find(pack_u64(STDERR_LAST), at + 1)
+            if at < 0:
+                break
+            carriage = _carriage(operation.reply, view.protocol)
+            own = Message(operation.reply, data[:at], view.protocol, start, "reply", carriage)
+            minor = other_minor(own)
+            if minor is not None:
+                title = f"the reply to {title_of(view)}"
+                return other_version(title, view.protocol.minor, minor)
+    return None
 
 
 def other_error(case: Case) -> Diagnosis | None:
@@ -234,6 +266,29 @@ def broken_payload(case: Case) -> Diagnosis | None:
     return None
 
 
+def unframed(case: Case) -> Diagnosis | None:
+    """A payload that is a NAR or one padded string where frames are due."""
+    for view in reversed(case.suspects):
+        operation, exchange = operation_of(view), view.exchange
+        if operation is None or exchange is None or exchange.payload_start is None:
+            continue
+        if _carriage(operation.request, case.protocol) is not FRAMES:
+            continue
+        begun = exchange.payload_start
+        data = view.kept[CLIENT].first(begun, begun + MOST_STRING)
+        if data.startswith(NAR_BEGINS):
+            where = f"{title_of(view)}: nix-archive-1 at the client's byte {begun + 8:,}"
+            return Diagnosis(Mistake.BARE_NAR, where)
+        length = int.from_bytes(data[:8], "little")
+        end = 8 + length + (-length & 7)
+        turn = case.turns.at(CLIENT, begun)
+        stops = turn is not None and turn.end == begun + end
+        if length & 7 and stops and len(data) >= end and not any(data[8 + length : end]):
+            where = f"{title_of(view)}: {length:,} bytes at the client's byte {begun + 8:,}"
+            return Diagnosis(Mistake.STRING_FOR_FRAMES, where)
+    return None
+
+
 def _is_request(data: bytes, protocol: Protocol) -> Operation | None:
     """Return the operation of which these bytes are one request and no more."""
     operation = OPERATIONS.get(int.from_bytes(data[:8], "little")) if len(data) >= 16 else None
@@ -277,9 +332,9 @@ def _foreign_text(case: Case) -> Diagnosis | None:
 
 Rule = Callable[[Case], "Diagnosis | None"]
 RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
-    (broken_payload, _odd_code, broken_request, _narrow_length, _foreign_text),
-    (broken_payload, broken_request, _odd_code, broken_reply, _narrow_length, other_error,
-     _foreign_text, _no_last, _unpadded),
+    (unframed, broken_payload, _odd_code, broken_request, _narrow_length, _foreign_text),
+    (unframed, broken_payload, broken_request, _odd_code, broken_reply, run_on_reply,
+     _narrow_length, other_error, _foreign_text, _no_last, _unpadded),
 )  # fmt: skip
 """What is asked, in order, of the client's stream and of the daemon's."""
 

@@ -11,8 +11,9 @@ from pix.codec.gates import Protocol
 from pix.codec.values import encode
 from pix.protocol import OPERATIONS_BY_NAME
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
+from pix_inspect.importing.raw_streams import made_up
 from tests.support.planted import CLIENT, DAEMON, Planted, diagnosis_of, found_in, request_of
-from tests.support.recording import saved
+from tests.support.recording import Recording, saved
 from tests.support.words import PATH, text, word
 
 V38, V21 = Protocol(38), Protocol(21)
@@ -294,6 +295,21 @@ def test_text_where_the_magic_should_be(said: bytes, what: str, tmp_path: Path) 
     assert len(found) == 1
     assert what in "\n".join(found[0].explanation)
     assert "\x1b" not in found[0].said
+
+
+def test_a_reply_that_goes_on_where_nothing_is_known_of_the_order(tmp_path: Path) -> None:
+    """Two raw streams: the order is made up, and the reply stops where it should."""
+    planted = results_of_1_34()
+    said = [b"".join(data or b"" for who, data in planted.turns if who == side) for side in (0, 1)]
+    with_times = saved(planted, tmp_path)
+    assert "“other version”" in diagnosis_of(with_times)
+    recording = Recording(tmp_path / "made-up.pcapng")
+    talk = recording.open()
+    for passed in made_up((said[CLIENT], said[DAEMON]), 0):
+        if passed.side is not None:
+            talk.chunk(passed.side, passed.data)
+    talk.close()
+    assert "“other version”" in diagnosis_of(recording.session())
 
 
 def test_the_word_is_shown_in_every_reading(tmp_path: Path) -> None:
