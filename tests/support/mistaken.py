@@ -361,7 +361,8 @@ def half_a_frame(minor: int) -> Iterator[Case]:
 
 def bare_nar(minor: int) -> Iterator[Case]:
     for operation, _ in _with_payload(minor, FRAMES):
-        content = content_of(operation.request.payload)
+        payload = operation.request.payload
+        content = content_of(payload) if payload is not None else b""
         if not content.startswith(NAR[:24]):
             continue
         for talk, left in _instead(minor, operation, content):
