@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, Static
 
 from pix_inspect.base.line_history import LineHistory
 from pix_inspect.repl.completion import Completion, Suggestion, complete, signature
@@ -94,12 +94,11 @@ class ReplPane(Vertical):
         self.talk = talk
         self._history = LineHistory("history")
         self._completion = Completion(0)
-        self._ways: Sequence[Suggestion] = ()
 
     def compose(self) -> ComposeResult:
         """Lay out what was said, the ways to go on, the line and its signature."""
         yield Output()
-        yield Choices(id="repl-ways")
+        yield Choices[Suggestion](id="repl-ways")
         with Horizontal(id="repl-writing"):
             yield Prompt(PROMPT)
             yield Line(self)
@@ -115,13 +114,13 @@ class ReplPane(Vertical):
         return self.query_one(Output)
 
     @property
-    def ways(self) -> Choices:
+    def ways(self) -> Choices[Suggestion]:
         """The ways to go on."""
         return self.query_one(Choices)
 
     def _show_ways(self, ways: Sequence[Suggestion]) -> None:
-        self._ways = ways
-        self.ways.say(_line(way, self.output.inner.width) for way in ways)
+        width = self.output.inner.width
+        self.ways.say((way, _line(way, width)) for way in ways)
 
     def on_mount(self) -> None:
         self._show_ways(())
@@ -138,8 +137,8 @@ class ReplPane(Vertical):
     def submit(self, text: str) -> None:
         """Carry out a line, or take the chosen way to go on."""
         text = text.strip()
-        if self._ways:
-            self._take(self._way)
+        if (way := self.ways.chosen) is not None:
+            self._take(way)
         elif self.talk.asks:
             self.line.value = ""
             self.output.add([(PROMPT + text, "name")])
@@ -175,7 +174,7 @@ class ReplPane(Vertical):
         """Keep up with what is written."""
         message.stop()
         self._say_signature()
-        if self._ways:
+        if self.ways.option_count:
             self._suggest()
 
     def _before(self) -> str:
@@ -198,8 +197,8 @@ class ReplPane(Vertical):
 
     def action_complete(self) -> None:
         """Write as much as is certain, and show the ways to go on."""
-        if self._ways:
-            self._take(self._way)
+        if (way := self.ways.chosen) is not None:
+            self._take(way)
             return
         self._suggest()
         found = self._completion
@@ -211,19 +210,14 @@ class ReplPane(Vertical):
             if len(found.common) > len(typed) and found.common.startswith(typed):
                 self._write(found.start, found.common)
 
-    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+    def on_choices_taken(self, message: Choices.Taken[Suggestion]) -> None:
         """Take the way that was clicked."""
         message.stop()
-        self._take(self._way)
+        self._take(message.value)
 
     def on_lines_moved(self, message: Lines.Moved) -> None:
         """Keep to ourselves what moves in here."""
         message.stop()
-
-    @property
-    def _way(self) -> Suggestion:
-        """The way that is chosen, where there are any."""
-        return self._ways[self.ways.highlighted or 0]
 
     def _take(self, way: Suggestion) -> None:
         start = self._completion.start
@@ -240,7 +234,7 @@ class ReplPane(Vertical):
 
     def action_up(self, step: int) -> None:
         """Go through the ways to go on, or the lines of before."""
-        if self._ways:
+        if self.ways.option_count:
             self.ways.move(step)
             return
         text = self._history.step(step, self.line.value)
@@ -283,7 +277,7 @@ class ReplPane(Vertical):
 
     def action_escape(self) -> None:
         """Close the list of ways, else go back to the timeline."""
-        if self._ways:
+        if self.ways.option_count:
             self._show_ways(())
         else:
             self.post_message(self.Left(hide=False))

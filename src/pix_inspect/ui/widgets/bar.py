@@ -16,7 +16,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import OptionList
 
 from pix_inspect.base.line_history import LineHistory
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Mistake, Offer, Prompt, Remarks
@@ -192,17 +191,18 @@ class Bar(Vertical):
         prompt = self.query_one(Prompt)
         self.offers.offer(offered, cell_len(prompt.text) - 1 + self._start)
 
-    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+    def on_choices_taken(self, message: BarOffers.Taken[str]) -> None:
         """Write the offer that was clicked."""
         message.stop()
-        self.accept()
+        self._write(message.value)
 
     def accept(self) -> None:
-        """Write the chosen offer in place of what was begun."""
-        offers = self.offers
-        if offers.highlighted is None:
-            return
-        chosen = offers.offers[offers.highlighted][0]
+        """Write the chosen offer."""
+        if self.offers.chosen is not None:
+            self._write(self.offers.chosen)
+
+    def _write(self, chosen: str) -> None:
+        """Write an offer in place of what was begun."""
         text, cursor = self.line.value, self.line.cursor_position
         rest = text[cursor:]
         head = text[: self._start] + chosen + ("" if rest.startswith(" ") else " ")

@@ -57,23 +57,18 @@ class Remarks(Toned):
         return line_strip(found, width, self.ground)
 
 
-class BarOffers(Choices):
+class BarOffers(Choices[str]):
     """What could stand next, over the panes below."""
 
     DEFAULT_CSS = """
     BarOffers { overlay: screen; constrain: inside none; width: auto; max-width: 100%; }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.offers: list[Offer] = []
-
     def offer(self, offers: list[Offer], column: int) -> None:
         """Offer something below a column of the screen."""
-        self.offers = offers
         names = max((cell_len(safe(name)) for name, _ in offers), default=0)
         self.say(
-            Content.assemble(" ", fit(safe(name), names), (f"  {safe(doc, 60)} ", NOTE))
+            (name, Content.assemble(" ", fit(safe(name), names), (f"  {safe(doc, 60)} ", NOTE)))
             for name, doc in offers
         )
         self.styles.offset = (column, 0)

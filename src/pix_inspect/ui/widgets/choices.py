@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from textual import events
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 NOTE = "$foreground 55%"
 """How what is said of a choice looks."""
@@ -33,8 +37,23 @@ class Steady(_Options):
             super()._move_page(direction)
 
 
-class Choices(Steady, OptionList, can_focus=False):
+class Choice(Option, Generic[T]):
+    """What one of the choices is, and how it is shown."""
+
+    def __init__(self, value: T, shown: Content) -> None:
+        super().__init__(shown)
+        self.value = value
+
+
+class Choices(Steady, OptionList, Generic[T], can_focus=False):
     """A list whose keys the line has; a click takes a choice. With nothing to say it is hidden."""
+
+    class Taken(Message, Generic[U]):
+        """The user clicked a choice."""
+
+        def __init__(self, value: U) -> None:
+            super().__init__()
+            self.value = value
 
     DEFAULT_CSS = """
     Choices, Choices.-textual-compact {
@@ -46,14 +65,28 @@ class Choices(Steady, OptionList, can_focus=False):
     }
     """
 
-    def say(self, choices: Iterable[Content], *, chosen: bool = True, empty: str = "") -> None:
+    def say(
+        self, choices: Iterable[tuple[T, Content]], *, chosen: bool = True, empty: str = ""
+    ) -> None:
         """Show other choices, of safe text, or `empty`; `chosen` whether the first one is."""
         self.clear_options()
-        self.add_options(map(Option, choices))
+        self.add_options(Choice(*choice) for choice in choices)
         self.highlighted = 0 if chosen and self.option_count else None
         if empty and not self.option_count:
             self.add_option(Option(Content.styled(empty, NOTE), disabled=True))
         self.display = bool(self.option_count)
+
+    @property
+    def chosen(self) -> T | None:
+        """The one under the cursor."""
+        option = self.highlighted_option
+        return option.value if isinstance(option, Choice) else None
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """Say which choice was clicked: there may be others by the time that is heard."""
+        message.stop()
+        if isinstance(message.option, Choice):
+            self.post_message(self.Taken(message.option.value))
 
     def move(self, step: int) -> None:
         """Choose the next one, or the one before."""

@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, Static
 
 from pix.problem import Problem
 from pix_inspect.base.new_files import AlreadyThere
@@ -116,7 +116,7 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
         self._confirmed: str | None = None
         self.offered: Sequence[Offer] = ()
         """What can be chosen, below the line in which one writes."""
-        self._choices = Choices(id="offers")
+        self._choices = Choices[Offer](id="offers")
 
     def compose(self) -> ComposeResult:
         """Lay out the line to write in, what is offered, and what is wrong."""
@@ -161,7 +161,7 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
         folder = safe(str(Path(text or ".").expanduser().parent.absolute()), 300)
         empty = f"new in {folder}" if self._new else f"nothing of this name in {folder}"
         self._choices.say(
-            (_line(offer, width) for offer in self.offered), chosen=False, empty=empty
+            ((offer, _line(offer, width)) for offer in self.offered), chosen=False, empty=empty
         )
 
     def _say(self, text: str) -> None:
@@ -176,16 +176,11 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
         for line in self.query("#path-switch").results(Static):
             line.update(f"{'☑' if self._switched else '☐'} {self._switch}   ctrl+r changes")
 
-    @property
-    def _chosen(self) -> str | None:
-        """The path that was moved to, None before any was."""
-        at = self._choices.highlighted
-        return None if at is None else self.offered[at].path
-
     def action_complete(self) -> None:
         """Write as much of the name as is certain, or the chosen one."""
-        if self._chosen is not None:
-            self._write(self._chosen)
+        chosen = self._choices.chosen
+        if chosen is not None:
+            self._write(chosen.path)
             return
         names = [offer.path for offer in self.offered]
         common = os.path.commonprefix(names)  # noqa: RUF071 (it is characters that are completed)
@@ -202,19 +197,20 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
 
     def on_input_submitted(self) -> None:
         """Take what is written, or what was chosen below."""
-        self._take_offer(self._chosen)
-
-    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """Take what was clicked."""
-        self._take_offer(self.offered[message.option_index].path)
-
-    def _take_offer(self, path: str | None) -> None:
-        if path is None:
+        chosen = self._choices.chosen
+        if chosen is None:
             self._take(self.line.value)
-            return
-        self._write(path)
-        if not path.endswith("/"):
-            self._take(path)
+        else:
+            self._take_offer(chosen)
+
+    def on_choices_taken(self, message: Choices.Taken[Offer]) -> None:
+        """Take what was clicked."""
+        self._take_offer(message.value)
+
+    def _take_offer(self, offer: Offer) -> None:
+        self._write(offer.path)
+        if not offer.path.endswith("/"):
+            self._take(offer.path)
 
     def _take(self, text: str) -> None:
         if not text.strip():

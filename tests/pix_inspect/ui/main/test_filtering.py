@@ -15,6 +15,7 @@ from pix.protocol.logging import StderrLast
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.ui.widgets.bar import WritingLine
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Remarks
+from pix_inspect.ui.widgets.choices import Choice
 from tests.support.played import browse, focus, lines_of, live, recorded, settled
 from tests.support.recording import growing
 from tests.support.words import PATH
@@ -37,7 +38,7 @@ def in_force(pilot: Pilot[Any], what: str = "filter") -> str:
 
 def offered(pilot: Pilot[Any]) -> list[str]:
     offers = browse(pilot).query_one(BarOffers)
-    return [name for name, _ in offers.offers] if offers.display else []
+    return [each.value for each in offers.options if isinstance(each, Choice)]
 
 
 async def test_a_filter_is_written_applied_and_cleared() -> None:
