@@ -17,11 +17,17 @@ from pix_inspect.findings.kinds import SIGNS
 from pix_inspect.findings.lookup import detector
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import ConnectionRow
-from pix_inspect.ui.widgets.prose import Paragraph
+from pix_inspect.ui.widgets.prose import Paragraph, Prose
 from pix_inspect.ui.widgets.text import safe
 
 MOST_VALUES = 40
 LONGEST_VALUE = 2000
+
+
+class Explanation(Prose):
+    """The pane."""
+
+    TITLE = "Explanation"
 
 
 def explanation(

@@ -11,6 +11,7 @@ from textual.message import Message
 
 from pix_inspect.base.units import count
 from pix_inspect.session.exchange_view import Part
+from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.log_tree import Said
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit
@@ -31,13 +32,6 @@ class Log(Lines):
         def __init__(self, part: Part | None) -> None:
             super().__init__()
             self.part = part
-
-    class Copy(Message):
-        """The user wants the whole log."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -93,4 +87,4 @@ class Log(Lines):
     def action_copy(self) -> None:
         """Copy the log as text."""
         lines = ["  " * said.depth + said.text for said in self._said]
-        self.post_message(self.Copy("\n".join(lines)))
+        self.post_message(Copied("the log", "\n".join(lines)))

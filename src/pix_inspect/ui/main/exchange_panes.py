@@ -7,7 +7,6 @@ byte selects its field. What takes long to decode is decoded by a thread.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -18,9 +17,7 @@ from pix_inspect.filter.search import Hit
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import ConnectionRow, Session
 from pix_inspect.ui.exchange.bytes_pane import Bytes
-from pix_inspect.ui.exchange.copying import Copied
-from pix_inspect.ui.exchange.explanation import explanation
-from pix_inspect.ui.exchange.explanation_pane import Explanation
+from pix_inspect.ui.exchange.explanation import Explanation, explanation
 from pix_inspect.ui.exchange.fields_pane import Fields
 from pix_inspect.ui.exchange.log_pane import Log
 from pix_inspect.ui.exchange.log_tree import Said, narration
@@ -39,15 +36,9 @@ Span = tuple[int, int, int]
 
 
 class ExchangePanes(Vertical):
-    """The panes, of which one exchange, one field and its bytes are chosen; `put` copies."""
+    """The panes, of which one exchange, one field and its bytes are chosen."""
 
-    def __init__(
-        self,
-        session: Session,
-        panes: PaneLayout,
-        put: Callable[[Copied], object],
-        id: str | None = None,
-    ) -> None:
+    def __init__(self, session: Session, panes: PaneLayout, id: str | None = None) -> None:
         super().__init__(id=id)
         self.session = session
         self.fields = Fields(id="fields")
@@ -60,7 +51,6 @@ class ExchangePanes(Vertical):
         self.index: int | None = None
         """The exchange that is chosen, from 0; its view may still be on the way."""
         self._panes = panes
-        self._put = put
         self._looked: tuple[object, ...] | None = None
         self._not_before = 0.0
         self._hit: tuple[int, Hit] | None = None
@@ -274,9 +264,6 @@ class ExchangePanes(Vertical):
                 self.fields.select(path[:depth])
         end = part.end if part.end is not None else part.start + 8
         self._light((part.side, part.start, end))
-
-    def on_log_copy(self, message: Log.Copy) -> None:
-        self._put(Copied("the log", message.text))
 
     def on_payload_pane_chosen(self, message: PayloadPane.Chosen) -> None:
         """Light the bytes of the chosen file."""

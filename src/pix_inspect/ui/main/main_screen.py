@@ -98,7 +98,7 @@ class MainScreen(Screen[None]):
         self.dividers = Dividers(self)
         self.bar = Bar(id="bar")
         self.timeline = Timeline(self.session, host.now, id="timeline-frame")
-        self.side = ExchangePanes(self.session, self.panes, host.put, id="side")
+        self.side = ExchangePanes(self.session, self.panes, id="side")
         self.fields, self.bytes = self.side.fields, self.side.bytes
         self.filter = FilterController(self.timeline, self.side, self.bar)
         self.search = SearchController(self.timeline, self.side, self.bar)

@@ -21,7 +21,6 @@ from pix_inspect.base.line_history import LineHistory
 from pix_inspect.repl.completion import Completion, Suggestion, complete, signature
 from pix_inspect.ui.repl.repl_output import PROMPT, Output
 from pix_inspect.ui.repl.repl_thread import Outcome, Talk
-from pix_inspect.ui.widgets.bar_lines import Prompt
 from pix_inspect.ui.widgets.choices import NOTE, Choices
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit, fit_end, safe
@@ -100,7 +99,7 @@ class ReplPane(Vertical):
         yield Output()
         yield Choices[Suggestion](id="repl-ways")
         with Horizontal(id="repl-writing"):
-            yield Prompt(PROMPT)
+            yield Static(PROMPT, id="repl-prompt", markup=False)
             yield Line(self)
         yield Static(id="repl-signature")
 

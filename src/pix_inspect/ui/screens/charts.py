@@ -18,7 +18,9 @@ from textual.strip import Strip
 
 from pix_inspect.analysis.statistics import BUCKETS
 from pix_inspect.base.units import duration
-from pix_inspect.ui.widgets.lines import Lines, Toned
+from pix_inspect.ui.widgets.lines import Toned
+from pix_inspect.ui.widgets.prose import Paragraph
+from pix_inspect.ui.widgets.row_list import RowList
 from pix_inspect.ui.widgets.text import fit_right
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -26,7 +28,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 LEVELS = " ▁▂▃▄▅▆▇█"
 """A cell filled from its bottom, in eighths."""
 
-LABEL = 19
+LABEL = 18
 COUNTS = 9
 """Cells of a bar's name and of its number."""
 
@@ -61,67 +63,52 @@ def bound(ns: int) -> str:
     return f"{ns}ns"
 
 
-class Histogram(Lines):
-    """How many exchanges took how long: a bar for each order of magnitude and its third."""
+class Histogram(RowList[tuple[int, int]]):
+    """How many exchanges took how long: a bar for each order of magnitude and its third.
 
-    TITLE = "Durations"
+    A row is a bar's place among BUCKETS, and its times.
+    """
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enter", "Show these exchanges", id="histogram.enter"),
     ]
 
-    def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._bars: list[int] = []
-        self._first = 0
+    def __init__(self) -> None:
+        super().__init__("Durations", self._cells_of, lambda bar: bar[0], id="durations")
 
-    @property
-    def count(self) -> int:
-        """The bars, from the first that is not empty to the last."""
-        return len(self._bars)
-
-    def nothing(self) -> list[str]:
-        """Say that nothing has been counted."""
-        return ["Nothing is over yet."]
-
-    def say(self, bars: list[int], about: str) -> None:
+    def show(self, bars: list[int], about: str) -> None:
         """Show other counts, one for each of BUCKETS and one for the rest."""
-        chosen = self._first + self.cursor
-        full = [i for i, times in enumerate(bars) if times]
-        self._first = full[0] if full else 0
-        self._bars = bars[full[0] : full[-1] + 1] if full else []
-        self.cursor = max(0, min(chosen - self._first, self.count - 1))
+        full = [at for at, times in enumerate(bars) if times]
+        shown = range(full[0], full[-1] + 1) if full else ()
+        self.say([(at, bars[at]) for at in shown], "Nothing is over yet.")
         self.entitle(about)
-        self.resize_lines()
-        self.redraw()
 
     @property
     def filter(self) -> str:
         """The filter that the chosen bar stands for."""
-        at = self._first + self.cursor
-        limits = [f"took >= {bound(BUCKETS[at - 1])}"] if at else []
-        limits += [f"took < {bound(BUCKETS[at])}"] if at < len(BUCKETS) else []
-        return " and ".join(limits)
+        return filter_of(self.chosen[0]) if self.chosen is not None else ""
 
-    def _label(self, at: int) -> str:
-        if not at:
-            return f"below {duration(BUCKETS[0])}"
-        if at == len(BUCKETS):
-            return f"{duration(BUCKETS[-1])} and more"
-        return f"{duration(BUCKETS[at - 1])} – {duration(BUCKETS[at])}"
-
-    def segments(self, line: int, width: int) -> Iterable[Segment]:
-        """Return a bar with its name and number."""
-        times = self._bars[line]
-        top = max(self._bars)
+    def _cells_of(self, row: tuple[int, int], width: int) -> Iterable[Paragraph]:
+        at, times = row
         room = max(width - LABEL - COUNTS - 2, 4)
-        yield Segment(fit_right(self._label(self._first + line), LABEL), self.tone("number"))
-        yield Segment(" " + bar(times / top, room), self.tone("accent"))
-        yield Segment(" " + fit_right(f"{times:,}", COUNTS), self.tone("text"))
+        yield "number", fit_right(_label(at), LABEL)
+        yield "accent", " " + bar(times / max(times for _, times in self.rows), room)
+        yield "text", " " + fit_right(f"{times:,}", COUNTS)
 
-    def action_enter(self) -> None:
-        """Show the exchanges of the bar in the timeline."""
-        if self.count:
-            self.post_message(self.Entered(self))
+
+def filter_of(at: int) -> str:
+    """Return the filter that a place among BUCKETS stands for."""
+    limits = [f"took >= {bound(BUCKETS[at - 1])}"] if at else []
+    limits += [f"took < {bound(BUCKETS[at])}"] if at < len(BUCKETS) else []
+    return " and ".join(limits)
+
+
+def _label(at: int) -> str:
+    if not at:
+        return f"below {duration(BUCKETS[0])}"
+    if at == len(BUCKETS):
+        return f"{duration(BUCKETS[-1])} and more"
+    return f"{duration(BUCKETS[at - 1])} – {duration(BUCKETS[at])}"
 
 
 class Rate(Toned, can_focus=True):

@@ -69,7 +69,7 @@ class StatisticsScreen(OtherScreen["GoTo | None"]):
             Tallies("By operation", "operation", id="operations"),
             Tallies("By connection", "connection", id="connections"),
         )
-        self.histogram = Histogram(id="durations")
+        self.histogram = Histogram()
         self.rate = Rate(id="rate")
         self._table = self.tables[0]
         """The table whose line the charts are of."""
@@ -161,7 +161,7 @@ class StatisticsScreen(OtherScreen["GoTo | None"]):
         tally = row.tally if row is not None else self._whole
         whole = row is None or row.label == WHOLE
         about = "" if whole else safe(tally.name, 40)
-        self.histogram.say(tally.histogram if tally.count else [], about)
+        self.histogram.show(tally.histogram if tally.count else [], about)
         seconds, counts = self.statistics.rate(self.rate.bars, tally)
         self.rate.say(seconds, counts if tally.count else [], about)
 

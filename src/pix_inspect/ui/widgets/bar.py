@@ -16,9 +16,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.widgets import Static
 
 from pix_inspect.base.line_history import LineHistory
-from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Mistake, Offer, Prompt, Remarks
+from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Mistake, Offer, Remarks
 from pix_inspect.ui.widgets.text_line import TextLine
 
 Completer = Callable[[str, int], tuple[int, list[Offer]]]
@@ -73,7 +74,8 @@ class Bar(Vertical):
     DEFAULT_CSS = """
     Bar {
         height: auto; display: none;
-        InForce, Prompt, Remarks { height: 1; background: $panel; }
+        InForce, #prompt, Remarks { height: 1; background: $panel; }
+        #prompt { width: auto; color: $text-accent; }
         InForce { display: none; }
         InForce.-in-force { display: block; }
         Remarks { display: none; background: $background; }
@@ -109,7 +111,7 @@ class Bar(Vertical):
         yield InForce("/", "filter")
         yield InForce("search", "search")
         with Horizontal(id="writing-line"):
-            yield Prompt()
+            yield Static(id="prompt", markup=False)
             yield WritingLine(id="writing-input")
         yield Remarks()
         yield BarOffers()
@@ -139,9 +141,8 @@ class Bar(Vertical):
 
     def begin(self, purpose: Purpose, text: str) -> None:
         """Have the user write something, beginning with a text."""
-        prompt = self.query_one(Prompt)
-        prompt.say(f" {purpose.sign} ")
-        self.remarks.indent = cell_len(prompt.text)
+        self.query_one("#prompt", Static).update(f" {purpose.sign} ")
+        self.remarks.indent = cell_len(purpose.sign) + 2
         self.remarks.hint = purpose.hint
         self._end()
         self.purpose = purpose
@@ -188,8 +189,7 @@ class Bar(Vertical):
             mistake = None if begun else mistake  # it is not finished, no mistake
         self.remarks.mistake = mistake
         self.remarks.refresh()
-        prompt = self.query_one(Prompt)
-        self.offers.offer(offered, cell_len(prompt.text) - 1 + self._start)
+        self.offers.offer(offered, self.remarks.indent - 1 + self._start)
 
     def on_choices_taken(self, message: BarOffers.Taken[str]) -> None:
         """Write the offer that was clicked."""

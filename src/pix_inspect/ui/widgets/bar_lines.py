@@ -105,18 +105,3 @@ class InForce(Toned):
     def on_click(self) -> None:
         """Change what is in force."""
         self.post_message(self.Clicked(self.what))
-
-
-class Prompt(Toned):
-    """The sign before the line in which one writes."""
-
-    def __init__(self, text: str = " / ") -> None:
-        super().__init__()
-        self.say(text)
-
-    def say(self, text: str) -> None:
-        self.text = text
-        self.styles.width = cell_len(text)
-
-    def render_line(self, y: int) -> Strip:
-        return line_strip([Segment(self.text, self.tone("accent"))], self.size.width, self.ground)

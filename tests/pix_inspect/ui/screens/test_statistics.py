@@ -15,7 +15,7 @@ from pix_inspect.analysis.statistics import BUCKETS
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.session.session import Session
 from pix_inspect.ui.main.places import GoTo
-from pix_inspect.ui.screens.charts import Histogram, Rate, bar, columns
+from pix_inspect.ui.screens.charts import Histogram, Rate, bar, columns, filter_of
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.screens.tallies import MEASURES, Tallies
 from tests.support.places import RECORDINGS
@@ -221,10 +221,8 @@ def test_columns_are_as_high_as_their_values() -> None:
 
 
 def test_every_bar_of_the_histogram_has_a_filter() -> None:
-    pane = Histogram()
     for at in range(len(BUCKETS) + 1):
-        pane._first = at
-        compile_filter(pane.filter)
+        compile_filter(filter_of(at))
 
 
 async def test_a_line_becomes_the_filter_of_the_timeline_and_narrows_the_one_in_force() -> None:
