@@ -125,7 +125,7 @@ def _chosen(words: list[str]) -> tuple[str, list[str]]:
         return first, words[1:]
     if first.startswith("-"):
         return "watch", words
-    if Path(first).exists() or Path(first).suffix in (".pcapng", ".gz", ".zst"):
+    if Path(first).exists() or Path(first).suffix in (".pcapng", ".gz", ".xz", ".zst"):
         return "open", words
     near = difflib.get_close_matches(first, COMMANDS, 1)
     hint = f"did you mean {near[0]}?" if near else "pix-inspect --help lists the commands"

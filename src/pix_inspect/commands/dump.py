@@ -37,7 +37,7 @@ LAST = 1 << 62
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz or .zst)")
+    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
     parser.add_argument(
         "--format",
         choices=("text", "json", "pcapng"),

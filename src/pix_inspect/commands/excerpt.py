@@ -14,7 +14,7 @@ from pix_inspect.session.session import Session
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz or .zst)")
+    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
     parser.add_argument(
         "exchanges", type=selection, metavar="N..M", help="5, 5..9, 5.. or ..9, counted from 1"
     )

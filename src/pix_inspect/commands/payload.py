@@ -25,7 +25,7 @@ from pix_inspect.session.session import Row, Session
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz or .zst)")
+    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
     parser.add_argument(
         "which",
         nargs="?",

@@ -21,7 +21,7 @@ _KNOWN_BY = 64
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-COMPRESSED = (".gz", ".zst")
+COMPRESSED = (".gz", ".xz", ".zst")
 """Names that readers take for compressed recordings."""
 
 

@@ -13,6 +13,7 @@ import importlib
 import os
 import stat
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -21,7 +22,12 @@ from pix_inspect.recording.sinks import rotated
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_XZ = b"\xfd7zXZ\0"
 _PIECE = 1 << 20
+MOST_UNPACKED = 16 << 30
+"""Bytes to which a compressed recording is unpacked; a plain one has no bound."""
+_XZ_MEMORY = 256 << 20
+"""Bytes that its decompressor may take; `xz -9` makes it take 65 MiB."""
 _OLDEST = 1000
 """How many rotations back a file that was being followed is looked for."""
 
@@ -63,11 +69,14 @@ def open_source(path: Path) -> Source:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Problem(f"{path} is not a file: save the recording to a file first")
-    magic = os.pread(descriptor, 4, 0)
+    magic = os.pread(descriptor, len(_XZ), 0)
     if magic[:2] == _GZIP:
         stream = os.fdopen(descriptor, "rb")
         return CompressedSource(path, stream, gzip.GzipFile(fileobj=stream))
-    if magic == _ZSTD:
+    if magic == _XZ:
+        stream = os.fdopen(descriptor, "rb")
+        return CompressedSource(path, stream, _Xz(stream))
+    if magic.startswith(_ZSTD):
         stream = os.fdopen(descriptor, "rb")
         return CompressedSource(path, stream, _zstd(path, stream))
     return FileSource(path, descriptor)
@@ -84,6 +93,35 @@ def _zstd(path: Path, stream: BinaryIO) -> Any:
         f"{path} is compressed with zstd: install the Python package zstandard, "
         "or decompress it with `zstd -d`"
     )
+
+
+class _Xz:
+    """The contents of an xz file, of one stream or several."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        try:
+            library = importlib.import_module("lzma")
+        except ImportError:
+            raise Problem("this Python reads no xz: decompress it with `xz -d`") from None
+        self._new = partial(library.LZMADecompressor, memlimit=_XZ_MEMORY)
+        self._inner = self._new()
+
+    def read1(self, most: int) -> bytes:
+        """Return some bytes, none at the end."""
+        data = b""
+        while not data:
+            packed = b""
+            if self._inner.eof:  # padding may come, then another stream
+                packed = self._inner.unused_data.lstrip(b"\0")
+                packed = packed or self._stream.read(_PIECE).lstrip(b"\0")
+                if not packed:
+                    return b""
+                self._inner = self._new()
+            elif self._inner.needs_input and not (packed := self._stream.read(_PIECE)):
+                raise EOFError("the file is cut")
+            data = self._inner.decompress(packed, most)
+        return data
 
 
 class FileSource:
@@ -213,6 +251,12 @@ class CompressedSource:
         except Exception as error:  # OSError, EOFError, and what the zstd libraries have
             self._finished = True
             self.fault = f" cannot be decompressed further: {error}"
+        if self.end + size > MOST_UNPACKED:
+            self._finished = True
+            self.fault = (
+                f" is unpacked to its first {MOST_UNPACKED >> 20:,} MiB only: read what a"
+                " decompressor makes of it"
+            )
         if self._finished:
             self._stream.close()
         if not size:

@@ -6,6 +6,7 @@ import gzip
 import importlib
 import importlib.util
 import io
+import lzma
 from pathlib import Path
 from types import ModuleType
 
@@ -61,6 +62,33 @@ def test_a_gzip_of_zeros_is_not_unpacked(tmp_path: Path) -> None:
     assert reader.truncated is not None
     assert reader.truncated[1] < 3 << 20
     assert "damaged" in reader.warnings[0]
+
+
+def test_xz_is_read_directly_of_one_stream_or_several(tmp_path: Path) -> None:
+    made = conversation()
+    plain = items_of(made.save(tmp_path / "s.pcapng"))
+    half = len(made.data) // 2
+    parts = [lzma.compress(made.data[:half]), bytes(8), lzma.compress(made.data[half:])]
+    for packed in (lzma.compress(made.data), b"".join(parts), b"".join(parts) + bytes(4)):
+        assert items_of(save(tmp_path / "s.pcapng.xz", packed)) == plain
+    reader = RecordingReader(save(tmp_path / "s.pcapng.xz", lzma.compress(made.data)[:-40]))
+    items = reader.poll()
+    assert items == plain[: len(items)]
+    assert "cannot be decompressed further" in reader.warnings[0]
+
+
+def test_unpacking_ends_at_a_bound_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = conversation()
+    data = made.data * (1 + (6 << 20) // len(made.data))
+    monkeypatch.setattr("pix_inspect.recording.source.MOST_UNPACKED", 3 << 20)
+    for packed in (gzip.compress(data), lzma.compress(data, preset=0)):
+        reader = RecordingReader(save(tmp_path / "s.pcapng", packed))
+        while reader.poll():
+            pass
+        assert reader.size <= 5 << 20
+        assert "is unpacked to its first 3 MiB only" in " ".join(reader.warnings)
 
 
 def test_zstd_is_read_directly(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from pix_inspect.ui.widgets.lines import Toned
 from pix_inspect.ui.widgets.path_dialog import Offer
 from pix_inspect.ui.widgets.text import fit_middle, safe
 
-SUFFIXES = (".pcapng", ".gz", ".zst")
+SUFFIXES = (".pcapng", ".gz", ".xz", ".zst")
 LONGEST_NAME = 24
 
 
