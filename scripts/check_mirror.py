@@ -1,5 +1,8 @@
 """Whether `tests/` mirrors `src/`: each module has its test file, each test file its module.
 
+And whether each package's `__init__.py` names its modules, so that it can be found there what is
+where; `commands` need not, whose modules are named as they are.
+
 Exceptions stand in `tests/mirror.toml`: `[elsewhere]` says which test file covers a module that
 has none of its own name, `[across]` why a test file belongs to no single module. An exception
 that is no longer one is a mistake too. Prints each mistake; ends with status 1 if there is one.
@@ -7,6 +10,8 @@ that is no longer one is a mistake too. Prints each mistake; ends with status 1 
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -19,6 +24,13 @@ MIRRORED = ("pix", "pix_store", "pix_inspect")
 def test_of(module: Path) -> Path:
     """Return where the tests of a module lie, both relative to their trees."""
     return module.with_name(f"test_{module.name.lstrip('_')}")
+
+
+def unnamed(package: Path) -> Iterator[str]:
+    """Yield the modules of a package that its docstring does not name."""
+    said = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    words = {*re.findall(r"\w+", said), "__init__", "__main__"}
+    yield from sorted({path.stem for path in package.glob("*.py")} - words)
 
 
 def mistakes(root: Path) -> Iterator[str]:
@@ -52,6 +64,10 @@ def mistakes(root: Path) -> Iterator[str]:
     for test in sorted(tests):
         if test not in expected and str(test) not in across:
             yield f"tests/{test} belongs to no module; rename it, or say why it is there"
+    for package in sorted({path.parent for path in (root / "src").rglob("__init__.py")}):
+        if package.name != "commands":
+            for name in unnamed(package):
+                yield f"{package.relative_to(root)}/__init__.py does not name {name}"
     for name in across:
         if Path(name) not in tests or Path(name) in expected:
             yield f"tests/mirror.toml: tests/{name} is no exception"
@@ -59,5 +75,5 @@ def mistakes(root: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     found = list(mistakes(ROOT))
-    print("\n".join(found) or "tests mirror src")
+    print("\n".join(found) or "tests mirror src, and packages name their modules")
     sys.exit(bool(found))

@@ -5,6 +5,7 @@
     protocol       what is said: operations, types, log frames, handshake
     codec          how it looks as bytes
     sockets        Unix sockets, at any path length       problem   what a user can put right
+    untrusted      numbers and JSON that people type or files hold
 
 Standard library only, no threads, no user interface. A lower line never imports an upper one.
 Start reading at `pix.protocol.operations`, then `pix.codec.wire`, then `pix.conversation`.

@@ -2,7 +2,7 @@
 
 The packages, in layers; a lower line never imports an upper one (`make check` holds it):
 
-    commands                                      one module a sub-command
+    cli  commands                                 the command line; one module a sub-command
     ui                                            the screen, and all that knows Textual
     repl                                          lines typed by hand become requests
     replay  teach  expectations                   play a side of a recording; manual, tours; `check`

@@ -1,11 +1,11 @@
 """Two byte streams in, exchanges out: the passive observer of one connection, without I/O.
 
 conversation   `Conversation.feed(side, data, time)`, in any chunking (observer)
-exchange       the handshake, an operation, an orphan frame, or opaque bytes (exchange)
-direction      the bytes of one side, and how far they are understood (direction)
-request        what the client says (requests)
-answer         log frames, reply, error: what the daemon says (answers)
+exchange       the handshake, an operation, an orphan frame, or opaque bytes (exchange, handshake)
+pending        which operation a reply, a frame or an end belongs to (open_exchanges)
+direction      one side's bytes (direction): what the client says (requests), the daemon (answers)
 round trip     a plain request and its answer, told as numbers (round_trips)
+note           what is irregular, by its reason (notes)
 
 Imports `pix.protocol` and `pix.codec`. Begin at `observer`.
 """

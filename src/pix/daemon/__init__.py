@@ -3,8 +3,8 @@
 connection   what a program holds, one method an operation (connection, operations)
 dialogue     one request, its log and its reply over a stream (dialogue)
 handshake    what client and daemon agree on first (handshake)
-upload       paths and their NARs on the way to the store (upload)
-transport    the socket (transport)
+upload       paths and their NARs on the way to the store (upload, path_names)
+transport    the socket (transport); what the daemon refuses, or cannot be understood (errors)
 
 Imports `pix.protocol` and `pix.codec`. Begin at `connection`.
 """

@@ -1,6 +1,12 @@
 """The declarations: every operation, type, log frame and handshake field, once.
 
-Nothing outside this package lists them again.
+operation   its number, request, reply, payload, and its life: since when, until when (operations)
+type        what requests and replies are made of (types, derived_path, deletion)
+frame       what the daemon says meanwhile: log, activities, results, error (logging)
+handshake   versions, features, trust (handshake)
+name        every declared thing by its name (names); what payload holds (payload_items)
+
+Nothing outside this package lists them again. Imports `pix.codec`. Begin at `operations`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """What everything else stands on; knows nothing of the protocol.
 
-safe text   text from the wire that a terminal cannot obey (safe_text)
+safe text   text that a terminal cannot obey (safe_text), with secrets blanked (secrets)
 unit        bytes, durations and counts as people read them (units)
-state       the folder where the tool remembers things (state_directory, settings)
+state       where the tool remembers things (state_directory, settings, line_history)
 new file    a file that appears whole, and overwrites nothing unasked (new_files)
+stream      what is said on standard error, and outputs that close (narrate, standard_streams)
+crash       what is kept of a mistake of our own (crash_report)
 
 Imports the standard library and `pix.problem`. Begin at `safe_text`.
 """

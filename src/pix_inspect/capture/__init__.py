@@ -1,10 +1,11 @@
 """Listening: bytes go from client to daemon and back, unchanged, and a copy into the recording.
 
-relay        accepts clients, connects each to the daemon (relay)
+relay        accepts clients, connects each to the daemon (relay, peer, repeated_troubles)
 connection   the two pumps of one client, and how it ends (relayed_connection)
-tap          is told each chunk before it goes on, and scans it (tap)
+tap          told each chunk before it goes on: scans it, keeps payload (tap, payload_limit)
 upstream     the daemon's socket, or a command in its place (upstream)
 distance     a daemon made far away on purpose (distance)
+capture      all of these with a recording (capture); one for requests of our own (own_relay)
 
 Imports `recording`, `machine`, `base` and `pix`. Begin at `relay`.
 """

@@ -1,4 +1,5 @@
 """The sub-commands, one module each; `pix_inspect.cli` imports them when chosen.
 
-A command has `arguments(parser)` and `run(args)`; what it does lives in the packages below.
+A command has `arguments(parser)` and `main(args)`; what it does lives in the packages below.
+`demo` tells the story of `demo_story`; `import_` is `import`.
 """

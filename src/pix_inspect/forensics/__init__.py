@@ -4,7 +4,7 @@ desync      the bytes that are impossible where they stand (desync)
 mistake     one of the known ways to get the protocol wrong (mistakes)
 rule        what a mistake looks like in the bytes (rules)
 repair      an edit of the bytes that makes the rest fit (repairs)
-turn        who spoke when (turns)
+turn        who spoke when (turns); who speaks where nobody should (strangers)
 
 Imports `session` and below. Begin at `mistakes`, then `rules`.
 """

@@ -2,7 +2,7 @@
 
 recorded    one recorded exchange as something that can be said again (recorded, translate)
 schedule    what was said when, and what had to happen before it (schedule)
-client      all of a recording's connections against a daemon (client, client_connection)
+client      all of a recording against a daemon (client, client_connection, comparison)
 answer      a recorded answer, found by the value of the request (answers)
 daemon      the socket that clients connect to (daemon, daemon_connection)
 

@@ -1,1 +1,9 @@
-"""The program: keys, commands, recordings in tabs, and what opens what. Begin at `app`."""
+"""The program: keys, commands, recordings in tabs, and what opens what.
+
+app         what is begun and ended (app, ending, leaving, remembering)
+key         what each does, and where (keys, help, palette); in their order (input_order)
+recording   in tabs (open_recordings), replayed (replay), written out (export), in a tour (touring)
+screen      what opens which, and where it leads back to (other_screens)
+
+Imports all of `ui`. Begin at `app`.
+"""
