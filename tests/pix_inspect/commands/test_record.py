@@ -117,6 +117,13 @@ def test_a_terminal_that_goes_ends_nothing(tmp_path: Path) -> None:
         assert relay.stop() == 0
 
 
+def test_a_mode_that_keeps_out_who_is_let_in_is_said(tmp_path: Path) -> None:
+    user = "1" if os.getuid() != 1 else "2"
+    with recording(tmp_path, "--allow-user", user) as relay:
+        relay.says("keeps them out: add --mode 0666")
+        assert relay.stop() == 0
+
+
 def test_a_stderr_that_is_closed_ends_nothing(tmp_path: Path) -> None:
     out, into = os.pipe()
     listening = listen(tmp_path / "d")
