@@ -85,7 +85,11 @@ class RecordingTap:
 
     def round_trip(self, asked: Asked, start: int, end: int, time: int) -> None:
         """Take note of a plain round trip: nothing else is under way."""
-        self._boundary(asked[3], end, time)
+        known = self._boundaries  # as in _boundary: this runs for every round trip
+        known.append(asked[3])
+        known.append(end)
+        if self._owes_boundary or len(known) > 2 * MOST_BOUNDARIES:
+            self._boundary(known.pop(-2), known.pop(), time)
 
     def _boundary(self, client: int, daemon: int, time: int) -> None:
         """Remember a boundary, and note it if one is owed."""
