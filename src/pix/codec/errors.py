@@ -23,6 +23,15 @@ class DecodeError(PixError):
         self.found = found
 
 
+class TooLarge(DecodeError):
+    """A number `value` of more than the `bits` that readers of the type `name` take."""
+
+    def __init__(self, offset: int, name: str, bits: int, value: int) -> None:
+        super().__init__(offset, f"{name} below 2^{bits}", str(value))
+        self.bits = bits
+        self.value = value
+
+
 class WildLength(DecodeError):
     """A length that cannot be true: what stands there was hardly meant to be one."""
 

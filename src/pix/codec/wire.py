@@ -22,7 +22,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from pix.codec.cursor import SKIP, TEXT, Program, u64_at
-from pix.codec.errors import DecodeError, EncodeError, Truncated
+from pix.codec.errors import DecodeError, EncodeError, TooLarge, Truncated
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.irregular import Irregular, Irregularity
 
@@ -252,7 +252,7 @@ class Word(Wire):
     def read(self, reader: Reader) -> int:
         n = reader.u64()
         if n >= self.limit:
-            raise DecodeError(reader.offset - 8, f"{self.name} below 2^{self.bits}", str(n))
+            raise TooLarge(reader.offset - 8, self.name, self.bits, n)
         return n
 
     def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
@@ -264,10 +264,12 @@ class Word(Wire):
 
 
 class Boolean(Wire):
-    """0 or 1 in 8 bytes; readers take any other number as true."""
+    """0 or 1 in 8 bytes. Readers refuse other numbers; `lenient` ones take them for true."""
 
-    name = "Bool"
-    doc = "0 or 1; readers take every non-zero number as true"
+    def __init__(self, name: str, doc: str, *, lenient: bool = False) -> None:
+        self.name = name
+        self.doc = doc
+        self.lenient = lenient
 
     def program(self, protocol: Protocol) -> Program:
         return ((SKIP, 8),)
@@ -275,7 +277,7 @@ class Boolean(Wire):
     def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
         pos = reader.pos
         if pos + 8 > reader.end:
-            raise Truncated(reader.base + pos, f"{name} (Bool)", pos + 8 - reader.end)
+            raise Truncated(reader.base + pos, f"{name} ({self.name})", pos + 8 - reader.end)
         (n,) = u64_at(reader.buf, pos)
         reader.pos = pos + 8
         start = reader.base + pos
@@ -283,7 +285,10 @@ class Boolean(Wire):
         out.append(Node(name, self, start, start + 8, n != 0, None, field, odd))
 
     def read(self, reader: Reader) -> bool:
-        return reader.u64() != 0
+        n = reader.u64()
+        if n > 1 and not self.lenient:
+            raise TooLarge(reader.offset - 8, self.name, 1, n)
+        return n != 0
 
     def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
         if not isinstance(value, (bool, int)) or value not in (0, 1):

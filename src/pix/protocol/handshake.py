@@ -9,7 +9,7 @@ Source: Nix `worker-protocol-connection.cc`, `daemon.cc`.
 from __future__ import annotations
 
 from pix.codec.declare import field, record, since
-from pix.protocol.types import Bool, Magic, MaybeCpu, Text, Trusted, TrustedFlag, VersionNumber
+from pix.protocol.types import AnyBool, Magic, MaybeCpu, Text, Trusted, TrustedFlag, VersionNumber
 
 CLIENT_MAGIC = 0x6E697863
 """`nixc` read as a big-endian number; the bytes are 63 78 69 6e and four zeros."""
@@ -33,7 +33,7 @@ class ClientHello:
     cpu: MaybeCpu = since(
         14, default=None, doc="processor to run on (Nix 1.6 to 2.5 clients with lock-cpu)"
     )
-    reserve_space: Bool = since(
+    reserve_space: AnyBool = since(
         11, default=False, doc="Nix 1.x: let the daemon use the reserved disk space"
     )
 

@@ -43,6 +43,7 @@ from pix.protocol.types import (
     SUBMIT_OUTPUT,
     U64,
     Action,
+    AnyBool,
     BaseName,
     BasicDerivation,
     Bool,
@@ -113,7 +114,7 @@ class IsValidPath:
     class Reply:
         """Whether it is."""
 
-        valid: Bool = field("whether the path is valid")
+        valid: AnyBool = field("whether the path is valid")
 
 
 @operation(
@@ -132,7 +133,7 @@ class HasSubstitutes:
     class Reply:
         """Whether one could."""
 
-        substitutable: Bool = field("whether a substituter has the path")
+        substitutable: AnyBool = field("whether a substituter has the path")
 
 
 @operation(
@@ -585,7 +586,7 @@ class QueryValidPaths:
     """Which of these paths are valid?"""
 
     paths: frozenset[StorePath] = field("the paths asked about")
-    substitute: Bool = since(27, default=False, doc="substitute those that are not")
+    substitute: AnyBool = since(27, default=False, doc="substitute those that are not")
 
     Reply = Paths
 
@@ -630,7 +631,7 @@ class VerifyStore:
     class Reply:
         """Whether anything is wrong."""
 
-        errors_remain: Bool = field("whether errors remain")
+        errors_remain: AnyBool = field("whether errors remain")
 
 
 @operation(

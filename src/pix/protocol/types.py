@@ -89,7 +89,10 @@ VersionNumber = Annotated[int, Word(*_U64, Meaning.VERSION)]
 VerbosityNumber = Annotated[int, Word(*_UINT, Meaning.VERBOSITY)]
 Time = Annotated[int, Word("Time", "seconds since 1970, below 2^63", 63, Meaning.TIME)]
 Microseconds = Annotated[int, Word("Microseconds", "microseconds, below 2^63", 63)]
-Bool = Annotated[bool, Boolean()]
+Bool = Annotated[bool, Boolean("Bool", "0 or 1; Nix readers refuse other numbers")]
+AnyBool = Annotated[
+    bool, Boolean("AnyBool", "0 or 1; readers take every number but 0 for true", lenient=True)
+]
 MaybeMicroseconds = Annotated[int | None, Maybe(wire_of(Microseconds))]
 
 Text = Annotated[str, String("String", "bytes, usually text")]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pix.codec.errors import DecodeError, EncodeError, Truncated
+from pix.codec.errors import DecodeError, EncodeError, TooLarge, Truncated
 from pix.codec.gates import Protocol
 from pix.codec.irregular import Irregular, Irregularity
 from pix.codec.values import decode, encode, tree
@@ -25,7 +25,8 @@ from tests.support.readings import agree, one
 V38 = Protocol(38)
 WORD = Word("U64", "a word")
 SHORT = Word("UInt", "a word of 32 bits", 32)
-BOOL = Boolean()
+BOOL = Boolean("Bool", "yes or no")
+ANY_BOOL = Boolean("AnyBool", "yes or no", lenient=True)
 MODE = Enumeration(BuildMode)
 TEXT = String("String", "a string")
 MAYBE = String("Maybe", "a string or none", optional=True)
@@ -103,7 +104,9 @@ def test_tree_takes_what_readers_refuse_and_notes_it() -> None:
     assert odd.value is True
     assert odd.irregular == Irregular(Irregularity.BOOLEAN, 5)
     assert str(odd.irregular) == "5 is not a canonical boolean"
-    assert decode(BOOL, pack_u64(5), V38) is True
+    assert decode(ANY_BOOL, pack_u64(5), V38) is True
+    with pytest.raises(TooLarge, match=r"Bool below 2\^1, found 5"):
+        decode(BOOL, pack_u64(5), V38)
     unknown = one(tree(MODE, pack_u64(9), V38))
     assert (unknown.value, unknown.irregular) == (9, Irregular(Irregularity.UNKNOWN, "BuildMode"))
 
