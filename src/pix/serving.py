@@ -27,6 +27,8 @@ from pix.protocol.logging import STDERR_LAST, StderrRead
 PULL = 32768
 """Bytes that STDERR_READ asks for, as Nix does."""
 
+EARLY = "unexpected end-of-file"
+
 LAST = pack_u64(STDERR_LAST)
 
 
@@ -35,17 +37,28 @@ class Refusal(PixError):
 
     `status` is the exit status that a client below 1.26 is told: 1, or 100 and more for
     failed builds. `traces` say what was being done, innermost first. `ends`: the connection
-    is over then, as the client's stream cannot be followed.
+    is over then, as the client's stream cannot be followed; `times` is how often the error is
+    said then, None for as often as this daemon does. `astray`: its payload is not looked at,
+    so that the connection is over as soon as that is taken for an operation.
     """
 
     def __init__(
-        self, message: str, *, status: int = 1, traces: Iterable[str] = (), ends: bool = False
+        self,
+        message: str,
+        *,
+        status: int = 1,
+        traces: Iterable[str] = (),
+        ends: bool = False,
+        times: int | None = None,
+        astray: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.traces = tuple(traces)
         self.ends = ends
+        self.times = times
+        self.astray = astray
 
 
 class ServedConnection:
@@ -134,10 +147,14 @@ class ServedConnection:
         except Lost:
             if self._payload is None:
                 raise
-            self.refuse(Refusal("unexpected end-of-file"))
+            self.refuse(Refusal(EARLY))
             return False
         except (Refusal, DecodeError) as error:
             refusal = error if isinstance(error, Refusal) else Refusal(f"bad archive: {error}")
+            if refusal.astray:
+                self.refuse(refusal)
+                self.refuse(self.unknown(self._incoming.word()))
+                return False
             try:
                 self._settle()
             except Refusal:
@@ -157,9 +174,9 @@ class ServedConnection:
         try:
             request = self._incoming.value(operation.request, self.protocol)
         except DecodeError as error:
-            raise Refusal(f"{operation.name}: {error}", ends=True) from None
+            raise self.unreadable(operation, error) from None
         except Lost:
-            raise Refusal("unexpected end-of-file", ends=True) from None
+            raise Refusal(EARLY, ends=True) from None
         payload = operation.request.payload
         carriage = None if payload is None else payload.carriage(self.protocol)
         self.pulled = carriage is PULLED
@@ -170,16 +187,20 @@ class ServedConnection:
         """Return the error for an operation that is not offered."""
         return Refusal(f"there is no operation {foreign(code)}", ends=True)
 
+    def unreadable(self, operation: Operation, error: DecodeError) -> Refusal:
+        """Return the error for a request whose fields are not what they should be."""
+        return Refusal(f"{operation.name}: {error}", ends=True)
+
     # Payload -----------------------------------------------------------------------------
 
     def payload(self) -> Iterator[bytes]:
         """Return the payload of the request that is being answered, in pieces as they come."""
         return self._payload or iter(())
 
-    def content(self) -> Incoming:
-        """Return the same, to be read as values. An early end is a Refusal."""
+    def content(self, early: str = EARLY) -> Incoming:
+        """Return the same, to be read as values; `early` is the Refusal at an early end."""
         pieces = self.payload()
-        return Incoming(lambda: next(pieces, b""), lambda: Refusal("unexpected end-of-file"))
+        return Incoming(lambda: next(pieces, b""), lambda: Refusal(early))
 
     def _carried(self, carriage: Carriage) -> Iterator[bytes]:
         """Yield payload. Raises Refusal where the stream cannot be followed any further."""

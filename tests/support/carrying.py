@@ -33,6 +33,8 @@ TREE = nar({b"a": b"x" * 100, b"run": ("executable", b"#")})
 NAME = "00000000000000000000000000000000-x"
 PATH = f"/nix/store/{NAME}"
 
+NO_METHOD = "none at all"
+
 SIZES = st.lists(st.integers(1, 40), min_size=1, max_size=3)
 PROTOCOLS = st.one_of(
     st.sampled_from([18, 20, 21, 22, 23, 24, 25, 31, 32, 37, 38]).map(Protocol),
@@ -64,7 +66,7 @@ def carrying(protocol: Protocol) -> list[Any]:
         names = ("x", "no name")
         found += [op.AddToStore(name=name, recursive=1, dump=b"") for name in names]
     else:
-        methods = ("fixed:r:sha256", "fixed:sha256", "text:sha256", "none at all")
+        methods = ("fixed:r:sha256", "fixed:sha256", "text:sha256", NO_METHOD)
         found += [op.AddToStore(name="x", method=method, dump=b"") for method in methods]
     if minor >= 32:
         found.append(op.AddMultipleToStore(dont_check_sigs=True, items=b""))

@@ -63,6 +63,14 @@ def cannot_build(drv: str, reason: str, outputs: Sequence[str], tail: Iterable[s
     return "\n".join(lines)
 
 
+def mismatch(drv: str, wanted: str, here: str) -> str:
+    """Return the text of a failure to build for another system."""
+    return (
+        f"Cannot build {quoted(drv)}.\nReason: {bold_red('platform mismatch')}\n"
+        f"Required system: {quoted(wanted)}\nCurrent system: {quoted(here)}"
+    )
+
+
 def ended(status: int) -> str:
     """Return how a builder's process ended, as the reason of a failure."""
     if status < 0:

@@ -17,7 +17,7 @@ from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import Derivation, derivation_of
 from pix_store.derivations.outputs import known_outputs
-from pix_store.store.refusal import magenta, quoted
+from pix_store.store.refusal import meant, not_enabled, quoted
 from pix_store.store.store import Store
 from pix_store.store.store_paths import StorePaths
 
@@ -46,15 +46,15 @@ class Target:
             plain = base.endswith(".drv") and protocol.minor < PLAIN_DERIVATION
             return cls(base, plain, None, text)
         if "!" in path:
-            raise Refusal("experimental Nix feature 'dynamic-derivations' is disabled", ends=True)
+            drv, _, inner = path.partition("!")
+            about = f" (building output '{inner}' of '{paths.base(drv)}')"
+            with meant(ends=True):
+                raise not_enabled("dynamic-derivations", about)
         base = paths.base(path)
-        if not base.endswith(".drv"):
-            why = magenta(f"store path {quoted(base)} is not a valid derivation path")
-            raise Refusal(f"error parsing derivation {quoted(path)}: {why}", ends=True)
         if names == "*":
             return cls(base, True, None, text)
         if not names or not all(names.split(",")):
-            raise Refusal(f"{quoted(text)} names no outputs", ends=True)
+            raise Refusal("name must not be empty", ends=True)
         return cls(base, True, frozenset(names.split(",")), text)
 
 

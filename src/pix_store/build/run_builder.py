@@ -26,6 +26,7 @@ from pix.untrusted import parse_json
 from pix_store.build.build_directory import Room
 from pix_store.derivations.derivation import Derivation
 from pix_store.store.hashes import sha256
+from pix_store.store.refusal import bold_red, magenta, quoted
 
 LONGEST_LINE = 1 << 16
 PASS = "passAsFile"
@@ -141,9 +142,12 @@ def _sh(text: str) -> str:
 def run(derivation: Derivation, room: Room, name: str, watch: Watch, keep: bool) -> int:
     """Run the builder to its end; return its status as Popen does.
 
-    Raises Refusal when it cannot be started, Interrupted, TooLong. `keep`: leave the folder
+    Raises Refusal, Interrupted, TooLong. `keep`: leave the folder
     of a build that failed.
     """
+    if derivation.builder.startswith("builtin:"):
+        told = f"unsupported builtin builder {quoted(derivation.builder.removeprefix('builtin:'))}"
+        return _failed(watch, told)
     top = Path(tempfile.mkdtemp(prefix=f"nix-build-{name}.drv-"))
     status = -1
     try:
@@ -161,8 +165,8 @@ def run(derivation: Derivation, room: Room, name: str, watch: Watch, keep: bool)
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            raise Refusal(f"executing '{derivation.builder}': {why}") from None
+            why = magenta(error.strerror if isinstance(error, OSError) else error)
+            return _failed(watch, f"executing {quoted(derivation.builder)}: {why}")
         status = _attend(process, room, watch)
         return status
     finally:
@@ -170,6 +174,12 @@ def run(derivation: Derivation, room: Room, name: str, watch: Watch, keep: bool)
             shutil.rmtree(top, ignore_errors=True)
         else:
             watch.line(f"note: keeping build directory '{top}'")
+
+
+def _failed(watch: Watch, why: str) -> int:
+    """Say why there is no builder, as what Nix starts in its place does; return its status."""
+    watch.line(f"{bold_red('error:')} {why}")
+    return 1
 
 
 def _attend(process: subprocess.Popen[bytes], room: Room, watch: Watch) -> int:

@@ -16,7 +16,7 @@ from pix.protocol.logging import ActivityType, ResultType, StderrNext
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
 from pix.serving import Refusal
 from pix_store.build.one_build import Work
-from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed
+from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed, mismatch
 from pix_store.build.plan import MISSING, Target, inputs_of, missing_outputs, plan, wanted_outputs
 from pix_store.build.run_builder import Interrupted
 from pix_store.connection.client import Caller
@@ -59,7 +59,7 @@ class Builds:
     _whole: int = 0
     _builds: int = 0
     _copies: int = 0
-    _given_up: bool = False
+    given_up: bool = False
 
     def begin(self) -> None:
         """Tell of the beginning, as Nix's worker does."""
@@ -117,11 +117,11 @@ class Builds:
         stack = [(target, False) for target in targets]
         while stack:
             target, ready = stack.pop()
-            if not target.built or (self._given_up and not ready):
+            if not target.built or (self.given_up and not ready):
                 continue
             if store.known(target.base) is None:
                 why = f"failed to obtain derivation of {quoted(store.paths.full(target.base))}"
-                self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, why)
+                self.outcomes[target.base] = Outcome(BuildStatus.DEPENDENCY_FAILED, why)
                 continue
             try:
                 derivation = derivation_of(store, target.base)
@@ -167,7 +167,7 @@ class Builds:
                 outcome = self.one(drv, derivation, mode)
         self.outcomes[drv] = outcome
         if not outcome.good:
-            self._given_up = not self.caller.connection.options.keep_going
+            self.given_up = not self.caller.connection.options.keep_going
             if not first:
                 self.caller.connection.say(StderrNext(text=rendered(outcome.error)))
 
@@ -222,12 +222,14 @@ class Builds:
             if mode == BuildMode.CHECK and missing:
                 text = f"some outputs of {quoted(full)} are not valid, so checking is not possible"
                 return Outcome(BuildStatus.MISC_FAILURE, text)
-            refused = self._impossible(derivation)
+            refused = self._impossible()
         except Refusal as refusal:
             return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
         work = Work(self.caller, drv, derivation, mode)
         if refused is not None:
             return work.fail(BuildStatus.MISC_FAILURE, bold_red(refused))
+        if derivation.system not in (SYSTEM, "builtin"):
+            return Outcome(BuildStatus.INPUT_REJECTED, mismatch(full, derivation.system, SYSTEM))
         outcome = work.do(self._tell)
         if outcome.good:
             register(store, drv, derivation, outcome.outputs)
@@ -241,17 +243,10 @@ class Builds:
             self.count.failed += not outcome.good
         self._progress()
 
-    def _impossible(self, derivation: Derivation) -> str | None:
-        """Return why a derivation cannot be built here at all, None when it can."""
+    def _impossible(self) -> str | None:
+        """Return why nothing can be built here at all, None when it can."""
         if not self.caller.house.allow_build:
             return NO_BUILDS
         if not self.caller.ours:
             return "builders are run for this daemon's own user only"
-        if derivation.builder.startswith("builtin:"):
-            return f"unsupported builtin builder '{derivation.builder.removeprefix('builtin:')}'"
-        if derivation.system not in (SYSTEM, "builtin"):
-            return (
-                f"required system or feature not available\nRequired system: '{derivation.system}'"
-                f" with features {{}}\nCurrent system: '{SYSTEM}' with features {{}}"
-            )
         return None

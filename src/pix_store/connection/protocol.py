@@ -15,8 +15,9 @@ from typing import Any
 
 from pix.codec.cursor import Limits
 from pix.codec.declare import Operation
-from pix.codec.errors import EncodeError
+from pix.codec.errors import DecodeError, EncodeError, TooLarge
 from pix.codec.gates import Protocol
+from pix.codec.incoming import Incoming
 from pix.codec.payload import RAW_NAR, WRITTEN
 from pix.codec.values import encode
 from pix.protocol.handshake import DaemonHello
@@ -30,8 +31,8 @@ from pix.protocol.logging import (
     StderrWrite,
 )
 from pix.protocol.types import TrustedFlag, Verbosity
-from pix.serving import LAST, Refusal, ServedConnection
-from pix_store.store.refusal import COLOURED, error_frame, magenta
+from pix.serving import EARLY, LAST, Refusal, ServedConnection
+from pix_store.store.refusal import COLOURED, error_frame, magenta, too_large
 
 OLDEST_CLIENT = 18
 """Clients below 1.18 are turned away, as by Nix 2.32 and later."""
@@ -98,15 +99,26 @@ class Connection(ServedConnection):
         return operation.code in self._known and super().offers(operation)
 
     def unknown(self, code: int) -> Refusal:
+        if code >= 1 << 32:
+            return Refusal(too_large(code, 32), ends=True, times=1)
         return Refusal(f"invalid operation {magenta(code)}", ends=True)
+
+    def unreadable(self, operation: Operation, error: DecodeError) -> Refusal:
+        if isinstance(error, TooLarge):
+            return Refusal(too_large(error.value, error.bits), ends=True)
+        return super().unreadable(operation, error)
+
+    def content(self, early: str | None = None) -> Incoming:
+        framed = "reached end of FramedSource" if not self.pulled else EARLY
+        return super().content(early or framed)
 
     def answer(self, request: Any) -> Any:
         return self.answering(request)
 
     def refuse(self, refusal: Refusal) -> None:
         frame = error_frame(refusal, self.protocol, self.offer.protocol.minor)
-        self.say(frame)
-        if refusal.ends:  # before the work began and after it failed
+        # what ends a connection is said before the work began and after it failed
+        for _ in range(1 + refusal.ends if refusal.times is None else refusal.times):
             self.say(frame)
 
     def reply(self, operation: Operation, answer: Any) -> bool:

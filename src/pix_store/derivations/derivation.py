@@ -14,8 +14,10 @@ from typing import Any
 from pix.codec.wire import bytes_of, text_of
 from pix.protocol.types import BasicDerivation
 from pix.serving import Refusal
+from pix_store.store.content_address import Method
 from pix_store.store.files import add_text, contents_of
-from pix_store.store.refusal import magenta, quoted
+from pix_store.store.hashes import Digest
+from pix_store.store.refusal import magenta, not_enabled, quoted
 from pix_store.store.store import Store
 from pix_store.store.store_paths import name_of
 
@@ -35,6 +37,15 @@ class Output:
     def floating(self) -> bool:
         """Whether its path follows from what the build makes."""
         return bool(self.algorithm) and not self.hash
+
+    def check(self) -> None:
+        """Raise Refusal for a method, a hash or a kind that there is not."""
+        if self.hash == "impure":
+            raise not_enabled("impure-derivations")
+        if self.algorithm:
+            method = Method.of_derivation(self.algorithm)
+            if self.hash:
+                Digest.parse(self.hash, method.algorithm)
 
     @property
     def deferred(self) -> bool:

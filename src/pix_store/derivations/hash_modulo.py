@@ -115,8 +115,5 @@ def check_derivation(store: Store, base: str, nar: Spool) -> None:
 
 def _fixed_path(paths: StorePaths, name: str, told: Output) -> str:
     method = Method.of_derivation(told.algorithm)
-    try:
-        digest = Digest.parse(told.hash, method.algorithm)
-    except ValueError as error:
-        raise Refusal(str(error)) from None
+    digest = Digest.parse(told.hash, method.algorithm)
     return ContentAddress(method, digest).path(paths, name, ())

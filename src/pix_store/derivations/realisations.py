@@ -7,7 +7,6 @@ the feature realisation-with-path-not-hash is in force.
 from __future__ import annotations
 
 import json
-import re
 
 from pix.protocol import operations as op
 from pix.protocol.types import REALISATION_WITH_PATH, BuildResult, UnkeyedRealisation
@@ -17,13 +16,12 @@ from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import Derivation, derivation_of
 from pix_store.derivations.hash_modulo import loader, output_hashes
 from pix_store.derivations.outputs import realisation_key
+from pix_store.store.hashes import Digest
 from pix_store.store.refusal import magenta
 from pix_store.store.store import Store
 
 WITH_SIGNATURES = 31
 """Before 1.31 a realisation is an output and a path, without signatures."""
-
-_ID = re.compile(r"(md5|sha1|sha256|sha512):[0-9a-f]{32,128}!.+", re.DOTALL)
 
 
 def realisation_json(key: str, base: str, signatures: frozenset[str]) -> str:
@@ -86,20 +84,39 @@ def register_drv_output(caller: Caller, request: op.RegisterDrvOutput) -> None:
     elif protocol.minor < WITH_SIGNATURES:
         key, base = _checked(request.id), request.out_path
     else:
-        try:
-            plain = parse_json(request.realisation_json)
-            key, base = _checked(str(plain["id"])), str(plain["outPath"])
-            signatures = frozenset(map(str, plain.get("signatures", ())))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise Refusal("cannot read the realisation: it is no such JSON", ends=True) from None
+        key, base, signatures = _of_json(store, request.realisation_json)
     store.paths.check_base(base)
     store.info(base)
     store.realise(key, base, signatures)
 
 
+def _of_json(store: Store, text: str) -> tuple[str, str, frozenset[str]]:
+    """Return a realisation's id, base name and signatures. Raises Refusal."""
+    try:
+        plain = parse_json(text)
+    except ValueError as error:
+        raise Refusal(f"[json.exception.parse_error.101] {error}", ends=True, times=1) from None
+    if not isinstance(plain, dict):
+        kind = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+        found = f"'{kind.get(type(plain), 'number')}': {json.dumps(plain)}"
+        raise Refusal(f"Expected JSON value to be of type 'object' but it is of type {found}")
+    for name in ("outPath", "id"):
+        if name not in plain:
+            shown = json.dumps(plain, separators=(",", ":"))
+            raise Refusal(f"Expected JSON object to contain key '{name}' but it doesn't: {shown}")
+    signatures = plain.get("signatures", ())
+    if not isinstance(signatures, (list, tuple)):
+        raise Refusal("Expected JSON value to be of type 'array'")
+    base = str(plain["outPath"])
+    store.paths.check_base(base)
+    return _checked(str(plain["id"])), base, frozenset(map(str, signatures))
+
+
 def _checked(key: str) -> str:
-    if not _ID.fullmatch(key):
-        raise Refusal(f"Invalid derivation output id {magenta(key)}", ends=True)
+    digest, mark, _ = key.partition("!")
+    if not mark:
+        raise Refusal(f"Invalid derivation output id {magenta(key)}")
+    Digest.parse(digest)
     return key
 
 

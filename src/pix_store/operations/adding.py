@@ -7,6 +7,7 @@ checked.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator
 
 from pix.codec.declare import wire_of
@@ -29,7 +30,7 @@ from pix_store.store.content_address import ContentAddress, Method, address
 from pix_store.store.hashes import Digest
 from pix_store.store.path_info import PathInfo
 from pix_store.store.references import Search
-from pix_store.store.refusal import quoted
+from pix_store.store.refusal import died, meant, quoted
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import name_of
 
@@ -40,7 +41,7 @@ NEW_LAYOUT = 25
 @answers(op.AddToStore)
 def add_to_store(caller: Caller, request: op.AddToStore) -> op.AddToStore.Reply:
     """Add a file or a tree."""
-    upload = caller.connection.content()
+    upload = caller.connection.content("end of string reached")
     if caller.connection.protocol.minor < NEW_LAYOUT:
         kind = "r:" if request.recursive or not request.fixed else ""
         algorithm = request.hash_algo if request.fixed else "sha256"
@@ -49,7 +50,7 @@ def add_to_store(caller: Caller, request: op.AddToStore) -> op.AddToStore.Reply:
         method = Method.of_derivation(f"{kind}{algorithm}")
         nar = True
     else:
-        method = Method.parse(request.method)
+        method = _method(request.method)
         nar = method.takes_nar
     if request.repair:
         caller.may("repairing is not allowed because you are not in 'trusted-users'")
@@ -73,13 +74,22 @@ def add_to_store_scanning(
     caller: Caller, request: op.AddToStoreScanning
 ) -> op.AddToStoreScanning.Reply:
     """Add a file or a tree whose references are looked for."""
-    method = Method.parse(request.method)
+    method = _method(request.method)
     upload = caller.connection.content()
     nar = method.takes_nar
     contents = upload.nar() if nar else upload.rest()
     search = Search(caller.store.all())
     added = _added(caller, request.name, method, contents, nar, frozenset(), search)
     return op.AddToStoreScanning.Reply(path=added.path, info=added.info)
+
+
+def _method(text: str) -> Method:
+    """Return a method that an upload has, which is read before the upload. Raises Refusal."""
+    with meant(astray=True):
+        method = Method.parse(text)
+    if method != (usual := Method("text:", "sha256")) and method.kind == usual.kind:
+        raise died("a text is hashed by SHA-256")
+    return method
 
 
 def _added(
@@ -134,9 +144,11 @@ def add_to_store_nar(caller: Caller, request: op.AddToStoreNar) -> None:
             provenance=request.provenance,
         ),
     )
+    with meant(ends=True):
+        info = _info(caller, told)
     _import(
         caller,
-        _info(caller, told),
+        info,
         caller.connection.content(),
         check_sigs=not (request.dont_check_sigs and caller.trusted),
         again=request.repair and caller.trusted,
@@ -151,7 +163,9 @@ def add_multiple_to_store(caller: Caller, request: op.AddMultipleToStore) -> Non
     layout = item_layout(protocol)
     wire = wire_of(ValidPathInfo)
     for _ in range(upload.word()):
-        info = _info(caller, upload.value(wire, layout))
+        told = upload.value(wire, layout)
+        with meant(ends=False):
+            info = _info(caller, told)
         _import(
             caller,
             info,
@@ -232,11 +246,12 @@ def nar_from_path(caller: Caller, request: op.NarFromPath) -> op.NarFromPath.Rep
 def add_signatures(caller: Caller, request: op.AddSignatures) -> op.Done:
     """Add signatures to a path."""
     store = caller.store
-    for sig in request.sigs:
-        if ":" not in sig:
-            raise Refusal("signature is corrupt")
     base = caller.base(request.path)
+    with meant(ends=True):
+        _check_signatures(request.sigs)
     with store.lock:
+        if store.known(base) is None:
+            raise died("signatures of a path that is not valid")
         store.update(store.info(base).signed(request.sigs))
     return op.Done()
 
@@ -244,7 +259,10 @@ def add_signatures(caller: Caller, request: op.AddSignatures) -> op.Done:
 @answers(op.AddBuildLog)
 def add_build_log(caller: Caller, request: op.AddBuildLog) -> op.Done:
     """Keep the log of a build that ran elsewhere."""
-    caller.store.paths.check_base(request.drv)
+    with meant(ends=True):
+        caller.store.paths.check_base(request.drv)
+    if not request.drv.endswith(".drv"):
+        raise died("the log of what is not a derivation")
     caller.may("you are not privileged to add logs")
     with Spool(None, caller.store.shelf.room()) as log:
         log.fill(caller.connection.content().rest())
@@ -255,12 +273,13 @@ def add_build_log(caller: Caller, request: op.AddBuildLog) -> op.Done:
 def _info(caller: Caller, told: ValidPathInfo) -> PathInfo:
     """Return the metadata that a client sent. Raises Refusal."""
     known = told.info
-    try:
-        digest = Digest.parse(known.nar_hash, "sha256")
-    except ValueError as error:
-        raise Refusal(str(error), ends=True) from None
+    base = caller.base(told.path)
+    digest = Digest.parse(known.nar_hash, "sha256")
+    _check_signatures(known.sigs)
+    if known.ca is not None:
+        ContentAddress.parse(known.ca)
     return PathInfo(
-        base=caller.base(told.path),
+        base=base,
         nar_hash=digest,
         nar_size=known.nar_size,
         references=caller.bases(known.references),
@@ -271,6 +290,18 @@ def _info(caller: Caller, told: ValidPathInfo) -> PathInfo:
         ca=known.ca,
         provenance=known.provenance,
     )
+
+
+def _check_signatures(sigs: Iterable[str]) -> None:
+    """Raise Refusal for what is no signature."""
+    for sig in sigs:
+        name, _, signed = sig.partition(":")
+        try:
+            good = name and base64.b64decode(signed, validate=True)
+        except ValueError:
+            good = b""
+        if not good:
+            raise Refusal("signature is corrupt")
 
 
 def _import(
@@ -285,8 +316,8 @@ def _import(
             return
         if nar.sha256 != info.nar_hash:
             raise Refusal(
-                f"hash mismatch importing path {quoted(path)};\n  specified: {info.nar_hash.sri}\n"
-                f"  got:       {nar.sha256.sri}",
+                f"hash mismatch importing path {quoted(path)};\n  specified: {info.nar_hash}\n"
+                f"  got:       {nar.sha256}",
                 status=102,
             )
         if nar.size != info.nar_size:

@@ -17,7 +17,7 @@ from pix_store.build.scheduler import Builds
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import Derivation
 from pix_store.derivations.realisations import built_outputs
-from pix_store.store.refusal import quoted, rendered
+from pix_store.store.refusal import meant, quoted, rendered, too_large
 
 WITH_OUTPUTS = 28
 """From 1.28 on a result says what was built."""
@@ -27,11 +27,17 @@ WITH_TIMES = 29
 
 
 def _targets(caller: Caller, paths: Iterable[str], mode: int) -> list[Target]:
+    _check_mode(caller, mode)
+    return [Target.parse(path, caller.store.paths, caller.connection.protocol) for path in paths]
+
+
+def _check_mode(caller: Caller, mode: int) -> None:
+    if mode >= 1 << 8:
+        raise Refusal(too_large(mode, 8), ends=True)
     if mode == BuildMode.REPAIR and not caller.trusted:
         raise Refusal("repairing is not allowed because you are not in 'trusted-users'", ends=True)
     if mode not in BuildMode.__members__.values():
         raise Refusal("Invalid build mode", ends=True)
-    return [Target.parse(path, caller.store.paths, caller.connection.protocol) for path in paths]
 
 
 @answers(op.BuildPaths)
@@ -71,7 +77,7 @@ def _build(caller: Caller, paths: Iterable[str], mode: int) -> list[tuple[Target
     found = []
     for target in targets:
         found.append((target, builds.target(target)))
-        if not found[-1][1].good and not caller.connection.options.keep_going:
+        if builds.given_up:
             break
     builds.end()
     return found
@@ -82,9 +88,15 @@ def build_derivation(caller: Caller, request: op.BuildDerivation) -> op.BuildDer
     """Build a derivation that came along."""
     store = caller.store
     drv = caller.base(request.drv_path)
-    if not drv.endswith(".drv"):
-        raise Refusal(f"path {quoted(request.drv_path)} is not a derivation", ends=True)
-    derivation = Derivation.basic(request.derivation)
+    with meant(ends=True):
+        if not drv.endswith(".drv"):
+            raise Refusal(f"store path {quoted(drv)} is not a valid derivation path")
+        derivation = Derivation.basic(request.derivation)
+        for output in derivation.outputs.values():
+            output.check()
+        _check_mode(caller, request.mode)
+    if not derivation.outputs:
+        raise Refusal("must have at least one output")
     if not caller.trusted and not derivation.content_addressed:
         raise Refusal("you are not privileged to build input-addressed derivations")
     builds = Builds(caller, request.mode)

@@ -18,7 +18,7 @@ from pix.protocol.types import GCAction
 from pix.serving import Refusal
 from pix_store.connection.client import House
 from pix_store.derivations.outputs import makers
-from pix_store.store.refusal import quoted
+from pix_store.store.refusal import quoted, shown
 from pix_store.store.store import Store
 
 Note = Callable[[str], None]
@@ -96,10 +96,8 @@ def _collected(house: House, wanted: Wanted, note: Note) -> tuple[list[str], int
         note("deleting garbage...")
     elif wanted.action == GCAction.DELETE_SPECIFIC:
         dead = frozenset(_specific(store, wanted, living))
-    elif wanted.action == GCAction.TRY_DELETE_SPECIFIC:
-        dead = frozenset(_but_alive(store, wanted, living))
     else:
-        raise Refusal("Invalid GC action", ends=True)
+        dead = frozenset(_but_alive(store, wanted, living))
     deleted, freed = _delete(store, dead, wanted.max_freed, note)
     note("deleting unused links...")
     return sorted(deleted), freed
@@ -166,9 +164,9 @@ def make_link(link: Path, target: str, store: Store) -> None:
         with suppress(OSError):
             there = os.readlink(link)  # noqa: PTH115 - the text of the link
             if not there.startswith(store.paths.directory + "/"):
-                raise Refusal(f"cannot create symlink {quoted(str(link))}; already exists")
+                raise Refusal(f"cannot create symlink {shown(link)}; already exists")
         if not link.is_symlink():
-            raise Refusal(f"cannot create symlink {quoted(str(link))}; already exists")
+            raise Refusal(f"cannot create symlink {shown(link)}; already exists")
     new = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
     try:
         link.parent.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,8 @@ from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import derivation_of
 from pix_store.derivations.outputs import derivers, known_outputs
-from pix_store.store.hashes import ALPHABET
-from pix_store.store.refusal import not_valid
+from pix_store.store.content_address import ContentAddress
+from pix_store.store.refusal import meant, not_valid
 from pix_store.store.store_paths import DIGITS
 
 INFO_MAY_BE_MISSING = 17
@@ -99,7 +99,7 @@ def query_path_from_hash_part(
 ) -> op.QueryPathFromHashPart.Reply:
     """Say which valid path has a hash part."""
     digits = request.hash_part
-    if len(digits) != DIGITS or not set(digits) <= set(ALPHABET):
+    if len(digits) != DIGITS:
         raise Refusal("invalid hash part")
     base = caller.store.by_digits(digits)
     path = None if base is None else caller.store.paths.full(base)
@@ -135,6 +135,9 @@ def query_substitutable_path_infos(
 ) -> op.QuerySubstitutablePathInfos.Reply:
     """Say nothing: there are no substituters."""
     caller.bases((*request.paths, *request.paths_with_ca))
+    with meant(ends=True):
+        for ca in filter(None, request.paths_with_ca.values()):
+            ContentAddress.parse(ca)
     return op.QuerySubstitutablePathInfos.Reply(infos=())
 
 

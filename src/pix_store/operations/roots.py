@@ -11,7 +11,10 @@ from pix.protocol.types import GCAction, Root
 from pix.serving import Refusal
 from pix_store.connection.client import Caller, answers
 from pix_store.operations import garbage
-from pix_store.store.refusal import quoted
+from pix_store.store.refusal import quoted, shown
+
+NEWEST_OF_LIX = 35
+"""Daemons that speak more have no GCAction of Lix."""
 
 COUNTS_LIKE_NIX_2_4 = 22
 """Clients of older versions count verbosities without Notice."""
@@ -48,8 +51,8 @@ def add_temp_roots(caller: Caller, request: op.AddTempRoots) -> op.Done:
 
 @answers(op.AddIndirectRoot)
 def add_indirect_root(caller: Caller, request: op.AddIndirectRoot) -> op.Done:
-    """Let a symlink outside of the store be a root."""
-    caller.store.link(_absolute(request.link))
+    """Let a symlink outside of the store be a root; it need not be there."""
+    caller.store.link(_tidy(f"/{request.link.lstrip('/')}"))
     return op.Done()
 
 
@@ -62,10 +65,10 @@ def add_perm_root(caller: Caller, request: op.AddPermRoot) -> op.AddPermRoot.Rep
         " to do that instead."
     )
     base = caller.base(request.path)
-    link = Path(_absolute(request.gc_root))
+    link = Path(_tidy(request.gc_root))
     if link.is_relative_to(caller.store.paths.directory):
         raise Refusal(
-            f"creating a garbage collector root ({link}) in the Nix store is forbidden"
+            f"creating a garbage collector root ({shown(link)}) in the Nix store is forbidden"
             f" (are you running nix-build inside the store?)"
         )
     caller.keep(base)
@@ -74,7 +77,8 @@ def add_perm_root(caller: Caller, request: op.AddPermRoot) -> op.AddPermRoot.Rep
     return op.AddPermRoot.Reply(gc_root=str(link))
 
 
-def _absolute(link: str) -> str:
+def _tidy(link: str) -> str:
+    """Return an absolute path without detours. Raises Refusal for another one."""
     if not link.startswith("/") or "\0" in link:
         raise Refusal(f"not an absolute path: {quoted(link)}", ends=True)
     return os.path.normpath(link)
@@ -107,8 +111,13 @@ def collect_garbage(caller: Caller, request: op.CollectGarbage) -> op.CollectGar
     if request.ignore_liveness:
         raise Refusal("you are not allowed to ignore liveness")
     named = request.paths_to_delete if request.target is None else request.target.paths
+    action = GCAction.of(request.action)
+    spoken = caller.connection.offer.protocol.minor
+    known = action in GCAction.__members__.values()
+    if not known or (action == GCAction.TRY_DELETE_SPECIFIC and spoken > NEWEST_OF_LIX):
+        raise Refusal("Invalid GC action", ends=True)
     wanted = garbage.Wanted(
-        action=GCAction.of(request.action),
+        action=action,
         paths=caller.bases(named),
         referrers=request.target is not None and request.target.delete_referrers,
         max_freed=request.max_freed,

@@ -235,7 +235,7 @@ class FolderShelf:
         if not folder.is_dir():
             return
         for file in sorted(folder.iterdir()):
-            with suppress(OSError, ValueError, KeyError, TypeError):
+            with suppress(OSError, Refusal, ValueError, KeyError, TypeError):
                 whole = parse_json(file.read_bytes())
                 yield whole["key"], whole["value"]
 

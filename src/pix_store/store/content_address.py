@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pix.codec.nar import Entry
 from pix.codec.wire import bytes_of
 from pix.serving import Refusal
-from pix_store.store.hashes import SIZES, Digest
+from pix_store.store.hashes import SIZES, Digest, unknown_algorithm
 from pix_store.store.refusal import magenta, quoted
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import StorePaths
@@ -39,36 +39,42 @@ class Method:
         """Return what a derivation's output writes as `r:sha256`. Raises Refusal."""
         for kind in ("text:", "git:", "r:"):
             if text.startswith(kind):
-                return cls._checked(kind, text.removeprefix(kind))
+                return cls._checked(kind, text.removeprefix(kind)).with_sha256()
         return cls._checked("", text)
 
     @classmethod
     def parse(cls, text: str) -> Method:
         """Return what AddToStore writes as `fixed:r:sha256`. Raises Refusal."""
-        if text.startswith("text:"):
-            return cls._checked("text:", text.removeprefix("text:"))
-        if text.startswith("fixed:"):
-            return cls.of_derivation(text.removeprefix("fixed:"))
-        if ":" not in text:
-            raise Refusal(f"content address method {quoted(text)} was not in the form '<type>:<h>'")
-        prefix = text.partition(":")[0]
-        raise Refusal(
-            f"content address prefix {quoted(prefix)} is unrecognized;"
-            " recognized prefixes are 'text' or 'fixed'"
-        )
+        prefix, colon, rest = text.partition(":")
+        if prefix not in ("text", "fixed"):
+            raise Refusal(
+                f"content address prefix {quoted(prefix)} is unrecognized. Recogonized prefixes"
+                " are 'text' or 'fixed'"
+            )
+        if not colon:
+            raise Refusal(
+                "content address hash must be in form '<algo>:<hash>', but found:"
+                f" {magenta(text + ':')}"
+            )
+        return cls._checked("text:", rest) if prefix == "text" else cls.of_derivation(rest)
 
     @classmethod
     def _checked(cls, kind: str, algorithm: str) -> Method:
+        algorithm = algorithm.partition(":")[0]
         if algorithm not in SIZES:
-            raise Refusal(f"unknown hash algorithm {quoted(algorithm)}")
-        if kind == "text:" and algorithm != "sha256":
-            raise Refusal(
-                f"text content address hash should use {magenta('sha256')}, but instead uses"
-                f" {magenta(algorithm)}"
-            )
+            raise unknown_algorithm(algorithm)
         if kind == "git:" and algorithm not in ("sha1", "sha256"):
             raise Refusal("Git file ingestion must use SHA-1 or SHA-256 hash")
         return cls(kind, algorithm)
+
+    def with_sha256(self) -> Method:
+        """Return the same, which for a text has to be that of SHA-256. Raises Refusal."""
+        if self.kind == "text:" and self.algorithm != "sha256":
+            raise Refusal(
+                f"text content address hash should use {magenta('sha256')}, but instead uses"
+                f" {magenta(self.algorithm)}"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +90,14 @@ class ContentAddress:
     @classmethod
     def parse(cls, text: str) -> ContentAddress:
         """Return the content address written as `fixed:r:sha256:…`. Raises Refusal."""
-        head, _, rest = text.rpartition(":")
-        method = Method.parse(head)
-        try:
-            return cls(method, Digest.parse(rest, method.algorithm))
-        except ValueError as error:
-            raise Refusal(str(error)) from None
+        head, colon, rest = text.rpartition(":")
+        if not colon:
+            raise Refusal(
+                "not a content address because it is not in the form '<prefix>:<rest>':"
+                f" {magenta(text)}"
+            )
+        method = Method.parse(head).with_sha256()
+        return cls(method, Digest.parse(rest, method.algorithm))
 
     def path(
         self, paths: StorePaths, name: str, references: Iterable[str], itself: bool = False

@@ -11,11 +11,22 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 
+from pix.serving import Refusal
+from pix_store.store.refusal import not_enabled, quoted
+
 ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(ALPHABET)}
 
 SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 """The algorithms, and how many bytes their digests have. blake3 is not in Python's library."""
+
+
+def unknown_algorithm(name: str) -> Refusal:
+    """Return the error for the name of a hash algorithm that there is not, or not here."""
+    if name == "blake3":
+        return not_enabled("blake3-hashes")
+    known = "'blake3', 'md5', 'sha1', 'sha256', or 'sha512'"
+    return Refusal(f"unknown hash algorithm {quoted(name)}, expect {known}")
 
 
 def nix32(raw: bytes) -> str:
@@ -45,6 +56,9 @@ class Digest:
     algorithm: str
     raw: bytes
 
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.nix32}"
+
     @property
     def hex(self) -> str:
         """The digest in lower-case hexadecimal digits."""
@@ -65,22 +79,24 @@ class Digest:
         """Return the digest that `text` writes, in any of Nix's notations.
 
         A prefix (`sha256:` or `sha256-`) names the algorithm, else `algorithm` does. Raises
-        ValueError with the message of Nix.
+        Refusal.
         """
         rest, sri = text, False
         for mark in ":-":
             prefix, found, after = text.partition(mark)
+            if found and mark == ":" and algorithm is None and prefix not in SIZES:
+                raise unknown_algorithm(prefix)
             if found and prefix in SIZES:
                 if algorithm is not None and prefix != algorithm:
-                    raise ValueError(
+                    raise Refusal(
                         f"hash '{text}' should have type '{algorithm}' but has '{prefix}'"
                     )
                 algorithm, rest, sri = prefix, after, mark == "-"
                 break
         if algorithm is None:
-            raise ValueError(f"hash '{text}' does not include a type")
+            raise Refusal(f"hash '{text}' does not include a type")
         if algorithm not in SIZES:
-            raise ValueError(f"unknown hash algorithm '{algorithm}'")
+            raise unknown_algorithm(algorithm)
         size = SIZES[algorithm]
         try:
             if not sri and len(rest) == 2 * size:
@@ -91,7 +107,7 @@ class Digest:
         except (ValueError, binascii.Error):
             raw = b""
         if len(raw) != size:
-            raise ValueError(f"hash '{text}' has wrong length for hash algorithm '{algorithm}'")
+            raise Refusal(f"hash '{rest}' has wrong length for hash algorithm '{algorithm}'")
         return cls(algorithm, raw)
 
 

@@ -65,7 +65,10 @@ class PathInfo:
 
     @classmethod
     def of_plain(cls, plain: Any) -> PathInfo:
-        """Return what `plain` made. Raises ValueError, KeyError, TypeError for anything else."""
+        """Return what `plain` made.
+
+        Raises Refusal, ValueError, KeyError, TypeError for anything else.
+        """
         return cls(
             base=str(plain["path"]),
             nar_hash=Digest.parse(plain["narHash"]),

@@ -5,7 +5,9 @@ Source: Nix `error.cc`, `daemon.cc`, and recorded sessions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from pix.codec.gates import Protocol
 from pix.daemon.errors import without_colours
@@ -47,6 +49,11 @@ def quoted(text: str) -> str:
     return f"'{magenta(text)}'"
 
 
+def shown(path: object) -> str:
+    """Return a path in a message, as newer releases put it."""
+    return magenta(f'"{path}"')
+
+
 def magenta(value: object) -> str:
     """Return what a message is about, without quotes."""
     return f"\x1b[35;1m{value}\x1b[0m"
@@ -60,6 +67,36 @@ def bold_red(text: str) -> str:
 def bold(text: str) -> str:
     """Return a command in a message."""
     return f"\x1b[1m{text}\x1b[0m"
+
+
+@contextmanager
+def meant(**how: Any) -> Iterator[None]:
+    """Let refusals inside be of another kind: `ends`, `times` or `astray` as given."""
+    try:
+        yield
+    except Refusal as refusal:
+        for name, value in how.items():
+            setattr(refusal, name, value)
+        raise
+
+
+def too_large(number: int, bits: int) -> str:
+    """Return the message for a number that a reader of so many bits refuses."""
+    kind = {1: "b", 8: "h", 32: "j", 63: "l"}[bits]
+    return f"serialised integer {number} is too large for type '{kind}'"
+
+
+def died(why: str) -> Refusal:
+    """Return what ends a connection without a word, where Nix fails an assertion."""
+    return Refusal(why, ends=True, times=0)
+
+
+def not_enabled(feature: str, about: str = "") -> Refusal:
+    """Return the error for what is behind an experimental feature, none of which is enabled."""
+    return Refusal(
+        f"experimental Nix feature '{feature}' is disabled{about}; add"
+        f" '--extra-experimental-features {feature}' to enable it"
+    )
 
 
 def not_valid(path: str) -> Refusal:

@@ -8,17 +8,18 @@ chapter on store paths.
 
 from __future__ import annotations
 
+import os
 import string
 from collections.abc import Iterable
 
-from pix.codec.wire import bytes_of
+from pix.codec.wire import bytes_of, text_of
 from pix.serving import Refusal
 from pix_store.store.hashes import ALPHABET, Digest, nix32, sha256
-from pix_store.store.refusal import magenta, quoted
+from pix_store.store.refusal import died, magenta, quoted, shown
 
 DIGITS = 32
 LONGEST_NAME = 211
-_NAME = frozenset(string.ascii_letters + string.digits + "+-._?=")
+_NAME = frozenset((string.ascii_letters + string.digits + "+-._?=").encode())
 _DIGITS = frozenset(ALPHABET)
 
 
@@ -30,11 +31,14 @@ def check_name(name: str) -> None:
         raise Refusal(
             f"name {quoted(name)} must be no longer than {magenta(LONGEST_NAME)} characters"
         )
-    if name in (".", "..") or name.startswith((".-", "..-")):
-        raise Refusal(f"name {quoted(name)} is not valid")
-    for character in name:
-        if character not in _NAME:
-            raise Refusal(f"name {quoted(name)} contains illegal character {quoted(character)}")
+    first, dash, _ = name.partition("-")
+    if first in (".", ".."):
+        why = f": first dash-separated component must not be {quoted(first)}" if dash else ""
+        raise Refusal(f"name {quoted(name)} is not valid{why}")
+    for byte in bytes_of(name):
+        if byte not in _NAME:
+            illegal = quoted(text_of(bytes((byte,))))
+            raise Refusal(f"name {quoted(name)} contains illegal character {illegal}")
 
 
 class StorePaths:
@@ -52,10 +56,14 @@ class StorePaths:
 
         Raises Refusal, which ends the connection as with Nix, for what is no store path.
         """
-        parent, slash, base = path.rpartition("/")
-        if not slash or parent != self.directory:
-            shown = magenta(f'"{path}"')
-            raise Refusal(f"path {shown} is not in the Nix store", ends=True)
+        if not path:
+            raise died("a store path is empty")
+        if not path.startswith("/"):
+            raise Refusal(f"not an absolute path: {shown(path)}", ends=True)
+        path = os.path.normpath(f"/{path.lstrip('/')}")
+        parent, _, base = path.rpartition("/")
+        if parent != self.directory:
+            raise Refusal(f"path {shown(path)} is not in the Nix store", ends=True)
         try:
             self.check_base(base)
         except Refusal as refusal:
@@ -64,7 +72,7 @@ class StorePaths:
 
     def check_base(self, base: str) -> None:
         """Raise Refusal for what is no base name of a store path."""
-        digits, dash, name = base[:DIGITS], base[DIGITS : DIGITS + 1], base[DIGITS + 1 :]
+        digits, name = base[:DIGITS], name_of(base)
         if len(base) <= DIGITS:
             raise Refusal(f"{quoted(base)} is too short to be a valid store path")
         if not _DIGITS.issuperset(digits):
@@ -72,8 +80,6 @@ class StorePaths:
             raise Refusal(
                 f"store path {quoted(base)} contains illegal base-32 character {quoted(wrong)}"
             )
-        if dash != "-":
-            raise Refusal(f"store path {quoted(base)} has no dash behind its hash")
         try:
             check_name(name)
         except Refusal as refusal:

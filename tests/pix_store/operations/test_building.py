@@ -191,7 +191,7 @@ def test_repairing_is_for_trusted_clients() -> None:
     [
         ({"system": "riscv-plan9"}, "riscv-plan9"),
         ({"builder": "builtin:fetchurl"}, "unsupported builtin builder 'fetchurl'"),
-        ({"builder": "/no/such/program"}, "executing '/no/such/program'"),
+        ({"builder": "/no/such/program"}, r"(?s)exit code 1.*executing '/no/such/program'"),
     ],
 )
 def test_what_cannot_be_built(options: dict[str, str], why: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.protocol.types import DELETE_DEAD_REFERRERS, GCAction
 from tests.support.relaying import until
-from tests.support.serving import Drv, client, serving
+from tests.support.serving import Drv, client, serving, talking
 
 KEEP = "kept.txt"
 
@@ -90,13 +90,17 @@ def test_a_derivation_lives_as_long_as_its_output(tmp_path: Path) -> None:
 
 
 def test_liveness_cannot_be_ignored_and_actions_are_known() -> None:
-    with serving() as daemon, client(daemon) as c:
-        with pytest.raises(NixDaemonError, match="not allowed to ignore liveness"):
-            c.collect_garbage(GCAction.DELETE_DEAD, ignore_liveness=True)
+    with talking() as c, pytest.raises(NixDaemonError, match="not allowed to ignore liveness"):
+        c.collect_garbage(GCAction.DELETE_DEAD, ignore_liveness=True)
+    for version, action in (("1.38", GCAction.TRY_DELETE_SPECIFIC), ("1.35", 9)):
+        with (
+            talking(version) as c,
+            pytest.raises(NixDaemonError, match="Invalid GC action"),
+        ):
+            c.collect_garbage(action)
+    with talking("1.35") as c:  # the newest that Lix speaks, whose action this is
         path = c.add_text_to_store("x", "x")
         assert c.collect_garbage(GCAction.TRY_DELETE_SPECIFIC, [path]).paths == ()
-        with pytest.raises(NixDaemonError, match="Invalid GC action"):
-            c.collect_garbage(9)
 
 
 def test_permanent_roots(tmp_path: Path) -> None:

@@ -45,13 +45,14 @@ def test_only_a_file_has_a_flat_address(kind: str, tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "was not in the form"),
-        ("sha256", "was not in the form"),
+        ("", "prefix '.*' is unrecognized"),
+        ("sha256", "prefix .*sha256.* is unrecognized"),
+        ("text", "must be in form"),
         ("nar:sha256", "prefix .*nar.* is unrecognized"),
         ("fixed:", "unknown hash algorithm"),
         ("fixed:r:", "unknown hash algorithm"),
-        ("fixed:blake3", "unknown hash algorithm"),
-        ("text:sha1", "should use .*sha256"),
+        ("fixed:blake3", "blake3-hashes"),
+        ("fixed:text:sha1", "should use .*sha256"),
         ("fixed:git:md5", "Git file ingestion"),
     ],
 )
