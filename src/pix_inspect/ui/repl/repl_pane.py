@@ -31,10 +31,8 @@ class Line(TextLine):
     """The line to write in; where a key means something to its pane, the pane has it."""
 
     def __init__(self, pane: ReplPane) -> None:
-        super().__init__(id="repl-line", placeholder='QueryPathInfo(path="…")')
+        super().__init__(id="repl-line", placeholder='QueryPathInfo(path="…")', around=pane)
         self._pane = pane
-        for key in pane._bindings.key_to_bindings:
-            self._bindings.key_to_bindings.pop(key, None)
 
     async def action_submit(self) -> None:
         self._pane.submit(self.value)

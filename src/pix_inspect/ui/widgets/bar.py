@@ -39,8 +39,8 @@ class Purpose:
     check: Callable[[str], Mistake | None] | None = None
 
 
-class WritingLine(TextLine):
-    """The line itself."""
+class Bar(Vertical):
+    """The line above the panes."""
 
     TITLE = "Filter and search line"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,25 +52,6 @@ class WritingLine(TextLine):
         Binding("escape", "give_up", "Give up", id="bar.give_up"),
         Binding("f1", "app.help", "Keys", id="bar.help"),
     ]  # fmt: skip
-
-    def _bar(self) -> Bar:
-        return next(node for node in self.ancestors if isinstance(node, Bar))
-
-    def action_accept(self) -> None:
-        """Take the offer that is chosen."""
-        self._bar().accept()
-
-    def action_choose(self, step: int) -> None:
-        self._bar().choose(step)
-
-    def action_give_up(self) -> None:
-        """Leave everything as it was."""
-        self._bar().give_up()
-
-
-class Bar(Vertical):
-    """The line above the panes."""
-
     DEFAULT_CSS = """
     Bar {
         height: auto; display: none;
@@ -103,37 +84,23 @@ class Bar(Vertical):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.purpose: Purpose | None = None
+        """What is being written, if anything."""
+        self.line = TextLine(id="writing-input", around=self)
+        self.remarks = Remarks()
+        self.offers = BarOffers()
+        self._prompt = Static(id="prompt", markup=False)
+        self._in_force = {"filter": InForce("/", "filter"), "search": InForce("search", "search")}
         self._histories = {"filter": LineHistory("filters"), "search": LineHistory("searches")}
         self._start = 0
 
     def compose(self) -> ComposeResult:
         """Lay out what is in force, the line to write in, and what is said about it."""
-        yield InForce("/", "filter")
-        yield InForce("search", "search")
+        yield from self._in_force.values()
         with Horizontal(id="writing-line"):
-            yield Static(id="prompt", markup=False)
-            yield WritingLine(id="writing-input")
-        yield Remarks()
-        yield BarOffers()
-
-    @property
-    def line(self) -> WritingLine:
-        """The line in which one writes."""
-        return self.query_one(WritingLine)
-
-    @property
-    def offers(self) -> BarOffers:
-        return self.query_one(BarOffers)
-
-    @property
-    def remarks(self) -> Remarks:
-        """What is said about the line."""
-        return self.query_one(Remarks)
-
-    @property
-    def writing(self) -> bool:
-        """Whether something is being written."""
-        return self.purpose is not None
+            yield self._prompt
+            yield self.line
+        yield self.remarks
+        yield self.offers
 
     def on_mount(self) -> None:
         """Show nothing to begin with."""
@@ -141,26 +108,24 @@ class Bar(Vertical):
 
     def begin(self, purpose: Purpose, text: str) -> None:
         """Have the user write something, beginning with a text."""
-        self.query_one("#prompt", Static).update(f" {purpose.sign} ")
+        self._prompt.update(f" {purpose.sign} ")
         self.remarks.indent = cell_len(purpose.sign) + 2
         self.remarks.hint = purpose.hint
         self._end()
         self.purpose = purpose
         self.add_class("-writing", f"-writing-{purpose.name}")
-        self.line.value = text
-        self.line.cursor_position = len(text)
+        self._write(text)
         self.line.focus()
-        self._consider()
 
     def say(self, text: str, aside: str, *, what: str = "filter", bad: bool = False) -> None:
         """Show the filter or the search that is in force, or with an empty text none."""
-        shown = self.query_one(f"InForce.{what}", InForce)
+        shown = self._in_force[what]
         said = (text, aside, bad)
         if said != (shown.text, shown.aside, shown.bad):
             shown.text, shown.aside, shown.bad = said
             shown.refresh()
         shown.set_class(bool(text), "-in-force")
-        self.set_class(any(each.text for each in self.query(InForce)), "-in-force")
+        self.set_class(any(each.text for each in self._in_force.values()), "-in-force")
 
     def on_input_changed(self) -> None:
         """Look at what is written."""
@@ -191,37 +156,38 @@ class Bar(Vertical):
         self.remarks.refresh()
         self.offers.offer(offered, self.remarks.indent - 1 + self._start)
 
+    def _write(self, text: str, behind: str = "") -> None:
+        """Have a text in the line, with the cursor at its end."""
+        self.line.value = text + behind
+        self.line.cursor_position = len(text)
+        self._consider()
+
     def on_choices_taken(self, message: BarOffers.Taken[str]) -> None:
         """Write the offer that was clicked."""
         message.stop()
-        self._write(message.value)
+        self._accept(message.value)
 
-    def accept(self) -> None:
+    def action_accept(self) -> None:
         """Write the chosen offer."""
         if self.offers.chosen is not None:
-            self._write(self.offers.chosen)
+            self._accept(self.offers.chosen)
 
-    def _write(self, chosen: str) -> None:
+    def _accept(self, chosen: str) -> None:
         """Write an offer in place of what was begun."""
-        text, cursor = self.line.value, self.line.cursor_position
-        rest = text[cursor:]
-        head = text[: self._start] + chosen + ("" if rest.startswith(" ") else " ")
-        self.line.value = head + rest
-        self.line.cursor_position = len(head)
-        self._consider()
+        text, rest = self.line.value, self.line.value[self.line.cursor_position :]
+        self._write(text[: self._start] + chosen + ("" if rest.startswith(" ") else " "), rest)
 
-    def choose(self, step: int) -> None:
+    def action_choose(self, step: int) -> None:
         """Choose another offer; above the first one stand the lines of before."""
         history = self._histories.get(self.purpose.name) if self.purpose is not None else None
         if history is not None and (step > 0 or not self.offers.highlighted):
             text = history.step(step, self.line.value)
             if text is not None:
-                self.line.value = text
-                self.line.cursor_position = len(text)
+                self._write(text)
                 return
         self.offers.move(step)
 
-    def on_input_submitted(self) -> None:
+    def action_submit(self) -> None:
         """Hand in what was written, unless there is a mistake in it."""
         purpose, text = self.purpose, self.line.value.strip()
         if purpose is None:
@@ -244,7 +210,7 @@ class Bar(Vertical):
         if self.purpose is not None and self.app.app_focus and self.screen.focused is not self.line:
             self._end()
 
-    def give_up(self) -> None:
+    def action_give_up(self) -> None:
         """Leave everything as it was."""
         if self.purpose is not None:
             self._end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual.dom import DOMNode
 from textual.events import Paste
 from textual.keys import KEY_NAME_REPLACEMENTS
 from textual.widgets import Input
@@ -14,11 +15,22 @@ LONGEST = 10_000
 
 
 class TextLine(Input):
-    """The line. Its cursor does not blink, and what it is given is not selected."""
+    """The line. Its cursor does not blink, and what it is given is not selected.
 
-    def __init__(self, value: str = "", placeholder: str = "", id: str | None = None) -> None:
+    Keys that mean something to the pane `around` it are not the line's.
+    """
+
+    def __init__(
+        self,
+        value: str = "",
+        placeholder: str = "",
+        id: str | None = None,
+        around: DOMNode | None = None,
+    ) -> None:
         super().__init__(value, placeholder, id=id, select_on_focus=False)
         self.cursor_blink = False
+        for key in around._bindings.key_to_bindings if around is not None else ():
+            self._bindings.key_to_bindings.pop(key, None)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Return whether a key is written here, so that it does nothing else."""

@@ -13,7 +13,6 @@ from pix.conversation.exchange import DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.filter.compiled import compile_filter
-from pix_inspect.ui.widgets.bar import WritingLine
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Remarks
 from pix_inspect.ui.widgets.choices import Choice
 from tests.support.played import browse, focus, lines_of, live, recorded, settled
@@ -25,7 +24,7 @@ SIZE = (120, 40)
 
 async def write(pilot: Pilot[Any], text: str) -> None:
     """Write something, as one pastes it."""
-    line = browse(pilot).query_one(WritingLine)
+    line = browse(pilot).bar.line
     line.value = text
     line.cursor_position = len(text)
     await pilot.pause()
@@ -103,7 +102,7 @@ async def test_fields_operators_and_seen_values_are_completed() -> None:
     async with recorded("two-clients").run_test(size=SIZE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
-        line = screen.query_one(WritingLine)
+        line = screen.bar.line
         await pilot.press("slash")
         assert "took" in offered(pilot)
         await pilot.press("o")
@@ -307,7 +306,7 @@ async def test_filters_of_earlier_sessions_come_back() -> None:
             browse(pilot).filter.apply(text)
     async with recorded("queries").run_test(size=SIZE) as pilot:
         await settled(pilot)
-        line = browse(pilot).query_one(WritingLine)
+        line = browse(pilot).bar.line
         await pilot.press("slash")
         assert offered(pilot)[:2] == ["error", "conn = 2"]
         await pilot.press("o", "up")
@@ -329,10 +328,10 @@ async def test_the_line_closes_when_the_mouse_goes_on_elsewhere() -> None:
         screen = browse(pilot)
         for key in ("slash", "ctrl+f"):
             await pilot.press(key, "o")
-            assert screen.bar.writing
+            assert screen.bar.purpose is not None
             await pilot.click("#timeline", offset=(20, 25))
             await settled(pilot)
-            assert not screen.bar.writing
+            assert screen.bar.purpose is None
             assert offered(pilot) == []
             assert focus(pilot) == "timeline"
             assert screen.filter.text == ""
@@ -341,7 +340,7 @@ async def test_the_line_closes_when_the_mouse_goes_on_elsewhere() -> None:
         await pilot.pause()
         pilot.app.post_message(AppFocus())
         await pilot.pause()
-        assert screen.bar.writing, "it was the terminal that lost the focus"
+        assert screen.bar.purpose is not None, "it was the terminal that lost the focus"
         assert focus(pilot) == "writing-input"
 
 
@@ -355,7 +354,7 @@ async def test_offers_and_the_filter_in_force_can_be_clicked() -> None:
         assert focus(pilot) == "writing-input"
         await write(pilot, "stat")
         await pilot.click(BarOffers, offset=(3, 0))
-        assert screen.query_one(WritingLine).value == "state "
+        assert screen.bar.line.value == "state "
 
 
 async def test_a_filter_with_a_mistake_from_elsewhere_can_be_mended() -> None:
@@ -365,5 +364,5 @@ async def test_a_filter_with_a_mistake_from_elsewhere_can_be_mended() -> None:
         screen.filter.apply("conn = two")
         await pilot.pause()
         assert focus(pilot) == "writing-input"
-        assert screen.query_one(WritingLine).value == "conn = two"
+        assert screen.bar.line.value == "conn = two"
         assert screen.filter.text == ""
