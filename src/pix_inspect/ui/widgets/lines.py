@@ -96,7 +96,7 @@ def line_strip(segments: Iterable[Segment], width: int, ground: Style) -> Strip:
     return Strip([*strip.crop(0, width - 1), Segment("…", kept[-1].style)], width)
 
 
-class Lines(ScrollView, Toned, can_focus=True):
+class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     """Lines with a cursor."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS  # only the first base's are inherited
