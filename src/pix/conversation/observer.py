@@ -46,10 +46,10 @@ class Conversation:
     """The exchanges of one connection, as its bytes pass by.
 
     `detail` keeps log frames and payload runs on the exchanges (memory grows with them);
-    `on_payload` is told of payload as it is announced. `protocol` is None until negotiated.
-    Without an observer the exchanges are collected in `exchanges`. With `lockstep`, `turns`
-    is the order that was made up: side, and up to which stream offset it spoke; both
-    streams are then best fed whole.
+    `on_payload` is told of payload as it is announced. With a `protocol` the conversation goes
+    on between two operations, at these stream offsets, the client's first. Without an observer
+    the exchanges are collected in `exchanges`. With `lockstep`, `turns` is the order that was
+    made up: side, and up to which stream offset it spoke; both streams are then best fed whole.
 
     An observer that has `round_trip` is told of a plain one by that alone, when it is over,
     and no Exchange is made: a request in one chunk of `bytes` while nothing else is under
@@ -64,20 +64,9 @@ class Conversation:
         lockstep: bool = False,
         limits: Limits | None = None,
         on_payload: PayloadSeen | None = None,
-    ) -> None:
-        self._begin(observer, detail, lockstep, limits, on_payload, 0, 0)
-        self._ledger.client.scanner = self._client()
-        self._ledger.daemon.scanner = self._daemon()
-
-    def _begin(
-        self,
-        observer: Observer | None,
-        detail: bool,
-        lockstep: bool,
-        limits: Limits | None,
-        on_payload: PayloadSeen | None,
-        client_offset: int,
-        daemon_offset: int,
+        protocol: Protocol | None = None,
+        daemon_nix: str | None = None,
+        offsets: tuple[int, int] = (0, 0),
     ) -> None:
         self.exchanges: list[Exchange] = []
         self.detail = detail
@@ -91,14 +80,18 @@ class Conversation:
             detail,
             self.limits,
             on_payload,
-            client_offset,
-            daemon_offset,
+            offsets,
         )
         self._lanes = (self._ledger.client, self._ledger.daemon)
         self._asking, self._answering = (lane.cursor for lane in self._lanes)
         self._handshake = Handshake(self._ledger)
         self._requests = ClientSide(self._ledger, lockstep)
         self._answers = DaemonSide(self._ledger, lockstep)
+        self._ledger.protocol = protocol
+        self._ledger.daemon_nix = daemon_nix
+        begins = protocol is None
+        self._ledger.client.scanner = self._client(begins=begins)
+        self._ledger.daemon.scanner = self._daemon(begins=begins)
         self.asked: Asked | None = None
         """The plain request that waits for its answer, and of which nobody was told."""
         self._answer: Shape = (0, None)
@@ -109,35 +102,15 @@ class Conversation:
         self._tell: RoundTripSeen | None = None
         """The same, while nothing is under way: the next thing is a new operation."""
 
-    @classmethod
-    def resumed(
-        cls,
-        protocol: Protocol,
-        client_offset: int,
-        daemon_offset: int,
-        observer: Observer | None = None,
-        *,
-        daemon_nix: str | None = None,
-        detail: bool = False,
-        limits: Limits | None = None,
-        on_payload: PayloadSeen | None = None,
-    ) -> Conversation:
-        """Return a conversation that goes on between two operations, at these offsets."""
-        self = cls.__new__(cls)
-        self._begin(observer, detail, False, limits, on_payload, client_offset, daemon_offset)
-        self._ledger.protocol = protocol
-        self._ledger.daemon_nix = daemon_nix
-        self._ledger.client.scanner = self._requests.scan()
-        self._ledger.daemon.scanner = self._answers.scan()
-        return self
-
-    def _client(self) -> Scan:
-        yield from self._handshake.client()
+    def _client(self, *, begins: bool) -> Scan:
+        if begins:
+            yield from self._handshake.client()
         yield from self._requests.scan()
 
-    def _daemon(self) -> Scan:
-        yield from self._handshake.daemon()
-        yield from self._answers.handshake()
+    def _daemon(self, *, begins: bool) -> Scan:
+        if begins:
+            yield from self._handshake.daemon()
+            yield from self._answers.handshake()
         yield from self._answers.scan()
 
     # What is known -------------------------------------------------------------------

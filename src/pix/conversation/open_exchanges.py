@@ -77,14 +77,13 @@ class Ledger:
         detail: bool,
         limits: Limits,
         on_payload: PayloadSeen | None,
-        client_offset: int = 0,
-        daemon_offset: int = 0,
+        offsets: tuple[int, int],
     ) -> None:
         self.observer = observer
         self.detail = detail
         self.on_payload = on_payload
-        self.client = Lane(CLIENT, client_offset, limits)
-        self.daemon = Lane(DAEMON, daemon_offset, limits)
+        self.client = Lane(CLIENT, offsets[CLIENT], limits)
+        self.daemon = Lane(DAEMON, offsets[DAEMON], limits)
         self.client.cursor.on_payload = self._client_payload
         self.daemon.cursor.on_payload = self._daemon_payload
         self.protocol: Protocol | None = None

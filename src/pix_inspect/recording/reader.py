@@ -57,6 +57,7 @@ class RecordingReader:
         """When what was read last passed."""
         self._within = 0
         """What a listener was told of lies before here: `consumed`, and while it is told more."""
+        self._told = 0
         self._listed = _Listed()
         self._damaged = False
         self._source: Source = source or open_source(path)
@@ -97,20 +98,23 @@ class RecordingReader:
 
     def follow(self, listener: Listener, limit: int | None = None) -> int:
         """Tell the listener, always the same, what `poll` returns; return how many items it was."""
-        told = 0
-        enough = _ENOUGH if limit is None else limit
+        before = self._told
+        until = _ENOUGH if limit is None else before + limit
         window = _WINDOW if limit is None else min(_WINDOW, max(_NEAR, limit * 256))
-        while told < enough and not self._damaged:
-            position = self.consumed
-            if buffer := self._source.read(position, window):
-                self._within = position + len(buffer)
-                told += self._read(buffer, listener, enough - told)
-            if self.consumed == position and not self._damaged:
-                more = self._step(listener)
-                if more is None:
+        try:
+            while self._told < until and not self._damaged:
+                position = self.consumed
+                if buffer := self._source.read(position, window):
+                    self._read(buffer, listener, until - self._told)
+                if self.consumed == position and not self._step(listener):
                     break
-                told += more
-        return told
+        except Damage as damage:
+            self._damaged = True
+            left = self._source.end - self.consumed
+            self._contents.warn(
+                f" is damaged at offset {self.consumed} ({damage}): {left} bytes are not read"
+            )
+        return self._told - before
 
     def read_from(self, position: int) -> Iterator[Item]:
         """Yield again what stands from a block's `position` on, up to what has been read.
@@ -184,13 +188,8 @@ class RecordingReader:
         head = self._source.read(position, 8)
         return int(pcapng.BLOCK.unpack(head)[1]) if len(head) == 8 else 0
 
-    def _damage(self, position: int, what: str) -> None:
-        self._damaged = True
-        left = self._source.end - position
-        self._contents.warn(f" is damaged at offset {position} ({what}): {left} bytes are not read")
-
-    def _step(self, listener: Listener) -> int | None:
-        """Get over what `poll` stopped at: a large block, a file's end. Return None to wait."""
+    def _step(self, listener: Listener) -> bool:
+        """Get over what `poll` stopped at: a large block, a file's end. Return False to wait."""
         position = self.consumed
         following = self._source.next_file(position)
         limit = self._source.end if following is None else following
@@ -198,118 +197,111 @@ class RecordingReader:
         if len(head) == 8:
             kind, total = pcapng.BLOCK.unpack(head)
             if total < pcapng.SMALLEST_BLOCK or total & 3:
-                self._damage(position, f"a block of {total} bytes")
-                return None
+                raise Damage(f"a block of {total} bytes")
             if kind in _OURS and total > LARGEST_BLOCK:
-                self._damage(position, f"a block of {total} bytes")
-                return None
+                raise Damage(f"a block of {total} bytes")
             if position + total <= limit:
                 if self._source.read(position + total - 4, 4) != head[4:]:
-                    self._damage(position, "a block's two lengths differ")
-                    return None
-                told: int | None = 0
+                    raise Damage("a block's two lengths differ")
                 self._within = position + total
                 if kind in _OURS:
-                    told = self._slow(self._source.read(position, total), 0, position, listener)
-                if told is not None:
-                    self.consumed += total
-                return told
+                    buffer = self._source.read(position, total)
+                    self._told += self._slow(buffer, 0, position, listener)
+                self.consumed += total
+                return True
         if following is not None:
             if position < following:
                 self._contents.warn(f": the file before a rotation was cut off at {position}")
             self.consumed = following
-            return 0
+            return True
         if self._source.extend():
-            return 0
+            return True
         if isinstance(self._source, CompressedSource) and self._source.fault:
             self._contents.warn(self._source.fault)
-        return None
+        return False
 
-    def _read(self, buffer: bytes, listener: Listener, enough: int) -> int:
-        """Read whole blocks of `buffer`, which goes on at `consumed`; return what was told."""
+    def _read(self, buffer: bytes, listener: Listener, enough: int) -> None:
+        """Read whole blocks of `buffer`, which goes on at `consumed`. Raises Damage."""
         flows = self._contents.flows
         base, size, left = self.consumed, len(buffer), enough
+        self._within = base + size
         usual = size - _PLAIN - HEADERS
         p = 0
         packet_head, tcp_head = pcapng.PACKET.unpack_from, _HEAD.unpack_from
         length_of = pcapng.U32.unpack_from
         # The usual packet (data in order, no comment) is read here; all else by _slow.
-        while p + pcapng.SMALLEST_BLOCK <= size and left > 0:
-            if p <= usual:
-                kind, total, interface, high, low, captured, original = packet_head(buffer, p)
-                end = p + total
-                if (
-                    kind == 6
-                    and captured >= 40
-                    and total == _PLAIN + (captured + 3 & -4)
-                    and end <= size
-                    and interface < len(flows)
-                    and length_of(buffer, end - 4)[0] == total
-                    and (flow := flows[interface]) is not None
-                ):
-                    version, source, seq, flags = tcp_head(buffer, p + 28)
-                    side = source - 1
-                    length = original - 40
+        try:
+            while p + pcapng.SMALLEST_BLOCK <= size and left > 0:
+                if p <= usual:
+                    kind, total, interface, high, low, captured, original = packet_head(buffer, p)
+                    end = p + total
                     if (
-                        0 <= side <= 1
-                        and flow.next[side] == seq
-                        and flags | PSH == _DATA
-                        and version == 0x45
-                        and 0 < length >= captured - 40
-                        and (following := seq + length) <= SEQUENCE_MASK
-                        and flow.opened
+                        kind == 6
+                        and captured >= 40
+                        and total == _PLAIN + (captured + 3 & -4)
+                        and end <= size
+                        and interface < len(flows)
+                        and length_of(buffer, end - 4)[0] == total
+                        and (flow := flows[interface]) is not None
                     ):
-                        offset = flow.offsets[side]
-                        data = buffer[p + 68 : p + 28 + captured]
-                        time = self.latest = high << 32 | low
-                        if (seen := flow.seen) is None:
-                            seen = flow.seen = listener.connection(flow.number, time, base + p)
-                        seen(side, time, offset, data, length, base + p)
-                        flow.next[side] = following
-                        flow.offsets[side] = offset + length
-                        left -= 1
-                        p = end
-                        continue
-            kind, total = pcapng.BLOCK.unpack_from(buffer, p)
-            if p + total > size or (told := self._slow(buffer, p, base + p, listener)) is None:
-                break
-            left -= told
-            p += total
-            flows = self._contents.flows
-        self.consumed = self._within = base + p
-        return enough - left
+                        version, source, seq, flags = tcp_head(buffer, p + 28)
+                        side = source - 1
+                        length = original - 40
+                        if (
+                            0 <= side <= 1
+                            and flow.next[side] == seq
+                            and flags | PSH == _DATA
+                            and version == 0x45
+                            and 0 < length >= captured - 40
+                            and (following := seq + length) <= SEQUENCE_MASK
+                            and flow.opened
+                        ):
+                            offset = flow.offsets[side]
+                            data = buffer[p + 68 : p + 28 + captured]
+                            time = self.latest = high << 32 | low
+                            if (seen := flow.seen) is None:
+                                seen = flow.seen = listener.connection(flow.number, time, base + p)
+                            seen(side, time, offset, data, length, base + p)
+                            flow.next[side] = following
+                            flow.offsets[side] = offset + length
+                            left -= 1
+                            p = end
+                            continue
+                kind, total = pcapng.BLOCK.unpack_from(buffer, p)
+                if p + total > size:
+                    break
+                left -= self._slow(buffer, p, base + p, listener)
+                p += total
+                flows = self._contents.flows
+        finally:
+            self.consumed = self._within = base + p
+            self._told += enough - left
 
-    def _slow(self, buffer: bytes, p: int, position: int, listener: Listener) -> int | None:
-        """Read any block that is whole in `buffer`; return what was told, None at damage."""
+    def _slow(self, buffer: bytes, p: int, position: int, listener: Listener) -> int:
+        """Read any block that is whole in `buffer`; return the items told. Raises Damage."""
         kind, total = pcapng.BLOCK.unpack_from(buffer, p)
         if total < pcapng.SMALLEST_BLOCK or total & 3:
-            self._damage(position, f"a block of {total} bytes")
-            return None
+            raise Damage(f"a block of {total} bytes")
         if whole_block(buffer, p) is None:
-            self._damage(position, "a block's two lengths differ")
-            return None
+            raise Damage("a block's two lengths differ")
         contents = self._contents
         items: list[Item] = []
-        try:
-            if kind == pcapng.ENHANCED_PACKET:
-                packet = read_packet(buffer, p, total, position)
-                flow = packet and contents.flow(packet)
-                if not packet or not flow:
-                    contents.warn(": packets that no recorder wrote are left out")
-                elif packet.flags & SYN:
-                    items = contents.open(flow, packet)
-                else:
-                    flow.seen = None
-                    if not flow.opened:
-                        items = contents.open_unseen(flow, packet)
-                    items += flow.take(packet)
-            elif kind == pcapng.INTERFACE_DESCRIPTION:
-                items = contents.interface(buffer, p, total, position)
-            elif kind == pcapng.SECTION_HEADER:
-                contents.section(buffer, p, total, position)
-        except Damage as damage:
-            self._damage(position, str(damage))
-            return None
+        if kind == pcapng.ENHANCED_PACKET:
+            packet = read_packet(buffer, p, total, position)
+            flow = packet and contents.flow(packet)
+            if not packet or not flow:
+                contents.warn(": packets that no recorder wrote are left out")
+            elif packet.flags & SYN:
+                items = contents.open(flow, packet)
+            else:
+                flow.seen = None
+                if not flow.opened:
+                    items = contents.open_unseen(flow, packet)
+                items += flow.take(packet)
+        elif kind == pcapng.INTERFACE_DESCRIPTION:
+            items = contents.interface(buffer, p, total, position)
+        elif kind == pcapng.SECTION_HEADER:
+            contents.section(buffer, p, total, position)
         for item in items:
             self.latest = max(self.latest, item.time)
             if isinstance(item, Chunk):

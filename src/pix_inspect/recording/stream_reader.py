@@ -72,19 +72,9 @@ class Flow:
     """A connection; `next` and `offsets` are lists by side that the reader's inner loop uses."""
 
     __slots__ = (
-        "closed",
-        "continued",
-        "ended",
-        "next",
-        "number",
-        "odd",
-        "offsets",
-        "opened",
-        "origin",
-        "seen",
-        "starts",
-        "wraps",
-    )
+        "closed", "continued", "ended", "next", "number", "odd", "offsets", "opened", "origin",
+        "seen", "starts", "wraps",
+    )  # fmt: skip
 
     def __init__(self, number: int) -> None:
         self.number = number

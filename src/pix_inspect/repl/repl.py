@@ -306,7 +306,7 @@ class Session:
             return RawTalk(self.new_socket(), Conversation(), None, self._check_bytes)
         connection = self.new_connection()
         protocol = connection.protocol
-        talk = Conversation.resumed(protocol, 0, 0, daemon_nix=connection.daemon_nix_version)
+        talk = Conversation(protocol=protocol, daemon_nix=connection.daemon_nix_version)
         return RawTalk(connection.detach(), talk, protocol, self._check_bytes)
 
     def _check_bytes(self, data: bytes, protocol: Version | None, before: bytes) -> None:

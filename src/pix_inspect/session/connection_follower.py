@@ -198,8 +198,8 @@ class Watcher:
         if boundary[CLIENT] < self._passed[CLIENT] or boundary[DAEMON] < self._passed[DAEMON]:
             return
         self._resumes_at = boundary
-        self.conversation = Conversation.resumed(
-            self.row.protocol, *boundary, self, daemon_nix=self.row.daemon_nix
+        self.conversation = Conversation(
+            self, protocol=self.row.protocol, daemon_nix=self.row.daemon_nix, offsets=boundary
         )
 
     def _behind(

@@ -145,13 +145,12 @@ class ExchangeView:
         if row.kind == "opaque" or place.protocol is None:
             return None
         client, daemon = (max(start, 0) for start in row.starts)
-        return Conversation.resumed(
-            place.protocol,
-            client,
-            daemon,
-            daemon_nix=place.daemon_nix,
+        return Conversation(
             detail=True,
             limits=limits,
+            protocol=place.protocol,
+            daemon_nix=place.daemon_nix,
+            offsets=(client, daemon),
         )
 
     def _read(self) -> None:

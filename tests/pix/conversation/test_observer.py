@@ -314,7 +314,7 @@ def test_resumed_between_two_operations() -> None:
     at = talk.size
     talk >> QueryPathInfo(path=PATH) << StderrLast() << QueryPathInfo.Reply(info=INFO)
     expected = talk.play().exchanges[-1]
-    resumed = Conversation.resumed(V38, *at, detail=True)
+    resumed = Conversation(detail=True, protocol=V38, offsets=at)
     for side, data in talk.turns[behind:]:
         assert data is not None
         resumed.feed(side, data)
