@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pix.codec.cursor import MOST_HELD, Cursor, Program, Scan, behind, leap, scan, u64_at
+from pix.codec.cursor import MOST_HELD, Cursor, Scan, behind, leap, scan, u64_at
 from pix.codec.declare import STDERR_FRAMES
 from pix.codec.errors import WildLength
 from pix.codec.payload import WRITTEN
@@ -34,7 +34,6 @@ class DaemonSide:
         """The length of a copy that would answer the next operation, were it not the last word."""
         self._copy: bytes | None = None
         self._others_waited = False
-        self._programs: dict[int, Program] = {}
 
     def handshake(self) -> Scan:
         """Scan the log loop that ends the handshake."""
@@ -66,8 +65,7 @@ class DaemonSide:
                 cursor.pos += 8
             elif not (yield from self._log(exchange, cursor)):
                 continue
-            if not self._reply_at_once(exchange, cursor):
-                yield from self._reply(exchange, cursor)
+            yield from self._reply(exchange, cursor)
 
     def _client_spoke(self) -> bool:
         return bool(self.ledger.pending) or not self.ledger.client.waiting
@@ -181,26 +179,6 @@ class DaemonSide:
         self.ledger.failed(exchange, start, cursor.offset)
         self._others_waited = bool(self.ledger.pending)
 
-    def _reply_at_once(self, exchange: Exchange, cursor: Cursor) -> bool:
-        """Take a reply without payload that has arrived whole; False, changing nothing, if not."""
-        operation = exchange.operation
-        if operation is None or operation.reply.payload is not None:
-            return False
-        before = cursor.pos
-        program = self._programs.get(operation.code)
-        if program is None:
-            program = operation.reply.program(self.ledger.in_force())
-            self._programs[operation.code] = program
-        if program and not leap(cursor, program):
-            return False
-        if cursor.pos > cursor.end:
-            cursor.pos = before
-            return False
-        end = cursor.base + cursor.pos
-        exchange.reply = (cursor.base + before, end)
-        self.ledger.replied(exchange, end)
-        return True
-
     def _reply(self, exchange: Exchange, cursor: Cursor) -> Scan:
         ledger = self.ledger
         operation = exchange.operation
@@ -212,7 +190,7 @@ class DaemonSide:
             raise Misfit(Reason.UNKNOWN_REPLY, start, wanted, "one")
         protocol = ledger.in_force()
         program = operation.reply.program(protocol)
-        if program:
+        if program and not leap(cursor, program):
             yield from scan(cursor, program)
         payload = operation.reply.payload
         carriage = payload.carriage(protocol) if payload is not None else None

@@ -21,7 +21,7 @@ class Lane:
     def __init__(self, side: int, base: int, limits: Limits) -> None:
         self.side = side
         self.cursor = Cursor(base, limits)
-        self.scanner: Scan = _nothing()
+        self.scanner: Scan
         self.waiting = False
         self.eof = False
         self.over = False
@@ -44,8 +44,3 @@ class Lane:
             self.waiting = True
             yield
         self.waiting = False
-
-
-def _nothing() -> Scan:
-    return
-    yield

@@ -69,7 +69,6 @@ class Conversation:
         offsets: tuple[int, int] = (0, 0),
     ) -> None:
         self.exchanges: list[Exchange] = []
-        self.detail = detail
         self.lockstep = lockstep
         self.limits = limits or Limits()
         self.turns: list[tuple[int, int]] = []
@@ -85,6 +84,10 @@ class Conversation:
         self._lanes = (self._ledger.client, self._ledger.daemon)
         self._asking, self._answering = (lane.cursor for lane in self._lanes)
         self._handshake = Handshake(self._ledger)
+        self.versions = self._handshake.versions
+        """By side, the version word that it said, such as 0x126."""
+        self.features = self._handshake.features
+        """By side, the feature strings that it understands."""
         self._requests = ClientSide(self._ledger, lockstep)
         self._answers = DaemonSide(self._ledger, lockstep)
         self._ledger.protocol = protocol
@@ -121,25 +124,6 @@ class Conversation:
         return self._ledger.protocol
 
     @property
-    def client_version(self) -> int | None:
-        """The client's version word, such as 0x126."""
-        return self._handshake.versions[CLIENT]
-
-    @property
-    def daemon_version(self) -> int | None:
-        return self._handshake.versions[DAEMON]
-
-    @property
-    def client_features(self) -> frozenset[str] | None:
-        """The feature strings that the client understands."""
-        return self._handshake.features[CLIENT]
-
-    @property
-    def daemon_features(self) -> frozenset[str] | None:
-        """The feature strings that the daemon offers."""
-        return self._handshake.features[DAEMON]
-
-    @property
     def daemon_nix(self) -> str | None:
         """The daemon's release, as it says (1.33)."""
         return self._ledger.daemon_nix
@@ -154,11 +138,6 @@ class Conversation:
         """The operations that wait for their answer, oldest first."""
         self.announce()
         return self._ledger.pending
-
-    @property
-    def requesting(self) -> Exchange | None:
-        """The operation whose request is still coming."""
-        return self._ledger.requesting
 
     def received(self, side: int) -> int:
         """Return how many bytes of a side have passed."""
@@ -301,7 +280,7 @@ class Conversation:
                 ledger.client_ended()
         else:
             lane.over = True
-            ledger.daemon_ended()
+            ledger.no_more_answers()
         if self._lanes[1 - side].eof:
             ledger.client_ended()
             self._handshake.ended()

@@ -188,10 +188,13 @@ class Ledger:
 
     def requested(self, exchange: Exchange, end: int) -> None:
         """Take note that a request is complete."""
-        exchange.request_end = end
         exchange.request_done = self.now
-        self.requesting = None
         self.changed = True
+        self._request_over(exchange, end)
+
+    def _request_over(self, exchange: Exchange, end: int) -> None:
+        exchange.request_end = end
+        self.requesting = None
         if exchange.settled:
             self._finish(exchange)
         elif self.daemon.silent:
@@ -205,7 +208,7 @@ class Ledger:
         self.changed = True
         if exchange.request_end is not None:
             self._finish(exchange)
-        elif not self.is_pulled(exchange):
+        elif self._carriage(exchange) is not PULLED:
             exchange.note(Note(Reason.ANSWERED_EARLY, end, DAEMON))
 
     def failed(self, exchange: Exchange, start: int, end: int) -> None:
@@ -229,7 +232,7 @@ class Ledger:
         self.pending.popleft()
         if exchange.code in OPERATIONS_AT_SEA and self._refuses_hashes():
             self._lose_step(exchange, Reason.ARGUMENTS_UNREAD)
-        elif exchange.request_end is None and self._is_framed(exchange):
+        elif exchange.request_end is None and self._carriage(exchange) is FRAMES:
             self._lose_step(exchange, Reason.FRAMES_UNREAD)
         if exchange.request_end is not None:
             self._finish(exchange)
@@ -243,14 +246,8 @@ class Ledger:
         self.orphan = None
         self._finish(orphan)
 
-    def is_pulled(self, exchange: Exchange) -> bool:
-        """Whether the daemon asks for this operation's payload."""
-        return self._carriage(exchange) is PULLED
-
-    def _is_framed(self, exchange: Exchange) -> bool:
-        return self._carriage(exchange) is FRAMES
-
     def _carriage(self, exchange: Exchange) -> object:
+        """Return how the payload of its request travels, None where there is none."""
         payload = exchange.operation.request.payload if exchange.operation else None
         return payload.carriage(self.in_force()) if payload is not None else None
 
@@ -296,7 +293,7 @@ class Ledger:
             exchange.note(Note(Reason.NO_ANSWER, end, DAEMON))
         self._finish(exchange)
 
-    def _no_more_answers(self) -> None:
+    def no_more_answers(self) -> None:
         """End what the daemon leaves behind; the request that still comes ends with itself."""
         orphan = self.orphan
         if orphan is not None:
@@ -312,16 +309,9 @@ class Ledger:
 
     def _request_cut(self, end: int, why: Note) -> None:
         """End the request that was coming, incomplete."""
-        exchange = self.requesting
-        if exchange is None:
-            return
-        self.requesting = None
-        exchange.note(why)
-        exchange.request_end = end
-        if exchange.settled:
-            self._finish(exchange)
-        elif self.daemon.silent:
-            self._unanswered(exchange)
+        if self.requesting is not None:
+            self.requesting.note(why)
+            self._request_over(self.requesting, end)
 
     def give_up(self, side: int, offset: int, why: Note) -> None:
         """Make a direction opaque, from `offset` to its end."""
@@ -338,7 +328,7 @@ class Ledger:
         lane.waiting = False
         lane.cursor.pos = max(lane.cursor.pos, lane.cursor.end)
         if side == DAEMON:
-            self._no_more_answers()
+            self.no_more_answers()
         self.changed = True
 
     def step_over(self, length: int) -> bool:
@@ -381,9 +371,6 @@ class Ledger:
         elif self.orphan is None:
             self.give_up(DAEMON, cursor.offset, Note(Reason.FRAME_CUT))
 
-    def daemon_ended(self) -> None:
-        self._no_more_answers()
-
     def _past_handshake(self, side: int) -> bool:
         """Whether a side's part of the handshake is over (or was never seen)."""
         handshake = self.handshake
@@ -393,7 +380,7 @@ class Ledger:
 
     def both_ended(self) -> None:
         """Conclude the conversation: what is still open ends as it is."""
-        self._no_more_answers()
+        self.no_more_answers()
         for lane in (self.client, self.daemon):
             if lane.opaque is not None:
                 end = lane.cursor.received

@@ -7,7 +7,7 @@ answer is the next operation. Source: Nix `remote-store.cc`.
 
 from __future__ import annotations
 
-from pix.codec.cursor import Cursor, Program, Scan, leap, scan, u64_at
+from pix.codec.cursor import Cursor, Scan, leap, scan, u64_at
 from pix.codec.errors import DecodeError, WildLength
 from pix.codec.payload import PULLED
 from pix.codec.words import foreign
@@ -30,7 +30,6 @@ class ClientSide:
         lane = ledger.client
         cursor = lane.cursor
         protocol = ledger.in_force()
-        programs: dict[int, Program] = {}
         most = cursor.limits.pending
         while True:
             if self.lockstep and ledger.pending:
@@ -47,9 +46,7 @@ class ClientSide:
             if operation is None:
                 exchange.note(Note(Reason.UNKNOWN_OPERATION, start, CLIENT, found=foreign(code)))
                 raise DecodeError(start + 8, "a known operation before this", foreign(code))
-            program = programs.get(code)
-            if program is None:
-                program = programs[code] = operation.request.program(protocol)
+            program = operation.request.program(protocol)
             if program and not leap(cursor, program):
                 yield from scan(cursor, program)
             payload = operation.request.payload

@@ -54,7 +54,7 @@ class RecordingReader:
         self.consumed = 0
         """Bytes read so far; `poll` goes on here."""
         self.latest = 0
-        """When what was read last passed."""
+        """When the newest of what was read passed."""
         self._within = 0
         """What a listener was told of lies before here: `consumed`, and while it is told more."""
         self._told = 0
@@ -92,8 +92,8 @@ class RecordingReader:
         Stops at the first block after which there are `limit` items or more.
         """
         self.follow(self._listed, limit)
-        items = self._listed.items.copy()
-        self._listed.items.clear()
+        items = self._listed.copy()
+        self._listed.clear()
         return items
 
     def follow(self, listener: Listener, limit: int | None = None) -> int:
@@ -196,9 +196,8 @@ class RecordingReader:
         head = self._source.read(position, 8)
         if len(head) == 8:
             kind, total = pcapng.BLOCK.unpack(head)
-            if total < pcapng.SMALLEST_BLOCK or total & 3:
-                raise Damage(f"a block of {total} bytes")
-            if kind in _OURS and total > LARGEST_BLOCK:
+            too_long = kind in _OURS and total > LARGEST_BLOCK
+            if total < pcapng.SMALLEST_BLOCK or total & 3 or too_long:
                 raise Damage(f"a block of {total} bytes")
             if position + total <= limit:
                 if self._source.read(position + total - 4, 4) != head[4:]:
@@ -226,7 +225,7 @@ class RecordingReader:
         base, size, left = self.consumed, len(buffer), enough
         self._within = base + size
         usual = size - _PLAIN - HEADERS
-        p = 0
+        p, time = 0, self.latest
         packet_head, tcp_head = pcapng.PACKET.unpack_from, _HEAD.unpack_from
         length_of = pcapng.U32.unpack_from
         # The usual packet (data in order, no comment) is read here; all else by _slow.
@@ -258,7 +257,7 @@ class RecordingReader:
                         ):
                             offset = flow.offsets[side]
                             data = buffer[p + 68 : p + 28 + captured]
-                            time = self.latest = high << 32 | low
+                            time = high << 32 | low
                             if (seen := flow.seen) is None:
                                 seen = flow.seen = listener.connection(flow.number, time, base + p)
                             seen(side, time, offset, data, length, base + p)
@@ -276,6 +275,7 @@ class RecordingReader:
         finally:
             self.consumed = self._within = base + p
             self._told += enough - left
+            self.latest = max(self.latest, time)
 
     def _slow(self, buffer: bytes, p: int, position: int, listener: Listener) -> int:
         """Read any block that is whole in `buffer`; return the items told. Raises Damage."""
@@ -311,15 +311,12 @@ class RecordingReader:
         return len(items)
 
 
-class _Listed:
-    """A listener that makes a list of what it is told."""
-
-    def __init__(self) -> None:
-        self.items: list[Item] = []
+class _Listed(list[Item]):
+    """A listener that is a list of what it was told."""
 
     def connection(self, number: int, time: int, position: int) -> ChunkSeen:
         """Return what adds the connection's chunks to the list."""
-        add, new = self.items.append, tuple.__new__  # what Chunk() comes down to, at half its price
+        add, new = self.append, tuple.__new__  # what Chunk() comes down to, at half its price
 
         def seen(
             side: int, time: int, offset: int, data: bytes, length: int, position: int
@@ -330,4 +327,4 @@ class _Listed:
 
     def event(self, event: Event) -> None:
         """Add an event to the list."""
-        self.items.append(event)
+        self.append(event)

@@ -180,9 +180,9 @@ class ReplayedConnection:
         if talk.is_opaque(DAEMON):
             self.fail(f"the daemon's answer cannot be read: {self._reason()}")
             return
-        if not self._said_hello and talk.daemon_version is not None:
+        if not self._said_hello and (version := talk.versions[DAEMON]) is not None:
             self._said_hello = True
-            self._out.append(iter((self._hello(talk.daemon_version),)))
+            self._out.append(iter((self._hello(version),)))
         pending = talk.pending[0] if talk.pending else None
         if pending is not None and pending.reads > self._answers:
             self._answer()

@@ -62,8 +62,7 @@ class Index:
 
     def announced(self, number: int, exchange: Exchange) -> None:
         """Take the exchange that goes on with what was asked."""
-        _, connection, position, received = self.open[number]
-        self.open[number] = (exchange, connection, position, received)
+        self.open[number] = (exchange, *self.open[number][1:])
 
     def answered(self, number: int, asked: Asked, start: int, end: int, time: int) -> None:
         """Make the record of a plain round trip that is over, as `_record` would."""

@@ -14,7 +14,7 @@ Meanwhile any thread may ask what is known: `row`, `rows`, `exchange`, `again`, 
 - an exchange is `open` until its record is whole, and a number counts once the exchange is there:
   who asks `open` first and reads the record after finds one or the other;
 - an answer is made from one look: of an exchange that ends meanwhile it says that it goes on;
-- packets behind what the index knows (`_taken`) are not shown.
+- packets behind what the index knows (`reader.consumed`) are not shown.
 
 A view belongs to the thread that asked for it until it is handed over, and is not changed after:
 `again` returns another. Only one thread at a time may take up the same view.
@@ -70,8 +70,6 @@ class Session:
         """What the recorder remarked: connection (0 for none) and the remark."""
         self._watchers: dict[int, Watcher] = {}
         self._index = Index()
-        self._taken = 0
-        """Bytes of the file whose packets the index knows."""
 
     def close(self) -> None:
         self.reader.close()
@@ -119,8 +117,7 @@ class Session:
         changed = False
         while self.reader.follow(self, BATCH):
             changed = True
-            self.last = max(self.last, self.reader.latest)
-            self._taken = self.reader.consumed
+            self.last = self.reader.latest
             if clock.monotonic() >= until:
                 break
         return changed
@@ -231,7 +228,7 @@ class Session:
         return view.go_on(self._place(view.row.number - 1))
 
     def _place(self, i: int) -> Place:
-        until = self._taken  # before the rest: a thread may look while another reads on
+        until = self.reader.consumed  # before the rest: a thread may look while another reads on
         row, exchange = self._index.look(i)
         connection = self.connections[row.connection]
         return Place(

@@ -39,7 +39,7 @@ def test_smaller_version_counts() -> None:
         talk = Playbook(Protocol(34)).greet(client=client, daemon=daemon, nix="2.8.0")
         conversation = talk.play()
         assert conversation.protocol == Protocol(34)
-        assert (conversation.client_version, conversation.daemon_version) == (client, daemon)
+        assert conversation.versions == [client, daemon]
         assert conversation.daemon_nix == "2.8.0"
         assert talk.exchanges()[0].complete
 
@@ -49,10 +49,10 @@ def test_feature_counts_when_both_have_it() -> None:
     talk = Playbook(both).greet(offer=frozenset({"submit-output", "from-the-future"}))
     conversation = talk.play()
     assert conversation.protocol == both
-    assert conversation.client_features == frozenset(
-        {"provenance", "submit-output", "from-the-future"}
-    )
-    assert conversation.daemon_features == frozenset({"provenance"})
+    assert [set(features or ()) for features in conversation.features] == [
+        {"provenance", "submit-output", "from-the-future"},
+        {"provenance"},
+    ]
 
 
 def test_unknown_minor_is_read_as_the_newest() -> None:
