@@ -189,67 +189,55 @@ def scan(cursor: Cursor, program: Program) -> Scan:
     Raises DecodeError for a wild length or an impossible tag. Cost is linear in the number
     of fields, however the bytes are cut.
     """
-    buf, pos, end = cursor.buf, cursor.pos, cursor.end
+    limits = cursor.limits
     for step, arg in program:
         if step == SKIP:
-            pos += arg  # type: ignore[operator]  # a program pairs each step with its argument
+            cursor.pos += arg  # type: ignore[operator]  # a step is paired with its argument
             continue
-        # every other step begins with a word
-        if pos + 8 > end:
-            cursor.pos = pos
-            while cursor.end - cursor.pos < 8:
-                yield
-            buf, pos, end = cursor.buf, cursor.pos, cursor.end
         if step == CUSTOM:
-            cursor.pos = pos
-            yield from arg(cursor)  # type: ignore[operator]
-            buf, pos, end = cursor.buf, cursor.pos, cursor.end
+            yield from arg(cursor)  # type: ignore[operator]  # as above
             continue
-        (n,) = u64_at(buf, pos)
+        start = cursor.offset
+        n = yield from cursor.word()
         if step == TEXT:
-            if n > cursor.limits.string:
-                raise _wild(cursor.base + pos, "a string", n, cursor.limits.string)
-            pos += 8 + n + (-n & 7)
-        elif step == TEXTS:
-            if n > cursor.limits.count:
-                raise _wild(cursor.base + pos, "a list", n, cursor.limits.count)
-            longest = cursor.limits.string
-            pos += 8
-            left = n * arg
-            while left:
-                if pos + 8 > end:
-                    cursor.pos = pos
-                    while cursor.end - cursor.pos < 8:
-                        yield
-                    buf, pos, end = cursor.buf, cursor.pos, cursor.end
-                (n,) = u64_at(buf, pos)
-                if n > longest:
-                    raise _wild(cursor.base + pos, "a string", n, longest)
-                pos += 8 + n + (-n & 7)
-                left -= 1
-        elif step == LIST:
-            if n > cursor.limits.count:
-                raise _wild(cursor.base + pos, "a list", n, cursor.limits.count)
-            cursor.pos = pos + 8
-            element: Program = arg  # type: ignore[assignment]
-            if len(element) == 1 and element[0][0] == SKIP:
-                cursor.pos += n * element[0][1]
-            else:
-                for _ in range(n):
-                    if not leap(cursor, element):
-                        yield from scan(cursor, element)
-            buf, pos, end = cursor.buf, cursor.pos, cursor.end
-        else:  # CHOICE
-            choices: dict[int | None, Program] = arg  # type: ignore[assignment]
+            if n > limits.string:
+                raise _wild(start, "a string", n, limits.string)
+            cursor.pos += n + (-n & 7)
+        elif step == CHOICE:
+            choices: dict[int | None, Program] = arg  # type: ignore[assignment]  # as above
             chosen = choices.get(n, choices.get(None))
             if chosen is None:
                 tags = ", ".join(str(tag) for tag in choices)
-                raise DecodeError(cursor.base + pos, f"a tag ({tags})", str(n))
-            cursor.pos = pos + 8
-            if chosen and not leap(cursor, chosen):
+                raise DecodeError(start, f"a tag ({tags})", str(n))
+            if not leap(cursor, chosen):
                 yield from scan(cursor, chosen)
-            buf, pos, end = cursor.buf, cursor.pos, cursor.end
-    cursor.pos = pos
+        elif n > limits.count:
+            raise _wild(start, "a list", n, limits.count)
+        elif step == TEXTS:
+            yield from _texts(cursor, n * arg)  # type: ignore[operator]  # as above
+        else:  # LIST
+            element: Program = arg  # type: ignore[assignment]  # as above
+            if len(element) == 1 and element[0][0] == SKIP:
+                cursor.pos += n * element[0][1]  # type: ignore[operator]  # as above
+                continue
+            for _ in range(n):
+                if not leap(cursor, element):
+                    yield from scan(cursor, element)
+
+
+def _texts(cursor: Cursor, left: int) -> Scan:
+    longest = cursor.limits.string
+    while left:
+        buf, pos, end = cursor.buf, cursor.pos, cursor.end
+        while left and pos + 8 <= end:
+            (n,) = u64_at(buf, pos)
+            if n > longest:
+                raise _wild(cursor.base + pos, "a string", n, longest)
+            pos += 8 + n + (-n & 7)
+            left -= 1
+        cursor.pos = pos
+        if left:
+            yield
 
 
 def leap(cursor: Cursor, program: Program) -> bool:

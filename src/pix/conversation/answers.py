@@ -140,8 +140,8 @@ class DaemonSide:
                 exchange.payload_side = DAEMON
                 cursor.payload(length)
                 cursor.pos += -length & 7
-            else:
-                yield from scan(cursor, frame.fields.program(protocol))
+            elif not leap(cursor, program := frame.fields.program(protocol)):
+                yield from scan(cursor, program)
             while cursor.pos > cursor.end:
                 yield
             exchange.frames += 1

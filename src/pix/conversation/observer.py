@@ -36,10 +36,9 @@ from pix.conversation.open_exchanges import (
     Ledger,
     Observer,
     PayloadSeen,
-    RoundTripSeen,
 )
 from pix.conversation.requests import ClientSide
-from pix.conversation.round_trips import LAST, Plain, Shape, plain
+from pix.conversation.round_trips import LAST, Plain, RoundTripSeen, Shape, plain
 
 
 class Conversation:
@@ -75,11 +74,7 @@ class Conversation:
         self._missing = 0
         """Bytes that were stepped over: once answered, the client's next chunk begins anew."""
         self._ledger = Ledger(
-            observer or Collector(self.exchanges),
-            detail,
-            self.limits,
-            on_payload,
-            offsets,
+            observer or Collector(self.exchanges), detail, self.limits, on_payload, offsets
         )
         self._lanes = (self._ledger.client, self._ledger.daemon)
         self._asking, self._answering = (lane.cursor for lane in self._lanes)

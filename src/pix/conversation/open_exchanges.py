@@ -21,13 +21,9 @@ from pix.codec.declare import OPERATIONS
 from pix.codec.gates import Protocol
 from pix.codec.payload import FRAMES, PULLED
 from pix.conversation.direction import Lane
-from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange, Kind
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange, Kind
 from pix.conversation.notes import Note, Reason
 from pix.protocol.types import REALISATION_WITH_PATH
-
-RoundTripSeen: TypeAlias = "Callable[[Asked, int, int, int], None]"
-"""Told of a plain round trip that is over, in place of `started` and `ended`: what was asked,
-`[start, end)` of the answer in the daemon's stream, and when it came."""
 
 PayloadSeen: TypeAlias = Callable[[int, int, int, int], None]
 """Told of a run of payload: side, stream offset, length, position in the payload (bytes)."""

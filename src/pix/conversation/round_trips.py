@@ -6,6 +6,7 @@ and then STDERR_LAST with the whole reply. To know that much takes no scanner.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -13,9 +14,14 @@ from pix.codec.cursor import SKIP, Program
 from pix.codec.declare import OPERATIONS, Operation
 from pix.codec.gates import Protocol
 from pix.codec.wire import pack_u64
+from pix.conversation.exchange import Asked
 from pix.protocol.logging import STDERR_LAST
 
 LAST = pack_u64(STDERR_LAST)
+
+RoundTripSeen: TypeAlias = Callable[[Asked, int, int, int], None]
+"""Told of a plain round trip that is over, in place of `started` and `ended`: what was asked,
+`[start, end)` of the answer in the daemon's stream, and when it came."""
 
 Shape: TypeAlias = "tuple[int, Program | None]"
 """A message with its first word: its length if that is fixed, else the program behind the word."""
