@@ -60,7 +60,7 @@ class Forensics:
         if suspects and suspects[0].row.operation is None and side == CLIENT:
             holder = suspects.pop(0)
         offset = max(holder.row.starts[side], 0)
-        position = (suspects[-1] if suspects else view).row.position
+        position = self._position((suspects[-1] if suspects else holder).row)
         turns = Turns(self.session.reader, view.row.connection, position, side, offset)
         reason = view.place.notes[0].reason if view.place.notes else None
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
@@ -80,6 +80,14 @@ class Forensics:
                     break
         return found
 
+    def _position(self, oldest: Row) -> int:
+        """Where to read from so that the turn is known in which an exchange begins."""
+        for i in range(oldest.number - 2, max(oldest.number - 2 - LOOK_BACK, -1), -1):
+            other = self.session.row(i)
+            if other.connection == oldest.connection:
+                return other.position
+        return oldest.position
+
     def answered_early(self, row: Row) -> Diagnosis | None:
         """Return why a request was answered, or given up, before its end."""
         case = self._case(row)
@@ -95,7 +103,7 @@ class Forensics:
         view = self.session.exchange(row.number - 1)
         suspects = [view] if suspects is None else suspects
         end = view.span(CLIENT)[1]
-        position = suspects[-1].row.position
+        position = self._position(suspects[-1].row)
         turns = Turns(self.session.reader, row.connection, position, CLIENT, end)
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
         return Case(CLIENT, end, None, protocol, suspects, turns)

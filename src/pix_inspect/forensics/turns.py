@@ -6,8 +6,10 @@ says more about a stream that is out of step than any declaration does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pix_inspect.recording.reader import Chunk, RecordingReader
 
@@ -15,8 +17,15 @@ MOST_TURN = 256 << 10
 """Bytes of a turn that are kept."""
 
 MOST_TURNS = 4096
+MOST_REST = 16 << 10
+MOST_BEGINNINGS = 256
+"""Bytes at the end of a turn in which an operation may begin, and places that are tried."""
 BEHIND = 16 << 10
 """Bytes behind the point of interest that are read."""
+
+
+_NUMBER = re.compile(rb"(?=[\x01-\x7f]\0{7})")
+"""A small number that is not zero, which an operation begins with."""
 
 
 @dataclass(slots=True)
@@ -27,8 +36,6 @@ class Turn:
     start: int
     end: int
     data: bytearray = field(default_factory=bytearray)
-    pieces: list[int] = field(default_factory=list)
-    """Where each packet begins, of those that were kept."""
 
     @property
     def whole(self) -> bool:
@@ -60,11 +67,12 @@ class Turns:
                 self.all.append(Turn(item.side, item.offset, item.offset))
             turn = self.all[-1]
             if turn.whole and len(turn.data) < MOST_TURN:
-                turn.data += item.data
-                turn.pieces.append(item.offset)
+                turn.data += item.data[: MOST_TURN - len(turn.data)]
             turn.end = item.offset + item.length
-            if item.side == side and item.offset > offset + BEHIND:
+            if item.side == side and not turn.whole and item.offset > offset + BEHIND:
                 break
+        if self.all and self.all[0].start:  # where it began is not known
+            del self.all[0]
 
     def at(self, side: int, offset: int) -> Turn | None:
         """Return the turn that holds a byte."""
@@ -74,14 +82,17 @@ class Turns:
         return None
 
     def beginnings(self, side: int, after: int) -> Iterator[tuple[int, bytes]]:
-        """Yield where a side began to speak behind `after`, packet by packet, and the rest of it.
+        """Yield where a side may begin an operation behind `after`, and the rest of that turn.
 
-        The rest is what it said from there until the other side spoke.
+        The rest is what it said from there until the other side spoke. How it was cut into
+        packets is not asked.
         """
         for turn in self.all:
-            for at in turn.pieces if turn.side == side and turn.whole else ():
-                if at > after:
-                    yield at, bytes(turn.data[at - turn.start :])
+            if turn.side != side or not turn.whole or turn.end <= after:
+                continue
+            first = max(after + 1 - turn.start, len(turn.data) - MOST_REST, 0)
+            for begun in islice(_NUMBER.finditer(turn.data, first), MOST_BEGINNINGS):
+                yield turn.start + begun.start(), bytes(turn.data[begun.start() :])
 
     def read(self, side: int, start: int, end: int) -> bytes:
         """Return what was kept of `[start, end)`, up to the first gap."""
