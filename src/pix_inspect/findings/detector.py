@@ -120,7 +120,10 @@ def _operation(look: Look) -> Iterator[Finding]:
         said = f"{operation.name} is obsolete from {life.obsolete} on"
         said += f", removed in {life.removed}" if life.removed else ""
         said += f"; instead: {life.instead}" if life.instead else ""
-        yield look.found("obsolete", said, CLIENT, start)
+        if row.state == "error" and messages.is_refused_operation(look):
+            yield look.found("unknown-operation", f"{said}; the daemon refuses it", CLIENT, start)
+        else:
+            yield look.found("obsolete", said, CLIENT, start)
     if operation.feature is not None:
         if operation.feature not in protocol.features:
             said = f"{operation.name} needs the feature {operation.feature}"

@@ -49,6 +49,12 @@ _INVALID_OPERATION = re.compile(
     r"invalid operation (\d{1,20})|unknown operation (\d{1,20})", re.IGNORECASE
 )
 
+_NO_LONGER = re.compile(
+    r"operation\b.*\b(?:no longer|not (?:supported|implemented)|removed|obsolete|unsupported)|"
+    r"(?:no longer|not) (?:supports?|implemented)|(?:removed|obsolete|unsupported) operation",
+    re.IGNORECASE,
+)
+
 OF_FIELDS = {
     Irregularity.PADDING: "padding",
     Irregularity.BOOLEAN: "boolean",
@@ -99,6 +105,18 @@ def error(look: Look) -> Iterator[Finding]:
             diagnosis = look.forensics.met(look.view, number)
             yield look.found("peer-out-of-step", text, *where, diagnosis)
     yield from _of_another(look, text, where)
+
+
+def is_refused_operation(look: Look) -> bool:
+    """Whether an error says that the daemon does not know, or has given up, what was asked."""
+    message = look.view.field("error", "message")
+    if message is None or not isinstance(message.value, str):
+        return False
+    text = " ".join(plain(message.value).split())
+    met = _INVALID_OPERATION.search(text)
+    if met is not None:
+        return int(met[1] or met[2]) == look.row.code
+    return _NO_LONGER.search(text) is not None
 
 
 def _of_another(look: Look, text: str, where: tuple[int, int, str]) -> Iterator[Finding]:

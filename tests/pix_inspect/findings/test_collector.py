@@ -14,10 +14,12 @@ from pix_inspect.findings.kinds import SHALLOW
 from pix_inspect.findings.text import lines
 from pix_inspect.session.session import Session
 from tests.support.captures import Run
+from tests.support.mistaken import error
 from tests.support.places import RECORDINGS
 from tests.support.planted import CLIENT, DAEMON, Planted, found_in
 from tests.support.recorded import interleaved, record
 from tests.support.recording import Connection, connected, saved
+from tests.support.typical import TypicalPlaybook
 from tests.support.words import OTHER, PATH, text, word
 
 OF_RECORDINGS = {
@@ -36,7 +38,7 @@ OF_SCENARIOS = {
     "copy-to": {"unsigned"},
     "mounted-root": {"doubled-error", "newer-operation"},
     "raw-bad-magic": {"refused", "wrong-magic"},
-    "raw-import": {"cut-request", "doubled-error", "obsolete"},
+    "raw-import": {"cut-request", "doubled-error", "obsolete", "unknown-operation"},
     "raw-major-2": {"refused", "client-left", "unknown-version"},
     "raw-minors": {"refused", "doubled-error", "peer-out-of-step"},
     "raw-old-ops": {"doubled-error", "unknown-operation", "obsolete"},
@@ -119,6 +121,23 @@ def test_obsolete_newer_and_featureless_operations(tmp_path: Path) -> None:
     counted = found(talk)
     assert counted["obsolete"] == 1
     assert counted["without-feature"] == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        (b"invalid operation 4", "unknown-operation"),
+        (b"operation QueryPathHash is no longer supported", "unknown-operation"),
+        (b"invalid operation 5", "obsolete"),
+        (b"path is not valid", "obsolete"),
+    ],
+)
+def test_an_obsolete_operation_that_is_refused(said: bytes, name: str, tmp_path: Path) -> None:
+    talk = TypicalPlaybook(16)
+    talk.ask("QueryPathHash")
+    talk.daemon(error(16, said))
+    found = {each.kind.name for each in found_in(saved(talk, tmp_path))}
+    assert found & {"obsolete", "unknown-operation"} == {name}
 
 
 def test_errors_said_twice_and_errors_of_another(tmp_path: Path) -> None:
