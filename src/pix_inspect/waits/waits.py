@@ -82,7 +82,8 @@ class Wait:
 
     `lock` is the path whose lock the daemon waits for, "" for another lock, None for none;
     `holders` are the connections that have it, or (`surely` False) seem to. `word` is the
-    daemon's last one. With a `stall`, `owes` is what the debtor does not read.
+    daemon's last one. With a `stall`, `owes` is what the debtor does not read. `greeted`: somebody
+    has spoken.
     """
 
     connection: int
@@ -102,11 +103,13 @@ class Wait:
     stall: Stall | None = None
     circle: tuple[int, ...] = ()
     here: Here | None = None
+    greeted: bool = True
 
     @property
     def idle(self) -> bool:
         """Whether nothing is owed but the client's next request."""
-        return self.operation is None and self.debtor == "client" and self.stall is None
+        is_quiet = self.operation is None and self.stall is None
+        return is_quiet and self.debtor == "client" and self.greeted
 
     @property
     def debt(self) -> str:
@@ -207,7 +210,8 @@ def _wait(session: Session, connection: ConnectionRow, index: int | None, views:
     number = connection.number
     if index is None:
         owes = "its next request" if connection.exchanges else "its first word"
-        wait = Wait(number, "client", owes, connection.last or connection.opened, **who)
+        since = connection.last or connection.opened
+        wait = Wait(number, "client", owes, since, greeted=connection.exchanges > 0, **who)
         name = "what was said"
     else:
         view = views.get(number)

@@ -123,3 +123,11 @@ def test_hostile_words_stay_inert(tmp_path: Path) -> None:
     (wait,) = of(made)
     assert "\x1b" not in wait.sentence(wait.since)
     assert "\x07" not in wait.sentence(wait.since)
+
+
+def test_a_client_without_a_hello_is_not_idle(tmp_path: Path) -> None:
+    session = Recording(tmp_path / "r.pcapng").open().session(closed=False)
+    (wait,) = waits(session)
+    assert not wait.idle
+    assert wait.owes == "its first word"
+    session.close()
