@@ -7,6 +7,7 @@ by the user alone, because recordings hold derivation environments and access to
 from __future__ import annotations
 
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -22,16 +23,27 @@ def state_directory(name: str = "") -> Path:
     folder = (Path(base) if base.startswith("/") else _home() / ".local/state") / "pix-inspect"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        _make(folder)
         if name:
             folder /= name
-            folder.mkdir(mode=0o700, exist_ok=True)
+            _make(folder)
     except OSError as error:
         raise Problem(
             f"cannot make {folder}: {error.strerror}; name a recording with -o, or set"
             " XDG_STATE_HOME"
         ) from None
     return folder
+
+
+def _make(folder: Path) -> None:
+    """Make a folder; one that is there must be nobody else's to write: what it holds is trusted."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Problem(
+            f"others may write into {folder}: `chmod go-w` it if it is yours, or set"
+            " XDG_STATE_HOME to a folder of your own"
+        )
 
 
 def _home() -> Path:

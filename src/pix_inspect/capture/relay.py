@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import mmap
 import os
 import select
@@ -70,6 +71,9 @@ def only_relay() -> None:
     """Have the threads of this process suit relaying. For a process that does little else."""
     threading.stack_size(STACK)
     sys.setswitchinterval(SWITCH)
+    # what is there stays: of what comes from now on, connections that are over are soon found
+    gc.freeze()
+    gc.collect()
     # the C library ends the process where a first thread ends and no memory is left for that
     first = threading.Thread(target=bool)
     first.start()

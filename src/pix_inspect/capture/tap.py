@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time as clock
-from collections import deque
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -30,8 +30,9 @@ EVERYTHING = 1 << 64
 SHORT = 4096
 """Bytes of a chunk that are copied first: in `bytes` the conversation knows a round trip."""
 
-MOST_BOUNDARIES = 4096
-"""Boundaries that are remembered: the recording may lag that many exchanges behind."""
+MOST_BOUNDARIES = 2048
+"""Boundaries that are remembered, then the newer half of them: the recording may lag that many
+exchanges behind. 16 bytes each."""
 
 
 LIMITS = Limits(waiting=256 << 10, pending=1024)
@@ -57,7 +58,8 @@ class RecordingTap:
         self._skips: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
         self._open = 0
         self._latest: Exchange | None = None
-        self._boundaries: deque[tuple[int, int]] = deque(maxlen=MOST_BOUNDARIES)
+        self._boundaries = array("Q")
+        """The client's offset and the daemon's, in turn."""
         self._owes_boundary = False
         self.conversation = Conversation(self, limits=LIMITS, on_payload=self._payload)
         self._blind = False
@@ -77,20 +79,28 @@ class RecordingTap:
             return
         if exchange.request_end is None or exchange.daemon_end is None:
             return
-        self._boundaries.append((exchange.request_end, exchange.daemon_end))
-        if self._owes_boundary:
-            self._note_boundary(exchange.ended or exchange.started)
+        self._boundary(
+            exchange.request_end, exchange.daemon_end, exchange.ended or exchange.started
+        )
 
     def round_trip(self, asked: Asked, start: int, end: int, time: int) -> None:
         """Take note of a plain round trip: nothing else is under way."""
-        self._boundaries.append((asked[3], end))
-        if self._owes_boundary:
-            self._note_boundary(time)
+        known = self._boundaries  # as in _boundary: this runs for every round trip
+        known.append(asked[3])
+        known.append(end)
+        if self._owes_boundary or len(known) > 2 * MOST_BOUNDARIES:
+            self._boundary(known.pop(-2), known.pop(), time)
 
-    def _note_boundary(self, time: int) -> None:
-        """Note the boundary that has just passed, as one is owed."""
-        self._owes_boundary = False
-        self.log.note(self._state(self._boundaries[-1]), time)
+    def _boundary(self, client: int, daemon: int, time: int) -> None:
+        """Remember a boundary, and note it if one is owed."""
+        known = self._boundaries
+        known.append(client)
+        known.append(daemon)
+        if len(known) > 2 * MOST_BOUNDARIES:
+            del known[:MOST_BOUNDARIES]
+        if self._owes_boundary:
+            self._owes_boundary = False
+            self.log.note(self._state((client, daemon)), time)
 
     def resume(self) -> dict[str, Any]:
         """Return what a reader needs who begins at the log's present offsets.
@@ -100,7 +110,8 @@ class RecordingTap:
         """
         with self._lock:
             client, daemon = self.log.track.offsets
-            for boundary in self._boundaries:
+            known = self._boundaries
+            for boundary in zip(known[::2], known[1::2], strict=True):
                 if boundary[0] >= client and boundary[1] >= daemon:
                     return self._state(boundary).json()
             self._owes_boundary = True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pix.problem import Problem
 from pix_inspect.base.narrate import narrate, say
-from pix_inspect.commands.record import socket_mode
+from pix_inspect.commands.record import socket_mode, warn_of_mode
 from pix_inspect.options.capture import user_ids
 from pix_store.daemon import DIRECTORY, NEWEST, EmbeddedDaemon
 from pix_store.store.backend import FolderShelf
@@ -44,6 +44,7 @@ def main(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
+    warn_of_mode(args)
     daemon = EmbeddedDaemon(
         args.listen,
         store=args.store,

@@ -54,6 +54,15 @@ def listening_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def warn_of_mode(args: argparse.Namespace) -> None:
+    """Say where the socket's mode keeps out the users that may connect."""
+    if args.allow_user and args.listen is not None and not args.mode & 0o022:
+        say(
+            f"--allow-user lets others in, but the mode of the socket, {args.mode:04o}, keeps them"
+            " out: add --mode 0666, or 0660 and a group that they share"
+        )
+
+
 def socket_mode(text: str) -> int:
     """Return the permissions written as `0660`. Raises ArgumentTypeError."""
     try:
@@ -68,6 +77,7 @@ def socket_mode(text: str) -> int:
 def main(args: argparse.Namespace) -> int:
     """Relay and record until told to stop."""
     allowed = user_ids(args.allow_user)
+    warn_of_mode(args)
     # a signal between making the socket and being able to remove it waits
     held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, held)

@@ -24,7 +24,7 @@ from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relay import Relay, only_relay
 from pix_inspect.capture.upstream import SocketUpstream, require, upstream_of
 from pix_inspect.commands.open import need_terminal
-from pix_inspect.commands.record import listening_arguments
+from pix_inspect.commands.record import listening_arguments, warn_of_mode
 from pix_inspect.compare.volatile import FIELDS, TEXTS
 from pix_inspect.options.capture import user_ids
 from pix_inspect.options.payload_limit import payload_limit
@@ -233,6 +233,7 @@ def _play(client: ReplayClient, out: Path, table: _Table, args: argparse.Namespa
 def _daemon(args: argparse.Namespace) -> int:
     """Play the daemon until told to stop; a relay in front of it lets in whom it may."""
     allowed = user_ids(args.allow_user)
+    warn_of_mode(args)
     with contextlib.ExitStack() as stack:
         recorded = RecordedSession(args.recording)
         played = stack.enter_context(

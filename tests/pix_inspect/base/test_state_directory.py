@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -18,6 +19,24 @@ def test_what_it_makes_is_the_users_alone(tmp_path: Path, monkeypatch: pytest.Mo
     for folder in (recording.parent, recording.parent.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert not recording.exists()
+
+
+@pytest.mark.parametrize("name", ["", "recordings"])
+def test_a_folder_that_others_may_write_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    state_directory("recordings")
+    folder = tmp_path / "pix-inspect" / name
+    for mode in (0o720, 0o702):
+        folder.chmod(mode)
+        with pytest.raises(Problem, match="others may write into"):
+            new_recording("x")
+    folder.chmod(0o755)
+    assert new_recording("x").parent == tmp_path / "pix-inspect" / "recordings"
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(Problem, match="others may write into"):
+        state_directory(name)
 
 
 @pytest.mark.parametrize("value", ["", "relative/path"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from pix.codec.wire import pack_u64
 from pix_inspect.capture.tap import WORTH_ELIDING, RecordingTap
 from pix_inspect.recording.notes import Comment, Peer
 from pix_inspect.recording.sinks import rotated
@@ -15,6 +17,7 @@ from pix_inspect.session.session import Row, Session
 from tests.support import captures
 from tests.support.captures import Connection, Run
 from tests.support.recorded import Step, interleaved, record, shown, steps, take
+from tests.support.relaying import until
 from tests.support.rows import said
 
 STORY = "2.34.8-2.34.8/build-multi"
@@ -44,6 +47,33 @@ def test_so_many_bytes_of_each_payload_are_kept(
                 assert payload.kept < most + WORTH_ELIDING
         session.close()
         path.unlink()
+
+
+def test_a_connection_stays_small_whatever_passed(tmp_path: Path) -> None:
+    path = b"/nix/store/" + b"a" * 32 + b"-hello"
+    asked = pack_u64(1) + pack_u64(len(path)) + path + bytes(-len(path) % 8)
+
+    def exchanges(number: int) -> RecordingTap:
+        tap = RecordingTap(writer.open(Peer(), {}))
+        tap.chunk(0, pack_u64(0x6E697863), 1)
+        tap.chunk(1, pack_u64(0x6478696F) + pack_u64(0x115), 1)
+        tap.chunk(0, pack_u64(0x115) + pack_u64(0) * 2, 1)
+        tap.chunk(1, pack_u64(0x616C7473), 1)
+        for _ in range(number):
+            tap.chunk(0, asked, 1)
+            tap.chunk(1, pack_u64(0x616C7473) + pack_u64(1), 2)
+        until(lambda: not writer.queue)
+        return tap
+
+    writer = RecordingWriter(tmp_path / "x.pcapng", about={})
+    tracemalloc.start()
+    exchanges(5000)  # what the interpreter keeps for later, it keeps once
+    before, _ = tracemalloc.get_traced_memory()
+    taps = [exchanges(5000) for _ in range(4)]
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    writer.close()
+    assert held < len(taps) * (70 << 10)
 
 
 def test_payload_is_left_out_under_pressure(

@@ -117,6 +117,13 @@ def test_a_terminal_that_goes_ends_nothing(tmp_path: Path) -> None:
         assert relay.stop() == 0
 
 
+def test_a_mode_that_keeps_out_who_is_let_in_is_said(tmp_path: Path) -> None:
+    user = "1" if os.getuid() != 1 else "2"
+    with recording(tmp_path, "--allow-user", user) as relay:
+        relay.says("keeps them out: add --mode 0666")
+        assert relay.stop() == 0
+
+
 def test_a_stderr_that_is_closed_ends_nothing(tmp_path: Path) -> None:
     out, into = os.pipe()
     listening = listen(tmp_path / "d")
@@ -303,7 +310,7 @@ def test_a_deleted_recording_begins_again(tmp_path: Path) -> None:
     session.close()
 
 
-def test_a_deleted_folder_stops_the_recording_and_nothing_else(tmp_path: Path) -> None:
+def test_a_deleted_folder_is_made_again_and_the_loss_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "here"
     with recording(tmp_path, "-o", str(folder / "r.pcapng")) as relay:
         client, server = relay.pair()
@@ -312,13 +319,16 @@ def test_a_deleted_folder_stops_the_recording_and_nothing_else(tmp_path: Path) -
         def told() -> bool:
             client.sendall(b"x")
             assert server.recv(10) == b"x"
-            return any("the traffic goes on" in line for line in relay.said)
+            return any("it goes on in" in line for line in relay.said)
 
         until(told)
         client.close()
         server.close()
         assert relay.stop() == 0
-    assert any("the recording is incomplete" in line for line in relay.said)
+    assert any("bytes of the recording were deleted" in line for line in relay.said)
+    session = Session(folder / "r.pcapng").read_all()
+    assert session.connections
+    session.close()
 
 
 def as_user(*words: str) -> list[str]:
