@@ -12,7 +12,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.commands.record import socket_mode, warn_of_mode
-from pix_inspect.options.capture import user_ids
+from pix_inspect.options.capture import allow_many_connections, user_ids
 from pix_store.daemon import DIRECTORY, NEWEST, EmbeddedDaemon
 from pix_store.store.backend import FolderShelf
 
@@ -45,6 +45,8 @@ def main(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     warn_of_mode(args)
+    if not args.allow_build:  # builders would inherit it
+        allow_many_connections(None)
     daemon = EmbeddedDaemon(
         args.listen,
         store=args.store,

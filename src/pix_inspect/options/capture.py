@@ -13,7 +13,13 @@ from pathlib import Path
 from pix.problem import Problem
 from pix.untrusted import natural
 from pix_inspect.base.narrate import say
-from pix_inspect.capture.upstream import SocketUpstream, Upstream, require, upstream_of
+from pix_inspect.capture.upstream import (
+    CommandUpstream,
+    SocketUpstream,
+    Upstream,
+    require,
+    upstream_of,
+)
 from pix_inspect.machine.sockets import same_socket
 from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.options.quantities import rate_given, size_given, time_given
@@ -96,12 +102,12 @@ def upstream_from(
     return upstream
 
 
-def allow_many_connections(upstream: Upstream) -> None:
-    """Take as many descriptors as this process may have: two for each connection.
+def allow_many_connections(upstream: Upstream | None) -> None:
+    """Take as many descriptors as this process may have: a connection needs one or two.
 
     Where each connection starts a command, that would inherit the limit; there it stays.
     """
-    if isinstance(upstream, SocketUpstream):
+    if not isinstance(upstream, CommandUpstream):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
