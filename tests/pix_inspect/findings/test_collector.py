@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pix.protocol import OPERATIONS_BY_NAME
 from pix.protocol.logging import STDERR_ERROR
 from pix_inspect.findings import collector as module
 from pix_inspect.findings.collector import Findings
@@ -19,7 +20,7 @@ from tests.support.places import RECORDINGS
 from tests.support.planted import CLIENT, DAEMON, Planted, found_in
 from tests.support.recorded import interleaved, record
 from tests.support.recording import Connection, connected, saved
-from tests.support.typical import TypicalPlaybook
+from tests.support.typical import TypicalPlaybook, request_of
 from tests.support.words import OTHER, PATH, text, word
 
 OF_RECORDINGS = {
@@ -98,6 +99,21 @@ def test_padding_booleans_and_values_without_a_name(tmp_path: Path) -> None:
     assert places["padding"] == ("#2, client's byte 40, request.path", "request.path")
     assert places["boolean"][1] == "reply.valid"
     assert places["unknown-value"][1] == "request.mode"
+
+
+@pytest.mark.parametrize("part", ["name", "value", "neither"])
+def test_padding_in_a_map(part: str, tmp_path: Path) -> None:
+    """Behind a setting's name it counts as much as behind its value."""
+    talk = TypicalPlaybook(21)
+    plain = request_of(OPERATIONS_BY_NAME["SetOptions"], talk.protocol)
+    overrides = plain.index(text(b"dev")) - 8
+    name, value = (
+        text(said)[:-1] + (b"A" if part == which else b"\0")
+        for which, said in (("name", b"cores"), ("value", b"1"))
+    )
+    talk.ask("SetOptions", plain[:overrides] + word(1) + name + value)
+    talk.answer("SetOptions")
+    assert ("padding" in kinds(saved(talk, tmp_path))) == (part != "neither")
 
 
 def test_an_unknown_operation_and_what_follows(tmp_path: Path) -> None:
