@@ -64,6 +64,12 @@ def seen(exchange: Exchange) -> dict[str, Any]:
     return found
 
 
+def unblamed(exchange: Exchange) -> dict[str, Any]:
+    """An exchange without what is said of a handshake that somebody left: who did it first."""
+    found = seen(exchange)
+    return {**found, "notes": ()} if exchange.kind == "handshake" else found
+
+
 class Playbook:
     """The turns of one conversation, in the order in which they pass."""
 

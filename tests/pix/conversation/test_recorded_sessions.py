@@ -13,7 +13,7 @@ from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.conversation.exchange import Exchange
 from pix.conversation.notes import Reason
 from tests.support.captures import Connection, Run
-from tests.support.playbook import seen
+from tests.support.playbook import seen, unblamed
 from tests.support.readings import covers
 
 
@@ -93,9 +93,11 @@ def test_every_session_gives_its_operations_and_no_opaque_byte(
 def test_whole_and_byte_by_byte_are_the_same_exchanges(captured_runs: tuple[Run, ...]) -> None:
     for run in captured_runs:
         for connection in run.connections:
-            expected = [seen(e) for e in by_events(connection).exchanges]
-            assert [seen(e) for e in by_events(connection, 1).exchanges] == expected, run.name
-            assert [seen(e) for e in whole(connection).exchanges] == expected, run.name
+            expected = by_events(connection).exchanges
+            told = [seen(e) for e in by_events(connection, 1).exchanges]
+            assert told == [seen(e) for e in expected], run.name
+            untimed = [unblamed(e) for e in whole(connection).exchanges]
+            assert untimed == [unblamed(e) for e in expected], run.name
 
 
 def fields(
