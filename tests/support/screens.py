@@ -1,4 +1,4 @@
-"""Every screen and every pane, each as the user comes to it: where tests of all keys begin."""
+"""The screen over a recording, and when it has come to rest; every screen and pane as a scene."""
 
 from __future__ import annotations
 
@@ -27,12 +27,83 @@ from pix_inspect.ui.timeline.column_dialog import ColumnDialog
 from pix_inspect.ui.widgets.path_dialog import PathDialog
 from pix_inspect.ui.widgets.writing import Pace, Writing
 from tests.support.places import RECORDINGS
-from tests.support.played import live, recorded
-from tests.support.recording import growing
+from tests.support.recording import START, Recording, growing
 
 SIZE = (120, 40)
 PATIENCE = 30.0
 """Seconds that a screen may take to come."""
+
+
+def opened(path: Path) -> Inspector:
+    return Inspector(Session(path))
+
+
+def recorded(name: str) -> Inspector:
+    return opened(RECORDINGS / f"{name}.pcapng")
+
+
+class Relay:
+    """A relay that runs, for screens that watch one."""
+
+    def __init__(self, socket: str = "/run/pix.sock") -> None:
+        self.socket = Path(socket)
+        self.words: list[str] = []
+        self.running = True
+
+    def alive(self) -> bool:
+        return self.running
+
+    def said(self) -> list[str]:
+        return self.words
+
+
+def live(made: Recording, relay: Relay | None = None) -> Inspector:
+    """The screen over a recording that is being written."""
+    return Inspector(Session(made.path), relay or Relay(), lambda: START + 72_000_000_000)
+
+
+def focus(pilot: Pilot[Any]) -> str | None:
+    """The name of the pane that has the focus."""
+    focused = pilot.app.focused
+    return focused.id if focused is not None else None
+
+
+def browse(pilot: Pilot[Any]) -> MainScreen:
+    screen = pilot.app.screen_stack[0]
+    assert isinstance(screen, MainScreen)
+    return screen
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """Wait until all is read, known and drawn."""
+    for _ in range(400):
+        await pilot.pause(0.01)
+        screen = browse(pilot)
+        session = screen.session
+        read = session.consumed >= session.size or session.truncated is not None
+        if read and screen.settled and screen.timeline.painter.glances.settled:
+            await pilot.pause()
+            await pilot.pause()
+            return
+    raise AssertionError("the screen did not come to rest")
+
+
+def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """For snapshots: come to rest, press keys, come to rest."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await settled(pilot)
+
+    return run
+
+
+def lines_of(pane: Any) -> list[str]:
+    """What a pane shows, as text."""
+    return [pane.render_line(y).text for y in range(pane.inner.height)]
 
 
 @dataclass(frozen=True)
@@ -57,7 +128,7 @@ class Scene:
             app.push_screen(self.push())
         await until(pilot, self, lambda: type(app.screen) is self.screen and app.screen.is_mounted)
         if self.pane is not None:
-            await until(pilot, self, lambda: focused(pilot) == self.pane)
+            await until(pilot, self, lambda: focus(pilot) == self.pane)
         await until(pilot, self, lambda: at_rest(app.screen))
         return app.screen
 
@@ -66,14 +137,8 @@ async def until(pilot: Pilot[Any], scene: Scene, holds: Callable[[], bool]) -> N
     """Wait for something to come true."""
     end = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < end, (scene.name, pilot.app.screen, focused(pilot))
+        assert time.monotonic() < end, (scene.name, pilot.app.screen, focus(pilot))
         await pilot.pause(0.01)
-
-
-def focused(pilot: Pilot[Any]) -> str | None:
-    """The name of the pane that has the focus."""
-    pane = pilot.app.screen.focused
-    return pane.id if pane is not None else None
 
 
 def at_rest(screen: Screen[Any]) -> bool:

@@ -12,11 +12,15 @@ from typing import NamedTuple
 
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.recording.reader import Chunk
+from pix_inspect.session.row import packed
 from pix_inspect.session.session import Row, Session
 
 MOST = 8 << 20
 """Bytes of one side of an exchange that are put together."""
 BATCH = 500
+
+_POSITION = Row.position.at
+_EXPECTED = packed("took", "connection", "client_start", "daemon_start", "up", "down")
 
 
 class Spoken(NamedTuple):
@@ -79,15 +83,15 @@ class _Pass:
             for item in items:
                 if type(item) is not Chunk:
                     continue
-                while ahead is not None and ahead.position <= item[6]:
-                    if self._wanted(ahead.number - 1) and not self._expect(ahead):
+                while ahead is not None and ahead[1][_POSITION] <= item[6]:
+                    if self._wanted(ahead[0] - 1) and not self._expect(ahead):
                         yield Spoken(ahead, None, None)
                     ahead = next(rows, None)
                 lane = self._lanes.get(item[:2])
                 if lane:
                     yield from self._take(item, lane)
         while ahead is not None:
-            if self._wanted(ahead.number - 1):
+            if self._wanted(ahead[0] - 1):
                 yield Spoken(ahead, None, None)
             ahead = next(rows, None)
         for row in self._rows.values():
@@ -95,17 +99,18 @@ class _Pass:
 
     def _expect(self, row: Row) -> bool:
         """Return whether the bytes of an exchange will be put together."""
-        starts, sizes = row.starts, (row.up, row.down)
-        if row.took is None or min(starts) < 0 or not 0 < min(sizes) <= max(sizes) <= MOST:
+        number, record = row
+        took, connection, client, daemon, up, down = _EXPECTED(record)
+        if min(took, client, daemon) < 0 or not (up and down) or max(up, down) > MOST:
             return False
         if self._apart(row):
             return False
-        self._rows[row.number] = row
-        for side in (CLIENT, DAEMON):
-            lane = self._lanes.get((row.connection, side))
+        self._rows[number] = row
+        for side, start, size in ((CLIENT, client, up), (DAEMON, daemon, down)):
+            lane = self._lanes.get((connection, side))
             if lane is None:
-                lane = self._lanes[row.connection, side] = deque()
-            lane.append(_Piece(row.number, starts[side], sizes[side]))
+                lane = self._lanes[connection, side] = deque()
+            lane.append(_Piece(number, start, size))
         return True
 
     def _take(self, item: Chunk, lane: deque[_Piece]) -> Iterator[Spoken]:

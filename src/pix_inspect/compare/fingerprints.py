@@ -26,6 +26,7 @@ from pix_inspect.compare.changes import masked
 from pix_inspect.compare.exchanges import meaning, protocol_of, value_of
 from pix_inspect.compare.volatile import varies
 from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.session.row import KINDS, packed
 from pix_inspect.session.session import Row, Session
 
 SETTING_UP = frozenset(("handshake", "SetOptions"))
@@ -36,6 +37,8 @@ _PLAIN = frozenset(
     for code, operation in OPERATIONS.items()
     if operation.request.payload is None and operation.reply.payload is None
 )
+_OPERATION = KINDS.index("operation")
+_SEEN = packed("kind", "complete", "operation")
 _LAST = pack_u64(STDERR_LAST)
 _ERROR = STDERR_FRAMES[STDERR_ERROR].fields
 
@@ -50,7 +53,8 @@ class Print(NamedTuple):
 
 def apart(row: Row) -> bool:
     """Return whether an exchange cannot be compared by its bytes alone."""
-    return row.kind != "operation" or not row.complete or row.code not in _PLAIN
+    kind, complete, code = _SEEN(row[1])
+    return kind != _OPERATION or not complete or code not in _PLAIN
 
 
 def digest(data: bytes, size: int = 16) -> bytes:

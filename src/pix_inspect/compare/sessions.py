@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pix.conversation.exchange import CLIENT, DAEMON
-from pix_inspect.analysis.statistics import Statistics, Tally
+from pix_inspect.analysis.statistics import Tally
 from pix_inspect.compare.bulk_bytes import spoken
 from pix_inspect.compare.changes import VOLATILE, Change
 from pix_inspect.compare.exchanges import compare_exchanges, payload_changes
@@ -90,7 +90,7 @@ class Differences:
     aligned: int = 0
     pairings: list[Pairing] = field(default_factory=list)
     tallies: dict[str, tuple[Tally, Tally]] = field(default_factory=dict)
-    """What each operation came to in the first and in the second recording."""
+    """How often each operation was asked in either recording, and how long it took in all."""
 
     def about(self, pairing: Pairing) -> str:
         """Return what the request is about, inert; empty when there is nothing."""
@@ -186,6 +186,7 @@ class _Alignment:
     def differences(self) -> Differences:
         for which in (0, 1):
             self._gather(which)
+        self._tally()
         doubtful = self._doubtful()
         self.done = self.whole // 2
         if any(doubtful):
@@ -198,7 +199,6 @@ class _Alignment:
             if pairing.operation in carrying and not pairing.otherwise:
                 self._compare_payload(pairing)
         self.found.aligned = len(self.groups)
-        self.found.tallies = _tallies(self.sessions)
         self.found.pairings = [each for each in listed.values() if each.kind != "same"]
         return self.found
 
@@ -261,6 +261,14 @@ class _Alignment:
             self.answers[which][i] = answered
             sums[group_of[i]] = sums[group_of[i]] + answered & MOST
 
+    def _tally(self) -> None:
+        groups, tallies = self.groups, self.found.tallies
+        tallies.update((name, (Tally(name), Tally(name))) for name in groups.names)
+        for g in range(len(groups)):
+            for which, tally in enumerate(tallies[groups.called(g)]):
+                tally.count += groups.counts[which][g]
+                tally.total += groups.times[which][g]
+
     def _judge(self, pairing: Pairing) -> None:
         """Find whether answers differ, and the two exchanges to look at.
 
@@ -294,11 +302,3 @@ class _Alignment:
             if any(True for side in SIDES for _ in payload_changes(one, two, side)):
                 pairing.otherwise, pairing.pair = True, (i, j)
                 return
-
-
-def _tallies(sessions: tuple[Session, Session]) -> dict[str, tuple[Tally, Tally]]:
-    first, second = (Statistics(session).finish().operations for session in sessions)
-    return {
-        name: (first.get(name) or Tally(name), second.get(name) or Tally(name))
-        for name in (*first, *second)
-    }

@@ -20,7 +20,7 @@ from pix_inspect.findings.handshakes import handshake
 from pix_inspect.findings.look import Look, Surroundings
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.recording.stall_notes import Stall
-from pix_inspect.session.row import Row
+from pix_inspect.session.row import KINDS, STATES, Row, packed
 from pix_inspect.session.session import ConnectionRow, Session
 
 MOST_LOG = 20_000
@@ -36,6 +36,9 @@ ENDED_BEFORE = frozenset((Reason.ANSWER_OPAQUE, Reason.BEHIND_DOUBLED))
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
+_OK, _OPERATION = STATES.index("ok"), KINDS.index("operation")
+_JUDGED = packed("operation", "connection", "kind", "state", "frames", "started", "took")
+
 
 class Detector:
     """Finds what is irregular in the exchanges of a session."""
@@ -47,18 +50,17 @@ class Detector:
 
     def is_ordinary(self, exchange: Row) -> bool:
         """Whether the index says of an exchange that there is nothing to be found in it."""
-        if exchange.state != "ok" or exchange.kind != "operation" or exchange.frames:
+        code, connection, kind, state, frames, started, took = _JUDGED(exchange[1])
+        if state != _OK or kind != _OPERATION or frames or self.session.remarks(exchange[0] - 1):
             return False
-        if self.session.remarks(exchange.number - 1):
-            return False
-        row = self.session.connections[exchange.connection]
-        if row.stalls and _stalls_in(row, exchange.started, exchange.took):
+        row = self.session.connections[connection]
+        if row.stalls and _stalls_in(row, started, took):
             return False
         key = (row.protocol, row.daemon_nix)
         codes = self._ordinary.get(key)
         if codes is None:
             codes = self._ordinary[key] = _ordinary_codes(*key)
-        return exchange.code in codes
+        return code in codes
 
     def of(self, i: int, *, decoded: bool = True) -> list[Finding]:
         """Return the findings of exchange `i` (from 0).

@@ -111,10 +111,10 @@ class Index:
 
     def notes(self, number: int) -> tuple[Note, ...]:
         """Return what was remarked on an exchange."""
-        live = self._live(number)
-        if live is not None:
-            return live[0].notes
-        return self._notes.get(number, ())
+        live = self.open.get(number)
+        if live is None:
+            return self._notes.get(number, ())
+        return live[0].notes if isinstance(live[0], Exchange) else ()
 
     def row(self, number: int) -> Row:
         """Return an exchange. Raises IndexError."""

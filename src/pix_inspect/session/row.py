@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from pix.conversation.exchange import Kind, name_of
 from pix.protocol import OPERATIONS
@@ -30,7 +30,7 @@ _NAMES = {code: operation.name for code, operation in OPERATIONS.items()}
 _RANKS = {name: rank for rank, name in enumerate(sorted(_NAMES.values()))}
 
 
-class Column(Generic[T]):
+class Column(property, Generic[T]):
     """One value of an exchange, as an attribute of its row.
 
     `code` is that of its place in the record (see `struct`), "" where it is made of others by
@@ -38,7 +38,7 @@ class Column(Generic[T]):
     among some `choices`. `unit`: ns, B, "" for numbers, or "name". `term` names the column in
     filters, and in expectations where it can be `measured`. Rows can be sorted by what has
     `most_first`, which says whether they begin with the largest; `key` makes the number to sort by
-    of what is packed.
+    of what is packed. It is a property because these are fast.
     """
 
     name: str
@@ -79,14 +79,16 @@ class Column(Generic[T]):
             at = self.at = sum(bool(column.code) for column in COLUMNS.values())
             read = self.read
             self.of = (lambda row: row[1][at]) if read is None else (lambda row: read(row[1][at]))
+        super().__init__(self.of)
         COLUMNS[name] = self
 
-    @overload
-    def __get__(self, row: None, owner: type[Row]) -> Column[T]: ...
-    @overload
-    def __get__(self, row: Row, owner: type[Row]) -> T: ...
-    def __get__(self, row: Row | None, owner: type[Row]) -> T | Column[T]:
-        return self if row is None else self.of(row)
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, row: None, owner: type | None = None) -> Column[T]: ...
+        @overload
+        def __get__(self, row: Any, owner: type | None = None) -> T: ...
+        def __get__(self, row: Any, owner: type | None = None) -> Any: ...
 
 
 COLUMNS: dict[str, Column[Any]] = {}

@@ -11,9 +11,9 @@ from pix_inspect.describe.field_rows import LONGEST_VALUE, FieldRow, rows
 from pix_inspect.session.session import Session
 from tests.support.captures import Run
 from tests.support.places import RECORDINGS
-from tests.support.played import browse, lines_of, recorded, settled
 from tests.support.recorded import interleaved, pairs, record
 from tests.support.recording import connected
+from tests.support.screens import browse, lines_of, recorded, settled
 from tests.support.words import LAST, PATH, text, word
 
 

@@ -19,8 +19,8 @@ from pix.protocol.logging import StderrLast, StderrNext
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.app.leaving import Leaving
 from tests.support.playbook import said
-from tests.support.played import Relay, after, browse, live, opened, recorded, settled
 from tests.support.recording import V38, Connection, Recording, growing
+from tests.support.screens import Relay, after, browse, live, opened, recorded, settled
 from tests.support.words import PATH
 
 Compare = Callable[..., bool]

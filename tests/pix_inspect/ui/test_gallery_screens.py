@@ -27,8 +27,8 @@ from tests.pix_inspect.ui.screens.test_statistics import counted
 from tests.pix_inspect.ui.test_gallery import LARGE, SMALL, WIDE, Compare, at
 from tests.support.payloads import with_archive
 from tests.support.places import RECORDINGS
-from tests.support.played import browse, live, opened, recorded, settled
 from tests.support.recording import V38, growing
+from tests.support.screens import browse, live, opened, recorded, settled
 
 Run = Callable[[Pilot[Any]], Awaitable[None]]
 

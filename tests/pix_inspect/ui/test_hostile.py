@@ -24,8 +24,8 @@ from pix.protocol.logging import (
 from pix_inspect.ui.widgets.text import safe
 from tests.pix_inspect.ui.widgets.test_text import harmless
 from tests.support.hostile import HOSTILE
-from tests.support.played import Relay, browse, live, settled
 from tests.support.recording import Recording, growing
+from tests.support.screens import Relay, browse, live, settled
 
 
 def drawn(pilot: Pilot[Any]) -> list[str]:

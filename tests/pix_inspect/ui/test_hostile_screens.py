@@ -19,7 +19,7 @@ from tests.pix_inspect.ui.test_hostile import check, session_of
 from tests.support.hostile import HOSTILE
 from tests.support.nars import Tree
 from tests.support.payloads import with_archive
-from tests.support.played import Relay, browse, live, opened, recorded, settled
+from tests.support.screens import Relay, browse, live, opened, recorded, settled
 
 SIZE = (120, 60)
 

@@ -23,8 +23,8 @@ from pix_inspect.ui.app.touring import Touring
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.widgets.writing import Writing
 from tests.support.places import RECORDINGS
-from tests.support.played import settled
 from tests.support.random_keys import burst, messages
+from tests.support.screens import settled
 
 FIRST = int(os.environ.get("KEYS_SEED", "1"))
 RUNS = int(os.environ.get("KEYS_RUNS", "6"))

@@ -12,8 +12,8 @@ from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.session.session import Session
 from pix_inspect.ui.widgets.path_dialog import PathDialog
-from tests.support.played import browse, opened, recorded, settled
 from tests.support.recording import growing
+from tests.support.screens import browse, opened, recorded, settled
 
 SIZE = (120, 40)
 

@@ -16,7 +16,7 @@ from pix_inspect.ui.exchange.log_pane import Log
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.lines import Lines
-from tests.support.played import browse, focus, lines_of, recorded, settled
+from tests.support.screens import browse, focus, lines_of, recorded, settled
 
 PLACES: list[type[Any]] = [Lines, Timeline, Fields, Log, Bytes, MainScreen, Help, Leaving]
 

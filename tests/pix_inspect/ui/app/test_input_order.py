@@ -13,7 +13,7 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.widgets.path_dialog import PathDialog
-from tests.support.played import browse, focus, recorded, settled
+from tests.support.screens import browse, focus, recorded, settled
 
 SIZE = (120, 40)
 NAMES = {"\r": "enter", "\x7f": "backspace", "\x1b": "escape", "\x06": "ctrl+f", "\x0f": "ctrl+o",

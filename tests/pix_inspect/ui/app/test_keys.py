@@ -17,8 +17,7 @@ from pix_inspect import ui
 from pix_inspect.ui.app.help import Help, HelpText
 from pix_inspect.ui.app.keys import sections
 from pix_inspect.ui.main.main_screen import MainScreen
-from tests.support.played import lines_of
-from tests.support.screens import SCENES, SIZE, Scene, until
+from tests.support.screens import SCENES, SIZE, Scene, lines_of, until
 
 Names = set[tuple[str, str]]
 """Bindings by name, with how one of their keys is written."""

@@ -17,7 +17,7 @@ from pix_inspect.ui.app.keys import keys_of, panes_of
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.widgets.lines import Lines
 from tests.pix_inspect.ui.screens.test_statistics import counted
-from tests.support.played import lines_of, recorded, settled
+from tests.support.screens import lines_of, recorded, settled
 
 SIZE = (120, 40)
 

@@ -16,7 +16,7 @@ from pix_inspect.ui.widgets.writing import Writing
 from tests.support.nars import nar
 from tests.support.payloads import FILES, with_archive
 from tests.support.places import RECORDINGS
-from tests.support.played import browse, focus, lines_of, opened, recorded, settled
+from tests.support.screens import browse, focus, lines_of, opened, recorded, settled
 
 SIZE = (120, 40)
 

@@ -15,8 +15,8 @@ from pix.protocol.logging import StderrLast
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Remarks
 from pix_inspect.ui.widgets.choices import Choice
-from tests.support.played import browse, focus, lines_of, live, recorded, settled
 from tests.support.recording import growing
+from tests.support.screens import browse, focus, lines_of, live, recorded, settled
 from tests.support.words import PATH
 
 SIZE = (120, 40)

@@ -12,8 +12,8 @@ from pix.protocol import operations as ops
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix_inspect.ui.exchange.explanation import Explanation
 from pix_inspect.ui.main.status import Banner
-from tests.support.played import browse, focus, lines_of, live, opened, recorded, settled
 from tests.support.recording import Connection, Recording, growing
+from tests.support.screens import browse, focus, lines_of, live, opened, recorded, settled
 from tests.support.words import PATH
 
 SIZE = (120, 40)

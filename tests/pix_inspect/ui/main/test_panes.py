@@ -14,7 +14,7 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.dividers import Shares
 from tests.support.places import RECORDINGS
-from tests.support.played import browse, recorded, settled
+from tests.support.screens import browse, recorded, settled
 
 SIZE = (120, 40)
 

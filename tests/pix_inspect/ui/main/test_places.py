@@ -15,8 +15,8 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.places import Arrived, GoTo
 from tests.support.places import RECORDINGS
-from tests.support.played import browse, live, settled
 from tests.support.recording import growing
+from tests.support.screens import browse, live, settled
 from tests.support.words import PATH
 
 SIZE = (120, 40)

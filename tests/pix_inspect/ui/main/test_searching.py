@@ -10,7 +10,7 @@ from pix_inspect.ui.timeline.column_dialog import ColumnDialog
 from pix_inspect.ui.timeline.columns import COLUMNS
 from pix_inspect.ui.widgets.bar_lines import InForce, Remarks
 from tests.support.places import RECORDINGS
-from tests.support.played import browse, focus, lines_of, recorded, settled
+from tests.support.screens import browse, focus, lines_of, recorded, settled
 
 SIZE = (120, 40)
 

@@ -15,8 +15,8 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.tabs import TabBar, at_hand, is_recording
 from pix_inspect.ui.widgets.path_dialog import PathDialog
 from tests.support.places import RECORDINGS
-from tests.support.played import Relay, browse, live, recorded, settled
 from tests.support.recording import growing
+from tests.support.screens import Relay, browse, live, recorded, settled
 
 SIZE = (120, 40)
 

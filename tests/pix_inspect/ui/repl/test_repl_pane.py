@@ -17,8 +17,8 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.asking import SOMEWHERE, nowhere
 from pix_inspect.ui.repl.repl_pane import ReplPane
 from pix_store import EmbeddedDaemon
-from tests.support.played import Relay, browse, focus, recorded, settled
 from tests.support.recording import growing
+from tests.support.screens import Relay, browse, focus, recorded, settled
 
 SIZE = (110, 36)
 WAIT = 30.0

@@ -12,8 +12,8 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.screens.differences import DifferencesScreen
 from tests.pix_inspect.ui.screens.test_recordings import until
-from tests.support.played import lines_of, settled
 from tests.support.recording import growing
+from tests.support.screens import lines_of, settled
 
 MANY = 5000
 

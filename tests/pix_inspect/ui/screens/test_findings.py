@@ -14,8 +14,8 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.screens.differences import DifferencesScreen
 from pix_inspect.ui.screens.findings import FindingsScreen
 from tests.support.planted import DAEMON, Planted
-from tests.support.played import browse, lines_of, recorded, settled
 from tests.support.recording import saved
+from tests.support.screens import browse, lines_of, recorded, settled
 
 SIZE = (120, 40)
 

@@ -24,8 +24,8 @@ from tests.pix_inspect.ui.test_gallery import WIDE, Compare
 from tests.pix_inspect.ui.test_hostile import check, session_of
 from tests.support.hostile import HOSTILE
 from tests.support.places import RECORDINGS
-from tests.support.played import browse, lines_of, settled
 from tests.support.recording import growing
+from tests.support.screens import browse, lines_of, settled
 
 STORE = "/nix/store/00000000000000000000000000000000-"
 

@@ -7,7 +7,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from pix_inspect.ui.screens.round_trips import AnalysisScreen
-from tests.support.played import browse, lines_of, recorded, settled
+from tests.support.screens import browse, lines_of, recorded, settled
 
 SIZE = (140, 40)
 

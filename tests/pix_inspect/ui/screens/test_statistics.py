@@ -19,8 +19,8 @@ from pix_inspect.ui.screens.charts import Histogram, Rate, bar, columns, filter_
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.screens.tallies import MEASURES, Tallies
 from tests.support.places import RECORDINGS
-from tests.support.played import browse, lines_of, live, opened, settled
 from tests.support.recording import growing
+from tests.support.screens import browse, lines_of, live, opened, settled
 from tests.support.words import PATH
 
 SIZE = (120, 40)

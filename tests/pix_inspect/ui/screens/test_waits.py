@@ -15,8 +15,8 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.status import Banner
 from pix_inspect.ui.screens.waits import WaitingScreen
 from tests.pix_inspect.waits.test_waits import cut
-from tests.support.played import browse, lines_of, live, opened, recorded, settled
 from tests.support.recording import growing
+from tests.support.screens import browse, lines_of, live, opened, recorded, settled
 from tests.support.words import PATH
 
 SIZE = (120, 40)

@@ -18,7 +18,7 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.screens.waits import WaitingScreen
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.bar_lines import InForce
-from tests.support.played import browse, lines_of, recorded, settled
+from tests.support.screens import browse, lines_of, recorded, settled
 
 SIZE = (120, 40)
 
