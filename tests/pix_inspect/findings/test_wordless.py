@@ -23,6 +23,7 @@ from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import KINDS
 from pix_inspect.findings.look import Look
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
+from pix_inspect.recording.notes import CommandEnded, Refused
 from pix_inspect.session.session import Session
 from tests.fuzz.sessions import corpus, mutated
 from tests.support.captures import Run
@@ -144,6 +145,13 @@ def broken() -> Iterator[Recording]:
                 talk.chunk(side, data)
         if random.random() < 0.5:
             talk.half_close(random.randrange(2))
+        talk.close()
+        yield recording
+    for note in (Refused("nobody listens"), CommandEnded("exit status 3"), None):
+        recording = Recording()
+        talk = recording.open()
+        if note is not None:
+            talk.note({"note": note.json()})
         talk.close()
         yield recording
 
