@@ -101,6 +101,28 @@ def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
     return run
 
 
+def region(pilot: Pilot[Any], name: str) -> Any:
+    """Where a part of the main screen stands."""
+    return browse(pilot).query_one(f"#{name}").region
+
+
+async def drag(pilot: Pilot[Any], start: tuple[int, int], end: tuple[int, int]) -> None:
+    await pilot.mouse_down(offset=start)
+    await pilot.hover(offset=end)
+    await pilot.mouse_up(offset=end)
+    await pilot.pause()
+
+
+async def to_repl(pilot: Pilot[Any]) -> None:
+    """Open the REPL and wait until it is there."""
+    await pilot.press("colon")
+    for _ in range(1500):
+        await pilot.pause(0.02)
+        if browse(pilot).query("#repl") and region(pilot, "repl").height:
+            return
+    raise AssertionError("the REPL did not come")
+
+
 def lines_of(pane: Any) -> list[str]:
     """What a pane shows, as text."""
     return [pane.render_line(y).text for y in range(pane.inner.height)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pix_inspect.recording.notes import Made
-from pix_inspect.ui.main.status import sockets
+from pix_inspect.ui.main.status import Banner, sockets
+from tests.support.recording import growing
+from tests.support.screens import browse, opened, settled
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,20 @@ def test_a_delay_stands_between_relay_and_daemon(delay: Any, says: str) -> None:
     made = Made.read({"listen": "/s", "upstream": "/d", "delay": delay})
     assert made is not None
     assert " ".join(sockets(made).split()) == says
+
+
+SIZE = (120, 40)
+
+
+async def test_what_was_cut_is_said(tmp_path: Path) -> None:
+    made = growing(tmp_path / "r.pcapng")
+    made.connect().save()
+    with made.path.open("ab") as file:
+        file.write(b"\x06\0\0\0\xff\0\0\0half")
+    async with opened(made.path).run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        banner = browse(pilot).query_one(Banner)
+        assert banner.display
+        assert "cut off" in banner.render_line(0).text
+        await pilot.press("escape")
+        assert not banner.display

@@ -11,11 +11,10 @@ from textual.pilot import Pilot
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
-from pix_inspect.analysis.statistics import BUCKETS
 from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.session.session import Session
 from pix_inspect.ui.main.places import GoTo
-from pix_inspect.ui.screens.charts import Histogram, Rate, bar, columns, filter_of
+from pix_inspect.ui.screens.charts import Histogram, Rate
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.screens.tallies import MEASURES, Tallies
 from tests.support.places import RECORDINGS
@@ -205,24 +204,6 @@ async def test_the_table_is_copied_as_text() -> None:
         lines = app.clipboard.splitlines()
         assert lines[0].startswith("operation\tcount\terrors\ttotal")
         assert len(lines) == 1 + len(table(screen).rows)
-
-
-def test_a_bar_is_never_nothing_for_something() -> None:
-    assert bar(0, 10) == " " * 10
-    assert bar(0.0001, 10) == "▏" + " " * 9
-    assert bar(1, 10) == "█" * 10
-    assert bar(0.55, 10) == "█████▌    "
-
-
-def test_columns_are_as_high_as_their_values() -> None:
-    assert columns([], 2) == ["", ""]
-    assert columns([0, 0], 2) == ["  ", "  "]
-    assert columns([0, 1, 8, 16], 2) == ["   █", " ▁██"]
-
-
-def test_every_bar_of_the_histogram_has_a_filter() -> None:
-    for at in range(len(BUCKETS) + 1):
-        compile_filter(filter_of(at))
 
 
 async def test_a_line_becomes_the_filter_of_the_timeline_and_narrows_the_one_in_force() -> None:
