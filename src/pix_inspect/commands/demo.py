@@ -26,6 +26,16 @@ from pix_inspect.commands.watch import PATIENCE, RelayProcess
 from pix_inspect.session.session import Session
 from pix_store import EmbeddedDaemon
 
+OVER = (
+    "The clients are done, and all of it is yours to look at: arrows and enter go into exchanges,"
+    " F shows what is irregular, S where the time went, / filters, : asks the daemon by hand, ? has"
+    " all keys, q quits."
+)
+NEXT = (
+    "Next: `pix-inspect tour` explains the protocol, `pix-inspect run -- nix-build …` records a"
+    " command of yours, `pix-inspect --listen SOCKET` watches your daemon."
+)
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -73,13 +83,7 @@ def _scene(output: Path | None) -> Iterator[tuple[EmbeddedDaemon, RelayProcess]]
 
 def _show(relay: RelayProcess) -> None:
     """Show the screen, with clients at work until they are done or the user quits."""
-    from pix_inspect.ui.app.app import Inspector
-
-    class Demonstration(Inspector):
-        """Quits without a question: everything is the demo's own."""
-
-        def leave(self) -> None:
-            self.exit("stop")
+    from pix_inspect.ui.app.guide import Demonstration
 
     over = threading.Event()
 
@@ -89,14 +93,16 @@ def _show(relay: RelayProcess) -> None:
 
     def work() -> None:
         # the user has seen enough, and the relay may be gone
-        with suppress(_Over, NixDaemonError):
-            Story(relay.socket, pause, slow=True).tell()
+        with suppress(_Over, NixDaemonError, RuntimeError):
+            Story(relay.socket, pause, app.tell, slow=True).tell()
+            app.tell(f"{OVER} {NEXT}")
 
-    clients = threading.Thread(target=work, daemon=True)
     session = Session(relay.recording)
+    clients = threading.Thread(target=work, daemon=True)
+    app = Demonstration(session, relay, begin=clients.start)
     try:
-        clients.start()
-        Demonstration(session, relay).run()
+        app.run()
+        say(NEXT)
     finally:
         over.set()
         session.close()
@@ -105,7 +111,7 @@ def _show(relay: RelayProcess) -> None:
 def _tell(relay: RelayProcess) -> None:
     """Let the clients work to their end, and print what passed."""
     try:
-        Story(relay.socket, lambda seconds: None).tell()
+        Story(relay.socket, lambda seconds: None, lambda text: None).tell()
     except NixDaemonError as error:
         raise Problem(f"the demo's client failed: {error}") from None
     relay.stop()

@@ -54,30 +54,43 @@ exit 2
 class Story:
     """The work of some clients with the daemon at `path`."""
 
-    def __init__(self, path: Path, pause: Pause, slow: bool = False) -> None:
+    def __init__(
+        self, path: Path, pause: Pause, say: Callable[[str], object], slow: bool = False
+    ) -> None:
         self._path = path
         self._pause = pause
+        self._say = say
         self._nap = "/bin/sleep 0.3" if slow else ":"
         self._drvs: dict[str, Derivation] = {}
         self._paths = StorePaths()
 
     def tell(self) -> None:
         """Do everything, in order. Raises NixDaemonError when the daemon cannot."""
+        self._say(
+            "A small daemon, a relay before it, and a client: each line is an exchange, a request"
+            " with its reply. The client adds sources and the recipes of a library and a program."
+        )
         with self._connected() as client:
             client.set_options({"log-lines": "25"})
             source = self._sources(client)
             library, program = self._recipes(client, source)
+            self._say("It has the program built, the library first; L shows the log as it comes.")
             self._build(client, program)
+            self._say("It asks what it got, what that refers to, and takes the file as an archive.")
             self._questions(client, library, program)
         with self._connected() as other:
             other.set_options(keep_going=1)
+            self._say("Another client builds documentation, which fails: look for the ✗.")
             self._failure(other)
+            self._say("It copies two paths of another store; P shows the files that are sent.")
             self._copy(other)
         with self._connected(version="1.21") as old:
             old.set_options()
+            self._say("A client as old as Nix 2.3: the daemon asks it for payload piece by piece.")
             self._old_client(old)
         with self._connected() as keeper:
             keeper.set_options()
+            self._say("At last somebody looks for garbage, and has the store checked.")
             self._collect(keeper)
 
     def _connected(self, version: str = "1.38") -> DaemonConnection:

@@ -27,8 +27,8 @@ from tests.support.random_keys import burst, messages
 from tests.support.screens import settled
 
 FIRST = int(os.environ.get("KEYS_SEED", "1"))
-RUNS = int(os.environ.get("KEYS_RUNS", "6"))
-BURSTS = 120
+RUNS = int(os.environ.get("KEYS_RUNS", "4"))
+BURSTS = 80
 SIZES = [(80, 24), (120, 40), (200, 60)]
 NAMES = ["build-failure", "two-clients", "add-tree", "queries"]
 PATIENCE = 120.0
@@ -61,9 +61,12 @@ def type_in(app: App[Any], tokens: list[str]) -> None:
 async def taken(app: App[Any]) -> None:
     """Wait until what was typed has been taken, however slow the machine is."""
     until = time.monotonic() + PATIENCE
-    while app._message_queue.qsize() and app._exception is None:
+    quiet = 0
+    while quiet < 3 and app._exception is None:
         assert time.monotonic() < until, app.screen_stack
         await asyncio.sleep(0.01)
+        pumps = [app, *(each for each in app.screen.walk_children(with_self=True))]
+        quiet = 0 if any(pump._message_queue.qsize() for pump in pumps) else quiet + 1
 
 
 async def answers(app: App[Any]) -> bool:

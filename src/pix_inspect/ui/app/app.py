@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,7 +28,7 @@ from pix_inspect.ui.app.input_order import InputOrder
 from pix_inspect.ui.app.keys import action_of, keys_of, panes_of, sections
 from pix_inspect.ui.app.leaving import Answer, Leaving
 from pix_inspect.ui.app.other_screens import OtherScreens, marked_and_chosen, shown_of
-from pix_inspect.ui.app.palette import Palette
+from pix_inspect.ui.app.palette import AllCommands, Palette
 from pix_inspect.ui.app.remembering import recall, remembered, theme_of
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
@@ -47,6 +47,12 @@ SILENCE = 10_000_000_000
 """Nanoseconds that a daemon may owe an answer before the banner says so."""
 
 DEFAULT_THEME = "textual-dark"
+SIXTEEN = "ansi-dark"
+"""The theme of terminals with 16 colours: of others, all tones would become white."""
+
+OTHERS = ("Statistics", "Findings", "Waits: who waits for whom", "Round trips",
+          "REPL: ask the daemon")  # fmt: skip
+"""What stands first in the palette."""
 
 WIDTHS = [(0, "-narrow"), (100, "-wide")]
 """From which width on the panes stand side by side."""
@@ -62,6 +68,7 @@ class Inspector(OtherScreens):
     running, or `stop` it when the last client is done.
     """
 
+    COMMANDS: ClassVar = {AllCommands}
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "pix-inspect"
     HORIZONTAL_BREAKPOINTS = WIDTHS
@@ -97,6 +104,10 @@ class Inspector(OtherScreens):
             self.theme = theme
         if self.no_color and self.theme.startswith("ansi"):
             self.theme = DEFAULT_THEME  # without colour the others would be black on black
+        self.usual_theme: str | None = None
+        """The theme where there are more colours, None where there are."""
+        if self.console.color_system == "standard" and not self.theme.startswith("ansi"):
+            self.usual_theme, self.theme = self.theme, SIXTEEN
 
     async def on_event(self, event: events.Event) -> None:
         if self.inputs.concerns(event):
@@ -205,7 +216,12 @@ class Inspector(OtherScreens):
         self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer every named action of the screen and its panes, and the theme."""
+        """Offer every named action of the screen and its panes, the other screens first."""
+        return sorted(
+            self._commands(screen), key=lambda each: (each.title not in OTHERS, each.title)
+        )
+
+    def _commands(self, screen: Screen[object]) -> Iterator[SystemCommand]:
         yield SystemCommand("Theme", "Choose colours", self.action_change_theme)
         for place in [screen, *panes_of(screen), self]:
             title = getattr(place, "TITLE", None)
@@ -213,7 +229,8 @@ class Inspector(OtherScreens):
             if isinstance(place, Screen):
                 where = ""
             for pressed, said, name in keys_of(type(place), self):
-                yield SystemCommand(f"{where}{said}", pressed, self._runner(place, name))
+                if name != "app.palette":
+                    yield SystemCommand(f"{where}{said}", pressed, self._runner(place, name))
         if isinstance(screen.focused, Lines):
             for pressed, said, name in keys_of(Lines, self):
                 run = self._runner(screen.focused, name, Lines)

@@ -9,30 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Static
 
 from pix_inspect.session.session import Session
 from pix_inspect.teach import bundled
 from pix_inspect.teach.tours import Place, Tour, place
 from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.app.guide import guide
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import Arrived, GoTo
 from pix_inspect.ui.main.tabs import Tab
 
 END = "this is the last step: q ends the tour, and pix-inspect tour lists the others"
-
-
-class Words(Static):
-    """What a step has to say."""
-
-    DEFAULT_CSS = """
-    Words {
-        dock: bottom; height: auto; max-height: 40%; padding: 0 1; margin: 0 0 1 0;
-        border: round $accent; border-title-color: $accent; background: $panel;
-    }
-    """
 
 
 class Stop(MainScreen):
@@ -107,17 +95,7 @@ class Touring(Inspector):
         main = self.screen
         if message.to is self._to and isinstance(main, MainScreen):
             main.fields.focus()
-            self._say(main)
+            step, steps = self.tour.steps[self.number], len(self.tour.steps)
+            keys = f"{self.number + 1} of {steps} · {step.recording} · ] next · [ back"
+            guide(main, self.tour.title, keys, self._place().text)
             self.arrived = True
-
-    def _say(self, main: MainScreen) -> None:
-        pane = next(iter(main.query(Words)), None)
-        if pane is None:
-            pane = Words(id="words")
-            main.mount(pane, before=main.query_one(Footer))
-        step = self.tour.steps[self.number]
-        pane.border_title = self.tour.title
-        pane.border_subtitle = (
-            f"{self.number + 1} of {len(self.tour.steps)} · {step.recording} · ] next · [ back"
-        )
-        pane.update(Text(self._place().text))

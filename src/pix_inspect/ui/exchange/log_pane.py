@@ -86,5 +86,8 @@ class Log(Lines):
 
     def action_copy(self) -> None:
         """Copy the log as text."""
+        if not self._said:
+            self.app.notify("there is no log to copy", markup=False)
+            return
         lines = ["  " * said.depth + said.text for said in self._said]
         self.post_message(Copied("the log", "\n".join(lines)))

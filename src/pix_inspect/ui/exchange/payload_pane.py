@@ -294,5 +294,7 @@ class PayloadPane(Lines):
 
     def action_copy(self) -> None:
         """Copy the path of the entry."""
-        if self.place is not None and self.contents is not None:
+        if self.place is None or self.contents is None:
+            self.app.notify("there is no path to copy", markup=False)
+        else:
             self.post_message(Copied("the path", self.contents.entry_path(self.place)))

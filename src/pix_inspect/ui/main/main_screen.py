@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from pix.problem import Problem
 from pix_inspect.ui.exchange.copying import copy
@@ -33,6 +32,7 @@ from pix_inspect.ui.repl.repl_pane import ReplPane
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.bar import Bar
 from pix_inspect.ui.widgets.bar_lines import InForce
+from pix_inspect.ui.widgets.keys_footer import KeysFooter
 
 
 class MainScreen(Screen[None]):
@@ -70,14 +70,15 @@ class MainScreen(Screen[None]):
         Binding("ctrl+up", "step(-1)", "Previous exchange, from any pane", show=False,
                 id="view.previous_exchange"),
         Binding("escape", "back", "Back", show=False, id="back"),
-        Binding("colon", "repl", "REPL: ask the daemon", show=False, key_display=":",
-                id="view.repl"),
         Binding("r", "ask_again", "Into the REPL, to edit and send again",
                 show=False, id="view.ask_again"),
-        Binding("S", "app.statistics", "Statistics", show=False, id="app.statistics"),
-        Binding("F", "app.findings", "Findings", show=False, id="app.findings"),
-        Binding("H", "app.waiting", "Who waits for whom", show=False, id="app.waiting"),
-        Binding("T", "app.analysis", "Round trips", show=False, id="app.analysis"),
+        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="help"),
+        Binding("q", "leave", "Quit", id="quit"),
+        Binding("colon", "repl", "REPL: ask the daemon", key_display=":", id="view.repl"),
+        Binding("S", "app.statistics", "Statistics", id="app.statistics"),
+        Binding("F", "app.findings", "Findings", id="app.findings"),
+        Binding("H", "app.waiting", "Waits: who waits for whom", id="app.waiting"),
+        Binding("T", "app.analysis", "Round trips", id="app.analysis"),
         Binding("D", "app.differences", "Compare with the exchange marked last", show=False,
                 id="app.differences"),
         Binding("C", "app.recordings", "Compare with another recording", show=False,
@@ -85,8 +86,6 @@ class MainScreen(Screen[None]):
         Binding("E", "app.excerpt", "Copy an excerpt for an issue, from mark to here",
                 show=False, id="app.excerpt"),
         Binding("X", "app.export", "Export what is shown", show=False, id="app.export"),
-        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="help"),
-        Binding("q", "leave", "Quit", id="quit"),
     ]  # fmt: skip
 
     def __init__(self, tab: Tab, host: Host) -> None:
@@ -122,7 +121,7 @@ class MainScreen(Screen[None]):
         with Container(id="body"):
             yield self.timeline
             yield self.side
-        yield Footer(show_command_palette=False)
+        yield KeysFooter()
 
     @property
     def settled(self) -> bool:

@@ -150,7 +150,10 @@ class Banner(Toned):
     def _arrange(self) -> None:
         self.display = bool(self.said) and self.said != self._dismissed
         width = max(self.screen.size.width - 3, 10)
-        self._wrapped = [line for text in self.said for line in wrapped(text, width)][:MOST_LINES]
+        lines = [line for text in self.said for line in wrapped(text, width)]
+        self._wrapped = lines[:MOST_LINES]
+        if len(lines) > MOST_LINES:
+            self._wrapped[-1] = fit(f"{lines[MOST_LINES - 1]} ", width - 1).rstrip() + "…"
         self.styles.height = max(len(self._wrapped), 1)
         self.refresh(layout=True)
 

@@ -12,10 +12,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.widgets.guarded import Guarded
+from pix_inspect.ui.widgets.keys_footer import KeysFooter
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.prose import Paragraph, Prose
 from pix_inspect.ui.widgets.row_list import RowList
@@ -91,7 +92,7 @@ class DetailScreen(OtherScreen[Result], Generic[T, Result]):
         yield from self.head
         yield self.list
         yield self.detail
-        yield Footer(show_command_palette=False)
+        yield KeysFooter()
 
     def on_mount(self) -> None:
         self.list.focus()

@@ -52,7 +52,8 @@ class DifferencesScreen(DetailScreen[Change, None]):
         for head, view in zip(self.head, self.views, strict=True):
             row = view.row
             name = f"#{row.number} {safe(row.name)}"
-            head.say(f"{safe(about(view), 200)}  took {duration(row.took)}", name)
+            of = f"  {safe(view.session.path.name, 100)}" if view.session is not None else ""
+            head.say(f"{safe(about(view), 200)}  took {duration(row.took)}{of}", name)
         mask = frozenset[str]() if self.everything else VOLATILE
         rows = compare_exchanges(*self.views, mask)
         self._longest = max((len(row.path) for row in rows), default=0)

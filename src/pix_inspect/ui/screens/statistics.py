@@ -15,7 +15,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
-from textual.widgets import Footer
 
 from pix_inspect.analysis.statistics import SLICE, Statistics, Tally
 from pix_inspect.base.units import count
@@ -27,6 +26,7 @@ from pix_inspect.ui.screens.charts import Histogram, Rate
 from pix_inspect.ui.screens.detail_screen import KEYS, Head, OtherScreen
 from pix_inspect.ui.screens.tallies import WHOLE, Summed, Tallies, TallyHead
 from pix_inspect.ui.timeline.connection_facts import command_of
+from pix_inspect.ui.widgets.keys_footer import KeysFooter
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import safe
 
@@ -91,7 +91,7 @@ class StatisticsScreen(OtherScreen["GoTo | None"]):
         with Horizontal(id="charts"):
             yield self.histogram
             yield self.rate
-        yield Footer(show_command_palette=False)
+        yield KeysFooter()
 
     @property
     def settled(self) -> bool:

@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from pix_inspect.analysis.statistics import Tally
-from pix_inspect.base.units import duration, size
+from pix_inspect.base.units import count, duration, size
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.screens.charts import bar
 from pix_inspect.ui.widgets.lines import Toned
@@ -131,7 +131,18 @@ class Tallies(RowList[Summed]):
         rows.sort(key=lambda row: row.label != WHOLE)
         super().say(rows, empty)
         self._refresh_head()
-        self.entitle(f"{len(rows) - 1:,}" if rows else "")
+        self._entitle()
+
+    def _entitle(self) -> None:
+        """Say how many rows there are, and how many columns there is no room for."""
+        hidden = len(MEASURES) - len(self.columns)
+        more = f"({count(hidden, 'more column')} on a wider screen)" if hidden else ""
+        self.entitle(
+            "  ".join(filter(None, (f"{len(self.rows) - 1:,}" if self.rows else "", more)))
+        )
+
+    def on_resize(self) -> None:
+        self._entitle()
 
     @property
     def _measure(self) -> Measure | None:

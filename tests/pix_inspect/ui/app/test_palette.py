@@ -37,6 +37,8 @@ def check_all_offered(pilot: Pilot[Any]) -> int:
     declared = 0
     for place in places(pilot):
         for pressed, said, name in keys_of(place, pilot.app):
+            if name == "app.palette":
+                continue
             declared += 1
             there = any(title.endswith(said) and key == pressed for title, key in found)
             assert there, (place, name)

@@ -10,7 +10,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from pix_inspect.teach import tours
-from pix_inspect.ui.app.touring import Touring, Words
+from pix_inspect.ui.app.guide import Words
+from pix_inspect.ui.app.touring import Touring
 from pix_inspect.ui.main.main_screen import MainScreen
 
 Compare = Callable[..., bool]
