@@ -106,17 +106,12 @@ class Inspector(OtherScreens):
             self.theme = DEFAULT_THEME  # without colour the others would be black on black
         self.usual_theme: str | None = None
         """The theme where there are more colours, None where there are."""
-        if self.console.color_system == "standard" and not self.theme.startswith("ansi"):
-            self.usual_theme, self.theme = self.theme, SIXTEEN
-
-    async def on_event(self, event: events.Event) -> None:
-        if self.inputs.concerns(event):
-            await self.inputs.take(event)
-        else:
-            await super().on_event(event)
 
     def on_mount(self) -> None:
         """Open what else was asked for."""
+        few = self.console.color_system == "standard" and not self.is_headless
+        if few and not self.theme.startswith("ansi"):
+            self.usual_theme, self.theme = self.theme, SIXTEEN
         self.open_others()
         if self._settings is not None and self._settings.complaint is not None:
             self.warn(self._settings.complaint)

@@ -59,7 +59,7 @@ def remembered(app: Inspector, browse: MainScreen) -> dict[str, Any]:
     """Return what is to be remembered of a main screen."""
     timeline = browse.timeline
     return {
-        "theme": app.usual_theme or app.theme,
+        "theme": (app.theme.startswith("ansi") and app.usual_theme) or app.theme,
         "explain": browse.panes.shows("explanation"),
         "bytes": browse.panes.shows("bytes"),
         "side": browse.panes.side,
