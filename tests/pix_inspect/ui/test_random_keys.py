@@ -58,7 +58,7 @@ def type_in(app: App[Any], tokens: list[str]) -> None:
         app._driver.process_message(message)
 
 
-async def taken(app: App[Any]) -> None:
+async def taken(app: Inspector) -> None:
     """Wait until what was typed has been taken, however slow the machine is."""
     until = time.monotonic() + PATIENCE
     quiet = 0
@@ -66,10 +66,11 @@ async def taken(app: App[Any]) -> None:
         assert time.monotonic() < until, app.screen_stack
         await asyncio.sleep(0.01)
         pumps = [app, *(each for each in app.screen.walk_children(with_self=True))]
-        quiet = 0 if any(pump._message_queue.qsize() for pump in pumps) else quiet + 1
+        busy = not app.inputs.done or any(pump._message_queue.qsize() for pump in pumps)
+        quiet = 0 if busy else quiet + 1
 
 
-async def answers(app: App[Any]) -> bool:
+async def answers(app: Inspector) -> bool:
     """Whether the help comes, once all else was left."""
     for _ in range(100):
         if isinstance(app.screen, Help) or app._exception is not None:

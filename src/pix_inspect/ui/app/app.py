@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
@@ -105,6 +106,12 @@ class Inspector(OtherScreens):
             self.theme = DEFAULT_THEME  # without colour the others would be black on black
         self.usual_theme: str | None = None
         """The theme where there are more colours, None where there are."""
+
+    async def on_event(self, event: events.Event) -> None:
+        if self.inputs.concerns(event):
+            await self.inputs.take(event)
+        else:
+            await super().on_event(event)
 
     def on_mount(self) -> None:
         """Open what else was asked for."""
