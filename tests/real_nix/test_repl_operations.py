@@ -137,6 +137,7 @@ class Side:
 
     def __init__(self, socket: Path, store: Path, folder: Path) -> None:
         self.session = Session(str(socket), timeout=60)
+        self.session.dangerous = lambda what: True
         self.store = str(store)
         link = folder / "link"
         self.words = {"store": self.store, "tree": str(folder / "tree"), "link": str(link)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from textual.binding import Binding
 
 from pix_inspect.ui.app.help import Help, HelpText
@@ -16,7 +15,7 @@ from pix_inspect.ui.exchange.log_pane import Log
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.lines import Lines
-from tests.support.screens import browse, focus, lines_of, recorded, settled
+from tests.support.screens import browse, lines_of, recorded, settled
 
 PLACES: list[type[Any]] = [Lines, Timeline, Fields, Log, Bytes, MainScreen, Help, Leaving]
 
@@ -101,19 +100,3 @@ async def test_a_key_that_was_changed_works_and_is_shown() -> None:
         await pilot.press("z")
         assert browse(pilot).has_class("-explaining")
         assert ("z", "Explain", "view.explain") in keys_of(MainScreen, app)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_the_footer_shows_six_keys_that_make_sense_now(size: tuple[int, int]) -> None:
-    from textual.widgets import Footer
-    from textual.widgets._footer import FooterKey
-
-    async with recorded("queries").run_test(size=size) as pilot:
-        await settled(pilot)
-        for pane in ("timeline", "fields", "bytes"):
-            await pilot.pause(0.1)
-            assert focus(pilot) == pane
-            keys = list(pilot.app.screen.query_one(Footer).query(FooterKey))
-            assert len(keys) == 6
-            assert keys[-1].region.right <= size[0]
-            await pilot.press("tab")
