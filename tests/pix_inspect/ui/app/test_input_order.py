@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.screens.statistics import StatisticsScreen
 from pix_inspect.ui.widgets.path_dialog import PathDialog
+from tests.support.places import RECORDINGS
 from tests.support.screens import browse, focus, recorded, settled
+from tests.support.terminal import COMMAND, Terminal
 
 SIZE = (120, 40)
 NAMES = {"\r": "enter", "\x7f": "backspace", "\x1b": "escape", "\x06": "ctrl+f", "\x0f": "ctrl+o",
@@ -84,3 +87,16 @@ async def test_no_key_is_lost(times: int) -> None:
         await settled(pilot)
         await burst(pilot, "jk" * times + "\t\x1bjj")
         assert browse(pilot).timeline.lines.cursor == 2
+
+
+def test_in_a_terminal_and_from_the_session_before(tmp_path: Path) -> None:
+    for keys in (b"/op = QueryPathInfo\r", b"/\x1b[A\r"):
+        screen = Terminal(*COMMAND, "open", str(RECORDINGS / "queries.pcapng"), folder=tmp_path)
+        try:
+            screen.wait_for(b"SetOptions")
+            screen.send(keys)
+            screen.wait_for(b"14 of 30")
+            screen.send(b"q")
+            assert screen.ended() == 0
+        finally:
+            screen.close()
