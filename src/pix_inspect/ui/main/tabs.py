@@ -122,12 +122,11 @@ def at_hand() -> list[Offer]:
 class TabBar(Toned):
     """The recordings that are open, the one on the screen marked; a click chooses or closes."""
 
+    @dataclass(eq=False)
     class Chosen(Message):
         """The user wants another recording on the screen."""
 
-        def __init__(self, tab: Tab) -> None:
-            super().__init__()
-            self.tab = tab
+        tab: Tab
 
     class Closed(Chosen):
         """The user wants a recording closed."""

@@ -6,8 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pix_inspect.base.units import duration, size
-from pix_inspect.describe.text_and_json import SIGNS
+from pix_inspect.base.units import duration
 from pix_inspect.session.row import COLUMNS as OF_ROWS
 from pix_inspect.session.row import Row
 
@@ -124,16 +123,6 @@ def clock(ns: int) -> str:
 def tone_of(row: Row) -> str:
     """Return how an exchange's state looks."""
     return {"ok": "good", "error": "bad", "open": "accent"}.get(row.state, "warn")
-
-
-def sign(row: Row) -> str:
-    """Return the sign of an exchange's state, which says the same without colour."""
-    return SIGNS[row.state]
-
-
-def sizes(row: Row) -> tuple[str, str]:
-    """Return the bytes up and down as text."""
-    return size(row.up), size(row.down)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Iterable
 from rich.segment import Segment
 from rich.style import Style
 
+from pix_inspect.base.units import size
+from pix_inspect.describe.text_and_json import SIGNS
 from pix_inspect.session.row import Row
 from pix_inspect.ui.timeline import columns
 from pix_inspect.ui.timeline.columns import CLOCKS, Column, Lane
@@ -14,6 +16,7 @@ from pix_inspect.ui.timeline.connection_facts import ConnectionFacts
 from pix_inspect.ui.timeline.glances import Glances
 from pix_inspect.ui.timeline.marks import Marks
 from pix_inspect.ui.timeline.rows import Rows
+from pix_inspect.ui.widgets.lines import Toned
 from pix_inspect.ui.widgets.text import fit, fit_right, safe
 
 LOOK_BACK = 200
@@ -21,19 +24,17 @@ LOOK_BACK = 200
 
 
 class RowPainter:
-    """Makes the segments of lines, in the tones that `tone` gives; `now` is the time in ns."""
+    """Makes the segments of the lines of a pane, in its tones; `now` is the time in ns."""
 
-    def __init__(
-        self, rows: Rows, marks: Marks, tone: Callable[[str], Style], now: Callable[[], int]
-    ) -> None:
+    def __init__(self, rows: Rows, marks: Marks, pane: Toned, now: Callable[[], int]) -> None:
         self.session = rows.session
-        self.glances = Glances(rows.session)
+        self.glances = Glances(rows.session, pane)
         self.clock = CLOCKS[0]
         self.hidden = columns.USUALLY_HIDDEN
         self.live = False
         self._rows = rows
         self._marks = marks
-        self.tone = tone
+        self.tone = pane.tone
         self._now = now
         self._facts = ConnectionFacts(rows.session)
         self._columns: list[tuple[Column, int]] = []
@@ -132,7 +133,7 @@ class RowPainter:
             case "connection":
                 return str(row.connection), tone("dim")
             case "state":
-                return columns.sign(row), tone(columns.tone_of(row))
+                return SIGNS[row.state], tone(columns.tone_of(row))
             case "operation":
                 known = "name" if row.kind == "operation" else "dim"
                 state = columns.tone_of(row)
@@ -146,8 +147,7 @@ class RowPainter:
                 return columns.took(row, now), tone("warn" if slow else "number")
             case "frames":
                 return (str(row.frames) if row.frames else ""), tone("number")
-        up, down = columns.sizes(row)
-        return (up if column.name == "up" else down), tone("number")
+        return size(row.up if column.name == "up" else row.down), tone("number")
 
     def _time(self, row: Row, line: int) -> str:
         if self.clock == "absolute":

@@ -8,6 +8,7 @@ exchanges are arranged anew, those on the screen stay.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -82,12 +83,11 @@ class Timeline(Vertical):
     class Marked(Message):
         """The marks or notes have changed."""
 
+    @dataclass(eq=False)
     class NoteWanted(Message):
         """The user wants to write a note on the exchange."""
 
-        def __init__(self, exchange: int) -> None:
-            super().__init__()
-            self.exchange = exchange
+        exchange: int
 
     def __init__(self, session: Session, now: Callable[[], int], id: str | None = None) -> None:
         super().__init__(id=id)
@@ -109,9 +109,6 @@ class Timeline(Vertical):
     def on_mount(self) -> None:
         self._entitle()
         self.set_interval(1 / 20, self._refresh_moving)
-
-    def on_unmount(self) -> None:
-        self.painter.glances.close()
 
     @property
     def chosen(self) -> int | None:
@@ -191,9 +188,8 @@ class Timeline(Vertical):
             self._entitle()
 
     def _refresh_moving(self) -> None:
-        """Draw again what changes by itself: exchanges that go on, and answers that came."""
-        fresh = self.painter.glances.take_fresh()
-        if fresh or any(row.took is None for row in self.painter.rows(self.lines.in_sight)):
+        """Draw exchanges that go on again."""
+        if any(row.took is None for row in self.painter.rows(self.lines.in_sight)):
             self.lines.refresh()
 
     def _entitle(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
 
 from rich.segment import Segment
 from textual import events
@@ -32,7 +33,7 @@ class TimelineLines(Lines):
     ) -> None:
         super().__init__(id=id)
         self.rows = rows
-        self.painter = RowPainter(rows, marks, self.tone, now)
+        self.painter = RowPainter(rows, marks, self, now)
         self.head = TimelineHead(self)
         self.waiting: list[str] = []
         """What to say while there is nothing."""
@@ -86,12 +87,11 @@ class TimelineLines(Lines):
 class TimelineHead(Toned):
     """The heads of the timeline's columns."""
 
+    @dataclass(eq=False)
     class Chosen(Message):
         """A column's head was clicked."""
 
-        def __init__(self, column: str) -> None:
-            super().__init__()
-            self.column = column
+        column: str
 
     def __init__(self, lines: TimelineLines) -> None:
         super().__init__()
@@ -115,15 +115,8 @@ class TimelineHead(Toned):
 
     def on_click(self, event: events.Click) -> None:
         """Have the timeline sorted by the column that was clicked."""
-        column = self.column_at(event.x)
-        if column is not None:
-            self.post_message(self.Chosen(column.name))
-
-    def column_at(self, x: int) -> Column | None:
-        """Return the column whose head stands at a cell."""
         left = 1
         for column, cells in self.lines.columns:
-            if left <= x < left + cells:
-                return column
+            if left <= event.x < left + cells:
+                self.post_message(self.Chosen(column.name))
             left += cells + 1
-        return None

@@ -70,13 +70,12 @@ class Bar(Vertical):
     Bar.-writing #writing-line, Bar.-writing Remarks { display: block; }
     """
 
+    @dataclass(eq=False)
     class Taken(Message):
         """The user has written something and wants it."""
 
-        def __init__(self, purpose: Purpose, text: str) -> None:
-            super().__init__()
-            self.purpose = purpose
-            self.text = text
+        purpose: Purpose
+        text: str
 
     class Left(Message):
         """The user gave up what was being written."""

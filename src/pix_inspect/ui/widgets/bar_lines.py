@@ -77,12 +77,11 @@ class BarOffers(Choices[str]):
 class InForce(Toned):
     """What is in force while nothing is being written, and how it is going."""
 
+    @dataclass(eq=False)
     class Clicked(Message):
         """The user wants to change what is in force."""
 
-        def __init__(self, what: str) -> None:
-            super().__init__()
-            self.what = what
+        what: str
 
     def __init__(self, sign: str, what: str) -> None:
         super().__init__(classes=what)
