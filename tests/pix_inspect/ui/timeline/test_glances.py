@@ -6,7 +6,7 @@ import pytest
 
 from pix.problem import Problem
 from pix_inspect.session.exchange_view import ExchangeView
-from tests.support.played import browse, lines_of, recorded, settled
+from tests.support.screens import browse, lines_of, recorded, settled
 
 SIZE = (120, 40)
 
