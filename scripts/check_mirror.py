@@ -70,7 +70,7 @@ def mistakes(root: Path) -> Iterator[str]:
                 yield f"{package.relative_to(root)}/__init__.py does not name {name}"
     for name in across:
         if Path(name) not in tests or Path(name) in expected:
-            yield f"tests/mirror.toml: tests/{name} is no exception"
+            yield f"tests/mirror.toml: tests/{name} is not an exception"
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from tests.support.surroundings import lacking
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "snapshots"
 
 # Syrupy has no option for this: snapshots/ stands beside src and tests, for people to look at.
-setattr(  # noqa: B010 (a plain assignment is no assignment to mypy)
+setattr(  # noqa: B010 (mypy does not see a plain assignment)
     AbstractSyrupyExtension, "dirname", classmethod(lambda cls, *, test_location: str(SNAPSHOTS))
 )
 

@@ -212,7 +212,7 @@ def _protocol(version: str, features: frozenset[str]) -> Protocol:
         raise Problem(f"the embedded daemon speaks 1.{OLDEST_CLIENT} to {NEWEST}, not {version}")
     unknown = sorted(features - FEATURES.keys())
     if unknown:
-        raise Problem(f"{unknown[0]!r} is no feature; known are {', '.join(sorted(FEATURES))}")
+        raise Problem(f"{unknown[0]!r} is not a feature; known are {', '.join(sorted(FEATURES))}")
     if features and protocol.minor < newest.minor:
         raise Problem(f"features exist from {NEWEST} on, not in {version}")
     return protocol
@@ -220,5 +220,5 @@ def _protocol(version: str, features: frozenset[str]) -> Protocol:
 
 def _directory(text: str) -> str:
     if not text.startswith("/") or os.path.normpath(text) != text or text == "/":
-        raise Problem(f"{text!r} is no store directory: an absolute path is needed")
+        raise Problem(f"{text!r} is not a store directory: an absolute path is needed")
     return text

@@ -49,14 +49,14 @@ def test_its_own_folder_goes_with_the_daemon() -> None:
     [
         ({"version": "1.17"}, r"speaks 1\.18 to 1\.38, not 1\.17"),
         ({"version": "1.39"}, "not 1.39"),
-        ({"version": "2.3"}, "no protocol version"),
-        ({"features": ["nonsense"]}, "'nonsense' is no feature; known are"),
+        ({"version": "2.3"}, "not a protocol version"),
+        ({"features": ["nonsense"]}, "'nonsense' is not a feature; known are"),
         ({"version": "1.37", "features": ["provenance"]}, r"features exist from 1\.38 on"),
-        ({"store_dir": "nix/store"}, "no store directory"),
-        ({"store_dir": "/nix/../store"}, "no store directory"),
-        ({"store_dir": "/"}, "no store directory"),
+        ({"store_dir": "nix/store"}, "not a store directory"),
+        ({"store_dir": "/nix/../store"}, "not a store directory"),
+        ({"store_dir": "/"}, "not a store directory"),
         ({"path": Path("/nowhere/at/all/s")}, "cannot listen"),
-        ({"store": Path("/dev/null")}, "is no folder"),
+        ({"store": Path("/dev/null")}, "is not a folder"),
     ],
 )
 def test_what_makes_no_daemon(options: dict[str, object], why: str) -> None:

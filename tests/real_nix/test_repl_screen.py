@@ -52,7 +52,7 @@ def test_the_program(daemon: Daemon, terminal: Open, tmp_path: Path) -> None:
     shown.press("IsValidPath(path=p.reply.path)", "Enter")
     shown.wait_for("valid: true")
     shown.press("IsValidPath(path=5)", "Enter")
-    shown.wait_for("StorePath wanted, got int 5")
+    shown.wait_for("expected StorePath, got int 5")
     shown.press("C-d")
     assert shown.ended()
     assert (tmp_path / "r.pcapng").stat().st_size > 1000

@@ -115,10 +115,10 @@ def test_deleting_wants_to_be_asked_for(daemon: Daemon, capsys: pytest.CaptureFi
         ('IsValidPath(pth="x")', "no field pth"),
         ("IsValidPath()", "path is missing"),
         ('IsValidPath("x")', "fields are named"),
-        ("IsValidPath(path=5)", "StorePath wanted, got int"),
-        ('BuildPaths(paths=["x"], mode="Norml")', "is no BuildMode"),
+        ("IsValidPath(path=5)", "expected StorePath, got int"),
+        ('BuildPaths(paths=["x"], mode="Norml")', "is not a value of BuildMode"),
         ('connect("/nowhere")', "cannot reach the daemon at /nowhere"),
-        ('connect(version="2.0")', "no protocol version"),
+        ('connect(version="2.0")', "not a protocol version"),
     ],
 )
 @pytest.mark.parametrize("nix", ["2.34.8"], indirect=True)

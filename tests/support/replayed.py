@@ -155,6 +155,6 @@ def played(path: Path, **options: Any) -> Iterator[tuple[Path, list[str]]]:
 
 
 def client(path: Path, upstream: Path, *options: str) -> int:
-    """`pix-inspect replay client`, fast unless told otherwise; returns its exit status."""
+    """`pix-inspect replay client`, fast by default; returns its exit status."""
     words = ["replay", "client", str(path), "--upstream", str(upstream), "--yes", *options]
     return main(words if "--paced" in options else [*words, "--fast"])

@@ -56,7 +56,7 @@ class Protocol:
     ) -> Protocol:
         """Return the protocol written as `1.38`.
 
-        Raises NoVersion when the text is no version of major 1.
+        Raises NoVersion when the text is not a version of major 1.
         """
         major, dot, minor = text.strip().partition(".")
         if (
@@ -66,7 +66,7 @@ class Protocol:
             or not minor.isdigit()
             or int(minor) > 255
         ):
-            raise NoVersion(f"{text!r} is no protocol version: write it as 1.38")
+            raise NoVersion(f"{text!r} is not a protocol version: write it as 1.38")
         return cls(int(minor), frozenset(features))
 
 

@@ -24,7 +24,7 @@ class Irregularity(Worded):
     PADDING = "padding is not zero: Nix readers refuse it"
     BOOLEAN = "{} is not a canonical boolean"
     WIDE = "Nix readers refuse more than {} bits here"
-    UNKNOWN = "no known {}"
+    UNKNOWN = "not a known {}"
 
 
 class Irregular(NamedTuple):

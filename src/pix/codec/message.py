@@ -139,7 +139,7 @@ class PayloadWire(Wire):
             try:
                 _, end = check(content, strict=False)
             except DecodeError as error:
-                raise EncodeError("", f"no NAR: {error}") from None
+                raise EncodeError("", f"not a NAR: {error}") from None
             if end != len(content):
                 raise EncodeError("", f"the NAR ends at byte {end}, but more follows")
             out += content
@@ -147,11 +147,11 @@ class PayloadWire(Wire):
 
 def _unbase64(plain: Any) -> bytes:
     if not isinstance(plain, str):
-        raise EncodeError("", f"a base64 string wanted, got {type(plain).__name__}")
+        raise EncodeError("", f"expected a base64 string, got {type(plain).__name__}")
     try:
         return base64.b64decode(plain, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise EncodeError("", f"no base64: {error}") from None
+        raise EncodeError("", f"not base64: {error}") from None
 
 
 class Message(Wire):
@@ -192,7 +192,7 @@ class Message(Wire):
     def value_of(self, plain: Any) -> Any:
         """Return the record's value and the payload's, None without one."""
         if not isinstance(plain, dict):
-            raise EncodeError("", f"an object with the fields of {self.name} wanted")
+            raise EncodeError("", f"expected an object with the fields of {self.name}")
         fields = dict(plain)
         payload = self.record.payload
         content: Any = None

@@ -74,7 +74,7 @@ def scan_nar(
 ) -> NarScan:
     """Find the end of the archive at the cursor, telling `on_entry` of each entry.
 
-    Contents go by as `cursor.payload`. Raises DecodeError where this is no NAR, or, with
+    Contents go by as `cursor.payload`. Raises DecodeError where this is not a NAR, or, with
     `strict`, where the newest Nix would refuse it.
     """
     try:
@@ -288,7 +288,7 @@ def _check_order(node: _Node, key: bytes, start: int) -> None:
 def check(data: bytes, *, strict: bool = True) -> tuple[list[Entry], int]:
     """Return the entries of the NAR in `data` and the offset of its end (bytes).
 
-    Raises DecodeError where `data` is no NAR, or ends inside it.
+    Raises DecodeError where `data` is not a NAR, or ends inside it.
     """
     cursor = Cursor()
     entries: list[Entry] = []

@@ -58,7 +58,7 @@ def _node(path: Path) -> Iterator[bytes]:
                 yield from _node(path / os.fsdecode(name))
                 yield token(b")")
         else:
-            raise Problem(f"{path} is no file, link or directory: a NAR cannot hold it")
+            raise Problem(f"{path} is not a file, link or directory: a NAR cannot hold it")
     except OSError as error:
         raise Problem(f"cannot read {path}: {error.strerror}") from None
     yield token(b")")

@@ -179,7 +179,7 @@ def pieces(source: Source, size: int = FRAME_SIZE) -> Iterator[Piece]:
         return _read(cast("Readable", source), size)
     if isinstance(source, str) or not hasattr(source, "__iter__"):
         kind = type(source).__name__
-        raise EncodeError("", f"bytes, a binary file or an iterable of bytes wanted, got {kind}")
+        raise EncodeError("", f"expected bytes, a binary file or an iterable of bytes, got {kind}")
     return _cut(source, size)
 
 
@@ -193,7 +193,7 @@ def _read(source: Readable, size: int) -> Iterator[Piece]:
 def _cut(parts: Iterable[Piece], size: int) -> Iterator[Piece]:
     for part in parts:
         if not isinstance(part, (bytes, bytearray, memoryview)):
-            raise EncodeError("", f"pieces of bytes wanted, got {type(part).__name__}")
+            raise EncodeError("", f"expected pieces of bytes, got {type(part).__name__}")
         if len(part) <= size:
             if part:
                 yield part

@@ -223,7 +223,7 @@ class Wire:
 
     def expected(self, value: object) -> EncodeError:
         """Return the error for a Python value of the wrong type."""
-        return EncodeError("", f"{self.name} wanted, got {type(value).__name__} {clip(value)}")
+        return EncodeError("", f"expected {self.name}, got {type(value).__name__} {clip(value)}")
 
 
 class Word(Wire):
@@ -361,7 +361,9 @@ class Enumeration(Wire):
     def value_of(self, plain: Any) -> Any:
         if isinstance(plain, str):
             if plain not in self.by_label:
-                raise EncodeError("", f"{plain!r} is no {self.name} ({', '.join(self.by_label)})")
+                raise EncodeError(
+                    "", f"{plain!r} is not a value of {self.name} ({', '.join(self.by_label)})"
+                )
             return self.by_label[plain]
         return plain
 

@@ -23,7 +23,7 @@ class Reason(Worded):
     SILENT = "the daemon said nothing: a user who is not allowed, or a crash"
     CLIENT_LEFT = "the client closed before the daemon had done its part of the handshake"
     SILENT_TO_STRANGER = "the daemon said nothing: wrong magic, or a user who is not allowed"
-    NO_MAGIC = "the daemon said {note.found}, which is no magic, and closed"
+    NO_MAGIC = "the daemon said {note.found}, which is not the magic number, and closed"
     CLOSED_EARLY = "the daemon ({note.found}) did not finish its part of the handshake"
     NO_LAST = "the daemon did not finish its part of the handshake: STDERR_LAST is missing"
     VERSION_REFUSED = (
@@ -37,7 +37,7 @@ class Reason(Worded):
     NO_WORD = "the connection ended before anybody said a word"
 
     # a request, and who left before it was over
-    UNKNOWN_OPERATION = "no known operation at byte {note.offset}: {note.found}"
+    UNKNOWN_OPERATION = "not a known operation at byte {note.offset}: {note.found}"
     REQUEST_CUT = "the client's stream ends inside the request, at byte {note.offset}"
     REQUEST_OPAQUE = "request undecodable {note.cause}"
 
@@ -81,7 +81,7 @@ class Reason(Worded):
         "more than {note.length} bytes came while their meaning depended on the {note.speaker}"
     )
     NOT_RECORDED = "{note.length} bytes were not recorded where structure was needed"
-    NO_OPERATION = "{note.length} bytes at the end are no operation"
+    NO_OPERATION = "{note.length} bytes at the end are not an operation"
     FRAME_CUT = "the stream ends inside a frame"
     BEGAN_EARLIER = "began in the previous file"
     UNDER_WAY_EARLIER = "began in the previous file: {note.found} was under way"

@@ -31,7 +31,7 @@ from pix.protocol.types import TrustedFlag
 from pix.sockets import connect
 
 DEFAULT_SOCKET = "/nix/var/nix/daemon-socket/socket"
-"""Where a Nix daemon listens unless it was told otherwise."""
+"""Where a Nix daemon listens by default."""
 
 
 @dataclass
@@ -172,7 +172,7 @@ class DaemonConnection(Operations):
 
     @property
     def failure(self) -> str | None:
-        """Why the connection is of no more use, None while it is. Raises as `protocol`."""
+        """Why the connection is of no further use, None while it is. Raises as `protocol`."""
         return self._talk().failure
 
     def call(self, request: Any, write: Write | None = None) -> Any:

@@ -141,7 +141,7 @@ class Operations:
         try:
             return parse_json(text)
         except ValueError as error:
-            raise NixDaemonError(f"the daemon's list of builds is no JSON: {error}") from None
+            raise NixDaemonError(f"the daemon's list of builds is not JSON: {error}") from None
 
     # adding
 

@@ -39,7 +39,7 @@ def base_name(path: str) -> str:
 def one_by_one(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the texts in their order. Raises EncodeError for one text, whose letters they are."""
     if isinstance(texts, (str, bytes)):
-        raise EncodeError("", f"a list is wanted, not one {type(texts).__name__} {texts!r:.60}")
+        raise EncodeError("", f"expected a list, not one {type(texts).__name__} {texts!r:.60}")
     return tuple(texts)
 
 

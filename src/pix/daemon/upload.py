@@ -64,7 +64,7 @@ def one_nar(source: Source) -> Iterator[Piece]:
                 why = f"the NAR ends at byte {cursor.offset}, but more follows"
                 raise EncodeError("", why) from None
         except DecodeError as error:
-            raise EncodeError("", f"the source is no NAR: {error}") from None
+            raise EncodeError("", f"the source is not a NAR: {error}") from None
         yield piece
     if not over:
         raise EncodeError("", f"the source ends inside a NAR, at byte {cursor.received}")

@@ -95,5 +95,5 @@ class SingleDerivedPathWire(Wire):
     def value_of(self, plain: Any) -> Any:
         outputs = plain.get("outputs", []) if isinstance(plain, dict) else None
         if not isinstance(outputs, list) or "path" not in plain:
-            raise EncodeError("", "SingleDerivedPath wanted: {path, outputs}")
+            raise EncodeError("", "expected a SingleDerivedPath: {path, outputs}")
         return SingleDerivedPath(plain["path"], tuple(outputs))

@@ -54,7 +54,7 @@ def declared() -> dict[str, Wire]:
 def _named_types() -> Iterator[Wire]:
     """Yield what the declarations of types have a name for."""
     for value in vars(types).values():
-        with suppress(TypeError):  # a constant, a class that is no wire type
+        with suppress(TypeError):  # a constant, a class that is not a wire type
             yield wire_of(value)
 
 

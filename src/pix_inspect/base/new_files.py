@@ -41,7 +41,7 @@ def _quiet(count: int) -> None:
 def check_target(path: Path, *, replace: bool = False) -> None:
     """Raise Problem when a file cannot go to `path`, AlreadyThere when something is there."""
     if not path.name or path.name in (".", ".."):
-        raise Problem(f"{str(path)!r} is no name of a file")
+        raise Problem(f"{str(path)!r} is not the name of a file")
     try:
         there = path.lstat()
     except FileNotFoundError:
@@ -53,9 +53,9 @@ def check_target(path: Path, *, replace: bool = False) -> None:
     if stat.S_ISDIR(there.st_mode):
         raise Problem(f"{path} is a folder")
     if not (stat.S_ISREG(there.st_mode) or stat.S_ISLNK(there.st_mode)):
-        raise Problem(f"{path} is no file")
+        raise Problem(f"{path} is not a file")
     if not replace:
-        raise AlreadyThere(f"{path} is there already")
+        raise AlreadyThere(f"{path} already exists")
 
 
 def save(
@@ -91,7 +91,7 @@ def save(
             with contextlib.suppress(FileNotFoundError):
                 beside.unlink()
     except FileExistsError:
-        raise AlreadyThere(f"{path} is there already") from None
+        raise AlreadyThere(f"{path} already exists") from None
     except (OSError, ValueError) as error:
         raise Problem(f"cannot write {path}: {_reason(error)}") from None
     return written

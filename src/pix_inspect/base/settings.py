@@ -50,7 +50,7 @@ class Settings:
                 raise ValueError("it is too long")
             known = parse_json(raw)
             if not isinstance(known, dict):
-                raise ValueError("it is no JSON object")
+                raise ValueError("it is not a JSON object")
         except FileNotFoundError:
             return cls(path, {})
         except OSError as error:

@@ -64,7 +64,7 @@ def parse_size(text: str) -> int:
             raise ValueError
         return int(value)
     except (ValueError, KeyError, OverflowError):
-        raise ValueError(f"{text!r} is no size: write bytes, or 64K, 10M, 2G") from None
+        raise ValueError(f"{text!r} is not a size: write bytes, or 64K, 10M, 2G") from None
 
 
 _TIMES = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "min": 60 * 10**9}
@@ -83,7 +83,7 @@ def parse_duration(text: str) -> int:
             raise ValueError
         return int(value)
     except (ValueError, KeyError, OverflowError):
-        raise ValueError(f"{text!r} is no time: write 50ms, 2s") from None
+        raise ValueError(f"{text!r} is not a time: write 50ms, 2s") from None
 
 
 def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 DEFAULT_PAYLOAD = 64 << 10
-"""Bytes kept of each payload unless told otherwise."""
+"""Bytes kept of each payload by default."""

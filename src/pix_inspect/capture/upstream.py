@@ -109,7 +109,7 @@ def require(upstream: Upstream) -> None:
     path = upstream.path
     try:
         if not stat.S_ISSOCK(path.stat().st_mode):
-            raise Problem(f"{path} is no socket; name the daemon's socket with --upstream")
+            raise Problem(f"{path} is not a socket; name the daemon's socket with --upstream")
     except OSError as error:
         raise Problem(complaint(upstream, error)) from None
 

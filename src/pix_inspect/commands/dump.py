@@ -64,7 +64,7 @@ def number(text: str) -> int:
     """Return an exchange's number. For argparse: raises ArgumentTypeError."""
     found = natural(text)
     if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no exchange: they are numbered from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an exchange: they are numbered from 1")
     return found
 
 
@@ -72,7 +72,7 @@ def selection(text: str) -> tuple[int, int]:
     """Return the first and last number that `5`, `5..9`, `5..` or `..9` mean."""
     match = re.fullmatch(r"(\d*)(\.\.|-)?(\d*)", text, re.ASCII)
     if match is None or not (match[1] or match[3]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no selection: write 5, 5..9, 5.. or ..9")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a selection: write 5, 5..9, 5.. or ..9")
     first = number(match[1]) if match[1] else 1
     if not match[2]:
         return first, first
@@ -196,8 +196,8 @@ def report_reading(reader: RecordingReader, unrecorded: int, *, whole: bool) -> 
     if whole and reader.truncated is not None:
         offset, lost = reader.truncated
         say(
-            f"{reader.path} is cut at byte {offset}: the last {lost} bytes are no whole block and"
-            " are left out"
+            f"{reader.path} is cut at byte {offset}: the last {lost} bytes are an incomplete block"
+            " and are left out"
         )
     if unrecorded:
         say(f"{unrecorded:,} bytes were not recorded when this was made")

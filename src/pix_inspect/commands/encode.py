@@ -54,7 +54,7 @@ def _values(data: bytes, source: str) -> Iterator[Any]:
             value, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
-            raise Problem(f"{source}: {where}: no JSON: {error.msg}") from None
+            raise Problem(f"{source}: {where}: not JSON: {error.msg}") from None
         except (RecursionError, ValueError) as error:
             raise Problem(f"{source}: JSON that cannot be read: {error}") from None
         yield value

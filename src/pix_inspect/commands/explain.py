@@ -108,7 +108,7 @@ def _exchange(file: str, number: str, form: str) -> int:
 
     wanted = natural(number)
     if not wanted:
-        raise Problem(f"{number!r} is no exchange: they are numbered from 1")
+        raise Problem(f"{number!r} is not an exchange: they are numbered from 1")
     session = Session(Path(file)).read_all()
     if wanted > len(session):
         raise Problem(f"{file} has {len(session):,} exchanges, no {number}")

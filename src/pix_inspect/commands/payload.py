@@ -49,7 +49,7 @@ def chosen(text: str) -> tuple[int, str | None]:
     number, colon, entry = text.partition(":")
     exchange = natural(number)
     if not exchange:
-        raise argparse.ArgumentTypeError(f"{text!r} is no payload: write 12, or 12:bin/hello")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a payload: write 12, or 12:bin/hello")
     return exchange, entry if colon else None
 
 

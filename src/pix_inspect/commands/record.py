@@ -70,7 +70,7 @@ def socket_mode(text: str) -> int:
     except ValueError:
         mode = -1
     if not 0 <= mode <= 0o777:
-        raise argparse.ArgumentTypeError(f"{text!r} is no mode: write it as 0660")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a mode: write it as 0660")
     return mode
 
 
@@ -90,7 +90,7 @@ def main(args: argparse.Namespace) -> int:
         target = None if args.output == "-" else Path(args.output or new_recording("record"))
         stream = sys.stdout.buffer if target is None else None
         if stream is not None and sys.stdout.isatty():
-            raise Problem("a recording is no text: pipe -o - into something, or name a file")
+            raise Problem("a recording is not text: pipe -o - into something, or name a file")
         taken = Capture(
             target if target is not None else sys.stdout.buffer,
             upstream,

@@ -18,7 +18,7 @@ from pix_inspect.session.exchange_view import ExchangeView, Part
 from pix_inspect.session.session import ConnectionRow
 
 LONGEST_LIST = 50
-"""Elements of a list that the text form shows unless told otherwise."""
+"""Elements of a list that the text form shows by default."""
 
 LONGEST_COMMAND = 200
 """Characters of a command line."""

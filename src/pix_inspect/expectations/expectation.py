@@ -86,7 +86,7 @@ def expectation(text: str) -> Expectation:
         return Expectation(text, "count", None, chosen, operator, 0, _timed(chosen))
     head = _HEAD.match(text)
     if head is None:
-        raise _error(text, f"this is no expectation: {_HOW}")
+        raise _error(text, f"this is not an expectation: {_HOW}")
     what = _aggregate(head[1], text)
     tail = _TAIL.search(text, head.end() - 1)
     if tail is None:
@@ -126,7 +126,7 @@ def _number(tail: re.Match[str], what: str, measure: Column[Any] | None, text: s
     at = tail.start("number")
     match = _NUMBER.fullmatch(tail["number"] + tail["unit"])
     if match is None:
-        raise _error(text, f"{tail['number'] + tail['unit']!r} is no number", at)
+        raise _error(text, f"{tail['number'] + tail['unit']!r} is not a number", at)
     if match["sign"]:
         raise _error(text, f"{name} is never negative", at)
     unit = match["unit"].lower()
@@ -138,7 +138,7 @@ def _number(tail: re.Match[str], what: str, measure: Column[Any] | None, text: s
         else not unit or (unit in UNITS and unit not in TIME_UNITS)
     )  # fmt: skip
     if not fits:
-        raise _error(text, f"{match['unit']!r} is no unit of {name}", at)
+        raise _error(text, f"{match['unit']!r} is not a unit of {name}", at)
     number = float(match["number"].replace("_", "")) * UNITS.get(unit, 1)
     if not math.isfinite(number):
         raise _error(text, "this number is beyond all measure", at)

@@ -2,7 +2,7 @@
 
 Versions, a timeline, and for each exchange its fields, its bytes and what was found. Whatever
 came over the wire stands in code fences that are longer than any run of backticks in them, so
-that no text can break out. Redacted unless told otherwise: secrets of settings and of
+that no text can break out. Redacted by default: secrets of settings and of
 environments, tokens, passwords, names of users, arguments of commands, and what files and
 logs hold that are sent along.
 """

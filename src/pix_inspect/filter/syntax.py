@@ -245,7 +245,9 @@ class _Parser:
         following = self.peek()
         if following is not None and following.kind == "operator":
             if token.kind == "quoted" or not _FIELD.fullmatch(token.text):
-                raise FilterError(f"{token.text!r} is no field", self.text, token.start, token.end)
+                raise FilterError(
+                    f"{token.text!r} is not a field", self.text, token.start, token.end
+                )
             self.take()
             return self._compare(token.text, following, token.start)
         return Word(token.text, token.kind == "quoted", token.start, token.end)

@@ -100,7 +100,7 @@ _ALL = (
     Kind("without-feature", "warning", "an operation whose feature was not agreed on",
          "The daemon may take the number for an invalid operation and close.",
          "Send it only when the feature is in force.", deep=False),
-    Kind("unknown-operation", "error", "a number that is no operation, or none any more",
+    Kind("unknown-operation", "error", "a number that is not an operation, or none any more",
          "The client's stream can no longer be followed: what comes behind it depends on the"
          " operation.",
          "See what the number would be otherwise: often it is a field that the request before it"
@@ -186,7 +186,7 @@ _ALL = (
          " beyond all measure, or for none that it knows.",
          "Write every number in eight bytes, the lowest first.", "Nix serialise.hh"),
     Kind("unknown-value", "note", "a number that has no name in its enumeration",
-         "It is newer than what is known here, or it is no such number.", ""),
+         "It is newer than what is known here, or there is no such number.", ""),
     Kind("undecodable", "error", "a message that does not have the declared layout",
          "Its end was found, its fields were not.", "Compare it with the declaration (explain)."),
     # Trust and settings -------------------------------------------------------------------

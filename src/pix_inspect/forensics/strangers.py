@@ -92,7 +92,7 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
 
 
 def _readable(raw: bytes) -> str | None:
-    """Return bytes as text without its colours, None where they are no text."""
+    """Return bytes as text without its colours, None where they are not text."""
     for charset in ("utf-8", "latin-1"):
         try:
             text = raw.decode(charset)

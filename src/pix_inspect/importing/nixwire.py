@@ -35,7 +35,7 @@ def nixwire(path: Path) -> Iterator[Passed]:
     with file:
         head = file.read(_HEADER.size)
         if len(head) < _HEADER.size or head[:8] != MAGIC:
-            raise Problem(f"{path} is no .nixwire file: it does not begin with NIXWREC")
+            raise Problem(f"{path} is not a .nixwire file: it does not begin with NIXWREC")
         _, version, _, epoch, _ = _HEADER.unpack(head)
         if version != VERSION:
             raise Problem(f"{path} is a .nixwire file of version {version}: only 1 is known")

@@ -58,7 +58,7 @@ def birth(pid: int) -> int | None:
 
 @contextlib.contextmanager
 def registered(listen: Path | None, upstream: str, recording: Path | None) -> Iterator[None]:
-    """Register this process while it relays. A state directory that fails is no obstacle."""
+    """Register this process while it relays. A state directory that fails is not an obstacle."""
     pid = os.getpid()
     entry = Running(
         pid,

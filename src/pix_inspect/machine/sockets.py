@@ -15,7 +15,7 @@ LISTEN_FDS_START = 3
 def inherited() -> Listener | None:
     """Return the listening socket that a service manager passed us (LISTEN_FDS), if any.
 
-    Raises Problem when what was passed is no listening Unix socket. Source: sd_listen_fds(3).
+    Raises Problem when what was passed is not a listening Unix socket. Source: sd_listen_fds(3).
     """
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return None

@@ -135,7 +135,7 @@ def warn_of_trust(upstream: Upstream, shared: bool, tell: Callable[[str], None] 
 def user_ids(names: list[str]) -> frozenset[int] | None:
     """Return the user ids that may connect: our own and those named; None for `all`.
 
-    Raises Problem for a name that is no user.
+    Raises Problem for a name that is not a user.
     """
     if "all" in names:
         return None

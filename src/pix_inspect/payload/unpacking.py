@@ -60,7 +60,7 @@ def unpack(contents: PayloadContents, number: int, folder: Path, told: Told = _q
     places = contents.places
     first = places[number]
     if first.entry.kind != "directory":
-        raise Problem(f"{contents.entry_path(first)} is no directory")
+        raise Problem(f"{contents.entry_path(first)} is not a directory")
     contents.check_end(first)
     for place in places[number : first.last]:
         _check_name(contents, place, is_root=place is first)
@@ -76,7 +76,7 @@ def unpack(contents: PayloadContents, number: int, folder: Path, told: Told = _q
             _put(contents, place, opened, told)
     except FileExistsError as error:
         where = folder if not opened else error.filename
-        raise AlreadyThere(f"{where} is there already") from None
+        raise AlreadyThere(f"{where} already exists") from None
     except (OSError, ValueError) as error:
         raise Problem(f"cannot unpack into {folder}: {_reason(error)}") from None
     finally:
@@ -95,7 +95,7 @@ def _check_name(contents: PayloadContents, place: Place, *, is_root: bool) -> No
     name = place.entry.name
     if not is_root and (name in ("", ".", "..") or "/" in name or "\0" in name):
         path = contents.entry_path(place)
-        raise Problem(f"{path}: {name!r} is no name for a file; nothing was unpacked")
+        raise Problem(f"{path}: {name!r} is not a name for a file; nothing was unpacked")
     if place.depth > DEEPEST:
         raise Problem(f"directories more than {DEEPEST} deep are not unpacked")
 

@@ -106,7 +106,7 @@ class Comment:
 
     @classmethod
     def read(cls, said: object) -> Self | None:
-        """Return what is said, None where it is no such object."""
+        """Return what is said, None where it is not such an object."""
         if not isinstance(said, dict):
             return None
         found = {}
@@ -326,7 +326,7 @@ NOTES: dict[str, type[Comment]] = {
 
 
 def note_of(comment: dict[str, Any]) -> Comment | None:
-    """Return what a relay noted with a comment, None where it is no note or not known."""
+    """Return what a relay noted with a comment, None where it is not a note or is not known."""
     said = comment.get(NOTE)
     if not isinstance(said, dict):
         return None

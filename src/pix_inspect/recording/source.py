@@ -58,7 +58,7 @@ class Source(Protocol):
 def open_source(path: Path) -> Source:
     """Open `path`, looking into it to see whether it is compressed.
 
-    Raises Problem when it cannot be opened, is no file, or no library can decompress it.
+    Raises Problem when it cannot be opened, is not a file, or no library can decompress it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -22,7 +22,7 @@ from pix_inspect.session.payload_spans import content_spans
 SHORT_PAYLOAD = 64
 """Bytes of a payload that stand in the line itself."""
 LONGEST_RAW = 16 << 10
-"""Bytes of a request that is no operation."""
+"""Bytes of a request that is not an operation."""
 
 
 def line_of(view: ExchangeView, recording: Path | None = None) -> str:
@@ -88,7 +88,7 @@ def _payload(view: ExchangeView, recording: Path | None) -> str:
 
 
 def _raw(view: ExchangeView) -> str:
-    """Return the bytes of a request that is no operation we know, or not as we would write it."""
+    """Return the bytes of a request that is not a known operation, or not as we would write it."""
     start, end = view.span(CLIENT)
     if end == start:
         raise Problem(f"exchange {view.row.number} has no request: nothing to send again")

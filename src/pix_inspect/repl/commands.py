@@ -137,7 +137,7 @@ class _ByHand:
 
 def _wait(value: Any) -> float:
     if not isinstance(value, (int, float)) or not 0 <= value <= LONGEST_WAIT:
-        raise ExpressionError(f"wait: seconds from 0 to {LONGEST_WAIT:,.0f} wanted")
+        raise ExpressionError(f"wait: expected 0 to {LONGEST_WAIT:,.0f} seconds")
     return float(value)
 
 
@@ -207,7 +207,7 @@ def _string(value: Any) -> bytes:
         return pack_u64(_integer(value))
     if isinstance(value, (str, bytes)):
         return pack_string(bytes_of(value) if isinstance(value, str) else value)
-    raise ExpressionError(f"text, bytes or a number wanted, not {type(value).__name__}")
+    raise ExpressionError(f"expected text, bytes or a number, not {type(value).__name__}")
 
 
 def _hex(value: Any) -> bytes:
@@ -219,7 +219,7 @@ def _hex(value: Any) -> bytes:
 
 def _path(value: Any) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
-        raise ExpressionError("the path of a file wanted")
+        raise ExpressionError("expected the path of a file")
     return Path(os.path.expanduser(value))  # noqa: PTH111  (a ~user that is none stays as it is)
 
 

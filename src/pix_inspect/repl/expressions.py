@@ -96,7 +96,7 @@ class Evaluator:
             raise ExpressionError(f"a line may have {LONGEST_LINE:,} characters")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what Python thinks of an escape is no matter
+                warnings.simplefilter("ignore")  # what Python thinks of an escape does not matter
                 body = ast.parse(line.strip(), mode="exec").body
         except SyntaxError as error:
             raise ExpressionError(error.msg, max((error.offset or 1) - 1, 0)) from None

@@ -144,7 +144,7 @@ def build(record: Record, fields: dict[str, Any], usage: str, protocol: Protocol
         if record.payload is not None and name == record.payload.name:
             if not isinstance(value, (bytes, str)):
                 raise ExpressionError(
-                    f"{name}: bytes wanted, got {type(value).__name__};"
+                    f"{name}: expected bytes, got {type(value).__name__};"
                     ' nar("./dir") and file("./x") make them'
                 )
             values[name] = value.encode("utf-8", "surrogateescape") if str is type(value) else value

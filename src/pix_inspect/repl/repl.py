@@ -140,18 +140,20 @@ class Session:
         features: list[str] | tuple[str, ...] = (),
     ) -> str:
         """Connect to a daemon, speaking at most `version`; say what was agreed."""
-        _check(path is None or isinstance(path, str), "path: the path of a socket wanted")
-        _check(version is None or isinstance(version, str), 'version: a text wanted, as "1.38"')
+        _check(path is None or isinstance(path, str), "path: expected the path of a socket")
+        _check(
+            version is None or isinstance(version, str), 'version: expected text, such as "1.38"'
+        )
         _check(
             isinstance(features, (list, tuple, frozenset))
             and all(isinstance(each, str) for each in features),
-            "features: a list of names wanted",
+            "features: expected a list of names",
         )
         wanted = (version or self.version, tuple(features))
         _parsed(*wanted)
         self.close()
         if path is not None:
-            self.socket_path = os.path.expanduser(path)  # noqa: PTH111  (it may be no path at all)
+            self.socket_path = os.path.expanduser(path)  # noqa: PTH111  (it may not be a path at all)
         self.version, self.features = wanted
         return self._told(self.connected(quiet=True))
 

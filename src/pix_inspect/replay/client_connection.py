@@ -52,7 +52,7 @@ class ReplayedConnection:
     """A connection to the daemon. `wanted` is what to speak at most, None as was recorded.
 
     `asked` are the exchanges begun, in order, `done` how many of them are over. `failure` says
-    why the connection is of no more use, `lost` which exchanges (from 0) were under way then.
+    why the connection is of no further use, `lost` which exchanges (from 0) were under way then.
     """
 
     def __init__(

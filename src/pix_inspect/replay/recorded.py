@@ -61,7 +61,7 @@ class RecordedExchange:
         """The operation. Raises Problem where it is none that is known."""
         found = self.exchange.operation
         if found is None:
-            raise Problem(f"exchange {self.number} is no known operation")
+            raise Problem(f"exchange {self.number} is not a known operation")
         return found
 
     # What the client said -------------------------------------------------------------

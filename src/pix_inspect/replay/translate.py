@@ -140,7 +140,7 @@ def _file_of(nar: Iterator[bytes]) -> Iterator[bytes]:
     while len(head) < size_at + 8 and (piece := next(nar, b"")):
         head += piece
     if head[:size_at] != FILE_HEAD:
-        raise EncodeError("AddToStore.dump", "is no NAR of one plain file")
+        raise EncodeError("AddToStore.dump", "is not a NAR of one plain file")
     left = int.from_bytes(head[size_at : size_at + 8], "little")
     for piece in chain((head[size_at + 8 :],), nar):
         yield piece[:left]

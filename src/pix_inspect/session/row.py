@@ -18,7 +18,7 @@ State: TypeAlias = Literal["open", "ok", "error", "cut", "opaque"]
 STATES: tuple[State, ...] = ("open", "ok", "error", "cut", "opaque")
 KINDS: tuple[Kind, ...] = ("handshake", "operation", "orphan", "opaque")
 NOWHERE = -1
-"""An offset that is not known, the code of what is no operation, the duration of what goes on."""
+"""An offset that is not known, the code of what is not an operation, how long what goes on took."""
 ONGOING = 1 << 62
 """What the duration of an exchange that goes on is sorted as: more than any other."""
 

@@ -54,7 +54,7 @@ MOST_NOTES = 10_000
 
 
 class Session:
-    """The exchanges of a recording. Raises Problem when the file is no recording."""
+    """The exchanges of a recording. Raises Problem when the file is not a recording."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)

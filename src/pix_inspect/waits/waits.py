@@ -312,7 +312,7 @@ def _words(part: Part) -> str:
 
 
 def _built(part: Part) -> str | None:
-    """Return the name of what an activity builds, None when it is no build."""
+    """Return the name of what an activity builds, None when it is not a build."""
     if _value(part, "type") != ActivityType.BUILD:
         return None
     found = re.search(r"/[0-9a-z]{32}-([^'/\s]+)\.drv", frame_text(part))

@@ -92,9 +92,9 @@ def _structured(text: str, derivation: Derivation, room: Room, top: Path) -> dic
     try:
         attributes = parse_json(text)
     except ValueError:
-        raise Refusal("cannot process __json attribute: it is no JSON") from None
+        raise Refusal("cannot process __json attribute: it is not JSON") from None
     if not isinstance(attributes, dict):
-        raise Refusal("cannot process __json attribute: it is no object")
+        raise Refusal("cannot process __json attribute: it is not an object")
     outputs = {name: output.path for name, output in derivation.outputs.items()}
     (top / ".attrs.json").write_text(room.inward(json.dumps(attributes | {"outputs": outputs})))
     shell = _declared("outputs", outputs)

@@ -72,7 +72,7 @@ class Caller:
             raise Refusal(otherwise)
 
     def base(self, path: str) -> str:
-        """Return the base name of a path. Raises Refusal for what is no store path."""
+        """Return the base name of a path. Raises Refusal for what is not a store path."""
         return self.store.paths.base(path)
 
     def bases(self, paths: Iterable[str]) -> frozenset[str]:

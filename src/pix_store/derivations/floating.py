@@ -122,7 +122,7 @@ def settle(
         return final, ca, {}
     if method.kind != "r:":
         raise Refusal(
-            f"output {quoted(paths.full(base))} refers to itself, but is no NAR by method"
+            f"output {quoted(paths.full(base))} refers to itself, but is not a NAR by method"
         )
     digest = _blanked(nar, method.algorithm, base[:DIGITS].encode(), positions=how.positions)
     ca = ContentAddress(method, digest)

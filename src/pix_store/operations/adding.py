@@ -293,7 +293,7 @@ def _info(caller: Caller, told: ValidPathInfo) -> PathInfo:
 
 
 def _check_signatures(sigs: Iterable[str]) -> None:
-    """Raise Refusal for what is no signature."""
+    """Raise Refusal for what is not a signature."""
     for sig in sigs:
         name, _, signed = sig.partition(":")
         try:

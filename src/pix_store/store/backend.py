@@ -173,7 +173,8 @@ class FolderShelf:
         """Raise Problem where somebody else's store is."""
         if not self._own.exists() and self._trees.is_dir() and any(self._trees.iterdir()):
             raise Problem(
-                f"{self._trees} holds files, but is no store of pix-inspect; choose another folder"
+                f"{self._trees} holds files, but is not a store of pix-inspect;"
+                " choose another folder"
             )
 
     def _alone(self) -> IO[bytes]:
@@ -277,5 +278,5 @@ def shelf(home: Path | None, directory: str) -> Shelf:
     if home is None:
         return MemoryShelf()
     if os.path.lexists(home) and not home.is_dir():
-        raise Problem(f"{home} is no folder: a store cannot be kept in it")
+        raise Problem(f"{home} is not a folder: a store cannot be kept in it")
     return FolderShelf(home, directory)

@@ -41,11 +41,11 @@ def from_nix32(text: str) -> bytes:
     number = 0
     for digit in text:
         if digit not in _VALUES:
-            raise ValueError(f"{digit!r} is no nix32 digit")
+            raise ValueError(f"{digit!r} is not a nix32 digit")
         number = number << 5 | _VALUES[digit]
     size = len(text) * 5 // 8
     if number >> 8 * size:
-        raise ValueError(f"{text!r} is no nix32 text: bits are left over")
+        raise ValueError(f"{text!r} is not a nix32 text: bits are left over")
     return number.to_bytes(size, "little")
 
 

@@ -54,7 +54,7 @@ class StorePaths:
     def base(self, path: str) -> str:
         """Return the base name of a full path.
 
-        Raises Refusal, which ends the connection as with Nix, for what is no store path.
+        Raises Refusal, which ends the connection as with Nix, for what is not a store path.
         """
         if not path:
             raise died("a store path is empty")
@@ -71,7 +71,7 @@ class StorePaths:
         return base
 
     def check_base(self, base: str) -> None:
-        """Raise Refusal for what is no base name of a store path."""
+        """Raise Refusal for what is not a base name of a store path."""
         digits, name = base[:DIGITS], name_of(base)
         if len(base) <= DIGITS:
             raise Refusal(f"{quoted(base)} is too short to be a valid store path")

@@ -37,8 +37,8 @@ def test_error_names_the_way_to_the_value() -> None:
     wire = RECORDS["AddMultipleToStore.request"]
     assert isinstance(wire, Record)
     value = wire.kind(repair="yes", items=b"")
-    with pytest.raises(EncodeError, match=r"repair: Bool wanted, got str 'yes'"):
+    with pytest.raises(EncodeError, match=r"repair: expected Bool, got str 'yes'"):
         encode(wire, value, V38)
     info = UnkeyedValidPathInfo(nar_hash="x", references=["a", 5], nar_size=1)  # type: ignore[arg-type]
-    with pytest.raises(EncodeError, match=r"references\.\[1\]: StorePath wanted, got int 5"):
+    with pytest.raises(EncodeError, match=r"references\.\[1\]: expected StorePath, got int 5"):
         encode(wire_of(UnkeyedValidPathInfo), info, V38)

@@ -46,7 +46,7 @@ def test_a_name_that_is_not_text_survives(tmp_path: Path) -> None:
 
 def test_what_a_nar_cannot_hold_is_a_problem(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(Problem, match="no file, link or directory"):
+    with pytest.raises(Problem, match="not a file, link or directory"):
         list(nar_of(tmp_path))
     with pytest.raises(Problem, match="cannot read"):
         list(nar_of(tmp_path / "missing"))

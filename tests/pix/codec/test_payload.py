@@ -46,7 +46,9 @@ def test_content_may_come_in_pieces() -> None:
         pack_u64(2) + b"ab" + pack_u64(1) + b"c" + bytes(8)
     )
     assert list(pieces(b"")) == []
-    with pytest.raises(EncodeError, match="binary file or an iterable of bytes wanted, got str"):
+    with pytest.raises(
+        EncodeError, match="expected bytes, a binary file or an iterable of bytes, got str"
+    ):
         pieces("text")  # type: ignore[arg-type]
 
 

@@ -181,9 +181,9 @@ def test_build_paths_says_what_cannot_be_asked() -> None:
     with playing(minor=29) as daemon:
         with pytest.raises(EncodeError, match=r"hello\.drv\^\* asks for its outputs"):
             daemon.connection.build_paths([DRV])
-        with pytest.raises(EncodeError, match="a list is wanted, not one str '/nix"):
+        with pytest.raises(EncodeError, match="expected a list, not one str '/nix"):
             daemon.connection.build_paths(HELLO)
-        with pytest.raises(EncodeError, match="a list is wanted"):
+        with pytest.raises(EncodeError, match="expected a list"):
             daemon.connection.query_valid_paths(HELLO)
 
 

@@ -115,7 +115,7 @@ def test_one_nar_passes_a_nar_and_nothing_else() -> None:
         list(one_nar(TREE + b"x"))
     with pytest.raises(EncodeError, match="more follows"):
         list(one_nar([TREE, b"x"]))
-    with pytest.raises(EncodeError, match="the source is no NAR"):
+    with pytest.raises(EncodeError, match="the source is not a NAR"):
         list(one_nar(b"\0" * 64))
 
 

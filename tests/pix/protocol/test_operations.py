@@ -200,8 +200,8 @@ UNSAYABLE: list[tuple[object, Protocol, str]] = [
     (BuildPaths(paths=(), mode=BuildMode.REPAIR), Protocol(14), "mode: does not exist before 1.15"),
     (SetOptions(overrides={"a": "b"}), Protocol(11), "overrides: does not exist before 1.12"),
     (SetOptions(verbosity=1 << 32), Protocol(38), "verbosity: 4294967296 does not fit UInt"),
-    (CollectGarbage(action="x"), Protocol(38), "action: GCAction wanted, got str"),  # type: ignore[arg-type]
-    (VerifyStore(repair=3), Protocol(38), "repair: Bool wanted, got int 3"),  # type: ignore[arg-type]
+    (CollectGarbage(action="x"), Protocol(38), "action: expected GCAction, got str"),  # type: ignore[arg-type]
+    (VerifyStore(repair=3), Protocol(38), "repair: expected Bool, got int 3"),  # type: ignore[arg-type]
     (QueryRealisation(), Protocol(38, BY_PATH), "output: is needed in 1.38"),
     (
         RegisterDrvOutput(realisation_json="{}"),

@@ -36,7 +36,7 @@ def test_a_file_is_written_with_the_users_mode(out: Path) -> None:
 
 def test_nothing_is_overwritten_unless_asked_for(out: Path) -> None:
     (out / "a").write_text("mine")
-    with pytest.raises(AlreadyThere, match="is there already"):
+    with pytest.raises(AlreadyThere, match="already exists"):
         save(out / "a", [b"other"])
     assert (out / "a").read_text() == "mine"
     save(out / "a", [b"other"], replace=True)
@@ -59,8 +59,8 @@ def test_a_link_is_replaced_not_followed(out: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("no/such/folder", "no folder"), ("sub", "is a folder"), ("fifo", "is no file"),
-     ("..", "no name"), ("nul\0", "null")],
+    [("no/such/folder", "no folder"), ("sub", "is a folder"), ("fifo", "is not a file"),
+     ("..", "not the name"), ("nul\0", "null")],
 )  # fmt: skip
 def test_where_no_file_can_go_is_one_line(out: Path, name: str, why: str) -> None:
     (out / "sub").mkdir()

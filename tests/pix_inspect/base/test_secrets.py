@@ -1,4 +1,4 @@
-"""Secrets in free text: each shape of them is blanked, and what is no secret stays."""
+"""Secrets in free text: each shape of them is blanked, and what is not a secret stays."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_parse_size(text: str, number: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1X", "inf", "nan", "K", "1e99"])
 def test_no_size(text: str) -> None:
-    with pytest.raises(ValueError, match="is no size: write bytes, or 64K, 10M, 2G"):
+    with pytest.raises(ValueError, match="is not a size: write bytes, or 64K, 10M, 2G"):
         parse_size(text)
 
 
@@ -98,7 +98,7 @@ def test_durations_are_read(text: str, nanoseconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "ms", "-1s", "5 parsecs", "nan", "1e30s"])
 def test_what_is_no_duration_is_said(text: str) -> None:
-    with pytest.raises(ValueError, match="no time"):
+    with pytest.raises(ValueError, match="not a time"):
         parse_duration(text)
 
 

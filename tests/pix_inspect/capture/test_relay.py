@@ -109,7 +109,7 @@ def test_a_hang_up_after_a_half_close_is_noticed(tmp_path: Path) -> None:
         assert daemon.recv(1) == b""
         poll = select.poll()
         poll.register(daemon, 0)
-        assert not poll.poll(50), "a half-close alone is no hang-up"
+        assert not poll.poll(50), "a half-close alone is not a hang-up"
         client.close()
         assert hangs_up(daemon)
         daemon.close()

@@ -28,7 +28,7 @@ def test_a_time_that_is_none_is_said_in_one_line(
     wrong: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["analyse", str(EVERY_RECORDING[0]), f"--at-rtt={wrong}"]) == 2
-    assert "is no time" in capsys.readouterr().err
+    assert "is not a time" in capsys.readouterr().err
 
 
 def test_what_a_recording_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,6 +36,6 @@ def test_what_a_recording_lacks_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     cut.write_bytes(EVERY_RECORDING[0].read_bytes()[:-50])
     for command in ("analyse", "status"):
         assert main([command, str(cut)]) == 0
-        assert "no whole block and are left out" in capsys.readouterr().err
+        assert "an incomplete block and are left out" in capsys.readouterr().err
         assert main([command, str(EVERY_RECORDING[0])]) == 0
         assert capsys.readouterr().err == ""

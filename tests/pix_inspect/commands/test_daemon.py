@@ -100,12 +100,12 @@ def test_as_json(tmp_path: Path) -> None:
     ("words", "says"),
     [
         ([], "no socket to listen on"),
-        (["--listen", "s", "--version", "9"], "no protocol version"),
-        (["--listen", "s", "--features", "x"], "'x' is no feature"),
-        (["--listen", "s", "--store", "file"], "no folder"),
+        (["--listen", "s", "--version", "9"], "not a protocol version"),
+        (["--listen", "s", "--features", "x"], "'x' is not a feature"),
+        (["--listen", "s", "--store", "file"], "not a folder"),
         (["--listen", "file"], "not a socket"),
-        (["--listen", "s", "--store-dir", "x"], "no store directory"),
-        (["--listen", "s", "--mode", "9"], "no mode"),
+        (["--listen", "s", "--store-dir", "x"], "not a store directory"),
+        (["--listen", "s", "--mode", "9"], "not a mode"),
     ],
 )
 def test_bad_input_gets_one_line(tmp_path: Path, words: list[str], says: str) -> None:

@@ -1,4 +1,4 @@
-"""`diff` as a stranger uses it: two recordings, two exchanges, and what is no recording."""
+"""`diff` as a stranger uses it: two recordings, two exchanges, and what is not a recording."""
 
 from __future__ import annotations
 

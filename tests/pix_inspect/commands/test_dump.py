@@ -195,10 +195,10 @@ def small_recording(tmp_path: Path, names: str) -> Recording:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--exchange", "x"], "'x' is no selection: write 5, 5..9, 5.. or ..9"),
-        (["--exchange", "0"], "'0' is no exchange: they are numbered from 1"),
+        (["--exchange", "x"], "'x' is not a selection: write 5, 5..9, 5.. or ..9"),
+        (["--exchange", "0"], "'0' is not an exchange: they are numbered from 1"),
         (["--exchange", "9..2"], "nothing to show from exchange 9 to 2: swap them"),
-        (["--from", "-1"], "'-1' is no exchange"),
+        (["--from", "-1"], "'-1' is not an exchange"),
         (["--exchange", "100"], "has no exchange 100: it has 7"),
         (["--filter", "op ="], "at character"),
     ],
@@ -238,7 +238,7 @@ def test_what_the_recording_lacks_is_said(
     path = small_recording(tmp_path, "abc").save(tmp_path / "cut.pcapng")
     path.write_bytes(path.read_bytes()[:-5])
     assert cli.main(["dump", str(path)]) == 0
-    assert "are no whole block and are left out" in capsys.readouterr().err
+    assert "are an incomplete block and are left out" in capsys.readouterr().err
     assert cli.main(["dump", str(path), "--to", "2"]) == 0
     assert capsys.readouterr().err == ""
 

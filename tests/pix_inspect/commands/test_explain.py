@@ -48,7 +48,7 @@ def test_an_exchange_is_explained_byte_by_byte(capsys: pytest.CaptureFixture[str
     ("args", "complaint"),
     [
         (["--in", "FILE", "0"], "numbered from 1"),
-        (["--in", "FILE", "x"], "no exchange"),
+        (["--in", "FILE", "x"], "not an exchange"),
         (["--in", "FILE", "99"], "exchanges, no 99"),
         (["--in", "FILE", "1", "--version", "1.25"], "no name or version"),
         (["--in", "nowhere.pcapng", "1"], "nowhere.pcapng"),

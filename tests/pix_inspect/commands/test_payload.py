@@ -64,7 +64,7 @@ def test_a_payload_and_its_files_are_saved(tmp_path: Path, capsys: Captured) -> 
     assert main(["payload", path, "2", "-o", str(out)]) == 0
     assert out.read_bytes() == nar(FILES)
     assert main(["payload", path, "2:bin/hello", "-o", str(out)]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert main(["payload", path, "2:bin/hello", "-o", str(out), "--force"]) == 0
     assert os.access(out, os.X_OK)
     assert main(["payload", path, "2", "--unpack", "-o", str(tmp_path / "tree")]) == 0
@@ -89,8 +89,8 @@ def test_what_a_pipe_gets_is_the_contents(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["0"], "is no payload"),
-        (["x"], "is no payload"),
+        (["0"], "is not a payload"),
+        (["x"], "is not a payload"),
         (["9"], "has no exchange 9"),
         (["1"], "has no payload"),
         (["2:nothing"], "no entry"),
@@ -98,7 +98,7 @@ def test_what_a_pipe_gets_is_the_contents(
         (["2", "--unpack"], "needs -o"),
         (["2:bin", "-o", "/nonexistent/x"], "is a directory"),
         (["2:bin/hello", "-o", "/nonexistent/x"], "no folder"),
-        (["2:bin/hello", "--unpack", "-o", "x"], "is no directory"),
+        (["2:bin/hello", "--unpack", "-o", "x"], "is not a directory"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -505,7 +505,7 @@ def relay_pair(place: Path, daemon: socket.socket) -> tuple[socket.socket, socke
 
 
 def test_a_flood_grows_the_recording_and_not_the_relay(tmp_path: Path) -> None:
-    """Bytes that are no protocol at all, and one operation that never ends."""
+    """Bytes that are not a protocol at all, and one operation that never ends."""
     with recording(tmp_path, "--payload", "none") as relay:
         client, server = relay.pair()
         client.sendall(HELLO)

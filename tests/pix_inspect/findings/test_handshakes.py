@@ -43,7 +43,7 @@ CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     "1.38 as 1.37": (
         HELLO + V38 + NO_CPU, GREETING + V38 + NO_FEATURES, CLIENT, {"misannounced-version"}
     ),
-    # behind what is no hello nothing is a version
+    # behind what is not a hello nothing is a version
     "banner": (HELLO + V38, b"Welcome to builder01\n" + GREETING + V38, None, {"foreign-text"}),
     "banner of three letters": (HELLO + V38, b"hi\n" + GREETING + V38, None, {"foreign-text"}),
     "nix-store --serve": (HELLO + V38, word(0x5452EECB) + word(0x205), None, {"wrong-magic"}),

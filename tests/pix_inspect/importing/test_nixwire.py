@@ -48,8 +48,8 @@ def test_a_cut_file_reads_up_to_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "is no .nixwire file"),
-        (b"NIXWREC\0", "is no .nixwire file"),
+        (b"", "is not a .nixwire file"),
+        (b"NIXWREC\0", "is not a .nixwire file"),
         (HEADER[:8] + b"\2" + HEADER[9:], "of version 2: only 1 is known"),
         (HEADER + record(1, 7, b"x"), "a record of direction 7 at 37: 0 or 1"),
     ],

@@ -17,5 +17,5 @@ def test_payload_limit(text: str, limit: int | None) -> None:
 
 
 def test_payload_limit_says_what_is_wrong() -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match=r"'x' is no size: .*or full, or none"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"'x' is not a size: .*or full, or none"):
         payload_limit("x")

@@ -120,7 +120,7 @@ def test_a_failure(version: str) -> None:
     [
         ("true", "failed to produce output path for output 'out'"),
         ("kill -9 $$", "failed due to signal 9"),
-        ("mkfifo $out", "no file, link or directory"),
+        ("mkfifo $out", "not a file, link or directory"),
         ("mkdir $out; chmod 0 $out; exit 1", "exit code 1"),
     ],
 )

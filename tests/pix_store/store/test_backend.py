@@ -54,7 +54,7 @@ def test_a_folder_is_for_one_daemon(tmp_path: Path) -> None:
 def test_what_is_no_folder(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(Problem, match="is no folder"):
+    with pytest.raises(Problem, match="is not a folder"):
         Store(file)
     with pytest.raises(Problem, match="cannot keep a store"):
         Store(file / "below")
@@ -65,9 +65,9 @@ def test_a_store_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     theirs.mkdir(parents=True)
     tmp_path.chmod(0o755)
     (theirs / A).write_text("theirs")
-    with pytest.raises(Problem, match="holds files, but is no store"):
+    with pytest.raises(Problem, match="holds files, but is not a store"):
         Store(tmp_path)
-    with pytest.raises(Problem, match="holds files, but is no store"):
+    with pytest.raises(Problem, match="holds files, but is not a store"):
         Store(tmp_path, str(theirs))
     assert [path.name for path in tmp_path.iterdir()] == ["nix"]
     (theirs / A).unlink()

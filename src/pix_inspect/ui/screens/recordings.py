@@ -1,4 +1,5 @@
-"""The screen of two recordings: what only one did, did more often, slower, or was told otherwise.
+"""The screen of two recordings: what only one did, did more often or slower, what was answered
+differently.
 
 Exchanges are aligned by operation and request; what changes from run to run is masked. `enter`
 goes to the exchange in the recording that has it, or shows both where both have it.

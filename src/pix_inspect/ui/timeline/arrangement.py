@@ -1,4 +1,4 @@
-"""Which exchange stands on which line: as they came, sorted by a column, or by connection.
+"""Which exchange stands on which line: in order of start, sorted by a column, or by connection.
 
 An entry is what stands on a line: an exchange (its index from 0), or the head of a connection
 (its number, negative). Arrangements of many exchanges are made a bounded time at a time; what

@@ -1,6 +1,6 @@
 """The exchanges that are shown and the lines on which they stand: the timeline without a screen.
 
-They stand as they came, sorted by a column, or by connection. Arranging them anew takes a
+They stand in order of start, sorted by a column, or by connection. Arranging them anew takes a
 bounded time at a time; until it is done what stood there stays.
 """
 

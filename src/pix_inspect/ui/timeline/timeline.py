@@ -65,7 +65,7 @@ class Timeline(Vertical):
                 id="timeline.clock"),
         Binding("w", "lane", "Waterfall on or off", show=False, id="timeline.lane"),
         Binding("c", "columns", "Columns and order", show=False, id="timeline.columns"),
-        Binding("s", "sort", "Sort: slowest, most bytes, as they came", show=False,
+        Binding("s", "sort", "Sort: slowest, most bytes, in order of start", show=False,
                 id="timeline.sort"),
         Binding("b", "group", "Group by connection, or not", show=False, id="timeline.group"),
         Binding("y", "screen.copy('line')", "Copy as a line of the REPL", show=False,
@@ -215,7 +215,7 @@ class Timeline(Vertical):
         self._rearrange(keep=keep)
 
     def sort_by(self, column: str = "", *, descending: bool = False, grouped: bool = False) -> None:
-        """Sort by a column, or group by connection; with neither, as they came."""
+        """Sort by a column, or group by connection; with neither, in order of start."""
         self.rows.sorted_by = "" if grouped else column
         self.rows.descending = descending
         self.rows.grouped = grouped
@@ -339,13 +339,13 @@ class Timeline(Vertical):
             self.lines.action_last()
 
     def action_sort(self) -> None:
-        """Sort by what one most often wants on top, in turn; lastly as they came."""
+        """Sort by what one most often wants on top, in turn; lastly the order of start."""
         now = self.rows.sorted_by if self.rows.sorted_by in QUICK_SORTS else ""
         after = QUICK_SORTS[(QUICK_SORTS.index(now) + 1) % len(QUICK_SORTS)]
         self.sort_by(after, descending=True)
 
     def action_group(self) -> None:
-        """Put the exchanges of each connection together, or all as they came."""
+        """Put the exchanges of each connection together, or all in order of start."""
         self.sort_by(grouped=not self.rows.grouped)
 
     def action_jump_error(self, step: int) -> None:

@@ -219,7 +219,7 @@ async def test_names_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert dialog.line.value == "folder/"
         await pilot.press("down", "down", "up", "enter")
         await pilot.pause()
-        assert pilot.app.screen is dialog, "the file is there already"
+        assert pilot.app.screen is dialog, "the file already exists"
 
 
 async def test_writing_is_stopped_by_a_key() -> None:

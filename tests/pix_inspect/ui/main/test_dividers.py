@@ -61,7 +61,7 @@ async def test_borders_are_dragged_by_the_mouse() -> None:
         assert region(pilot, "side").width >= 10
         before = region(pilot, "side").x
         await drag(pilot, (5, 5), (50, 20))
-        assert region(pilot, "side").x == before, "that was no border"
+        assert region(pilot, "side").x == before, "that was not a border"
 
 
 async def test_a_narrow_screen_has_a_share_of_its_own() -> None:
