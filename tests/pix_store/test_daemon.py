@@ -111,7 +111,7 @@ def test_short_of_something_clients_wait_or_end_and_the_daemon_goes_on(
             with connect(daemon.path) as turned_away:
                 assert turned_away.recv(1) == b""
             monkeypatch.setattr(threading.Thread, "start", start)
-            assert len(pauses) == 3
+            until(lambda: len(pauses) == 3)
             with client(daemon) as after:
                 assert after.is_valid_path(good.add_text_to_store("x", "x"))
 
