@@ -59,6 +59,8 @@ class Session:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.reader = RecordingReader(self.path)
+        self.made: Made = made_of(self.reader.about)
+        """What it says of how it was made."""
         self.connections: dict[int, ConnectionRow] = {}
         self.started = 0
         """When the first packet passed, nanoseconds since 1970; 0 before there is one."""
@@ -81,11 +83,6 @@ class Session:
     def about(self) -> dict[str, Any]:
         """What the recording says about itself."""
         return self.reader.about
-
-    @property
-    def made(self) -> Made:
-        """What it says of how it was made."""
-        return made_of(self.about)
 
     @property
     def size(self) -> int:
