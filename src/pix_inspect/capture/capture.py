@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import pix
 from pix_inspect.base.narrate import say
+from pix_inspect.base.new_files import PRIVATE
 from pix_inspect.capture.distance import Delay
 from pix_inspect.capture.relayed_connection import Tap, now
 from pix_inspect.capture.upstream import Upstream
@@ -53,6 +54,7 @@ class Capture:
             ),
             max_size=args.max_size,
             keep=args.keep,
+            mode=getattr(args, "file_mode", PRIVATE),
         )
         self.connections = 0
         self._over = threading.Event()

@@ -12,6 +12,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix.sockets import Listener, listen
 from pix_inspect.base.narrate import narrate, never_wait, say
+from pix_inspect.base.new_files import PRIVATE
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.base.units import count
 from pix_inspect.capture.capture import Capture
@@ -33,6 +34,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--listen", type=Path, metavar="SOCKET", help="the socket for clients")
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="the recording (- for stdout; default: a new one)"
+    )
+    parser.add_argument(
+        "--file-mode",
+        type=socket_mode,
+        default=PRIVATE,
+        metavar="MODE",
+        help="permissions of the recording (default 0600), such as 0640 for a group that may read",
     )
     listening_arguments(parser)
     capture_options.arguments(parser)

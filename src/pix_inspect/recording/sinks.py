@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from pix.problem import Problem
+from pix_inspect.base.new_files import PRIVATE
 from pix_inspect.recording.pcapng import BLOCK
 
 _KNOWN_BY = 64
@@ -74,13 +75,16 @@ def whole_blocks(blocks: bytes, written: int) -> int:
 
 
 class RecordingFile:
-    """A file created for this recording: 0600, never one that exists, never through a symlink.
+    """A file created for this recording: never one that exists, never through a symlink.
+
+    `mode`: its permissions; beyond 0600 less what the umask takes away.
 
     Raises Problem when it cannot be created. A missing parent directory is made 0700.
     """
 
-    def __init__(self, path: Path, keep: int = 1) -> None:
+    def __init__(self, path: Path, keep: int = 1, mode: int = PRIVATE) -> None:
         self.path = path
+        self._mode = mode
         self.failure: str | None = None
         self.pending = b""
         self.size = 0
@@ -106,7 +110,7 @@ class RecordingFile:
         try:
             if not path.parent.exists():
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor = os.open(path, _CREATE, 0o600)
+            self._descriptor = os.open(path, _CREATE, mode)
         except FileExistsError:
             raise Problem(f"{path} exists: choose another name, or remove it") from None
         except OSError as error:
@@ -212,7 +216,7 @@ class RecordingFile:
     def _begin(self, what: str) -> bool:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.path, _CREATE, 0o600)
+            descriptor = os.open(self.path, _CREATE, self._mode)
         except OSError as error:
             self.failure = self._stands = f"{self.path} {what}: {error.strerror}"
             return False

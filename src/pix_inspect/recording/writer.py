@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pix.problem import Problem
+from pix_inspect.base.new_files import PRIVATE
 from pix_inspect.recording import pcapng
 from pix_inspect.recording.notes import NOTE, RECORDER, Comment, Opening, Peer
 from pix_inspect.recording.sinks import RecordingFile, RecordingStream
@@ -117,7 +118,8 @@ class RecordingWriter:
 
     `about` (JSON) goes into the section header. `queue_limit` bounds, in bytes, what waits to
     be written. With `max_size` (bytes) a path rotates as `recording_file` says and the last
-    `keep` files stay. Raises Problem when the file cannot be created.
+    `keep` files stay. `mode`: permissions of the files. Raises Problem when the file cannot be
+    created.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class RecordingWriter:
         interval: float = 0.03,
         max_size: int | None = None,
         keep: int = 4,
+        mode: int = PRIVATE,
     ) -> None:
         self.queue: deque[Entry] = deque()
         self.queue_limit = queue_limit
@@ -150,7 +153,7 @@ class RecordingWriter:
                 raise Problem(f"a recording of {max_size} bytes is too small: use {_SMALLEST}")
             if keep < 1:
                 raise Problem(f"cannot keep {keep} recordings: keep at least 1")
-            sink = RecordingFile(target, keep if max_size is not None else 1)
+            sink = RecordingFile(target, keep if max_size is not None else 1, mode)
             self._scribe = Scribe(self, sink, about, max_size)
         else:
             self._scribe = Scribe(self, RecordingStream(target), about, None)

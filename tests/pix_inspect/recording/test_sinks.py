@@ -438,6 +438,14 @@ def test_rotation_keeps_the_last_files_each_a_recording(path: Path) -> None:
     assert kinds(items, 1) == [("open", None), ("continue", None), ("continue", None)]
 
 
+def test_a_group_may_read_every_file_where_that_is_asked_for(path: Path) -> None:
+    writer = rotating(path, keep=3, mode=0o640)
+    slowly(writer, writer.open(Peer(), {}), 500)
+    writer.close()
+    assert {each.stat().st_mode & 0o777 for each in path.parent.iterdir()} == {0o640}
+    assert rotated(path, 1).exists()
+
+
 def test_keeping_one_file(path: Path) -> None:
     writer = rotating(path, keep=1)
     slowly(writer, writer.open(Peer(), {}), 500)
