@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -44,6 +45,25 @@ def pix(
         timeout=60,
         check=False,
     )
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def started_by(pid: int) -> list[int]:
+    """Return the processes that a process and its threads started, and those these started."""
+    found = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                found += [child, *started_by(child)]
+    return found
 
 
 @dataclass

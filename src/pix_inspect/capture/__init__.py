@@ -3,7 +3,8 @@
 relay        accepts clients, connects each to the daemon (relay, peer, repeated_troubles)
 connection   the two pumps of one client, and how it ends (relayed_connection)
 tap          told each chunk before it goes on: scans it, keeps payload (tap, payload_limit)
-upstream     the daemon's socket, or a command in its place (upstream)
+upstream     the daemon's socket, or a command in its place (upstream), ended with
+             all that it started (command_group)
 distance     a daemon made far away on purpose (distance)
 capture      all of these with a recording (capture); one for requests of our own (own_relay)
 

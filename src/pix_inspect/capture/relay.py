@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from pix.problem import Problem
 from pix.sockets import Listener, peer_ids
+from pix_inspect.capture.command_group import end_group
 from pix_inspect.capture.distance import Delay
 from pix_inspect.capture.peer import peer_of
 from pix_inspect.capture.relayed_connection import (
@@ -312,6 +313,8 @@ class Relay:
                 return self.delay.stretch(daemon), process
             except BaseException:
                 daemon.close()
+                if process is not None:
+                    end_group(process.pid, process.poll)
                 raise
         return daemon, process
 

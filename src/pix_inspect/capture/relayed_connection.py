@@ -15,6 +15,8 @@ there. Nothing that a tap does or raises changes what is passed on.
                  daemon does not read, its socket is given room for all of it, so that both
                  come at once; a system that grants no such room lets the hang-up wait for
                  more than twice `net.core.wmem_max` unread bytes
+    command      one that stands for the daemon is told that its client is gone, its last words
+                 are recorded, and then it is ended with all that it started
 
 A reset (the peer closed with bytes unread) is passed on as a hang-up: Unix sockets offer no
 way to cause one. Source of what a daemon expects: Nix `monitor-fd.hh` (it watches its
@@ -37,6 +39,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from pix_inspect.capture.command_group import GUARD, end_group, signal_group
 from pix_inspect.recording.notes import (
     CommandEnded,
     Comment,
@@ -92,14 +95,8 @@ class Tap(Protocol):
         """Something worth knowing happened."""
 
 
-PARTING = 1.0
-"""Seconds that a command has to end in when its client is gone, for the recording to say how."""
-
-
-def _ended(status: int | None) -> str:
-    """Return how a command ended, empty where it did so well, or not yet."""
-    if status is None or status in (0, -signal.SIGTERM):
-        return ""
+def _ended(status: int) -> str:
+    """Return how a command ended."""
     return f"exit status {status}" if status > 0 else f"signal {-status}"
 
 
@@ -120,6 +117,8 @@ class Connection:
         self.process = process
         self.answered = False
         """Whether the daemon has said anything."""
+        self.was_ended = False
+        """Whether its command had to be ended by a signal."""
         self.tap = tap
         self.say = say
         self._falling = threading.Lock()
@@ -133,27 +132,35 @@ class Connection:
             partner = partner or Partner()
             partner.carry(self)
             self._carry(CLIENT)
+            if self.process is not None:
+                self._end_command(self.process)
             partner.join()
+            if self.process is not None and self.process.returncode and not self.was_ended:
+                self._tell("note", CommandEnded(_ended(self.process.returncode)), now())
         finally:
             for end in self.ends:
                 end.close()
-            if self.process is not None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(PARTING)
-                if ended := _ended(self.process.returncode):
-                    self._tell("note", CommandEnded(ended), now())
             self._tell("closed", now())
-            if self.process is not None:
-                self.process.wait()
 
     def hang_up(self, why: str) -> None:
         """End the connection: both ends see a hang-up."""
         self._tell("note", HungUp(why), now())
-        for end in self.ends:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        for side in (CLIENT, DAEMON):
+            self._gone(side)
         if self.process is not None:
-            self.process.terminate()
+            self.was_ended = True
+            signal_group(self.process.pid, signal.SIGTERM)
+
+    def _end_command(self, process: subprocess.Popen[bytes]) -> None:
+        """End the command, which knows that its client is gone; its last words are heard."""
+        took = end_group(process.pid, process.poll)
+        GUARD.forget(process.pid)
+        if took is None:
+            self.say(f"process {process.pid}, which stood for the daemon, cannot be ended")
+        self.was_ended |= took != 0
+        # somebody outside the group may hold its streams; what was said is still read
+        with contextlib.suppress(OSError):
+            self.ends[DAEMON].shutdown(socket.SHUT_RD)
 
     def _carry(self, side: int) -> None:
         """Pump one direction; should the pump itself fail, nobody is left waiting for it."""
@@ -167,7 +174,8 @@ class Connection:
         source, target = self.ends[side], self.ends[1 - side]
         small = buffer = memoryview(bytearray(SMALL_BUFFER))
         calm = 0
-        receive, send, clock = source.recv_into, target.send, time.monotonic_ns
+        receive, clock = source.recv_into, time.monotonic_ns
+        send: Callable[[memoryview], int] = target.send
         tap = self.tap
         note = None if tap is None else tap.chunk
         if side == DAEMON:
@@ -197,8 +205,11 @@ class Connection:
                 if sent < n:
                     self._send_slowly(side, view[sent:])
             except OSError:
-                self._refused(side, n)
-                return
+                self._tell("note", Undelivered(side, n), now())
+                if self.process is None or not hung_up(target):
+                    self._refused(side)
+                    return
+                send = len  # nobody takes it any more, but it is recorded
             if n >= SMALL_BUFFER:
                 if buffer is small:
                     with contextlib.suppress(OSError):  # no memory for it: the small one does
@@ -236,18 +247,18 @@ class Connection:
                 if side == CLIENT and hung_up(source):
                     _make_room(target)
 
-    def _refused(self, side: int, length: int) -> None:
+    def _refused(self, side: int) -> None:
         """A side's partner takes no more; its last words may still be on their way back."""
-        self._tell("note", Undelivered(side, length), now())
         with contextlib.suppress(OSError):
             self.ends[side].shutdown(socket.SHUT_RD)
         _wait_for_hang_up(self.ends[side])
         self._gone(side)
 
     def _gone(self, side: int) -> None:
-        """A side is gone: hang up on the other."""
+        """A side is gone: hang up on the other, but hear out a command."""
+        heard_out = side == CLIENT and self.process is not None
         with contextlib.suppress(OSError):
-            self.ends[1 - side].shutdown(socket.SHUT_RDWR)
+            self.ends[1 - side].shutdown(socket.SHUT_WR if heard_out else socket.SHUT_RDWR)
 
     def _tell(self, what: str, *about: Any) -> None:
         tap = self.tap

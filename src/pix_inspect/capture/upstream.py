@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pix.problem import Problem
 from pix.sockets import connect
+from pix_inspect.capture.command_group import GUARD
 from pix_inspect.machine.relay_chain import Lineage, environment, sign
 
 DEFAULT_SOCKET = Path("/nix/var/nix/daemon-socket/socket")
@@ -58,6 +59,7 @@ class CommandUpstream:
             raise
         finally:
             theirs.close()
+        GUARD.watch(process.pid)
         return ours, process
 
     def __str__(self) -> str:

@@ -13,7 +13,6 @@ import select
 import signal
 import socket
 import stat
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -22,6 +21,8 @@ from pix.problem import Problem
 from pix_inspect.base.narrate import all_said, never_wait, say
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.capture.capture import Capture
+from pix_inspect.capture.command_group import end_group
+from pix_inspect.capture.relay import TOLD
 from pix_inspect.capture.relayed_connection import Connection
 from pix_inspect.capture.upstream import Upstream, complaint
 from pix_inspect.machine.processes import command_line, parent, parents
@@ -32,6 +33,8 @@ from pix_inspect.options.capture import upstream_from
 from pix_inspect.recording.notes import Peer
 
 PIECE = 64 << 10
+DRAINING = 1.0
+"""Seconds in which what a client said goes to the daemon after it killed its program."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,15 +53,18 @@ def main(args: argparse.Namespace) -> int:
             " remote-program=pix-inspect; to relay here, use pix-inspect run"
         )
     # a client kills its remote program when it is done: the relay outlives that in a session
-    # of its own, sees the end of its input, and brings the recording to its end
+    # of its own, is told by the end of a pipe, and brings the recording to its end
+    alive, held = os.pipe()
     child = os.fork()
     if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return ended if ended >= 0 else 128 - ended
+    os.close(held)
     os.setsid()
     status = 1
     never_wait()
     try:
-        status = _relay(args)
+        status = _relay(args, alive)
     except Problem as problem:
         say(str(problem))
         status = 2
@@ -67,7 +73,8 @@ def main(args: argparse.Namespace) -> int:
         os._exit(status)
 
 
-def _relay(args: argparse.Namespace) -> int:
+def _relay(args: argparse.Namespace, alive: int) -> int:
+    """Relay until it is over; at `alive` a hang-up shows once our program was killed."""
     upstream = upstream_from(args, None)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
@@ -79,23 +86,29 @@ def _relay(args: argparse.Namespace) -> int:
         taken = Capture(target, upstream, args, stdio=True)
     except Problem:
         daemon.close()
+        if process is not None:
+            end_group(process.pid, process.poll)
         raise
     ours, theirs = socket.socketpair()
-    tap = taken.open_tap(_client())
-    outward = threading.Thread(target=_to_output, args=(theirs,))
-    outward.start()
-    threading.Thread(target=_from_input, args=(theirs,), daemon=True).start()
+    connection = Connection(ours, daemon, process, taken.open_tap(_client()), say)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: connection.hang_up(TOLD))
+    over = threading.Event()
+    reading = threading.Thread(target=_from_input, args=(theirs, alive), daemon=True)
+    reading.start()
+    threading.Thread(target=_to_output, args=(theirs, over), daemon=True).start()
+    threading.Thread(target=_until_killed, args=(theirs, alive, reading, over), daemon=True).start()
     with registered(None, str(upstream), target):
-        Connection(ours, daemon, process, tap, say).run()
-        outward.join()
+        connection.run()
+        over.wait()
     taken.close()
-    return _status(upstream, process)
+    return _status(upstream, connection)
 
 
-def _status(upstream: Upstream, process: subprocess.Popen[bytes] | None) -> int:
+def _status(upstream: Upstream, connection: Connection) -> int:
     """Return the status of the command that stood upstream, as a shell counts; 0 for a socket."""
-    ended = process.wait() if process is not None else 0
-    if ended:
+    ended = 0 if connection.process is None else connection.process.returncode or 0
+    if ended and not connection.was_ended:
         how = f"status {ended}" if ended > 0 else f"signal {-ended}"
         say(f"{upstream} ended with {how}")
     return ended if ended >= 0 else 128 - ended
@@ -109,29 +122,50 @@ def _client() -> Peer:
     return Peer(pid, os.getuid(), os.getgid(), command_line(pid), parents(pid))
 
 
-def _from_input(end: socket.socket) -> None:
+def _from_input(end: socket.socket, alive: int) -> None:
+    """Pass on what the client says, to what it said last; then see when it is gone for good."""
+    source = sys.stdin.fileno()
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    poll.register(alive, 0)
     with contextlib.suppress(OSError):
-        while piece := os.read(sys.stdin.fileno(), PIECE):
+        while source in dict(poll.poll()) and (piece := os.read(source, PIECE)):
             end.sendall(piece)
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_WR)
-    _wait_for_nobody_reading()
+    _wait_for_nobody_reading(alive)
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
 
 
-def _wait_for_nobody_reading() -> None:
-    """Wait until nobody is there to read our output: then the client is gone for good."""
+def _wait_for_nobody_reading(alive: int) -> None:
+    """Wait until nobody is there to read our output, or our program was killed."""
     output = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(alive, 0)
     if not stat.S_ISREG(os.fstat(output).st_mode):
-        poll = select.poll()
         poll.register(output, 0)
-        poll.poll()
-        return
-    threading.Event().wait()
+    poll.poll()
 
 
-def _to_output(end: socket.socket) -> None:
+def _until_killed(
+    end: socket.socket, alive: int, reading: threading.Thread, over: threading.Event
+) -> None:
+    """Wait until our program was killed, and be gone as it is.
+
+    What it was told before goes to the daemon, which is then hung up on.
+    """
+    os.read(alive, 1)
+    reading.join(DRAINING)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdin, sys.stdout):
+        os.dup2(nothing, stream.fileno())
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+    over.set()
+
+
+def _to_output(end: socket.socket, over: threading.Event) -> None:
     try:
         while piece := end.recv(PIECE):
             view = memoryview(piece)
@@ -141,3 +175,4 @@ def _to_output(end: socket.socket) -> None:
         # who read our output is gone: so is the client
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
+    over.set()
