@@ -83,14 +83,12 @@ def printed(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, o
 
 def test_the_keys_of_dump_and_check(capsys: pytest.CaptureFixture[str]) -> None:
     recording = str(ROOT / "recordings/untrusted.pcapng")
-    for exchange in printed(capsys, "dump", "--format", "json", recording):
-        assert exchange.keys() == keys("dump --format json")
-    verdict, *findings, summary = printed(
-        capsys, "check", "--format", "json", recording, "no error"
-    )
+    for exchange in printed(capsys, "dump", "--json", recording):
+        assert exchange.keys() == keys("dump --json")
+    verdict, *findings, summary = printed(capsys, "check", "--json", recording, "no error")
     assert findings
     for finding in findings:
-        assert verdict.keys() | finding.keys() == keys("check --format json")
+        assert verdict.keys() | finding.keys() == keys("check --json")
     text = (ROOT / "docs/json.md").read_text()
     assert all(f"`{key}`" in text for key in summary)
 
@@ -98,13 +96,13 @@ def test_the_keys_of_dump_and_check(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("analyse --format json", "analyse --format json queries --at-rtt 50ms"),
-        ("diff --format json A B", "diff --format json queries copy"),
-        ("diff --format json A 12 B 40", "diff --format json queries 2 queries 3"),
+        ("analyse --json", "analyse --json queries --at-rtt 50ms"),
+        ("diff --json A B", "diff --json queries copy"),
+        ("diff --json A 12 B 40", "diff --json queries 2 queries 3"),
         ("payload --json FILE", "payload --json add-tree"),
         ("payload --json FILE 12", "payload --json add-tree 3"),
-        ("explain --format json NAME", "explain --format json QueryPathInfo"),
-        ("explain --format json --in FILE 7", "explain --format json --in queries 3"),
+        ("explain --json NAME", "explain --json QueryPathInfo"),
+        ("explain --json --in FILE 7", "explain --json --in queries 3"),
     ],
 )
 def test_the_keys_of_other_commands(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import socket
 import subprocess
@@ -109,6 +111,9 @@ WRONG = [
     (["tour", "nothing"], "no tour is called"),
     (["explain", "--in", str(RECORDING), "99"], "no 99"),
     (["record", "--listen", "s", "--upstream", "d", "--delay", "soon"], "not a time"),
+    (["--silence", "5", str(RECORDING)], "5 has no unit: write 5s or 5ms or 5min"),
+    (["send", "--timeout", "3", "FindRoots()"], "3 has no unit: write 3s"),
+    (["stop"], "no relay runs"),
     (["record", "--listen", "s", "--upstream", "d", "--rate", "fast"], "not a size"),
     (["decode", "Nope", "text.txt"], "no type is called"),
     (["open", str(RECORDING), "text.txt"], "not a"),
@@ -144,7 +149,51 @@ def test_help_and_version(tmp_path: Path) -> None:
     for name in COMMANDS:
         assert name in done.stdout
         assert pix(name, "--help", cwd=tmp_path).returncode == 0
+        assert f"pix-inspect {name} " in pix("help", name, cwd=tmp_path).stdout.split("example:")[1]
     assert pix("--version", cwd=tmp_path).stdout.startswith("pix-inspect ")
+
+
+def test_a_file_or_command_is_found_behind_options(tmp_path: Path) -> None:
+    shown = pix("--no-settings", str(RECORDING), cwd=tmp_path).stderr
+    assert "`pix-inspect dump " in shown, "the screen of `open`, which has no terminal here"
+    assert json.loads(pix("--json", "list", cwd=tmp_path).stdout) == {
+        "relays": [],
+        "recordings": [],
+    }
+
+
+JSON = [
+    ["analyse", RECORDING], ["check", RECORDING], ["decode", "U64", "word"], ["dump", RECORDING],
+    ["diff", RECORDING, RECORDINGS / "lookups.pcapng"], ["explain", "QueryPathInfo"], ["list"],
+    ["payload", RECORDINGS / "copy.pcapng"], ["status", RECORDINGS / "queries.pcapng"], ["tour"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", JSON, ids=lambda words: words[0])
+def test_json_is_asked_for_alike_and_its_keys_are_written_alike(
+    tmp_path: Path, words: list[str | Path]
+) -> None:
+    (tmp_path / "word").write_bytes(bytes(8))
+    printed = pix(*words, "--json", cwd=tmp_path).stdout
+    assert printed == pix(*words, "--format", "json", cwd=tmp_path).stdout
+    for line in printed.splitlines():
+        for name in keys_of(json.loads(line)):
+            assert re.fullmatch(r"[a-z][a-z0-9_]*", name), (name, line)
+
+
+DATA = ("overrides", "counts", "env", "outputs", "inputs", "units")
+
+
+def keys_of(value: object) -> Iterator[str]:
+    """Yield the keys that we named; those below these are data."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            if key not in DATA:
+                yield from keys_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys_of(inner)
 
 
 def test_who_reads_no_further_is_no_error() -> None:

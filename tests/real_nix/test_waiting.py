@@ -125,7 +125,7 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
         first = builds.build(client)
         found = builds.until(lambda waits: any(wait["building"] for wait in in_build(waits)))
         (wait,) = in_build(found)
-        builds.until(lambda waits: (in_build(waits)[0]["last word"] or "").endswith("begun"))
+        builds.until(lambda waits: (in_build(waits)[0]["last_word"] or "").endswith("begun"))
         assert wait["debtor"] == "daemon"
         assert wait["owes"] == "the reply to BuildPaths"
         assert wait["building"] == ["slow-1.0"]
@@ -135,14 +135,14 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
 
         # a build that waits for the lock that the first one holds
         second = builds.build(client)
-        found = builds.until(lambda waits: any(wait["waits for lock"] for wait in in_build(waits)))
-        waiting = next(wait for wait in in_build(found) if wait["waits for lock"])
-        holder = next(wait for wait in in_build(found) if not wait["waits for lock"])
+        found = builds.until(lambda waits: any(wait["waits_for_lock"] for wait in in_build(waits)))
+        waiting = next(wait for wait in in_build(found) if wait["waits_for_lock"])
+        holder = next(wait for wait in in_build(found) if not wait["waits_for_lock"])
         assert waiting["pid"] == second.pid
-        assert waiting["waits for lock"].endswith("-slow-1.0")
-        assert waiting["held by connections"] == [holder["connection"]]
-        assert waiting["held surely"]
-        assert waiting["held by processes"] == [holder["daemon"]["pid"]]
+        assert waiting["waits_for_lock"].endswith("-slow-1.0")
+        assert waiting["held_by_connections"] == [holder["connection"]]
+        assert waiting["held_surely"]
+        assert waiting["held_by_processes"] == [holder["daemon"]["pid"]]
         assert f"which connection {holder['connection']} has" in waiting["says"]
 
         # a client that is stopped
@@ -186,8 +186,8 @@ def test_a_client_whose_log_nobody_reads(nix: Nix, tmp_path: Path) -> None:
         assert wait["says"].startswith("The client has not read what the daemon says to BuildPaths")
         assert "the client is writing" in wait["says"]
         assert wait["relay holds bytes"] > 0
-        assert wait["unread bytes"]["of_client"] > 0
-        assert wait["unread bytes"]["from_daemon"] > 0
+        assert wait["unread_bytes"]["of_client"] > 0
+        assert wait["unread_bytes"]["from_daemon"] > 0
         assert wait["pid"] == build.pid
 
         # as soon as somebody reads, it is nobody's fault any more

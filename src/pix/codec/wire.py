@@ -16,7 +16,7 @@ Source: Nix `serialise.hh`, `serialise.cc`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, IntEnum
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -176,13 +176,15 @@ class Meaning(Enum):
 class Wire:
     """A wire type. `name` is what the manual calls it, `doc` one line about it.
 
-    `fields` are those of a record, `meaning` is that of a number; other types have none.
+    `fields` are those of a record, `meaning` is that of a number, `by_label` has the values that
+    have names; other types have none.
     """
 
     name: str = ""
     doc: str = ""
     fields: tuple[Field, ...] = ()
     meaning: Meaning | None = None
+    by_label: Mapping[str, Named] = {}
 
     def parts(self) -> Sequence[Wire]:
         """Return the wire types directly inside, in the order in which they stand."""

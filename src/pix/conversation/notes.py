@@ -84,6 +84,8 @@ class Reason(Worded):
     NO_OPERATION = "{note.length} bytes at the end are not an operation"
     FRAME_CUT = "the stream ends inside a frame"
     BEGAN_EARLIER = "began in the previous file"
+    BEGINNING_UNSEEN = "its beginning was not recorded"
+    GUESSED = "what follows is read as protocol {note.found}, which is a guess"
     UNDER_WAY_EARLIER = "began in the previous file: {note.found} was under way"
 
     @property

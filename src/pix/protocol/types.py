@@ -6,12 +6,13 @@ Declarations only; nothing here says who sends what. Layouts: Nix `worker-protoc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pix.codec.declare import feature, field, record, since, wire_of, without
 from pix.codec.records import Maybe, Tagged
-from pix.codec.wire import Boolean, Enumeration, Meaning, Named, String, Word
+from pix.codec.wire import Boolean, Enumeration, Meaning, Named, Node, String, Word
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
 
 
@@ -86,7 +87,6 @@ Size = Annotated[int, Word(*_U64, Meaning.SIZE)]
 ActivityId = Annotated[int, Word(*_U64, Meaning.ACTIVITY)]
 Magic = Annotated[int, Word(*_U64, Meaning.MAGIC)]
 VersionNumber = Annotated[int, Word(*_U64, Meaning.VERSION)]
-VerbosityNumber = Annotated[int, Word(*_UINT, Meaning.VERBOSITY)]
 Time = Annotated[int, Word("Time", "seconds since 1970, below 2^63", 63, Meaning.TIME)]
 Microseconds = Annotated[int, Word("Microseconds", "microseconds, below 2^63", 63)]
 Bool = Annotated[bool, Boolean("Bool", "0 or 1; Nix readers refuse other numbers")]
@@ -201,6 +201,8 @@ class Verbosity(Named):
     VOMIT = 7, "everything"
 
 
+VERBOSITIES = Enumeration(Verbosity)
+
 VERBOSITY_BY_RELEASE: dict[str, tuple[str, ...]] = {
     "1.0 to 2.2": ("Error", "Info", "Talkative", "Chatty", "Debug", "Vomit"),
     "2.3": ("Error", "Warn", "Info", "Talkative", "Chatty", "Debug", "Vomit"),
@@ -222,11 +224,24 @@ def verbosity_name(level: int, release: str | None) -> str:
     return names[level] if 0 <= level < len(names) else str(level)
 
 
+class _VerbosityWord(Word):
+    """A verbosity, in JSON by its name as Nix 2.4 and later count."""
+
+    by_label = VERBOSITIES.by_label
+
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
+        return getattr(Verbosity.of(node.value), "label", node.value)
+
+    def value_of(self, plain: Any) -> Any:
+        return int(VERBOSITIES.value_of(plain)) if isinstance(plain, str) else plain
+
+
+VerbosityNumber = Annotated[int, _VerbosityWord(*_UINT, Meaning.VERBOSITY)]
 Mode = Annotated[BuildMode | int, Enumeration(BuildMode)]
 Status = Annotated[BuildStatus | int, Enumeration(BuildStatus)]
 Action = Annotated[GCAction | int, Enumeration(GCAction)]
 Trusted = Annotated[TrustedFlag | int, Enumeration(TrustedFlag)]
-Level = Annotated[Verbosity | int, Enumeration(Verbosity)]
+Level = Annotated[Verbosity | int, VERBOSITIES]
 
 
 @record

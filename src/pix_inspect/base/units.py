@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -48,7 +49,10 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "B": 1}
+_TIMES = {"s": 10**9, "ms": 10**6, "min": 60 * 10**9, "us": 1_000, "µs": 1_000, "ns": 1}
+_PLAIN_SIZES = 1000
+"""Bytes from which on a number without a unit is taken for bytes: who writes 64 means 64K."""
 
 
 def parse_size(text: str) -> int:
@@ -56,34 +60,41 @@ def parse_size(text: str) -> int:
 
     Raises ValueError with one clear line.
     """
-    word = text.strip().lower().removesuffix("ib").removesuffix("b")
-    unit = word[-1:] if word[-1:].isalpha() else ""
-    try:
-        value = float(word.removesuffix(unit)) * _UNITS[unit]
-        if not 0 <= value < 1 << 62:
-            raise ValueError
-        return int(value)
-    except (ValueError, KeyError, OverflowError):
-        raise ValueError(f"{text!r} is not a size: write bytes, or 64K, 10M, 2G") from None
-
-
-_TIMES = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "min": 60 * 10**9}
+    word = text.strip().upper().removesuffix("IB")
+    if word[-2:-1].isalpha():
+        word = word.removesuffix("B")
+    found = _with_unit(word, _SIZES, _PLAIN_SIZES)
+    if found is None or found >= 1 << 62:
+        raise ValueError(f"{text!r} is not a size: write bytes, or 64K, 10M, 2G")
+    return found
 
 
 def parse_duration(text: str) -> int:
-    """Return the nanoseconds that `50ms`, `2s` or `1.5min` stand for; without a unit, seconds.
+    """Return the nanoseconds that `50ms`, `2s` or `1.5min` stand for; 0 needs no unit.
 
     Raises ValueError with one clear line.
     """
-    word = text.strip()
-    number = word.rstrip("nuµmsi")
-    try:
-        value = float(number) * _TIMES[word[len(number) :].strip() or "s"]
-        if not 0 <= value < 1e18:
-            raise ValueError
-        return int(value)
-    except (ValueError, KeyError, OverflowError):
-        raise ValueError(f"{text!r} is not a time: write 50ms, 2s") from None
+    found = _with_unit(text.strip(), _TIMES, None)
+    if found is None or found >= 10**18:
+        raise ValueError(f"{text!r} is not a time: write 50ms, 2s")
+    return found
+
+
+def _with_unit(word: str, units: dict[str, int], plain: int | None) -> int | None:
+    """Return what a number with its unit stands for, None where it is none.
+
+    Without a unit 0 is taken, and whole numbers from `plain` on; others are refused with what
+    they may have meant. Raises ValueError.
+    """
+    match = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)\s*([A-Za-zµ]*)", word, re.ASCII)
+    if match is None:
+        return None
+    value, unit = float(match[1]), match[2]
+    if not unit and value and (plain is None or value < plain):
+        meant = " or ".join(f"{match[1]}{each}" for each in list(units)[:3])
+        raise ValueError(f"{word} has no unit: write {meant}")
+    factor = units.get(unit) if unit else 1
+    return None if factor is None else int(value * factor)
 
 
 def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -79,6 +79,10 @@ class Capture:
         log = self.writer.open(peer, {"upstream": str(self.upstream)}, time=now())
         return self._tap(log, self.limit, lambda: self.writer.pressed)
 
+    def where(self) -> str:
+        """Return where it is recorded, which may be elsewhere than was asked for."""
+        return " and ".join(map(str, self.writer.files)) or "the pipe"
+
     def close(self) -> None:
         """Write what is left, and say what could not be recorded."""
         self._over.set()

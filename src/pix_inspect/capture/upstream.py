@@ -84,7 +84,7 @@ def upstream_of(path: str | None, command: str | None) -> Upstream:
         if not words:
             raise Problem("--upstream-command is empty; write it as 'nix-daemon --stdio'")
         return CommandUpstream(words)
-    chosen = _socket_path(path) if path is not None else _usual()
+    chosen = socket_path(path) if path is not None else _usual()
     return SocketUpstream(Path(os.path.abspath(chosen)))  # noqa: PTH100 - links stay links
 
 
@@ -93,10 +93,11 @@ def _usual() -> Path:
     if named := os.environ.get("NIX_DAEMON_SOCKET_PATH"):
         return Path(named)
     remote = os.environ.get("NIX_REMOTE", "")
-    return _socket_path(remote) if remote.startswith("unix:///") else DEFAULT_SOCKET
+    return socket_path(remote) if remote.startswith("unix:///") else DEFAULT_SOCKET
 
 
-def _socket_path(text: str) -> Path:
+def socket_path(text: str) -> Path:
+    """Return the path that `/x` or `unix:///x` names."""
     if not text.startswith("unix://"):
         return Path(text)
     return Path(text.removeprefix("unix://").partition("?")[0])

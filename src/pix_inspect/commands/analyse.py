@@ -10,7 +10,9 @@ from typing import Any
 
 from pix_inspect.analysis.round_trips import Analysis, Analyst, Distance
 from pix_inspect.analysis.text import as_text
+from pix_inspect.base.terminal_text import show
 from pix_inspect.commands.dump import report_reading
+from pix_inspect.options.output import output_arguments
 from pix_inspect.options.progress import Progress
 from pix_inspect.options.quantities import rate_given, time_given
 
@@ -31,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="and so many bytes a second: 20M",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    output_arguments(parser, "in all")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -47,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
     if args.format == "json":
         print(json.dumps(as_json(found, distance, analyst.predicted)))
     else:
-        print("\n".join(as_text(found, distance, analyst.predicted)))
+        show(as_text(found, distance, analyst.predicted))
     report_reading(analyst.reader, analyst.lost, whole=True)
     return 0
 

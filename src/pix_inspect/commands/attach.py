@@ -22,9 +22,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     importlib.import_module("pix_inspect.commands.open").settings_argument(parser)
 
 
-def chosen(name: str | None, running: list[Running]) -> Running:
-    """Return the relay that `name` means, the newest for None. Raises Problem."""
-    recorded = [each for each in running if each.recording is not None]
+def chosen(name: str | None, running: list[Running], *, piped: bool = False) -> Running:
+    """Return the relay that `name` means, the newest for None. Raises Problem.
+
+    Only those that record into a file, unless `piped`.
+    """
+    recorded = [each for each in running if piped or each.recording is not None]
     if not recorded:
         raise Problem("no relay runs; start one with pix-inspect record --listen SOCKET")
     if name is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.terminal_text import Tone, Toned, show
 from pix_inspect.base.units import count
 from pix_inspect.commands.dump import report
 from pix_inspect.expectations.expectation import Expectation, ExpectationError, expectation
@@ -21,6 +22,7 @@ from pix_inspect.expectations.verdicts import Verdict, verdicts
 from pix_inspect.findings.collector import MOST_DECODED, Findings
 from pix_inspect.findings.kinds import GRADES, KINDS
 from pix_inspect.findings.text import MOST_PLACES, lines
+from pix_inspect.options.output import output_arguments
 from pix_inspect.options.progress import Progress
 from pix_inspect.session.session import Session
 
@@ -47,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="EXPECTATION",
         help="'count(op = QueryPathInfo) < 100', 'p95(took) < 50ms', 'no error', 'no finding'",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    output_arguments(parser, "an expectation, one a finding, one for all")
     parser.add_argument(
         "--least", choices=GRADES, default="note", metavar="GRADE",
         help="findings from this grade on: note (default), warning, error",
@@ -93,10 +95,8 @@ def main(args: argparse.Namespace) -> int:
             print(json.dumps(finding.as_json()))
         print(json.dumps(summary(session, findings)))
     else:
-        for verdict in found:
-            print(line(verdict))
-        for text in lines(shown, findings.counts, len(shown) if args.all else MOST_PLACES):
-            print(text)
+        show(map(line, found))
+        show(lines(shown, findings.counts, len(shown) if args.all else MOST_PLACES))
         if not found and not shown:
             print(f"nothing found in {count(len(session), 'exchange')}")
     report(session, whole=True)
@@ -134,4 +134,5 @@ def line(verdict: Verdict) -> str:
     if not verdict.holds and verdict.exchanges:
         more = ", …" if verdict.more else ""
         where = f" (exchanges {', '.join(f'#{number}' for number in verdict.exchanges)}{more})"
-    return f"{sign} {inert(verdict.expectation, 500)}: {verdict.found}{where}"
+    text = f"{sign} {inert(verdict.expectation, 500)}: {verdict.found}{where}"
+    return Toned(text, Tone.GOOD if verdict.holds else Tone.BAD)

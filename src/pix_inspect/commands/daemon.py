@@ -12,7 +12,8 @@ from pathlib import Path
 from pix.problem import Problem
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.commands.record import socket_mode, warn_of_mode
-from pix_inspect.options.capture import allow_many_connections, user_ids
+from pix_inspect.options.capture import allow_many_connections, listen_argument, user_ids
+from pix_inspect.options.output import output_arguments
 from pix_store.daemon import DIRECTORY, NEWEST, EmbeddedDaemon
 from pix_store.store.backend import FolderShelf
 
@@ -20,7 +21,7 @@ from pix_store.store.backend import FolderShelf
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
-    add("--listen", type=Path, metavar="SOCKET", help="socket to create and listen on")
+    listen_argument(parser)
     add("--store", type=Path, metavar="DIR", help="keep the store there (default: in memory)")
     add("--store-dir", default=DIRECTORY, metavar="PATH", help="what store paths begin with")
     add("--version", default=NEWEST, help="newest protocol to speak (default 1.38)")
@@ -34,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--mode", type=socket_mode, default=0o600, help="permissions of the socket (default 0600)")
     add("--allow-user", action="append", default=[], metavar="USER", help="let this user in, too")
-    add("--json", action="store_true", help="say where it listens as JSON on standard output")
+    output_arguments(parser, "that says where it listens")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -71,7 +72,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _announce(daemon: EmbeddedDaemon, args: argparse.Namespace) -> None:
     socket = str(daemon.path)
-    if args.json:
+    if args.format == "json":
         about = {
             "listening": socket,
             "store": None if args.store is None else str(args.store.absolute()),

@@ -18,19 +18,16 @@ from pix.codec.wire import Named, Node
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.terminal_text import show
 from pix_inspect.base.units import count
+from pix_inspect.options.output import output_arguments
 from pix_inspect.options.types import ALL, Wanted, declare, wanted
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     declare(parser, "a file of bytes")
-    parser.add_argument(
-        "--format",
-        choices=("text", "json"),
-        default="text",
-        help="text with offsets (default), or one line of JSON a value, for `encode`",
-    )
+    output_arguments(parser, "a value, for `encode`")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -100,8 +97,7 @@ def _check_way_back(want: Wanted, plain: Any, data: memoryview, done: int, at: i
 
 def _print_text(found: Tree, width: int) -> None:
     for node in found.nodes:
-        for line in _lines(node, 0, width):
-            print(line)
+        show(_lines(node, 0, width))
 
 
 def _lines(top: Node, depth: int, width: int) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix.untrusted import natural
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.terminal_text import Tone, Toned, show
 from pix_inspect.base.units import duration
 from pix_inspect.commands.dump import report
 from pix_inspect.compare.changes import VOLATILE
@@ -20,6 +21,7 @@ from pix_inspect.compare.exchanges import compare_exchanges
 from pix_inspect.compare.sessions import Differences, compare_sessions
 from pix_inspect.compare.sessions_text import as_json, as_text, changes_as_json
 from pix_inspect.describe.about import about
+from pix_inspect.options.output import output_arguments
 from pix_inspect.options.progress import Progress
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Session
@@ -62,7 +64,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"differences of a kind that are shown for each operation ({LIMIT}), or fields and "
         f"elements of two exchanges ({ELEMENTS}); 0 for all",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    output_arguments(parser, "a difference")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -120,8 +122,7 @@ def _print(found: Differences, args: argparse.Namespace) -> None:
             print(json.dumps(as_json(found, pairing)))
         return
     limit = LIMIT if args.limit is None else args.limit or EVERY
-    for line in as_text(found, limit):
-        print(line)
+    show(as_text(found, limit))
 
 
 def _exchanges(
@@ -135,11 +136,10 @@ def _exchanges(
         return 1 if changes else 0
     for side, view in zip("AB", (first, second), strict=True):
         row = view.row
-        name = row.name
-        print(f"{side}  #{row.number} {inert(name)} {about(view)}, took {duration(row.took)}")
+        head = f"{side}  #{row.number} {inert(row.name)} {about(view)}, took {duration(row.took)}"
+        show([Toned(head, Tone.HEADING)])
     most = ELEMENTS if args.limit is None else args.limit or EVERY
-    for line in lines(changes, most, WIDTH):
-        print(f"  {'  ' * line.depth}{line.text}")
+    show(f"  {'  ' * line.depth}{line.text}" for line in lines(changes, most, WIDTH))
     if not changes:
         print("no difference")
     return 1 if changes else 0

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 from pix.problem import Problem
 from pix.untrusted import natural
 from pix_inspect.base.narrate import say
+from pix_inspect.base.terminal_text import Fit, show
 from pix_inspect.describe.text_and_json import LONGEST_LIST
 from pix_inspect.export.printer import Printer
 from pix_inspect.export.recording_subset import part_of
+from pix_inspect.options.output import output_arguments
 from pix_inspect.options.progress import Progress
 from pix_inspect.recording.about import caveats
 from pix_inspect.recording.notes import made_of
@@ -38,13 +40,10 @@ LAST = 1 << 62
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
-    parser.add_argument(
-        "--format",
-        choices=("text", "json", "pcapng"),
-        default="text",
-        help="text (default), JSON lines, or a recording of the connections that what matches"
-        " stands in",
+    output_arguments(
+        parser, "an exchange", pcapng="a recording of the connections that what matches stands in"
     )
+    parser.add_argument("--oneline", action="store_true", help="a line for each exchange")
     parser.add_argument("--filter", metavar="EXPR", help="only exchanges that match")
     parser.add_argument(
         "--exchange", type=selection, metavar="N[..M]", help="one exchange, or from N to M"
@@ -93,17 +92,17 @@ def main(args: argparse.Namespace) -> int:
         out.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # unless replaced
     printer = Printer(
         session,
-        args.format,
+        "oneline" if args.oneline and args.format == "text" else args.format,
         redacted=args.redact,
         longest=None if args.all else LONGEST_LIST,
     )
+    fit: Fit = "as it is" if args.format == "json" else "cut" if args.oneline else "wrap"
     progress = Progress(on=not sys.stdout.isatty())
     source = as_they_end(session) if args.follow else in_order(session, last, progress)
     for i in source:
         if not first <= i + 1 <= last or (wanted is not None and not wanted.matches(session, i)):
             continue
-        for line in printer.lines(i):
-            out.write(line + "\n")
+        show(printer.lines(i), fit)
         if args.follow:
             out.flush()
     progress.clear()
@@ -187,6 +186,12 @@ def as_they_end(session: Session) -> Iterator[int]:
 def report(session: Session, *, whole: bool) -> None:
     """Say on stderr what the recording lacks, as far as it was read, and what it is not like."""
     report_reading(session.reader, session.lost, whole=whole)
+    for connection in session.connections.values():
+        if connection.guessed:
+            say(
+                f"the beginning of connection {connection.number} was not recorded: it is read as"
+                f" {connection.protocol}, which is a guess"
+            )
 
 
 def report_reading(reader: RecordingReader, unrecorded: int, *, whole: bool) -> None:

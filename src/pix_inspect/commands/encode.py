@@ -16,7 +16,7 @@ from pix_inspect.options.types import ALL, declare, wanted
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    declare(parser, "a file of JSON values, as `decode --format json` prints them")
+    declare(parser, "a file of JSON values, as `decode --json` prints them")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from pix.conversation.exchange import SIDES
 from pix.problem import Problem
 from pix.untrusted import natural
 from pix_inspect.describe import annotated_bytes
+from pix_inspect.options.output import output_arguments
 from pix_inspect.teach.bundled import examples, recording, senders
 from pix_inspect.teach.entries import entry, names
 from pix_inspect.teach.entry_text import text
@@ -43,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="explain exchange N of a recording byte by byte",
     )
     parser.add_argument("--no-example", action="store_true", help="leave out the recorded example")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    output_arguments(parser, "for an entry, one a row of bytes")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -148,7 +149,7 @@ def _json(line: annotated_bytes.ByteLine) -> dict[str, Any]:
         "value": line.value,
         "meaning": line.doc,
         "gate": line.gate,
-        "not shown": line.more,
+        "not_shown": line.more,
     }
 
 

@@ -10,20 +10,21 @@ from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count, size
 from pix_inspect.machine.recent_recordings import recordings
 from pix_inspect.machine.running_relays import Running, connections, relays
+from pix_inspect.options.output import output_arguments
 
 STREAMS = "standard streams"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    output_arguments(parser, "in all")
 
 
 def main(args: argparse.Namespace) -> int:
     """Print relays and recordings."""
     running = [(relay, connections(relay)) for relay in relays()]
     kept = recordings()
-    if args.json:
+    if args.format == "json":
         print(json.dumps({"relays": [_json(*each) for each in running],
                           "recordings": [{"path": str(path), "bytes": about.st_size,
                                           "changed": about.st_mtime_ns // 1_000_000_000}

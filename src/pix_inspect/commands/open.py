@@ -10,6 +10,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.settings import NO_SETTINGS, Settings
+from pix_inspect.capture.upstream import socket_path
 from pix_inspect.options.quantities import time_given
 from pix_inspect.session.session import Session
 
@@ -18,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
     parser.add_argument(
-        "--upstream", type=Path, metavar="SOCKET", help="the daemon that the REPL talks to"
+        "--upstream", type=socket_path, metavar="SOCKET", help="the daemon that the REPL talks to"
     )
     settings_argument(parser)
 

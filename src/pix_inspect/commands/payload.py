@@ -16,8 +16,10 @@ from pix.untrusted import natural
 from pix_inspect.base.narrate import say
 from pix_inspect.base.new_files import save
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.terminal_text import Fit, show
 from pix_inspect.base.units import count, size
 from pix_inspect.describe.about import about
+from pix_inspect.options.output import output_arguments
 from pix_inspect.payload.contents import NOT_KEPT, PayloadContents, Place
 from pix_inspect.payload.unpacking import archive_of, mode_of, pieces_of, unpack
 from pix_inspect.session.session import Row, Session
@@ -41,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--unpack", action="store_true", help="save a directory as the new directory OUT"
     )
     parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
-    parser.add_argument("--json", action="store_true", help="print JSON lines")
+    output_arguments(parser, "a payload, or an entry of one")
 
 
 def chosen(text: str) -> tuple[int, str | None]:
@@ -59,17 +61,17 @@ def main(args: argparse.Namespace) -> int:
         raise Problem("which payload? name the exchange: N, or N:ENTRY")
     if args.unpack and args.output in (None, "-"):
         raise Problem("--unpack needs -o DIRECTORY")
+    as_json = args.format == "json"
+    fit: Fit = "as it is" if as_json else "wrap"
     session = Session(args.recording).read_all()
     try:
         if args.which is None:
-            for line in _listed(session, as_json=args.json):
-                print(line)
+            show(_listed(session, as_json=as_json), fit)
             return 0
         number, entry = args.which
         contents = _contents(session, number, args.recording)
         if args.output is None:
-            for line in _tree(contents, entry, as_json=args.json):
-                print(line)
+            show(_tree(contents, entry, as_json=as_json), fit)
         else:
             _save(contents, entry, args)
     finally:

@@ -23,6 +23,7 @@ from pix_inspect.options import capture as capture_options
 from pix_inspect.options.capture import (
     allow_many_connections,
     distance_arguments,
+    listen_argument,
     upstream_from,
     user_ids,
     warn_of_trust,
@@ -31,7 +32,7 @@ from pix_inspect.options.capture import (
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--listen", type=Path, metavar="SOCKET", help="the socket for clients")
+    listen_argument(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="the recording (- for stdout; default: a new one)"
     )
@@ -85,7 +86,6 @@ def socket_mode(text: str) -> int:
 def main(args: argparse.Namespace) -> int:
     """Relay and record until told to stop."""
     allowed = user_ids(args.allow_user)
-    warn_of_mode(args)
     # a signal between making the socket and being able to remove it waits
     held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, held)
@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         path = listener.path
         # who is started by the service manager may be up before the daemon is
-        upstream = upstream_from(args, path, required=args.listen is not None)
+        upstream = upstream_from(args, path, required=listener.identity is not None)
         target = None if args.output == "-" else Path(args.output or new_recording("record"))
         stream = sys.stdout.buffer if target is None else None
         if stream is not None and sys.stdout.isatty():
@@ -124,19 +124,17 @@ def main(args: argparse.Namespace) -> int:
     finally:
         taken.close()
     if not args.quiet:
-        say(f"{count(taken.connections, 'connection')} recorded in {target or 'the pipe'}")
+        say(f"{count(taken.connections, 'connection')} recorded in {taken.where()}")
     return 0
 
 
 def _listener(args: argparse.Namespace) -> Listener:
-    given = inherited()
-    if given is not None and args.listen is not None:
-        given.sock.close()
-        raise Problem("the service manager gave a socket (LISTEN_FDS): leave out --listen")
+    given = inherited(None if args.listen is None else str(args.listen))
     if given is not None:
         return given
     if args.listen is None:
         raise Problem("no socket to listen on: give --listen SOCKET")
+    warn_of_mode(args)
     return listen(args.listen, args.mode)
 
 

@@ -19,6 +19,7 @@ from pix.problem import Problem
 from pix.sockets import listen
 from pix_inspect.base.narrate import narrate, never_wait, say
 from pix_inspect.base.safe_text import inert, plain
+from pix_inspect.base.terminal_text import show
 from pix_inspect.base.units import count
 from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relay import Relay, only_relay
@@ -26,8 +27,10 @@ from pix_inspect.capture.upstream import SocketUpstream, require, upstream_of
 from pix_inspect.commands.open import need_terminal
 from pix_inspect.commands.record import listening_arguments, warn_of_mode
 from pix_inspect.compare.volatile import FIELDS, TEXTS
-from pix_inspect.options.capture import user_ids
+from pix_inspect.options.capture import listen_argument, user_ids
+from pix_inspect.options.output import output_arguments
 from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.options.quantities import timeout_argument
 from pix_inspect.replay.client import Options, ReplayClient
 from pix_inspect.replay.comparison import Ignored, Judge, Outcome, Verdict
 from pix_inspect.replay.daemon import PlayedDaemon
@@ -100,9 +103,7 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
         help="do not compare this field: a name, or a path such as QueryPathInfo.reply.sigs",
     )
     parser.add_argument("--log", action="store_true", help="compare STDERR frames too")
-    parser.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="give up after so much silence"
-    )
+    timeout_argument(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="record the replay to OUT")
     parser.add_argument(
         "--payload",
@@ -116,7 +117,7 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="then show both on the screen, the first other answer beside the recorded one",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, one line an exchange")
+    output_arguments(parser, "an exchange")
     parser.add_argument(
         "--list-volatile", action=_ListVolatile, nargs=0, help="say what is not compared"
     )
@@ -131,9 +132,7 @@ def _version_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _daemon_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recording", type=Path, metavar="FILE")
-    parser.add_argument(
-        "--listen", type=Path, metavar="SOCKET", required=True, help="the socket for clients"
-    )
+    listen_argument(parser, required=True)
     _version_arguments(parser)
     parser.add_argument(
         "--pace", action="store_true", help="take as long over each answer as the daemon took"
@@ -172,7 +171,7 @@ def _client(args: argparse.Namespace) -> int:
             out = args.output
         client = ReplayClient(recorded, wanted, upstream, out, options)
         stack.callback(client.close)
-        table = _Table(args.json)
+        table = _Table(args.format == "json")
         status = _play(client, out, table, args)
         if args.open:
             _show(args.recording, out, table)
@@ -280,8 +279,7 @@ class _Table:
         if self.as_json:
             print(json.dumps(as_json(verdict)), flush=True)
             return
-        for line in as_text(verdict):
-            print(line)
+        show(as_text(verdict))
         sys.stdout.flush()
 
     def end(self, of: int) -> None:

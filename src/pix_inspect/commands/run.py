@@ -74,11 +74,12 @@ def main(args: argparse.Namespace) -> int:
         except BaseException:
             listener.close()
             raise
-        with registered(listener.path, str(upstream), target):
+        with registered(listener.path, str(upstream), target, stoppable=False):
             status = _relayed(command, listener, upstream, taken)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     held = 0
+    target = taken.writer.path or target  # somebody may have taken its name
     try:
         _report(target, taken, args.quiet)
         held = _held(target, expected)
@@ -166,7 +167,7 @@ def _report(target: Path, taken: Capture, quiet: bool) -> None:
                 narrate(row)
         else:
             say("the command made no connection to the daemon")
-    say(f"recorded in {target}")
+    say(f"recorded in {taken.where()}")
 
 
 def _die_alike(number: int) -> int:

@@ -16,8 +16,11 @@ from pix.codec.errors import EncodeError
 from pix.daemon import NixDaemonError
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
+from pix_inspect.base.terminal_text import show
 from pix_inspect.capture.own_relay import OwnRelay
+from pix_inspect.options.output import output_arguments
 from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.options.quantities import timeout_argument
 from pix_inspect.repl.expressions import ExpressionError
 from pix_inspect.repl.repl import Session
 from pix_inspect.repl.text import shown
@@ -30,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "lines", nargs="+", metavar="LINE", help="such as 'IsValidPath(path=\"…\")'"
     )
     connection_arguments(parser, "record what passes in this new file (default: nothing)")
-    parser.add_argument("--json", action="store_true", help="print JSON, one line for each LINE")
+    output_arguments(parser, "for each LINE")
     parser.add_argument("--yes", action="store_true", help="do not ask before deleting")
 
 
@@ -41,9 +44,7 @@ def connection_arguments(parser: argparse.ArgumentParser, recording: str) -> Non
     )
     parser.add_argument("--version", default="1.38", metavar="1.N", help="speak at most this")
     parser.add_argument("--features", default="", metavar="A,B", help="offer these features")
-    parser.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", help="give up after so much silence"
-    )
+    timeout_argument(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=recording)
     parser.add_argument(
         "--payload",
@@ -52,16 +53,6 @@ def connection_arguments(parser: argparse.ArgumentParser, recording: str) -> Non
         metavar="full|none|SIZE",
         help="how much to record of each NAR, upload or log (default 64K)",
     )
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return value
 
 
 def session_of(
@@ -87,11 +78,10 @@ def main(args: argparse.Namespace) -> int:
             value = carried_out(session, line)
             if isinstance(value, Answer) and value.error is not None:
                 status = 1
-            if args.json:
+            if args.format == "json":
                 print(json.dumps(plain(value)))
             elif value is not None:
-                for text in shown(value):
-                    print(text)
+                show(shown(value))
     finally:
         session.close()
         recorded = relay.close() if relay is not None else None

@@ -11,10 +11,12 @@ from typing import Any
 
 from pix.problem import Problem
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.terminal_text import Tone, Toned, show
 from pix_inspect.base.units import count
 from pix_inspect.commands.attach import names
 from pix_inspect.commands.dump import report
 from pix_inspect.machine.running_relays import Running, relays
+from pix_inspect.options.output import output_arguments
 from pix_inspect.session.session import Session
 from pix_inspect.waits.live import LiveWaits
 from pix_inspect.waits.waits import Wait, waits
@@ -27,25 +29,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="a relay's process id, socket or recording, or any recording (default: all relays)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, one line a connection")
+    output_arguments(parser, "a connection")
 
 
 def main(args: argparse.Namespace) -> int:
     """Print what every open connection waits for."""
+    as_json = args.format == "json"
     running = relays()
     meant = [each for each in running if args.what is None or args.what in names(each)]
     if args.what is not None and not meant:
         path = Path(args.what)
         if not path.exists():
             raise Problem(f"{path} is neither a recording nor a relay that runs")
-        _tell(path, None, as_json=args.json)
+        _tell(path, None, as_json=as_json)
         return 0
-    if not meant and not args.json:
+    if not meant and not as_json:
         print("no relay runs")
     for relay in meant:
         if relay.recording is not None:
-            _tell(Path(relay.recording), relay, as_json=args.json)
-        elif not args.json:
+            _tell(Path(relay.recording), relay, as_json=as_json)
+        elif not as_json:
             print(f"relay {relay.pid} records into a pipe: it cannot be looked at")
     return 0
 
@@ -64,11 +67,11 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
     where = inert(str(recording))
     if relay is not None:
         where = f"relay {relay.pid}: {inert(relay.listen or 'standard streams')}"
-    print(f"{where}  {count(len(found), 'open connection')}")
+    show([Toned(f"{where}  {count(len(found), 'open connection')}", Tone.HEADING)])
     for wait in found:
         who = f"pid {wait.pid}  " if wait.pid is not None else ""
-        print(f"  connection {wait.connection}  {who}{inert(wait.command, 120)}".rstrip())
-        print(f"    {wait.sentence(now)}")
+        head = f"  connection {wait.connection}  {who}{inert(wait.command, 120)}".rstrip()
+        show([head, f"    {wait.sentence(now)}"])
 
 
 def _json(wait: Wait, now: int, recording: str) -> dict[str, Any]:
@@ -84,17 +87,17 @@ def _json(wait: Wait, now: int, recording: str) -> dict[str, Any]:
         "for": (now - wait.since) / 1e9,
         "exchange": wait.exchange,
         "operation": wait.operation,
-        "last word": wait.word or None,
-        "last word ago": None if wait.word_at is None else (now - wait.word_at) / 1e9,
+        "last_word": wait.word or None,
+        "last_word_ago": None if wait.word_at is None else (now - wait.word_at) / 1e9,
         "building": list(wait.building),
-        "waits for lock": wait.lock,
-        "held by connections": list(wait.holders),
-        "held by processes": [] if here is None else [each.pid for each in here.locked_by],
-        "held surely": wait.surely,
+        "waits_for_lock": wait.lock,
+        "held_by_connections": list(wait.holders),
+        "held_by_processes": [] if here is None else [each.pid for each in here.locked_by],
+        "held_surely": wait.surely,
         "circle": list(wait.circle),
-        "relay holds bytes": wait.stall.held if wait.stall is not None else 0,
+        "relay_holds_bytes": wait.stall.held if wait.stall is not None else 0,
         "client": None if here is None or here.client is None else asdict(here.client),
         "daemon": None if here is None or here.daemon is None else asdict(here.daemon),
-        "unread bytes": None if here is None else asdict(here.unread),
+        "unread_bytes": None if here is None else asdict(here.unread),
         "says": wait.sentence(now),
     }

@@ -6,11 +6,15 @@ On a terminal in the screen, elsewhere as text.
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import sys
 import textwrap
 from collections.abc import Iterator
 
+from pix_inspect.base.terminal_text import show
 from pix_inspect.describe import annotated_bytes
+from pix_inspect.options.output import output_arguments
 from pix_inspect.session.session import Session
 from pix_inspect.teach import bundled, tours
 
@@ -23,16 +27,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("name", nargs="?", help="which one; without it all are listed")
     parser.add_argument("--text", action="store_true", help="print it, also on a terminal")
+    output_arguments(parser, "a tour, or a step of one")
 
 
 def main(args: argparse.Namespace) -> int:
     """List the tours, or take one."""
     if args.name is None:
-        for name in tours.names():
-            tour = tours.tour(name)
-            print(f"{name:<14} {tour.title}: {tour.summary}")
+        found = [(name, tours.tour(name)) for name in tours.names()]
+        if args.format == "json":
+            for name, each in found:
+                print(json.dumps({"tour": name, "title": each.title, "summary": each.summary}))
+        else:
+            show(f"{name:<14} {each.title}: {each.summary}" for name, each in found)
         return 0
     tour = tours.tour(args.name)
+    if args.format == "json":
+        for step in tour.steps:
+            print(json.dumps(dataclasses.asdict(step)))
+        return 0
     if args.text or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("\n".join(text(tour)))
         return 0

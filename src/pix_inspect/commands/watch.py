@@ -135,14 +135,14 @@ def options_of(args: argparse.Namespace) -> list[str]:
         options += ["--upstream", args.upstream]
     if args.upstream_command is not None:
         options += ["--upstream-command", args.upstream_command]
-    options += ["--payload", "full" if args.payload is None else str(args.payload)]
+    options += ["--payload", "full" if args.payload is None else f"{args.payload}B"]
     if args.max_size is not None:
-        options += ["--max-size", str(args.max_size), "--keep", str(args.keep)]
+        options += ["--max-size", f"{args.max_size}B", "--keep", str(args.keep)]
     for name in ("delay", "jitter"):
         if getattr(args, name):
             options += [f"--{name}", f"{getattr(args, name)}ns"]
     if args.rate:
-        options += ["--rate", str(args.rate)]
+        options += ["--rate", f"{args.rate:f}B"]
     return options
 
 
@@ -209,4 +209,4 @@ def _say_detached(relay: RelayProcess) -> None:
         say(line)
     say(f"the relay goes on listening on {relay.socket}")
     narrate(f"    pix-inspect open {shlex.quote(str(relay.recording))}    # watch it")
-    narrate(f"    kill -INT {relay.pid}    # stop it when its last client is done")
+    narrate(f"    pix-inspect stop {relay.pid}    # stop it when its last client is done")

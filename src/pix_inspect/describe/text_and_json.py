@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.terminal_text import Tone, Toned
 from pix_inspect.base.units import duration, size
 from pix_inspect.describe.about import about
 from pix_inspect.describe.field_rows import FieldRow, rows
@@ -22,6 +23,11 @@ LONGEST_LIST = 50
 
 LONGEST_COMMAND = 200
 """Characters of a command line."""
+
+TONES = {
+    "error": Tone.BAD, "cut": Tone.WARNING, "opaque": Tone.WARNING, "note": Tone.WARNING,
+}  # fmt: skip
+"""Of exchanges by their state, of rows by their kind."""
 
 SIGNS = {"open": "◐", "ok": "✓", "error": "✗", "cut": "✂", "opaque": "?"}
 
@@ -76,7 +82,7 @@ def connection_line(connection: ConnectionRow, *, command: bool = True) -> str:
     if peer.command is not None:
         shown = peer.command if command else peer.command.split(" ")[0].rpartition("/")[2]
         words.append(inert(shown, LONGEST_COMMAND))
-    return f"── {'  '.join(words)} ──"
+    return Toned(f"── {'  '.join(words)} ──", Tone.HEADING)
 
 
 def text_of(
@@ -98,15 +104,30 @@ def text_of(
     words.append("took ?" if timeless(view) else f"took {duration(row.took)}")
     words.append(f"↑ {size(row.up)} ↓ {size(row.down)}")
     words.append(f"{SIGNS[row.state]} {row.state}")
-    yield "  ".join(words)
+    yield _toned("  ".join(words), row.state, Tone.HEADING)
     for top in rows(view):
         yield from _lines(top, 1, longest, hint)
+
+
+def one_line(view: ExchangeView, started: int) -> str:
+    """Return an exchange as one line in columns: number, connection, time, duration, what."""
+    row = view.row
+    took = "?" if timeless(view) else duration(row.took)
+    head = f"#{row.number:<6} {row.connection:>4} {(row.started - started) / 1e9:>11.6f} {took:>9}"
+    text = f"{head}  {SIGNS[row.state]} {row.name} {about(view)}".rstrip()
+    return _toned(text, row.state)
+
+
+def _toned(text: str, state: str, usual: Tone | None = None) -> str:
+    tone = TONES.get(state, usual)
+    return text if tone is None else Toned(text, tone)
 
 
 def _lines(row: FieldRow, depth: int, longest: int | None, hint: str) -> Iterator[str]:
     span = f"  [{row.start}, {row.end})" if row.kind == "part" and row.start >= 0 else ""
     value = f": {row.value}" if row.value else ""
-    yield f"{'    ' * depth}{row.label}{value}{span}"
+    text = f"{'    ' * depth}{row.label}{value}{span}"
+    yield _toned(text, row.kind)
     children = row.children
     shown = len(children) if longest is None else min(len(children), longest)
     if row.label == "log":

@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Literal
 
 from pix.problem import Problem
-from pix_inspect.describe.text_and_json import LONGEST_LIST, connection_line, json_line, text_of
+from pix_inspect.describe.text_and_json import (
+    LONGEST_LIST,
+    connection_line,
+    json_line,
+    one_line,
+    text_of,
+)
 from pix_inspect.session.redaction import redacted
 from pix_inspect.session.session import Session
 
-Format = Literal["text", "json"]
+Format = Literal["text", "json", "oneline"]
 
 FORMATS: dict[str, Format] = {".txt": "text", ".jsonl": "json", ".json": "json"}
 """By a file's ending: what goes into it."""
@@ -48,6 +54,9 @@ class Printer:
             view = redacted(view)
         if self._form == "json":
             yield json_line(view, session.started)
+            return
+        if self._form == "oneline":
+            yield one_line(view, session.started)
             return
         connection = session.connections[view.row.connection]
         if connection.number not in self._connections:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, Operation
 from pix_inspect.describe.about import about
-from pix_inspect.filter.fields import INDEXED, PARTS, fields, maps
+from pix_inspect.filter.fields import INDEXED, PARTS, fields, maps, named_values
 from pix_inspect.filter.syntax import (
     TIME_UNITS,
     Both,
@@ -160,6 +160,7 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
         )
     if field == "finding":
         return True, _finding(compare, text)
+    value = _by_name(compare, text)
     matches = _matcher(compare.operator, value)
     if field == "about":
         return True, lambda subject: matches(about(subject.view))
@@ -181,6 +182,22 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
         equal = _matcher("=", value)
         return True, lambda subject: not any(equal(found) for found in _values(subject, path))
     return True, lambda subject: any(matches(found) for found in _values(subject, path))
+
+
+def _by_name(compare: Compare, text: str) -> Value:
+    """Return what is compared with: of values that have names, a number stands for its name."""
+    names, value = named_values().get(compare.field, {}), compare.value
+    if not names or compare.operator not in ("=", "!=") or value.pattern is not None:
+        return value
+    if value.number is not None:
+        meant = [name for name, number in names.items() if number == value.number]
+        return Value(meant[0]) if meant else value
+    if value.text.lower() not in {"none", *map(str.lower, names)}:
+        near = difflib.get_close_matches(value.text, names, 1)
+        hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(names)}"
+        said = f"{compare.field} is never {value.text!r}; {hint}"
+        raise FilterError(said, text, compare.start, compare.end)
+    return value
 
 
 def _finding(compare: Compare, text: str) -> Test:

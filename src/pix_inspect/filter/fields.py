@@ -44,6 +44,20 @@ def maps() -> frozenset[str]:
     return frozenset(path for path, field in _declared() if isinstance(field.wire, MapOf))
 
 
+@cache
+def named_values() -> dict[str, dict[str, int]]:
+    """Return, by path, the values that have names, where a field's have."""
+    found: dict[str, dict[str, int]] = {}
+    others = set()
+    for path, field in _declared():
+        for wire in field.wire.walk():
+            if wire.by_label:
+                found.setdefault(path, {}).update(wire.by_label)
+            elif not wire.parts() and not wire.fields:
+                others.add(path)
+    return {path: names for path, names in found.items() if path not in others}
+
+
 def _declared() -> Iterator[tuple[str, Field]]:
     """Yield every field with its path; a path may stand for fields of several operations."""
     for operation in OPERATIONS.values():

@@ -27,7 +27,8 @@ MOST_LOG = 20_000
 """Log frames of one exchange that are read for what the daemon complains of."""
 
 EXPLAINED_BEFORE = (
-    Reason.BEGAN_EARLIER, Reason.UNDER_WAY_EARLIER, Reason.UNKNOWN_REPLY, Reason.ASKED_UNSEEN
+    Reason.BEGAN_EARLIER, Reason.BEGINNING_UNSEEN, Reason.GUESSED, Reason.UNDER_WAY_EARLIER,
+    Reason.UNKNOWN_REPLY, Reason.ASKED_UNSEEN,
 )  # fmt: skip
 """Why bytes are opaque that are no finding of their own."""
 

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 
+from pix_inspect.base.terminal_text import Tone, Toned
 from pix_inspect.findings.finding import Finding, sorted_by_grade
 from pix_inspect.findings.kinds import SIGNS, Kind
+
+TONES = {"error": Tone.BAD, "warning": Tone.WARNING, "note": Tone.HEADING}
 
 MOST_PLACES = 3
 """Places of one kind that are listed."""
@@ -19,7 +22,8 @@ MOST_PLACES = 3
 def headline(kind: Kind, times: int) -> str:
     """Return a kind with its sign and how often it was found."""
     often = f" ×{times:,}" if times > 1 else ""
-    return f"{SIGNS[kind.grade]} {kind.grade}: {kind.name}{often}: {kind.what}"
+    text = f"{SIGNS[kind.grade]} {kind.grade}: {kind.name}{often}: {kind.what}"
+    return Toned(text, TONES[kind.grade])
 
 
 def place_line(finding: Finding) -> str:

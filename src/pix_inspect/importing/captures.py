@@ -12,26 +12,41 @@ from pathlib import Path
 from pix.problem import Problem
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.importing.nixwire import MAGIC, nixwire
+from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import Passed
-from pix_inspect.importing.strace import is_strace, strace_log
+from pix_inspect.importing.strace import Remarks, is_strace, processes_of, strace_log, together
 from pix_inspect.recording.notes import Peer
+from pix_inspect.recording.pcapng import SECTION_MAGIC
+from pix_inspect.recording.reader import RecordingReader, is_pcap
+from pix_inspect.recording.sections import UNSEEN
 from pix_inspect.recording.writer import RecordingWriter
 
 
-def captured(path: Path) -> tuple[str, Iterator[Passed]]:
-    """Return the format of another tool's capture, and what passed in it. Raises Problem."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-    except OSError as error:
-        raise Problem(f"cannot read {path}: {error.strerror}") from None
+def captured(paths: list[Path], remarks: Remarks) -> tuple[str, Iterator[Passed]]:
+    """Return the format of another tool's capture, and what passed in it. Raises Problem.
+
+    It is one file, or those of the processes that strace followed.
+    """
+    path = paths[0]
+    with opened(path) as file:
+        head = file.read(1 << 16)
     if head.startswith(MAGIC):
         return "nixwire", nixwire(path)
     if is_strace(head):
-        return "strace", strace_log(path)
+        return "strace", strace_log(paths, remarks)
+    if head.startswith(SECTION_MAGIC) or is_pcap(head):
+        RecordingReader(path).close()
+        raise Problem(f"{path} is a recording already: pix-inspect open {path}")
     raise Problem(
         f"{path}: neither a .nixwire file nor a log of strace; two raw streams are imported with"
         " --client FILE --daemon FILE"
+    )
+
+
+def files_of(paths: list[Path]) -> list[list[Path]]:
+    """Return the files of each capture; a prefix stands for what `strace -ff -o PREFIX` made."""
+    return together(
+        [each for path in paths for each in ([] if path.exists() else processes_of(path)) or [path]]
     )
 
 
@@ -67,7 +82,8 @@ def write_recording(
             tap = taps.get(event.connection)
             if tap is None:
                 count += 1
-                log = writer.open(Peer(), {}, time=event.time)
+                unseen = UNSEEN if event.what == "join" else None
+                log = writer.open(Peer(), {}, time=event.time, missing=unseen)
                 tap = taps[event.connection] = RecordingTap(log, payload_limit)
             if event.what == "data":
                 assert event.side is not None

@@ -9,12 +9,14 @@ nothing of what passed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
 
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
+from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import Passed
 
 MAGIC = b"NIXWREC\0"
@@ -28,18 +30,14 @@ _RECORD = Struct("<QBI")
 
 def nixwire(path: Path) -> Iterator[Passed]:
     """Yield what happened on the connection of a `.nixwire` file. Raises Problem."""
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise Problem(f"cannot read {path}: {error.strerror}") from None
-    with file:
+    with opened(path) as file:
         head = file.read(_HEADER.size)
         if len(head) < _HEADER.size or head[:8] != MAGIC:
             raise Problem(f"{path} is not a .nixwire file: it does not begin with NIXWREC")
         _, version, _, epoch, _ = _HEADER.unpack(head)
         if version != VERSION:
             raise Problem(f"{path} is a .nixwire file of version {version}: only 1 is known")
-        size = path.stat().st_size
+        size = os.fstat(file.fileno()).st_size
         time = epoch
         yield Passed(1, time, "open")
         swapped = None

@@ -17,8 +17,10 @@ from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix.untrusted import parse_json
+from pix_inspect.importing.opened import contents
 
-What: TypeAlias = Literal["open", "data", "half-close", "reset", "close"]
+What: TypeAlias = Literal["open", "join", "data", "half-close", "reset", "close"]
+"""`join`: a connection whose beginning passed before anybody looked."""
 SIDES = {"c2s": CLIENT, "s2c": DAEMON}
 KNOWN = ("open", "error", "send-error")
 """Events that say nothing of the streams."""
@@ -43,20 +45,12 @@ class Passed(NamedTuple):
     missing: int = 0
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the contents of a file. Raises Problem."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Problem(f"cannot read {path}: {error.strerror}") from None
-
-
 def raw_streams(client: Path, daemon: Path, events: Path | None = None) -> Iterator[Passed]:
     """Yield what happened on the one connection whose streams are in these files.
 
     Raises Problem for files that cannot be read or events that do not fit them.
     """
-    streams = (read_bytes(client), read_bytes(daemon))
+    streams = (contents(client), contents(daemon))
     start = client.stat().st_mtime_ns
     if events is None:
         yield from made_up(streams, start)
@@ -90,7 +84,7 @@ def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Pas
     time = start
     yield Passed(1, start, "open")
     closed = False
-    for number, line in enumerate(read_bytes(events).splitlines(), 1):
+    for number, line in enumerate(contents(events).splitlines(), 1):
         if not line.strip():
             continue
         where = f"{events}, line {number}"

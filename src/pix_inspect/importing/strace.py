@@ -1,16 +1,22 @@
 """Logs of `strace -f -xx -s 1000000`, as the events of the connections in them.
 
 A descriptor is a connection from the moment that somebody says a Nix client's hello on it:
-if the traced process wrote it, that is the client; if it read it, the daemon. Descriptors
+if the traced process wrote it, that is the client; if it read it, the daemon. Where strace came
+later, it is one from the first piece on that begins with a STDERR word. Descriptors
 are told apart by process where the log shows how processes were made. Strings that strace
 cut off are bytes that are missing, not an error.
 
-Knows strace's lines (`-f`, `-t`, `-tt`, `-ttt`, `-r`, `-y`, `-yy`, unfinished and resumed calls);
-nothing of what passed.
+Knows strace's lines: with `-f`, `-t`, `-tt`, `-ttt`, `-r`, `-y`, `-yy`, `-Y`, `-n`, `-i`, `-k`,
+unfinished and resumed calls, and a file for each process (`-ff`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import heapq
+import io
+import itertools
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +25,10 @@ from typing import NamedTuple
 
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
+from pix.protocol import OPERATIONS, STDERR_FRAMES
+from pix_inspect.base.units import count as counted
+from pix_inspect.base.units import duration
+from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import MICROSECOND, Passed
 
 CLIENT_HELLO = b"cxin\0\0\0\0"
@@ -28,14 +38,20 @@ ENDS = frozenset(["close", "shutdown"])
 FORKS = frozenset(["clone", "clone3", "fork", "vfork"])
 CALLS = READS | WRITES | ENDS | FORKS
 DAY = 86_400
+SET_BACK = 10**9
+"""Nanoseconds back from which on it is the clock, and not two processors."""
 
 _LINE = re.compile(
-    r"\s*(?:\[pid\s+(?P<pid>\d+)\]\s+|(?P<bare>\d+)\s+)?"
+    r"\s*(?:\[pid\s+(?P<pid>\d+)(?:<.{0,64}?>)?\]\s+|(?P<bare>\d+)(?:<.{0,64}?>)?\s+)?"
     r"(?:(?P<clock>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:\.\d+)?)\s+|(?P<time>\d+\.\d+)\s+)?"
-    r"(?:\(\+\s*[\d.]+\)\s+)?"
+    r"(?:\(\+\s*[\d.]+\)\s+)?(?:\[\s*\d+\]\s+)?(?:\[[0-9a-f?]{8,16}\]\s+)?"
     r"(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<call>\w+)\()(?P<rest>.*)",
     re.DOTALL,
 )
+_ASIDE = re.compile(r'(?:[^"(]{0,200}\s)?(?:>|\+\+\+|---|strace:)\s|\s*$')
+"""A stack, a signal, an end, a word of strace's own: nothing of a call."""
+_PROCESS = re.compile(r"(.+)\.(\d+)(?:\.(?:gz|xz|zst))?")
+"""The name of a file that `-ff` made: prefix and process."""
 _RESULT = re.compile(r"\)\s+= (-?\d+)(?:<.*>)?(?: .*)?$", re.DOTALL)
 _UNFINISHED = re.compile(r"\s*<unfinished \.\.\.>\s*$")
 _DESCRIPTOR = re.compile(r'(\d+)(?:<(?:->|"(?:[^"\\]|\\.)*"|[^<>"])*>)?')
@@ -56,6 +72,39 @@ class Call(NamedTuple):
     result: int
 
 
+class Remarks:
+    """What a log lacks, and what in it could not be taken for what it is."""
+
+    def __init__(self) -> None:
+        self.joined = 0
+        """Connections that were under way when strace came."""
+        self.cut = 0
+        """Bytes that strace left out of strings."""
+        self.odd = 0
+        """Lines that are not strace's, or broken; the `first` of them."""
+        self.first = 0
+        self.back = 0
+        """The largest step back of the clock, in ns."""
+
+    def lines(self, name: str) -> Iterator[str]:
+        """Yield them in words."""
+        if self.joined:
+            yield (
+                f"{name}: {counted(self.joined, 'connection')} had begun before strace came: what"
+                " passed before is not there, and the version has to be guessed"
+            )
+        if self.cut:
+            yield f"{name}: strace cut off {counted(self.cut, 'byte')}: -s 1000000 keeps them"
+        if self.odd:
+            what = counted(self.odd, "line")
+            yield f"{name}: {what} not understood, the first is line {self.first}"
+        if self.back:
+            yield (
+                f"{name}: the clock was set back by up to {duration(self.back)}: times stand still"
+                " until it has caught up"
+            )
+
+
 @dataclass(slots=True)
 class _Stream:
     """A connection: its number, and whether the traced process is the client."""
@@ -71,43 +120,92 @@ def is_strace(head: bytes) -> bool:
     return any(_LINE.match(line) and ("= " in line or "unfinished" in line) for line in lines)
 
 
-def has_times(path: Path) -> bool:
-    """Whether each line of a log has its time (-t, -tt, -ttt or -r)."""
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+def has_times(path: Path, *, of_day: bool = False) -> bool:
+    """Whether each line of a log has its time (-t, -tt, -ttt or -r); `of_day`: not -r."""
+    with _text(path) as file:
         return all(
-            match["time"] or match["clock"] for match in filter(None, map(_LINE.match, file))
+            match["clock"] or (match["time"] and (not of_day or match["time"].index(".") > 8))
+            for match in filter(None, map(_LINE.match, file))
         )
 
 
-def strace_log(path: Path) -> Iterator[Passed]:
-    """Yield what happened on the connections in a log. Raises Problem when there are none."""
-    try:
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-            found = sorted(calls(file, path.stat().st_mtime_ns))
-    except OSError as error:
-        raise Problem(f"cannot read {path}: {error.strerror}") from None
-    events = connections(found)
+def _text(path: Path) -> io.TextIOWrapper:
+    return io.TextIOWrapper(opened(path), "utf-8", "replace", newline="\n")
+
+
+def processes_of(path: Path) -> list[Path]:
+    """Return the files that `-ff -o path` made, in the order of processes; [] for none."""
+    found = []
+    with contextlib.suppress(OSError):
+        for each in path.parent.iterdir():
+            match = _PROCESS.fullmatch(each.name)
+            if match is not None and match[1] == path.name:
+                found.append((int(match[2]), each))
+    return [each for _, each in sorted(found)]
+
+
+def together(paths: list[Path]) -> list[list[Path]]:
+    """Return files by the log that they are of: those that `-ff` made are one."""
+    found: dict[object, list[Path]] = {}
+    for path in paths:
+        match = _PROCESS.fullmatch(path.name)
+        found.setdefault(path if match is None else (path.parent, match[1]), []).append(path)
+    return list(found.values())
+
+
+def strace_log(paths: list[Path], remarks: Remarks | None = None) -> Iterator[Passed]:
+    """Yield what happened on the connections in a log, a file or one for each process.
+
+    Processes that tell the time of day are put in its order, others one behind the other. Raises
+    Problem when there are no connections.
+    """
+    remarks = remarks or Remarks()
+    logs = []
+    for path in paths:
+        match = _PROCESS.fullmatch(path.name) if len(paths) > 1 else None
+        pid = 0 if match is None else int(match[2])
+        try:
+            with _text(path) as file:
+                made = os.fstat(file.fileno()).st_mtime_ns
+                logs.append(sorted(calls(file, made, pid, remarks)))
+        except OSError as error:
+            raise Problem(f"cannot read {path}: {error.strerror}") from None
+    found: Iterable[Call] = itertools.chain(*logs)
+    if len(paths) > 1 and all(has_times(path, of_day=True) for path in paths):
+        found = heapq.merge(*logs, key=lambda call: call.time)
+    events = connections(found, remarks)
     first = next(events, None)
     if first is None:
         raise Problem(
-            f"{path}: no connection of a Nix client in it; trace with"
+            f"{paths[0]}: no connection of a Nix client in it; trace with"
             " `strace -f -xx -s 1000000 -e trace=%network,%process,read,write,readv,writev,close`"
         )
     yield first
     yield from events
 
 
-def calls(lines: Iterable[str], start: int) -> Iterator[Call]:
-    """Yield the calls that matter; times count on from `start` (ns) where the log has none."""
-    time = start
+def calls(
+    lines: Iterable[str], start: int, process: int = 0, remarks: Remarks | None = None
+) -> Iterator[Call]:
+    """Yield the calls that matter; times count on from `start` (ns) where the log has none.
+
+    `process` is whose they are where lines do not say.
+    """
+    remarks = remarks or Remarks()
+    time, before = start, 0
     began: dict[int, tuple[int, int, str, str]] = {}
     day = start // 10**9 // DAY * DAY * 10**9
     for number, line in enumerate(lines):
         match = _LINE.match(line.rstrip("\n"))
         if match is None:
+            if _ASIDE.match(line) is None:
+                remarks.odd += 1
+                remarks.first = remarks.first or number + 1
             continue
         time = _time(match, time, day)
-        pid = int(match["pid"] or match["bare"] or 0)
+        remarks.back = max(remarks.back, before - time if before - time >= SET_BACK else 0)
+        before = time
+        pid = int(match["pid"] or match["bare"] or process)
         rest = match["rest"]
         name = match["call"] or match["resumed"]
         order, at = number, time
@@ -143,8 +241,11 @@ def _time(match: re.Match[str], before: int, day: int) -> int:
     return before + MICROSECOND
 
 
-def connections(found: Iterable[Call]) -> Iterator[Passed]:
+def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterator[Passed]:
     """Yield what passed on the descriptors that are connections of Nix clients."""
+    remarks = remarks or Remarks()
+    asked: dict[tuple[int, int], Call] = {}
+    """By process and descriptor, what may be the request of a connection that is not known."""
     tables: dict[int, dict[int, _Stream]] = {}
     shared: dict[int, _Stream] = {}
     count = 0
@@ -173,12 +274,25 @@ def connections(found: Iterable[Call]) -> Iterator[Passed]:
             count += 1
             stream = table[fd] = _Stream(count, CLIENT if call.name in WRITES else DAEMON)
             yield Passed(count, time, "open")
+        elif stream is None:
+            word = int.from_bytes(data[:8], "little")
+            if word in OPERATIONS:
+                asked[call.pid, fd] = call
+            if word in STDERR_FRAMES:
+                count += 1
+                remarks.joined += 1
+                stream = table[fd] = _Stream(count, CLIENT if call.name in READS else DAEMON)
+                request = asked.pop((call.pid, fd), None)
+                yield Passed(count, time if request is None else request.time, "join")
+                if request is not None and (request.name in READS) != (call.name in READS):
+                    yield Passed(count, request.time, "data", CLIENT, *_missing(request))
         if stream is None or stream.ended:
             continue
         side = stream.traced if call.name in WRITES else 1 - stream.traced
         if call.result == 0 and call.name in READS:
             yield Passed(stream.number, time, "half-close", side)
         elif call.result:
+            remarks.cut += call.result - known
             yield Passed(stream.number, time, "data", side, data, call.result - known)
     for each in {id(s): s for t in (shared, *tables.values()) for s in t.values()}.values():
         if not each.ended:
@@ -219,6 +333,12 @@ def _data(call: Call) -> tuple[bytes, int]:
             break  # behind a string that was cut off nothing has a known place
     data = b"".join(parts)[: call.result]
     return data, len(data)
+
+
+def _missing(call: Call) -> tuple[bytes, int]:
+    """Return the bytes that the log shows of a call, and how many it leaves out."""
+    data, known = _data(call)
+    return data, call.result - known
 
 
 def _end_of_descriptor(arguments: str) -> int:

@@ -29,7 +29,8 @@ CONNECTED = "03"
 class Running:
     """A relay: its process, when that started (clock ticks since boot), and its paths.
 
-    Without a socket of its own (`listen` None) it relays its standard streams.
+    Without a socket of its own (`listen` None) it relays its standard streams. One that is
+    not `stoppable` belongs to a command or session, and ends with it.
     """
 
     pid: int
@@ -37,13 +38,15 @@ class Running:
     listen: str | None
     upstream: str
     recording: str | None
+    stoppable: bool = True
 
 
 def birth(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot; None when there is none."""
+    """Return when a process started, in clock ticks since boot; None when it has ended."""
     try:
         raw = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        return int(raw.rpartition(")")[2].split()[19])
+        state, *others = raw.rpartition(")")[2].split()
+        return int(others[18]) if state not in "ZX" else None
     except (OSError, IndexError, ValueError):
         if Path("/proc/self/stat").exists():
             return None
@@ -57,7 +60,9 @@ def birth(pid: int) -> int | None:
 
 
 @contextlib.contextmanager
-def registered(listen: Path | None, upstream: str, recording: Path | None) -> Iterator[None]:
+def registered(
+    listen: Path | None, upstream: str, recording: Path | None, *, stoppable: bool = True
+) -> Iterator[None]:
     """Register this process while it relays. A state directory that fails is not an obstacle."""
     pid = os.getpid()
     entry = Running(
@@ -66,6 +71,7 @@ def registered(listen: Path | None, upstream: str, recording: Path | None) -> It
         None if listen is None else str(listen),
         upstream,
         None if recording is None else str(recording.absolute()),
+        stoppable,
     )
     path: Path | None = None
     with contextlib.suppress(OSError, Problem):
@@ -140,6 +146,7 @@ def _read(path: Path) -> Running | None:
             isinstance(path, str | None) for path in (listen, recording)
         ):
             return None
-        return Running(int(said["pid"]), int(said["born"]), listen, upstream, recording)
+        born, stoppable = int(said["born"]), bool(said.get("stoppable", True))
+        return Running(int(said["pid"]), born, listen, upstream, recording, stoppable)
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None

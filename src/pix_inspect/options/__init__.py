@@ -3,6 +3,7 @@
 quantity   sizes, times and rates with their units (quantities)
 type       a type of the protocol by its name, a version, features (types)
 capture    upstream, payload limit, distance, trust (capture, payload_limit)
+output     text or JSON (output)
 progress   how far a long command is (progress)
 
 Imports `capture` and below. Begin at `quantities`.

@@ -9,6 +9,7 @@ import pwd
 import resource
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pix.problem import Problem
 from pix.untrusted import natural
@@ -18,11 +19,23 @@ from pix_inspect.capture.upstream import (
     SocketUpstream,
     Upstream,
     require,
+    socket_path,
     upstream_of,
 )
 from pix_inspect.machine.sockets import same_socket
 from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.options.quantities import rate_given, size_given, time_given
+
+
+def listen_argument(parser: argparse.ArgumentParser, **more: Any) -> None:
+    """Declare the socket that clients are to use."""
+    parser.add_argument(
+        "--listen",
+        type=socket_path,
+        metavar="SOCKET",
+        help="the socket to make for clients (a path, or unix://PATH as in NIX_REMOTE)",
+        **more,
+    )
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -29,3 +29,17 @@ def time_given(text: str) -> int:
         return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def timeout_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare how long a daemon may be silent: `timeout` in seconds, None for ever."""
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="TIME", help="give up after so much silence: 30s, 5min"
+    )
+
+
+def _seconds(text: str) -> float:
+    time = time_given(text)
+    if not time:
+        raise argparse.ArgumentTypeError("a timeout of 0 gives up at once; leave it out")
+    return time / 1e9

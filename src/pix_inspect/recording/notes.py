@@ -221,6 +221,7 @@ class Opening(Comment):
     peer: Peer = perhaps("peer", within(Peer), "who opened it", default=Peer())
     about: Any = perhaps("about", OBJECT, "what else is known of it: its `upstream`")
     continues: Continuation | None = perhaps("continues", within(Continuation), "where it goes on")
+    missing: str | None = perhaps("missing", TEXT, "what of it nobody recorded: its beginning")
 
 
 class Ending(Comment):

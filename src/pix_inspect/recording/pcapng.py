@@ -141,11 +141,14 @@ def read_options(data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes
 
 
 def read_comments(data: bytes, start: int, end: int) -> Iterator[dict[str, Any]]:
-    """Yield the comments in `data[start:end]` that are JSON objects; others are not ours."""
+    """Yield the comments in `data[start:end]` that are JSON objects; others are not ours.
+
+    Ours are one line; mergecap writes more lines behind that of the section it merges into.
+    """
     for code, value in read_options(data, start, end):
         if code == COMMENT and value[:1] == b"{":
             try:
-                found = parse_json(value)
+                found = parse_json(value.partition(b"\n")[0])
             except ValueError:
                 continue
             if isinstance(found, dict):

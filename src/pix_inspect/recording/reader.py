@@ -35,6 +35,18 @@ _PLAIN = pcapng.PACKET_BODY + pcapng.PLAIN_TAIL
 _OURS = (pcapng.SECTION_HEADER, pcapng.INTERFACE_DESCRIPTION, pcapng.ENHANCED_PACKET)
 _PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
 
+FOREIGN = (
+    "of a TCP connection that carries Nix's protocol save both directions as raw bytes (Wireshark:"
+    " Follow, TCP Stream) for `pix-inspect import --client FILE --daemon FILE`; merged recordings"
+    " of pix-inspect are read when one of them came first"
+)
+"""What to do with a capture that is not a recording."""
+
+
+def is_pcap(head: bytes) -> bool:
+    """Whether a file that begins like this is a capture in the format before pcapng."""
+    return head[:4] in _PCAP
+
 
 class RecordingReader:
     """A recording as chunks and events.
@@ -155,10 +167,12 @@ class RecordingReader:
         if not head:
             raise Problem(f"{path} is empty: not a recording")
         if head[:4] != pcapng.SECTION_MAGIC[: len(head)]:
-            what = "an old-style pcap file" if head[:4] in _PCAP else "not a pcapng file"
+            if is_pcap(head):
+                raise Problem(f"{path} is a pcap file: {FOREIGN}")
             raise Problem(
-                f"{path} is {what}: a recording by pix-inspect begins with 0a 0d 0d 0a (offset 0); "
-                "raw streams are read with `pix-inspect import`"
+                f"{path} is not a pcapng file: a recording by pix-inspect begins with 0a 0d 0d 0a "
+                "(offset 0); `pix-inspect import` makes one of a log of strace, a .nixwire file or"
+                " two raw streams"
             )
         if head[8:12] == pcapng.BYTE_ORDER_MAGIC[::-1]:
             raise Problem(
@@ -180,7 +194,7 @@ class RecordingReader:
         if about is None:
             raise Problem(
                 f"{path} is a pcapng file but not a recording by pix-inspect: the section header "
-                "at offset 0 has no comment that says so; `pix-inspect import` reads raw streams"
+                f"at offset 0 has no comment that says so; {FOREIGN}"
             )
         self.about = about
 

@@ -18,6 +18,7 @@ SMALLEST_SECTION = 28
 _IDLE_INTERFACES = 100_000
 """Interfaces without a packet: more of them are an attack on memory."""
 _MOST_WARNINGS = 50
+UNSEEN = "the opening"
 
 
 class Damage(Exception):
@@ -102,7 +103,10 @@ class Contents:
                 self._begin(flow, packet)
             return []
         if flow.opened or packet.side != 0:
-            self.warn(f": connection {flow.number} is opened twice; the second time is left out")
+            self.warn(
+                f": connection {flow.number} is opened twice; the second time is left out"
+                " (recordings are joined with `cat A B`, or `mergecap -I none`)"
+            )
             return []
         note = next((note for note in packet.comments if note.get(EVENT) == "open"), {})
         opening = Opening.read(note) or Opening("open")
@@ -142,11 +146,21 @@ class Contents:
         flow.begin(side, packet.seq + 1 + seen, flow.offsets[side])
 
     def open_unseen(self, flow: Flow, packet: Packet) -> list[Item]:
-        """Open a connection whose beginning somebody took out of the file."""
-        if flow.number in self._known:
+        """Open a connection whose beginning somebody took out of the file, or cut off.
+
+        A part of a file that was cut goes on with the next byte of what stands before it.
+        """
+        earlier = self._known.get(flow.number)
+        cut = earlier if earlier not in self._present else None
+        if cut and not cut.closed and packet.seq == cut.next[packet.side]:
+            self._register(flow)
+            flow.next, flow.offsets, flow.starts = cut.next.copy(), cut.offsets.copy(), cut.offsets
+            flow.origin, flow.ended, flow.continued = cut.origin.copy(), cut.ended.copy(), True
+            return [Event(flow.number, "continue", None, packet.time, {}, packet.position)]
+        if earlier is not None:
             flow.number = max(self._known) + 1
         self._register(flow)
-        note = Opening.of(event="open", connection=flow.number) | {"missing": "the opening"}
+        note = Opening.of(event="open", connection=flow.number, missing=UNSEEN)
         self.connections[flow.number] = note
         return [Event(flow.number, "open", None, packet.time, note, packet.position)]
 

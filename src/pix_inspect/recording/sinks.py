@@ -35,6 +35,9 @@ class Sink(Protocol):
     broken: bool
     """Nothing can be written any more, ever."""
 
+    left: list[Path]
+    """What is left of files that somebody cut, under the names that they have now."""
+
     @property
     def path(self) -> Path | None:
         """The file, None of a stream."""
@@ -89,6 +92,7 @@ class RecordingFile:
         self.pending = b""
         self.size = 0
         self.broken = False
+        self.left: list[Path] = []
         self._keep = keep
         self._aged = 0
         self._put_aside = False
@@ -173,7 +177,7 @@ class RecordingFile:
             ours = self._same(self.path)
             with contextlib.suppress(OSError):
                 if ours and left:
-                    self.path.rename(self._free_name())
+                    self.left.append(self.path.rename(self._free_name()))
                 elif ours and os.fstat(self._descriptor).st_size == 0:
                     self.pending, self.size, self._last = b"", 0, b""
                     return lost
@@ -244,6 +248,7 @@ class RecordingStream:
         self.pending = b""
         self.size = 0
         self.broken = False
+        self.left: list[Path] = []
         self._stream = stream
         self._descriptor: int | None = None
         self._regular = False

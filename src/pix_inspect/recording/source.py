@@ -23,6 +23,8 @@ from pix_inspect.recording.sinks import rotated
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _XZ = b"\xfd7zXZ\0"
+PACKED_HEAD = len(_XZ)
+"""Bytes by which a compressed file is known."""
 _PIECE = 1 << 20
 MOST_UNPACKED = 16 << 30
 """Bytes to which a compressed recording is unpacked; a plain one has no bound."""
@@ -53,6 +55,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Close the files."""
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is compressed."""
+    return head.startswith((_GZIP, _XZ, _ZSTD))
 
 
 def open_source(path: Path) -> Source:
@@ -275,6 +282,12 @@ class CompressedSource:
     def read(self, position: int, count: int) -> bytes:
         """Return up to `count` bytes from `position` of what is decompressed."""
         return os.pread(self._spool.fileno(), max(0, min(count, self.end - position)), position)
+
+    def unpacked(self) -> BinaryIO:
+        """Return what is decompressed so far as a file of its own."""
+        file = os.fdopen(os.dup(self._spool.fileno()), "rb")
+        file.seek(0)
+        return file
 
     def next_file(self, position: int) -> int | None:
         """Return None: a compressed file has no successor."""

@@ -176,6 +176,11 @@ class RecordingWriter:
         return self._scribe.path
 
     @property
+    def files(self) -> list[Path]:
+        """The files that hold what was recorded, the one being written first; [] of a stream."""
+        return self._scribe.files
+
+    @property
     def failure(self) -> str | None:
         """One line while the recording cannot be written, else None."""
         return self._scribe.failure
@@ -187,17 +192,19 @@ class RecordingWriter:
         *,
         time: int | None = None,
         resume: Resume | None = None,
+        missing: str | None = None,
     ) -> ConnectionLog:
         """Record a new connection, numbered from 1, at `time` (ns since 1970, default now).
 
         `resume` is asked, in the writer's thread, when a new file begins in mid-connection. It
         returns JSON: what a reader needs to decode from there on, and to which stream offsets
         that applies; these may lie beyond the file's first bytes, which were queued already.
+        `missing` is what nobody saw of it.
         """
         with self._opening:
             self._opened += 1
             number = self._opened
-            opened = Opening("open", number, peer, about).json()
+            opened = Opening("open", number, peer, about, missing=missing).json()
             full = self.queued > self.queue_limit * 2
             port = None if full else self._scribe.free_port(number)
             track = Track(number, port or CLIENT_PORTS[0], opened, str(peer))

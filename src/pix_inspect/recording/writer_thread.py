@@ -77,6 +77,11 @@ class Scribe:
         return self._sink.path
 
     @property
+    def files(self) -> list[Path]:
+        """The files that hold what was recorded, the one being written first; [] of a stream."""
+        return [] if self._sink.path is None else [self._sink.path, *self._sink.left]
+
+    @property
     def failure(self) -> str | None:
         """One line while the recording cannot be written, else None."""
         return self._sink.failure

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pix.codec.records import Maybe, Record, Tagged
-from pix.codec.wire import Boolean, Enumeration, String, Wire
+from pix.codec.wire import Boolean, String, Wire
 from pix.problem import Problem
 from pix_inspect.base.safe_text import inert
 from pix_inspect.repl.expressions import ExpressionError
@@ -208,7 +208,7 @@ def _values(parameter: Parameter | None, typed: str) -> Iterator[Suggestion]:
     words: list[tuple[str, str]] = []
     if isinstance(wire, Boolean):
         words = [("True", ""), ("False", "")]
-    elif isinstance(wire, Enumeration):
+    elif wire.by_label:
         words = [(f'"{member.label}"', member.doc) for member in wire.by_label.values()]
     if isinstance(parameter.wire, Maybe):
         words.append(("None", ""))
@@ -258,7 +258,7 @@ def _texts(session: Session, place: _Place, written: str, start: int) -> Complet
         return Completion(start, [Suggestion(name) for name in names])
     parameter = _parameter(call) if call is not None else None
     wire = _innermost(parameter.wire) if parameter is not None and parameter.wire else None
-    if isinstance(wire, Enumeration):
+    if wire is not None and wire.by_label:
         found = [
             Suggestion(member.label + place.quote, wire.name, member.doc)
             for member in wire.by_label.values()

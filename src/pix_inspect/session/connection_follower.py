@@ -2,7 +2,8 @@
 
 A connection may have begun in an earlier file (the recording was rotated). What passes up to
 the first boundary between two operations, as the recorder noted it, is then one opaque
-exchange; from there on the conversation goes on. Without a boundary all of it is opaque.
+exchange; from there on the conversation goes on. Without a boundary all of it is opaque. Of
+one whose beginning was taken out of the file, or never seen, a boundary is guessed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.notes import Note, Reason
 from pix_inspect.recording.notes import FARTHEST, Continuation, Peer, State
 from pix_inspect.recording.stall_notes import Stall
+from pix_inspect.session.guessed_beginning import ENOUGH, Piece, beginning
 from pix_inspect.session.index import Index
 
 RECENT = 16
@@ -43,6 +45,8 @@ class ConnectionRow:
     last: int = 0
     """When something passed last, 0 before anything did."""
     stalls: list[Stall] = field(default_factory=list)
+    guessed: bool = False
+    """Its beginning was not recorded, and its version is what fits."""
     failure: Note | None = None
     """Why it came to nothing, where the relay knows."""
 
@@ -51,8 +55,8 @@ class Watcher:
     """Follows a connection, opened at `position` of the file, into the rows of `index`."""
 
     __slots__ = (
-        "_asked", "_early", "_index", "_latest", "_opened_at", "_passed", "_recent",
-        "_resumes_at", "conversation", "row",
+        "_asked", "_early", "_held", "_index", "_latest", "_opened_at", "_passed", "_pieces",
+        "_recent", "_resumes_at", "conversation", "row",
     )  # fmt: skip
 
     def __init__(self, row: ConnectionRow, position: int, index: Index) -> None:
@@ -70,6 +74,9 @@ class Watcher:
         self._early: Exchange | None = None
         self._passed = [0, 0]
         self._resumes_at: tuple[int, int] | None = None
+        self._pieces: list[Piece] | None = None
+        """What passed of a connection whose beginning is to be guessed, with `_held` bytes."""
+        self._held = 0
 
     def chunk(
         self, side: int, time: int, offset: int, data: bytes, length: int, position: int
@@ -78,7 +85,7 @@ class Watcher:
         self.row.last = time
         self._latest = (side, offset, position)
         if self._early is not None:
-            data, length = self._behind(side, time, offset, data, length)
+            data, length = self._behind(side, time, offset, data, length, position)
         if data and self.conversation.feed(side, data, time):
             if side == CLIENT and (asked := self.conversation.asked) is not None:
                 row = self.row
@@ -91,11 +98,13 @@ class Watcher:
 
     def eof(self, side: int, time: int) -> None:
         """Take note that a side sends no more."""
+        self.settle()
         if self._early is None:
             self.conversation.eof(side, time)
 
     def close(self, time: int) -> None:
         """Take note that the connection is over."""
+        self.settle()
         if self._early is not None:
             self._end_early(time)
         handshake = self._index.open.get(-1 if self.row.handshake is None else self.row.handshake)
@@ -166,8 +175,12 @@ class Watcher:
 
     # Beginning in the middle ----------------------------------------------------------
 
-    def resume(self, continues: Continuation, time: int) -> None:
-        """Go on with a connection that began in an earlier file, as its recorder said."""
+    def resume(self, continues: Continuation, time: int, unseen: str | None = None) -> None:
+        """Go on with a connection that began in an earlier file, as its recorder said.
+
+        Or with one whose beginning is nowhere.
+        """
+        self._pieces = None if unseen is None else []
         state, offsets = continues.state, continues.offsets or (0, 0)
         self._passed = list(offsets)
         self._begin_at(state)
@@ -178,7 +191,7 @@ class Watcher:
         if state.exchange is not None:
             early.note(Note(Reason.UNDER_WAY_EARLIER, found=state.exchange))
         else:
-            early.note(Note(Reason.BEGAN_EARLIER))
+            early.note(Note(Reason.BEGAN_EARLIER if unseen is None else Reason.BEGINNING_UNSEEN))
         self.started(early)
         self._early = early
 
@@ -186,6 +199,24 @@ class Watcher:
         """Take what the recorder noted at the first boundary after the file began."""
         if self._early is not None and self._resumes_at is None:
             self._begin_at(state)
+
+    def settle(self) -> bool:
+        """Decide from what passed so far how a beginning that is missing is made up for.
+
+        Returns whether there was anything to decide.
+        """
+        pieces, self._pieces = self._pieces, None
+        if pieces is None:
+            return False
+        state, early = beginning(pieces), self._early
+        if state is not None and early is not None:
+            self.row.guessed = True
+            early.note(Note(Reason.GUESSED, found=state.protocol or ""))
+            self._passed = [0, 0]
+            self._begin_at(state)
+            for piece in pieces:
+                self.chunk(*piece)
+        return True
 
     def _begin_at(self, state: State) -> None:
         boundary = state.boundary
@@ -203,10 +234,16 @@ class Watcher:
         )
 
     def _behind(
-        self, side: int, time: int, offset: int, data: bytes, length: int
+        self, side: int, time: int, offset: int, data: bytes, length: int, position: int
     ) -> tuple[bytes, int]:
         """Return what of a packet lies behind the boundary; the rest is of the early exchange."""
         self._passed[side] = offset + length
+        if self._pieces is not None:
+            self._pieces.append(Piece(side, time, offset, data, length, position))
+            self._held += len(data)
+            if self._held >= ENOUGH:
+                self.settle()
+                return b"", 0
         if self._resumes_at is None:
             return b"", 0
         cut = min(max(self._resumes_at[side] - offset, 0), length)

@@ -71,6 +71,8 @@ class Session:
         self.notes: list[tuple[int, dict[str, Any]]] = []
         """What the recorder remarked: connection (0 for none) and the remark."""
         self._watchers: dict[int, Watcher] = {}
+        self._unsettled: list[Watcher] = []
+        """Those that may have to guess how their connection began."""
         self._index = Index()
 
     def close(self) -> None:
@@ -117,6 +119,9 @@ class Session:
             self.last = self.reader.latest
             if clock.monotonic() >= until:
                 break
+        else:  # no more is known for now
+            while self._unsettled:
+                changed |= self._unsettled.pop().settle()
         return changed
 
     def read_all(self) -> Session:
@@ -180,8 +185,9 @@ class Session:
         opening = Opening.read(opened) or Opening("open")
         row = self.connections[number] = ConnectionRow(number, time, peer=opening.peer)
         watcher = self._watchers[number] = Watcher(row, position, self._index)
-        if "continues" in opened:
-            watcher.resume(opening.continues or Continuation(), time)
+        if "continues" in opened or opening.missing is not None:
+            watcher.resume(opening.continues or Continuation(), time, opening.missing)
+            self._unsettled.append(watcher)
         return watcher
 
     # What is known --------------------------------------------------------------------

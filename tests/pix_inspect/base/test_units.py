@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,11 +91,26 @@ def test_no_size(text: str) -> None:
         ("2s", 2 * 10**9),
         ("1.5min", 90 * 10**9),
         ("7us", 7000),
-        ("3", 3 * 10**9),
+        ("0", 0),
     ],
 )
 def test_durations_are_read(text: str, nanoseconds: int) -> None:
     assert parse_duration(text) == nanoseconds
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "meant"),
+    [
+        (parse_duration, "5", "write 5s or 5ms or 5min"),
+        (parse_duration, "0.5", "write 0.5s"),
+        (parse_size, "64", "write 64K or 64M or 64G"),
+    ],
+)
+def test_without_a_unit_it_says_what_to_type(
+    read: Callable[[str], int], text: str, meant: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{text} has no unit: {meant}"):
+        read(text)
 
 
 @pytest.mark.parametrize("text", ["", "ms", "-1s", "5 parsecs", "nan", "1e30s"])

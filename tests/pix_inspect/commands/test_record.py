@@ -408,11 +408,11 @@ def test_a_socket_of_the_service_manager_is_used_and_left(tmp_path: Path) -> Non
     daemon.close()
 
 
-def test_a_given_socket_and_a_named_one_are_one_too_many(tmp_path: Path) -> None:
+def test_a_path_is_not_the_name_of_a_given_socket(tmp_path: Path) -> None:
     words = [sys.executable, "-c", GIVEN, "record", "--listen", "s", "--upstream", "d"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "leave out --listen" in done.stderr
+    assert "none of them called s; choose one with --listen NAME" in done.stderr
 
 
 @pytest.mark.parametrize("how", ["same", "link", "hard link", "folder link", "variable", "remote"])

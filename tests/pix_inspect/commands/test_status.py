@@ -21,7 +21,7 @@ def test_a_recording_that_ends_in_mid_build(
     assert "which connection 2 seems to have" in said
     assert main(["status", str(path), "--json"]) == 0
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert first["held by connections"] == [2]
+    assert first["held_by_connections"] == [2]
     assert second["building"] == ["shared-1.0"]
     assert first["for"] >= 0
 

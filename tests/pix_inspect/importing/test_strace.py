@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.importing.raw_streams import Passed
-from pix_inspect.importing.strace import calls, connections, is_strace, strace_log, unescaped
+from pix_inspect.importing.strace import (
+    Remarks,
+    calls,
+    connections,
+    is_strace,
+    processes_of,
+    strace_log,
+    together,
+    unescaped,
+)
 from tests.support import captures
 from tests.support.captures import Run
 from tests.support.recorded import steps
@@ -60,6 +69,8 @@ SAID = (1, "data", CLIENT, HELLO, 0)
         "msg_iovlen=1, msg_controllen=0, msg_flags=0}, 0) = 16",
         'write(3, "cxin\\0\\0\\0\\0&\\1\\0\\0\\0\\0\\0\\0", 16) = 16',
         f'write(3, "{HEX}\\x41\\x42", 18) = 16',
+        f'[pid  77<nix>] [   1] [00007fe268b62efe] write(3, "{HEX}", 16) = 16',
+        f'77<\\x6e\\x69> 12:00:01.5 [   1] [????????????????] write(3, "{HEX}", 16) = 16',
         f'7 write(3, "{HEX}", 16 <unfinished ...>\n8 close(9) = 0\n7 <... write resumed>) = 16',
     ],
 )
@@ -126,6 +137,49 @@ def test_clocks_go_on_past_midnight() -> None:
     assert second - first == 2 * 10**9
 
 
+REQUEST = "".join(f"\\x{byte:02x}" for byte in [11, *bytes(7), 1, *bytes(7), 97, *bytes(7)])
+ANSWER = "".join(f"\\x{byte:02x}" for byte in b"stla\0\0\0\0\1\0\0\0\0\0\0\0")
+CALLED_LATE = f'7 write(5, "{REQUEST}", 24) = 24\n7 read(5, "{ANSWER}", 99) = 16\n'
+
+
+def test_who_comes_late_finds_connections_by_their_answers() -> None:
+    remarks = Remarks()
+    found = list(connections(calls(f"9 write(5, 1) = 1\n{CALLED_LATE}".splitlines(), 0), remarks))
+    assert [(e.what, e.side, len(e.data)) for e in found] == [
+        ("join", None, 0), ("data", CLIENT, 24), ("data", DAEMON, 16), ("close", None, 0)
+    ]  # fmt: skip
+    assert found[1].time < found[2].time
+    assert "1 connection had begun before strace came" in next(remarks.lines("log"))
+
+
+def test_what_a_log_lacks_is_said() -> None:
+    log = (
+        f'10:00:00 write(3, "{HEX}", 16) = 16\n10:00:01 write(3, "\\x41"..., 100) = 100\n'
+        "09:01:00 close(9) = 0\n+++ exited with 0 +++\n > /lib/libc.so(read+0x1) [0x2]\n\nwhat?\n"
+    )
+    remarks = Remarks()
+    found = list(connections(calls(log.splitlines(), 0, 0, remarks), remarks))
+    assert found[-2].missing == 99
+    assert list(remarks.lines("log")) == [
+        "log: strace cut off 99 bytes: -s 1000000 keeps them",
+        "log: 1 line not understood, the first is line 7",
+        "log: the clock was set back by up to 59 min 01 s: times stand still until it has caught"
+        " up",
+    ]
+
+
+@pytest.mark.parametrize("times", [True, False])
+def test_the_files_of_processes_are_one_log(tmp_path: Path, times: bool) -> None:
+    at = ["1700000000.1 ", "1700000000.2 ", "1700000000.3 "] if times else ["", "", ""]
+    (tmp_path / "log.8").write_text(f'{at[1]}read(3, "\\x6f", 99) = 1\n')
+    (tmp_path / "log.7").write_text(f'{at[0]}write(3, "{HEX}", 16) = 16\n{at[2]}clone() = 8\n')
+    (tmp_path / "log.old").write_text("something else")
+    files = processes_of(tmp_path / "log")
+    assert [each.name for each in files] == ["log.7", "log.8"]
+    assert together([tmp_path / "other", *files]) == [[tmp_path / "other"], files]
+    assert [e.data for e in strace_log(files) if e.what == "data"][:1] == [HELLO]
+
+
 @given(st.binary(max_size=40))
 def test_unescaped(raw: bytes) -> None:
     assert unescaped("".join(f"\\x{byte:02x}" for byte in raw)) == raw
@@ -149,7 +203,7 @@ def test_a_log_without_a_nix_client_says_how_to_trace(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text('read(3, "\\x41", 9) = 1\n')
     with pytest.raises(Problem, match="no connection of a Nix client in it; trace with"):
-        list(strace_log(path))
+        list(strace_log([path]))
 
 
 PLAYER = """
@@ -168,7 +222,7 @@ end.close()
 """
 
 
-@pytest.mark.parametrize("options", [["-ttt"], ["-tt", "-yy"], ["-r"], []])
+@pytest.mark.parametrize("options", [["-ttt", "-Y", "-n", "-i"], ["-tt", "-yy"], ["-r"], []])
 def test_a_real_log(options: list[str], captured_runs: tuple[Run, ...], tmp_path: Path) -> None:
     if shutil.which("strace") is None:
         lacking("strace is not installed")
@@ -204,7 +258,7 @@ def test_a_real_log(options: list[str], captured_runs: tuple[Run, ...], tmp_path
     thread.join(30)
     listener.close()
     assert is_strace(log.read_bytes()[: 1 << 16])
-    events = list(strace_log(log))
+    events = list(strace_log([log]))
     streams = [b"".join(e.data for e in events if e.side == side) for side in (CLIENT, DAEMON)]
     assert streams == [connection.c2s, connection.s2c]
     assert not any(e.missing for e in events)

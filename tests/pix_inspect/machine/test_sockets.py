@@ -23,15 +23,17 @@ def test_two_names_of_one_socket_are_known_as_such(tmp_path: Path) -> None:
 
 GIVEN = """
 import os, socket, sys
-listening = socket.socket(socket.AF_UNIX)
-listening.bind(sys.argv[1])
-listening.listen()
-os.dup2(listening.fileno(), 3)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[2])
+count, names, wanted = int(sys.argv[2]), sys.argv[3], sys.argv[4]
+for i in range(count):
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(sys.argv[1] if i == 0 else f"{sys.argv[1]}{i}")
+    listening.listen()
+    os.dup2(listening.detach(), 3 + i)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count), LISTEN_FDNAMES=names)
 from pix.problem import Problem
 from pix_inspect.machine.sockets import inherited
 try:
-    found = inherited()
+    found = inherited(wanted or None)
 except Problem as problem:
     print("problem:", problem)
 else:
@@ -41,22 +43,24 @@ else:
 """
 
 
+def given(path: Path, count: int, names: str = "", wanted: str = "") -> list[str]:
+    """Return what a process says that was given so many sockets, with these names."""
+    words = [sys.executable, "-W", "ignore", "-c", GIVEN, str(path), str(count), names, wanted]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 def test_a_socket_given_by_the_service_manager_is_taken_and_not_removed(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", GIVEN, path, "1"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == [f"{path} None False", "True"]
+    assert given(path, 1) == [f"{path} None False", "True"]
 
 
-def test_two_given_sockets_are_one_too_many(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", GIVEN, tmp_path / "s", "2"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.startswith("problem: expected one socket")
+def test_of_several_given_sockets_the_name_says_which(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    assert given(path, 2, "clients:admin", "admin")[0] == f"{path}1 None False"
+    (said,) = given(tmp_path / "t", 2, "clients:admin")
+    assert "2 sockets (LISTEN_FDS: clients, admin); choose one with --listen NAME" in said
+    (said,) = given(tmp_path / "u", 2, "a:a", "a")
+    assert "2 of them called a" in said
+    (said,) = given(tmp_path / "v", 1, "a", "/tmp/s")
+    assert "none of them called /tmp/s" in said

@@ -10,7 +10,7 @@ from pix_inspect.options.payload_limit import payload_limit
 
 
 @pytest.mark.parametrize(
-    ("text", "limit"), [("full", None), ("none", 0), ("64K", 65536), ("100", 100)]
+    ("text", "limit"), [("full", None), ("none", 0), ("64K", 65536), ("100B", 100)]
 )
 def test_payload_limit(text: str, limit: int | None) -> None:
     assert payload_limit(text) == limit

@@ -241,7 +241,7 @@ def test_a_daemon_that_stays_silent_is_given_up(
     ask, more = IsValidPath(path=P), IsValidPath(path=Q)
     path = story(tmp_path / "s.pcapng", (1, NEW, ask, LAST, YES, more, LAST, YES, END))
     with scripted(tmp_path / "d", NEW, (Hears(ask), WAIT)):
-        assert client(path, tmp_path / "d", "--json", "--timeout", "0.3") == 1
+        assert client(path, tmp_path / "d", "--json", "--timeout", "300ms") == 1
     found = lines(capsys)
     assert [line["outcome"] for line in found] == ["same", "failed", "failed"]
     assert found[1]["why"] == "no answer within 0.3 s"

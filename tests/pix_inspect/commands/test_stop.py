@@ -1,0 +1,54 @@
+"""`pix-inspect stop`: a relay ends as by Ctrl-C, by whatever name `list` has for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import RelayProcess, pix, recording
+from tests.support.relaying import WAIT, until
+
+
+def registered(relay: RelayProcess) -> None:
+    """Wait until `list` shows the relay."""
+    until(lambda: bool(json.loads(pix("list", "--json", cwd=relay.place).stdout)["relays"]))
+
+
+@pytest.mark.parametrize("name", [None, "s", "r", "r.pcapng", "pid"])
+def test_a_relay_is_ended_by_its_names(tmp_path: Path, name: str | None) -> None:
+    with recording(tmp_path) as relay:
+        registered(relay)
+        named = [] if name is None else [str(relay.process.pid) if name == "pid" else name]
+        done = pix("stop", *named, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert f"relay {relay.process.pid} has ended; recorded in {relay.recording}" in done.stderr
+        assert relay.process.wait(WAIT) == 0
+        assert not relay.path.exists()
+
+
+def test_clients_are_waited_for_unless_it_is_now(tmp_path: Path) -> None:
+    with recording(tmp_path) as relay:
+        registered(relay)
+        client, server = relay.pair()
+        done = pix("stop", cwd=tmp_path)
+        assert "takes no more clients, and waits for 1 connected client" in done.stderr
+        client.sendall(b"still there")
+        assert server.recv(100) == b"still there"
+        assert "has ended" in pix("stop", "--now", cwd=tmp_path).stderr
+        assert client.recv(100) == b""
+        client.close()
+        server.close()
+
+
+def test_what_runs_for_a_command_ends_with_that(tmp_path: Path) -> None:
+    with recording(tmp_path) as relay:
+        registered(relay)
+        (entry,) = (tmp_path / "state").rglob("*.json")
+        entry.write_text(json.dumps({**json.loads(entry.read_text()), "stoppable": False}))
+        done = pix("stop", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "belongs to a command or session" in done.stderr
+        assert relay.process.poll() is None
+        assert relay.stop() == 0
