@@ -90,7 +90,7 @@ class Analysis:
     @property
     def elapsed(self) -> int:
         """The time from the first packet to the last."""
-        return self.ended - self.started
+        return max(self.ended - self.started, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class _Watched:
         split.errors += exchange.error is not None
         split.reads += exchange.reads
         if exchange.kind == "handshake":
-            self.analyst.found.handshakes += ended - exchange.started
+            self.analyst.found.handshakes += max(ended - exchange.started, 0)
         self._end(exchange.number, exchange.operation, up, exchange.started, ended)
 
     def round_trip(self, asked: Asked, start: int, end: int, time: int) -> None:
@@ -242,7 +242,7 @@ class _Watched:
                     last,
                     self.in_run,
                     self.distinct,
-                    ended - started - self.run_thinking,
+                    max(ended - started - self.run_thinking, 0),
                     self.run_thinking,
                     advice(operation.name, self.talk.protocol),
                 )
@@ -377,7 +377,7 @@ class Analyst:
         split.count += 1
         split.up += up
         split.down += down
-        split.spend(ended - started)
+        split.spend(max(ended - started, 0))  # a clock may have been set back
         answered = max(answered, sent)
         split.requesting += max(sent - started, 0)
         split.waiting += max(min(ended, answered) - sent, 0)

@@ -84,11 +84,11 @@ def _json(wait: Wait, now: int, recording: str) -> dict[str, Any]:
         "idle": wait.idle,
         "debtor": wait.debtor,
         "owes": wait.owes,
-        "for": (now - wait.since) / 1e9,
+        "for": _past(wait.since, now),
         "exchange": wait.exchange,
         "operation": wait.operation,
         "last_word": wait.word or None,
-        "last_word_ago": None if wait.word_at is None else (now - wait.word_at) / 1e9,
+        "last_word_ago": None if wait.word_at is None else _past(wait.word_at, now),
         "building": list(wait.building),
         "waits_for_lock": wait.lock,
         "held_by_connections": list(wait.holders),
@@ -101,3 +101,8 @@ def _json(wait: Wait, now: int, recording: str) -> dict[str, Any]:
         "unread_bytes": None if here is None else asdict(here.unread),
         "says": wait.sentence(now),
     }
+
+
+def _past(since: int, now: int) -> float | None:
+    """Return the seconds since then, None where the clock was set back."""
+    return (now - since) / 1e9 if now >= since else None

@@ -12,6 +12,7 @@ from struct import Struct
 from typing import Any
 
 from pix.problem import Problem
+from pix_inspect.base.units import duration
 from pix_inspect.recording import pcapng
 from pix_inspect.recording.packet import read_packet, whole_block
 from pix_inspect.recording.sections import SMALLEST_SECTION, Contents, Damage, section_about
@@ -24,6 +25,8 @@ __all__ = ["Chunk", "Event", "Item", "RecordingReader"]
 LARGEST_BLOCK = 16 << 20
 """Bytes: a longer block of a kind that matters is damage."""
 
+SET_BACK = 10**9
+"""Nanoseconds: threads and processors tell times that differ by less."""
 _WINDOW = 1 << 20
 _NEAR = 1 << 16
 _ENOUGH = 1 << 62
@@ -72,6 +75,7 @@ class RecordingReader:
         self._told = 0
         self._listed = _Listed()
         self._damaged = False
+        self._set_back = False
         self._source: Source = source or open_source(path)
         try:
             self._begin()
@@ -168,7 +172,7 @@ class RecordingReader:
             raise Problem(f"{path} is empty: not a recording")
         if head[:4] != pcapng.SECTION_MAGIC[: len(head)]:
             if is_pcap(head):
-                raise Problem(f"{path} is a pcap file: {FOREIGN}")
+                raise Problem(f"{path} is an old-style pcap file: {FOREIGN}")
             raise Problem(
                 f"{path} is not a pcapng file: a recording by pix-inspect begins with 0a 0d 0d 0a "
                 "(offset 0); `pix-inspect import` makes one of a log of strace, a .nixwire file or"
@@ -240,6 +244,7 @@ class RecordingReader:
         self._within = base + size
         usual = size - _PLAIN - HEADERS
         p, time = 0, self.latest
+        before = time
         packet_head, tcp_head = pcapng.PACKET.unpack_from, _HEAD.unpack_from
         length_of = pcapng.U32.unpack_from
         # The usual packet (data in order, no comment) is read here; all else by _slow.
@@ -289,6 +294,14 @@ class RecordingReader:
         finally:
             self.consumed = self._within = base + p
             self._told += enough - left
+            if time != before and self.latest - time >= SET_BACK and not self._set_back:
+                self._set_back = True
+                back = duration(self.latest - time)
+                self._contents.warn(
+                    f": its times go back by {back} before offset {self.consumed}: a clock was set,"
+                    " or files were joined in another order; how long things took across that is"
+                    " not known"
+                )
             self.latest = max(self.latest, time)
 
     def _slow(self, buffer: bytes, p: int, position: int, listener: Listener) -> int:

@@ -140,7 +140,7 @@ class Wait:
 
     def sentence(self, now: int) -> str:
         """Return it in words, inert."""
-        past = duration(now - self.since)
+        past = _past(self.since, now)
         if self.idle:
             words = [f"Idle for {past}"]
         else:
@@ -149,7 +149,7 @@ class Wait:
             words = [f"The {self.debtor} {has} {self.owes} for {past}{work}"]
         if self.word_at is not None:
             said = f": {inert(self.word, 200)}" if self.word else ""
-            words.append(f"the daemon's last word {duration(now - self.word_at)} ago{said}")
+            words.append(f"the daemon's last word {_past(self.word_at, now)} ago{said}")
         if self.stall is not None and self.stall.held:
             words.append(f"the relay holds {size(self.stall.held)} back")
         if self.here is not None:
@@ -169,6 +169,13 @@ class Wait:
             pids = ", ".join(str(process.pid) for process in self.here.locked_by)
             return f", which process {pids} has"
         return ""
+
+
+def _past(since: int, now: int) -> str:
+    """Return how long ago something was, as far as the clock can be believed."""
+    if now >= since:
+        return duration(now - since)
+    return f"an unknown time (the clock was set back by at least {duration(since - now)})"
 
 
 Views = dict[int, ExchangeView]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix_inspect.analysis.round_trips import Analyst
 from pix_inspect.session.guessed_beginning import Piece, beginning
 from pix_inspect.session.session import Session
 from tests.support.places import RECORDINGS
@@ -55,6 +56,22 @@ def test_parts_that_are_joined_again_are_one_recording(tmp_path: Path) -> None:
     whole = tmp_path / "whole.pcapng"
     whole.write_bytes(b"".join(part.read_bytes() for part in sorted(tmp_path.glob("made_*"))))
     assert names(whole) == names(Path(BUILDS))
+
+
+def test_a_clock_that_was_set_back_is_said_and_nothing_took_less_than_no_time(
+    tmp_path: Path,
+) -> None:
+    """Half of a recording, an hour earlier, behind the other half."""
+    first = rewritten(tmp_path, "editcap", "-r", COPY, "MADE", "1-14").read_bytes()
+    path = rewritten(tmp_path, "editcap", "-r", "-t", "-3600", COPY, "MADE", "15-999")
+    path.write_bytes(first + path.read_bytes())
+    session = Session(path).read_all()
+    assert len(session) == len(names(Path(COPY)))
+    assert all((session.row(i).took or 0) >= 0 for i in range(len(session)))
+    (said,) = session.reader.warnings
+    assert "its times go back by 59 min 59 s" in said
+    found = Analyst(path, None).read()
+    assert all(split.total >= 0 for split in found.operations.values())
 
 
 @pytest.mark.parametrize(
