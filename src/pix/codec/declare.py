@@ -30,7 +30,7 @@ from typing import (
     get_type_hints,
 )
 
-from pix.codec.gates import ALWAYS, Gate
+from pix.codec.gates import ALWAYS, WORKER, Family, Gate, number_of
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.payload import Carriage, Payload
 from pix.codec.records import MISSING, Field, Record
@@ -101,6 +101,11 @@ def payload(doc: str, *carried: tuple[Gate, Carriage], content: str, default: An
 )
 def record(cls: type[T]) -> type[T]:
     """Make the annotated class a record: a dataclass and a wire type at once."""
+    return record_in(WORKER, cls)
+
+
+def record_in(family: Family, cls: type[T]) -> type[T]:
+    """Make the annotated class a record of a protocol, whose minors its gates name."""
     made = dataclasses.dataclass(kw_only=True, slots=True)(cls)
     hints = get_type_hints(made, include_extras=True)
     fields: list[Field] = []
@@ -111,8 +116,11 @@ def record(cls: type[T]) -> type[T]:
             carried = dataclasses.replace(spec.payload, name=part.name)
             continue
         kind = wire_of(hints[part.name])
-        fields.append(Field(part.name, kind, spec.doc, spec.gate, spec.default, spec.factory))
-    name = cls.__qualname__
+        gate = spec.gate
+        if gate is not ALWAYS:
+            gate = dataclasses.replace(gate, family=family)
+        fields.append(Field(part.name, kind, spec.doc, gate, spec.default, spec.factory))
+    name = f"{family.prefix}{cls.__qualname__}"
     doc = (cls.__doc__ or "").strip().partition("\n")[0]
     made.wire = Record(name, doc, made, fields, carried)  # type: ignore[attr-defined]
     return made
@@ -154,10 +162,10 @@ def wire_of(annotation: Any) -> Wire:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Version:
-    """A point in the protocol's history: protocol 1.`minor`, and the releases that have it first.
+    """A point in a protocol's history: its `minor`, and the releases that have it first.
 
-    `minor` is 0 for what is older than 1.0, None where no number marks the point. `remark` is
-    put behind the text as it is.
+    `minor` is 0 for what is older than worker 1.0, None where no number marks the point. `remark`
+    is put behind the text as it is.
     """
 
     minor: int | None = None
@@ -165,14 +173,20 @@ class Version:
     lix: str = ""
     determinate: str = ""
     remark: str = ""
+    family: Family = WORKER
 
     def __str__(self) -> str:
         named = (("Nix", self.nix), ("Lix", self.lix), ("Determinate Nix", self.determinate))
         text = ", ".join(f"{name} {release}" for name, release in named if release)
         if self.minor is not None:
             text = f" ({text})" if text else ""
-            text = (f"1.{self.minor:02}" if self.minor else "0.11") + text
+            text = self._number() + text
         return text + self.remark
+
+    def _number(self) -> str:
+        if self.family is not WORKER:
+            return self.family.version(self.minor or 0)
+        return f"1.{self.minor:02}" if self.minor else "0.11"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -185,7 +199,7 @@ class Life:
     instead: str = ""
 
     def is_there(self, minor: int) -> bool:
-        """Return whether it came with 1.`minor` or before, or no number says when."""
+        """Return whether it came with that minor or before, or no number says when."""
         return (self.introduced.minor or 0) <= minor
 
 
@@ -203,11 +217,11 @@ class Many:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One operation of the protocol: its number, its layouts, and what is known about it.
+    """One operation of a protocol: its number, its layouts, and what is known about it.
 
-    `feature` must have been negotiated for it; `early_log`: STDERR frames may come before
-    the request is complete, because the daemon starts work before it reads the arguments;
-    `many` does many of it in one round trip.
+    `code` is its number among those of all protocols (`Family.code`). `feature` must have been
+    negotiated for it; `early_log`: STDERR frames may come before the request is complete, because
+    the daemon starts work before it reads the arguments; `many` does many of it in one round trip.
     """
 
     code: int
@@ -220,6 +234,17 @@ class Operation:
     early_log: bool = False
     many: Many | None = None
     notes: tuple[str, ...] = ()
+    family: Family = WORKER
+
+    @property
+    def number(self) -> int:
+        """The number as it stands on the wire."""
+        return number_of(self.code)
+
+    @property
+    def short(self) -> str:
+        """The name among the operations of its protocol."""
+        return self.name.removeprefix(self.family.prefix)
 
 
 @record
@@ -228,14 +253,14 @@ class Nothing:
 
 
 OPERATIONS: dict[int, Operation] = {}
-"""Every declared operation by its number."""
+"""Every declared operation of either protocol, by its code."""
 
 
 @dataclass_transform(
     kw_only_default=True, field_specifiers=(field, since, until, feature, without, payload)
 )
 def operation(
-    code: int,
+    number: int,
     *,
     introduced: Version = Version(0),
     obsolete: Version | None = None,
@@ -246,19 +271,21 @@ def operation(
     many: Many | None = None,
     reply: type | None = None,
     notes: tuple[str, ...] = (),
+    family: Family = WORKER,
 ) -> Callable[[type[T]], type[T]]:
-    """Declare operation `code`: the class is its request, its `Reply` (or `reply`) the reply."""
+    """Declare operation `number`: the class is its request, its `Reply` (or `reply`) the reply."""
 
     def declare(cls: type[T]) -> type[T]:
         answer = reply or cls.__dict__.get("Reply") or Nothing
-        made = record(cls)
+        made = record_in(family, cls)
         request, answered = record_of(made), record_of(answer)
+        code = family.code(number)
         if code in OPERATIONS:
-            raise TypeError(f"operation {code} is declared twice")
+            raise TypeError(f"operation {number} is declared twice")
         life = Life(introduced, obsolete, removed, instead)
         declared = Operation(
             code,
-            cls.__name__,
+            request.name,
             request.doc,
             request,
             answered,
@@ -267,6 +294,7 @@ def operation(
             early_log,
             many,
             notes,
+            family,
         )
         OPERATIONS[code] = declared
         made.operation = declared  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Lists, sets and maps: a count, and so many elements or pairs.
+"""Lists, sets and maps: a count, and so many elements or pairs; or elements up to an empty one.
 
 The nodes of a list of strings are made when they are looked at, so a reply of a million
 paths costs eight bytes a path. Source: Nix `length-prefixed-protocol-helper.hh`.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from struct import error as StructError  # noqa: N812  (a class, whatever its name)
 from typing import TYPE_CHECKING, Any
 
-from pix.codec.cursor import LIST, TEXTS, Program, merged, u64_at
+from pix.codec.cursor import CUSTOM, LIST, TEXTS, Cursor, Program, Scan, merged, scan, u64_at
 from pix.codec.errors import DecodeError, EncodeError, Truncated
 from pix.codec.gates import Protocol
 from pix.codec.lazy import Lazy
@@ -19,6 +19,9 @@ from pix.codec.wire import Node, Reader, String, Wire, bytes_of, pack_u64, text_
 
 if TYPE_CHECKING:
     from pix.codec.records import Field
+
+EMPTY = (0,)
+"""The length of an empty string, as `u64_at` returns it."""
 
 
 class Texts(Lazy[Node]):
@@ -138,6 +141,64 @@ class ListOf(Wire):
         if not isinstance(plain, list):
             raise self.expected(plain)
         return [self.element.value_of(item) for item in plain]
+
+
+class ToEmpty(ListOf):
+    """Elements that begin with a string, up to an empty string in place of one.
+
+    Nothing says in advance how many there are.
+    """
+
+    def __init__(self, element: Wire) -> None:
+        super().__init__(element)
+        self.name = f"ToEmpty<{element.name}>"
+        self.doc = f"{element.name}, again and again, up to an empty string"
+
+    def program(self, protocol: Protocol) -> Program:
+        element = self.element.program(protocol)
+
+        def run(cursor: Cursor) -> Scan:
+            while True:
+                while cursor.end - cursor.pos < 8:
+                    yield
+                if u64_at(cursor.buf, cursor.pos) == EMPTY:
+                    cursor.pos += 8
+                    return
+                yield from scan(cursor, element)
+
+        return ((CUSTOM, run),)
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        children: list[Node] = []
+        node = Node(name, self, reader.offset, None, None, children, field)
+        out.append(node)
+        while not self._over(reader):
+            self.element.tree(reader, str(len(children)), children)
+        node.end = reader.offset
+
+    def read(self, reader: Reader) -> Any:
+        values = []
+        while not self._over(reader):
+            values.append(self.element.read(reader))
+        return tuple(values)
+
+    def _over(self, reader: Reader) -> bool:
+        """Go behind the empty string, if that is what comes. Raises Truncated."""
+        if reader.u64():
+            reader.pos -= 8
+            return False
+        return True
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        for i, item in enumerate(value):
+            start = len(out)
+            try:
+                self.element.write(item, out, protocol)
+                if out[start : start + 8] == bytes(8):
+                    raise EncodeError("", "would end the list, as it begins with an empty string")
+            except EncodeError as error:
+                raise error.inside(f"[{i}]") from None
+        out += bytes(8)
 
 
 class MapOf(Wire):

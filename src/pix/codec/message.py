@@ -17,13 +17,13 @@ from typing import Any
 from pix.codec.cursor import Program
 from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.codec.gates import Protocol
-from pix.codec.nar import check
 from pix.codec.payload import (
     FRAME_SIZE,
     FRAMES,
     PULLED,
     RAW_NAR,
     WRITTEN,
+    Bare,
     Carriage,
     Payload,
     framed,
@@ -104,13 +104,15 @@ class PayloadWire(Wire):
         elif carriage is PULLED:
             while reader.pos < reader.end:
                 parts.append(reader.string())
-        elif carriage is RAW_NAR:
+        elif carriage is not None and carriage.bare:
             parts.append(carriage.read(reader))
         node.end = reader.offset
 
     def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
         carried: Carried = node.value
-        if carried.carriage is RAW_NAR or (carried.carriage is FRAMES and carried.as_we_cut):
+        carriage = carried.carriage
+        is_whole = carriage is not None and carriage.bare
+        if is_whole or (carriage is FRAMES and carried.as_we_cut):
             return base64.b64encode(b"".join(carried.parts)).decode("ascii")
         return [base64.b64encode(part).decode("ascii") for part in carried.parts]
 
@@ -134,14 +136,15 @@ class PayloadWire(Wire):
         elif carriage is FRAMES:
             for frame in framed(value):
                 out += frame
-        else:
+        elif isinstance(carriage, Bare):
             content = b"".join(parts)
+            what = "a NAR" if carriage is RAW_NAR else "an export stream"
             try:
-                _, end = check(content, strict=False)
+                end = carriage.check(content)
             except DecodeError as error:
-                raise EncodeError("", f"not a NAR: {error}") from None
+                raise EncodeError("", f"not {what}: {error}") from None
             if end != len(content):
-                raise EncodeError("", f"the NAR ends at byte {end}, but more follows")
+                raise EncodeError("", f"{what} that ends at byte {end}, but more follows")
             out += content
 
 

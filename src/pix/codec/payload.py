@@ -1,11 +1,12 @@
-"""Payload: the bulk data of an operation, and the four ways it is carried.
+"""Payload: the bulk data of an operation, and the five ways it is carried.
 
     raw NAR       the archive directly on the stream; it ends where its grammar ends
+    raw export    an export stream likewise (serve protocol)
     frames        length and so many bytes, again and again, up to a length of 0
     pulled        the daemon asks by STDERR_READ, each answer is one string
     written       the daemon sends by STDERR_WRITE, each holds one string
 
-The first two stand in the stream behind the fields and are scanned here; the last two are
+The first three stand in the stream behind the fields and are scanned here; the last two are
 part of the log loop and are followed by `pix.conversation`. What a payload means (a NAR, a
 file, a log, many store paths) is its `content`.
 
@@ -19,8 +20,8 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from pix.codec.cursor import Cursor
-from pix.codec.errors import DecodeError, EncodeError, WildLength
+from pix.codec.cursor import TEXT, TEXTS, Cursor, Program, scan
+from pix.codec.errors import DecodeError, EncodeError, Truncated, WildLength
 from pix.codec.gates import Gate, Protocol
 from pix.codec.nar import check, scan_nar
 from pix.codec.wire import Reader, pack_u64
@@ -52,6 +53,8 @@ class Carriage:
     doc = ""
     inline = True
     """Whether the payload stands in the stream behind the fields."""
+    bare = False
+    """Whether its content is what stands in the stream, byte for byte."""
 
     def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
         """Skip the payload; False when a STDERR_ERROR stands in its place."""
@@ -66,19 +69,19 @@ class Carriage:
         raise NotImplementedError
 
 
-class RawNar(Carriage):
-    """A NAR directly on the stream."""
+class Bare(Carriage):
+    """Content directly on the stream, ending where its grammar ends."""
 
-    name = "raw NAR"
-    doc = "a NAR directly on the stream, ending where its grammar ends"
+    bare = True
 
-    def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
-        return (yield from scan_nar(cursor))
+    def check(self, data: bytes) -> int:
+        """Return where the content at the start of `data` ends. Raises DecodeError."""
+        raise NotImplementedError
 
     def read(self, reader: Reader) -> bytes:
         rest = bytes(reader.buf[reader.pos :])
         try:
-            _, end = check(rest, strict=False)
+            end = self.check(rest)
         except DecodeError as error:
             raise DecodeError(reader.offset + error.offset, error.expected, error.found) from None
         reader.pos += end
@@ -87,6 +90,57 @@ class RawNar(Carriage):
     def write(self, content: Source, out: bytearray) -> None:
         for piece in pieces(content):
             out += piece
+
+
+class RawNar(Bare):
+    """A NAR directly on the stream."""
+
+    name = "raw NAR"
+    doc = "a NAR directly on the stream, ending where its grammar ends"
+
+    def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
+        return (yield from scan_nar(cursor))
+
+    def check(self, data: bytes) -> int:
+        return check(data, strict=False)[1]
+
+
+EXPORT_MAGIC = 0x4558494E
+"""`NIXE` in byte order: it stands between the NAR and the path of an export record."""
+
+_PATH_REFERENCES_DERIVER: Program = ((TEXT, None), (TEXTS, 1), (TEXT, None))
+_ONE_STRING: Program = ((TEXT, None),)
+
+
+class RawExport(Bare):
+    """An export stream directly on the stream: 1 and a record, again and again, then 0."""
+
+    name = "raw export"
+    doc = "an export stream directly on the stream, ending where its grammar ends"
+
+    def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
+        while more := (yield from cursor.word()):
+            if more != 1:
+                raise DecodeError(cursor.offset - 8, "1 and a record, or 0", f"{more:#x}")
+            if not (yield from scan_nar(cursor)):
+                raise DecodeError(cursor.offset, "a NAR token", "a STDERR_ERROR word")
+            magic = yield from cursor.word()
+            if magic != EXPORT_MAGIC:
+                at = cursor.offset - 8
+                raise DecodeError(at, f"the export magic {EXPORT_MAGIC:#x}", f"{magic:#x}")
+            yield from scan(cursor, _PATH_REFERENCES_DERIVER)
+            if (yield from cursor.word()):
+                yield from scan(cursor, _ONE_STRING)
+        return True
+
+    def check(self, data: bytes) -> int:
+        cursor = Cursor()
+        cursor.feed(data)
+        for _ in self.scan(cursor):
+            raise Truncated(len(data), "an export stream", 8)
+        if cursor.pos > cursor.end:
+            raise Truncated(len(data), "an export stream", cursor.pos - cursor.end)
+        return cursor.pos
 
 
 class Frames(Carriage):
@@ -142,6 +196,7 @@ class Written(Carriage):
 
 
 RAW_NAR = RawNar()
+RAW_EXPORT = RawExport()
 FRAMES = Frames()
 PULLED = Pulled()
 WRITTEN = Written()

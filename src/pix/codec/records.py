@@ -113,7 +113,9 @@ class Maybe(Wire):
                 return
         elif value is None:
             raise EncodeError(
-                "", f"absence cannot be said before 1.{self.gate.since} (this is {protocol.text})"
+                "",
+                f"absence cannot be said before {self.gate.family.version(self.gate.since or 0)}"
+                f" (this is {protocol.text})",
             )
         self.inner.write(value, out, protocol)
 
@@ -213,6 +215,53 @@ class Tagged(Wire):
         if plain is None:
             return None
         raise self.expected(plain)
+
+
+class Nonzero(Wire):
+    """A record whose first word is not 0; where that is 0, nothing more follows and it is None."""
+
+    def __init__(self, inner: Record) -> None:
+        self.inner = inner
+        self.name = f"Nonzero<{inner.name}>"
+        self.doc = f"0 for none, or {inner.name}, whose first word is another number"
+
+    def parts(self) -> Sequence[Wire]:
+        return (self.inner,)
+
+    def map(self, value: Any, convert: Callable[[Wire, Any], Any]) -> Any:
+        return None if value is None else convert(self.inner, value)
+
+    def program(self, protocol: Protocol) -> Program:
+        rest: list[Step] = []
+        for field in self.inner.layout(protocol)[1:]:
+            rest += field.wire.program(protocol)
+        return ((CHOICE, {0: (), None: merged(rest)}),)
+
+    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
+        start = reader.offset
+        if reader.u64():
+            reader.pos -= 8
+            self.inner.tree(reader, name, out, field)
+        else:
+            out.append(Node(name, self, start, reader.offset, None, None, field))
+
+    def read(self, reader: Reader) -> Any:
+        if not reader.u64():
+            return None
+        reader.pos -= 8
+        return self.inner.read(reader)
+
+    def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
+        if value is None:
+            out += bytes(8)
+            return
+        start = len(out)
+        self.inner.write(value, out, protocol)
+        if out[start : start + 8] == bytes(8):
+            raise EncodeError(self.inner.fields[0].name, "0 stands for none here")
+
+    def value_of(self, plain: Any) -> Any:
+        return None if plain is None else self.inner.value_of(plain)
 
 
 class Ending(Enum):

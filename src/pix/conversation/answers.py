@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 from pix.codec.cursor import MOST_HELD, Cursor, Scan, behind, leap, scan, u64_at
 from pix.codec.declare import STDERR_FRAMES
-from pix.codec.errors import WildLength
+from pix.codec.errors import DecodeError, WildLength
 from pix.codec.payload import WRITTEN
 from pix.codec.words import foreign
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame
@@ -36,15 +36,22 @@ class DaemonSide:
         self._others_waited = False
 
     def handshake(self) -> Scan:
-        """Scan the log loop that ends the handshake."""
+        """Scan the log loop that ends the handshake, where there is one."""
         ledger = self.ledger
-        if (yield from self._log(ledger.begun_handshake(), ledger.daemon.cursor)):
+        family = ledger.family
+        if family is not None and not family.has_log:
+            yield from ledger.daemon.wait(lambda: ledger.protocol is not None)
+            ledger.handshake_over(DAEMON, ledger.daemon.cursor.offset)
+        elif (yield from self._log(ledger.begun_handshake(), ledger.daemon.cursor)):
             ledger.handshake_over(DAEMON, ledger.daemon.cursor.offset)
 
     def scan(self) -> Scan:
         """Scan answers for ever. Raises DecodeError for what is none."""
         ledger = self.ledger
         cursor = ledger.daemon.cursor
+        while cursor.end - cursor.pos < 8:
+            yield
+        has_log = ledger.in_force().family.has_log
         while True:
             while cursor.end - cursor.pos < 8:
                 yield
@@ -61,7 +68,9 @@ class DaemonSide:
             exchange = pending[0]
             exchange.answered = ledger.now
             exchange.daemon_start = cursor.base + cursor.pos
-            if u64_at(cursor.buf, cursor.pos) == _LAST:
+            if not has_log:
+                pass
+            elif u64_at(cursor.buf, cursor.pos) == _LAST:
                 cursor.pos += 8
             elif not (yield from self._log(exchange, cursor)):
                 continue
@@ -199,6 +208,8 @@ class DaemonSide:
             exchange.payload_side = DAEMON
             if not (yield from carriage.scan(cursor)):
                 broken = cursor.offset
+                if not protocol.family.has_log:
+                    raise DecodeError(broken, "a NAR token", "a STDERR_ERROR word")
                 exchange.reply = (start, broken)
                 exchange.note(Note(Reason.PAYLOAD_FAILED, broken, DAEMON))
                 yield from cursor.word()
@@ -214,10 +225,12 @@ class DaemonSide:
         ledger = self.ledger
         start = cursor.offset
         code = yield from cursor.word()
-        frame = STDERR_FRAMES.get(code)
+        has_log = ledger.in_force().family.has_log
+        frame = STDERR_FRAMES.get(code) if has_log else None
         if frame is None or code == STDERR_LAST:
             found = foreign(code) if frame is None else frame.name
-            wanted, at_sea = "silence, or an error, as nothing was asked", ledger.at_sea
+            said = "silence, or an error" if has_log else "silence"
+            wanted, at_sea = f"{said}, as nothing was asked", ledger.at_sea
             asked = ledger.client.opaque
             if asked is not None and asked.notes[0].reason is Reason.NOT_RECORDED:
                 raise Misfit(Reason.ASKED_UNSEEN, start, wanted, found)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pix.codec.declare import OPERATIONS, Frame, Operation
-from pix.codec.gates import Protocol
+from pix.codec.gates import Protocol, family_of, number_of
 
 if TYPE_CHECKING:
     from pix.conversation.notes import Note
@@ -131,7 +131,9 @@ def name_of(code: int | None, kind: Kind) -> str:
     if code is None:
         return kind
     operation = OPERATIONS.get(code)
-    return f"operation {code}" if operation is None else operation.name
+    if operation is not None:
+        return operation.name
+    return f"{family_of(code).prefix}operation {number_of(code)}"
 
 
 def exchange_of(asked: Asked, protocol: Protocol | None = None) -> Exchange:

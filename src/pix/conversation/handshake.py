@@ -11,20 +11,17 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from pix.codec.cursor import Cursor, Scan, scan
-from pix.codec.declare import record_of
 from pix.codec.errors import DecodeError
-from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
+from pix.codec.gates import FAMILIES, GUIX_MINOR, WORKER, Protocol, negotiate, version_text
 from pix.codec.wire import pack_u64, text_of
 from pix.codec.words import foreign
 from pix.conversation.direction import Lane
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES, Exchange
 from pix.conversation.notes import Misfit, Note, Reason
 from pix.conversation.open_exchanges import Ledger
-from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
+from pix.protocol.handshake import HELLOS, NOT_ALLOWED
 
-HELLOS = record_of(ClientHello), record_of(DaemonHello)
-MAGICS = CLIENT_MAGIC, DAEMON_MAGIC
-FEATURES = next(field for field in HELLOS[CLIENT].fields if field.name == "features")
+FEATURES = "features"
 LONGEST_TEXT = 1 << 16
 MOST_FEATURES = 1 << 10
 REFUSING = 24
@@ -47,7 +44,7 @@ class Handshake:
         lane = ledger.client
         magic = yield from lane.cursor.word()
         ledger.begun_handshake()
-        self._check_magic(CLIENT, magic)
+        self._hear_magic(CLIENT, magic)
         self.client_magic = True
         yield from self._said(lane)
         ledger.handshake_over(CLIENT, lane.cursor.offset)
@@ -69,13 +66,18 @@ class Handshake:
                 yield
             end = "the end of the stream behind a refusal"
             raise Misfit(Reason.BEHIND_REFUSAL, cursor.offset, end, "more bytes")
-        self._check_magic(DAEMON, magic)
+        self._hear_magic(DAEMON, magic)
         yield from self._said(ledger.daemon)
         handshake.reply = (0, cursor.offset)
 
-    def _check_magic(self, side: int, magic: int) -> None:
-        if magic != MAGICS[side]:
-            wanted = f"the {SIDES[side]}'s magic {MAGICS[side]:#x}"
+    def _hear_magic(self, side: int, magic: int) -> None:
+        """Take a side's first word; the first that is known says which protocol it is."""
+        ledger = self.ledger
+        if ledger.family is None:
+            ledger.family = next((f for f in FAMILIES if f.magics[side] == magic), None)
+        expected = (ledger.family or WORKER).magics[side]
+        if magic != expected:
+            wanted = f"the {SIDES[side]}'s magic {expected:#x}"
             raise Misfit(Reason.WRONG_MAGIC, 0, wanted, foreign(magic))
 
     def _said(self, lane: Lane) -> Scan:
@@ -85,8 +87,8 @@ class Handshake:
         self.ledger.changed = True
         yield from lane.wait(lambda: None not in self.versions)
         protocol = self._agreed()
-        for field in HELLOS[side].layout(protocol)[2:]:
-            if field.name == FEATURES.name:
+        for field in HELLOS[protocol.family][side].layout(protocol)[2:]:
+            if field.name == FEATURES:
                 self.features[side] = yield from _feature_list(cursor)
                 self.ledger.changed = True
                 if side == DAEMON:
@@ -103,15 +105,19 @@ class Handshake:
         client, daemon = self.versions
         assert client is not None
         assert daemon is not None
-        minor = negotiate(client, daemon)
-        if (newest := max(client & 0xFF, daemon & 0xFF)) >= GUIX_MINOR:
+        ledger = self.ledger
+        family = ledger.family or WORKER
+        minor = negotiate(client, daemon, family)
+        if family is not WORKER and (smaller := min(client, daemon)) >> 8 != family.major:
+            wanted = f"a version {family.major}.N of the {family} protocol"
+            raise Misfit(Reason.UNDECODABLE, 8, wanted, version_text(smaller))
+        if family is WORKER and (newest := max(client & 0xFF, daemon & 0xFF)) >= GUIX_MINOR:
             found = f"1.{newest}: Guix, which shares only the magic"
             raise Misfit(Reason.GUIX, 8, "a Nix protocol version", found)
         ours, theirs = self.features
-        protocol = Protocol(minor, (ours or frozenset()) & (theirs or frozenset()))
-        ledger = self.ledger
+        protocol = Protocol(minor, (ours or frozenset()) & (theirs or frozenset()), family)
         if ledger.protocol is None and (
-            None not in self.features or not FEATURES.gate.admits(protocol)
+            None not in self.features or not HELLOS[family][CLIENT].has(FEATURES, protocol)
         ):
             ledger.protocol = ledger.begun_handshake().protocol = protocol
             ledger.changed = True
@@ -138,7 +144,7 @@ class Handshake:
         client, daemon = ledger.client.cursor, ledger.daemon.cursor
         ours, theirs = self.versions
         client_left = ledger.first_left == CLIENT
-        magic = pack_u64(DAEMON_MAGIC)
+        magic = pack_u64((ledger.family or WORKER).magics[DAEMON])
         if client.received < 8:
             return Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
         if not self.client_magic:

@@ -25,7 +25,7 @@ from collections import deque
 from pix.codec.cursor import Limits, Scan, behind
 from pix.codec.declare import OPERATIONS
 from pix.codec.errors import DecodeError
-from pix.codec.gates import Protocol
+from pix.codec.gates import Family, Protocol
 from pix.conversation.answers import DaemonSide
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.handshake import Handshake
@@ -86,6 +86,7 @@ class Conversation:
         self._requests = ClientSide(self._ledger, lockstep)
         self._answers = DaemonSide(self._ledger, lockstep)
         self._ledger.protocol = protocol
+        self._ledger.family = None if protocol is None else protocol.family
         self._ledger.daemon_nix = daemon_nix
         begins = protocol is None
         self._ledger.client.scanner = self._client(begins=begins)
@@ -117,6 +118,11 @@ class Conversation:
     def protocol(self) -> Protocol | None:
         """What was negotiated, None until it was."""
         return self._ledger.protocol
+
+    @property
+    def family(self) -> Family | None:
+        """Which protocol is spoken, None until a first word has said it."""
+        return self._ledger.family
 
     @property
     def daemon_nix(self) -> str | None:
@@ -188,8 +194,9 @@ class Conversation:
         cursor.feed(data)
         if side == CLIENT and self._missing:
             length, self._missing = self._missing, 0
-            code = int.from_bytes(data[:8], "little")
-            if self._ledger.pending or not code or code not in OPERATIONS:
+            number = int.from_bytes(data[:8], "little")
+            known = self._ledger.in_force().family.code(number) in OPERATIONS
+            if self._ledger.pending or not number or not known:
                 self._ledger.give_up(side, cursor.offset, Note(Reason.NOT_RECORDED, length=length))
         if lane.opaque is not None or lane.eof:
             cursor.pos = cursor.end

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from pix.codec.cursor import Limits
 from pix.codec.declare import OPERATIONS
-from pix.codec.gates import Protocol
+from pix.codec.gates import Family, Protocol
 from pix.codec.payload import FRAMES, PULLED
 from pix.conversation.direction import Lane
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange, Kind
@@ -83,6 +83,8 @@ class Ledger:
         self.client.cursor.on_payload = self._client_payload
         self.daemon.cursor.on_payload = self._daemon_payload
         self.protocol: Protocol | None = None
+        self.family: Family | None = None
+        """Which protocol is spoken, once a first word has said it."""
         self.daemon_nix: str | None = None
         self.handshake: Exchange | None = None
         self.pending: deque[Exchange] = deque()

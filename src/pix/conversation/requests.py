@@ -30,6 +30,7 @@ class ClientSide:
         lane = ledger.client
         cursor = lane.cursor
         protocol = ledger.in_force()
+        family = protocol.family
         most = cursor.limits.pending
         while True:
             if self.lockstep and ledger.pending:
@@ -39,13 +40,13 @@ class ClientSide:
             start = cursor.base + cursor.pos
             if len(ledger.pending) >= most:
                 raise DecodeError(start, f"at most {most} operations without answer", "one more")
-            (code,) = u64_at(cursor.buf, cursor.pos)
+            (number,) = u64_at(cursor.buf, cursor.pos)
             cursor.pos += 8
-            exchange = ledger.asked(start, code)
+            exchange = ledger.asked(start, family.code(number))
             operation = exchange.operation
             if operation is None:
-                exchange.note(Note(Reason.UNKNOWN_OPERATION, start, CLIENT, found=foreign(code)))
-                raise DecodeError(start + 8, "a known operation before this", foreign(code))
+                exchange.note(Note(Reason.UNKNOWN_OPERATION, start, CLIENT, found=foreign(number)))
+                raise DecodeError(start + 8, "a known operation before this", foreign(number))
             program = operation.request.program(protocol)
             if program and not leap(cursor, program):
                 yield from scan(cursor, program)

@@ -32,14 +32,16 @@ Plain: TypeAlias = "dict[bytes, tuple[Operation, Shape, Shape]]"
 
 @lru_cache(maxsize=64)
 def plain(protocol: Protocol) -> Plain:
-    """Return the operations that may be plain: those without payload."""
+    """Return the operations that may be plain: those without payload, where STDERR_LAST is said."""
+    family = protocol.family
     return {
-        pack_u64(code): (
+        pack_u64(operation.number): (
             operation,
             _shape(operation.request.program(protocol)),
             _shape(operation.reply.program(protocol)),
         )
-        for code, operation in OPERATIONS.items()
+        for operation in OPERATIONS.values()
+        if operation.family is family and family.has_log
         if operation.request.payload is None and operation.reply.payload is None
     }
 

@@ -1,6 +1,7 @@
 """The declarations: every operation, type, log frame and handshake field, once.
 
-operation   its number, request, reply, payload, and its life: since when, until when (operations)
+operation   its number, request, reply, payload, and its life: since when, until when (operations
+            of the worker protocol, serve: commands of the serve protocol)
 type        what requests and replies are made of (types, derived_path, deletion)
 frame       what the daemon says meanwhile: log, activities, results, error (logging)
 handshake   versions, features, trust (handshake)
@@ -12,7 +13,7 @@ Nothing outside this package lists them again. Imports `pix.codec`. Begin at `op
 from __future__ import annotations
 
 from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation
-from pix.protocol import handshake, logging, operations, types
+from pix.protocol import handshake, logging, operations, serve, types
 
 OPERATIONS_BY_NAME: dict[str, Operation] = {op.name: op for op in OPERATIONS.values()}
 """Every declared operation by its name."""
@@ -26,5 +27,6 @@ __all__ = [
     "handshake",
     "logging",
     "operations",
+    "serve",
     "types",
 ]

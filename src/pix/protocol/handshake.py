@@ -1,21 +1,23 @@
 """What both sides say before the first operation.
 
-In time: client magic; daemon magic and version; client version; then what the negotiated
-version adds, client and daemon each in one run; at the end the daemon's first log loop.
+In time, in the worker protocol: client magic; daemon magic and version; client version; then
+what the negotiated version adds, client and daemon each in one run; at the end the daemon's
+first log loop. In the serve protocol (`pix.protocol.serve`): client magic and version; server
+magic and version; no more.
 Each side's fields are one record here, because each direction is a stream of its own.
 Source: Nix `worker-protocol-connection.cc`, `daemon.cc`.
 """
 
 from __future__ import annotations
 
-from pix.codec.declare import field, record, since
+from pix.codec.declare import field, record, record_of, since
+from pix.codec.gates import SERVE, WORKER, Family
+from pix.codec.records import Record
+from pix.protocol import serve
 from pix.protocol.types import AnyBool, Magic, MaybeCpu, Text, Trusted, TrustedFlag, VersionNumber
 
-CLIENT_MAGIC = 0x6E697863
-"""`nixc` read as a big-endian number; the bytes are 63 78 69 6e and four zeros."""
-
-DAEMON_MAGIC = 0x6478696F
-"""`dxio`; the bytes are 6f 69 78 64 and four zeros."""
+CLIENT_MAGIC, DAEMON_MAGIC = WORKER.magics
+"""`nixc` and `dxio` read as big-endian numbers: bytes 63 78 69 6e, 6f 69 78 64, and four zeros."""
 
 NOT_ALLOWED = 0xAB9A9FF0
 """In place of the daemon's magic: the user is not allowed (Determinate Nix 3.21.3), then close."""
@@ -66,3 +68,9 @@ ORDER: tuple[tuple[type, str], ...] = (
     (DaemonHello, "trusted"),
 )
 """Whose field comes after whose: at each change of sides the other one waits."""
+
+HELLOS: dict[Family, tuple[Record, Record]] = {
+    WORKER: (record_of(ClientHello), record_of(DaemonHello)),
+    SERVE: (record_of(serve.ClientHello), record_of(serve.ServerHello)),
+}
+"""By protocol, what the client says in the handshake, and what the other side does."""

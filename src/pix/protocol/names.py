@@ -1,6 +1,7 @@
 """Every declared wire type by its name, and names put together from them.
 
     BuildResult    StorePath    BuildMode             a type, a string with a meaning, numbers
+    serve.BuildResult    serve.BuildPaths.reply       what the serve protocol has
     List<StorePath>    Map<StorePath, Bool>           lists, sets, maps and Maybe of them
     QueryPathInfo.request    QueryPathInfo.reply      a whole message, with number and payload
     QueryPathInfo                                     the request's fields alone
@@ -18,11 +19,12 @@ from functools import cache
 
 from pix.codec.declare import Operation, wire_of
 from pix.codec.errors import PixError
+from pix.codec.gates import ALWAYS, SERVE, WORKER, Family
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.message import Message, Opening
 from pix.codec.records import Maybe, Record
 from pix.codec.wire import Enumeration, String, Wire
-from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES, handshake, types
+from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES, handshake, serve, types
 
 DEEPEST = 20
 """How far `List<List<…>>` may go."""
@@ -43,7 +45,8 @@ def declared() -> dict[str, Wire]:
     for operation in OPERATIONS.values():
         roots += [operation.request, operation.reply]
     roots += [frame.fields for frame in STDERR_FRAMES.values()]
-    roots += [wire_of(handshake.ClientHello), wire_of(handshake.DaemonHello), *_named_types()]
+    roots += [hello for hellos in handshake.HELLOS.values() for hello in hellos]
+    roots += _named_types()
     found: dict[str, Wire] = {}
     for root in roots:
         for part in root.walk():
@@ -53,7 +56,7 @@ def declared() -> dict[str, Wire]:
 
 def _named_types() -> Iterator[Wire]:
     """Yield what the declarations of types have a name for."""
-    for value in vars(types).values():
+    for value in (*vars(types).values(), *vars(serve).values()):
         with suppress(TypeError):  # a constant, a class that is not a wire type
             yield wire_of(value)
 
@@ -103,6 +106,20 @@ def names() -> tuple[str, ...]:
     return tuple(sorted({*messages, *frames, *plain}))
 
 
+def family_called(name: str) -> Family | None:
+    """Return the protocol that alone has what is called so, None where both have it.
+
+    Raises UnknownName.
+    """
+    wire = wire_called(name)
+    message = isinstance(wire, Message)
+    inside = (wire.record if isinstance(wire, Message) else wire).walk()
+    gates = [field.gate for part in inside for field in part.fields]
+    if SERVE.prefix in name or any(gate.family is SERVE for gate in gates):
+        return SERVE
+    return WORKER if message or any(gate is not ALWAYS for gate in gates) else None
+
+
 def wire_called(name: str) -> Wire:
     """Return the wire type of that name. Raises UnknownName, with suggestions."""
     return _called(name.strip(), 0)
@@ -120,6 +137,9 @@ def _called(name: str, depth: int) -> Wire:
     message = _message(name)
     if message is not None:
         return message
+    shared = name.removeprefix(SERVE.prefix)
+    if shared != name and shared in known and family_called(shared) is None:
+        return known[shared]
     raise UnknownName(f"no type is called {name!r}", _near(name))
 
 
@@ -162,7 +182,9 @@ def _message(name: str) -> Message | None:
     if half == "reply":
         return Message(name, operation.reply)
     if half == "request":
-        return Message(name, operation.request, Opening("operation", operation.code, owner, owner))
+        return Message(
+            name, operation.request, Opening("operation", operation.number, owner, owner)
+        )
     return None
 
 

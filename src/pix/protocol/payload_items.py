@@ -23,14 +23,11 @@ from pix.codec.cursor import TEXT, TEXTS, Cursor, Limits, Program, Scan, scan
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.codec.nar import Entry, scan_nar
-from pix.codec.payload import RAW_NAR, Payload
+from pix.codec.payload import EXPORT_MAGIC, RAW_NAR, Payload
 from pix.codec.wire import text_of
 from pix.protocol.types import VERSIONED_ADD_MULTIPLE, UnkeyedValidPathInfo
 
 ContentKind: TypeAlias = Literal["nar", "plain", "paths", "export", "export record"]
-
-EXPORT_MAGIC = 0x4558494E
-"""`NIXE` in byte order: it stands between the NAR and the path of an export record."""
 
 LONGEST_PATH = 1 << 12
 _INFO = UnkeyedValidPathInfo.wire  # type: ignore[attr-defined]  # put there by @record

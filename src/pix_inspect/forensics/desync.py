@@ -13,7 +13,6 @@ from pix.codec.declare import OPERATIONS, wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
 from pix.codec.payload import FRAMES
 from pix.conversation.exchange import CLIENT
-from pix.conversation.handshake import FEATURES
 from pix.protocol.handshake import ClientHello
 from pix_inspect.base.safe_text import inert
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
@@ -38,6 +37,7 @@ from pix_inspect.forensics.turns import Turns
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
 
+FEATURES = next(field for field in wire_of(ClientHello).fields if field.name == "features")
 LOOK_BACK = 200
 """Exchanges among which those of the same connection are looked for."""
 SUSPECTS = 5

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pix.codec.gates import FAMILIES, SERVE, WORKER
 from pix.codec.wire import pack_u64
 from pix.conversation.exchange import SIDES
-from pix.conversation.handshake import MAGICS
 from pix_inspect.base.safe_text import inert
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 
@@ -24,7 +24,7 @@ _HTTP = "a request to an HTTP server: the client was given a daemon's address fo
 _SHELL = "an error of the login shell"
 _SSH = "an error of ssh"
 _BANNER = "a login banner"
-_SERVE = "ssh:// on one side, ssh-ng:// or nix-daemon --stdio on the other: use one of them on both"
+_BOTH = "ssh:// on one side, ssh-ng:// or nix-daemon --stdio on the other: use one of them on both"
 
 TEXTS = (
     (b"SSH-", "an SSH server's greeting: this is the ssh port, not a daemon"),
@@ -43,8 +43,19 @@ TEXTS = (
 """How texts begin that stand where the protocol should be."""
 
 NUMBERS = (
-    (pack_u64(0x390C9DEB), f"a client of nix-store --serve (0x390c9deb): {_SERVE}"),
-    (pack_u64(0x5452EECB), f"nix-store --serve (0x5452eecb): {_SERVE}"),
+    *(
+        (pack_u64(magic), f"{who} ({magic:#x}): {_BOTH}")
+        for magic, who in zip(
+            (*SERVE.magics, *WORKER.magics),
+            (
+                "a client of nix-store --serve",
+                "nix-store --serve",
+                "a client of nix-daemon",
+                "nix-daemon",
+            ),
+            strict=True,
+        )
+    ),
     *((bytes((kind, 3)), _TLS) for kind in (0x14, 0x15, 0x16, 0x17)),
     (pack_u64(13) + b"nix-archive-1", "a NAR, with nothing of the protocol before it"),
 )
@@ -74,11 +85,11 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
             return Stranger("", f"this is {what}")
     if raw[:4] == bytes(4) and raw[8:16] == _CAPNP_ROOT:
         return Stranger("", "this is Cap'n Proto RPC (Lix): the other end has to speak it, too")
-    magic = pack_u64(MAGICS[side])
-    if raw.startswith(magic[::-1]):
+    magics = [pack_u64(family.magics[side]) for family in FAMILIES]
+    if any(raw.startswith(magic[::-1]) for magic in magics):
         mistake = Diagnosis(Mistake.BIG_ENDIAN, f"the {SIDES[side]}'s magic number")
         return Stranger("", "the magic number with its bytes turned round", mistake)
-    at = raw.find(magic)
+    at = max(raw.find(magic) for magic in magics)
     text = _readable(raw[: at if at > 0 else LONGEST_TEXT])
     known = next((what for begin, what in TEXTS if raw.startswith(begin)), None)
     if text is None and known is None and at <= 0:

@@ -8,10 +8,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pix.codec.gates import NEWEST, OLDEST_MINOR, Protocol
+from pix.codec.gates import WORKER, Protocol, newest
 from pix.codec.wire import Wire
 from pix.problem import Problem
-from pix.protocol.names import UnknownName, wire_called
+from pix.protocol.names import UnknownName, family_called, wire_called
 from pix.protocol.types import FEATURES
 from pix.untrusted import natural
 
@@ -42,8 +42,7 @@ def declare(parser: argparse.ArgumentParser, file_help: str) -> None:
     parser.add_argument(
         "--version",
         metavar="1.N",
-        default=NEWEST.text,
-        help="the negotiated protocol version (default %(default)s)",
+        help="the negotiated protocol version, 2.N of the serve protocol (default: the newest)",
     )
     parser.add_argument(
         "--features", metavar="A,B", default="", help="the negotiated features, by name"
@@ -62,21 +61,31 @@ def wanted(args: argparse.Namespace) -> Wanted:
     except UnknownName as error:
         hint = "" if error.near else "; `pix-inspect explain` lists the names"
         raise Problem(f"{error}{hint}") from None
-    protocol = _protocol(args.version, args.features)
+    protocol = _protocol(args.type, args.version, args.features)
     count = None if args.count is None else _count(args.count)
     source, data = _read(args.file)
     return Wanted(wire, protocol, count, source, data)
 
 
-def _protocol(version: str, features: str) -> Protocol:
+def _protocol(kind: str, version: str | None, features: str) -> Protocol:
     names = [name.strip() for name in features.split(",") if name.strip()]
     for name in names:
         if name not in FEATURES:
             near = difflib.get_close_matches(name, FEATURES, 1) or sorted(FEATURES)
             raise Problem(f"no feature is called {name!r}; known: {', '.join(near)}")
-    protocol = Protocol.parse(version, frozenset(names))
-    if protocol.minor < OLDEST_MINOR:
-        raise Problem(f"{version} is older than 1.{OLDEST_MINOR}, the oldest version described")
+    owner = family_called(kind)
+    text = version or newest(owner or WORKER).text
+    protocol = Protocol.parse(text, frozenset(names))
+    family = protocol.family
+    if owner is not None and owner is not family:
+        mine = f"{owner.version(owner.oldest)} to {owner.version(owner.newest)}"
+        raise Problem(
+            f"{text} is a version of the {family} protocol, {kind} is of the {owner}"
+            f" protocol: {mine}"
+        )
+    if protocol.minor < family.oldest:
+        oldest = family.version(family.oldest)
+        raise Problem(f"{text} is older than {oldest}, the oldest version described")
     return protocol
 
 

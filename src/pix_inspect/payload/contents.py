@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.codec.nar import Entry
-from pix.codec.payload import RAW_NAR, Payload
+from pix.codec.payload import Payload
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix.protocol.payload_items import ContentKind, ContentReader, Item, content_kind
@@ -301,7 +301,8 @@ def _runs(view: ExchangeView, declared: Payload, protocol: Protocol) -> list[tup
     """Return the stretches of the streams that are content: side, start, length."""
     exchange = view.exchange
     assert exchange is not None
-    if declared.carriage(protocol) is not RAW_NAR:
+    carriage = declared.carriage(protocol)
+    if carriage is None or not carriage.bare:
         return [run for run in exchange.payload_runs or () if run[2]]
     for side, start, end in (
         (CLIENT, exchange.payload_start, exchange.request_end),

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pix.codec.cursor import Limits
-from pix.codec.declare import STDERR_FRAMES, wire_of
+from pix.codec.declare import STDERR_FRAMES
 from pix.codec.errors import DecodeError
-from pix.codec.gates import Protocol
+from pix.codec.gates import WORKER, Protocol
 from pix.codec.lazy import Made
 from pix.codec.values import Tree, tree
 from pix.codec.wire import Node, Wire
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame
 from pix.conversation.notes import Note
-from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.handshake import HELLOS
 from pix.protocol.logging import STDERR_ERROR
 from pix_inspect.recording.reader import Chunk, RecordingReader
 from pix_inspect.session.kept_bytes import Kept
@@ -260,10 +260,13 @@ class ExchangeView:
         exchange = self.exchange
         if exchange is None:
             return []
-        protocol = self.protocol or Protocol(0)
+        heard = None if self._talk is None else self._talk.family
+        protocol = self.protocol or Protocol(0, family=heard or WORKER)
+        hellos = HELLOS[protocol.family]
         parts: list[Part] = []
         if exchange.kind == "handshake":
-            parts.append(self._hello(exchange, protocol))
+            end = exchange.request_end
+            parts.append(self._part("request", CLIENT, 0, end, hellos[CLIENT], protocol))
         elif exchange.kind == "operation" and exchange.operation is not None:
             end = exchange.payload_start or exchange.request_end
             parts.append(
@@ -274,7 +277,7 @@ class ExchangeView:
         if exchange.kind == "handshake":
             if exchange.daemon_start is not None:
                 end = exchange.reply[1] if exchange.reply is not None else exchange.daemon_end
-                parts.append(self._part("reply", DAEMON, 0, end, wire_of(DaemonHello), protocol))
+                parts.append(self._part("reply", DAEMON, 0, end, hellos[DAEMON], protocol))
         elif exchange.reply is not None and exchange.operation is not None:
             start, end = exchange.reply
             if exchange.reply_payload_start is not None:
@@ -289,11 +292,6 @@ class ExchangeView:
             part.start = start
             parts.append(part)
         return parts
-
-    def _hello(self, exchange: Exchange, protocol: Protocol) -> Part:
-        return self._part(
-            "request", CLIENT, 0, exchange.request_end, wire_of(ClientHello), protocol
-        )
 
     def _part(
         self, name: str, side: int, start: int, end: int | None, wire: Wire, protocol: Protocol

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pix.codec.payload import RAW_NAR
 from pix.conversation.exchange import CLIENT
 from pix_inspect.session.exchange_view import ExchangeView
 
@@ -16,7 +15,7 @@ def content_spans(view: ExchangeView, side: int) -> Iterator[tuple[int, int]]:
         return
     record = exchange.operation.request if side == CLIENT else exchange.operation.reply
     carriage = None if record.payload is None else record.payload.carriage(view.protocol)
-    if carriage is RAW_NAR:  # its runs are the contents of its files alone
+    if carriage is not None and carriage.bare:  # its runs are the contents of its files alone
         start = exchange.payload_start if side == CLIENT else exchange.reply_payload_start
         end = exchange.request_end if side == CLIENT else exchange.daemon_end
         if start is not None and end is not None:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from pix.codec.declare import wire_of
 from pix.codec.incoming import Incoming
 from pix.codec.nar_files import nar_of_contents
+from pix.codec.payload import EXPORT_MAGIC
 from pix.codec.wire import bytes_of
 from pix.protocol import operations as op
-from pix.protocol.payload_items import EXPORT_MAGIC, item_layout
+from pix.protocol.payload_items import item_layout
 from pix.protocol.types import (
     MaybeStorePath,
     StorePath,
