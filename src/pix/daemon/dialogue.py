@@ -222,7 +222,7 @@ class Dialogue:
                 pieces(source)
         except EncodeError as error:
             raise error.inside(operation.name) from None
-        return pack_u64(operation.code) + fields
+        return pack_u64(operation.number) + fields
 
     def _ask(self, request: Any, head: bytes, write: Write | None) -> None:
         """Send the request and hear the daemon out, up to its reply."""

@@ -36,7 +36,7 @@ def advice(operation: str, protocol: Protocol | None) -> str:
     if many is None:
         return ""
     other = OPERATIONS_BY_NAME[many.operation]
-    what = f"{other.name}{many.how}" if many.how else f"{other.name} (operation {other.code})"
+    what = f"{other.name}{many.how}" if many.how else f"{other.name} (operation {other.number})"
     feature, minor = other.feature, many.since or other.life.introduced.minor or 0
     if feature is not None and (protocol is None or feature not in protocol.features):
         return f"{what} would do it, but the feature {feature} is not in force here"

@@ -53,7 +53,7 @@ def meaning(view: ExchangeView, protocols: Sequence[Protocol] = ()) -> dict[str,
     protocols = protocols or (protocol_of(view),)
     said: dict[str, Any] = {"operation": row.operation, "kind": row.kind}
     if row.operation is None and row.code is not None:
-        said["code"] = row.code
+        said["code"] = row.wire_number
     for name in ("request", "reply", "error"):
         said[name] = part_of(view.part(name), protocols)
         if row.kind == "handshake" and isinstance(said[name], dict):

@@ -149,7 +149,7 @@ class Fingerprints:
             return Print(name, digest(asked), number(self._text(said)))
         if exchange is None or operation is None:
             return Print(name, digest(asked), number(answer))
-        asked = pack_u64(operation.code) + self._text(said["request"])
+        asked = pack_u64(operation.number) + self._text(said["request"])
         end = exchange.payload_start or exchange.request_end
         request = None if end is None else view.kept[CLIENT].whole(exchange.start, end)
         if request is not None:

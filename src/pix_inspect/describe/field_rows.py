@@ -208,7 +208,7 @@ def rows(view: ExchangeView, *, absent: bool = False) -> list[FieldRow]:
         start = view.span(CLIENT)[0]
         out.append(
             FieldRow(
-                "request", f"operation {view.row.code}, unknown", kind="part", side=CLIENT,
+                "request", f"operation {view.row.wire_number}, unknown", kind="part", side=CLIENT,
                 start=start, end=start + 8, irregular=True,
             )
         )  # fmt: skip
@@ -240,7 +240,7 @@ def _part_row(
     end = part.end if part.end is not None else view.kept[side].end
     if part.name == "request" and operation is not None:
         start -= 8
-        value = f"{operation.name} ({operation.code})"
+        value = f"{operation.name} ({operation.number})"
         doc = operation.doc
     else:
         doc = part.node.wire.doc if part.node is not None else ""
@@ -267,7 +267,7 @@ def _part_children(
         out.append(
             FieldRow(
                 "operation",
-                f"{operation.name} ({operation.code})",
+                f"{operation.name} ({operation.number})",
                 side=part.side,
                 start=part.start - 8,
                 end=part.start,

@@ -44,7 +44,8 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "connection": row.connection,
         "kind": row.kind,
         "operation": row.operation,
-        "code": row.code,
+        "code": row.wire_number,
+        "protocol": None if view.family is None else view.family.name,
         "version": protocol.text if protocol is not None else None,
         "features": sorted(protocol.features) if protocol is not None else [],
         "time": None if timeless(view) else (row.started - started) / 1e9,
@@ -97,7 +98,7 @@ def text_of(
         f"#{row.number}",
         f"{(row.started - started) / 1e9:.6f} s",
         f"connection {row.connection}",
-        row.name if row.operation is None else f"{row.name} ({row.code})",
+        row.name if row.operation is None else f"{row.name} ({row.wire_number})",
     ]
     if said := about(view):
         words.append(said)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, Operation
+from pix.codec.gates import FAMILIES
+from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME
 from pix_inspect.describe.about import about
 from pix_inspect.filter.fields import INDEXED, PARTS, fields, maps, named_values
 from pix_inspect.filter.syntax import (
@@ -55,7 +56,7 @@ class Subject:
 
 Test: TypeAlias = Callable[[Subject], bool]
 
-NOT_PACKED = -2
+NOT_PACKED = 1 << 70
 """What is packed in no record as an operation, kind or state."""
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -118,7 +119,7 @@ def _word(word: Word, text: str) -> tuple[bool, Test]:
             if name in column.choices:
                 return False, _packed(column, column.choices.index(name))
         if name in _operations_lower():
-            return False, _packed(Row.operation, _operations_lower()[name].code)
+            return False, _packed(Row.operation, *_operations_lower()[name])
         if name == "finding":
             return True, lambda subject: has_finding(subject.session, subject.row.number - 1)
         first = word.text.partition(".")[0]
@@ -134,8 +135,13 @@ def _said(value: Any) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _operations_lower() -> dict[str, Operation]:
-    return {name.lower(): operation for name, operation in OPERATIONS_BY_NAME.items()}
+def _operations_lower() -> dict[str, list[int]]:
+    """Return the codes of operations by name; one of both protocols is known by its short name."""
+    found: dict[str, list[int]] = {}
+    for operation in OPERATIONS.values():
+        for name in {operation.name.lower(), operation.short.lower()}:
+            found.setdefault(name, []).append(operation.code)
+    return found
 
 
 def _packed(column: Column[Any], *values: int) -> Test:
@@ -162,6 +168,8 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
         return True, _finding(compare, text)
     value = _by_name(compare, text)
     matches = _matcher(compare.operator, value)
+    if field == "protocol":
+        return False, _protocol(compare, text)
     if field == "about":
         return True, lambda subject: matches(about(subject.view))
     if field == "notes":
@@ -213,6 +221,20 @@ def _finding(compare: Compare, text: str) -> Test:
     return lambda subject: found(subject.session, subject.row.number - 1)
 
 
+def _protocol(compare: Compare, text: str) -> Test:
+    known = [family.name for family in FAMILIES]
+    if compare.operator not in ("=", "!=") or compare.value.text.lower() not in known:
+        said = f"protocol is {' or '.join(known)}: = !="
+        raise FilterError(said, text, compare.start, compare.end)
+    matches = _matcher(compare.operator, compare.value)
+
+    def test(subject: Subject) -> bool:
+        family = subject.session.connections[subject.row.connection].family
+        return matches(None if family is None else family.name)
+
+    return test
+
+
 def _indexed(compare: Compare, text: str) -> Test:
     field, operator, value = compare.field, compare.operator, compare.value
     column = TERMS[field]
@@ -255,9 +277,11 @@ def _named(column: Column[Any], operator: str, value: Value, compare: Compare, t
     if operator == "~":
         return _operations(_matcher("~", value))
     if value.number is not None:
-        found = _packed(column, max(int(value.number), NOT_PACKED))
+        number = int(value.number)
+        codes = {family.code(number) for family in FAMILIES} if number >= 0 else ()
+        found = _packed(column, *codes)
     elif wanted in _operations_lower():
-        found = _packed(column, _operations_lower()[wanted].code)
+        found = _packed(column, *_operations_lower()[wanted])
     elif wanted in KINDS:
         found = _packed(Row.kind, KINDS.index(wanted))
     else:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from pix.codec.declare import record_of
 from pix.codec.lists import MapOf
 from pix.codec.records import Field
 from pix.codec.wire import Wire
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES
-from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.handshake import HELLOS
 from pix.protocol.logging import STDERR_ERROR
 from pix_inspect.session.row import STATES, TERMS
 
@@ -22,6 +21,7 @@ PARTS = {
     "error": "the error the daemon answered",
     "log": "the text of all log frames",
     "payload": "bytes of payload",
+    "protocol": "worker (nix-daemon) or serve (nix-store --serve)",
     "about": "what the timeline shows of it",
     "notes": "what is irregular",
     "finding": "the name or grade of a finding: desync, obsolete, warning",
@@ -63,8 +63,9 @@ def _declared() -> Iterator[tuple[str, Field]]:
     for operation in OPERATIONS.values():
         yield from _collect("request", operation.request)
         yield from _collect("reply", operation.reply)
-    yield from _collect("request", record_of(ClientHello))
-    yield from _collect("reply", record_of(DaemonHello))
+    for client, daemon in HELLOS.values():
+        yield from _collect("request", client)
+        yield from _collect("reply", daemon)
     yield from _collect("error", STDERR_FRAMES[STDERR_ERROR].fields)
 
 

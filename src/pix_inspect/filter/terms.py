@@ -23,7 +23,7 @@ def operation_term(row: Row, *, equal: bool = True) -> str:
     if row.operation is not None:
         return f"op {sign} {row.operation}"
     if row.code is not None:
-        return f"op {sign} {row.code}"
+        return f"op {sign} {row.wire_number}"
     return f"kind {sign} {row.kind}"
 
 

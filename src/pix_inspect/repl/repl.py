@@ -243,7 +243,7 @@ class Session:
     def encoded(self, operation: Operation, request: Any) -> bytes:
         """Return what a request is on the wire, with its payload where that stands inline."""
         protocol = self.connected().protocol
-        out = bytearray(pack_u64(operation.code) + encode(operation.request, request, protocol))
+        out = bytearray(pack_u64(operation.number) + encode(operation.request, request, protocol))
         payload = operation.request.payload
         carriage = payload.carriage(protocol) if payload is not None else None
         if payload is not None and carriage is not None and carriage.inline:

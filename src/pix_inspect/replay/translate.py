@@ -57,7 +57,7 @@ def request_head(request: Any, protocol: Protocol) -> bytes:
             operation.name, f"does not exist before 1.{first:02} (this is {protocol.text})"
         )
     try:
-        return pack_u64(operation.code) + encode(operation.request, request, protocol)
+        return pack_u64(operation.number) + encode(operation.request, request, protocol)
     except EncodeError as error:
         raise error.inside(operation.name) from None
 

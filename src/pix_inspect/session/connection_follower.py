@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from pix.codec.gates import Protocol
+from pix.codec.gates import Family, Protocol
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.notes import Note, Reason
@@ -36,6 +36,8 @@ class ConnectionRow:
     closed: int | None = None
     peer: Peer = field(default_factory=Peer)
     protocol: Protocol | None = None
+    family: Family | None = None
+    """Which protocol is spoken, once somebody's first word has said it."""
     daemon_nix: str | None = None
     handshake: int | None = None
     """The index of the handshake's exchange."""
@@ -158,6 +160,7 @@ class Watcher:
 
     def ended(self, exchange: Exchange) -> None:
         """Take note of an exchange that is over."""
+        self.row.family = self.conversation.family
         if exchange.kind == "handshake":
             self.row.protocol = exchange.protocol
             self.row.daemon_nix = self.conversation.daemon_nix
@@ -222,7 +225,7 @@ class Watcher:
         boundary = state.boundary
         protocol = _protocol(state)
         if protocol is not None:
-            self.row.protocol = protocol
+            self.row.protocol, self.row.family = protocol, protocol.family
         self.row.daemon_nix = state.daemon_nix or self.row.daemon_nix
         if boundary is None or self.row.protocol is None:
             return

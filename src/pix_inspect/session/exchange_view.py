@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pix.codec.cursor import Limits
 from pix.codec.declare import STDERR_FRAMES
 from pix.codec.errors import DecodeError
-from pix.codec.gates import WORKER, Protocol
+from pix.codec.gates import WORKER, Family, Protocol
 from pix.codec.lazy import Made
 from pix.codec.values import Tree, tree
 from pix.codec.wire import Node, Wire
@@ -202,6 +202,13 @@ class ExchangeView:
                 self.protocol = exchange.protocol or self.protocol
                 break
 
+    @property
+    def family(self) -> Family | None:
+        """Which protocol is spoken, as far as is known."""
+        if self.protocol is not None:
+            return self.protocol.family
+        return None if self._talk is None else self._talk.family
+
     # Decoding -------------------------------------------------------------------------
 
     @property
@@ -260,8 +267,7 @@ class ExchangeView:
         exchange = self.exchange
         if exchange is None:
             return []
-        heard = None if self._talk is None else self._talk.family
-        protocol = self.protocol or Protocol(0, family=heard or WORKER)
+        protocol = self.protocol or Protocol(0, family=self.family or WORKER)
         hellos = HELLOS[protocol.family]
         parts: list[Part] = []
         if exchange.kind == "handshake":

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
+from pix.codec.gates import number_of
 from pix.conversation.exchange import Kind, name_of
 from pix.protocol import OPERATIONS
 
@@ -139,7 +140,14 @@ class Row(tuple[int, Record]):
     position = Column[int]("where its first packet stands in the file", "Q")
     client_start = Column[int]("where it begins in the client's stream", "q")
     daemon_start = Column[int]("where it begins in the daemon's stream", "q")
-    code = Column("the operation's number", of=lambda row: _code(row[1][Row.operation.at]))
+    code = Column(
+        "the operation's code, its number among those of both protocols",
+        of=lambda row: _code(row[1][Row.operation.at]),
+    )
+    wire_number = Column(
+        "the operation's number as it stands on the wire",
+        of=lambda row: None if row.code is None else number_of(row.code),
+    )
 
     @property
     def name(self) -> str:
@@ -162,7 +170,7 @@ class Row(tuple[int, Record]):
 
 
 def _code(packed: int) -> int | None:
-    return None if packed < 0 else packed
+    return None if packed == NOWHERE else packed
 
 
 def packed(*names: str) -> Callable[[Record], tuple[int, ...]]:

@@ -178,7 +178,7 @@ def _layout(record: Record, protocol: Protocol | None) -> Table:
 
 def _operation(operation: Operation, protocol: Protocol | None) -> Entry:
     life = operation.life
-    facts = [("number", str(operation.code)), ("introduced", str(life.introduced))]
+    facts = [("number", str(operation.number)), ("introduced", str(life.introduced))]
     facts += [("obsolete", str(life.obsolete))] if life.obsolete else []
     facts += [("removed", str(life.removed))] if life.removed else []
     facts += [("instead", life.instead)] if life.instead else []

@@ -116,7 +116,7 @@ def _operation(operation: Operation, specimens: Specimens) -> Page:
         blocks.append(Bullets(tuple(f"`{each}`" for each in seen)))
     return Page(
         f"operations/{operation.name}",
-        f"{operation.name} ({operation.code})",
+        f"{operation.name} ({operation.number})",
         "operation",
         operation.doc,
         blocks,

@@ -68,7 +68,7 @@ def _request(view: ExchangeView) -> Iterator[Arrow]:
                     yield Arrow(side, "the rest of its hello", rest)
         return
     name = view.row.operation or "operation"
-    yield Arrow(CLIENT, f"{name} ({view.row.code})", _fields(request))
+    yield Arrow(CLIENT, f"{name} ({view.row.wire_number})", _fields(request))
     payload = view.payload
     if payload is not None and payload.side == CLIENT and payload.carriage != "pulled":
         yield Arrow(CLIENT, f"payload {payload.name}", f"{size(payload.bytes)}, {payload.carriage}")

@@ -144,7 +144,7 @@ def about_connection(connection: ConnectionRow) -> Iterator[Paragraph]:
 def about_operation(operation: Operation) -> Iterator[Paragraph]:
     """Yield what is known of an operation as such."""
     life = operation.life
-    words = [f"Operation {operation.code}", f"since {life.introduced}"]
+    words = [f"Operation {operation.number}", f"since {life.introduced}"]
     words += [f"obsolete from {life.obsolete}"] if life.obsolete else []
     words += [f"removed in {life.removed}"] if life.removed else []
     words += [f"instead: {life.instead}"] if life.instead else []
@@ -159,6 +159,6 @@ def _exchange(view: ExchangeView) -> Iterator[Paragraph]:
     if operation is None:
         yield "name", safe(view.row.kind)
         return
-    yield "name", f"{operation.name} ({operation.code})"
+    yield "name", f"{operation.name} ({operation.number})"
     yield "text", _sentence(operation.doc)
     yield from about_operation(operation)

@@ -148,7 +148,7 @@ class ExchangePanes(Vertical):
         self.view = view
         row = view.row
         found = rows(view, absent=self.fields.absent)
-        code = f" ({row.code})" if row.code is not None else ""
+        code = f" ({row.wire_number})" if row.code is not None else ""
         self.fields.entitle(safe(f"#{row.number} {row.name}{code}"))
         self.fields.waiting = ["nothing was said"]
         if again:
