@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.codec.gates import Protocol
+from pix.codec.gates import NEWEST, Protocol
 from pix.conversation.exchange import SIDES
 from pix.problem import Problem
 from pix.untrusted import natural
@@ -32,9 +32,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
         nargs="*",
-        help="an operation, type, field, STDERR frame, enumeration, feature, 1.25, 1.21 1.38",
+        help="an operation, type, field, STDERR frame, enumeration, feature, 1.25, 1.21 1.38; what"
+        " the serve protocol has as serve.NAME, 2.7",
     )
-    parser.add_argument("--version", metavar="1.N", help="show only what this version has")
+    parser.add_argument(
+        "--version",
+        metavar="1.N",
+        help="show only what this version (1.N, of the serve protocol 2.N) has",
+    )
     parser.add_argument("--features", default="", metavar="A,B", help="with these features")
     parser.add_argument(
         "--in",
@@ -58,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
     protocol = None
     if args.version is not None or args.features:
         features = frozenset(word for word in args.features.split(",") if word)
-        protocol = Protocol.parse(args.version or "1.38", features)
+        protocol = Protocol.parse(args.version or NEWEST.text, features)
     found = entry(" ".join(args.name), protocol)
     example = None if args.no_example else examples().get(found.title)
     if args.format == "json":

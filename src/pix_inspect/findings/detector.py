@@ -108,7 +108,8 @@ def _operation(look: Look) -> Iterator[Finding]:
     start = row.client_start
     operation = OPERATIONS.get(code) if code is not None else None
     if operation is None:
-        yield look.found("unknown-operation", f"operation {code} ({code:#x})", CLIENT, start)
+        number = row.wire_number
+        yield look.found("unknown-operation", f"operation {number} ({number:#x})", CLIENT, start)
         return
     connection = look.session.connections[row.connection]
     protocol = connection.protocol
@@ -116,7 +117,7 @@ def _operation(look: Look) -> Iterator[Finding]:
         return
     life = operation.life
     if _reached(life.removed, protocol):
-        said = f"operation {code} was {operation.name}, removed in {life.removed}"
+        said = f"operation {operation.number} was {operation.name}, removed in {life.removed}"
         diagnosis = look.forensics.odd_operation(row)
         yield look.found("unknown-operation", said, CLIENT, start, diagnosis=diagnosis)
     if _reached(life.obsolete, protocol, connection.daemon_nix):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-GAINS = {
+from pix.codec.gates import SERVE, WORKER, Family
+
+GAINS: dict[Family, dict[int, str]] = {WORKER: {
     12: "many paths asked at once (QueryValidPaths, QuerySubstitutablePaths); settings by name",
     14: "VerifyStore, OptimiseStore and BuildDerivation",
     15: "repairing and checking builds (BuildMode)",
@@ -31,12 +33,21 @@ GAINS = {
     36: "permanent roots made by the daemon (AddPermRoot)",
     37: "processor times in build results",
     38: "features",
-}
-"""By the minor version that brought it."""
+}, SERVE: {
+    1: "builds of derivations that are sent along (BuildDerivation), as remote builders need",
+    2: "a limit for the size of build logs",
+    3: "times in build results",
+    4: "NAR hashes, content addresses and signatures of paths",
+    5: "paths sent one by one with their metadata (AddToStoreNar)",
+    6: "built outputs in build results",
+    7: "keeping the build directory of a failed build",
+    8: "built outputs by name and path in build results",
+}}  # fmt: skip
+"""By protocol and the minor version that brought it."""
 
 
-def lost(spoken: int, known: int) -> Iterator[str]:
-    """Yield what 1.`known` has and 1.`spoken` has not, oldest first, each with its version."""
-    for minor, gain in GAINS.items():
+def lost(spoken: int, known: int, family: Family = WORKER) -> Iterator[str]:
+    """Yield what the minor `known` has and `spoken` has not, oldest first, with its version."""
+    for minor, gain in GAINS[family].items():
         if spoken < minor <= known:
-            yield f"{gain} (1.{minor})"
+            yield f"{gain} ({family.version(minor)})"

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pix.codec.declare import record_of
-from pix.codec.gates import GUIX_MINOR, version_text
+from pix.codec.gates import GUIX_MINOR, WORKER, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
-from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, ClientHello
+from pix.protocol.handshake import HELLOS
 from pix_inspect.findings.downgrade import lost
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.session.exchange_view import ExchangeView, Part
 
-MAGICS = CLIENT_MAGIC, DAEMON_MAGIC
 REFUSED = frozenset((Reason.NOT_STARTED, Reason.NOT_ALLOWED))
 CLOSED = frozenset((Reason.SILENT, Reason.SILENT_TO_STRANGER, Reason.VERSION_REFUSED))
 """What is a refusal where it was the daemon that ended the connection."""
@@ -37,22 +35,23 @@ def handshake(look: Look) -> Iterator[Finding]:
     yield from _doubled_version(look, view)
     yield from _unfinished(look, view)
     magics = client.get("magic"), daemon.get("magic")
-    if magics != MAGICS or not all(isinstance(version, int) for version in versions):
+    family = view.family or WORKER
+    if magics != family.magics or not all(isinstance(version, int) for version in versions):
         return  # behind a wrong magic nothing is a version
     one, two = (int(version) for version in versions if isinstance(version, int))
-    if one & 0xFF >= GUIX_MINOR or two & 0xFF >= GUIX_MINOR:
+    if family is WORKER and (one & 0xFF >= GUIX_MINOR or two & 0xFF >= GUIX_MINOR):
         return
     if unknown := look.around.unknown(row.connection):
         yield look.found("unknown-version", unknown, *look.daemon_start)
     spoken = min(one, two)
-    if one != two and one >> 8 == two >> 8 == 1:
+    if one != two and one >> 8 == two >> 8 == family.major:
         older = "the client" if one < two else "the daemon"
-        missing = lost(spoken & 0xFF, max(one, two) & 0xFF)
+        missing = lost(spoken & 0xFF, max(one, two) & 0xFF, family)
         diagnosis = Diagnosis(evidence=tuple(f"lost: {each}" for each in missing))
         said = f"{older} knows {version_text(spoken)}, the other {version_text(max(one, two))}"
         yield look.found("downgrade", said, diagnosis=diagnosis)
     offered, known = _texts(client.get("features")), _texts(daemon.get("features"))
-    hears_features = view.protocol is not None and record_of(ClientHello).has(
+    hears_features = view.protocol is not None and HELLOS[family][CLIENT].has(
         "features", view.protocol
     )
     if hears_features:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
-from pix.codec.gates import NEWEST, NEWEST_MINOR, version_text
+from pix.codec.gates import WORKER, newest, version_text
 from pix.conversation.exchange import DAEMON
 from pix.protocol.types import FEATURES, TrustedFlag
 from pix_inspect.base.safe_text import inert
@@ -70,18 +70,21 @@ class Surroundings:
             return self._unknown[connection]
         row = self.session.connections[connection]
         said = []
+        family = row.family or WORKER
         if row.handshake is not None:
             view = self.session.exchange(row.handshake)
             versions = [view.field(part, "version") for part in ("request", "reply")]
             words = [each.value for each in versions if each is not None]
             numbers = [int(word) for word in words if isinstance(word, int)]
-            if row.protocol is not None and (worst := max(numbers, default=0)) >> 8 != 1:
+            if row.protocol is not None and (worst := max(numbers, default=0)) >> 8 != (
+                family.major
+            ):
                 said.append(
                     f"version {version_text(worst)}: an unsupported major, which Nix clients refuse"
                 )
         if row.protocol is not None:
-            if row.protocol.minor > NEWEST_MINOR:
-                said.append(f"version {row.protocol.text}: newer than {NEWEST.text}")
+            if row.protocol.minor > family.newest:
+                said.append(f"version {row.protocol.text}: newer than {newest(family).text}")
             features = sorted(row.protocol.features - FEATURES.keys())
             said += [f"feature {inert(each, 80)}" for each in features[:MOST_FEATURES]]
         if len(self._unknown) > 10_000:
@@ -166,7 +169,8 @@ class Look:
         """Return a finding as what it is where the connection's layouts are not known."""
         if finding.kind.name not in OF_LAYOUT or not self.around.unknown(finding.connection):
             return finding
-        said = f"{finding.kind.name} if it were {NEWEST.text}: {finding.said}"
+        family = self.session.connections[finding.connection].family or WORKER
+        said = f"{finding.kind.name} if it were {newest(family).text}: {finding.said}"
         return replace(finding, kind=KINDS["unknown-layout"], said=said, diagnosis=None)
 
     @property

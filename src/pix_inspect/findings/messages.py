@@ -101,7 +101,7 @@ def error(look: Look) -> Iterator[Finding]:
     met = _INVALID_OPERATION.search(text)
     if met is not None:
         number = int(met[1] or met[2])
-        if number != look.row.code and Reason.REPEATED_ERROR not in look.reasons:
+        if number != look.row.wire_number and Reason.REPEATED_ERROR not in look.reasons:
             diagnosis = look.forensics.met(look.view, number)
             yield look.found("peer-out-of-step", text, *where, diagnosis)
     yield from _of_another(look, text, where)
@@ -115,7 +115,7 @@ def is_refused_operation(look: Look) -> bool:
     text = " ".join(plain(message.value).split())
     met = _INVALID_OPERATION.search(text)
     if met is not None:
-        return int(met[1] or met[2]) == look.row.code
+        return int(met[1] or met[2]) == look.row.wire_number
     return _NO_LONGER.search(text) is not None
 
 

@@ -13,25 +13,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pix.codec.declare import Version, record_of
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
+from pix.codec.declare import Version
+from pix.codec.gates import FAMILIES, SERVE, WORKER, Family, Gate, Protocol
 from pix.codec.records import Field, Record
 from pix.codec.wire import Enumeration
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, STDERR_FRAMES, Frame, Operation, types
-from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.handshake import HELLOS
 from pix.protocol.names import enumerations, records, scalars, users_of
 from pix.protocol.types import FEATURES
 from pix.untrusted import natural
 from pix_inspect.teach.errata import about
 
-RELEASES = {
+RELEASES: dict[Family, dict[int, str]] = {WORKER: {
     10: "Nix 1.0", 11: "Nix 1.1", 12: "Nix 1.2", 13: "Nix 1.3", 14: "Nix 1.6", 15: "Nix 1.11",
     20: "Nix 2.0", 21: "Nix 2.1 to 2.3", 32: "Nix 2.4 to 2.6", 33: "Nix 2.7",
     34: "Nix 2.8 to 2.14", 35: "Nix 2.15 to 2.19, and Lix", 37: "Nix 2.20 to 2.23",
     38: "Nix 2.24 and later",
-}  # fmt: skip
+}, SERVE: {
+    0: "Nix 1.8", 1: "Nix 1.10", 2: "Nix 1.11", 4: "Nix 2.0", 5: "Nix 2.1 to 2.3",
+    7: "Nix 2.4 to 2.34, and Lix", 8: "Nix 2.35 and later",
+}}  # fmt: skip
 """Which releases speak a version; those between were in development snapshots only."""
+
+_VERSION = r"(?:1|2)\.\d{1,9}"
 
 
 @dataclass(slots=True)
@@ -68,7 +73,7 @@ def names(*, values: bool = True) -> dict[str, str]:
     found.update((name, "type") for name in scalars())
     found.update((name, "enumeration") for name in enumerations())
     found.update((name, "feature") for name in FEATURES)
-    found["handshake"] = "handshake"
+    found.update((f"{family.prefix}handshake", "handshake") for family in FAMILIES)
     for name, wire in enumerations().items() if values else ():
         found.update((f"{name}.{label}", f"value of {name}") for label in wire.by_label)
     return found
@@ -85,20 +90,21 @@ def entry(name: str, protocol: Protocol | None = None) -> Entry:
 
 
 def _entry(name: str, protocol: Protocol | None) -> Entry:
-    versions = re.findall(r"1\.(\d+)", name, re.ASCII)
+    versions = re.findall(_VERSION, name, re.ASCII)
     if versions and re.fullmatch(
-        r"\s*1\.\d{1,9}(\s*(?:\.\.|against|vs\.?|-|,)?\s*1\.\d{1,9})?\s*", name, re.ASCII
+        rf"\s*{_VERSION}(\s*(?:\.\.|against|vs\.?|-|,)?\s*{_VERSION})?\s*", name, re.ASCII
     ):
-        if len(versions) == 2:
-            return _difference(int(versions[0]), int(versions[1]))
-        return _version(int(versions[0]))
+        spoken = [_spoken(version) for version in versions]
+        return _difference(*spoken) if len(spoken) == 2 else _version(*spoken)
     code = natural(name)
     if code in OPERATIONS:
         return _operation(OPERATIONS[code], protocol)
     found = _find(name, protocol)
     if found is not None:
         return found
-    lowered = {known.lower(): known for known in names()}
+    lowered = {known.removeprefix(SERVE.prefix).lower(): known for known in names()}
+    lowered.update((known.lower(), known) for known in names() if SERVE.prefix not in known)
+    lowered.update((known.lower(), known) for known in names())
     if name.lower() in lowered and lowered[name.lower()] != name:
         return _entry(lowered[name.lower()], protocol)
     near = difflib.get_close_matches(name.lower(), lowered, 3)
@@ -122,12 +128,14 @@ def _find(name: str, protocol: Protocol | None) -> Entry | None:
         return _enumeration(enumerations()[name])
     if name in FEATURES:
         return _feature(name)
-    if name == "handshake":
-        return _handshake(protocol)
+    for family in FAMILIES:
+        if name == f"{family.prefix}handshake":
+            return _handshake(family, protocol)
     if name in scalars():
         return Entry(name, "type", scalars()[name].doc)
-    owner, dot, rest = name.partition(".")
-    return _inside(owner, rest, protocol) if dot else None
+    prefix = SERVE.prefix if name.startswith(SERVE.prefix) else ""
+    owner, dot, rest = name.removeprefix(prefix).partition(".")
+    return _inside(prefix + owner, rest, protocol) if dot else None
 
 
 def _inside(owner: str, rest: str, protocol: Protocol | None) -> Entry | None:
@@ -147,8 +155,9 @@ def _inside(owner: str, rest: str, protocol: Protocol | None) -> Entry | None:
                 if not deeper:
                     return _record(record, protocol, f"{owner}.{first.lower()}")
                 rest = deeper
-    if owner == "handshake":
-        record = record_of(ClientHello if rest.startswith("request") else DaemonHello)
+    for family, hellos in HELLOS.items():
+        if owner == f"{family.prefix}handshake":
+            record = hellos[not rest.startswith("request")]
     for frame in STDERR_FRAMES.values():
         if owner in (frame.name, frame.fields.name):
             record = frame.fields
@@ -164,6 +173,12 @@ def _inside(owner: str, rest: str, protocol: Protocol | None) -> Entry | None:
 
 
 def _layout(record: Record, protocol: Protocol | None) -> Table:
+    gates = [part.gate for part in record.fields if part.gate.text]
+    if protocol is not None and any(gate.family is not protocol.family for gate in gates):
+        raise Problem(
+            f"{record.name} is of the {gates[0].family} protocol, {protocol.text} is a version of"
+            f" the {protocol.family} protocol"
+        )
     table = Table(("field", "type", "when", "what"))
     for part in record.fields:
         if protocol is None or part.gate.admits(protocol):
@@ -178,7 +193,8 @@ def _layout(record: Record, protocol: Protocol | None) -> Table:
 
 def _operation(operation: Operation, protocol: Protocol | None) -> Entry:
     life = operation.life
-    facts = [("number", str(operation.number)), ("introduced", str(life.introduced))]
+    facts = [("protocol", operation.family.doc)] if operation.family is not WORKER else []
+    facts += [("number", str(operation.number)), ("introduced", str(life.introduced))]
     facts += [("obsolete", str(life.obsolete))] if life.obsolete else []
     facts += [("removed", str(life.removed))] if life.removed else []
     facts += [("instead", life.instead)] if life.instead else []
@@ -231,20 +247,30 @@ def _frame(frame: Frame, protocol: Protocol | None) -> Entry:
     return Entry(frame.name, "STDERR frame", frame.doc, facts, tables, frame.notes)
 
 
-def _handshake(protocol: Protocol | None) -> Entry:
-    tables = []
-    for title, cls in (("the client says", ClientHello), ("the daemon says", DaemonHello)):
-        tables.append((title, _layout(record_of(cls), protocol)))
+def _handshake(family: Family, protocol: Protocol | None) -> Entry:
+    tables = [
+        (title, _layout(record, protocol))
+        for title, record in zip(
+            ("the client says", "the daemon says"), HELLOS[family], strict=True
+        )
+    ]
+    facts = [
+        ("in force", "the smaller of both versions, the features both know"),
+        ("ends with", "the daemon's STDERR loop: STDERR_LAST, or STDERR_ERROR and it closes"),
+    ]
+    if not family.has_log:
+        facts = [
+            ("protocol", family.doc),
+            ("in force", "the smaller of both versions"),
+            ("errors", "on the server's standard error; then the stream ends"),
+        ]
     return Entry(
-        "handshake",
+        f"{family.prefix}handshake",
         "handshake",
         "What both sides say before the first operation.",
-        [
-            ("in force", "the smaller of both versions, the features both know"),
-            ("ends with", "the daemon's STDERR loop: STDERR_LAST, or STDERR_ERROR and it closes"),
-        ],
+        facts,
         tables,
-        ("A daemon that refuses a version or a user closes without a word.",),
+        ("Who refuses a version or a user closes without a word.",),
     )
 
 
@@ -263,7 +289,10 @@ def _feature(name: str) -> Entry:
 
 def _gated() -> Iterator[tuple[str, Field]]:
     """Yield every field that has a gate, with the name of where it stands."""
-    places = {record_of(ClientHello): "client hello", record_of(DaemonHello): "daemon hello"}
+    places = {}
+    for family, hellos in HELLOS.items():
+        for record, side in zip(hellos, ("client", "daemon"), strict=True):
+            places[record] = f"{family.prefix}{side} hello"
     for operation in OPERATIONS.values():
         places.setdefault(operation.request, f"{operation.name} request")
         places.setdefault(operation.reply, f"{operation.name} reply")
@@ -276,14 +305,19 @@ def _gated() -> Iterator[tuple[str, Field]]:
             yield where, part
 
 
-def _changes(minor: int) -> Table:
+def _changes(version: Protocol) -> Table:
+    minor, family = version.minor, version.family
     table = Table(("where", "what", "change"))
     for where, part in _gated():
+        if part.gate.family is not family:
+            continue
         if part.gate.since == minor:
             table.rows.append((where, part.name, "added"))
         if part.gate.until == minor:
             table.rows.append((where, part.name, "gone"))
     for operation in OPERATIONS.values():
+        if operation.family is not family:
+            continue
         for payload, where in (
             (operation.request.payload, "request"),
             (operation.reply.payload, "reply"),
@@ -298,46 +332,59 @@ def _changes(minor: int) -> Table:
                         )
                     )
         for word in ("introduced", "obsolete", "removed"):
-            version: Version | None = getattr(operation.life, word)
-            if version is not None and version.minor == minor:
+            point: Version | None = getattr(operation.life, word)
+            if point is not None and point.minor == minor:
                 table.rows.append((operation.name, "operation", word))
     for frame in STDERR_FRAMES.values():
-        if frame.since == minor:
+        if frame.since == minor and family.has_log:
             table.rows.append((frame.name, "STDERR frame", "added"))
     return table
 
 
-def _version(minor: int) -> Entry:
-    if not OLDEST_MINOR <= minor <= NEWEST_MINOR:
-        raise Problem(
-            f"no protocol 1.{minor}: versions go from 1.{OLDEST_MINOR} to 1.{NEWEST_MINOR}"
-        )
-    facts = [("spoken by", RELEASES.get(minor, "development snapshots only"))]
-    table = _changes(minor)
+def _spoken(text: str) -> Protocol:
+    """Return the version of that text. Raises Problem where it is not described."""
+    version = Protocol.parse(text)
+    family = version.family
+    if not family.oldest <= version.minor <= family.newest:
+        oldest, newest = family.version(family.oldest), family.version(family.newest)
+        raise Problem(f"no protocol {version.text}: versions go from {oldest} to {newest}")
+    return version
+
+
+def spoken_by(version: Protocol) -> str:
+    """Return which releases speak a version, in words."""
+    return RELEASES[version.family].get(version.minor, "development snapshots only")
+
+
+def _version(version: Protocol) -> Entry:
+    facts = [("spoken by", spoken_by(version))]
+    table = _changes(version)
     tables = [("changes against the version before", table)] if table.rows else []
     notes = () if table.rows else ("No layout changed.",)
-    return Entry(f"1.{minor}", "protocol version", "A protocol version.", facts, tables, notes)
+    said = "A protocol version."
+    return Entry(version.text, "protocol version", said, facts, tables, notes)
 
 
-def _difference(first: int, second: int) -> Entry:
-    low, high = sorted((first, second))
-    for minor in (low, high):
-        if not OLDEST_MINOR <= minor <= NEWEST_MINOR:
-            raise Problem(
-                f"no protocol 1.{minor}: versions go from 1.{OLDEST_MINOR} to 1.{NEWEST_MINOR}"
-            )
-    old, new = Protocol(low), Protocol(high)
-    table = Table(("where", "what", f"1.{low}", f"1.{high}"))
+def _difference(first: Protocol, second: Protocol) -> Entry:
+    if first.family is not second.family:
+        raise Problem(
+            f"{first.text} is of the {first.family} protocol, {second.text} of the"
+            f" {second.family} protocol: they have no versions in common"
+        )
+    old, new = sorted((first, second), key=lambda version: version.minor)
+    table = Table(("where", "what", old.text, new.text))
 
     def shown(gate: Gate, protocol: Protocol) -> str:
         return "yes" if gate.admits(protocol) else "–"
 
     for where, part in _gated():
+        if part.gate.family is not old.family:
+            continue
         if part.gate.admits(old) != part.gate.admits(new):
             table.rows.append((where, part.name, shown(part.gate, old), shown(part.gate, new)))
     for operation in OPERATIONS.values():
         payload = operation.request.payload
-        if payload is not None:
+        if payload is not None and operation.family is old.family:
             before, after = payload.carriage(old), payload.carriage(new)
             if before is not after:
                 table.rows.append(
@@ -345,12 +392,9 @@ def _difference(first: int, second: int) -> Entry:
                      before.name if before else "–", after.name if after else "–")
                 )  # fmt: skip
     return Entry(
-        f"1.{low} against 1.{high}",
+        f"{old.text} against {new.text}",
         "protocol versions",
         "What is on the wire in one and not in the other.",
-        [
-            (f"1.{minor}", RELEASES.get(minor, "development snapshots only"))
-            for minor in (low, high)
-        ],
+        [(version.text, spoken_by(version)) for version in (old, new)],
         [("differences", table)],
     )

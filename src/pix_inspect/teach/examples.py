@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pix.codec.gates import WORKER
 from pix.codec.records import Record
 from pix.codec.wire import Enumeration, Node
 from pix_inspect.session.exchange_view import ExchangeView
@@ -89,9 +90,11 @@ def shown(view: ExchangeView) -> Iterator[tuple[str, Score]]:
     held = [inner for node in nodes for inner in walk(node)]
     filled = sum(1 for node in held if node.children is None and node.value not in (None, "", 0))
     whole = int(row.state == "ok") + int(bool(filled))
-    recent = int(view.protocol is not None and view.protocol.minor >= RECENT)
+    spoken = view.protocol
+    family = spoken.family if spoken is not None else WORKER
+    recent = int(spoken is not None and (family is not WORKER or spoken.minor >= RECENT))
     score = (whole, fits, recent, min(filled, 12) * 100 - room if fits else -room)
-    yield row.name, score
+    yield row.name if row.operation is not None else f"{family.prefix}{row.name}", score
     for part in view.log:
         yield part.name, (fits, recent, -len(view.log), -room)
     if view.part("error") is not None:
@@ -106,7 +109,7 @@ def span(view: ExchangeView, name: str) -> tuple[int, int, int] | None:
 
     None when the exchange as a whole is what the example is about.
     """
-    if name in (view.row.operation, view.row.kind):
+    if name == view.row.operation or name.endswith(view.row.kind):
         return None
     for part in view.parts:
         if name in (part.name, "STDERR_ERROR" if part.name == "error" else None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pix.codec.gates import ALWAYS, NEWEST_MINOR, OLDEST_MINOR, Protocol, negotiate
+from pix.codec.gates import ALWAYS, WORKER, Family, Protocol, negotiate
 from pix.codec.records import Maybe, Record
 from pix.codec.wire import Wire
 from pix_inspect.teach.entries import RELEASES
@@ -25,8 +25,9 @@ DAEMONS: tuple[tuple[str, int], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """Versions 1.`first` to 1.`last` that have the same fields, by the name of the record."""
+    """Versions of a protocol that have the same fields, by the name of the record."""
 
+    family: Family
     first: int
     last: int
     fields: tuple[tuple[str, ...], ...]
@@ -34,18 +35,20 @@ class Age:
     @property
     def text(self) -> str:
         """The range as people write it."""
-        return f"1.{self.first}" if self.first == self.last else f"1.{self.first} to 1.{self.last}"
+        first, last = self.family.version(self.first), self.family.version(self.last)
+        return first if first == last else f"{first} to {last}"
 
 
-def ages(records: Sequence[Record], introduced: int = OLDEST_MINOR) -> list[Age]:
+def ages(records: Sequence[Record], family: Family = WORKER, introduced: int = 0) -> list[Age]:
     """Return the ages of some records (a request and its reply), oldest first, no features."""
     found: list[Age] = []
-    for minor in range(max(introduced, OLDEST_MINOR), NEWEST_MINOR + 1):
-        fields = tuple(tuple(dict.fromkeys(_fields(record, Protocol(minor)))) for record in records)
+    for minor in range(max(introduced, family.oldest), family.newest + 1):
+        protocol = Protocol(minor, family=family)
+        fields = tuple(tuple(dict.fromkeys(_fields(record, protocol))) for record in records)
         if found and found[-1].fields == fields:
-            found[-1] = Age(found[-1].first, minor, fields)
+            found[-1] = Age(family, found[-1].first, minor, fields)
         else:
-            found.append(Age(minor, minor, fields))
+            found.append(Age(family, minor, minor, fields))
     return found
 
 
@@ -103,6 +106,5 @@ def pairs() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def releases(age: Age) -> str:
     """Return which releases speak a version of an age."""
-    return "; ".join(
-        RELEASES[minor] for minor in range(age.first, age.last + 1) if minor in RELEASES
-    )
+    known = RELEASES[age.family]
+    return "; ".join(known[minor] for minor in range(age.first, age.last + 1) if minor in known)

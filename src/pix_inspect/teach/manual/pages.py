@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pix.codec.declare import record_of
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
+from pix.codec.gates import FAMILIES, SERVE, WORKER, Family, Protocol
 from pix.codec.records import Record
 from pix.protocol import OPERATIONS, STDERR_FRAMES, Frame, Operation
-from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.handshake import HELLOS
 from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
 from pix_inspect.teach.bundled import senders
-from pix_inspect.teach.entries import RELEASES, Entry, Table, entry
+from pix_inspect.teach.entries import RELEASES, Entry, Table, entry, spoken_by
 from pix_inspect.teach.errata import ERRATA, about
 from pix_inspect.teach.manual.blocks import Block, Bullets, Facts, Grid, Heading, Page, Prose
 from pix_inspect.teach.manual.chapters import CHAPTERS, Chapter, Example
 from pix_inspect.teach.manual.layouts import DAEMONS, ages, changes, pairs, releases
 from pix_inspect.teach.manual.specimens import Specimens
 
-HELLOS = ("client hello", "daemon hello")
 IN_ORDER = "Fields, in wire order"
 
 
@@ -40,7 +38,8 @@ def _all(specimens: Specimens) -> Iterator[Page]:
     for chapter in CHAPTERS:
         yield _chapter(chapter, specimens)
     yield _errata()
-    yield _handshake(specimens)
+    for family in FAMILIES:
+        yield _handshake(family, specimens)
     for operation in OPERATIONS.values():
         yield _operation(operation, specimens)
     for frame in STDERR_FRAMES.values():
@@ -53,8 +52,9 @@ def _all(specimens: Specimens) -> Iterator[Page]:
     for name in FEATURES:
         yield _feature(name)
     yield _versions()
-    for minor in range(OLDEST_MINOR, NEWEST_MINOR + 1):
-        yield _version(minor)
+    for family in FAMILIES:
+        for minor in range(family.oldest, family.newest + 1):
+            yield _version(Protocol(minor, family=family))
 
 
 def _grid(title: str, table: Table, prefix: str) -> Grid:
@@ -79,13 +79,15 @@ def _notes(found: Entry) -> Iterator[Block]:
         yield Bullets(found.notes)
 
 
-def _ages(sides: tuple[tuple[str, Record], ...], introduced: int = OLDEST_MINOR) -> Iterator[Block]:
+def _ages(
+    sides: tuple[tuple[str, Record], ...], family: Family = WORKER, introduced: int = 0
+) -> Iterator[Block]:
     """Yield the table of what is on the wire in which versions."""
     named = [(title, record) for title, record in sides if record.fields or record.payload]
     if not named:
         return
     yield Heading("On the wire, version by version", "versions")
-    found = ages([record for _, record in named], introduced)
+    found = ages([record for _, record in named], family, introduced)
     if len(found) == 1:
         yield Prose(f"The same from {found[0].text}, without features.")
         return
@@ -105,7 +107,7 @@ def _operation(operation: Operation, specimens: Specimens) -> Page:
     if not found.tables:
         blocks.append(Prose("No fields in either direction."))
     sides = (("request", operation.request), ("reply", operation.reply))
-    blocks += _ages(sides, operation.life.introduced.minor or OLDEST_MINOR)
+    blocks += _ages(sides, operation.family, operation.life.introduced.minor or 0)
     blocks += _notes(found)
     blocks += _errors_of(operation.name)
     blocks += specimens.shown(operation.name, picture=True)
@@ -135,16 +137,18 @@ def _frame(frame: Frame, specimens: Specimens) -> Page:
     return Page(f"frames/{frame.name}", frame.name, "STDERR frame", frame.doc, blocks, names)
 
 
-def _handshake(specimens: Specimens) -> Page:
-    found = entry("handshake")
+def _handshake(family: Family, specimens: Specimens) -> Page:
+    name = f"{family.prefix}handshake"
+    found = entry(name)
     blocks: list[Block] = [Facts(tuple(found.facts))]
     for (title, table), prefix in zip(found.tables, ("request.", "reply."), strict=True):
         blocks += [Heading(title.capitalize(), prefix[:-1]), _grid(IN_ORDER, table, prefix)]
-    blocks += _ages((("client", record_of(ClientHello)), ("daemon", record_of(DaemonHello))))
-    blocks += [*_notes(found), *_errors_of("handshake")]
-    blocks += specimens.shown("handshake", picture=True)
-    names = ("handshake", *HELLOS)
-    return Page("operations/handshake", "The handshake", "handshake", found.summary, blocks, names)
+    blocks += _ages(tuple(zip(("client", "daemon"), HELLOS[family], strict=True)), family)
+    blocks += [*_notes(found), *_errors_of(name)]
+    blocks += specimens.shown(name, picture=True)
+    names = (name, *(f"{family.prefix}{side} hello" for side in ("client", "daemon")))
+    title = "The handshake" if family is WORKER else f"The handshake of the {family} protocol"
+    return Page(f"operations/{name}", title, "handshake", found.summary, blocks, names)
 
 
 def _record(name: str, record: Record, specimens: Specimens) -> Page:
@@ -152,7 +156,7 @@ def _record(name: str, record: Record, specimens: Specimens) -> Page:
     blocks: list[Block] = [Facts(tuple(found.facts))] if found.facts else []
     for _, table in found.tables:
         blocks += [Heading("Layout", "layout"), _grid(IN_ORDER, table, "layout.")]
-    blocks += _ages((("fields", record),))
+    blocks += _ages((("fields", record),), SERVE if name.startswith(SERVE.prefix) else WORKER)
     blocks += [*_notes(found), *_errors_of(name), *specimens.shown(name)]
     return Page(f"types/{name}", name, "type", found.summary, blocks, (name,))
 
@@ -189,7 +193,11 @@ def _feature(name: str) -> Page:
 
 
 def _versions() -> Page:
-    rows = [(f"1.{minor}", text) for minor, text in sorted(RELEASES.items())]
+    rows = [
+        (family.version(minor), text)
+        for family, known in RELEASES.items()
+        for minor, text in sorted(known.items())
+    ]
     matrix = [(name, *spoken) for name, spoken in pairs()]
     blocks: list[Block] = [
         Prose("What is on the wire depends on the smaller of both sides' versions."),
@@ -217,14 +225,15 @@ def _versions() -> Page:
     )  # fmt: skip
 
 
-def _version(minor: int) -> Page:
-    found = entry(f"1.{minor}")
+def _version(version: Protocol) -> Page:
+    name = version.text
+    found = entry(name)
     blocks: list[Block] = [Facts(tuple(found.facts))]
     blocks += [Grid(title, t.heads, list(t.rows), names=(0, 1)) for title, t in found.tables]
-    blocks += [*([Bullets(found.notes)] if found.notes else []), *_errors_of(f"1.{minor}")]
-    title = f"Protocol 1.{minor}"
-    summary = f"What 1.{minor} changed. {RELEASES.get(minor, '')}".strip()
-    return Page(f"versions/1.{minor}", title, "version", summary, blocks, (f"1.{minor}",))
+    blocks += [*([Bullets(found.notes)] if found.notes else []), *_errors_of(name)]
+    title = f"Protocol {name}"
+    summary = f"What {name} changed. {spoken_by(version)}"
+    return Page(f"versions/{name}", title, "version", summary, blocks, (name,))
 
 
 def _chapter(chapter: Chapter, specimens: Specimens) -> Page:
@@ -269,6 +278,7 @@ def _front(found: list[Page]) -> Page:
     blocks: list[Block] = [
         Prose(
             "The protocol between Nix clients and the nix-daemon, 1.10 to 1.38 and its features, "
+            "and the one of `nix-store --serve`, 2.0 to 2.8, "
             "from the declarations that `pix-inspect` decodes with. Every example is a recorded "
             "exchange of real Nix, decoded when this manual was made."
         )

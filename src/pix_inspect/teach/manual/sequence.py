@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
+from pix.codec.gates import WORKER
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import duration, size
@@ -34,6 +35,7 @@ class Arrow:
 
 def arrows(view: ExchangeView) -> list[Arrow]:
     """Return what is said in an exchange, in order."""
+    has_log = (view.family or WORKER).has_log
     out = list(_request(view))
     log = view.log
     for part in log[:MOST]:
@@ -48,9 +50,10 @@ def arrows(view: ExchangeView) -> list[Arrow]:
     if error is not None:
         out.append(Arrow(DAEMON, "STDERR_ERROR", _fields(error)))
     elif view.row.kind == "handshake":
-        out.append(Arrow(DAEMON, "STDERR_LAST"))
+        if has_log:
+            out.append(Arrow(DAEMON, "STDERR_LAST"))
     elif reply is not None:
-        out.append(Arrow(DAEMON, "STDERR_LAST, reply", _fields(reply)))
+        out.append(Arrow(DAEMON, "STDERR_LAST, reply" if has_log else "reply", _fields(reply)))
     if payload is not None and payload.side == DAEMON and payload.carriage != "written":
         out.append(Arrow(DAEMON, f"payload {payload.name}", size(payload.bytes)))
     return out
