@@ -68,7 +68,7 @@ WORDS = [
     *(1 << bit for bit in (0, 3, 8, 15, 16, 26, 28, 30, 31, 32, 33, 40, 60, 62, 63)),
     *((1 << bit) - 1 for bit in (8, 16, 31, 32, 63, 64)),
     *((1 << 64) - n for n in (2, 7, 8, 9, 16)),
-    *OPERATIONS,
+    *(code for code in OPERATIONS if code >= 0),
     *STDERR_FRAMES,
     0,
     0x6E697863,

@@ -9,12 +9,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pix.codec.declare import OPERATIONS, Operation
-from pix.codec.gates import NEWEST_MINOR, Protocol
+from pix.codec.declare import Operation
+from pix.codec.gates import NEWEST_MINOR, WORKER, Protocol
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Carriage
 from pix.codec.values import encode
 from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection
+from pix.protocol import operations_of
 from pix.protocol.operations import AddPermRoot
 from pix.protocol.types import FEATURES
 from pix_store import EmbeddedDaemon
@@ -25,7 +26,7 @@ PROTOCOLS = st.one_of(
     st.integers(18, NEWEST_MINOR).map(Protocol),
     st.frozensets(st.sampled_from(sorted(FEATURES))).map(lambda f: Protocol(NEWEST_MINOR, f)),
 )
-HARMLESS = [one for one in OPERATIONS.values() if one is not AddPermRoot.operation]  # type: ignore[attr-defined]
+HARMLESS = [one for one in operations_of(WORKER).values() if one is not AddPermRoot.operation]  # type: ignore[attr-defined]
 """Without the one that writes where the client says."""
 
 CONTENTS = st.one_of(

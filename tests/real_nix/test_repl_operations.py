@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from pix.codec.gates import WORKER
 from pix.daemon.errors import without_colours
-from pix.protocol import OPERATIONS
+from pix.protocol import operations_of
 from pix_inspect.repl.repl import Session
 from pix_inspect.repl.values import Answer, plain
 from pix_store import EmbeddedDaemon
@@ -122,7 +123,7 @@ def current() -> set[str]:
     """The operations that Nix 2.34 has and nothing replaced."""
     return {
         operation.name
-        for operation in OPERATIONS.values()
+        for operation in operations_of(WORKER).values()
         if not operation.feature
         and (
             operation.life.removed is None

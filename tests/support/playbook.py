@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from typing import Any, Self, TypeAlias
 
-from pix.codec.gates import Protocol
+from pix.codec.gates import SERVE, Protocol
 from pix.codec.records import Record
 from pix.codec.values import encode
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.conversation.exchange import Exchange
-from pix.protocol import OPERATIONS_BY_NAME
+from pix.protocol import OPERATIONS_BY_NAME, serve
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import StderrLast
 from pix.protocol.types import TrustedFlag
@@ -38,9 +38,10 @@ def said(value: Any, protocol: Protocol) -> bytes:
     wire = value.wire
     assert isinstance(wire, Record)
     out = bytearray()
-    named = getattr(value, "operation", None) or getattr(value, "frame", None)
-    if named is not None:
-        out += pack_u64(named.code)
+    if (operation := getattr(value, "operation", None)) is not None:
+        out += pack_u64(operation.number)
+    elif (frame := getattr(value, "frame", None)) is not None:
+        out += pack_u64(frame.code)
     out += encode(wire, value, protocol)
     if wire.payload is not None:
         carriage = wire.payload.carriage(protocol)
@@ -105,14 +106,15 @@ class Playbook:
         if fields is None:
             request = operation.request
             fields = encode(request, request.value_of(plain), self.protocol)
-        return self.client(pack_u64(operation.code), fields)
+        return self.client(pack_u64(operation.number), fields)
 
     def answer(self, name: str, fields: bytes | None = None, /, **plain: Any) -> Self:
         """Let the daemon say STDERR_LAST and a reply, by its fields' bytes or plain values."""
         if fields is None:
             reply = OPERATIONS_BY_NAME[name].reply
             fields = encode(reply, reply.value_of(plain), self.protocol)
-        return self.daemon(StderrLast(), fields)
+        last = (StderrLast(),) if self.protocol.family.has_log else ()
+        return self.daemon(*last, fields)
 
     def greet(
         self,
@@ -125,6 +127,9 @@ class Playbook:
     ) -> Self:
         """Let both sides greet, each field in its turn; the protocol is then in force."""
         number, minor = self.protocol.number, self.protocol.minor
+        if self.protocol.family is SERVE:
+            self >> serve.ClientHello(version=client or number)
+            return self << serve.ServerHello(version=daemon or number)
         features = self.protocol.features
         hello, answer = ClientHello(version=client or number), DaemonHello(version=daemon or number)
         if minor >= 38:

@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pix.codec.declare import wire_of
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, WORKER, Protocol
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.wire import Boolean, Enumeration, String, Wire, Word, text_of
-from pix.protocol import OPERATIONS, STDERR_FRAMES
+from pix.protocol import STDERR_FRAMES, operations_of
 from pix.protocol.derived_path import SingleDerivedPath
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.types import FEATURES
@@ -21,7 +21,7 @@ from tests.support.readings import records
 def every_record() -> dict[str, Record]:
     """Return every declared record by a name that says where it is."""
     found: dict[str, Record] = {}
-    for operation in OPERATIONS.values():
+    for operation in operations_of(WORKER).values():
         found[f"{operation.name}.request"] = operation.request
         found[f"{operation.name}.reply"] = operation.reply
     for frame in STDERR_FRAMES.values():

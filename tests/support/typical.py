@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from pix.codec.declare import Operation
-from pix.codec.gates import Protocol
+from pix.codec.gates import WORKER, Protocol
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.payload import PULLED, WRITTEN, Payload
-from pix.codec.records import Maybe, Record, Tagged
+from pix.codec.records import Maybe, Nonzero, Record, Tagged
 from pix.codec.values import encode
 from pix.codec.wire import Boolean, Enumeration, String, Wire, Word
 from pix.conversation.exchange import CLIENT, DAEMON
-from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME
+from pix.protocol import OPERATIONS_BY_NAME, operations_of
 from pix.protocol.derived_path import SingleDerivedPath
 from pix.protocol.logging import STDERR_WRITE, StderrRead
 from pix.protocol.types import TrustedFlag
@@ -64,7 +64,7 @@ def typical(wire: Wire, protocol: Protocol, nth: int = 0) -> Any:
             return tuple(typical(wire.element, protocol, i) for i in range(2))
         case MapOf():
             return {key: typical(wire.value, protocol, i) for i, key in enumerate(("dev", "out"))}
-        case Maybe():
+        case Maybe() | Nonzero():
             return typical(wire.inner, protocol, nth)
         case Tagged():
             choices = [choice for _, _, choice in wire.choices.values() if choice is not None]
@@ -159,7 +159,7 @@ def carried(payload: Payload | None, protocol: Protocol) -> bytes:
 
 def known(minor: int) -> Iterator[Operation]:
     """The operations of 1.`minor` that need no feature."""
-    for operation in OPERATIONS.values():
+    for operation in operations_of(WORKER).values():
         life = operation.life
         removed = life.removed is not None and life.removed.minor is not None
         if life.is_there(minor) and operation.feature is None and not removed:

@@ -11,10 +11,11 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from pix.codec.cursor import SKIP, Program
-from pix.codec.declare import OPERATIONS, Operation
+from pix.codec.declare import Operation
 from pix.codec.gates import Protocol
 from pix.codec.wire import pack_u64
 from pix.conversation.exchange import Asked
+from pix.protocol import operations_of
 from pix.protocol.logging import STDERR_LAST
 
 LAST = pack_u64(STDERR_LAST)
@@ -33,15 +34,15 @@ Plain: TypeAlias = "dict[bytes, tuple[Operation, Shape, Shape]]"
 @lru_cache(maxsize=64)
 def plain(protocol: Protocol) -> Plain:
     """Return the operations that may be plain: those without payload, where STDERR_LAST is said."""
-    family = protocol.family
+    if not protocol.family.has_log:
+        return {}
     return {
-        pack_u64(operation.number): (
+        pack_u64(number): (
             operation,
             _shape(operation.request.program(protocol)),
             _shape(operation.reply.program(protocol)),
         )
-        for operation in OPERATIONS.values()
-        if operation.family is family and family.has_log
+        for number, operation in operations_of(protocol.family).items()
         if operation.request.payload is None and operation.reply.payload is None
     }
 

@@ -13,10 +13,17 @@ Nothing outside this package lists them again. Imports `pix.codec`. Begin at `op
 from __future__ import annotations
 
 from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation
+from pix.codec.gates import Family
 from pix.protocol import handshake, logging, operations, serve, types
 
 OPERATIONS_BY_NAME: dict[str, Operation] = {op.name: op for op in OPERATIONS.values()}
 """Every declared operation by its name."""
+
+
+def operations_of(family: Family) -> dict[int, Operation]:
+    """Return the operations of a protocol by the number that they have on the wire."""
+    return {op.number: op for op in OPERATIONS.values() if op.family is family}
+
 
 __all__ = [
     "OPERATIONS",
@@ -27,6 +34,7 @@ __all__ = [
     "handshake",
     "logging",
     "operations",
+    "operations_of",
     "serve",
     "types",
 ]

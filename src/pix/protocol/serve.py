@@ -34,6 +34,7 @@ from pix.codec.lists import ToEmpty
 from pix.codec.payload import RAW_EXPORT, RAW_NAR, Source
 from pix.codec.records import Nonzero
 from pix.codec.wire import String
+from pix.protocol.operations import Done, Paths
 from pix.protocol.types import (
     U64,
     AnyBool,
@@ -170,20 +171,6 @@ class Failure:
 
     status: UInt = field("the exit status that nix-store would have: 1, or 100 and more")
     error_msg: Text = field("what went wrong, often with terminal colours")
-
-
-@record
-class Done:
-    """A word that says it worked; what did not work is said by silence."""
-
-    done: U64 = field("always 1", default=1)
-
-
-@record
-class Paths:
-    """Some store paths."""
-
-    paths: frozenset[StorePath] = field("the paths")
 
 
 @command(1, FIRST)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from pix.codec.declare import OPERATIONS
-from pix.codec.gates import Protocol
+from pix.codec.gates import WORKER, Protocol
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Asked, Conversation, Exchange, Limits
 from pix.conversation.notes import Reason
+from pix.protocol import operations_of
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix.protocol.operations import (
     AddBuildLog,
@@ -206,7 +207,7 @@ def test_what_is_asked_is_known_and_told_when_the_stream_ends() -> None:
 @pytest.mark.parametrize("minor", [10, 20, 38])
 def test_every_operation_without_payload_may_be_plain(minor: int) -> None:
     protocol = Protocol(minor)
-    for code, operation in OPERATIONS.items():
+    for code, operation in operations_of(WORKER).items():
         if not operation.request.program(protocol) and not operation.reply.program(protocol):
             talk = Playbook(protocol).greet() >> pack_u64(code) << StderrLast()
             plain = operation.request.payload is None and operation.reply.payload is None

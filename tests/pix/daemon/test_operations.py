@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from pix.codec.declare import OPERATIONS
 from pix.codec.errors import EncodeError
-from pix.codec.gates import Protocol
+from pix.codec.gates import WORKER, Protocol
 from pix.daemon import DaemonConnection
 from pix.protocol import operations as op
-from pix.protocol import types
+from pix.protocol import operations_of, types
 from pix.protocol.derived_path import SingleDerivedPath
 from tests.pix.daemon.test_connection import DRV, HELLO
 from tests.support.scripted_daemon import LAST, Hears, HearsFrames, playing
@@ -262,7 +261,7 @@ def test_realisations_are_named_as_the_daemon_names_them() -> None:
 
 CURRENT = [
     operation.name
-    for operation in OPERATIONS.values()
+    for operation in operations_of(WORKER).values()
     if not operation.life.obsolete
     and (
         operation.life.removed is None

@@ -8,12 +8,12 @@ import pytest
 
 from pix.codec.declare import wire_of
 from pix.codec.errors import EncodeError
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, WORKER, Protocol
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN
 from pix.codec.records import Record, Tagged
 from pix.codec.values import encode
 from pix.codec.wire import Meaning, Named, Wire
-from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES
+from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES, operations_of
 from pix.protocol import operations as declarations
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.operations import (
@@ -73,12 +73,12 @@ def wires(wire: Wire) -> Iterator[Wire]:
 
 def test_every_number_is_declared_in_order() -> None:
     """2 was never assigned."""
-    assert list(OPERATIONS) == CODES
+    assert list(operations_of(WORKER)) == CODES
     assert len(OPERATIONS_BY_NAME) == len(OPERATIONS)
 
 
 def test_every_operation_has_a_doc_and_a_life() -> None:
-    for operation in OPERATIONS.values():
+    for operation in operations_of(WORKER).values():
         life = operation.life
         assert is_doc(operation.doc), operation.name
         assert life.introduced, operation.name
@@ -93,7 +93,9 @@ def test_every_operation_has_a_doc_and_a_life() -> None:
 
 
 def test_what_is_obsolete_names_what_replaced_it() -> None:
-    gone = {op.name for op in OPERATIONS.values() if op.life.obsolete and not op.life.instead}
+    gone = {
+        op.name for op in operations_of(WORKER).values() if op.life.obsolete and not op.life.instead
+    }
     assert gone <= {"QueryFailedPaths", "ClearFailedPaths"}, "these have no successor"
 
 
@@ -132,12 +134,12 @@ def test_every_feature_gate_is_a_known_feature() -> None:
     for record in RECORDS.values():
         for field in record.fields:
             assert {field.gate.feature, field.gate.without} - {None} <= known
-    needed = {operation.feature for operation in OPERATIONS.values()} - {None}
+    needed = {operation.feature for operation in operations_of(WORKER).values()} - {None}
     assert needed <= known
 
 
 def test_every_declared_operation_is_reached_by_the_records() -> None:
-    for operation in OPERATIONS.values():
+    for operation in operations_of(WORKER).values():
         for record in (operation.request, operation.reply):
             assert all(inner in RECORDS.values() for inner in records(record))
 
@@ -225,7 +227,7 @@ def test_what_cannot_be_said_names_field_and_version(
 
 
 def test_what_does_many_at_once_is_an_operation() -> None:
-    many = {op.name: op.many for op in OPERATIONS.values() if op.many is not None}
+    many = {op.name: op.many for op in operations_of(WORKER).values() if op.many is not None}
     assert {each.operation for each in many.values()} <= set(OPERATIONS_BY_NAME)
     assert many["AddToStoreNar"].operation == "AddMultipleToStore"
     assert many["EnsurePath"].since == 13
@@ -234,7 +236,7 @@ def test_what_does_many_at_once_is_an_operation() -> None:
 def test_numbers_say_what_they_mean() -> None:
     meant = {
         part.name: part.wire.meaning
-        for operation in OPERATIONS.values()
+        for operation in operations_of(WORKER).values()
         for record in (operation.request, operation.reply)
         for wire in record.walk()
         for part in wire.fields

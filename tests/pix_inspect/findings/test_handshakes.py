@@ -47,7 +47,7 @@ CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     "banner": (HELLO + V38, b"Welcome to builder01\n" + GREETING + V38, None, {"foreign-text"}),
     "banner of three letters": (HELLO + V38, b"hi\n" + GREETING + V38, None, {"foreign-text"}),
     "nix-store --serve": (HELLO + V38, word(0x5452EECB) + word(0x205), None, {"wrong-magic"}),
-    "client of --serve": (word(0x390C9DEB) + word(0x205), b"", None, {"wrong-magic"}),
+    "client of --serve": (word(0x390C9DEB) + word(0x205), b"", None, {"handshake-stalled"}),
     "guix": (HELLO + V38 + word(0), GREETING + word(0x163), None, {"guix"}),
 }  # fmt: skip
 """What the client and the daemon say, who leaves first, and what is found besides a downgrade."""

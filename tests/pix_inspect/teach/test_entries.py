@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, WORKER, Protocol
 from pix.problem import Problem
-from pix.protocol import OPERATIONS, STDERR_FRAMES
+from pix.protocol import STDERR_FRAMES, operations_of
 from pix.protocol.names import enumerations, records
 from pix.protocol.types import FEATURES
 from pix_inspect.teach.entries import entry, names
@@ -22,7 +22,7 @@ def test_everything_has_an_entry_with_a_summary() -> None:
 
 def test_all_that_is_declared_is_named() -> None:
     known = names()
-    for operation in OPERATIONS.values():
+    for operation in operations_of(WORKER).values():
         assert operation.name in known
         assert entry(str(operation.code)).title == operation.name
     assert {frame.name for frame in STDERR_FRAMES.values()} <= set(known)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pix.codec.declare import wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.codec.records import Record
 from pix.protocol import OPERATIONS, STDERR_FRAMES
-from pix.protocol.handshake import ClientHello, DaemonHello
+from pix.protocol.handshake import HELLOS
 from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
 from pix_inspect.teach.errata import ERRATA
@@ -33,12 +32,11 @@ def test_everything_declared_has_its_place(links: Links) -> None:
         wanted |= anchors_of(frame.fields, f"frames/{frame.name}", "layout.")
     for name, record in records().items():
         wanted.add(f"types/{name}")
-        if name not in ("ClientHello", "DaemonHello"):
+        if not name.endswith("Hello"):
             wanted |= anchors_of(record, f"types/{name}", "layout.")
-    for cls, prefix in ((ClientHello, "request."), (DaemonHello, "reply.")):
-        hello = wire_of(cls)
-        assert isinstance(hello, Record)
-        wanted |= anchors_of(hello, "operations/handshake", prefix)
+    for family, hellos in HELLOS.items():
+        for hello, prefix in zip(hellos, ("request.", "reply."), strict=True):
+            wanted |= anchors_of(hello, f"operations/{family.prefix}handshake", prefix)
     for name, wire in enumerations().items():
         wanted |= {f"types/{name}#{label}" for label in wire.by_label}
     assert {"ActivityType", "ResultType", "BuildStatus"} <= set(enumerations())
