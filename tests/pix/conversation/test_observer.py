@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from pix.codec.gates import Protocol
+from pix.codec.gates import SERVE, Protocol
+from pix.codec.payload import EXPORT_MAGIC
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Conversation, Limits
 from pix.conversation.exchange import Exchange
 from pix.conversation.notes import Note, Reason
-from pix.protocol.logging import StderrError, StderrLast, StderrNext, StderrRead
+from pix.protocol import operations_of, serve
+from pix.protocol.handshake import DaemonHello
+from pix.protocol.logging import STDERR_ERROR, StderrError, StderrLast, StderrNext, StderrRead
 from pix.protocol.operations import (
     AddToStore,
     AddToStoreNar,
+    Done,
     ImportPaths,
     IsValidPath,
     NarFromPath,
+    Paths,
     QueryPathInfo,
     SetOptions,
 )
-from pix.protocol.types import UnkeyedValidPathInfo
+from pix.protocol.types import BasicDerivation, BuildStatus, UnkeyedValidPathInfo
 from tests.support.nars import nar
 from tests.support.playbook import EOF, Playbook, said, seen, unblamed
-from tests.support.words import PATH, text
+from tests.support.words import PATH, text, word
 
 HASH = "15e3c560894cbb27085cf65b5a2ecb18488c999497f4531b6907a7581ce6d527"
 V38 = Protocol(38)
@@ -379,3 +384,97 @@ def test_observer_is_told_once_of_each_beginning_and_end() -> None:
     numbers = range(1, 9)
     assert sorted(told) == sorted([(what, n) for what in ("started", "ended") for n in numbers])
     assert conversation.exchanges == []
+
+
+SERVED = Protocol(7, family=SERVE)
+TREE = nar(b"hello")
+EXPORT = (
+    pack_u64(1) + TREE + pack_u64(EXPORT_MAGIC)
+    + text(PATH.encode()) + word(0) + text(b"") + word(0) + word(0)
+)  # fmt: skip
+
+
+def serve_session() -> Playbook:
+    """Every command of the serve protocol, once."""
+    talk = Playbook(SERVED).greet()
+    talk >> serve.QueryValidPaths(paths=frozenset([PATH])) << Paths(paths=frozenset())
+    talk >> serve.QueryPathInfos(paths=frozenset([PATH]))
+    info = serve.UnkeyedValidPathInfo(references=frozenset([PATH]), nar_size=len(TREE))
+    talk << serve.QueryPathInfos.Reply(infos=(serve.ValidPathInfo(path=PATH, info=info),))
+    talk >> serve.DumpStorePath(path=PATH) << serve.DumpStorePath.Reply(nar=TREE)
+    talk >> serve.ImportPaths(export=EXPORT) << Done()
+    talk >> serve.ExportPaths(paths=(PATH,)) << serve.ExportPaths.Reply(export=EXPORT)
+    options = serve.BuildOptions()
+    talk >> serve.BuildPaths(paths=(PATH,), options=options)
+    failure = serve.Failure(status=1, error_msg="builder failed")
+    talk << serve.BuildPaths.Reply(failure=failure)
+    talk >> serve.BuildPaths(paths=(PATH,), options=options) << serve.BuildPaths.Reply()
+    talk >> serve.QueryClosure(paths=frozenset([PATH])) << Paths(paths=frozenset([PATH]))
+    derivation = BasicDerivation(
+        outputs={}, input_srcs=frozenset(), platform="x86_64-linux", builder="/bin/sh"
+    )
+    talk >> serve.BuildDerivation(drv_path=PATH, derivation=derivation, options=options)
+    built = serve.BuildResult(status=BuildStatus.BUILT)
+    talk << serve.BuildDerivation.Reply(result=built)
+    talk >> serve.AddToStoreNar(path=PATH, nar_hash="0" * 64, nar_size=len(TREE), nar=TREE)
+    return talk << Done()
+
+
+def test_a_session_of_the_serve_protocol() -> None:
+    handshake, *commands = serve_session().exchanges()
+    assert handshake.protocol == SERVED
+    assert [exchange.operation.number for exchange in commands if exchange.operation] == [
+        1, 2, 3, 4, 5, 6, 6, 7, 8, 9,
+    ]  # fmt: skip
+    assert {exchange.name for exchange in commands} == {
+        operation.name for operation in operations_of(SERVE).values()
+    }
+    assert all(exchange.complete and not exchange.notes for exchange in commands)
+    assert {exchange.payload_bytes for exchange in commands} == {0, 5}
+
+
+def test_a_server_that_fails_says_nothing_more() -> None:
+    talk = Playbook(SERVED).greet() >> serve.DumpStorePath(path=PATH) << EOF
+    _, command = talk.exchanges()
+    assert [note.reason for note in command.notes] == [Reason.NO_ANSWER]
+    assert command.error is None
+
+
+def test_a_server_speaks_of_nothing_but_what_was_asked() -> None:
+    talk = Playbook(SERVED).greet() << StderrLast()
+    _, opaque = talk.exchanges()
+    assert opaque.notes[0].reason is Reason.UNASKED
+    assert opaque.notes[0].expected == "silence, as nothing was asked"
+
+
+def test_no_error_frame_stands_in_place_of_a_nar() -> None:
+    talk = Playbook(SERVED).greet() >> serve.DumpStorePath(path=PATH)
+    talk << word(STDERR_ERROR) + text(b"Error") + bytes(64)
+    command = talk.exchanges()[1]
+    assert [note.reason for note in command.notes] == [Reason.ANSWER_OPAQUE]
+
+
+def test_the_first_word_says_which_protocol_it_is() -> None:
+    talk = Playbook(SERVED)
+    assert talk.play().family is None
+    talk.greet()
+    conversation = talk.play()
+    assert conversation.family is SERVE
+    mixed = Playbook(SERVED) >> serve.ClientHello(version=0x207) << DaemonHello(version=0x126)
+    assert [e.notes[0].expected for e in mixed.exchanges() if e.kind == "opaque"] == [
+        "the daemon's magic 0x5452eecb"
+    ]
+
+
+@pytest.mark.parametrize("number", [0x101, 0x126])
+def test_a_version_of_another_major_is_not_the_serve_protocol(number: int) -> None:
+    talk = Playbook(SERVED).greet(client=number)
+    notes = [e.notes[0] for e in talk.exchanges() if e.kind == "opaque"]
+    assert {note.expected for note in notes} == {"a version 2.N of the serve protocol"}
+
+
+def test_an_unknown_command_is_known_by_its_number() -> None:
+    talk = Playbook(SERVED).greet() >> word(26) + text(PATH.encode())
+    command = talk.exchanges()[1]
+    assert command.name == "serve.operation 26"
+    assert command.notes[0].reason is Reason.UNKNOWN_OPERATION
