@@ -307,7 +307,7 @@ class Relay:
             return reached
 
     def _connect(self, lineage: Lineage) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
-        daemon, process = self.upstream.connect(lineage)
+        daemon, process = self.upstream.connect(lineage, heard=True)
         if self.delay:
             try:
                 return self.delay.stretch(daemon), process

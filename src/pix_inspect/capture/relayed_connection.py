@@ -25,8 +25,10 @@ client for a hang-up).
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import mmap
+import os
 import select
 import signal
 import socket
@@ -37,7 +39,7 @@ import time
 from _thread import start_new_thread
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from pix_inspect.capture.command_group import GUARD, end_group, signal_group
 from pix_inspect.recording.notes import (
@@ -45,6 +47,7 @@ from pix_inspect.recording.notes import (
     Comment,
     HungUp,
     Reading,
+    StandardError,
     Stuck,
     TapFailed,
     Undelivered,
@@ -95,6 +98,14 @@ class Tap(Protocol):
         """Something worth knowing happened."""
 
 
+STANDARD_ERROR = 2
+PIECE = 4 << 10
+"""Bytes of what a command writes to its standard error, in one note."""
+
+LAST_WORDS = 1.0
+"""Seconds in which what a command wrote to its standard error is read once it has ended."""
+
+
 def _ended(status: int) -> str:
     """Return how a command ended."""
     return f"exit status {status}" if status > 0 else f"signal {-status}"
@@ -129,18 +140,39 @@ class Connection:
         `partner` carries the daemon's direction; one is started unless given.
         """
         try:
+            heard = self._hear()
             partner = partner or Partner()
             partner.carry(self)
             self._carry(CLIENT)
             if self.process is not None:
                 self._end_command(self.process)
             partner.join()
+            if heard is not None:
+                heard.join(LAST_WORDS)
             if self.process is not None and self.process.returncode and not self.was_ended:
                 self._tell("note", CommandEnded(_ended(self.process.returncode)), now())
         finally:
             for end in self.ends:
                 end.close()
             self._tell("closed", now())
+
+    def _hear(self) -> threading.Thread | None:
+        """Begin to note what the command writes to its standard error, and to write it on."""
+        if self.process is None or self.process.stderr is None:
+            return None
+        thread = threading.Thread(target=self._write_on, args=(self.process.stderr,), daemon=True)
+        thread.start()
+        return thread
+
+    def _write_on(self, heard: IO[bytes]) -> None:
+        decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+        with heard, contextlib.suppress(OSError, ValueError):
+            while piece := os.read(heard.fileno(), PIECE):
+                if text := decode(piece):
+                    self._tell("note", StandardError(text), now())
+                with contextlib.suppress(OSError):  # nobody is there to read it
+                    while piece:
+                        piece = piece[os.write(STANDARD_ERROR, piece) :]
 
     def hang_up(self, why: str) -> None:
         """End the connection: both ends see a hang-up."""

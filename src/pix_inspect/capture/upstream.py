@@ -26,7 +26,7 @@ class SocketUpstream:
     path: Path
 
     def connect(
-        self, lineage: Lineage = ()
+        self, lineage: Lineage = (), *, heard: bool = False
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Return a new connection. Raises OSError."""
         return connect(self.path, before=lambda sock: sign(sock, lineage)), None
@@ -42,15 +42,20 @@ class CommandUpstream:
     words: tuple[str, ...]
 
     def connect(
-        self, lineage: Lineage = ()
+        self, lineage: Lineage = (), *, heard: bool = False
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
-        """Start the command and return a socket to its standard streams. Raises OSError."""
+        """Start the command and return a socket to its standard input and output.
+
+        `heard`: what it writes to its standard error comes from the process, where it has to be
+        read, and not to ours. Raises OSError.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             process = subprocess.Popen(
                 list(self.words),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
+                stderr=subprocess.PIPE if heard else None,
                 start_new_session=True,
                 env=environment(lineage),
             )

@@ -1,7 +1,8 @@
-"""`pix-inspect stdio`: stands in for `nix-daemon --stdio`, as `remote-program` of ssh-ng stores.
+"""`pix-inspect stdio`: stands in for the `remote-program` of ssh-ng and ssh stores.
 
-Bytes come and go on standard input and output, upstream is the daemon. Nothing else is ever
-written to standard output.
+That is `nix-daemon --stdio` or, with `--serve`, `nix-store --serve`. Bytes come and go on
+standard input and output, upstream is the daemon or that program. Nothing else is ever written
+to standard output; what the program says on its standard error goes to ours.
 """
 
 from __future__ import annotations
@@ -24,7 +25,13 @@ from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.command_group import end_group
 from pix_inspect.capture.relay import TOLD
 from pix_inspect.capture.relayed_connection import Connection
-from pix_inspect.capture.upstream import Upstream, complaint
+from pix_inspect.capture.upstream import (
+    CommandUpstream,
+    Upstream,
+    complaint,
+    require,
+    upstream_of,
+)
 from pix_inspect.machine.processes import command_line, parent, parents
 from pix_inspect.machine.relay_chain import inherited_lineage, new_relay
 from pix_inspect.machine.running_relays import registered
@@ -38,19 +45,26 @@ DRAINING = 1.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments; those of nix-daemon that a client may add are taken."""
+    """Declare the command's arguments; those that a client of either program adds are taken."""
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the recording")
     capture_options.arguments(parser)
     parser.add_argument("--stdio", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--process-ops", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="as clients of ssh:// say it: stand in for `nix-store --serve`",
+    )
+    parser.add_argument("--write", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--store", metavar="STORE", help=argparse.SUPPRESS)
 
 
 def main(args: argparse.Namespace) -> int:
     """Relay standard input and output until both directions are over."""
     if sys.stdin.isatty():
         raise Problem(
-            "standard input is a terminal: stdio is for programs, such as ssh-ng://HOST with"
-            " remote-program=pix-inspect; to relay here, use pix-inspect run"
+            "standard input is a terminal: stdio is for programs, such as ssh-ng://HOST or"
+            " ssh://HOST with remote-program=pix-inspect; to relay here, use pix-inspect run"
         )
     # a client kills its remote program when it is done: the relay outlives that in a session
     # of its own, is told by the end of a pipe, and brings the recording to its end
@@ -75,10 +89,10 @@ def main(args: argparse.Namespace) -> int:
 
 def _relay(args: argparse.Namespace, alive: int) -> int:
     """Relay until it is over; at `alive` a hang-up shows once our program was killed."""
-    upstream = upstream_from(args, None)
+    upstream = upstream_from(args, None) if not args.serve else _program(args)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        daemon, process = upstream.connect((*inherited_lineage(), new_relay()))
+        daemon, process = upstream.connect((*inherited_lineage(), new_relay()), heard=True)
     except OSError as error:
         raise Problem(complaint(upstream, error)) from None
     target: Path = args.output or new_recording("stdio")
@@ -103,6 +117,23 @@ def _relay(args: argparse.Namespace, alive: int) -> int:
         over.wait()
     taken.close()
     return _status(upstream, connection)
+
+
+def _program(args: argparse.Namespace) -> Upstream:
+    """Return the program that serves a store, with what the client asks of it. Raises Problem."""
+    if args.upstream is not None:
+        raise Problem(
+            "--serve: a daemon's socket does not speak the serve protocol; name a program with"
+            " --upstream-command, by default nix-store"
+        )
+    upstream = upstream_of(None, args.upstream_command or "nix-store")
+    assert isinstance(upstream, CommandUpstream)
+    if "--serve" not in upstream.words:
+        asked = ["--serve", *(["--write"] if args.write else [])]
+        asked += ["--store", args.store] if args.store else []
+        upstream = CommandUpstream((*upstream.words, *asked))
+    require(upstream)
+    return upstream
 
 
 def _status(upstream: Upstream, connection: Connection) -> int:

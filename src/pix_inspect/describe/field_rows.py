@@ -217,6 +217,8 @@ def rows(view: ExchangeView, *, absent: bool = False) -> list[FieldRow]:
         out.append(_payload_row(view))
     if view.log:
         out.append(_log_row(view))
+    if said := view.standard_error:
+        out.append(_standard_error_row(said))
     reply = view.part("reply")
     if reply is not None:
         out.append(_part_row(reply, view, operation, absent))
@@ -337,6 +339,21 @@ def _log_row(view: ExchangeView) -> FieldRow:
         end=last.end or last.start,
         doc="what the daemon said before its reply",
         make=lambda row: Made(log, lambda part: _frame_row(part, started, row.depth + 1)),
+    )
+
+
+def _standard_error_row(said: list[str]) -> FieldRow:
+    return FieldRow(
+        "standard error",
+        count(len(said), "line"),
+        kind="part",
+        doc="what the daemon's program wrote there meanwhile",
+        make=lambda row: Made(
+            said,
+            lambda line: FieldRow(
+                "line", inert(plain(line), LONGEST_VALUE), kind="note", depth=row.depth + 1
+            ),
+        ),
     )
 
 

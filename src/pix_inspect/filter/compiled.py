@@ -172,6 +172,8 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
         return False, _protocol(compare, text)
     if field == "about":
         return True, lambda subject: matches(about(subject.view))
+    if field == "stderr":
+        return True, lambda subject: any(map(matches, subject.view.standard_error))
     if field == "notes":
         return True, lambda subject: any(matches(note) for note in subject.view.notes)
     if field == "payload":
@@ -400,6 +402,8 @@ def _shows(subject: Subject, needle: str) -> bool:
         return True
     view = subject.view
     if needle in about(view).lower() or any(needle in note.lower() for note in view.notes):
+        return True
+    if any(needle in line.lower() for line in view.standard_error):
         return True
     return any(
         needle in str(value).lower()

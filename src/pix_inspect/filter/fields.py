@@ -20,6 +20,7 @@ PARTS = {
     "reply": "what the daemon answered",
     "error": "the error the daemon answered",
     "log": "the text of all log frames",
+    "stderr": "what the daemon's program wrote to its standard error meanwhile",
     "payload": "bytes of payload",
     "protocol": "worker (nix-daemon) or serve (nix-store --serve)",
     "about": "what the timeline shows of it",

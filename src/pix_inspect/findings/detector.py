@@ -55,7 +55,7 @@ class Detector:
         if state != _OK or kind != _OPERATION or frames or self.session.remarks(exchange[0] - 1):
             return False
         row = self.session.connections[connection]
-        if row.stalls and _stalls_in(row, started, took):
+        if row.standard_error or (row.stalls and _stalls_in(row, started, took)):
             return False
         key = (row.protocol, row.daemon_nix)
         codes = self._ordinary.get(key)
@@ -81,6 +81,8 @@ def _passes(look: Look) -> Iterator[Finding]:
         yield from _operation(look)
     elif row.kind == "orphan":
         yield from _orphan(look)
+    for said in look.said_errors:
+        yield look.found("standard-error", f"{row.name}: {said}", *look.daemon_start)
     yield from _noted(look)
     yield from _not_read(look)
     if row.state == "cut" or Reason.ANSWER_CUT in look.reasons:
@@ -185,6 +187,9 @@ def _ended(look: Look) -> Iterator[Finding]:
     if not is_cut and Reason.REQUEST_OPAQUE in reasons:
         return
     if not is_cut and look.who_left == DAEMON:
+        if look.said_errors:
+            return  # that is the finding
+        said += look.last_words
         last = look.view.span(DAEMON)[1] or None
         why = look.forensics.left(row) if row.state == "error" else None
         yield look.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)

@@ -70,7 +70,7 @@ def handshake(look: Look) -> Iterator[Finding]:
 def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
     """What became of a handshake that was not finished: who refused, left, or kept silent."""
     for note in look.notes:
-        said, reason = str(note), note.reason
+        said, reason = f"{note}{look.last_words}", note.reason
         if reason in UNREACHED:
             yield look.found("unreachable", said)
         elif reason is Reason.NO_WORD:

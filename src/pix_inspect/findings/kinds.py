@@ -119,6 +119,11 @@ _ALL = (
          "It crashed, was stopped or killed, or met something it could not report.",
          "Look into the daemon's log for this time; the client says “daemon disconnected"
          " unexpectedly”.", "NixOS/nix#9798", deep=False),
+    Kind("standard-error", "error", "an error on the standard error of the daemon's program",
+         "`nix-store --serve` has no other place to tell what failed: its client hears nothing, or"
+         " the end of the stream.",
+         "The message says why; its place is the machine on which that program runs.",
+         "Nix nix-store.cc: opServe", deep=False),
     Kind("unanswered", "note", "an operation was going on when the recording ended",
          "The answer, if there was one, is not in the recording.",
          "Record until the client is done, or see who owes the next byte.", deep=False),

@@ -15,12 +15,13 @@ from itertools import islice
 from pix.codec.gates import WORKER, newest, version_text
 from pix.conversation.exchange import DAEMON
 from pix.protocol.types import FEATURES, TrustedFlag
-from pix_inspect.base.safe_text import inert
+from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.kinds import KINDS, OF_LAYOUT
 from pix_inspect.forensics.desync import Forensics
 from pix_inspect.forensics.mistakes import Diagnosis
 from pix_inspect.recording.reader import Chunk
+from pix_inspect.session import standard_error
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
 
@@ -136,6 +137,17 @@ class Look:
         if self._view is None:
             self._view = self.session.exchange(self.row.number - 1)
         return self._view
+
+    @cached_property
+    def said_errors(self) -> list[str]:
+        """The errors that the daemon's program wrote to its standard error meanwhile."""
+        return standard_error.errors(self.session, self.row)
+
+    @property
+    def last_words(self) -> str:
+        """What it wrote there last, as a half-sentence, empty where it wrote nothing."""
+        said = [line for line in standard_error.lines(self.session, self.row) if line.strip()]
+        return f"; its standard error ends with: {plain(said[-1]).strip()}" if said else ""
 
     @cached_property
     def who_left(self) -> int | None:

@@ -269,6 +269,12 @@ class CommandEnded(Comment):
     how: str = key("command ended", TEXT, "its exit status, or the signal")
 
 
+class StandardError(Comment):
+    """The command that stands for the daemon wrote to its standard error."""
+
+    text: str = key("standard error", TEXT, "what it wrote, a piece as it came")
+
+
 class Undelivered(Comment):
     """A side took no more of what the other sent."""
 
@@ -319,8 +325,8 @@ class TapFailed(Comment):
 NOTES: dict[str, type[Comment]] = {
     next(iter(kind.keys.values())).name: kind
     for kind in (
-        HungUp, Refused, CommandEnded, Undelivered, Stuck, Reading, PayloadLeftOut, ScannerFailed,
-        TapFailed,
+        HungUp, Refused, CommandEnded, StandardError, Undelivered, Stuck, Reading, PayloadLeftOut,
+        ScannerFailed, TapFailed,
     )
 } | {"boundary": State}  # fmt: skip
 """What a relay notes, by the key it is known by."""

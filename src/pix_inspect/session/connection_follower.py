@@ -51,6 +51,8 @@ class ConnectionRow:
     """Its beginning was not recorded, and its version is what fits."""
     failure: Note | None = None
     """Why it came to nothing, where the relay knows."""
+    standard_error: list[tuple[int, str]] = field(default_factory=list)
+    """What the command that stands for the daemon wrote there: when, and a piece of it."""
 
 
 class Watcher:

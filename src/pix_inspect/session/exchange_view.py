@@ -27,6 +27,7 @@ from pix.conversation.notes import Note
 from pix.protocol.handshake import HELLOS
 from pix.protocol.logging import STDERR_ERROR
 from pix_inspect.recording.reader import Chunk, RecordingReader
+from pix_inspect.session import standard_error
 from pix_inspect.session.kept_bytes import Kept
 
 if TYPE_CHECKING:
@@ -346,6 +347,11 @@ class ExchangeView:
                 runs,
             )
         return None
+
+    @property
+    def standard_error(self) -> list[str]:
+        """The lines that the daemon wrote to its standard error meanwhile, as it wrote them."""
+        return [] if self.session is None else standard_error.lines(self.session, self.row)
 
     def bytes(self, side: int, start: int, end: int) -> list[tuple[int, bytes | None]]:
         """Return the kept bytes `[start, end)` of a side, None for an elided piece."""

@@ -34,6 +34,7 @@ from pix_inspect.recording.notes import (
     Made,
     Opening,
     Refused,
+    StandardError,
     State,
     lost_bytes,
     made_of,
@@ -167,6 +168,11 @@ class Session:
                 self.connections[number].failure = Note(Reason.UNREACHED, found=said.why)
             elif isinstance(said, CommandEnded):
                 self.connections[number].failure = Note(Reason.COMMAND_ENDED, found=said.how)
+            elif isinstance(said, StandardError):
+                pieces = self.connections[number].standard_error
+                if len(pieces) < MOST_NOTES:
+                    pieces.append((time, said.text))
+                return
             elif take(self.connections[number].stalls, said, time):
                 return
         if len(self.notes) < MOST_NOTES:

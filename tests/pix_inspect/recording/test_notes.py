@@ -29,6 +29,7 @@ from pix_inspect.recording.notes import (
     Reading,
     Refused,
     ScannerFailed,
+    StandardError,
     Section,
     State,
     Stuck,
@@ -46,6 +47,7 @@ WRITTEN = [
     (HungUp("gone"), b'{"hung up":"gone"}'),
     (Refused("no socket"), b'{"upstream":"no socket"}'),
     (CommandEnded("signal 9"), b'{"command ended":"signal 9"}'),
+    (StandardError("error: no"), b'{"standard error":"error: no"}'),
     (Undelivered(0, 12), b'{"undelivered":"client","of the last bytes":12}'),
     (Stuck(1, 4096, 5), b'{"does not read":"daemon","held":4096,"since":5}'),
     (Reading(1), b'{"reads again":"daemon"}'),
@@ -85,7 +87,7 @@ def test_what_is_written_is_read_back(comment: Comment, text: bytes) -> None:
     assert type(comment).read(said) == comment
 
 
-@pytest.mark.parametrize("comment", [comment for comment, _ in WRITTEN[:11]])
+@pytest.mark.parametrize("comment", [comment for comment, _ in WRITTEN[:12]])
 def test_a_note_is_known_by_its_key(comment: Comment) -> None:
     assert note_of({"note": comment.json()}) == comment
 
