@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pix.codec.declare import wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, WORKER, Protocol
-from pix.codec.lists import ListOf, MapOf
-from pix.codec.records import Maybe, Record, Tagged
+from pix.codec.lists import ListOf, MapOf, ToEmpty
+from pix.codec.records import Maybe, Nonzero, Record, Tagged
 from pix.codec.wire import Boolean, Enumeration, String, Wire, Word, text_of
 from pix.protocol import STDERR_FRAMES, operations_of
 from pix.protocol.derived_path import SingleDerivedPath
@@ -67,10 +67,16 @@ def values(wire: Wire, protocol: Protocol) -> st.SearchStrategy[Any]:
             return TEXTS
         case ListOf(unordered=True):
             return st.frozensets(values(wire.element, protocol), max_size=4)
+        case ToEmpty():
+            named = values(wire.element, protocol).filter(lambda value: value.path)
+            return st.lists(named, max_size=3).map(tuple)
         case ListOf():
             return st.lists(values(wire.element, protocol), max_size=4).map(tuple)
         case MapOf():
             return st.dictionaries(TEXTS, values(wire.value, protocol), max_size=4)
+        case Nonzero():
+            said = values(wire.inner, protocol).filter(lambda value: value.status)
+            return st.one_of(st.none(), said)
         case Maybe() if not wire.gate.admits(protocol):
             return values(wire.inner, protocol)
         case Maybe():

@@ -121,14 +121,17 @@ class Protocol:
 
     @classmethod
     def parse(
-        cls, text: str, features: frozenset[str] | set[str] | tuple[str, ...] = ()
+        cls,
+        text: str,
+        features: frozenset[str] | set[str] | tuple[str, ...] = (),
+        families: tuple[Family, ...] = (WORKER,),
     ) -> Protocol:
         """Return the protocol written as `1.38`, or, of the serve protocol, as `2.7`.
 
-        Raises NoVersion when the text is not a version of either.
+        Raises NoVersion when the text is not a version of one of `families`.
         """
         major, dot, minor = text.strip().partition(".")
-        family = next((each for each in FAMILIES if str(each.major) == major), None)
+        family = next((each for each in families if str(each.major) == major), None)
         if (
             family is None
             or not dot
@@ -136,10 +139,8 @@ class Protocol:
             or not minor.isdigit()
             or int(minor) > 255
         ):
-            raise NoVersion(
-                f"{text!r} is not a protocol version: write it as 1.38,"
-                " or 2.7 for the serve protocol"
-            )
+            examples = " or ".join(each.version(each.newest) for each in families)
+            raise NoVersion(f"{text!r} is not a protocol version: write it as {examples}")
         return cls(int(minor), frozenset(features), family)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.codec.gates import NEWEST, Protocol
+from pix.codec.gates import FAMILIES, NEWEST, Protocol
 from pix.conversation.exchange import SIDES
 from pix.problem import Problem
 from pix.untrusted import natural
@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
     protocol = None
     if args.version is not None or args.features:
         features = frozenset(word for word in args.features.split(",") if word)
-        protocol = Protocol.parse(args.version or NEWEST.text, features)
+        protocol = Protocol.parse(args.version or NEWEST.text, features, FAMILIES)
     found = entry(" ".join(args.name), protocol)
     example = None if args.no_example else examples().get(found.title)
     if args.format == "json":

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pix.codec.gates import WORKER, Protocol, newest
+from pix.codec.gates import FAMILIES, WORKER, Protocol, newest
 from pix.codec.wire import Wire
 from pix.problem import Problem
 from pix.protocol.names import UnknownName, family_called, wire_called
@@ -75,7 +75,7 @@ def _protocol(kind: str, version: str | None, features: str) -> Protocol:
             raise Problem(f"no feature is called {name!r}; known: {', '.join(near)}")
     owner = family_called(kind)
     text = version or newest(owner or WORKER).text
-    protocol = Protocol.parse(text, frozenset(names))
+    protocol = Protocol.parse(text, frozenset(names), FAMILIES)
     family = protocol.family
     if owner is not None and owner is not family:
         mine = f"{owner.version(owner.oldest)} to {owner.version(owner.newest)}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from pix.codec.gates import Family, Protocol
+from pix.codec.gates import FAMILIES, Family, Protocol
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.notes import Note, Reason
@@ -271,6 +271,6 @@ class Watcher:
 
 def _protocol(state: State) -> Protocol | None:
     try:
-        return Protocol.parse(state.protocol or "", frozenset(state.features))
+        return Protocol.parse(state.protocol or "", frozenset(state.features), FAMILIES)
     except ValueError:
         return None

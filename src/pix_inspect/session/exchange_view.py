@@ -97,6 +97,7 @@ class ExchangeView:
         self.session: Session | None = None
         """Where it was looked up, for what can be said of it only in its surroundings."""
         self._shown: Callable[[Node], Node] | None = None
+        self._said: Callable[[str], str] = str
         self._reader = reader
         self._begin()
         self._read()
@@ -116,10 +117,11 @@ class ExchangeView:
         view._read()
         return view
 
-    def shown_by(self, shown: Callable[[Node], Node]) -> ExchangeView:
-        """Return a view of the same exchange whose trees are what `shown` makes of them."""
+    def shown_by(self, shown: Callable[[Node], Node], said: Callable[[str], str]) -> ExchangeView:
+        """Return a view of the same exchange with the trees and lines that these make of them."""
         view = copy.copy(self)
         view._shown = shown
+        view._said = said
         view._forget()
         return view
 
@@ -351,7 +353,9 @@ class ExchangeView:
     @property
     def standard_error(self) -> list[str]:
         """The lines that the daemon wrote to its standard error meanwhile, as it wrote them."""
-        return [] if self.session is None else standard_error.lines(self.session, self.row)
+        if self.session is None:
+            return []
+        return [self._said(line) for line in standard_error.lines(self.session, self.row)]
 
     def bytes(self, side: int, start: int, end: int) -> list[tuple[int, bytes | None]]:
         """Return the kept bytes `[start, end)` of a side, None for an elided piece."""

@@ -95,7 +95,7 @@ def is_secret(name: str) -> bool:
 
 def redacted(view: ExchangeView) -> ExchangeView:
     """Return the exchange as it may be shown: another view, whose trees are blanked."""
-    return view.shown_by(_shown)
+    return view.shown_by(_shown, cleaned)
 
 
 def secret_spans(view: ExchangeView) -> list[tuple[int, int]]:

@@ -343,7 +343,7 @@ def _changes(version: Protocol) -> Table:
 
 def _spoken(text: str) -> Protocol:
     """Return the version of that text. Raises Problem where it is not described."""
-    version = Protocol.parse(text)
+    version = Protocol.parse(text, families=FAMILIES)
     family = version.family
     if not family.oldest <= version.minor <= family.newest:
         oldest, newest = family.version(family.oldest), family.version(family.newest)
