@@ -4,6 +4,7 @@ session    what a recording holds, finished or growing (session)
 index      one packed record an exchange (index); its columns, and a row of them (row)
 follower   an open connection while it is read (connection_follower, guessed_beginning)
 view       one exchange with its messages, payload and log (exchange_view, payload_spans, log_text)
+beside     what the daemon's program wrote to its standard error meanwhile (standard_error)
 kept       the bytes of it that were recorded (kept_bytes); what of it may be shown (redaction)
 mark       what the user noted beside the recording (marks)
 
