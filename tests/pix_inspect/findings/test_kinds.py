@@ -412,7 +412,8 @@ def test_what_is_too_long_for_a_tree_is_not_undecodable(
 
 
 def test_all_kinds_are_here() -> None:
-    assert set(SCENES) | {"undecodable"} == set(KINDS)
+    """Standard error is told of in `tests/pix_inspect/session/test_standard_error.py`."""
+    assert set(SCENES) | {"undecodable", "standard-error"} == set(KINDS)
 
 
 def test_every_kind_says_what_to_do() -> None:
