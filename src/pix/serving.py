@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pix.codec.cursor import Limits
-from pix.codec.declare import OPERATIONS, Operation, record_of
+from pix.codec.declare import OPERATIONS, Operation
 from pix.codec.errors import DecodeError, Lost, PixError
 from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, Protocol, negotiate
 from pix.codec.incoming import Incoming
@@ -21,8 +21,9 @@ from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Carriage
 from pix.codec.values import encode
 from pix.codec.wire import Reader, pack_u64
 from pix.codec.words import foreign
-from pix.protocol.handshake import CLIENT_MAGIC, ORDER, ClientHello, DaemonHello
+from pix.protocol.handshake import CLIENT_MAGIC, ClientHello, DaemonHello
 from pix.protocol.logging import STDERR_LAST, StderrRead
+from pix.protocol.shake_hands import shake_hands
 
 PULL = 32768
 """Bytes that STDERR_READ asks for, as Nix does."""
@@ -116,26 +117,21 @@ class ServedConnection:
             pass
 
     def _handshake(self, hello: DaemonHello, oldest: int) -> None:
-        protocol, heard, out = self.protocol, ClientHello(version=0), b""
-        for side, name in ORDER:
-            field = next(each for each in record_of(side).fields if each.name == name)
-            if not field.gate.admits(protocol):
-                continue
-            if side is DaemonHello:
-                out += encode(field.wire, getattr(hello, name), protocol)
-                continue
-            self.send(out)
-            out = b""
-            setattr(heard, name, self._incoming.value(field.wire, protocol))
+        heard = ClientHello(version=0)
+
+        def negotiated(name: str) -> Protocol | None:
             if heard.magic != CLIENT_MAGIC:
                 raise DecodeError(0, "the client's magic", foreign(heard.magic))
-            if name == "version":
-                protocol = Protocol(negotiate(heard.version, hello.version))
-                too_old = min(heard.version, protocol.number) < 0x100 | oldest
-                if too_old or heard.version & 0xFF >= GUIX_MINOR:
-                    raise Refusal(f"a client of version {heard.version:#x} was turned away")
-        self.send(out + LAST)
-        self.protocol = Protocol(protocol.minor, frozenset(hello.features) & {*heard.features})
+            if name != "version":
+                return None
+            protocol = Protocol(negotiate(heard.version, hello.version))
+            too_old = min(heard.version, protocol.number) < 0x100 | oldest
+            if too_old or heard.version & 0xFF >= GUIX_MINOR:
+                raise Refusal(f"a client of version {heard.version:#x} was turned away")
+            return protocol
+
+        receive = self._incoming.value
+        self.protocol = shake_hands(hello, heard, self.send, receive, negotiated, LAST)
 
     def _one(self) -> bool:
         """Take one request and answer it; return whether the connection goes on."""

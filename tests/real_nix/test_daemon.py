@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -200,7 +201,7 @@ def test_text_and_what_is_known_of_it(store: DaemonConnection) -> None:
     info = store.query_path_info(second)
     data = nar(f"see {first}".encode())
     assert info.references == [first]
-    assert (info.nar_size, info.nar_hash) == (len(data), hashlib.sha256(data).hexdigest())
+    assert (info.nar_size, info.nar_hash_hex) == (len(data), hashlib.sha256(data).hexdigest())
     assert info.registration_time > 0
     assert (info.deriver, info.sigs) == ("", [])
     store.ensure_path(first)
@@ -265,7 +266,7 @@ def test_large_file_there_and_back_in_constant_memory(store: DaemonConnection) -
         copy = ValidPathInfo(
             path=renamed(path, "1"),
             info=UnkeyedValidPathInfo(
-                nar_hash=known.nar_hash, references=frozenset(), nar_size=known.nar_size
+                nar_hash=known.nar_hash_hex, references=frozenset(), nar_size=known.nar_size
             ),
         )
         store.add_to_store_nar(copy, Made(size), dont_check_sigs=True)
@@ -273,7 +274,7 @@ def test_large_file_there_and_back_in_constant_memory(store: DaemonConnection) -
     finally:
         tracemalloc.stop()
     assert back.hash.digest() == digest.hash.digest()
-    assert known.nar_hash == digest.hash.hexdigest()
+    assert known.nar_hash_hex == digest.hash.hexdigest()
     assert store.is_valid_path(copy.path)
 
 
@@ -487,6 +488,35 @@ def test_log_from_a_client_that_is_not_trusted(nix: Nix) -> None:
             store.add_build_log(drv, (b"line\n" * 1000 for _ in range(10_000)))
         with pytest.raises(NixDaemonError, match="this connection is over"):
             store.is_valid_path(drv)
+
+
+@pytest.mark.parametrize("nix", ["2.8.0", "2.26.3", "2.34.8"], indirect=True)
+def test_refusals_that_leave_a_request_unread(nix: Nix, tmp_path: Path) -> None:
+    """All was sent when the error comes; the next call says so, or has a new connection."""
+    refused: list[Callable[[DaemonConnection], object]] = [
+        lambda store: store.add_build_log(drv, b"line\n"),
+        lambda store: store.add_to_store("x", b"x", "fixed:sha3"),
+    ]
+    if nix.number >= (2, 20):
+        refused.append(lambda store: store.add_perm_root(drv, str(tmp_path / "root")))
+    with running(nix, trusted=False) as daemon, connected(daemon, reconnect=True) as anew:
+        for call in refused:
+            with connected(daemon) as store:
+                drv = Drv(store, "exit 0").path
+                with pytest.raises(NixDaemonError) as caught:
+                    call(store)
+                assert caught.value.frame is not None
+                with pytest.raises(NixDaemonError, match="this connection is over"):
+                    store.is_valid_path(drv)
+            with pytest.raises(NixDaemonError, match=re.escape(str(caught.value))):
+                call(anew)
+            assert anew.is_valid_path(drv)
+
+
+def test_hash_as_nix_says_it(daemon: Daemon, store: DaemonConnection) -> None:
+    path = store.add_text_to_store("x", "x")
+    said = daemon.client().run("nix-store", "--query", "--hash", path).stdout.decode().strip()
+    assert store.query_path_info(path).nar_hash == said
 
 
 def test_path_that_is_not_valid_has_no_nar(store: DaemonConnection) -> None:

@@ -26,7 +26,7 @@ from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection
 from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import StderrLast
-from pix.protocol.types import TrustedFlag
+from pix.protocol.types import Text, TrustedFlag
 from tests.support.playbook import said
 
 LAST = StderrLast()
@@ -135,7 +135,12 @@ class Player:
 
 
 def greeting(
-    protocol: Protocol, version: int, features: frozenset[str], *, nix: str = "2.26.3"
+    protocol: Protocol,
+    version: int,
+    features: frozenset[str],
+    *,
+    nix: str = "2.26.3",
+    trusted: TrustedFlag = TrustedFlag.TRUSTED,
 ) -> list[Any]:
     """The turns of a daemon of `version` that greets a client that speaks 1.38."""
     hello = DaemonHello(version=version)
@@ -146,9 +151,15 @@ def greeting(
     if protocol.minor >= 33:
         hello.daemon_nix_version = nix
     if protocol.minor >= 35:
-        hello.trusted = TrustedFlag.TRUSTED
+        hello.trusted = trusted
     daemon, mine = said(hello, protocol), said(client, protocol)
-    return [Hears(mine[:8]), daemon[:16], Hears(mine[8:]), daemon[16:], LAST]
+    if protocol.minor < 38:
+        return [Hears(mine[:8]), daemon[:16], Hears(mine[8:]), daemon[16:], LAST]
+    # features go to and fro before the client's last words, which are two numbers
+    offer = encode(wire_of(tuple[Text, ...]), hello.features, protocol)
+    rest = daemon[16:].removeprefix(offer)
+    first = [Hears(mine[:8]), daemon[:16], Hears(mine[8:-16]), offer]
+    return [*first, Hears(mine[-16:]), rest, LAST]
 
 
 @contextmanager

@@ -18,6 +18,7 @@ An annotation is the Python type and the wire type at once: `Annotated[str, Stri
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Callable
 from types import UnionType
 from typing import (
@@ -215,13 +216,24 @@ class Many:
     since: int | None = None
 
 
+class Unread(enum.Enum):
+    """When a daemon refuses a request that it has not read to its end, and takes the rest for
+    operations: the stream is then out of step.
+    """
+
+    METHOD = "A method that cannot be parsed leaves the frames unread"
+    UNTRUSTED = "From an untrusted client it is refused before all of it is read"
+    BY_HASH = "Nix 2.35 without the feature refuses it before reading the arguments"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One operation of a protocol: its number, its layouts, and what is known about it.
 
     `code` is its number among those of all protocols (`Family.code`). `feature` must have been
     negotiated for it; `early_log`: STDERR frames may come before the request is complete, because
-    the daemon starts work before it reads the arguments; `many` does many of it in one round trip.
+    the daemon starts work before it reads the arguments; `many` does many of it in one round trip;
+    `unread`: what leaves the stream out of step.
     """
 
     code: int
@@ -235,6 +247,7 @@ class Operation:
     many: Many | None = None
     notes: tuple[str, ...] = ()
     family: Family = WORKER
+    unread: Unread | None = None
 
     @property
     def number(self) -> int:
@@ -272,6 +285,7 @@ def operation(
     reply: type | None = None,
     notes: tuple[str, ...] = (),
     family: Family = WORKER,
+    unread: Unread | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """Declare operation `number`: the class is its request, its `Reply` (or `reply`) the reply."""
 
@@ -293,8 +307,11 @@ def operation(
             feature,
             early_log,
             many,
-            notes,
+            notes
+            if unread is None
+            else (*notes, f"{unread.value}: the stream is then out of step."),
             family,
+            unread,
         )
         OPERATIONS[code] = declared
         made.operation = declared  # type: ignore[attr-defined]

@@ -320,6 +320,8 @@ class Named(IntEnum):
     @classmethod
     def of(cls, value: int) -> Named | int:
         """Return the member of that number, or the number itself when none has it."""
+        if not isinstance(value, int):
+            return value
         return cls._value2member_map_.get(value, value)  # type: ignore[return-value]
 
 

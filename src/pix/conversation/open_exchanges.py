@@ -10,7 +10,6 @@ or becomes opaque. Nothing here depends on how the bytes were cut into chunks.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol as Interface
@@ -23,14 +22,10 @@ from pix.codec.payload import FRAMES, PULLED
 from pix.conversation.direction import Lane
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange, Kind
 from pix.conversation.notes import Note, Reason
-from pix.protocol.types import REALISATION_WITH_PATH
+from pix.protocol.unread import hashes_are_unread
 
 PayloadSeen: TypeAlias = Callable[[int, int, int, int], None]
 """Told of a run of payload: side, stream offset, length, position in the payload (bytes)."""
-
-OPERATIONS_AT_SEA = (42, 43)
-"""Operations that Nix 2.35 refuses unread where the feature they need is not in force."""
-
 
 TOGETHER = -1
 """In place of a side: neither ended its stream before the other, as far as is known."""
@@ -228,7 +223,7 @@ class Ledger:
                 self._finish(exchange)
             return
         self.pending.popleft()
-        if exchange.code in OPERATIONS_AT_SEA and self._refuses_hashes():
+        if hashes_are_unread(exchange.operation, self.in_force(), self.daemon_nix):
             self._lose_step(exchange, Reason.ARGUMENTS_UNREAD)
         elif exchange.request_end is None and self._carriage(exchange) is FRAMES:
             self._lose_step(exchange, Reason.FRAMES_UNREAD)
@@ -248,13 +243,6 @@ class Ledger:
         """Return how the payload of its request travels, None where there is none."""
         payload = exchange.operation.request.payload if exchange.operation else None
         return payload.carriage(self.in_force()) if payload is not None else None
-
-    def _refuses_hashes(self) -> bool:
-        """Whether this daemon is a Nix 2.35 or later that knows realisations by path only."""
-        if REALISATION_WITH_PATH in self.in_force().features:
-            return False
-        release = re.match(r"2\.(\d+)", self.daemon_nix or "")
-        return release is not None and int(release[1][:6]) >= 35
 
     def _lose_step(self, exchange: Exchange, why: Reason) -> None:
         self.at_sea = exchange

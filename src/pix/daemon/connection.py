@@ -1,4 +1,4 @@
-"""A client of the Nix daemon: standard library only, blocking, no threads.
+"""A client of the Nix daemon: standard library only, blocking, no threads of its own.
 
     with DaemonConnection() as daemon:
         path = daemon.add_text_to_store("hello.txt", "hello world")
@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +23,7 @@ from pix.codec.gates import NEWEST, Protocol
 from pix.daemon.dialogue import Dialogue, Log, Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.operations import Operations
+from pix.daemon.path_info import PathInfo
 from pix.daemon.transport import Stream
 from pix.problem import Problem
 from pix.protocol.operations import NarFromPath, QueryPathInfo
@@ -34,23 +34,6 @@ DEFAULT_SOCKET = "/nix/var/nix/daemon-socket/socket"
 """Where a Nix daemon listens by default."""
 
 
-@dataclass
-class PathInfo:
-    """What the store knows about a valid path.
-
-    `deriver` is "" when unknown, `nar_hash` the SHA-256 of the NAR as the daemon writes it
-    (64 hexadecimal digits), `registration_time` in seconds since 1970, `nar_size` in bytes;
-    `references` and `sigs` are sorted. `call(QueryPathInfo(…))` gives the rest.
-    """
-
-    deriver: str
-    nar_hash: str
-    references: list[str]
-    registration_time: int
-    nar_size: int
-    sigs: list[str]
-
-
 class DaemonConnection(Operations):
     """A connection to a Nix daemon, used in a `with` statement or by `connect` and `close`.
 
@@ -59,8 +42,13 @@ class DaemonConnection(Operations):
     to offer. `timeout` bounds every wait, in seconds of silence; None waits for ever, as builds
     may be silent for hours. `log` is told of each STDERR frame as it comes.
 
-    Errors of the daemon leave the connection usable; after any other failure each use says
-    what happened, until `connect` makes a new connection. Not to be shared by threads.
+    Errors of the daemon leave the connection usable, except where it may not have read all of
+    what it refused (`pix.protocol.unread`). After those and any other failure each use says
+    what happened, until `connect` makes a new connection; with `reconnect` the next use does
+    that. A new connection knows nothing of the settings and temporary roots of the old.
+
+    Threads may share it in turn: while one is in an operation, or in the midst of `nar`, the
+    others get an error at once. `interrupt` and `close` are for any thread at any time.
     """
 
     def __init__(
@@ -72,6 +60,7 @@ class DaemonConnection(Operations):
         timeout: float | None = None,
         log: Log | None = None,
         limits: Limits | None = None,
+        reconnect: bool = False,
     ) -> None:
         chosen = os.fspath(socket_path) if socket_path is not None else ""
         self.socket_path = chosen or os.environ.get("NIX_DAEMON_SOCKET_PATH") or DEFAULT_SOCKET
@@ -81,12 +70,14 @@ class DaemonConnection(Operations):
         self.timeout = timeout
         self.log = log
         self.limits = limits
+        self.reconnect = reconnect
         self._dialogue: Dialogue | None = None
+        self._reached = False
 
     def connect(self) -> DaemonConnection:
         """Connect and shake hands, unless connected; return self. Raises NixDaemonError."""
         if self._dialogue is None or self._dialogue.failure is not None:
-            self.close()
+            self._end()
             try:
                 sock = connect(Path(self.socket_path), self.timeout)
             except Problem as problem:
@@ -97,11 +88,12 @@ class DaemonConnection(Operations):
                     " NIX_DAEMON_SOCKET_PATH names another socket"
                 ) from None
             self.over(sock)
+            self._reached = True
         return self
 
     def over(self, sock: socket.socket) -> DaemonConnection:
         """Shake hands with the daemon at the other end of a connected socket, which we then own."""
-        self.close()
+        self._end()
         dialogue = Dialogue(Stream(sock, self.timeout, self.limits), self._logged)
         try:
             dialogue.handshake(self.version)
@@ -113,6 +105,10 @@ class DaemonConnection(Operations):
 
     def close(self) -> None:
         """Close the connection; do nothing when there is none."""
+        self._reached = False
+        self._end()
+
+    def _end(self) -> None:
         if self._dialogue is not None:
             self._dialogue.end()
 
@@ -150,6 +146,12 @@ class DaemonConnection(Operations):
             raise NixDaemonError("not connected: use `with DaemonConnection()`, or connect()")
         return self._dialogue
 
+    def _in_use(self) -> Dialogue:
+        """Return what carries the next operation. Raises NixDaemonError."""
+        if self.reconnect and self._reached and self._talk().ended() is not None:
+            self.connect()
+        return self._talk()
+
     @property
     def protocol(self) -> Protocol:
         """The version and features in force. Raises NixDaemonError before `connect`."""
@@ -182,25 +184,18 @@ class DaemonConnection(Operations):
         of bytes) and ends up in the reply's, or goes to `write` piece by piece. Raises
         NixDaemonError, and EncodeError for what this version cannot carry.
         """
-        return self._talk().ask(request, write)
+        return self._in_use().ask(request, write)
 
     def nar(self, path: str) -> Iterator[bytes]:
         """Yield the NAR of a path in pieces as they come.
 
         The connection is busy until the last one, and over when the iterator is given up.
         """
-        return self._talk().ask_for_nar(NarFromPath(path=path))
+        return self._in_use().ask_for_nar(NarFromPath(path=path))
 
     def query_path_info(self, path: str) -> PathInfo:
         """Return what the store knows about `path`. Raises NixDaemonError when it is not valid."""
         info = self.call(QueryPathInfo(path=path)).info
         if info is None:
             raise NixDaemonError(f"path '{path}' is not valid")
-        return PathInfo(
-            deriver=info.deriver or "",
-            nar_hash=info.nar_hash,
-            references=sorted(info.references),
-            registration_time=info.registration_time,
-            nar_size=info.nar_size,
-            sigs=sorted(info.sigs),
-        )
+        return PathInfo.of(info)

@@ -1,8 +1,9 @@
 """A client's side of a conversation that it holds itself: shake hands, ask, listen.
 
-One operation at a time. Everything is written and read by the declarations; what the daemon
-says while it works goes to `log`. After an error that leaves both sides in step the
-dialogue goes on; after any other it is over, and says so on the next use.
+One operation at a time, whichever thread asks: another is refused meanwhile. Everything is
+written and read by the declarations; what the daemon says while it works goes to `log`. After
+an error that leaves both sides in step the dialogue goes on; after any other it is over, and
+says so on the next use.
 
 Source: Nix `worker-protocol-connection.cc`, `remote-store.cc`.
 """
@@ -10,6 +11,7 @@ Source: Nix `worker-protocol-connection.cc`, `remote-store.cc`.
 from __future__ import annotations
 
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +25,9 @@ from pix.codec.records import MISSING, Record
 from pix.codec.values import encode
 from pix.codec.wire import Reader, bytes_of, pack_string, pack_u64
 from pix.codec.words import foreign
+from pix.daemon.arguments import expected
 from pix.daemon.errors import NixDaemonError, without_colours
-from pix.daemon.handshake import accepting, handshake
+from pix.daemon.handshake import handshake, turned_away
 from pix.daemon.transport import Stream
 from pix.daemon.upload import Pull, one_nar
 from pix.protocol.logging import (
@@ -38,6 +41,7 @@ from pix.protocol.logging import (
     StderrWrite,
 )
 from pix.protocol.types import TrustedFlag
+from pix.protocol.unread import may_be_unread
 
 HANDSHAKE = "the handshake"
 
@@ -72,6 +76,9 @@ class Dialogue:
         self.trusted: TrustedFlag | int = TrustedFlag.UNKNOWN
         self.failure: str | None = None
         self._going_on: str | None = None
+        self._claim = threading.Lock()
+        self._owner: int | None = None
+        self._ended_elsewhere = False
         self._in_step = True
         self._verdict: StderrLast | NixDaemonError | None = None
         self._last_error: StderrError | None = None
@@ -90,8 +97,10 @@ class Dialogue:
             self.protocol = agreed.protocol
             self.nix_version = agreed.nix_version
             self.trusted = agreed.trusted
-            with accepting(ours):
+            try:
                 self._conclude()
+            except Lost as lost:
+                raise turned_away(ours, lost) from None
 
     def ask(self, request: Any, write: Write | None = None) -> Any:
         """Send a request and return its reply, an object of the operation's `Reply`.
@@ -100,11 +109,10 @@ class Dialogue:
         Raises EncodeError, before anything is sent, for what this version cannot carry;
         NixDaemonError for everything else.
         """
-        operation: Operation = request.operation
         head = self._head(request)
+        operation: Operation = request.operation
         collected = bytearray()
-        self._ready()
-        with self._operation(operation.name):
+        with self._operation(operation.name, self._may_be_unread(request)):
             self._ask(request, head, write or collected.extend)
             reply = self._reply(operation)
             if _carriage(operation.reply, self.protocol) is RAW_NAR:
@@ -120,38 +128,48 @@ class Dialogue:
         An iterator that is given up ends the dialogue: there is no way to stop the daemon.
         Raises as `ask`.
         """
-        operation: Operation = request.operation
         head = self._head(request)
-        self._ready()
-        with self._operation(operation.name):
+        operation: Operation = request.operation
+        with self._operation(operation.name, self._may_be_unread(request)):
             self._ask(request, head, None)
             self._reply(operation)
             yield from self._nar()
 
     def ended(self) -> str | None:
         """Return why the dialogue is over, None while it is not. Looks between operations."""
-        if self.failure is None and self._going_on is None:
+        if self._claim.acquire(blocking=False):
             try:
-                if self.stream.heard():
-                    self._fail(self._after("the daemon said more than it was asked for"))
-            except Lost as error:
-                self._fail(self._after(str(error)))
+                self._look()
+            finally:
+                self._claim.release()
         return self.failure
 
     def end(self) -> None:
+        """Be over; another thread's operation is interrupted, and fails."""
         self.failure = self.failure or "it was closed"
-        self.stream.close()
+        if self._owner in (None, threading.get_ident()):
+            self.stream.close()
+        else:
+            self._ended_elsewhere = True
+            self.stream.interrupt()
 
     def detach(self) -> socket.socket:
         """Hand the socket over to the caller. Raises NixDaemonError in mid-operation."""
-        self._ready()
-        self.failure = "its socket was handed over"
-        return self.stream.detach()
+        with self._claimed("handing over the socket"):
+            self.failure = "its socket was handed over"
+            return self.stream.detach()
 
     @contextmanager
-    def _operation(self, name: str) -> Iterator[None]:
-        """What is said inside belongs to `name`; a failure that leaves doubts ends the dialogue."""
-        self._going_on = name
+    def _operation(self, name: str, unread: bool = False) -> Iterator[None]:
+        """What is said inside belongs to `name`; a failure that leaves doubts ends the dialogue.
+
+        `unread`: when the daemon refuses it, it may not have read all of it.
+        """
+        with self._claimed(name), self._failures(name, unread):
+            yield
+
+    @contextmanager
+    def _failures(self, name: str, unread: bool) -> Iterator[None]:
         self._in_step = True
         self._verdict = None
         self._lines.clear()
@@ -161,6 +179,8 @@ class Dialogue:
             self._last_error = error.frame
             if error.frame is None or not self._in_step or name == HANDSHAKE:
                 self._fail(f"{name}: {error}")
+            elif unread:
+                self._fail(f"{name}: {error}; the daemon may be out of step")
             raise
         except Lost as error:
             raise self._fail(f"{name}: {error}") from None
@@ -173,16 +193,35 @@ class Dialogue:
         else:
             self._last_error = None
         finally:
-            self._going_on = self._pull = self._write = None
+            self._pull = self._write = None
 
-    def _ready(self) -> None:
-        """Raise NixDaemonError unless a request can be sent now."""
-        if self._going_on is not None:
-            raise NixDaemonError(
-                f"{self._going_on} is still going on: open another connection for this"
-            )
-        if self.ended() is not None:
-            raise NixDaemonError(f"this connection is over: {self.failure}; connect again")
+    @contextmanager
+    def _claimed(self, name: str) -> Iterator[None]:
+        """Have the connection to oneself. Raises NixDaemonError where it is over, or another's."""
+        if not self._claim.acquire(blocking=False):
+            busy = self._going_on or "another operation"
+            raise NixDaemonError(f"{busy} is still going on: open another connection for this")
+        self._going_on, self._owner = name, threading.get_ident()
+        try:
+            if name != HANDSHAKE:
+                self._look()
+            if self.failure is not None:
+                raise NixDaemonError(f"this connection is over: {self.failure}; connect again")
+            yield
+        finally:
+            if self._ended_elsewhere:
+                self.stream.close()
+            self._going_on = self._owner = None
+            self._claim.release()
+
+    def _look(self) -> None:
+        """See whether the daemon said anything, or left, in between."""
+        if self.failure is None:
+            try:
+                if self.stream.heard():
+                    self._fail(self._after("the daemon said more than it was asked for"))
+            except Lost as error:
+                self._fail(self._after(str(error)))
 
     def _after(self, what: str) -> str:
         before = self._last_error
@@ -201,9 +240,14 @@ class Dialogue:
     def _has_status(self) -> bool:
         return record_of(StderrError).has("status", self.protocol)
 
+    def _may_be_unread(self, request: Any) -> bool:
+        return may_be_unread(request, self.protocol, self.trusted, self.nix_version)
+
     def _head(self, request: Any) -> bytes:
         """Return the request without its payload. Raises EncodeError, NixDaemonError."""
-        operation: Operation = request.operation
+        operation = getattr(request, "operation", None)
+        if not isinstance(operation, Operation):
+            raise expected("a request", request)
         protocol = self.protocol
         if operation.feature is not None and operation.feature not in protocol.features:
             raise NixDaemonError(f"{operation.name} needs the feature {operation.feature}")

@@ -5,19 +5,16 @@ Source: Nix `worker-protocol-connection.cc`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
-from pix.codec.declare import record_of
 from pix.codec.errors import Lost
 from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
-from pix.codec.values import encode, fitted
-from pix.codec.wire import pack_u64
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.transport import Stream
-from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
+from pix.protocol.handshake import DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
+from pix.protocol.shake_hands import shake_hands
 from pix.protocol.types import TrustedFlag
 
 OLDEST_DAEMON = 18
@@ -39,39 +36,33 @@ def handshake(stream: Stream, ours: Protocol) -> Agreed:
     `ours` is the newest version and all features that we are willing to speak. Raises Lost,
     and NixDaemonError for a daemon that refuses us, is none, or is too old.
     """
-    try:
-        with suppress(Lost):  # a daemon that refuses us may have closed already, but spoken
-            stream.send(pack_u64(CLIENT_MAGIC))
-        magic = stream.word()
-    except Lost as lost:
-        raise Lost(f"{lost}; it may not allow this user, see its log") from None
-    if magic == NOT_ALLOWED:
-        raise NixDaemonError("the daemon does not allow this user to connect")
-    if magic != DAEMON_MAGIC:
-        raise NixDaemonError(f"no Nix daemon: it greets with {foreign(magic)}")
-    theirs = stream.word()
-    protocol = _agree(ours, theirs)
-    wire = record_of(ClientHello)
     said = ClientHello(version=ours.number, features=tuple(sorted(ours.features)))
-    heard = DaemonHello(version=theirs)
-    with accepting(ours):
-        stream.send(encode(wire, fitted(wire, said, protocol), protocol)[8:])
-        for field in record_of(DaemonHello).layout(protocol)[2:]:
-            setattr(heard, field.name, stream.value(field.wire, protocol))
-    return Agreed(
-        Protocol(protocol.minor, ours.features & set(heard.features)),
-        heard.daemon_nix_version or None,
-        heard.trusted,
-    )
+    heard = DaemonHello(magic=0, version=0)
 
+    def send(data: bytes) -> None:
+        # a daemon that refuses us may have closed already, but spoken
+        with suppress(Lost) if not heard.magic else nullcontext():
+            stream.send(data)
 
-@contextmanager
-def accepting(ours: Protocol) -> Iterator[None]:
-    """To be turned away inside is told with what the daemon may have against it. Raises Lost."""
+    def negotiated(name: str) -> Protocol | None:
+        if heard.magic == NOT_ALLOWED:
+            raise NixDaemonError("the daemon does not allow this user to connect")
+        if heard.magic != DAEMON_MAGIC:
+            raise NixDaemonError(f"no Nix daemon: it greets with {foreign(heard.magic)}")
+        return _agree(ours, heard.version) if name == "version" else None
+
     try:
-        yield
+        protocol = shake_hands(said, heard, send, stream.value, negotiated)
     except Lost as lost:
-        raise Lost(f"{lost}; it may not accept protocol {ours.text}, see its log") from None
+        if not heard.magic:
+            raise Lost(f"{lost}; it may not allow this user, see its log") from None
+        raise turned_away(ours, lost) if heard.version else lost from None
+    return Agreed(protocol, heard.daemon_nix_version or None, heard.trusted)
+
+
+def turned_away(ours: Protocol, lost: Lost) -> Lost:
+    """Return the error with what a daemon may have against us."""
+    return Lost(f"{lost}; it may not accept protocol {ours.text}, see its log")
 
 
 def _agree(ours: Protocol, theirs: int) -> Protocol:

@@ -16,14 +16,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from pix.codec.declare import record_of
 from pix.codec.errors import EncodeError, GateError
 from pix.codec.gates import Protocol as Version
 from pix.codec.payload import Source, pieces
 from pix.codec.wire import bytes_of, text_of
 from pix.daemon import upload
+from pix.daemon.arguments import expected, instance, iterable, one_by_one, several
 from pix.daemon.dialogue import Write
 from pix.daemon.errors import NixDaemonError
-from pix.daemon.path_names import base_name, derived_path, one_by_one, several
+from pix.daemon.path_names import base_name, derived_path
 from pix.daemon.upload import Item
 from pix.protocol import operations as op
 from pix.protocol.derived_path import SingleDerivedPath
@@ -40,6 +42,7 @@ from pix.protocol.types import (
     Root,
     SpecificPaths,
     UnkeyedRealisation,
+    UnkeyedValidPathInfo,
     ValidPathInfo,
 )
 from pix.untrusted import parse_json
@@ -79,7 +82,7 @@ class Operations:
     def query_valid_paths(self, paths: Iterable[str], substitute: bool = False) -> set[str]:
         """Return those of `paths` that are valid; `substitute` the others first, if possible."""
         wanted = several(paths)
-        if substitute and self.protocol.minor < 27:
+        if instance(bool, substitute) and self.protocol.minor < 27:
             missing = wanted - self.query_valid_paths(wanted)
             for path in sorted(self.query_substitutable_paths(missing)):
                 with suppress(NixDaemonError):
@@ -150,6 +153,8 @@ class Operations:
     ) -> str:
         """Add a file with this content and these references; return its path."""
         refs = several(references or ())
+        if not isinstance(content, (str, bytes)):
+            raise expected("a text or bytes", content)
         if self.protocol.minor < 25:
             text = content if isinstance(content, str) else text_of(content)
             request: Any = op.AddTextToStore(name=name, text=text, references=refs)
@@ -183,7 +188,7 @@ class Operations:
             return str(self.call(new).path)
         if method == "text:sha256" and not repair:
             return self.add_text_to_store(name, b"".join(pieces(source)), refs)
-        kind, _, algo = method.rpartition(":")
+        kind, _, algo = instance(str, method).rpartition(":")
         if kind not in ("fixed", "fixed:r"):
             raise EncodeError("AddToStore.method", f"{method} needs 1.25, this is {self.protocol}")
         nar = source if kind == "fixed:r" else upload.file_nar(source)
@@ -206,7 +211,7 @@ class Operations:
         dont_check_sigs: bool = False,
     ) -> None:
         """Add a path with its metadata; `source` is its NAR."""
-        known = info.info
+        known = instance(UnkeyedValidPathInfo, instance(ValidPathInfo, info).info)
         request = op.AddToStoreNar(
             path=info.path,
             deriver=known.deriver,
@@ -231,7 +236,11 @@ class Operations:
 
         Daemons before 1.32 get them one by one.
         """
-        every: Sequence[Item] = list(items)
+        every: Sequence[Item] = list(iterable(items))
+        for pair in every:
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise expected("a pair of ValidPathInfo and NAR", pair)
+            instance(ValidPathInfo, pair[0])
         if self.protocol.minor < 32:
             for info, source in every:
                 self.add_to_store_nar(info, source, repair, dont_check_sigs)
@@ -279,7 +288,7 @@ class Operations:
         else:
             value_json = {
                 "dependentRealisations": {},
-                "id": output,
+                "id": instance(str, output),
                 "outPath": base_name(out_path),
                 "signatures": sorted(sigs),
             }
@@ -394,7 +403,10 @@ class Operations:
 
     def set_options(self, overrides: dict[str, str] | None = None, **options: int) -> None:
         """Tell the daemon our settings: fields of SetOptions, and any others by name."""
-        self.call(op.SetOptions(**options, overrides=dict(overrides or {})))
+        known = {field.name for field in record_of(op.SetOptions).fields}
+        if unknown := options.keys() - known:
+            raise EncodeError("SetOptions", f"has no field {', '.join(sorted(unknown))}")
+        self.call(op.SetOptions(**options, overrides=dict(instance(dict, overrides or {}))))
 
     def _derived(self, paths: Iterable[str]) -> tuple[str, ...]:
         """Return what is to be built in the words of the version. Raises EncodeError."""

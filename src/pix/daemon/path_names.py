@@ -6,10 +6,9 @@ named plainly means all its outputs. Source: Nix `derived-path.cc`, `worker-prot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pix.codec.errors import EncodeError
 from pix.codec.gates import Protocol
+from pix.daemon.arguments import instance
 
 PLAIN_DERIVATION = 30
 """From 1.30 on a derivation named plainly means itself, and `!*` means all its outputs."""
@@ -33,16 +32,4 @@ def derived_path(text: str, protocol: Protocol) -> str:
 
 def base_name(path: str) -> str:
     """Return a store path without its store directory."""
-    return path.rpartition("/")[2]
-
-
-def one_by_one(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the texts in their order. Raises EncodeError for one text, whose letters they are."""
-    if isinstance(texts, (str, bytes)):
-        raise EncodeError("", f"expected a list, not one {type(texts).__name__} {texts!r:.60}")
-    return tuple(texts)
-
-
-def several(texts: Iterable[str]) -> frozenset[str]:
-    """Return the texts as a set. Raises as `one_by_one`."""
-    return frozenset(one_by_one(texts))
+    return instance(str, path).rpartition("/")[2]

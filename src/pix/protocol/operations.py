@@ -18,6 +18,7 @@ from typing import Annotated
 
 from pix.codec.declare import (
     Many,
+    Unread,
     Version,
     feature,
     field,
@@ -193,8 +194,8 @@ class QueryReferrers:
     notes=(
         "Until 1.24 the dump is always a NAR, even for a flat file (then of one regular file).",
         "Since 1.25 text:… and fixed:ALGO send the plain bytes, r: and git: send a NAR.",
-        "A method that cannot be parsed leaves the frames unread: the stream is then out of step.",
     ),
+    unread=Unread.METHOD,
 )
 class AddToStore:
     """Add a file or a tree, whose path then follows from its contents."""
@@ -745,10 +746,7 @@ class QueryDerivationOutputMap:
     introduced=Version(27, nix="2.4"),
     removed=Version(lix="2.94"),
     early_log=True,
-    notes=(
-        "Nix 2.35 without the feature refuses it before reading the arguments: the stream is"
-        " then out of step.",
-    ),
+    unread=Unread.BY_HASH,
 )
 class RegisterDrvOutput:
     """Say what an output of a content-addressed derivation turned out to be."""
@@ -768,10 +766,7 @@ class RegisterDrvOutput:
     introduced=Version(27, nix="2.4"),
     removed=Version(lix="2.94"),
     early_log=True,
-    notes=(
-        "Nix 2.35 without the feature refuses it before reading the arguments: the stream is"
-        " then out of step.",
-    ),
+    unread=Unread.BY_HASH,
 )
 class QueryRealisation:
     """What did this output of a content-addressed derivation turn out to be?"""
@@ -821,7 +816,7 @@ class AddMultipleToStore:
 @operation(
     45,
     introduced=Version(32, nix="2.6"),
-    notes=("From an untrusted client the frames stay unread: the stream is then out of step.",),
+    unread=Unread.UNTRUSTED,
 )
 class AddBuildLog:
     """Add the log of a build that ran elsewhere."""
@@ -846,7 +841,12 @@ class BuildPathsWithResults:
         results: tuple[KeyedBuildResult, ...] = field("one result for each thing asked for")
 
 
-@operation(47, introduced=Version(36, nix="2.20"), removed=Version(remark="never in Lix"))
+@operation(
+    47,
+    introduced=Version(36, nix="2.20"),
+    removed=Version(remark="never in Lix"),
+    unread=Unread.UNTRUSTED,
+)
 class AddPermRoot:
     """Make a garbage collector root for this path, on the daemon's file system."""
 
@@ -915,7 +915,12 @@ class SubmitOutput:
     Reply = Done
 
 
-@operation(1001, introduced=Version(nix="2.36", remark=" (master)"), feature=ADD_TO_STORE_SCANNING)
+@operation(
+    1001,
+    introduced=Version(nix="2.36", remark=" (master)"),
+    feature=ADD_TO_STORE_SCANNING,
+    unread=Unread.METHOD,
+)
 class AddToStoreScanning:
     """Inside a build: AddToStore, with the references found by scanning the contents."""
 

@@ -1,7 +1,6 @@
 """Hashes as Nix writes them: algorithms, nix32, and the other notations that are read.
 
-nix32 counts from the last byte, five bits a digit, without e, o, t and u. Source: Nix
-`hash.cc`, `base-nix-32.cc`.
+Source: Nix `hash.cc`.
 """
 
 from __future__ import annotations
@@ -11,11 +10,9 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 
+from pix.protocol.nix32 import from_nix32, nix32
 from pix.serving import Refusal
 from pix_store.store.refusal import not_enabled, quoted
-
-ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
-_VALUES = {digit: value for value, digit in enumerate(ALPHABET)}
 
 SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64}
 """The algorithms, and how many bytes their digests have. blake3 is not in Python's library."""
@@ -27,26 +24,6 @@ def unknown_algorithm(name: str) -> Refusal:
         return not_enabled("blake3-hashes")
     known = "'blake3', 'md5', 'sha1', 'sha256', or 'sha512'"
     return Refusal(f"unknown hash algorithm {quoted(name)}, expect {known}")
-
-
-def nix32(raw: bytes) -> str:
-    """Return bytes in Nix's base 32."""
-    number = int.from_bytes(raw, "little")
-    digits = (len(raw) * 8 + 4) // 5
-    return "".join(ALPHABET[number >> 5 * i & 31] for i in reversed(range(digits)))
-
-
-def from_nix32(text: str) -> bytes:
-    """Return the bytes of a nix32 text. Raises ValueError."""
-    number = 0
-    for digit in text:
-        if digit not in _VALUES:
-            raise ValueError(f"{digit!r} is not a nix32 digit")
-        number = number << 5 | _VALUES[digit]
-    size = len(text) * 5 // 8
-    if number >> 8 * size:
-        raise ValueError(f"{text!r} is not a nix32 text: bits are left over")
-    return number.to_bytes(size, "little")
 
 
 @dataclass(frozen=True, slots=True)

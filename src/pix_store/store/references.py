@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from pix_store.store.hashes import ALPHABET
+from pix.protocol.nix32 import ALPHABET
 from pix_store.store.store_paths import DIGITS
 
 Piece = bytes | bytearray | memoryview

@@ -13,8 +13,9 @@ import string
 from collections.abc import Iterable
 
 from pix.codec.wire import bytes_of, text_of
+from pix.protocol.nix32 import ALPHABET, nix32
 from pix.serving import Refusal
-from pix_store.store.hashes import ALPHABET, Digest, nix32, sha256
+from pix_store.store.hashes import Digest, sha256
 from pix_store.store.refusal import died, magenta, quoted, shown
 
 DIGITS = 32

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from pathlib import Path
@@ -22,11 +23,22 @@ from pix.protocol.logging import (
 )
 from pix.protocol.types import REALISATION_WITH_PATH, Trace, TrustedFlag, UnkeyedValidPathInfo
 from tests.support.playbook import said
-from tests.support.scripted_daemon import CLOSE, LAST, WAIT, Hears, greeting, playing
+from tests.support.relaying import until
+from tests.support.scripted_daemon import (
+    CLOSE,
+    LAST,
+    WAIT,
+    Daemon,
+    Hears,
+    Player,
+    greeting,
+    playing,
+)
 
 HELLO = "/nix/store/7h7qgvs4kgzsn8a6rb273saxyqh4jxlz-hello"
 DRV = "/nix/store/0c5k3ql8xh0v2lnvjd2xqnlbbs8yxcnb-hello.drv"
 LOST_PATH = "path '/nix/store/x' is not valid"
+EMPTY = hashlib.sha256().hexdigest()
 VALID = op.IsValidPath.Reply(valid=True)
 
 
@@ -125,7 +137,7 @@ def test_query_valid_paths_substitutes_by_itself_before_1_27() -> None:
 def test_query_path_info() -> None:
     info = UnkeyedValidPathInfo(
         deriver=DRV,
-        nar_hash="ab" * 32,
+        nar_hash=EMPTY,
         references=frozenset({HELLO, DRV}),
         registration_time=1700000000,
         nar_size=53856,
@@ -136,19 +148,32 @@ def test_query_path_info() -> None:
         found = daemon.connection.query_path_info(HELLO)
     assert found == PathInfo(
         deriver=DRV,
-        nar_hash="ab" * 32,
+        nar_hash="sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73",
         references=[DRV, HELLO],
         registration_time=1700000000,
         nar_size=53856,
         sigs=["a:1", "b:2"],
     )
+    assert found.nar_hash_hex == EMPTY
+    assert found.nar_hash_sri == "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+
+@pytest.mark.parametrize("nonsense", ["ab", "", "x" * 64, "sha256:" + "ab" * 32])
+def test_a_nar_hash_that_is_none(nonsense: str) -> None:
+    info = UnkeyedValidPathInfo(nar_hash=nonsense, references=frozenset(), nar_size=1)
+    reply = op.QueryPathInfo.Reply(info=info)
+    turns = Hears(op.QueryPathInfo(path=HELLO)), LAST, reply, asking(), LAST, VALID
+    with playing(*turns) as daemon:
+        with pytest.raises(NixDaemonError, match="is not a SHA-256"):
+            daemon.connection.query_path_info(HELLO)
+        assert daemon.connection.is_valid_path(HELLO)
 
 
 def test_query_path_info_of_a_path_that_is_not_valid() -> None:
     ask = Hears(op.QueryPathInfo(path=HELLO))
     none = op.QueryPathInfo.Reply(info=None)
     unknown = op.QueryPathInfo.Reply(
-        info=UnkeyedValidPathInfo(nar_hash="ab", references=frozenset(), nar_size=1)
+        info=UnkeyedValidPathInfo(nar_hash=EMPTY, references=frozenset(), nar_size=1)
     )
     with playing(ask, LAST, none, ask, LAST, unknown) as daemon:
         with pytest.raises(NixDaemonError, match="is not valid"):
@@ -181,7 +206,7 @@ def test_build_paths_says_what_cannot_be_asked() -> None:
     with playing(minor=29) as daemon:
         with pytest.raises(EncodeError, match=r"hello\.drv\^\* asks for its outputs"):
             daemon.connection.build_paths([DRV])
-        with pytest.raises(EncodeError, match="expected a list, not one str '/nix"):
+        with pytest.raises(EncodeError, match="expected a list, got str '/nix"):
             daemon.connection.build_paths(HELLO)
         with pytest.raises(EncodeError, match="expected a list"):
             daemon.connection.query_valid_paths(HELLO)
@@ -337,6 +362,52 @@ def test_bytes_that_nobody_asked_for() -> None:
             daemon.connection.is_valid_path(HELLO)
 
 
+# threads
+
+
+def test_threads_have_a_connection_one_after_the_other() -> None:
+    heard, answering = threading.Event(), threading.Event()
+    told: list[bool] = []
+
+    def log(frame: object) -> None:
+        heard.set()
+        assert answering.wait(20)
+
+    turns = asking(), StderrNext(text="at it"), LAST, VALID, asking(DRV), LAST, VALID
+    with playing(*turns, log=log) as daemon:
+        first = threading.Thread(target=lambda: told.append(daemon.connection.is_valid_path(HELLO)))
+        first.start()
+        assert heard.wait(20)
+        with pytest.raises(NixDaemonError, match="IsValidPath is still going on"):
+            daemon.connection.is_valid_path(DRV)
+        assert daemon.connection.ended() is None
+        answering.set()
+        first.join(20)
+        assert told == [True]
+        assert daemon.connection.is_valid_path(DRV)
+
+
+def test_another_thread_may_close_it() -> None:
+    failures: list[NixDaemonError] = []
+
+    def ask(connection: DaemonConnection) -> None:
+        with pytest.raises(NixDaemonError) as caught:
+            connection.is_valid_path(HELLO)
+        failures.append(caught.value)
+
+    heard = threading.Event()
+    with playing(asking(), StderrNext(text="at it"), WAIT, log=lambda _: heard.set()) as daemon:
+        asks = threading.Thread(target=ask, args=(daemon.connection,))
+        asks.start()
+        assert heard.wait(20)
+        daemon.connection.close()
+        asks.join(20)
+        assert not asks.is_alive()
+        assert "closed" in str(failures[0])
+        with pytest.raises(NixDaemonError, match="over: it was closed; connect again"):
+            daemon.connection.is_valid_path(HELLO)
+
+
 # what a version or a daemon does not have
 
 
@@ -439,4 +510,36 @@ def test_connects_by_path_in_a_with_statement_and_again(tmp_path: Path, length: 
         with connection:
             assert connection.daemon_nix_version == "2.26.3"
         thread.join(20)
-        assert [len(part) for part in heard] == [8, 32, 0] * 2
+        assert [len(part) for part in heard] == [8, 16, 16, 0] * 2
+
+
+def test_a_broken_connection_is_made_anew_when_asked_to(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        refusal = StderrError(message="permission denied")
+        ask = Hears(op.AddPermRoot(path=HELLO, gc_root="/root"))
+
+        def serve() -> None:
+            for turns in ([ask, refusal], [asking(), LAST, VALID], [asking(), LAST, VALID]):
+                daemon = Daemon(connection, Protocol(38))
+                peer, _ = listener.accept()
+                peer.settimeout(20)
+                hello = greeting(Protocol(38), 0x126, frozenset(), trusted=TrustedFlag.NOT_TRUSTED)
+                Player(peer, daemon, (*hello, *turns)).play()
+                assert daemon.problem is None
+
+        connection = DaemonConnection(str(tmp_path / "socket"), timeout=20, reconnect=True)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with connection:
+            with pytest.raises(NixDaemonError, match="permission denied"):
+                connection.add_perm_root(HELLO, "/root")
+            assert connection.failure is not None
+            assert connection.is_valid_path(HELLO)
+            until(lambda: connection.ended() is not None)
+            assert connection.is_valid_path(HELLO)
+        thread.join(20)
+        assert not thread.is_alive()
+        with pytest.raises(NixDaemonError, match="it was closed; connect again"):
+            connection.is_valid_path(HELLO)

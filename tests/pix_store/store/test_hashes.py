@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pix.protocol.nix32 import from_nix32, nix32
 from pix.serving import Refusal
-from pix_store.store.hashes import SIZES, Digest, from_nix32, nix32, sha256
+from pix_store.store.hashes import SIZES, Digest, sha256
 
 HEX = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 NIX32 = "1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s"

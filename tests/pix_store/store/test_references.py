@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pix_store.store.hashes import ALPHABET
+from pix.protocol.nix32 import ALPHABET
 from pix_store.store.references import Search, rewritten
 
 DIGITS = st.text(ALPHABET, min_size=32, max_size=32)

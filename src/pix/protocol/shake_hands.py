@@ -1,0 +1,42 @@
+"""One side of the handshake, spoken in the declared order: what a client and a daemon share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pix.codec.declare import record_of
+from pix.codec.gates import OLDEST_MINOR, Protocol
+from pix.codec.values import encode
+from pix.codec.wire import Wire
+from pix.protocol.handshake import ORDER, ClientHello, DaemonHello
+
+
+def shake_hands(
+    ours: ClientHello | DaemonHello,
+    theirs: ClientHello | DaemonHello,
+    send: Callable[[bytes], Any],
+    receive: Callable[[Wire, Protocol], Any],
+    negotiated: Callable[[str], Protocol | None],
+    last: bytes = b"",
+) -> Protocol:
+    """Say all of `ours`, then `last`, and fill in `theirs`; return what is in force.
+
+    `receive` returns the next value of the other side. `negotiated` is told the name of each
+    field that was heard, and returns the protocol once that follows; what it raises ends it.
+    """
+    protocol, out = Protocol(OLDEST_MINOR), b""
+    for side, name in ORDER:
+        field = next(each for each in record_of(side).fields if each.name == name)
+        if not field.gate.admits(protocol):
+            continue
+        if isinstance(ours, side):
+            out += encode(field.wire, getattr(ours, name), protocol)
+            continue
+        if out:
+            send(out)
+            out = b""
+        setattr(theirs, name, receive(field.wire, protocol))
+        protocol = negotiated(name) or protocol
+    send(out + last)
+    return Protocol(protocol.minor, frozenset(ours.features) & frozenset(theirs.features))
