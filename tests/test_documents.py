@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import re
+import sqlite3
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pix_inspect.cli import COMMANDS, main
@@ -114,3 +117,48 @@ def test_the_keys_of_other_commands(
     (listed,) = re.findall(rf"^\| `{row}` \| [^|]* \| (.*) \|$", text, re.MULTILINE)
     assert said
     assert all(set(re.findall("`([^`]+)`", listed)) >= each.keys() for each in said)
+
+
+# docs/sql.md
+
+
+def test_the_columns_of_the_database_are_those_of_the_text(tmp_path: Path) -> None:
+    file = tmp_path / "r.sqlite"
+    session = str(ROOT / "recordings/queries.pcapng")
+    assert main(["export", session, "--to", "sqlite", "-o", str(file)]) == 0
+    with contextlib.closing(sqlite3.connect(file)) as base:
+        master = base.execute("select type, name from sqlite_master").fetchall()
+        there = {
+            name: [row[1] for row in base.execute(f"pragma table_info({name})")]
+            for kind, name in master
+            if kind == "table"
+        }
+    text = (ROOT / "docs/sql.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    said = {name: re.sub(r"\([^)]*\)", "", columns) for name, columns in rows}
+    assert set(said) == {name for _, name in master if not name.startswith("fields_")} - {
+        "log_of_exchange", "sqlite_autoindex_connections_1"
+    }  # fmt: skip
+    for name, columns in there.items():
+        assert re.findall("`([a-z_]+)`", said[name]) == columns
+
+
+def test_every_question_of_the_text_is_answered_by_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("queries", "build-failure", "two-clients", "old-client"):
+        assert main(["dump", "--format", "json", str(ROOT / f"recordings/{name}.pcapng")]) == 0
+        (tmp_path / f"{name}.jsonl").write_text(capsys.readouterr().out)
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/sql.md").read_text()
+    view, *questions = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    base = duckdb.connect()
+    base.execute(view)
+    answers = [base.execute(question).fetchall() for question in questions]
+    assert len(answers) == 5
+    assert all(answers)
+    slowest, repeated, failures, _, versions = answers
+    assert slowest[0][:2] == ("two-clients", "BuildPaths")
+    assert repeated[0][3] == 6
+    assert "program-1.0.drv" in failures[0][1]
+    assert ("old-client", "1.21", None, 1) in versions

@@ -81,6 +81,11 @@ GROUPS: dict[str, dict[str, Command]] = {
             "write some exchanges as Markdown, ready for an issue tracker",
             "session.pcapng 5..9",
         ),
+        "export": Command(
+            "export",
+            "write a recording for OpenTelemetry, Perfetto or SQL",
+            "session.pcapng --to chrome -o trace.json",
+        ),
     },
     "find out": {
         "status": Command(

@@ -49,6 +49,7 @@ class Capture:
                 tool=f"pix-inspect {pix.__version__}",
                 upstream=str(upstream),
                 uid=os.getuid(),
+                host=os.uname().nodename,
                 payload="full" if self.limit is None else self.limit,
                 **about,
             ),

@@ -1,4 +1,4 @@
-"""Who is at the other end of a socket: command line and parents, from /proc where there is one.
+"""Who is at the other end of a socket: command line, parents, trace, from /proc where there is one.
 
 What another user's process hides is left out.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 
 from pix.sockets import peer_ids
-from pix_inspect.machine.processes import command_line, parents
+from pix_inspect.machine.processes import command_line, parents, traceparent
 from pix_inspect.machine.relay_chain import client_of
 from pix_inspect.recording.notes import Peer
 
@@ -18,7 +18,8 @@ def peer_of(sock: socket.socket) -> Peer:
     pid, uid, gid = peer_ids(sock)
     if pid is None:
         return Peer(None, uid, gid)
-    return Peer(pid, uid, gid, client_of(_name(sock)) or command_line(pid), parents(pid))
+    command = client_of(_name(sock)) or command_line(pid)
+    return Peer(pid, uid, gid, command, parents(pid), traceparent(pid))
 
 
 def _name(sock: socket.socket) -> object:

@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +30,9 @@ from pix_inspect.options.capture import (
     warn_of_trust,
 )
 
+SENDING = 10.0
+"""Seconds for the last spans to be delivered."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -46,7 +50,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listening_arguments(parser)
     capture_options.arguments(parser)
     distance_arguments(parser)
+    parser.add_argument(
+        "--otlp", type=collector, metavar="URL",
+        help="send spans and metrics to this OpenTelemetry collector, such as http://HOST:4318",
+    )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
+
+
+def collector(text: str) -> str:
+    """Return the URL of a collector. For argparse: raises ArgumentTypeError."""
+    from pix_inspect.export.collector import Collector
+
+    try:
+        Collector(text)
+    except Problem as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+    return text
 
 
 def listening_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +118,8 @@ def main(args: argparse.Namespace) -> int:
         stream = sys.stdout.buffer if target is None else None
         if stream is not None and sys.stdout.isatty():
             raise Problem("a recording is not text: pipe -o - into something, or name a file")
+        if stream is not None and args.otlp:
+            raise Problem("--otlp reads the recording as it grows: name a file with -o")
         taken = Capture(
             target if target is not None else sys.stdout.buffer,
             upstream,
@@ -117,15 +138,40 @@ def main(args: argparse.Namespace) -> int:
     if not args.quiet:
         _introduce(path, target)
     warn_of_trust(upstream, shared=allowed != frozenset({os.getuid()}))
+    sender = _sender(target, args.otlp) if target is not None and args.otlp else None
     try:
         with registered(path, str(upstream), target):
             only_relay()
             relay.serve()
     finally:
         taken.close()
+        if sender is not None:
+            _end(sender)
     if not args.quiet:
         say(f"{count(taken.connections, 'connection')} recorded in {taken.where()}")
     return 0
+
+
+def _sender(recording: Path, url: str) -> subprocess.Popen[bytes]:
+    """Start what sends spans: a process that reads the recording, so that no client waits."""
+    command = [sys.executable, "-m", "pix_inspect", "export", str(recording)]
+    return subprocess.Popen(
+        [*command, "--to", "otlp", "-o", url, "--follow"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _end(sender: subprocess.Popen[bytes]) -> None:
+    """Let the sender deliver what is left, for SENDING seconds."""
+    sender.terminate()
+    try:
+        sender.wait(SENDING)
+    except subprocess.TimeoutExpired:
+        sender.kill()
+        sender.wait()
+        say(f"the collector did not take the last spans within {SENDING:.0f} s")
 
 
 def _listener(args: argparse.Namespace) -> Listener:

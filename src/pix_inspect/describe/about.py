@@ -15,6 +15,7 @@ from pix.conversation.exchange import SIDES
 from pix.protocol.types import TrustedFlag
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.units import count, size
+from pix_inspect.recording.notes import Peer
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.log_text import frame_text
 
@@ -26,6 +27,12 @@ def short(path: str) -> str:
     """Return a store path without directory and hash: `…glibc-2.39`; other texts as they are."""
     match = _STORE_PATH.fullmatch(path)
     return inert(f"…{match.group(1)}" if match else path, LONGEST)
+
+
+def short_command(peer: Peer) -> str:
+    """Return a client's command line, its program without folder, as it was; "" if unknown."""
+    program, space, arguments = (peer.command or "").partition(" ")
+    return (program.rpartition("/")[2] or program) + space + arguments
 
 
 def about(view: ExchangeView) -> str:

@@ -187,6 +187,7 @@ def _processes() -> Iterator[int]:
 
 MOST_PARENTS = 8
 LONGEST = 16384
+LONGEST_ENVIRONMENT = 1 << 18
 """Bytes that are read of a file in /proc."""
 
 
@@ -196,6 +197,16 @@ def command_line(pid: int) -> str | None:
     if raw is None:
         return None
     return raw.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "backslashreplace") or None
+
+
+def traceparent(pid: int) -> str | None:
+    """Return the trace that a process was started in, as its environment says (W3C Trace Context).
+
+    None where it says nothing or cannot be read.
+    """
+    raw = _first_bytes(f"/proc/{pid}/environ", LONGEST_ENVIRONMENT) or b""
+    found = re.search(rb"(?:^|\0)TRACEPARENT=([0-9a-f-]{55,200})(?:\0|$)", raw)
+    return found[1].decode() if found is not None else None
 
 
 def parents(pid: int) -> tuple[str, ...]:
@@ -222,14 +233,14 @@ def parent(pid: int) -> int | None:
     return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else None
 
 
-def _first_bytes(path: str) -> bytes | None:
-    """Return the first LONGEST bytes of a file: a client waits while we look, so without ado."""
+def _first_bytes(path: str, most: int = LONGEST) -> bytes | None:
+    """Return the first bytes of a file: a client waits while we look, so without ado."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        return os.read(file, LONGEST)
+        return os.read(file, most)
     except OSError:
         return None
     finally:

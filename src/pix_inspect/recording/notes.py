@@ -151,6 +151,7 @@ class Made(Comment):
     tool: str | None = perhaps("tool", TEXT, "what made it")
     upstream: str | None = perhaps("upstream", TEXT, "the way to the daemon")
     uid: int | None = perhaps("uid", NUMBER, "the user who made it")
+    host: str | None = perhaps("host", TEXT, "the machine's name")
     payload: Any = perhaps("payload", ANY, "how many bytes of each payload are kept, or `full`")
     listen: str | None = perhaps("listen", TEXT, "the socket that clients come to")
     pid: int | None = perhaps("pid", NUMBER, "the process that makes it")
@@ -187,6 +188,7 @@ class Peer(Comment):
     gid: int | None = perhaps("gid", NUMBER, "its group")
     command: str | None = perhaps("command", COMMAND, "its command line")
     parents: tuple[str, ...] = perhaps("parents", PARENTS, "the programs that ran it", default=())
+    traceparent: str | None = perhaps("traceparent", TEXT, "the trace it is part of, if it says so")
 
     def __str__(self) -> str:
         known = (("pid", self.pid), ("uid", self.uid))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pix_inspect.base.units import count
+from pix_inspect.describe.about import short_command
 from pix_inspect.describe.field_rows import value_text
 from pix_inspect.recording.notes import Peer
 from pix_inspect.session.session import Session
@@ -13,8 +14,7 @@ LONGEST_COMMAND = 40
 
 def command_of(peer: Peer, longest: int) -> str:
     """Return a client's command line as safe text, its program without folder; "" if unknown."""
-    program, space, arguments = (peer.command or "").partition(" ")
-    return safe((program.rpartition("/")[2] or program) + space + arguments, longest)
+    return safe(short_command(peer), longest)
 
 
 class ConnectionFacts:

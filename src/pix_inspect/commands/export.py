@@ -1,0 +1,170 @@
+"""`pix-inspect export FILE --to FORMAT -o OUT`: a recording for other tools.
+
+OpenTelemetry (a file with one request a line, or a collector), trace events for Perfetto, or an
+SQLite database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time as clock
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pix.problem import Problem
+from pix_inspect.base.narrate import say
+from pix_inspect.base.new_files import PRIVATE, check_target, save
+from pix_inspect.base.units import count
+from pix_inspect.commands.dump import LAST, STEP, _filter, in_order, report
+from pix_inspect.export.spans import Spans
+from pix_inspect.options.progress import Progress
+from pix_inspect.session.session import Session
+
+FORMATS = {
+    "otlp": "OpenTelemetry spans, one request a line; -o http://HOST:4318 sends them to a"
+    " collector, with metrics",
+    "otlp-metrics": "OpenTelemetry metrics: durations and bytes by operation",
+    "chrome": "trace events, for Perfetto, chrome://tracing and speedscope",
+    "sqlite": "a database with connections, exchanges, fields, log and findings",
+}
+BATCH = 512
+"""Spans of a request."""
+LONGEST_WAIT = 5.0
+"""Seconds until a batch that is not full is sent, while a recording grows."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
+    parser.add_argument(
+        "--to", choices=FORMATS, required=True, metavar="FORMAT",
+        help="; ".join(f"{name}: {text}" for name, text in FORMATS.items()),
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", default="-", metavar="OUT",
+        help="the file (default: standard output), or with otlp the URL of a collector",
+    )  # fmt: skip
+    parser.add_argument("--filter", metavar="TEXT", help="only exchanges that match")
+    parser.add_argument(
+        "--follow", action="store_true", help="with a collector: go on while the recording grows"
+    )
+    parser.add_argument("--replace", action="store_true", help="overwrite the file")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write a recording in the format of another tool."""
+    wanted = _filter(args.filter)
+    session = Session(args.recording)
+    collector = args.output.startswith(("http://", "https://"))
+    if collector and args.to != "otlp":
+        raise Problem(f"a collector takes otlp, not {args.to}")
+    if args.follow and not collector:
+        raise Problem("--follow is for a collector: -o http://HOST:4318")
+    progress = Progress(on=not sys.stdout.isatty() or args.output != "-")
+    source: Iterator[int | None] = in_order(session, LAST, progress)
+    if args.follow:
+        told = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: told.set())
+        source = growing(session, told)
+    numbers = (i for i in source if i is None or wanted is None or wanted.matches(session, i))
+    if collector:
+        return _deliver(session, numbers, args.output)
+    if args.to == "sqlite":
+        _database(session, numbers, args)
+    else:
+        _write(_pieces(session, numbers, args.to), args)
+    progress.clear()
+    report(session, whole=True)
+    return 0
+
+
+def growing(session: Session, told: threading.Event) -> Iterator[int | None]:
+    """Yield exchanges as they end, None when there are none, until told to end; then the rest."""
+    seen = 0
+    going_on: list[int] = []
+    while True:
+        last = told.is_set()
+        changed = session.poll(STEP)
+        going_on += range(seen, len(session))
+        seen = len(session)
+        ended = [i for i in going_on if last or not session.going_on(i)]
+        yield from ended
+        if last and not changed:
+            return
+        left = set(ended)
+        going_on = [i for i in going_on if i not in left]
+        if not changed:
+            yield None
+            told.wait(STEP)
+
+
+def _pieces(session: Session, numbers: Iterator[int | None], form: str) -> Iterator[bytes]:
+    if form == "chrome":
+        from pix_inspect.export.chrome import trace_events
+
+        yield from trace_events(session, (i for i in numbers if i is not None))
+        return
+    spans = Spans(session)
+    for body in _requests(spans, numbers):
+        if form == "otlp":
+            yield json.dumps(body).encode() + b"\n"
+    if form == "otlp-metrics":
+        yield json.dumps(spans.metrics()).encode() + b"\n"
+
+
+def _requests(spans: Spans, numbers: Iterator[int | None]) -> Iterator[dict[str, Any]]:
+    """Yield requests of some spans each; those of connections come when all else is told."""
+    batch: list[dict[str, Any]] = []
+    since = clock.monotonic()
+    for i in numbers:
+        if i is not None:
+            batch += spans.exchange(i)
+        if len(batch) >= BATCH or clock.monotonic() - since > LONGEST_WAIT:
+            if batch:
+                yield spans.request(batch)
+            batch, since = [], clock.monotonic()
+    batch += map(spans.connection, spans.session.connections.values())
+    for first in range(0, len(batch), BATCH):
+        yield spans.request(batch[first : first + BATCH])
+
+
+def _write(pieces: Iterator[bytes], args: argparse.Namespace) -> None:
+    if args.output == "-":
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
+    save(Path(args.output), pieces, mode=PRIVATE, replace=args.replace)
+    say(f"written to {args.output}")
+
+
+def _database(session: Session, numbers: Iterator[int | None], args: argparse.Namespace) -> None:
+    from pix_inspect.export.database import write_database
+
+    if args.output == "-":
+        raise Problem("a database is not printed: name a file with -o FILE.sqlite")
+    path = Path(args.output)
+    check_target(path, replace=args.replace)
+    written = write_database(session, path, (i for i in numbers if i is not None))
+    say(f"{count(written, 'exchange')} written to {path}")
+
+
+def _deliver(session: Session, numbers: Iterator[int | None], url: str) -> int:
+    from pix_inspect.export.collector import Collector
+
+    collector, spans = Collector(url), Spans(session)
+    sent = 0
+    for body in _requests(spans, numbers):
+        collector.send("traces", body)
+        sent += len(body["resourceSpans"][0]["scopeSpans"][0]["spans"])
+    collector.send("metrics", spans.metrics())
+    say(f"{count(sent, 'span')} sent to {url}")
+    if collector.rejected:
+        say(f"the collector rejected {count(collector.rejected, 'span')}")
+    return 1 if collector.rejected else 0

@@ -1,0 +1,89 @@
+"""`pix-inspect export`: to a file, to standard output, to a collector while the recording grows."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pix_inspect.cli import main
+from tests.support.otlp import attributes_of, collector
+from tests.support.places import RECORDINGS
+from tests.support.processes import HELLO, recording
+from tests.support.relaying import until
+
+QUERIES = str(RECORDINGS / "queries.pcapng")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "sqlite"], "name a file with -o"),
+        (["--to", "chrome", "-o", "http://127.0.0.1:1"], "a collector takes otlp, not chrome"),
+        (["--to", "otlp", "--follow"], "--follow is for a collector"),
+        (["--to", "otlp", "--filter", "op ="], "a value is missing"),
+        (["--to", "nothing"], "nothing"),
+    ],
+)
+def test_what_makes_no_sense_is_said(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", QUERIES, *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten_unless_told_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for form in ("chrome", "sqlite", "otlp"):
+        file = tmp_path / form
+        words = ["export", QUERIES, "--to", form, "-o", str(file)]
+        assert main(words) == 0
+        before = file.read_bytes()
+        assert main(words) == 2
+        assert "already exists" in capsys.readouterr().err
+        assert main([*words, "--replace", "--filter", "op = IsValidPath"]) == 0
+        assert file.read_bytes() != before
+    assert {file.name for file in tmp_path.iterdir()} == {"chrome", "sqlite", "otlp"}
+
+
+def test_a_recording_is_sent_to_a_collector(capsys: pytest.CaptureFixture[str]) -> None:
+    with collector() as received:
+        received.refusals = [503]
+        assert main(["export", QUERIES, "--to", "otlp", "-o", received.url]) == 0
+        assert f"{len(received.spans)} spans sent" in capsys.readouterr().err
+        assert "rpc.server.call.duration" in received.metrics
+
+
+def test_what_the_collector_rejects_is_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
+    with collector() as received:
+        received.answer = b'{"partialSuccess": {"rejectedSpans": 2}}'
+        assert main(["export", QUERIES, "--to", "otlp", "-o", received.url]) == 1
+    assert "rejected" in capsys.readouterr().err
+
+
+def test_a_relay_sends_what_passes_while_it_passes(tmp_path: Path) -> None:
+    with collector() as received, recording(tmp_path, "--otlp", received.url) as relay:
+        client, server = relay.pair()
+        client.sendall(HELLO)
+        assert server.recv(100) == HELLO
+        client.close()
+        server.close()
+        until(lambda: any(span.name.endswith("handshake") for span in received.spans))
+        assert relay.stop() == 0
+        until(lambda: "nix.worker.io" in received.metrics)
+        last = next(span for span in received.spans if span.name == "nix.worker connection")
+        assert attributes_of(last)["nix.connection"] == 1
+
+
+def test_following_ends_when_told_and_delivers_the_rest() -> None:
+    with collector() as received:
+        words = [sys.executable, "-m", "pix_inspect", "export", QUERIES, "--to", "otlp", "-o"]
+        sender = subprocess.Popen([*words, received.url, "--follow"], stderr=subprocess.DEVNULL)
+        until(lambda: len(received.spans) > 3)
+        sender.send_signal(signal.SIGTERM)
+        assert sender.wait(20) == 0
+        assert "nix.worker.io" in received.metrics
