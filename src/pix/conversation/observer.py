@@ -180,6 +180,10 @@ class Conversation:
                     self.asked = (number, operation, start, end, time)
                     self._answer = answer
                     return True
+        if side == DAEMON and (taken := self._answers.frames(data, time)):
+            if taken == len(data):
+                return False
+            data = data[taken:]
         self._scan(side, data, time)
         return False
 

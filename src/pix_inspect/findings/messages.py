@@ -12,10 +12,11 @@ from pix.conversation.notes import Reason
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
+from pix_inspect.findings.frames_alike import FramesAlike, is_wide
 from pix_inspect.findings.look import Look
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.forensics.repairs import is_turned_round
-from pix_inspect.session.exchange_view import LONGEST_TREE, Part
+from pix_inspect.session.exchange_view import LONGEST_TREE, ExchangeView, Part
 from pix_inspect.session.log_text import frame_text
 from pix_inspect.session.redaction import is_secret
 
@@ -156,7 +157,7 @@ def irregular(look: Look) -> Iterator[Finding]:
     """Parts that do not have the declared layout, and their irregular fields."""
     over = look.row.state in ("ok", "error")
     stopped = Reason.NO_STATUS in look.reasons
-    for part in look.view.parts:
+    for part in _distinct(look.view):
         if part.error is not None and part.end is not None and over:
             length = part.end - part.start
             kept = look.view.kept[part.side].count(part.start, part.end)
@@ -167,6 +168,24 @@ def irregular(look: Look) -> Iterator[Finding]:
                 )
         if part.node is not None:
             yield from _fields(look, part)
+
+
+def _distinct(view: ExchangeView) -> Iterator[Part]:
+    """Yield the parts of an exchange, but of log frames that are alike and regular only one."""
+    alike, kept = FramesAlike(), view.kept[DAEMON]
+
+    def log() -> Iterator[Part]:
+        frames = (view.exchange.log if view.exchange is not None else None) or ()
+        for i, frame in enumerate(frames):
+            code, start = frame.frame.code, frame.start + 8
+            data = kept.first(start, frame.end)
+            if (code, data) in alike:
+                continue
+            yield (part := view.log[i])
+            if part.node is not None and part.error is None and len(data) == frame.end - start:
+                alike.add(code, data, part.node)
+
+    return view.parts_with(log())
 
 
 def _fields(look: Look, part: Part) -> Iterator[Finding]:
@@ -190,7 +209,7 @@ def _fields(look: Look, part: Part) -> Iterator[Finding]:
         stack.extend(
             (child, f"{path}.{child.name}")
             for child in node.children or ()
-            if child.children is not None or child.irregular is not None or _is_wide(child.value)
+            if child.children is not None or child.irregular is not None or is_wide(child.value)
         )
 
 
@@ -203,20 +222,15 @@ def _is_last_again(look: Look, part: Part, node: Node) -> bool:
 def _turned_round(look: Look, part: Part, node: Node) -> int | None:
     """Return the small number that a node's bytes are from behind."""
     raw = look.view.kept[part.side].first(node.start, node.start + 8)
-    if not is_turned_round(raw) or not _is_wide(int.from_bytes(raw, "little")):
+    if not is_turned_round(raw) or not is_wide(int.from_bytes(raw, "little")):
         return None
     return int.from_bytes(raw, "big")
-
-
-def _is_wide(value: object) -> bool:
-    """Whether a value is a number that no size and no time is: it may have been turned round."""
-    return type(value) is int and value >= 1 << 48
 
 
 def _may_be_turned_round(node: Node) -> bool:
     if isinstance(node.wire, String) or node.children is not None:
         return False
-    return node.irregular is not None or _is_wide(node.value)
+    return node.irregular is not None or is_wide(node.value)
 
 
 def _said(part: Part | None) -> str:

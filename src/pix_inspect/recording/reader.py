@@ -34,6 +34,7 @@ _HEAD = Struct(">B14xB8xI4xH")
 """Version, last byte of the source, sequence number, TCP header words and flags."""
 _DATA = 0x5000 | ACK | PSH
 """These words and flags of a packet with data, PSH or not."""
+_SMALLEST = pcapng.PACKET_BODY + HEADERS + 4
 _PLAIN = pcapng.PACKET_BODY + pcapng.PLAIN_TAIL
 _OURS = (pcapng.SECTION_HEADER, pcapng.INTERFACE_DESCRIPTION, pcapng.ENHANCED_PACKET)
 _PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
@@ -138,17 +139,38 @@ class RecordingReader:
         Lazy; `poll` may go on in between. Raises Problem if rotation deleted that part.
         """
         window = _NEAR
+        flows = self._contents.flows_at(position)
+        packet_head, tcp_head, new = pcapng.PACKET.unpack_from, _HEAD.unpack_from, tuple.__new__
         while position < self._within:
             buffer = self._source.read(position, min(window, self._within - position))
             window = min(window * 2, _WINDOW)
             start = position
-            while (block := whole_block(buffer, position - start)) is not None:
+            while (block := whole_block(buffer, p := position - start)) is not None:
                 kind, total = block
-                if kind == pcapng.ENHANCED_PACKET:
-                    packet = read_packet(buffer, position - start, total, position)
-                    flow = packet and self._contents.flow(packet, position)
-                    if packet and flow:
+                if kind == pcapng.ENHANCED_PACKET and total >= _SMALLEST:
+                    _, _, interface, high, low, captured, original = packet_head(buffer, p)
+                    version, source, seq, flags = tcp_head(buffer, p + pcapng.PACKET_BODY)
+                    flow = flows[interface] if interface < len(flows) else None
+                    if flow is None:
+                        pass
+                    elif (
+                        total == _PLAIN + (captured + 3 & -4)
+                        and captured >= HEADERS
+                        and version == 0x45
+                        and flags | PSH == _DATA
+                        and original > HEADERS
+                        and 1 <= source <= 2
+                        and position not in flow.odd
+                    ):  # the usual packet, as `_read` has it
+                        offset, time = flow.offset(source - 1, seq, position), high << 32 | low
+                        body = p + pcapng.PACKET_BODY
+                        data, length = buffer[body + HEADERS : body + captured], original - HEADERS
+                        about = (flow.number, source - 1, time, offset, data, length, position)
+                        yield new(Chunk, about)
+                    elif packet := read_packet(buffer, p, total, position):
                         yield from flow.again(packet)
+                elif kind == pcapng.SECTION_HEADER:
+                    flows = self._contents.flows_at(position)
                 position += total
             if position > start:
                 continue

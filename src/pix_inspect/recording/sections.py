@@ -56,13 +56,14 @@ class Contents:
         if line not in self.warnings and len(self.warnings) < _MOST_WARNINGS:
             self.warnings.append(line)
 
-    def flow(self, packet: Packet, position: int | None = None) -> Flow | None:
-        """Return the connection of a packet of the present section, or of that at `position`."""
-        flows = self.flows
-        if position is not None:
-            index = bisect_right(self._sections, position, key=lambda section: section[0])
-            flows = self._sections[index - 1][1] if index else []
-        return flows[packet.interface] if packet.interface < len(flows) else None
+    def flow(self, packet: Packet) -> Flow | None:
+        """Return the connection of a packet of the present section."""
+        return self.flows[packet.interface] if packet.interface < len(self.flows) else None
+
+    def flows_at(self, position: int) -> list[Flow | None]:
+        """Return the connections of the section in which a block stands, by interface."""
+        index = bisect_right(self._sections, position, key=lambda section: section[0])
+        return self._sections[index - 1][1] if index else []
 
     def section(self, block: bytes, start: int, total: int, position: int) -> None:
         if total < SMALLEST_SECTION or block[start + 8 : start + 12] != pcapng.BYTE_ORDER_MAGIC:

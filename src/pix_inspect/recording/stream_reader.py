@@ -187,8 +187,12 @@ class Flow:
         odd = self.odd.get(position)
         if odd is not None:
             return odd
+        return self.offset(side, seq, position), 0, 0
+
+    def offset(self, side: int, seq: int, position: int) -> int:
+        """Return the stream offset of the first byte of an ordinary packet taken before."""
         wraps = bisect_left(self.wraps[side], position)
-        return seq + (wraps << 32) - self.origin[side], 0, 0
+        return seq + (wraps << 32) - self.origin[side]
 
 
 def _at(packet: Packet, event: dict[str, Any] | None) -> tuple[int, dict[str, Any] | None, int]:

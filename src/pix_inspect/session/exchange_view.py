@@ -178,10 +178,11 @@ class ExchangeView:
                     talk.eof(item.side, item.time)
                 continue
             _, side, time, offset, data, length, position = item
-            first = max(offset, seen[side])
-            last = min(offset + length, ends[side])
+            first, last, cut = offset, offset + length, data
+            if first < seen[side] or last > ends[side]:
+                first, last = max(first, seen[side]), min(last, ends[side])
+                cut = data[max(first - offset, 0) : max(last - offset, 0)]
             if first < last:
-                cut = data[first - offset : last - offset]
                 self.kept[side].add(first, cut, last - first, position)
                 if talk is not None:
                     if len(cut):
@@ -217,9 +218,10 @@ class ExchangeView:
     @property
     def parts(self) -> Iterator[Part]:
         """The decoded parts in the order of the conversation."""
-        return self._with(self.log)
+        return self.parts_with(self.log)
 
-    def _with(self, log: Iterable[Part]) -> Iterator[Part]:
+    def parts_with(self, log: Iterable[Part]) -> Iterator[Part]:
+        """Yield the parts in their order, of the log frames these alone."""
         asked = [part for part in self._heads if part.name == "request"]
         rest = [part for part in self._heads if part.name != "request"]
         return itertools.chain(asked, log, rest)
@@ -377,7 +379,7 @@ class ExchangeView:
         """What is irregular about the exchange, with offsets; of a long log, about its first
         FEW frames."""
         found = list(map(str, self.place.notes))
-        for part in self._with(self.log[:FEW]):
+        for part in self.parts_with(self.log[:FEW]):
             if part.error is not None:
                 found.append(f"{part.name}: {part.error}")
             if part.node is not None:

@@ -14,6 +14,8 @@ from pix_inspect.recording.reader import Chunk, RecordingReader
 
 MOST_HELD = 8 << 20
 """Bytes of a side of an exchange that are held in memory."""
+READ_AGAIN = 1 << 16
+"""Bytes that are read again at once."""
 
 
 class Kept:
@@ -32,6 +34,8 @@ class Kept:
         self._positions: array[int] = array("Q")
         self._held: list[bytes] = []
         self._room = MOST_HELD
+        self._again: tuple[int, list[bytes]] = (0, [])
+        """Pieces that were read again, from such a one on: who wants one mostly wants the next."""
 
     def add(self, offset: int, data: bytes, length: int, position: int) -> None:
         """Add what was kept of `length` bytes at `offset`, from the packet at `position`."""
@@ -47,14 +51,29 @@ class Kept:
     def _piece(self, i: int) -> bytes:
         if i < len(self._held):
             return self._held[i]
-        start, length = self._starts[i], self._lengths[i]
+        first, again = self._again
+        if not 0 <= i - first < len(again):
+            first, again = self._again = (i, self._read_again(i))
+        return again[i - first]
+
+    def _read_again(self, i: int) -> list[bytes]:
+        """Return piece `i` and those behind it, READ_AGAIN bytes or a few more."""
+        found: list[bytes] = []
+        left = READ_AGAIN
         for item in self._reader.read_from(self._positions[i]):
-            if isinstance(item, Chunk) and item.connection == self._connection:
-                cut = start - item.offset
-                if item.side == self._side and 0 <= cut < len(item.data):
-                    return item.data[cut : cut + length]
+            if not isinstance(item, Chunk) or item.connection != self._connection:
+                continue
+            if item.position > self._positions[i]:
                 break
-        return b""
+            cut = self._starts[i] - item.offset
+            if item.side != self._side or not 0 <= cut < len(item.data):
+                continue
+            found.append(item.data[cut : cut + self._lengths[i]])
+            left -= self._lengths[i]
+            i += 1
+            if left <= 0 or i == len(self._starts):
+                break
+        return found or [b""]
 
     def pieces(self, start: int, end: int) -> list[tuple[int, int, int | None]]:
         """Return `[start, end)` as `(offset, end, piece)`; the piece is None for a gap."""
@@ -105,6 +124,9 @@ class Kept:
 
     def first(self, start: int, end: int) -> bytes:
         """Return the bytes from `start` on, up to `end` or the first elided byte."""
+        i = bisect_right(self._starts, start) - 1
+        if i >= 0 and end <= (origin := self._starts[i]) + self._lengths[i]:
+            return self._piece(i)[start - origin : end - origin]
         out = []
         for at, stop, i in self.pieces(start, end):
             if i is None:
