@@ -2,6 +2,7 @@
 
     python -m tests.fuzz.fuzz_codec --count 1000000 [--seed 1] [--jobs N]
     python -m tests.fuzz.fuzz_codec --again 1:4711            # one input once more
+    python -m tests.fuzz.fuzz_codec --cuts --count 5000       # exchanges and findings, in any cut
     python -m tests.fuzz.fuzz_codec --atheris CORPUS [libFuzzer options]
 
 The first is a loop of our own over mutated recordings of real sessions, in processes, with
@@ -21,11 +22,13 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from types import FrameType
 
 from tests.fuzz.checks import check
+from tests.fuzz.cuts import check_cuts
 from tests.fuzz.sessions import Session, corpus, mutated, packed, unpacked
 
 SECONDS = 20
@@ -52,6 +55,8 @@ def broken(sessions: list[Session], seed: int, index: int) -> tuple[Session, Ran
 
 
 SESSIONS: list[Session] = []
+CHECKS: dict[bool, Callable[[Session, Random], object]] = {False: check, True: check_cuts}
+"""What is held of each input: by whether only how it is cut matters."""
 
 
 def prepare() -> None:
@@ -61,15 +66,15 @@ def prepare() -> None:
     SESSIONS.extend(corpus())
 
 
-def batch(task: tuple[int, int, int]) -> list[tuple[str, str]]:
+def batch(task: tuple[int, int, int, bool]) -> list[tuple[str, str]]:
     """Try inputs `start` to `stop` of run `seed`; return what was found: which input, and how."""
-    seed, start, stop = task
+    seed, start, stop, cuts = task
     found = []
     for index in range(start, stop):
         session, random = broken(SESSIONS, seed, index)
         signal.alarm(SECONDS)
         try:
-            check(session, random)
+            CHECKS[cuts](session, random)
         except (Exception, Hang):
             found.append((f"{seed}:{index}", traceback.format_exc()))
         finally:
@@ -77,10 +82,10 @@ def batch(task: tuple[int, int, int]) -> list[tuple[str, str]]:
     return found
 
 
-def loop(count: int, seed: int, jobs: int) -> int:
+def loop(count: int, seed: int, jobs: int, *, cuts: bool) -> int:
     """Try `count` inputs in `jobs` processes; print what was found."""
     began = time.monotonic()
-    tasks = [(seed, at, min(at + BATCH, count)) for at in range(0, count, BATCH)]
+    tasks = [(seed, at, min(at + BATCH, count), cuts) for at in range(0, count, BATCH)]
     kinds: dict[str, list[str]] = {}
     done = findings = 0
     with multiprocessing.get_context("spawn").Pool(jobs, prepare) as pool:
@@ -102,13 +107,13 @@ def loop(count: int, seed: int, jobs: int) -> int:
     return 1 if findings else 0
 
 
-def again(name: str) -> int:
+def again(name: str, *, cuts: bool) -> int:
     """Try one input once more, and let it raise."""
     seed, _, index = name.partition(":")
     session, random = broken(corpus(), int(seed), int(index))
     for side, data in session:
         print("<<" if side else ">>", data.hex(" ", 8))
-    check(session, random)
+    CHECKS[cuts](session, random)
     return 0
 
 
@@ -134,6 +139,7 @@ def main() -> int:
     about.add_argument("--count", type=int, default=100_000, help="inputs to try")
     about.add_argument("--seed", type=int, default=1, help="another seed, other inputs")
     about.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    about.add_argument("--cuts", action="store_true", help="in several cuts: the same is told")
     about.add_argument("--again", metavar="SEED:INDEX", help="try one input once more")
     about.add_argument("--atheris", metavar="FOLDER", type=Path, help="fuzz guided by coverage")
     args, options = about.parse_known_args()
@@ -141,7 +147,9 @@ def main() -> int:
         return guided(args.atheris, options)
     if options:
         about.error(f"unknown: {' '.join(options)}")
-    return again(args.again) if args.again else loop(args.count, args.seed, args.jobs)
+    if args.again:
+        return again(args.again, cuts=args.cuts)
+    return loop(args.count, args.seed, args.jobs, cuts=args.cuts)
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
         )
         stopped = [wait for wait in found if wait["client"]["state"] == "stopped"]
         assert [wait["pid"] for wait in stopped] == [first.pid]
-        assert "the client is stopped" in stopped[0]["says"]
+        assert f"the client (pid {first.pid}) is stopped" in stopped[0]["says"]
 
         # a daemon that is stopped
         daemon = waiting["daemon"]["pid"]
@@ -164,7 +164,8 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
             stopped = [wait for wait in found if wait["daemon"]["state"] == "stopped"]
             assert [wait["connection"] for wait in stopped] == [waiting["connection"]]
             assert stopped[0]["debtor"] == "daemon"
-            assert "the daemon is stopped" in stopped[0]["says"]
+            assert stopped[0]["says"].startswith(f"The daemon (pid {daemon}) is stopped.")
+            assert stopped[0]["to_do"] == [f"`kill -CONT {daemon}` lets it go on."]
         finally:
             os.kill(daemon, signal.SIGCONT)
 
@@ -183,9 +184,10 @@ def test_a_client_whose_log_nobody_reads(nix: Nix, tmp_path: Path) -> None:
 
         (wait,) = in_build(builds.until(so))
         assert wait["owes"] == "what the daemon says to BuildPaths"
-        assert wait["says"].startswith("The client has not read what the daemon says to BuildPaths")
-        assert "the client is writing" in wait["says"]
-        assert wait["relay holds bytes"] > 0
+        assert wait["says"].startswith("The client does not read what the other side says")
+        assert "The client has not read what the daemon says to BuildPaths" in wait["says"]
+        assert "is writing to" in wait["says"]
+        assert wait["relay_holds_bytes"] > 0
         assert wait["unread_bytes"]["of_client"] > 0
         assert wait["unread_bytes"]["from_daemon"] > 0
         assert wait["pid"] == build.pid

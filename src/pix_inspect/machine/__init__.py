@@ -1,8 +1,9 @@
 """What the operating system says: processes, sockets, locks, queues of bytes.
 
-process   command line, parents, what it waits in (processes)
-socket    compared, handed over by systemd (sockets)
-lock      who holds which file, by the kernel's list (file_locks)
+process   how it is, its command line, parents (processes); those below it (process_tree)
+doing     the system call in which it waits (doings), for which of its files (descriptors)
+socket    compared, handed over by systemd (sockets); who accepts on it (listeners)
+lock      who holds which file (file_locks); which build needs which (derivations)
 queue     bytes that a side has not read (kernel_queues)
 relay     which run, which stands behind which (running_relays, relay_chain, recent_recordings)
 

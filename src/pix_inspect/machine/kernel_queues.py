@@ -74,29 +74,35 @@ class Socket:
 
 def sockets() -> dict[int, Socket]:
     """Return the connected Unix sockets by inode; empty where the kernel does not tell."""
+    found: dict[int, Socket] = {}
+    for inode, known in unix_sockets(1 << ESTABLISHED, SHOW_NAME | SHOW_PEER | SHOW_QUEUES):
+        if PEER in known and QUEUES in known:
+            peer, unread = (struct.unpack_from("=I", known[key])[0] for key in (PEER, QUEUES))
+            found[inode] = Socket(inode, peer, known.get(NAME, b""), unread)
+    return found
+
+
+def unix_sockets(states: int, show: int) -> Iterator[tuple[int, dict[int, bytes]]]:
+    """Yield the Unix sockets in these states, each with what is shown of it, as the kernel has it.
+
+    Nothing where the kernel does not tell.
+    """
     family = getattr(socket, "AF_NETLINK", None)
     if family is None:
-        return {}
-    found: dict[int, Socket] = {}
+        return
     with (
         contextlib.suppress(OSError, struct.error),
         socket.socket(family, socket.SOCK_RAW, SOCK_DIAG) as asked,
     ):
         asked.settimeout(1)
-        show = SHOW_NAME | SHOW_PEER | SHOW_QUEUES
         request = struct.pack(
-            "=BBHIIIII", socket.AF_UNIX, 0, 0, 1 << ESTABLISHED, 0, show, 0xFFFFFFFF, 0xFFFFFFFF
+            "=BBHIIIII", socket.AF_UNIX, 0, 0, states, 0, show, 0xFFFFFFFF, 0xFFFFFFFF
         )
         asked.send(
             struct.pack("=IHHII", 16 + len(request), BY_FAMILY, REQUEST | DUMP, 1, 0) + request
         )
         for body in _messages(asked):
-            inode = struct.unpack_from("=I", body, 4)[0]
-            known = dict(_attributes(body[16:]))
-            if PEER in known and QUEUES in known:
-                peer, unread = (struct.unpack_from("=I", known[key])[0] for key in (PEER, QUEUES))
-                found[inode] = Socket(inode, peer, known.get(NAME, b""), unread)
-    return found
+            yield struct.unpack_from("=I", body, 4)[0], dict(_attributes(body[16:]))
 
 
 def _messages(asked: socket.socket) -> Iterator[bytes]:
@@ -139,12 +145,14 @@ class Ends:
         ))  # fmt: skip
 
 
-def ends(relay: Running, clients: dict[int, int | None]) -> dict[int, Ends]:
+def ends(
+    relay: Running, clients: dict[int, int | None], known: dict[int, Socket] | None = None
+) -> dict[int, Ends]:
     """Return the sockets of a relay's open connections.
 
-    `clients` are their clients' processes by number of connection.
+    `clients` are their clients' processes by number of connection, `known` all sockets.
     """
-    known = sockets()
+    known = sockets() if known is None else known
     own = [known[inode] for inode in sockets_of(relay.pid) if inode in known]
     listen = os.fsencode(relay.listen or "")
     ours = {each.peer: each for each in own if listen and each.name.rstrip(b"\0") == listen}

@@ -1,7 +1,7 @@
-"""What the system tells of a process: whether it lives, is stopped, and what it waits for.
+"""What the system tells of a process: whether it lives, is stopped, and what it is doing.
 
 From /proc, for processes of this machine; what it does not tell, or not to this user, is
-None. Source: proc(5), proc_pid_wchan(5), proc_pid_syscall(5).
+None. Source: proc(5).
 """
 
 from __future__ import annotations
@@ -14,44 +14,31 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from pix_inspect.machine.doings import Deed, Doing, doing
+
 STATES = {"T": "stopped", "t": "stopped by a debugger", "Z": "dead but not waited for"}
-WAITS = (
-    (re.compile("pipe_write"), "writing into a pipe that nobody reads"),
-    (re.compile("sock_alloc_send|unix_stream_sendmsg|sock_wait_for_wmem"),
-     "writing to a socket that nobody reads"),
-    (re.compile("lock_inode_wait|locks_lock"), "waiting for a file lock"),
-    (re.compile("unix_stream_(data_wait|read)|sk_wait_data|wait_for_more_packets"),
-     "reading from a socket"),
-    (re.compile("pipe_read"), "reading from a pipe"),
-    (re.compile("do_wait"), "waiting for a process it started"),
-    (re.compile("nanosleep"), "sleeping"),
-    (re.compile("poll|do_select"), "waiting for input"),
-)  # fmt: skip
-WRITING = 2
-"""What a thread does by the kernel's function in which it waits, the most telling first; so many
-of them say that it cannot write."""
-WRITES = {"x86_64": (1, 18, 20, 44, 46), "aarch64": (64, 66, 68, 206, 211)}
-"""The system calls that write: write, pwrite, writev, sendto, sendmsg; the first argument is
-the descriptor."""
 DAEMONS = re.compile(r"(?:.*/)?(?:nix|lix|snix|harmonia)[^/]*\Z")
-STREAMS = {0: "standard input", 1: "standard output", 2: "standard error"}
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
     """A process: its number; how it is (`running`, `stopped`, `gone`, …), None if unknown; what
-    it waits for in the kernel, "" if that is not told, and whether that is to write.
+    it is doing, None if that is not told.
     """
 
     pid: int
     state: str | None
-    doing: str = ""
-    writing: bool = False
+    doing: Doing | None = None
 
     @property
     def words(self) -> str:
-        """What it does, or how it is; empty if nothing is known."""
-        return self.doing or self.state or ""
+        """What it does, or how it is, inert; empty if nothing is known."""
+        return self.doing.words if self.doing is not None else self.state or ""
+
+    @property
+    def writing(self) -> bool:
+        """Whether it cannot go on writing."""
+        return self.doing is not None and self.doing.deed is Deed.WRITES
 
     @property
     def in_trouble(self) -> bool:
@@ -62,7 +49,7 @@ class Process:
 def process(pid: int, command: str = "") -> Process:
     """Return what is known of a process; one of another `command` has its number by now."""
     state = process_state(pid, command)
-    return Process(pid, state, *(doing(pid) if state == "running" else ("", False)))
+    return Process(pid, state, doing(pid) if state == "running" else None)
 
 
 def process_state(pid: int, command: str) -> str | None:
@@ -80,52 +67,6 @@ def process_state(pid: int, command: str) -> str | None:
     if state not in STATES and command and command_line(pid) not in (command, "", None):
         return "gone"
     return STATES.get(state, "running")
-
-
-def doing(pid: int) -> tuple[str, bool]:
-    """Return what the process waits for in the kernel ("" if not told), and whether to write.
-
-    Of several threads the one that tells most counts.
-    """
-    found = len(WAITS)
-    for thread in _threads(pid):
-        if (stuck := _writing(pid, thread)) is not None:
-            return stuck, True
-        where = _read(thread / "wchan")
-        for i, (pattern, _) in enumerate(WAITS[:found]):
-            if pattern.search(where):
-                found = i
-                break
-    return (WAITS[found][1], found < WRITING) if found < len(WAITS) else ("", False)
-
-
-def _threads(pid: int) -> list[Path]:
-    try:
-        return sorted(Path(f"/proc/{pid}/task").iterdir())[:64]
-    except OSError:
-        return []
-
-
-def _writing(pid: int, thread: Path) -> str | None:
-    """Return what a thread cannot write to, when it sleeps in a system call that writes."""
-    call = _read(thread / "syscall").split()
-    if len(call) < 2 or call[0] not in map(str, WRITES.get(os.uname().machine, ())):
-        return None
-    if " S " not in _read(thread / "stat").rpartition(")")[2][:4]:
-        return None
-    try:
-        number = int(call[1], 16)
-        target = str(Path(f"/proc/{pid}/fd/{number}").readlink())
-    except (OSError, ValueError):
-        return None
-    what, _, _ = target.partition(":")
-    if what not in ("pipe", "socket") and not target.startswith(("/dev/pts/", "/dev/tty")):
-        return None
-    kind = what if what in ("pipe", "socket") else "terminal"
-    name = STREAMS.get(number)
-    if name is None:
-        return f"writing to a {kind} that takes nothing"
-    return f"writing to its {name}, a {kind} that takes nothing"
 
 
 def _read(path: Path) -> str:
@@ -147,17 +88,18 @@ def sockets_of(pid: int) -> list[int]:
     return found
 
 
-def holders(inodes: Iterable[int]) -> dict[int, int]:
-    """Return which process has a socket open, by inode, as far as this user may see.
-
-    Of several the youngest counts: a daemon's child has it from its parent.
-    """
-    wanted = set(inodes)
-    found: dict[int, int] = {}
-    if wanted:
-        for pid in sorted(_processes()):
-            for inode in wanted.intersection(sockets_of(pid)):
-                found[inode] = pid
+def holders(inodes: Iterable[int]) -> dict[int, list[int]]:
+    """Return which processes have a socket open, by inode, as far as this user may see."""
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[int, list[int]] = {}
+    for pid in sorted(_processes()) if wanted else ():
+        place = f"/proc/{pid}/fd"
+        with contextlib.suppress(OSError):
+            for name in os.listdir(place):  # noqa: PTH208  # every process of the machine
+                with contextlib.suppress(OSError):
+                    inode = wanted.get(os.readlink(f"{place}/{name}"))  # noqa: PTH115
+                    if inode is not None and pid not in found.setdefault(inode, []):
+                        found[inode].append(pid)
     return found
 
 
@@ -180,9 +122,9 @@ def named_after(pid: int) -> list[int]:
 
 def _processes() -> Iterator[int]:
     with contextlib.suppress(OSError):
-        for each in Path("/proc").iterdir():
-            if each.name.isdigit():
-                yield int(each.name)
+        for name in os.listdir("/proc"):  # noqa: PTH208  # thousands, each second
+            if name.isdigit():
+                yield int(name)
 
 
 MOST_PARENTS = 8

@@ -124,9 +124,9 @@ class Kept:
 
     def first(self, start: int, end: int) -> bytes:
         """Return the bytes from `start` on, up to `end` or the first elided byte."""
-        i = bisect_right(self._starts, start) - 1
-        if i >= 0 and end <= (origin := self._starts[i]) + self._lengths[i]:
-            return self._piece(i)[start - origin : end - origin]
+        within = bisect_right(self._starts, start) - 1
+        if within >= 0 and end <= (origin := self._starts[within]) + self._lengths[within]:
+            return self._piece(within)[start - origin : end - origin]
         out = []
         for at, stop, i in self.pieces(start, end):
             if i is None:

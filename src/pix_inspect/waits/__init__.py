@@ -2,6 +2,7 @@
 
 wait    who has owed what since when, from the recording (waits)
 live    what the kernel says of the processes meanwhile (live)
+cause   what is in the way, how that is known, what to do; processes as lines (causes)
 
 Imports `session`, `machine` and below. Begin at `waits`.
 """

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,18 +26,21 @@ from pix.protocol.logging import (
     ResultType,
 )
 from pix_inspect.base.safe_text import inert, plain
-from pix_inspect.base.units import duration, size
+from pix_inspect.base.units import count, duration, size
 from pix_inspect.machine.kernel_queues import Unread
+from pix_inspect.machine.process_tree import Tree
 from pix_inspect.machine.processes import Process
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.exchange_view import ExchangeView, Part
 from pix_inspect.session.log_text import frame_text
 from pix_inspect.session.session import ConnectionRow, Session
+from pix_inspect.waits.causes import HASH, Cause, Reason, halted, of_builders
 
 Debtor = Literal["client", "daemon"]
 
 LOCKED = re.compile(r"waiting for (?:the )?(?:lock on|big Nix store lock|exclusive access)")
 LOCKED_PATH = re.compile(r"lock on '([^']+)'")
+DERIVATION = re.compile(r"/[^!^]*\.drv(?:[!^].*)?\Z", re.DOTALL)
 SPEAKING = frozenset({STDERR_NEXT, STDERR_START_ACTIVITY})
 TELLING = frozenset(
     {
@@ -48,6 +51,8 @@ TELLING = frozenset(
     }
 )
 """Results that say something; others are counts."""
+HANDSHAKE = "handshake"
+"""What an exchange is called that is none of an operation."""
 MOST_NAMED = 3
 NOTHING_KNOWN = Unread()
 ACTIVITIES = frozenset({STDERR_START_ACTIVITY, STDERR_STOP_ACTIVITY})
@@ -55,25 +60,35 @@ LATEST = 400
 """Log frames, from the last on, that are looked at; and of activities' beginnings and ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who listens where a relay connects to: the process, None if it cannot be told.
+
+    `has_accepted`: it took this connection; `waiting` are those that it did not take.
+    """
+
+    process: Process | None
+    has_accepted: bool
+    waiting: int
+
+
 @dataclass(slots=True)
 class Here:
     """What this machine adds to a wait: processes, what the kernel keeps, who has the lock.
 
-    `locked_by` are processes that hold the lock that is waited for.
+    `locked_by` are processes that hold the lock that is waited for; `tree` is the daemon's process
+    and those below it; `expects_more`: the daemon's process reads from this very connection;
+    it `serves` so many connections.
     """
 
     client: Process | None = None
     daemon: Process | None = None
     unread: Unread = NOTHING_KNOWN
     locked_by: tuple[Process, ...] = ()
-
-    def words(self, *, troubled: bool) -> list[str]:
-        """Return in words what the processes at both ends do that are in trouble, or are not."""
-        return [
-            f"the {name} is {end.words}"
-            for name, end in (("client", self.client), ("daemon", self.daemon))
-            if end is not None and end.words and end.in_trouble == troubled
-        ]
+    tree: Tree | None = None
+    listener: Listener | None = None
+    expects_more: bool = False
+    serves: int = 1
 
 
 @dataclass(slots=True)
@@ -81,7 +96,9 @@ class Wait:
     """What one open connection waits for. Times in nanoseconds since 1970.
 
     `lock` is the path whose lock the daemon waits for, "" for another lock, None for none;
-    `holders` are the connections that have it, or (`surely` False) seem to. `word` is the
+    `holders` are the connections that have it, or (`surely` False) seem to. `asked` are derivations
+    that it was asked to build, `derivations` those that it builds now, `building` their names;
+    where the log does not tell of the lock, `guessed` says so. `word` is the
     daemon's last one. With a `stall`, `owes` is what the debtor does not read. `greeted`: somebody
     has spoken.
     """
@@ -94,10 +111,13 @@ class Wait:
     exchange: int | None = None
     word: str = ""
     word_at: int | None = None
+    asked: tuple[str, ...] = ()
     building: tuple[str, ...] = ()
+    derivations: tuple[str, ...] = ()
     lock: str | None = None
     holders: tuple[int, ...] = ()
     surely: bool = False
+    guessed: bool = False
     pid: int | None = None
     command: str = ""
     stall: Stall | None = None
@@ -125,38 +145,142 @@ class Wait:
         return f"building {', '.join(names)}{f' and {more} more' if more else ''}" if names else ""
 
     @property
-    def cause(self) -> str:
-        """What is in the way, inert, in words that do not change with time; empty if unknown."""
-        found = []
-        if self.lock is not None:
-            what = f"the lock on {inert(self.lock, 200)}" if self.lock else "a lock"
-            found.append(f"it waits for {what}{self._holder()}")
-        if self.circle:
-            around = " → ".join(str(number) for number in self.circle)
-            found.append(f"connections wait for each other in a circle: {around}")
-        if self.here is not None:
-            found += self.here.words(troubled=True)
-        return "; ".join(found)
-
-    def sentence(self, now: int) -> str:
-        """Return it in words, inert."""
-        past = _past(self.since, now)
+    def why(self) -> Cause | None:
+        """What is in the way, or what takes its time; None if that is not known."""
         if self.idle:
-            words = [f"Idle for {past}"]
+            return None
+        here = self.here or Here()
+        debtor, other = here.client, here.daemon
+        if self.debtor == "daemon":
+            debtor, other = other, debtor
+        return (
+            self._halted(debtor)
+            or self._not_accepted(here.listener)
+            or self._in_a_circle()
+            or self._locked()
+            or self._not_read(debtor)
+            or (self._of_the_daemon(here) if self.debtor == "daemon" else None)
+            or self._halted(other)
+        )
+
+    def facts(self, now: int) -> list[str]:
+        """Return what else is known of it, each a sentence without its full stop, inert."""
+        said = []
+        past = past_in_words(self.since, now)
+        if self.idle:
+            said.append(f"nothing is asked, for {past}")
         else:
             has = "has owed" if self.stall is None else "has not read"
-            work = f", {self.work}" if self.work else ""
-            words = [f"The {self.debtor} {has} {self.owes} for {past}{work}"]
+            said.append(f"the {self.debtor} {has} {inert(self.owes, 200)} for {past}")
+        if self.work:
+            said.append(f"the daemon is {self.work}")
         if self.word_at is not None:
-            said = f": {inert(self.word, 200)}" if self.word else ""
-            words.append(f"the daemon's last word {_past(self.word_at, now)} ago{said}")
+            word = f": {inert(self.word, 200)}" if self.word else ""
+            said.append(f"the daemon's last word {past_in_words(self.word_at, now)} ago{word}")
         if self.stall is not None and self.stall.held:
-            words.append(f"the relay holds {size(self.stall.held)} back")
+            said.append(f"the relay holds {size(self.stall.held)} back")
         if self.here is not None:
-            words += self.here.unread.words()
-            words += self.here.words(troubled=False)
-        words += [self.cause] if self.cause else []
-        return "; ".join(words) + "."
+            said += self.here.unread.words()
+            for name, end in (("client", self.here.client), ("daemon", self.here.daemon)):
+                if end is not None and end.words:
+                    said.append(f"the {name} (pid {end.pid}) is {end.words}")
+        return said
+
+    def evidence(self, now: int) -> list[str]:
+        """Return how its cause is known, and what else there is to know, as `facts` does."""
+        why = self.why
+        return [*(why.evidence if why is not None else ()), *self.facts(now)]
+
+    def sentence(self, now: int) -> str:
+        """Return it in words, inert: the cause, then what is known."""
+        why = self.why
+        first = [] if why is None else [f"{why.what}."]
+        facts = "; ".join(self.evidence(now))
+        return " ".join([*first, f"{facts[:1].upper()}{facts[1:]}."])
+
+    def _halted(self, process: Process | None) -> Cause | None:
+        """Say that the client or the daemon does not run, if so."""
+        if process is None:
+            return None
+        is_client = self.here is not None and process is self.here.client
+        who = "The client" if is_client else "The daemon"
+        return halted(process.pid, process.state, who)
+
+    def _not_accepted(self, listener: Listener | None) -> Cause | None:
+        """Say that nobody took the connection, if so."""
+        if listener is None or listener.has_accepted:
+            return None
+        said = f"{count(listener.waiting, 'connection waits', 'connections wait')} to be accepted"
+        process = listener.process
+        if process is None:
+            what = "The connection is not accepted by whoever listens there"
+            return Cause(Reason.NOT_ACCEPTED, what, None, (said,))
+        cause = halted(process.pid, process.state, "The daemon that listens")
+        if cause is not None:
+            return replace(cause, evidence=(said,))
+        is_doing = f"it is {process.words}"
+        what = f"The daemon (pid {process.pid}) does not accept the connection"
+        return Cause(Reason.NOT_ACCEPTED, what, process.pid, (said, is_doing))
+
+    def _in_a_circle(self) -> Cause | None:
+        if not self.circle:
+            return None
+        around = " → ".join(str(number) for number in self.circle)
+        break_it = "Interrupt the client of one of them."
+        what = f"Connections wait for each other in a circle: {around}"
+        return Cause(Reason.CIRCLE, what, None, (), (break_it,))
+
+    def _locked(self) -> Cause | None:
+        """Say that the daemon waits for a lock, and who has it as far as that is told."""
+        if self.lock is None:
+            return None
+        name = HASH.sub("", inert(self.lock, 200))
+        waits = "seems to wait" if self.guessed else "waits"
+        what = (
+            f"The daemon {waits} for the lock on {name}" if name else "The daemon waits for a lock"
+        )
+        path = (f"the lock is {inert(self.lock, 300)}.lock",) if self.lock else ()
+        if self.guessed:
+            path = (*path, "it builds nothing, and another connection builds what it was asked for")
+        holders = self.here.locked_by if self.here is not None else ()
+        held = tuple(f"process {each.pid} has it" for each in holders)
+        look = (f"See what connection {self.holders[0]} waits for.",) if self.holders else ()
+        if holders and not look:
+            look = (f"`ps -f {holders[0].pid}` says who that is.",)
+        pid = holders[0].pid if holders else None
+        return Cause(Reason.LOCK, f"{what}{self._holder()}", pid, (*path, *held), look)
+
+    def _not_read(self, debtor: Process | None) -> Cause | None:
+        """Say who does not read, and why not if that is told."""
+        if self.stall is None and not (debtor is not None and debtor.writing):
+            return None
+        does = "does not read what the other side says" if self.stall else "cannot go on"
+        pid = debtor.pid if debtor is not None else None
+        to_do: tuple[str, ...] = ()
+        if debtor is not None and debtor.writing:
+            does += ": nobody reads what it writes"
+            to_do = ("Have its output read, or send it to a file.",)
+        return Cause(Reason.NOT_READ, f"The {self.debtor} {does}", pid, (), to_do)
+
+    def _of_the_daemon(self, here: Here) -> Cause | None:
+        """Say what the daemon is at: its builders, or itself."""
+        is_asked = self.exchange is not None and self.operation != HANDSHAKE
+        if is_asked and here.tree is not None and (cause := of_builders(here.tree)) is not None:
+            if here.serves <= 1:
+                return cause
+            said = (
+                f"the daemon serves {here.serves} connections: for which it does that is not told"
+            )
+            return replace(cause, evidence=(said, *cause.evidence))
+        daemon = here.daemon
+        if here.expects_more and daemon is not None and not here.unread.of_daemon:
+            what = "The daemon reads on: for it, the request is not over"
+            return Cause(Reason.OUT_OF_STEP, what, daemon.pid)
+        root = here.tree.root if here.tree is not None else None
+        if root is not None and root.computes:
+            what = f"The daemon (pid {root.pid}) itself computes"
+            return Cause(Reason.COMPUTES, what, root.pid, at_work=True)
+        return None
 
     def _holder(self) -> str:
         """Who has the lock, as the end of a sentence."""
@@ -171,7 +295,7 @@ class Wait:
         return ""
 
 
-def _past(since: int, now: int) -> str:
+def past_in_words(since: int, now: int) -> str:
     """Return how long ago something was, as far as the clock can be believed."""
     if now >= since:
         return duration(now - since)
@@ -230,9 +354,20 @@ def _wait(session: Session, connection: ConnectionRow, index: int | None, views:
         name = row.name
         debtor, owes, since = _debt(view)
         wait = Wait(number, debtor, owes, since, name, row.number, **who)
+        wait.asked = tuple(itertools.islice(_derivations(view.part("request")), LATEST))
         _listen(view, wait)
     _look_for_stall(connection, wait, name)
     return wait
+
+
+def _derivations(part: Part | None) -> Iterator[str]:
+    """Yield the derivations that are named in a request."""
+    pending = [part.node] if part is not None and part.node is not None else []
+    while pending:
+        node = pending.pop()
+        if isinstance(node.value, str) and DERIVATION.match(node.value):
+            yield node.value.partition("!")[0].partition("^")[0]
+        pending += (node.children or ())[:LATEST]
 
 
 def _look_for_stall(connection: ConnectionRow, wait: Wait, name: str) -> None:
@@ -279,7 +414,9 @@ def _listen(view: ExchangeView, wait: Wait) -> None:
         says = code in SPEAKING or _value(part, "type") in TELLING
         if says and (text := _words(part)):
             wait.word = text
-    wait.building = tuple(name for part in running.values() if (name := _built(part)) is not None)
+    built = [each for part in running.values() if (each := _built(part)) is not None]
+    wait.derivations = tuple(built)
+    wait.building = tuple(Path(path).stem.partition("-")[2] for path in built)
     waiting = [
         text
         for part in running.values()
@@ -319,11 +456,11 @@ def _words(part: Part) -> str:
 
 
 def _built(part: Part) -> str | None:
-    """Return the name of what an activity builds, None when it is not a build."""
+    """Return the derivation that an activity builds, None when it is not a build."""
     if _value(part, "type") != ActivityType.BUILD:
         return None
-    found = re.search(r"/[0-9a-z]{32}-([^'/\s]+)\.drv", frame_text(part))
-    return found.group(1) if found is not None else None
+    path = re.search(r"/[^'\s]*/[0-9a-z]{32}-[^'/\s]+\.drv", frame_text(part))
+    return path.group() if path is not None else None
 
 
 def _find_holders(found: list[Wait]) -> None:

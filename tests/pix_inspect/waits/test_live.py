@@ -16,6 +16,7 @@ import pytest
 from pix_inspect.machine.running_relays import Running
 from pix_inspect.session.session import Session
 from pix_inspect.waits import live
+from pix_inspect.waits.causes import Reason
 from pix_inspect.waits.live import LiveWaits, relay_of
 from pix_inspect.waits.waits import Wait
 from tests.pix_inspect.machine.test_kernel_queues import told
@@ -89,6 +90,10 @@ def relayed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         assert relay_of(place / "other.pcapng") is None
 
 
+def is_stopped(wait: Wait) -> bool:
+    return wait.why is not None and wait.why.reason is Reason.STOPPED
+
+
 def test_both_ends_of_each_connection_are_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,9 +111,12 @@ def test_both_ends_of_each_connection_are_known(
 
         second.send_signal(signal.SIGSTOP)
         os.waitpid(second.pid, os.WUNTRACED)
-        until(lambda: any("the client is stopped" in wait.cause for wait in clients.waits()))
-        (stopped,) = (wait for wait in clients.waits() if wait.cause)
+        until(lambda: any(is_stopped(wait) for wait in clients.waits()))
+        (stopped,) = filter(is_stopped, clients.waits())
         assert (stopped.pid, stopped.command) == (second.pid, "pix-inspect repl")
+        assert stopped.why is not None
+        assert stopped.why.pid == second.pid
+        assert f"`kill -CONT {second.pid}`" in " ".join(stopped.why.to_do)
         second.send_signal(signal.SIGCONT)
 
 

@@ -46,7 +46,8 @@ def test_a_build_waits_for_a_lock_that_another_connection_holds(tmp_path: Path) 
     assert second.lock is None
     assert second.building == ("shared-1.0",)
     said = first.sentence(session.last + 73 * SECOND)
-    assert said.startswith("The daemon has owed the reply to BuildPaths for 7")
+    assert said.startswith("The daemon waits for the lock on shared-1.0")
+    assert "the daemon has owed the reply to BuildPaths for 7" in said
     assert "which connection 2 seems to have" in said
     session.close()
 

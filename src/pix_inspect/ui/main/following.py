@@ -150,9 +150,10 @@ class Silence:
     def say(self, now: int, silence: int) -> list[str]:
         """Return a line for those who owe something for `silence` ns, once it is known."""
         late = overdue(self._session, now, silence)
-        if late != self._late:
-            self._late, self._said = late, []
-        if late and not self._said:
+        changed, self._late = late != self._late, late
+        if not late:
+            self._said = []
+        elif changed:  # what was said stays until it is known better
             in_background(
                 self._timeline,
                 lambda: self._look(late, silence),
@@ -170,19 +171,22 @@ class Silence:
             self._found()
 
     def _look(self, late: list[int], silence: int) -> list[str]:
-        def why(wait: Wait) -> str:
-            found = wait.cause or wait.work
-            return f": {found}" if found else ""
-
         relay = relay_of(self._session.path)
         found = (
             LiveWaits(self._session, relay).look() if relay is not None else waits(self._session)
         )
         past = duration(silence)
-        found.sort(key=lambda wait: not wait.cause)  # what is in the way says most
+        # what is in the way says most
+        found.sort(key=lambda wait: (why := wait.why) is None or why.at_work)
         return [
-            f"connection {wait.connection}: {wait.debt}, and nothing was said for {past}"
-            f"{why(wait)}; H shows who waits for whom"
-            for wait in found
-            if wait.connection in late and not wait.idle
+            _silence(wait, past) for wait in found if wait.connection in late and not wait.idle
         ][:1]
+
+
+def _silence(wait: Wait, past: str) -> str:
+    """Say that nothing was said on a connection, and why as far as that is known."""
+    why = wait.why
+    cause = f" {why.what}." if why is not None else f" It is {wait.work}." if wait.work else ""
+    owes = f"{wait.debt[:1].upper()}{wait.debt[1:]}"
+    said = f"Connection {wait.connection}: nothing was said for {past}.{cause}"
+    return f"{said} {owes}. H shows who waits for whom."

@@ -131,26 +131,28 @@ class Banner(Toned):
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self.said: list[str] = []
-        self._dismissed: list[str] = []
+        self._dismissed: set[str] = set()
         self._wrapped: list[str] = []
 
     def say(self, said: list[str]) -> None:
         """Show these lines, or nothing."""
         if said != self.said:
             self.said = said
+            self._dismissed.intersection_update(said)
             self._arrange()
 
     def dismiss(self) -> bool:
-        """Hide what is said until there is something else to say; return whether it showed."""
+        """Hide what is said until it is no longer so, and so again; return whether it showed."""
         shown = bool(self.display)
-        self._dismissed = self.said
+        self._dismissed.update(self.said)
         self._arrange()
         return shown
 
     def _arrange(self) -> None:
-        self.display = bool(self.said) and self.said != self._dismissed
+        shown = [text for text in self.said if text not in self._dismissed]
+        self.display = bool(shown)
         width = max(self.screen.size.width - 3, 10)
-        lines = [line for text in self.said for line in wrapped(text, width)]
+        lines = [line for text in shown for line in wrapped(text, width)]
         self._wrapped = lines[:MOST_LINES]
         if len(lines) > MOST_LINES:
             self._wrapped[-1] = fit(f"{lines[MOST_LINES - 1]} ", width - 1).rstrip() + "…"

@@ -14,6 +14,20 @@ Paragraph = tuple[str, str]
 """Tone and safe text."""
 
 
+SIGNS = ("• ", "→ ")
+"""What a paragraph of a list begins with."""
+
+
+def hanging(text: str, width: int) -> list[str]:
+    """Return safe text in lines; those of a list's item begin behind its sign."""
+    if text[:1] == " ":
+        return [text]  # a line of a table, made for this width
+    if text[:2] not in SIGNS:
+        return wrapped(text, width)
+    first, *rest = wrapped(text[2:], width - 2)
+    return [text[:2] + first, *(f"  {line}" for line in rest)]
+
+
 class Prose(Lines):
     """Paragraphs."""
 
@@ -28,16 +42,17 @@ class Prose(Lines):
     def count(self) -> int:
         return len(self._wrapped)
 
-    def say(self, paragraphs: Iterable[Paragraph]) -> None:
-        """Show other paragraphs, from the first one on."""
+    def say(self, paragraphs: Iterable[Paragraph], *, again: bool = False) -> None:
+        """Show other paragraphs, from the first one on; `again`: the same as they are now."""
         self._said = list(paragraphs)
         self._wrap()
-        self.scroll_to(y=0, animate=False, force=True)
+        if not again:
+            self.scroll_to(y=0, animate=False, force=True)
 
     def _wrap(self) -> None:
         self._width = max(self.inner.width - 1, 10)
         self._wrapped = [
-            (tone, line) for tone, text in self._said for line in wrapped(text, self._width)
+            (tone, line) for tone, text in self._said for line in hanging(text, self._width)
         ]
         self.resize_lines()
         self.redraw()

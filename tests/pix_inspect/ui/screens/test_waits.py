@@ -42,7 +42,7 @@ async def test_waits_are_listed_told_and_led_to(tmp_path: Path) -> None:
         first, second = screen.list.rows
         assert (first.connection, second.connection) == (1, 2)
         said = "\n".join(lines_of(screen.detail))
-        assert "The daemon has owed the reply to BuildPaths" in said
+        assert "the daemon has owed the reply to BuildPaths" in said
         assert "connection 2 seems to have" in " ".join(said.split())
         await pilot.press("j")
         await pilot.pause()
@@ -77,7 +77,7 @@ async def test_a_silence_is_told_where_it_is_not_switched_off(tmp_path: Path, si
             if banner.said:
                 break
         said = " ".join(banner.said)
-        assert ("the daemon owes the reply to EnsurePath" in said) is bool(silence)
+        assert ("The daemon owes the reply to EnsurePath." in said) is bool(silence)
 
 
 def test_the_screen_of_waits(snap_compare: Any, tmp_path: Path) -> None:
