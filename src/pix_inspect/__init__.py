@@ -5,7 +5,7 @@ The packages, in layers; a lower line never imports an upper one (`make check` h
     cli  commands                                 the command line; one module a sub-command
     ui                                            the screen, and all that knows Textual
     repl                                          lines typed by hand become requests
-    replay  teach  expectations                   play a side of a recording; manual, tours; `check`
+    replay  teach  expectations  gateway          play a side; manual, tours; `check`; gRPC
     compare  filter  export                       two sessions; the language, search; dump, excerpt
     analysis                                      round trips, statistics
     describe                                      an exchange as rows, a line, bytes, JSON

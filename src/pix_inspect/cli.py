@@ -128,6 +128,11 @@ GROUPS: dict[str, dict[str, Command]] = {
             "serve a small Nix store of our own: a daemon where no Nix is",
             "--listen /tmp/daemon --store ./store",
         ),
+        "grpc": Command(
+            "grpc",
+            "serve a daemon as the gRPC service that nix.proto describes",
+            "--listen unix:///tmp/grpc.sock",
+        ),
     },
     "learn": {
         "demo": Command("demo", "see all of it at work, without any Nix", "--text"),

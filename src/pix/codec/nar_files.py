@@ -19,8 +19,17 @@ from pix.problem import Problem
 
 PIECE = 64 << 10
 
-FILE_HEAD = b"".join(map(token, (MAGIC, b"(", b"type", b"regular", b"contents")))
+_REGULAR = (MAGIC, b"(", b"type", b"regular")
+FILE_HEAD = b"".join(map(token, (*_REGULAR, b"contents")))
 """The NAR of a file that is not executable, in front of the size of its contents."""
+EXECUTABLE_HEAD = b"".join(map(token, (*_REGULAR, b"executable", b"", b"contents")))
+"""The same of one that is."""
+
+
+def file_end(size: int) -> bytes:
+    """Return what stands behind the contents of a NAR's only file, `size` bytes."""
+    return PADDINGS[-size & 7] + token(b")")
+
 
 P = TypeVar("P", bound=Window)
 
@@ -29,7 +38,7 @@ def nar_of_contents(size: int, pieces: Iterable[P]) -> Iterator[P | bytes]:
     """Yield the NAR of one file with these contents, `size` bytes of them."""
     yield FILE_HEAD + pack_u64(size)
     yield from pieces
-    yield PADDINGS[-size & 7] + token(b")")
+    yield file_end(size)
 
 
 def nar_of(path: Path) -> Iterator[bytes]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import IO, Any, TypeAlias, cast
 
-from pix.codec.cursor import Cursor
+from pix.codec.cursor import Cursor, u64_at
 from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import Protocol
 from pix.codec.nar import scan_nar
-from pix.codec.nar_files import nar_of_contents
+from pix.codec.nar_files import EXECUTABLE_HEAD, FILE_HEAD, file_end, nar_of_contents
 from pix.codec.payload import Piece, Source, pieces
 from pix.codec.values import encode
 from pix.codec.wire import pack_u64
@@ -89,6 +90,33 @@ def file_nar(source: Source) -> Iterator[Piece]:
         size = spool.tell()
         spool.seek(0)
         yield from nar_of_contents(size, pieces(cast("IO[bytes]", spool)))
+
+
+def file_contents(nar: Source) -> Iterator[Piece]:
+    """Yield the contents of the one regular file in a NAR, executable or not.
+
+    Raises EncodeError for a NAR of anything else.
+    """
+    source, held, head = pieces(nar), b"", None
+    heads = (FILE_HEAD, EXECUTABLE_HEAD)
+    while head is None:
+        piece = next(source, None)
+        if piece is None or not any(each.startswith(held[: len(each)]) for each in heads):
+            raise EncodeError("", "the source is not the NAR of one regular file")
+        held += piece
+        whole = (each for each in heads if held.startswith(each) and len(held) >= len(each) + 8)
+        head = next(whole, None)
+    (left,) = u64_at(held, len(head))
+    end, tail = file_end(left), b""
+    for piece in chain((held[len(head) + 8 :],), source):
+        if part := piece[:left]:
+            yield part
+        left -= len(part)
+        tail += piece[len(part) :]
+        if len(tail) > len(end):
+            break
+    if left or tail != end:
+        raise EncodeError("", "the source is not the NAR of one regular file, and nothing more")
 
 
 def _size(source: Any) -> int | None:

@@ -37,7 +37,7 @@ from pix_inspect.capture.relayed_connection import (
     now,
 )
 from pix_inspect.capture.repeated_troubles import Troubles
-from pix_inspect.capture.upstream import SocketUpstream, Upstream, complaint
+from pix_inspect.capture.upstream import Onward, SocketUpstream, Upstream, complaint
 from pix_inspect.machine.processes import parent
 from pix_inspect.machine.relay_chain import Lineage, lineage_of, new_relay, objection
 from pix_inspect.recording.notes import Peer, Refused
@@ -99,7 +99,7 @@ class Relay:
     def __init__(
         self,
         listener: Listener,
-        upstream: Upstream,
+        upstream: Upstream | Onward,
         open_tap: Callable[[Peer], Tap | None],
         *,
         allowed: frozenset[int] | None = None,

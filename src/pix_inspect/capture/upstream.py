@@ -10,6 +10,7 @@ import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pix.problem import Problem
 from pix.sockets import connect
@@ -74,6 +75,15 @@ class CommandUpstream:
 Upstream = SocketUpstream | CommandUpstream
 
 
+class Onward(Protocol):
+    """Where else a relay can lead than to a daemon."""
+
+    def connect(
+        self, lineage: Lineage = ()
+    ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
+        """Return a new connection. Raises OSError."""
+
+
 def upstream_of(path: str | None, command: str | None) -> Upstream:
     """Return the upstream that the options name, by default the system's daemon.
 
@@ -122,7 +132,9 @@ def require(upstream: Upstream) -> None:
         raise Problem(complaint(upstream, error)) from None
 
 
-def complaint(upstream: Upstream, error: OSError | Problem, option: str = "--upstream") -> str:
+def complaint(
+    upstream: Upstream | Onward, error: OSError | Problem, option: str = "--upstream"
+) -> str:
     """Return one line that says why the daemon cannot be reached, and what to do.
 
     `option` is what another daemon is named with.

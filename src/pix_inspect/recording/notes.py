@@ -189,10 +189,12 @@ class Peer(Comment):
     command: str | None = perhaps("command", COMMAND, "its command line")
     parents: tuple[str, ...] = perhaps("parents", PARENTS, "the programs that ran it", default=())
     traceparent: str | None = perhaps("traceparent", TEXT, "the trace it is part of, if it says so")
+    address: str | None = perhaps("address", TEXT, "where it came from, over a network")
 
     def __str__(self) -> str:
         known = (("pid", self.pid), ("uid", self.uid))
         words = [f"{name} {number}" for name, number in known if number is not None]
+        words += filter(None, [self.address])
         command = "".join(c if c.isprintable() else repr(c)[1:-1] for c in self.command or "")
         return " ".join([*words, command[:200]]).strip()
 
@@ -248,6 +250,13 @@ class Unrecorded(Comment):
     """Connections of which not even the opening could be recorded."""
 
     connections: int = key("connections not recorded", NUMBER, "how many")
+
+
+class GrpcCall(Comment):
+    """A call of the gateway, and who made it."""
+
+    method: str = key("method", TEXT, "the method's name, such as `IsValidPath`")
+    caller: str | None = perhaps("caller", TEXT, "who called: process and user, or an address")
 
 
 # Notes from the relay --------------------------------------------------------------------
@@ -311,6 +320,12 @@ class PayloadLeftOut(Comment):
     left_out: LeftOut = key("payload left out", within(LeftOut), "what was")
 
 
+class Called(Comment):
+    """What follows on the connection is asked for this call, up to the next."""
+
+    call: GrpcCall = key("grpc", within(GrpcCall), "the call")
+
+
 class ScannerFailed(Comment):
     """Decoding failed: from here on everything is kept."""
 
@@ -328,7 +343,7 @@ NOTES: dict[str, type[Comment]] = {
     next(iter(kind.keys.values())).name: kind
     for kind in (
         HungUp, Refused, CommandEnded, StandardError, Undelivered, Stuck, Reading, PayloadLeftOut,
-        ScannerFailed, TapFailed,
+        Called, ScannerFailed, TapFailed,
     )
 } | {"boundary": State}  # fmt: skip
 """What a relay notes, by the key it is known by."""
