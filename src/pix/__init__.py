@@ -1,5 +1,6 @@
 """The Nix daemon ("worker") protocol: declarations, codec, conversation and a client.
 
+    worker_service the same as a gRPC service (needs the extra `grpc`)
     conversation   two byte streams in, exchanges out; no I/O
     daemon         a client                               serving   the side of a daemon
     protocol       what is said: operations, types, log frames, handshake
@@ -7,7 +8,8 @@
     sockets        Unix sockets, at any path length       problem   what a user can put right
     untrusted      numbers and JSON that people type or files hold
 
-Standard library only, no threads, no user interface. A lower line never imports an upper one.
+Standard library only but for that, no threads, no user interface. A lower line never imports an
+upper one.
 Start reading at `pix.protocol.operations`, then `pix.codec.wire`, then `pix.conversation`.
 """
 

@@ -2,7 +2,8 @@
 
 method      what can be called, its fields and numbers, the operations behind it (methods, asking)
 descriptor  the same as protobuf knows it, made when it is needed (descriptors)
-message     to a request and from a reply, and the other way round (messages)
+message     to a request and from a reply, and the other way round (messages); what a daemon's
+            error says (status_details)
 client      `with WorkerServiceClient("unix:///tmp/grpc.sock") as daemon:` (client)
 
 Imports `pix.daemon`, `pix.protocol`, `pix.codec`; grpcio and protobuf, which the extra `grpc`

@@ -11,6 +11,7 @@ from typing import Any
 from pix.codec.errors import EncodeError
 from pix.codec.gates import Protocol
 from pix.codec.wire import bytes_of
+from pix.daemon.operations import UNLIMITED
 from pix.daemon.path_names import derived_path
 from pix.daemon.upload import file_contents
 
@@ -59,6 +60,11 @@ def _derived(text: str, protocol: Protocol) -> str:
     if text.endswith(".drv") and "!" not in text:
         text += ALL_OUTPUTS
     return derived_path(text, protocol)
+
+
+def limited(asked: dict[str, Any], protocol: Protocol) -> dict[str, Any]:
+    """A limit that is not set is 0 in a message, and is none."""
+    return {**asked, "max_freed": asked["max_freed"] or UNLIMITED}
 
 
 def without_ca(asked: dict[str, Any], protocol: Protocol) -> dict[str, Any]:

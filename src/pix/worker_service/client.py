@@ -14,13 +14,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from pix.codec.declare import STDERR_FRAMES, Operation
 from pix.codec.errors import EncodeError
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.payload import pieces
-from pix.daemon.connection import DaemonConnection
+from pix.daemon.connection import DaemonConnection, PathInfo
 from pix.daemon.dialogue import Log, Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.operations import Operations
@@ -173,7 +173,9 @@ class WorkerServiceClient(Operations):
         """Say that this cannot be asked: the file's NarFromPath returns a path."""
         raise NixDaemonError(f"nix.proto's NarFromPath returns a path, not the NAR of {path}")
 
-    query_path_info = DaemonConnection.query_path_info
+    def query_path_info(self, path: str) -> PathInfo:
+        """Return what the store knows about `path`. Raises NixDaemonError when it is not valid."""
+        return DaemonConnection.query_path_info(cast("DaemonConnection", self), path)
 
 
 def _stream(method: Method, head: Any, payload: Iterator[Any]) -> Iterator[Any]:
@@ -202,7 +204,8 @@ def _frame(value: str) -> Any:
     """Return a log frame that metadata holds as JSON, None where it does not."""
     try:
         said = parse_json(value)
-        kind = next(f.fields for f in STDERR_FRAMES.values() if f.name == said.pop("frame"))
+        name = said.pop("frame")
+        kind = next(frame.fields for frame in STDERR_FRAMES.values() if frame.name == name)
         return build(kind, said, NEWEST)
     except (AttributeError, KeyError, StopIteration, TypeError, ValueError):
         return None

@@ -18,5 +18,6 @@ def need(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise NotInstalled(
-            f"{error.name or name} is not installed: pip install 'pix-inspect[grpc]'"
+            f"gRPC is not installed ({error.name or name} is missing):"
+            " pip install 'pix-inspect[grpc]'"
         ) from None

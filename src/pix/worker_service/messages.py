@@ -4,14 +4,15 @@ Into the service: `request_of` a message asks an operation, `answer_to` makes a 
 reply. Out of it, for the client: `asking` makes a message of a request, `reply_of` a reply of
 a message.
 
-Text that is not UTF-8 cannot stand in a message: its odd bytes become U+FFFD there.
+Text that is not UTF-8 cannot stand in a message: in an answer its odd bytes become U+FFFD, and
+it cannot be asked.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from pix.codec.errors import EncodeError
 from pix.codec.gates import Protocol
@@ -49,6 +50,9 @@ _SHAPES = {
 _MATCHES: dict[str, Callable[[str], Any]] = {
     name: re.compile(shape, re.DOTALL).fullmatch for name, (shape, _) in _SHAPES.items()
 }
+Text: TypeAlias = "Callable[[str], str]"
+_IMPURE = b"impure"
+"""What stands in the place of a hash that is not known before."""
 _DIGITS = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
 
 
@@ -82,13 +86,17 @@ def answer_to(method: Method, way: Way, values: Values, reply: Any) -> Any:
     told = {part.name: _found(reply, way.attribute(part)) for part in method.reply.fields}
     if way.tell is not None:
         told |= way.tell(values, reply)
-    return _message(method.reply, told)
+    return _message(method.reply, told, _shown)
 
 
 def asking(method: Method, request: Any) -> Any:
-    """Return the message that asks what a request says, without its payload."""
+    """Return the message that asks what a request says, without its payload.
+
+    Raises EncodeError for text that is not UTF-8.
+    """
     way, head = method.ways[0], method.head
-    return _message(head, {part.name: _found(request, way.attribute(part)) for part in head.fields})
+    values = {part.name: _found(request, way.attribute(part)) for part in head.fields}
+    return _message(head, values, _exact)
 
 
 def reply_of(method: Method, message: Any) -> Any:
@@ -152,9 +160,7 @@ def _record(part: Field, layout: Message, message: Any) -> Any:
 
 def _digits(held: bytes) -> str:
     """Return the hexadecimal digits that are held, be it as bytes or as digits."""
-    if _DIGITS.fullmatch(held) or held == b"impure":
-        return held.decode("ascii").lower() if held != b"impure" else "impure"
-    return held.hex()
+    return held.decode().lower() if _DIGITS.fullmatch(held) or held == _IMPURE else held.hex()
 
 
 def _algorithm(number: int) -> str:
@@ -234,23 +240,23 @@ def _found(record: Any, attribute: str | None) -> Any:
     return MISSING
 
 
-def _message(layout: Message, values: Values) -> Any:
+def _message(layout: Message, values: Values, text: Text) -> Any:
     message = class_of(layout.name)()
     for part in layout.fields:
         value = values.get(part.name, MISSING)
         if value is not MISSING and value is not None:
-            _write(part, message, value)
+            _write(part, message, value, text)
     return message
 
 
-def _write(part: Field, message: Any, value: Any) -> None:
+def _write(part: Field, message: Any, value: Any, text: Text) -> None:
     inner = part.message
     if inner is not None and not part.wraps:
-        _write_records(part, inner, message, value)
+        _write_records(part, inner, message, value, text)
     elif inner is not None:
-        _write(inner.fields[0], getattr(message, part.name), value)
+        _write(inner.fields[0], getattr(message, part.name), value, text)
     elif part.form is Form.DIGITS:
-        setattr(message, part.name, b"impure" if value == "impure" else bytes.fromhex(value))
+        setattr(message, part.name, _bytes(part.name, value))
     elif part.form is Form.ALGORITHM:
         known = {label.lower(): number for label, number in HASH_TYPE.values}
         setattr(message, part.name, known.get(value, 0))
@@ -258,34 +264,52 @@ def _write(part: Field, message: Any, value: Any) -> None:
         getattr(message, part.name).seconds = value
     elif part.form is Form.PAIRS:
         for root in value:
-            getattr(message, part.name)[_utf8(root.link)] = _utf8(root.target)
+            getattr(message, part.name)[text(root.link)] = text(root.target)
     elif isinstance(part.wire, ListOf):
-        texts = map(_utf8, value)
+        texts = map(text, value)
         getattr(message, part.name).extend(sorted(texts) if part.wire.unordered else texts)
     elif isinstance(part.wire, MapOf):
         for key, held in value.items():
-            getattr(message, part.name)[_utf8(key)] = _utf8(held)
+            getattr(message, part.name)[text(key)] = text(held)
     elif isinstance(part.wire, Boolean):
         setattr(message, part.name, bool(value))
     else:
-        setattr(message, part.name, _utf8(value) if isinstance(value, str) else int(value))
+        setattr(message, part.name, text(value) if isinstance(value, str) else int(value))
 
 
-def _write_records(part: Field, layout: Message, message: Any, value: Any) -> None:
+def _write_records(part: Field, layout: Message, message: Any, value: Any, text: Text) -> None:
     def written(record: Any) -> Any:
         return _message(
-            layout, {each.name: _found(record, each.attribute) for each in layout.fields}
+            layout, {each.name: _found(record, each.attribute) for each in layout.fields}, text
         )
 
     held = getattr(message, part.name)
     if isinstance(part.wire, MapOf):
         for key, record in value.items():
-            held[_utf8(key)].CopyFrom(written(record))
+            held[text(key)].CopyFrom(written(record))
     elif part.repeated:
         held.extend(map(written, value))
     else:
         held.CopyFrom(written(value))
 
 
-def _utf8(text: str) -> str:
+def _bytes(name: str, digits: str) -> bytes:
+    if digits == _IMPURE.decode():
+        return _IMPURE
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        raise EncodeError(name, f"{clip(digits)} is not hexadecimal digits") from None
+
+
+def _shown(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _exact(text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise EncodeError("", f"character {error.start} of {clip(text)} is not UTF-8") from None
+    return text

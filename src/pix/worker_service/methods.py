@@ -415,7 +415,18 @@ METHODS = (
     _plain("SyncWithGC", EMPTY, EMPTY, op.SyncWithGC),
     _plain("FindRoots", EMPTY, ROOTS, op.FindRoots),
     _plain("SetOptions", OPTIONS, EMPTY, op.SetOptions),
-    _plain("CollectGarbage", COLLECT, COLLECTED, op.CollectGarbage),
+    Method(
+        "CollectGarbage",
+        COLLECT,
+        COLLECTED,
+        (
+            Way(
+                op.CollectGarbage,
+                ask=asking.limited,
+                remark="a `max_freed` of 0, or none, is no limit; `ignore_liveness` is refused",
+            ),
+        ),
+    ),
     Method(
         "QuerySubstitutablePathInfos",
         STORE_PATHS,

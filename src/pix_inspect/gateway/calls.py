@@ -14,7 +14,7 @@ from pix.problem import Problem
 from pix.protocol.operations import AddTempRoot, CollectGarbage, SetOptions
 from pix.worker_service.extra import need
 from pix.worker_service.messages import answer_to, read, request_of
-from pix.worker_service.methods import Method, Values
+from pix.worker_service.methods import SPOKEN, Method, Values
 from pix_inspect.gateway.listening import Caller, Callers
 from pix_inspect.gateway.pool import Ending, Pool
 from pix_inspect.gateway.statuses import CallLog, Failure, failure_of
@@ -75,11 +75,11 @@ class Calls:
             values, payload = opened(method, messages)
         else:
             values = read(method.request, parsed(method.request, next(messages)))
+        if _is_of(method, SetOptions):
+            return self._options_set(method, values, caller, ending, log)
         connected = self._pool.rooted if _is_of(method, AddTempRoot) else self._pool.connection
-        with connected(caller, method.name, ending, log.take) as daemon:
+        with connected(caller, method, ending, log.take) as daemon:
             request, way = _request(method, values, payload, daemon)
-            if isinstance(request, SetOptions):
-                caller.options = request
             reply = daemon.call(request, _drop if way.operation.reply.payload else None)
         try:
             answer: bytes = answer_to(method, way, values, reply).SerializeToString()
@@ -87,6 +87,19 @@ class Calls:
             why = f"the daemon's answer does not fit {method.reply.name}: {error}"
             raise Failure(grpc.StatusCode.INTERNAL, why) from None
         return answer
+
+    def _options_set(
+        self, method: Method, values: Values, caller: Caller, ending: Ending, log: CallLog
+    ) -> bytes:
+        """Have the caller's connections to the daemon given these, beginning with one."""
+        before = caller.options
+        caller.options = request_of(method, method.ways[0], values, None, SPOKEN)
+        try:
+            with self._pool.connection(caller, method, ending, log.take):
+                return b""
+        except BaseException:
+            caller.options = before
+            raise
 
 
 def _request(method: Method, values: Values, payload: Any, daemon: DaemonConnection) -> Any:
@@ -108,7 +121,7 @@ def _is_of(method: Method, kind: type) -> bool:
 
 
 def _is_known(error: Exception) -> bool:
-    return isinstance(error, (Failure, Problem)) or type(error).__module__.startswith("pix.")
+    return isinstance(error, (Failure, Problem, grpc.RpcError)) or type(error).__module__.startswith("pix.")
 
 
 def _drop(data: bytes) -> None:

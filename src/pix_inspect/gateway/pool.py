@@ -20,6 +20,7 @@ from pix.problem import Problem
 from pix.protocol.operations import SetOptions
 from pix.protocol.types import DISABLE_SET_OPTIONS
 from pix.sockets import connect
+from pix.worker_service.methods import Method
 from pix_inspect.capture.relayed_connection import Tap, now
 from pix_inspect.capture.upstream import SocketUpstream, Upstream, complaint
 from pix_inspect.gateway.listening import Caller
@@ -103,22 +104,25 @@ class Pool:
 
     @contextlib.contextmanager
     def connection(
-        self, caller: Caller, method: str, ending: Ending, log: Callable[[Any], None]
+        self, caller: Caller, method: Method, ending: Ending, log: Callable[[Any], None]
     ) -> Iterator[DaemonConnection]:
         """Give a connection for a call of `caller`; it goes back unless it is over then.
 
-        Raises Unreachable, NixDaemonError, and Failure of those who use it.
+        Raises Unreachable, NixDaemonError.
         """
         connection = self._take(ending)
+        keep = False
         try:
             with self._in_use(connection, caller, method, ending, log):
+                keep = not method.streams  # one that broke off may look as if it were whole
                 yield connection.daemon
+            keep = True
         finally:
-            self._give_back(connection, keep=not ending.over)
+            self._give_back(connection, keep=keep and not ending.over)
 
     @contextlib.contextmanager
     def rooted(
-        self, caller: Caller, method: str, ending: Ending, log: Callable[[Any], None]
+        self, caller: Caller, method: Method, ending: Ending, log: Callable[[Any], None]
     ) -> Iterator[DaemonConnection]:
         """Give the connection that lives as long as the caller's own: roots stay as long."""
         with caller.lock:
@@ -143,14 +147,14 @@ class Pool:
         self,
         connection: Connection,
         caller: Caller,
-        method: str,
+        method: Method,
         ending: Ending,
         log: Callable[[Any], None],
     ) -> Iterator[None]:
         daemon = connection.daemon
         with ending.by(daemon.interrupt):
             if connection.tap is not None:
-                connection.tap.note(Called(GrpcCall(method, str(caller))), now())
+                connection.tap.note(Called(GrpcCall(method.name, str(caller))), now())
             daemon.log = log
             try:
                 wanted = caller.options or SetOptions()

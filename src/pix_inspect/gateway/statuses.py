@@ -65,6 +65,8 @@ def failure_of(error: Exception) -> Failure:
     code = grpc.StatusCode
     if isinstance(error, Failure):
         return error
+    if isinstance(error, grpc.RpcError):  # the stream of requests broke off
+        return Failure(code.CANCELLED, "the client broke off")
     if isinstance(error, GateError):
         return Failure(code.UNIMPLEMENTED, str(error))
     if isinstance(error, EncodeError):

@@ -1,0 +1,28 @@
+"""The gateway in front of real daemons, asked by what protoc makes of the shared file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pix.daemon import DaemonConnection
+from tests.real_nix.daemons import running
+from tests.real_nix.lab import Nix
+from tests.support.every_method import ask_all
+from tests.support.worker_service import SECONDS, service
+
+pytestmark = pytest.mark.real_nix
+
+
+@pytest.mark.parametrize("nix", ["2.3.7", "2.34.8"], indirect=True)
+def test_every_method_answers_as_the_daemon_does(nix: Nix, tmp_path: Path) -> None:
+    # the file has no way to say that a path needs no signature
+    with (
+        running(nix, settings={"require-sigs": "false"}) as daemon,
+        service(daemon.socket, tmp_path / "grpc") as asked,
+        DaemonConnection(daemon.socket, timeout=SECONDS) as direct,
+    ):
+        declared = asked.pb.DESCRIPTOR.services_by_name["WorkerService"].methods
+        assert ask_all(asked, direct, tmp_path) == {each.name for each in declared}
+        assert asked.said == []
