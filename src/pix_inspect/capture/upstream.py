@@ -79,7 +79,7 @@ class Onward(Protocol):
     """Where else a relay can lead than to a daemon."""
 
     def connect(
-        self, lineage: Lineage = ()
+        self, lineage: Lineage = (), *, heard: bool = False
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Return a new connection. Raises OSError."""
 

@@ -121,7 +121,9 @@ def _is_of(method: Method, kind: type) -> bool:
 
 
 def _is_known(error: Exception) -> bool:
-    return isinstance(error, (Failure, Problem, grpc.RpcError)) or type(error).__module__.startswith("pix.")
+    return isinstance(error, (Failure, Problem, grpc.RpcError)) or type(
+        error
+    ).__module__.startswith("pix.")
 
 
 def _drop(data: bytes) -> None:

@@ -159,7 +159,7 @@ class Callers:
         return _Watch(lambda: self._ended(caller))
 
     def connect(
-        self, lineage: Lineage = ()
+        self, lineage: Lineage = (), *, heard: bool = False
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Return a connection to gRPC's own socket for who connected last. Raises OSError."""
         caller: Caller = self._coming.caller

@@ -21,6 +21,7 @@ from pix.protocol.operations import SetOptions
 from pix.protocol.types import DISABLE_SET_OPTIONS
 from pix.sockets import connect
 from pix.worker_service.methods import Method
+from pix_inspect.capture.command_group import GUARD, end_group
 from pix_inspect.capture.relayed_connection import Tap, now
 from pix_inspect.capture.upstream import SocketUpstream, Upstream, complaint
 from pix_inspect.gateway.listening import Caller
@@ -35,8 +36,6 @@ IDLE = 60.0
 """Seconds that one is kept."""
 PATIENCE = 20.0
 """Seconds that a daemon has to accept a connection."""
-PARTING = 1.0
-"""Seconds that a command in the daemon's place has to end in, before it is told to."""
 
 
 class Ending:
@@ -83,11 +82,8 @@ class Connection:
         """Hang up, and see a command that stands for the daemon to its end."""
         self.daemon.close()
         if self.process is not None:
-            try:
-                self.process.wait(PARTING)
-            except subprocess.TimeoutExpired:
-                self.process.terminate()
-                self.process.wait()
+            end_group(self.process.pid, self.process.poll)
+            GUARD.forget(self.process.pid)
 
 
 class Pool:

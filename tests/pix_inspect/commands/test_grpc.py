@@ -57,7 +57,7 @@ def test_a_port_is_said_and_who_may_connect(tmp_path: Path) -> None:
         EmbeddedDaemon() as daemon,
         running("--listen", "127.0.0.1:0", "--upstream", str(daemon.path), "--quiet") as (_, said),
     ):
-        address = said.split()[8]
+        address = said.split()[9]
         assert said == (
             f"pix-inspect: every user of this machine can connect to {address} and has the daemon"
             f" as user {os.getuid()} would, unencrypted and without a password\n"

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from pix_inspect.recording import notes
 from pix_inspect.recording.notes import (
     NOTES,
+    Called,
     CommandEnded,
     Comment,
     Continuation,
     Distance,
     Ending,
+    GrpcCall,
     HungUp,
     LeftOut,
     Lost,
@@ -53,6 +55,10 @@ WRITTEN = [
     (Reading(1), b'{"reads again":"daemon"}'),
     (PayloadLeftOut(LeftOut("slow")), b'{"payload left out":{"why":"slow"}}'),
     (PayloadLeftOut(LeftOut("slow", 7)), b'{"payload left out":{"why":"slow","bytes":7}}'),
+    (
+        Called(GrpcCall("FindRoots", "pid 7")),
+        b'{"grpc":{"method":"FindRoots","caller":"pid 7"}}',
+    ),
     (ScannerFailed("E()", 0), b'{"scanner failed":"E()","side":"client"}'),
     (TapFailed("E()"), b'{"tap failed":"E()"}'),
     (
