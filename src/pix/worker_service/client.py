@@ -14,17 +14,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from pix.codec.declare import STDERR_FRAMES, Operation
 from pix.codec.errors import EncodeError
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.payload import pieces
-from pix.daemon.connection import DaemonConnection, PathInfo
 from pix.daemon.dialogue import Log, Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.operations import Operations
+from pix.daemon.path_info import PathInfo
 from pix.protocol.logging import StderrError, StderrNext
+from pix.protocol.operations import QueryPathInfo
 from pix.protocol.types import Trace, TrustedFlag
 from pix.untrusted import parse_json
 from pix.worker_service import status_details
@@ -175,7 +176,10 @@ class WorkerServiceClient(Operations):
 
     def query_path_info(self, path: str) -> PathInfo:
         """Return what the store knows about `path`. Raises NixDaemonError when it is not valid."""
-        return DaemonConnection.query_path_info(cast("DaemonConnection", self), path)
+        info = self.call(QueryPathInfo(path=path)).info
+        if info is None:
+            raise NixDaemonError(f"path '{path}' is not valid")
+        return PathInfo.of(info)
 
 
 def _stream(method: Method, head: Any, payload: Iterator[Any]) -> Iterator[Any]:
