@@ -5,7 +5,7 @@
 
 daemon › operations › build › derivations › connection › store: a lower package never imports
 an upper one, and all import `pix` only. Paths and hashes are those that Nix gives the same
-contents; there is no sandbox, no substituter and no trusted key. Begin at `daemon`.
+contents; there is no sandbox and no substituter, and no key is trusted unasked. Begin at `daemon`.
 """
 
 from __future__ import annotations

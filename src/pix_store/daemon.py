@@ -28,6 +28,7 @@ from pix_store.connection.client import ANSWERS, Caller, House
 from pix_store.connection.protocol import OLDEST_CLIENT, Connection, Offer
 from pix_store.derivations import realisations
 from pix_store.operations import adding, building, maintenance, queries, roots
+from pix_store.store.signatures import public_keys
 from pix_store.store.store import Store
 
 OPERATIONS = (adding, building, roots, plan, queries, realisations, maintenance)
@@ -53,8 +54,8 @@ class EmbeddedDaemon:
     is a Store, a folder that survives restarts, or None for one in memory; `store_dir` is
     what its paths begin with. `allow_users` are uids besides our own, None for all. `version`
     and `features` are what it speaks at most. Builders run only with `allow_build`, and
-    for our own user. `faults`
-    are the exceptions that should not have been.
+    for our own user. `trusted_keys` are public keys, `NAME:BASE64`, whose signatures are
+    taken. `faults` are the exceptions that should not have been.
 
     Raises Problem for arguments that make no daemon, and where it cannot listen.
     """
@@ -70,6 +71,7 @@ class EmbeddedDaemon:
         allow_build: bool = False,
         trusted: bool = True,
         require_sigs: bool = True,
+        trusted_keys: Iterable[str] = (),
         mode: int = 0o600,
         allow_users: frozenset[int] | None = frozenset(),
     ) -> None:
@@ -84,7 +86,7 @@ class EmbeddedDaemon:
         self._lock = threading.Lock()
         self.faults: list[BaseException] = []
         self.store = store if isinstance(store, Store) else Store(store, _directory(store_dir))
-        self.house = House(self.store, trusted, require_sigs, allow_build)
+        self.house = House(self.store, trusted, require_sigs, allow_build, _keys(trusted_keys))
 
     @property
     def path(self) -> Path:
@@ -216,6 +218,15 @@ def _protocol(version: str, features: frozenset[str]) -> Protocol:
     if features and protocol.minor < newest.minor:
         raise Problem(f"features exist from {NEWEST} on, not in {version}")
     return protocol
+
+
+def _keys(keys: Iterable[str]) -> tuple[str, ...]:
+    for key in (keys := tuple(keys)):
+        try:
+            public_keys((key,))
+        except Refusal as refusal:
+            raise Problem(f"{key!r} is not a public key, NAME:BASE64: {refusal}") from None
+    return keys
 
 
 def _directory(text: str) -> str:

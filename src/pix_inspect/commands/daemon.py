@@ -33,6 +33,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take unsigned paths, as with require-sigs = false",
     )
+    add(
+        "--trusted-public-keys",
+        default="",
+        metavar="KEYS",
+        help="whose signatures are taken, as NAME:BASE64, several with spaces between",
+    )
     add("--mode", type=socket_mode, default=0o600, help="permissions of the socket (default 0600)")
     add("--allow-user", action="append", default=[], metavar="USER", help="let this user in, too")
     output_arguments(parser, "that says where it listens")
@@ -57,6 +63,7 @@ def main(args: argparse.Namespace) -> int:
         allow_build=args.allow_build,
         trusted=not args.untrusted,
         require_sigs=not args.no_require_sigs,
+        trusted_keys=args.trusted_public_keys.split(),
         mode=args.mode,
         allow_users=user_ids(args.allow_user),
     )
@@ -102,5 +109,5 @@ def paste(daemon: EmbeddedDaemon, args: argparse.Namespace) -> str:
     if args.store_dir != DIRECTORY:
         variables["NIX_STORE_DIR"] = args.store_dir
     if isinstance(shelf, FolderShelf):
-        variables["NIX_LOG_DIR"] = str(shelf.logs)
+        variables |= {"NIX_LOG_DIR": str(shelf.logs), "NIX_STATE_DIR": str(shelf.state)}
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())

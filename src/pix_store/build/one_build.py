@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from pix.codec.wire import bytes_of
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
 from pix.serving import Refusal
 from pix.untrusted import parse_json
+from pix_store.build import builtin_builders
 from pix_store.build.build_directory import Room
 from pix_store.build.outcome import SHOWN_LINES, Outcome, cannot_build, ended
 from pix_store.build.register_outputs import Harvest, Rejected
@@ -24,6 +27,9 @@ from pix_store.store.refusal import bold_red
 from pix_store.store.spool import Spool
 
 STRUCTURED_LINE = "@nix "
+MOST_DOWNLOADS = 1000
+"""Downloads that a builder may tell of at a time."""
+
 LONGEST_LOG = 64 << 20
 """Bytes of a build's log that are kept."""
 
@@ -39,6 +45,7 @@ class Work:
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=SHOWN_LINES))
     _log: Spool | None = None
     _activity: int = 0
+    _downloads: dict[int, int] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -82,6 +89,8 @@ class Work:
                 outcome = self.fail(BuildStatus.MISC_FAILURE, bold_red(refusal.message))
             finally:
                 self.caller.store.shelf.append(self.drv, self._log.pieces())
+        for download in self._downloads.values():  # the builder left open
+            connection.stop(download)
         outcome.started, outcome.stopped, outcome.rounds = started, int(time.time()), 1
         tell(outcome)
         connection.stop(self._activity)
@@ -97,11 +106,15 @@ class Work:
             {own_placeholder(name): store.paths.full(base) for name, base in outputs.items()},
         )
         with Room(store, inputs, outputs.values()) as room:
-            watch = Watch(self._line, self._stop, Limits(options.timeout, options.max_silent))
+            limits = Limits(options.timeout, options.max_silent, options.cores)
+            watch = Watch(self._line, self._stop, limits)
             try:
-                status = run(told, room, drv_name(self.drv), watch, options.keep_failed)
+                if told.builder.startswith(builtin_builders.PREFIX):
+                    status = builtin_builders.perform(told, room, watch)
+                else:
+                    status = run(told, room, drv_name(self.drv), watch, options.keep_failed)
             except TooLong as error:
-                return self.fail(BuildStatus.TIMED_OUT, bold_red(str(error)), tail=True)
+                return Outcome(BuildStatus.TIMED_OUT, str(error))
             if status:
                 return self.fail(BuildStatus.PERMANENT_FAILURE, ended(status), tail=True)
             try:
@@ -109,7 +122,7 @@ class Work:
                 return harvest.take(self.mode)
             except Rejected as rejected:
                 if rejected.whole:
-                    return Outcome(rejected.status, rejected.message)
+                    return Outcome(rejected.status, rejected.message, mismatch=rejected.mismatch)
                 return self.fail(rejected.status, bold_red(rejected.message), tail=True)
 
     def _inputs(self) -> set[str]:
@@ -117,8 +130,9 @@ class Work:
         store = self.caller.store
         direct = {store.paths.base(path) for path in self.derivation.sources}
         for path, names in self.derivation.inputs.items():
-            known = known_outputs(store, derivation_of(store, store.paths.base(path)))
-            direct |= {base for name in names if (base := known.get(name)) is not None}
+            base = store.paths.base(path)
+            known = known_outputs(store, base, derivation_of(store, base))
+            direct |= {found for name in names if (found := known.get(name)) is not None}
         for base in sorted(direct):
             store.info(base)
         return store.closure(direct)
@@ -128,17 +142,53 @@ class Work:
 
     def _line(self, line: str) -> None:
         """Take a line of the builder's: keep it and tell it, or do what it says."""
-        connection = self.caller.connection
         if line.startswith(STRUCTURED_LINE):
-            try:
-                said = parse_json(line.removeprefix(STRUCTURED_LINE))
-                if said["action"] == "setPhase":
-                    connection.result(self._activity, ResultType.SET_PHASE, str(said["phase"]))
+            with suppress(ValueError, KeyError, TypeError):
+                if self._said(parse_json(line.removeprefix(STRUCTURED_LINE))):
                     return
-            except (ValueError, KeyError, TypeError):
-                pass
         self.tail.append(line)
         raw = bytes_of(line) + b"\n"
         if self._log is not None and self._log.size + len(raw) <= LONGEST_LOG:
             self._log.write(raw)
-        connection.result(self._activity, ResultType.BUILD_LOG_LINE, line)
+        self.caller.connection.result(self._activity, ResultType.BUILD_LOG_LINE, line)
+
+    def _said(self, said: Any) -> bool:
+        """Do what a structured line says; return False for one that says nothing known.
+
+        Of activities builders may tell of downloads only. Raises ValueError, KeyError, TypeError.
+        """
+        connection, action = self.caller.connection, said["action"]
+        if action == "setPhase":
+            connection.result(self._activity, ResultType.SET_PHASE, str(said["phase"]))
+        elif action == "msg":
+            connection.note(str(said["msg"]), _level(said))
+        elif action == "start":
+            if said["type"] == ActivityType.FILE_TRANSFER and len(self._downloads) < MOST_DOWNLOADS:
+                self._downloads[int(said["id"])] = connection.start(
+                    ActivityType.FILE_TRANSFER,
+                    str(said["text"]),
+                    _fields(said),
+                    _level(said),
+                    self._activity,
+                )
+        elif action == "stop":
+            if (activity := self._downloads.pop(int(said["id"]), None)) is not None:
+                connection.stop(activity)
+        elif action == "result":
+            if (activity := self._downloads.get(int(said["id"]))) is not None:
+                connection.result(activity, ResultType.of(int(said["type"])), *_fields(said))
+        else:
+            return False
+        return True
+
+
+def _level(said: Any) -> int:
+    return min(max(int(said["level"]), Verbosity.ERROR), Verbosity.VOMIT)
+
+
+def _fields(said: Any) -> tuple[int | str, ...]:
+    """Return the fields of a structured line. Raises TypeError, ValueError."""
+    fields = tuple(one if isinstance(one, str) else int(one) for one in said.get("fields", ()))
+    if any(isinstance(one, int) and not 0 <= one < 1 << 64 for one in fields):
+        raise ValueError
+    return fields

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pix.protocol.types import BuildStatus
-from pix.serving import Refusal
 from pix_store.store.refusal import bold, bold_red, quoted
 
 SUCCESSES = (
@@ -23,16 +22,21 @@ SUCCESSES = (
 SHOWN_LINES = 25
 """How many lines of its log the error of a failed build repeats."""
 
-_EXIT = {
-    BuildStatus.TIMED_OUT: 101,
-    BuildStatus.OUTPUT_REJECTED: 102,
-    BuildStatus.NOT_DETERMINISTIC: 104,
+_EXIT_BITS = {
+    BuildStatus.PERMANENT_FAILURE: 4,
+    BuildStatus.INPUT_REJECTED: 4,
+    BuildStatus.TIMED_OUT: 5,
+    BuildStatus.NOT_DETERMINISTIC: 8,
 }
+_MISMATCH_BITS, _FAILED_BITS = 6, 96
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How one derivation's build ended; `outputs` are base names by output, times in seconds."""
+    """How one derivation's build ended; `outputs` are base names by output, times in seconds.
+
+    `mismatch`: a fixed output has another hash than it was said to have.
+    """
 
     status: BuildStatus
     error: str = ""
@@ -40,15 +44,20 @@ class Outcome:
     started: int = 0
     stopped: int = 0
     rounds: int = 0
+    mismatch: bool = False
 
     @property
     def good(self) -> bool:
         """Whether everything asked for is there."""
         return self.status in SUCCESSES
 
-    def refusal(self) -> Refusal:
-        """Return a failure as an error."""
-        return Refusal(self.error, status=_EXIT.get(self.status, 100))
+
+def exit_status(outcomes: Iterable[Outcome]) -> int:
+    """Return the exit status that clients are told when some of these failed."""
+    bits = 0
+    for outcome in outcomes:
+        bits |= _MISMATCH_BITS if outcome.mismatch else _EXIT_BITS.get(outcome.status, 0)
+    return bits | _FAILED_BITS if bits else 1
 
 
 def cannot_build(drv: str, reason: str, outputs: Sequence[str], tail: Iterable[str] = ()) -> str:

@@ -19,7 +19,7 @@ from pix_store.derivations.derivation import Derivation, derivation_of
 from pix_store.derivations.outputs import known_outputs
 from pix_store.store.refusal import meant, not_enabled, quoted
 from pix_store.store.store import Store
-from pix_store.store.store_paths import StorePaths
+from pix_store.store.store_paths import StorePaths, name_of
 
 MISSING = "querying info about missing paths"
 """What the activity says while it is found out what has to be built."""
@@ -65,16 +65,16 @@ def wanted_outputs(store: Store, drv: str, target: Target, derivation: Derivatio
         return names
     unknown = sorted(target.outputs - names)
     if unknown:
-        listed = ", ".join(f"'{name}'" for name in unknown)
-        raise Refusal(
-            f"derivation {quoted(store.paths.full(drv))} does not have wanted outputs {listed}"
-        )
+        shown = quoted(store.paths.full(drv))
+        raise Refusal(f"derivation {shown} does not have output {quoted(unknown[0])}")
     return set(target.outputs)
 
 
-def missing_outputs(store: Store, derivation: Derivation, names: Iterable[str]) -> list[str]:
+def missing_outputs(
+    store: Store, drv: str, derivation: Derivation, names: Iterable[str]
+) -> list[str]:
     """Return those outputs that are not valid, or not known."""
-    known = known_outputs(store, derivation)
+    known = known_outputs(store, drv, derivation)
     return [name for name in names if (base := known[name]) is None or store.known(base) is None]
 
 
@@ -104,20 +104,28 @@ def plan(store: Store, targets: Iterable[Target]) -> Plan:
             continue
         try:
             derivation = derivation_of(store, target.base)
-            names = wanted_outputs(store, target.base, target, derivation)
         except Refusal:
             found.unknown.add(target.base)
             continue
-        if missing_outputs(store, derivation, names):
+        names = set(derivation.outputs)
+        if target.outputs is not None:
+            names &= target.outputs
+        if missing_outputs(store, target.base, derivation, names):
             found.build.add(target.base)
             left.extend(inputs_of(store, derivation))
     return found
 
 
+def in_order(base: str) -> tuple[str, str]:
+    """Return a key by which derivations are built in the order of Nix: by name, then hash."""
+    return name_of(base), base
+
+
 def inputs_of(store: Store, derivation: Derivation) -> list[Target]:
-    """Return what a derivation needs before it can be built."""
+    """Return what a derivation needs before it can be built, in the order of Nix."""
     base = store.paths.base
     needed = [Target(base(path), True, frozenset(n)) for path, n in derivation.inputs.items()]
+    needed.sort(key=lambda one: in_order(one.base))
     return needed + [Target(base(path)) for path in sorted(derivation.sources)]
 
 

@@ -23,7 +23,7 @@ from pix_store.store.content_address import ContentAddress, Method, address
 from pix_store.store.hashes import Digest
 from pix_store.store.path_info import PathInfo
 from pix_store.store.references import Search, rewritten
-from pix_store.store.refusal import magenta, quoted
+from pix_store.store.refusal import magenta, quoted, shown
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import DIGITS, output_name
 
@@ -32,10 +32,16 @@ BLANKS_ONLY = 35
 
 
 class Rejected(Exception):
-    """What was made cannot be taken. `whole`: the message is all that is to be said."""
+    """What was made cannot be taken. `whole`: the message is all that is to be said.
 
-    def __init__(self, status: BuildStatus, message: str, *, whole: bool = False) -> None:
+    `mismatch`: it is not what the derivation says by hash.
+    """
+
+    def __init__(
+        self, status: BuildStatus, message: str, *, whole: bool = False, mismatch: bool = False
+    ) -> None:
         super().__init__(message)
+        self.mismatch = mismatch
         self.status = status
         self.message = message
         self.whole = whole
@@ -81,8 +87,11 @@ class Harvest:
         for name, base in self.outputs.items():
             place = self.room.output(base)
             if not place.is_symlink() and not place.exists():
-                why = f"builder failed to produce output path for output '{name}' at '{full(base)}'"
-                raise Rejected(BuildStatus.MISC_FAILURE, why)
+                why = (
+                    f"builder for {quoted(full(self.drv))} failed to produce output path for output"
+                    f" {quoted(name)} at {shown(full(base))}"
+                )
+                raise Rejected(BuildStatus.OUTPUT_REJECTED, why, whole=True)
             refers[name] = set()
             if len(self.outputs) > 1:
                 with Spool(Search(self.outputs.values())) as nar:
@@ -157,8 +166,9 @@ class Harvest:
                 BuildStatus.OUTPUT_REJECTED,
                 f"hash mismatch in fixed-output derivation"
                 f" {quoted(self.caller.store.paths.full(self.drv))}:\n"
-                f"         specified: {wanted.sri}\n            got:    {found.digest.sri}",
+                f"  specified: {magenta(wanted.sri)}\n     got:    {magenta(found.digest.sri)}",
                 whole=True,
+                mismatch=True,
             )
         if references:
             why = "a fixed output is not allowed to refer to other store paths"
@@ -170,11 +180,10 @@ class Harvest:
         for one in made:
             there = self.caller.store.known(one.info.base)
             if there is None or there.nar_hash != one.info.nar_hash:
-                shown = magenta(f'"{full(one.info.base)}"')
                 raise Rejected(
                     BuildStatus.NOT_DETERMINISTIC,
-                    f"derivation {quoted(full(self.drv))} may not be deterministic: output {shown}"
-                    " differs",
+                    f"derivation {quoted(full(self.drv))} may not be deterministic: output"
+                    f" {shown(full(one.info.base))} differs",
                     whole=True,
                 )
         return Outcome(BuildStatus.BUILT, outputs=outputs)

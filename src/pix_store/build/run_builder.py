@@ -44,10 +44,11 @@ class TooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a build may take, and be silent, in seconds; 0 for ever."""
+    """How long a build may take, and be silent, in seconds; 0 for ever. `cores`: 0 for all."""
 
     timeout: int = 0
     silence: int = 0
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,13 @@ class Watch:
     limits: Limits = Limits()
 
 
-def environment(derivation: Derivation, room: Room, top: Path) -> dict[str, str]:
+def environment(derivation: Derivation, room: Room, top: Path, cores: int = 1) -> dict[str, str]:
     """Return the builder's environment; writes the files that it names into `top`."""
     env = {
         "PATH": "/path-not-set",
         "HOME": "/homeless-shelter",
         "NIX_STORE": room.directory,
-        "NIX_BUILD_CORES": "1",
+        "NIX_BUILD_CORES": str(cores or os.cpu_count() or 1),
     }
     told = dict(derivation.env)
     structured = told.pop("__json", None)
@@ -145,14 +146,11 @@ def run(derivation: Derivation, room: Room, name: str, watch: Watch, keep: bool)
     Raises Refusal, Interrupted, TooLong. `keep`: leave the folder
     of a build that failed.
     """
-    if derivation.builder.startswith("builtin:"):
-        told = f"unsupported builtin builder {quoted(derivation.builder.removeprefix('builtin:'))}"
-        return _failed(watch, told)
     top = Path(tempfile.mkdtemp(prefix=f"nix-build-{name}.drv-"))
     status = -1
     try:
         command = [room.inward(word) for word in (derivation.builder, *derivation.args)]
-        env = environment(derivation, room, top)
+        env = environment(derivation, room, top, watch.limits.cores)
         try:
             process = subprocess.Popen(
                 [bytes_of(Path(command[0]).name), *map(bytes_of, command[1:])],
@@ -207,9 +205,9 @@ def _attend(process: subprocess.Popen[bytes], room: Room, watch: Watch) -> int:
                     raise Interrupted
                 now = time.monotonic()
                 if 0 < watch.limits.timeout < now - started:
-                    raise TooLong(f"timed out after {watch.limits.timeout} seconds")
+                    raise TooLong(f"timed out after {magenta(watch.limits.timeout)} seconds")
                 if 0 < watch.limits.silence < now - heard:
-                    raise TooLong(f"timed out after {watch.limits.silence} seconds of silence")
+                    raise TooLong(f"timed out after {magenta(watch.limits.silence)} seconds")
         if rest:
             watch.line(_line(rest, room))
         return process.wait()

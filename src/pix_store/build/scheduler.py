@@ -32,10 +32,16 @@ SYSTEM = f"{_MACHINES.get(platform.machine(), platform.machine())}-{platform.sys
 """The system that builders are run for."""
 
 NO_BUILDS = (
-    "Unable to start any build; either increase '--max-jobs' or enable remote builds.\n"
-    "For more information run 'man nix.conf' and search for '/machines'."
+    f"Reason: {bold_red('local builds are disabled')} (max-jobs = 0)\n"
+    "Hint: set 'max-jobs' to a non-zero value to enable local builds, or configure remote builders"
+    " via 'builders'"
 )
 """What a daemon with max-jobs = 0 says."""
+
+NOT_ALLOWED = (
+    f"Reason: {bold_red('local builds are disabled')} (this daemon was started without"
+    " --allow-build)"
+)
 
 
 @dataclass(slots=True)
@@ -125,9 +131,13 @@ class Builds:
                 continue
             try:
                 derivation = derivation_of(store, target.base)
-                names = wanted_outputs(store, target.base, target, derivation)
+            except Refusal as refusal:
+                self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, refusal.message)
+                continue
+            names = wanted_outputs(store, target.base, target, derivation)
+            try:
                 inputs = inputs_of(store, derivation)
-                missing = missing_outputs(store, derivation, names)
+                missing = missing_outputs(store, target.base, derivation, names)
             except Refusal as refusal:
                 self.outcomes[target.base] = Outcome(BuildStatus.MISC_FAILURE, refusal.message)
                 continue
@@ -136,7 +146,7 @@ class Builds:
                 continue
             first = target.base == top
             if not missing and not (first and self.mode != BuildMode.NORMAL):
-                known = known_outputs(store, derivation)
+                known = known_outputs(store, target.base, derivation)
                 self.outcomes[target.base] = Outcome(
                     BuildStatus.ALREADY_VALID,
                     outputs={n: b for n, b in known.items() if b is not None and store.known(b)},
@@ -214,9 +224,9 @@ class Builds:
         store = self.caller.store
         full = store.paths.full(drv)
         try:
-            missing = missing_outputs(store, derivation, derivation.outputs)
+            missing = missing_outputs(store, drv, derivation, derivation.outputs)
             if mode == BuildMode.NORMAL and not missing:
-                known = known_outputs(store, derivation)
+                known = known_outputs(store, drv, derivation)
                 outputs = {name: base for name, base in known.items() if base is not None}
                 return Outcome(BuildStatus.ALREADY_VALID, outputs=outputs)
             if mode == BuildMode.CHECK and missing:
@@ -227,7 +237,7 @@ class Builds:
             return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
         work = Work(self.caller, drv, derivation, mode)
         if refused is not None:
-            return work.fail(BuildStatus.MISC_FAILURE, bold_red(refused))
+            return Outcome(BuildStatus.INPUT_REJECTED, f"Cannot build {quoted(full)}.\n{refused}")
         if derivation.system not in (SYSTEM, "builtin"):
             return Outcome(BuildStatus.INPUT_REJECTED, mismatch(full, derivation.system, SYSTEM))
         outcome = work.do(self._tell)
@@ -246,7 +256,10 @@ class Builds:
     def _impossible(self) -> str | None:
         """Return why nothing can be built here at all, None when it can."""
         if not self.caller.house.allow_build:
+            return NOT_ALLOWED
+        if not self.caller.connection.options.jobs:
             return NO_BUILDS
         if not self.caller.ours:
-            return "builders are run for this daemon's own user only"
+            why = bold_red("builders are run for this daemon's own user only")
+            return f"Reason: {why}."
         return None

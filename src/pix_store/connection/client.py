@@ -16,6 +16,7 @@ from typing import Any
 from pix.codec.declare import Operation
 from pix.serving import Refusal
 from pix_store.connection.protocol import Connection
+from pix_store.store.signatures import public_keys
 from pix_store.store.store import Store
 
 MOST_TEMPORARY = 200_000
@@ -28,15 +29,17 @@ _NUMBERS = itertools.count(1)
 class House:
     """What all callers of one daemon share.
 
-    `temporary` are the temporary roots: base names by caller. `building` are the builds that
-    run: when they began, in seconds since 1970, and for whom, by base name. `stopping`
-    becomes true when the daemon is to end, for builds to look at.
+    `keys` are trusted public keys, `NAME:BASE64`. `temporary` are the temporary roots: base
+    names by caller. `building` are the builds that run: when they began, in seconds since 1970,
+    and for whom, by base name. `stopping` becomes true when the daemon is to end, for builds to
+    look at.
     """
 
     store: Store
     trusted: bool = True
     require_sigs: bool = True
     allow_build: bool = False
+    keys: tuple[str, ...] = ()
     stopping: bool = False
     temporary: dict[int, set[str]] = field(default_factory=dict)
     building: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -65,6 +68,19 @@ class Caller:
     def trusted(self) -> bool:
         """Whether the client may do what changes what others rely on."""
         return self.house.trusted and self.ours
+
+    @property
+    def require_sigs(self) -> bool:
+        """Whether paths need a signature; a trusted client may say otherwise."""
+        told = self.connection.options.overrides.get("require-sigs") if self.trusted else None
+        return self.house.require_sigs if told is None else told != "false"
+
+    def trusted_keys(self) -> dict[str, bytes]:
+        """Return the trusted public keys, which a trusted client may change. Raises Refusal."""
+        told = self.connection.options.overrides if self.trusted else {}
+        keys = told.get("trusted-public-keys")
+        words = self.house.keys if keys is None else keys.split()
+        return public_keys((*words, *told.get("extra-trusted-public-keys", "").split()))
 
     def may(self, otherwise: str) -> None:
         """Raise Refusal with that message unless the client is trusted."""

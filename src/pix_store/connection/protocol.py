@@ -59,13 +59,18 @@ class Offer:
 
 @dataclass(slots=True)
 class Options:
-    """What the client set by SetOptions; times in seconds, 0 for none."""
+    """What the client set by SetOptions; times in seconds, 0 for none.
+
+    With no `jobs` nothing is built; `cores` are those that a build may use, 0 for all.
+    """
 
     verbosity: int = Verbosity.INFO
     keep_failed: bool = False
     keep_going: bool = False
     timeout: int = 0
     max_silent: int = 0
+    jobs: int = 1
+    cores: int = 1
     overrides: dict[str, str] = field(default_factory=dict)
 
 
@@ -175,7 +180,7 @@ class Connection(ServedConnection):
         if self.protocol.minor >= ACTIVITIES:
             self.say(StderrStopActivity(id=activity))
 
-    def result(self, activity: int, kind: ResultType, *fields: int | str) -> None:
+    def result(self, activity: int, kind: int, *fields: int | str) -> None:
         """Tell news of an activity."""
         if kind == ResultType.BUILD_LOG_LINE and self.offer.protocol.minor < COLOURED:
             self.say(StderrNext(text=f"{fields[0]}\n"))  # Nix 2.3 says it twice

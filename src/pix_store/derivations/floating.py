@@ -61,7 +61,7 @@ def resolve(store: Store, drv: str, derivation: Derivation) -> Derivation:
     sources = set(derivation.sources)
     for path, names in derivation.inputs.items():
         base = store.paths.base(path)
-        known = known_outputs(store, derivation_of(store, base))
+        known = known_outputs(store, base, derivation_of(store, base))
         for name in names:
             found = known.get(name)
             if found is None:

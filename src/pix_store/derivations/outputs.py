@@ -16,12 +16,18 @@ def realisation_key(digest_hex: str, output: str) -> str:
     return f"sha256:{digest_hex}!{output}"
 
 
-def known_outputs(store: Store, derivation: Derivation) -> dict[str, str | None]:
-    """Return the outputs' base names, None for one that only a build will tell."""
+def known_outputs(store: Store, drv: str, derivation: Derivation) -> dict[str, str | None]:
+    """Return the base names of a derivation's outputs, None for one that only a build will tell.
+
+    `drv` is the derivation's own base name.
+    """
     known: dict[str, str | None] = {
         name: store.paths.base(output.path) if output.path else None
         for name, output in derivation.outputs.items()
     }
+    for name, base in known.items():
+        if base is None and (found := store.realisations.get(f"{drv}!{name}")) is not None:
+            known[name] = found[0]
     unknown = [name for name, base in known.items() if base is None]
     if unknown and store.realisations:
         try:
@@ -43,7 +49,7 @@ def makers(store: Store) -> dict[str, set[str]]:
         outputs = store.outputs_of.get(drv)
         if outputs is None:
             try:
-                known = known_outputs(store, derivation_of(store, drv))
+                known = known_outputs(store, drv, derivation_of(store, drv))
             except Refusal:
                 known = {}
             outputs = frozenset(output for output in known.values() if output is not None)

@@ -7,9 +7,11 @@ the feature realisation-with-path-not-hash is in force.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 
 from pix.protocol import operations as op
-from pix.protocol.types import REALISATION_WITH_PATH, BuildResult, UnkeyedRealisation
+from pix.protocol.types import REALISATION_WITH_PATH, BuildResult, DrvOutput, UnkeyedRealisation
 from pix.serving import Refusal
 from pix.untrusted import parse_json
 from pix_store.connection.client import Caller, answers
@@ -76,9 +78,10 @@ def register_drv_output(caller: Caller, request: op.RegisterDrvOutput) -> None:
     """Keep what an output turned out to be."""
     store, protocol = caller.store, caller.connection.protocol
     signatures: frozenset[str] = frozenset()
+    more: list[str] = []
     if REALISATION_WITH_PATH in protocol.features:
         told = request.realisation
-        key = f"{caller.base(told.id.drv_path)}!{told.id.output_name}"
+        key, *more = _by_path(caller, told.id)
         base = caller.base(told.realisation.out_path)
         signatures = told.realisation.signatures
     elif protocol.minor < WITH_SIGNATURES:
@@ -87,7 +90,18 @@ def register_drv_output(caller: Caller, request: op.RegisterDrvOutput) -> None:
         key, base, signatures = _of_json(store, request.realisation_json)
     store.paths.check_base(base)
     store.info(base)
-    store.realise(key, base, signatures)
+    for each in (*more, key):
+        store.realise(each, base, signatures)
+
+
+def _by_path(caller: Caller, output: DrvOutput) -> Iterator[str]:
+    """Yield the names of an output: by its derivation's path, and by its hash where it is there."""
+    drv = caller.base(output.drv_path)
+    yield f"{drv}!{output.output_name}"
+    with suppress(Refusal):
+        by_hash = realisation_keys(caller.store, drv, None)
+        if output.output_name in by_hash:
+            yield by_hash[output.output_name]
 
 
 def _of_json(store: Store, text: str) -> tuple[str, str, frozenset[str]]:
@@ -125,11 +139,8 @@ def query_realisation(caller: Caller, request: op.QueryRealisation) -> op.QueryR
     """Say what an output turned out to be."""
     store, protocol = caller.store, caller.connection.protocol
     by_path = REALISATION_WITH_PATH in protocol.features
-    if by_path:
-        key = f"{caller.base(request.output.drv_path)}!{request.output.output_name}"
-    else:
-        key = _checked(request.id)
-    found = store.realisations.get(key)
+    keys = list(_by_path(caller, request.output)) if by_path else [_checked(request.id)]
+    found = next(filter(None, map(store.realisations.get, keys)), None)
     if found is None:
         return op.QueryRealisation.Reply()
     base, signatures = found
@@ -139,4 +150,4 @@ def query_realisation(caller: Caller, request: op.QueryRealisation) -> op.QueryR
         return op.QueryRealisation.Reply(realisation=value)
     if protocol.minor < WITH_SIGNATURES:
         return op.QueryRealisation.Reply(out_paths=frozenset((full,)))
-    return op.QueryRealisation.Reply(realisations=(realisation_json(key, base, signatures),))
+    return op.QueryRealisation.Reply(realisations=(realisation_json(keys[0], base, signatures),))

@@ -1,13 +1,11 @@
 """Adding to the store: files and trees by their contents, paths with their metadata.
 
-A path that comes with metadata is taken when it is content-addressed, signed by somebody
-trusted (nobody is) or sent by a trusted client who says that signatures are not to be
-checked.
+A path that comes with metadata is taken when it is content-addressed, signed by a trusted key,
+or sent by a trusted client who says that signatures are not to be checked.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator
 
 from pix.codec.declare import wire_of
@@ -32,6 +30,7 @@ from pix_store.store.hashes import Digest
 from pix_store.store.path_info import PathInfo
 from pix_store.store.references import Search
 from pix_store.store.refusal import died, meant, quoted
+from pix_store.store.signatures import check_form, vouched
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import name_of
 
@@ -202,7 +201,8 @@ def import_paths(caller: Caller, request: op.ImportPaths) -> op.ImportPaths.Repl
                 caller.bases(references),
                 None if deriver is None else caller.base(deriver),
             )
-            _check_signature(caller, info, nar, check_sigs=not caller.trusted)
+            if not caller.trusted:
+                _check_trust(caller, info)
             check_derivation(store, info.base, nar)
             caller.keep(info.base)
             store.add(info, nar)
@@ -249,7 +249,7 @@ def add_signatures(caller: Caller, request: op.AddSignatures) -> op.Done:
     store = caller.store
     base = caller.base(request.path)
     with meant(ends=True):
-        _check_signatures(request.sigs)
+        check_form(request.sigs)
     with store.lock:
         if store.known(base) is None:
             raise died("signatures of a path that is not valid")
@@ -276,7 +276,7 @@ def _info(caller: Caller, told: ValidPathInfo) -> PathInfo:
     known = told.info
     base = caller.base(told.path)
     digest = Digest.parse(known.nar_hash, "sha256")
-    _check_signatures(known.sigs)
+    check_form(known.sigs)
     if known.ca is not None:
         ContentAddress.parse(known.ca)
     return PathInfo(
@@ -293,24 +293,15 @@ def _info(caller: Caller, told: ValidPathInfo) -> PathInfo:
     )
 
 
-def _check_signatures(sigs: Iterable[str]) -> None:
-    """Raise Refusal for what is not a signature."""
-    for sig in sigs:
-        name, _, signed = sig.partition(":")
-        try:
-            good = name and base64.b64decode(signed, validate=True)
-        except ValueError:
-            good = b""
-        if not good:
-            raise Refusal("signature is corrupt")
-
-
 def _import(
     caller: Caller, info: PathInfo, upload: Incoming, *, check_sigs: bool, again: bool
 ) -> None:
     """Take a NAR in and add it under its metadata, if that is true of it. Raises Refusal."""
     store = caller.store
     path = store.paths.full(info.base)
+    if check_sigs:
+        _check_trust(caller, info)
+    caller.keep(info.base)
     with Spool(None, store.shelf.room()) as nar:
         nar.fill(upload.nar())
         if store.known(info.base) is not None and not again:
@@ -326,30 +317,37 @@ def _import(
                 f"size mismatch importing path {quoted(path)};\n  specified: {info.nar_size}\n"
                 f"  got:       {nar.size}"
             )
-        _check_signature(caller, info, nar, check_sigs=check_sigs)
+        _check_contents(caller, info, nar)
         check_derivation(store, info.base, nar)
-        caller.keep(info.base)
         store.add(info, nar, again=again)
 
 
-def _check_signature(caller: Caller, info: PathInfo, nar: Spool, *, check_sigs: bool) -> None:
-    """Raise Refusal for a path that nobody vouches for, or whose content address is wrong."""
-    store = caller.store
-    path = store.paths.full(info.base)
+def _check_trust(caller: Caller, info: PathInfo) -> None:
+    """Raise Refusal for a path that neither its contents nor a trusted key vouches for."""
+    paths = caller.store.paths
+    if not caller.require_sigs:
+        return
     if info.ca is not None:
-        ca = ContentAddress.parse(info.ca)
-        others = store.full(info.references - {info.base})
+        others = caller.store.full(info.references - {info.base})
         itself = info.base in info.references
-        if not itself:  # with a reference to itself the NAR would have to be hashed without it
-            real = address(ca.method, nar)
-            if real.digest != ca.digest:
-                raise Refusal(
-                    f"ca hash mismatch importing path {quoted(path)};\n"
-                    f"  specified: {ca.digest.sri}\n  got:       {real.digest.sri}"
-                )
-        if ca.path(store.paths, name_of(info.base), others, itself) == path:
+        ca = ContentAddress.parse(info.ca)
+        if ca.path(paths, name_of(info.base), others, itself) == paths.full(info.base):
             return
-    if check_sigs and caller.house.require_sigs:
+    if not vouched(info, paths, caller.trusted_keys()):
         raise Refusal(
-            f"cannot add path {quoted(path)} because it lacks a signature by a trusted key"
+            f"cannot add path {quoted(paths.full(info.base))} because it lacks a signature by a"
+            " trusted key"
+        )
+
+
+def _check_contents(caller: Caller, info: PathInfo, nar: Spool) -> None:
+    """Raise Refusal for a NAR that is not what the content address says."""
+    if info.ca is None or info.base in info.references:
+        return  # with a reference to itself the NAR would have to be hashed without it
+    ca = ContentAddress.parse(info.ca)
+    real = address(ca.method, nar)
+    if real.digest != ca.digest:
+        raise Refusal(
+            f"ca hash mismatch importing path {quoted(caller.store.paths.full(info.base))};\n"
+            f"  specified: {ca.digest.sri}\n  got:       {real.digest.sri}"
         )

@@ -11,13 +11,16 @@ from pix.protocol import operations as op
 from pix.protocol.logging import StderrNext
 from pix.protocol.types import BuildMode, BuildResult, BuildStatus, KeyedBuildResult
 from pix.serving import Refusal
-from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed
-from pix_store.build.plan import Target
+from pix_store.build.outcome import Outcome, cannot_build, dependencies_failed, exit_status
+from pix_store.build.plan import Target, in_order
 from pix_store.build.scheduler import Builds
 from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import Derivation
 from pix_store.derivations.realisations import built_outputs
 from pix_store.store.refusal import meant, quoted, rendered, too_large
+
+GIVEN_UP = Outcome(BuildStatus.MISC_FAILURE)
+"""What was not built because something else failed has failed, too, without a reason."""
 
 WITH_OUTPUTS = 28
 """From 1.28 on a result says what was built."""
@@ -43,14 +46,15 @@ def _check_mode(caller: Caller, mode: int) -> None:
 @answers(op.BuildPaths)
 def build_paths(caller: Caller, request: op.BuildPaths) -> op.Done:
     """Build; a failure is an error."""
-    failed = [one for one in _build(caller, request.paths, request.mode) if not one[1].good]
+    ended, status = _build(caller, request.paths, request.mode)
+    failed = [one for one in ended if not one[1].good and one[1] is not GIVEN_UP]
     if len(failed) == 1:
-        raise failed[0][1].refusal()
+        raise Refusal(failed[0][1].error, status=status)
     if failed:
         for _, outcome in failed:
             caller.connection.say(StderrNext(text=rendered(outcome.error)))
         which = ", ".join(f"'{caller.store.paths.full(target.base)}'" for target, _ in failed)
-        raise Refusal(f"build of {which} failed", status=failed[0][1].refusal().status)
+        raise Refusal(f"build of {which} failed", status=status)
     return op.Done()
 
 
@@ -61,26 +65,26 @@ def build_paths_with_results(
     """Build; failures are results like others."""
     results = [
         KeyedBuildResult(path=target.text, result=_result(caller, target.base, outcome))
-        for target, outcome in _build(caller, request.paths, request.mode)
+        for target, outcome in _build(caller, request.paths, request.mode)[0]
     ]
-    # what was given up because something else failed has failed, too, without a reason
-    rest = request.paths[len(results) :]
-    given_up = BuildResult(status=BuildStatus.MISC_FAILURE)
-    results += [KeyedBuildResult(path=path, result=given_up) for path in rest]
     return op.BuildPathsWithResults.Reply(results=tuple(results))
 
 
-def _build(caller: Caller, paths: Iterable[str], mode: int) -> list[tuple[Target, Outcome]]:
+def _build(
+    caller: Caller, paths: Iterable[str], mode: int
+) -> tuple[list[tuple[Target, Outcome]], int]:
+    """Build; return how each ended, and the exit status that clients are told of failures."""
     targets = _targets(caller, paths, mode)
     builds = Builds(caller, mode)
     builds.begin()
-    found = []
-    for target in targets:
-        found.append((target, builds.target(target)))
+    ended: dict[Target, Outcome] = {}
+    for target in sorted(targets, key=lambda one: in_order(one.base)):
+        ended[target] = builds.target(target)
         if builds.given_up:
             break
     builds.end()
-    return found
+    status = exit_status(builds.outcomes.values())
+    return [(target, ended.get(target, GIVEN_UP)) for target in targets], status
 
 
 @answers(op.BuildDerivation)

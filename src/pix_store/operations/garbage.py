@@ -1,8 +1,8 @@
 """Which paths are alive, and removing those that are not.
 
-A path is alive when a root leads to it: a symlink that somebody registered, or a temporary
-root of a connected client. What a living path refers to is alive, and so is the derivation
-that made it, as with Nix's keep-derivations. Source: Nix `gc.cc`.
+A path is alive when a root leads to it: a symlink that somebody registered, or left in the state
+directory, or a temporary root of a connected client. What a living path refers to is alive, and
+so is the derivation that made it, as with Nix's keep-derivations. Source: Nix `gc.cc`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pix.protocol.types import GCAction
 from pix.serving import Refusal
 from pix_store.connection.client import House
 from pix_store.derivations.outputs import makers
+from pix_store.store.backend import PLACES
 from pix_store.store.refusal import quoted, shown
 from pix_store.store.store import Store
 
@@ -38,23 +39,52 @@ def roots(house: House, note: Note | None = None) -> Iterator[tuple[str, str]]:
     """Yield each root: where it is, and the base name that it keeps. Stale ones are forgotten."""
     store = house.store
     for link in sorted(store.links):
-        try:
-            target = os.readlink(link)  # noqa: PTH115 - the text of the link
-        except OSError:
+        target = _target(link)
+        if target is None:
             store.unlink(link)
             if note is not None:
                 note(f'removing stale link "{link}"')
-            continue
-        inside = target.removeprefix(store.paths.directory + "/")
-        base = inside.partition("/")[0]
-        if inside != target and store.known(base) is not None:
+        elif (base := _kept(store, target)) is not None:
             yield link, base
+    if store.shelf.state is not None:
+        for name in PLACES:
+            yield from _left_by_clients(store, store.shelf.state / name)
     with store.lock:
         kept = [(number, sorted(bases)) for number, bases in house.temporary.items()]
     for number, bases in kept:
-        for base in bases:
-            if store.known(base) is not None:
-                yield f"{{temp:{number >> 16}}}", base
+        for base in bases:  # which need not be there yet
+            yield f"{{temp:{number >> 16}}}", base
+
+
+def _left_by_clients(store: Store, folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield roots that clients left in a folder: links to store paths, or to such links."""
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            link = f"{parent}/{name}"
+            target = _target(link)
+            if target is None or link in store.links:
+                continue
+            base = _kept(store, target)
+            if base is None and not target.startswith(store.paths.directory + "/"):
+                link = os.path.normpath(f"{parent}/{target}" if target[:1] != "/" else target)
+                base = None if link in store.links else _kept(store, _target(link) or "")
+            if base is not None:
+                yield link, base
+
+
+def _target(link: str) -> str | None:
+    """Return what a link says, None for what is not a link."""
+    try:
+        return os.readlink(link)  # noqa: PTH115 - the text of the link
+    except OSError:
+        return None
+
+
+def _kept(store: Store, target: str) -> str | None:
+    """Return the valid path that a link's target is in, None for any other target."""
+    inside = target.removeprefix(store.paths.directory + "/")
+    base = inside.partition("/")[0]
+    return base if inside != target and store.known(base) is not None else None
 
 
 def alive(house: House, note: Note | None = None) -> set[str]:
@@ -87,11 +117,9 @@ def _collected(house: House, wanted: Wanted, note: Note) -> tuple[list[str], int
     store = house.store
     living = alive(house, note)
     dead = store.all() - living
-    if wanted.action == GCAction.RETURN_LIVE:
-        return sorted(living), 0
-    if wanted.action == GCAction.RETURN_DEAD:
+    if wanted.action in (GCAction.RETURN_LIVE, GCAction.RETURN_DEAD):
         note("determining live/dead paths...")
-        return sorted(dead), 0
+        return sorted(living if wanted.action == GCAction.RETURN_LIVE else dead), 0
     if wanted.action == GCAction.DELETE_DEAD:
         note("deleting garbage...")
     elif wanted.action == GCAction.DELETE_SPECIFIC:

@@ -51,18 +51,21 @@ def optimise_store(caller: Caller, request: op.OptimiseStore) -> op.Done:
 def _optimise(
     store: Store, base: str, seen: dict[tuple[bytes, int], Path]
 ) -> Iterator[tuple[int, int]]:
-    """Link the files of a path to equal ones; yield the bytes and blocks that each saves."""
+    """Link files and symlinks of a path to equal ones; yield the bytes and blocks of each."""
     if store.shelf.folder is None:
         return
     top = store.shelf.folder / base
     files = [top] if not top.is_dir() or top.is_symlink() else _files(top)
     for file in files:
         status = file.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
+        if stat.S_ISLNK(status.st_mode):
+            digest = os.fsencode(file.readlink())
+        elif stat.S_ISREG(status.st_mode):
+            with file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").digest()
+        else:
             continue
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").digest()
-        key = (digest, status.st_mode & 0o111)
+        key = (digest, status.st_mode)
         first = seen.setdefault(key, file)
         if first is file or first.lstat().st_ino == status.st_ino:
             continue
@@ -73,7 +76,7 @@ def _optimise(
             if inside:
                 parent.chmod(0o700)
             try:
-                os.link(first, new)
+                os.link(first, new, follow_symlinks=False)
                 new.replace(file)
             finally:
                 if inside:
@@ -83,7 +86,9 @@ def _optimise(
 
 
 def _files(top: Path) -> list[Path]:
-    return sorted(Path(folder) / name for folder, _, names in os.walk(top) for name in names)
+    return sorted(
+        Path(parent) / name for parent, *names in os.walk(top) for each in names for name in each
+    )
 
 
 @answers(op.VerifyStore)

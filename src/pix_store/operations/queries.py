@@ -146,7 +146,8 @@ def query_derivation_outputs(
     caller: Caller, request: op.QueryDerivationOutputs
 ) -> op.QueryDerivationOutputs.Reply:
     """Say which paths a derivation makes."""
-    outputs = known_outputs(caller.store, derivation_of(caller.store, caller.base(request.path)))
+    drv = caller.base(request.path)
+    outputs = known_outputs(caller.store, drv, derivation_of(caller.store, drv))
     if None in outputs.values():
         raise Refusal("this derivation has outputs whose paths are not known before they are built")
     return op.QueryDerivationOutputs.Reply(
@@ -168,7 +169,8 @@ def query_derivation_output_map(
     caller: Caller, request: op.QueryDerivationOutputMap
 ) -> op.QueryDerivationOutputMap.Reply:
     """Say which paths a derivation's outputs have."""
-    outputs = known_outputs(caller.store, derivation_of(caller.store, caller.base(request.path)))
+    drv = caller.base(request.path)
+    outputs = known_outputs(caller.store, drv, derivation_of(caller.store, drv))
     full = caller.store.paths.full
     return op.QueryDerivationOutputMap.Reply(
         outputs={

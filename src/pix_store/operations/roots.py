@@ -17,18 +17,19 @@ NEWEST_OF_LIX = 35
 """Daemons that speak more have no GCAction of Lix."""
 
 COUNTS_LIKE_NIX_2_4 = 22
-"""Clients of older versions count verbosities without Notice."""
+"""Daemons of older versions count verbosities without Notice; newer ones take theirs for all."""
 
 
 @answers(op.SetOptions)
 def set_options(caller: Caller, request: op.SetOptions) -> None:
     """Remember what matters of the client's settings."""
     options = caller.connection.options
-    older = caller.connection.protocol.minor < COUNTS_LIKE_NIX_2_4
+    older = caller.connection.offer.protocol.minor < COUNTS_LIKE_NIX_2_4
     options.verbosity = request.verbosity + (1 if older and request.verbosity > 1 else 0)
     options.keep_failed = bool(request.keep_failed)
     options.keep_going = bool(request.keep_going)
     options.max_silent = request.max_silent_time
+    options.jobs, options.cores = request.max_build_jobs, request.build_cores
     timeout = request.overrides.get("timeout", "0")
     options.timeout = int(timeout) if re.fullmatch("[0-9]{1,9}", timeout) else 0
     options.overrides = dict(request.overrides)

@@ -30,6 +30,9 @@ OWN = "pix-inspect"
 IN_MEMORY = 1 << 30
 """Bytes of NARs, and of what is known of them, that a store in memory takes."""
 
+PLACES = ("gcroots", "profiles")
+"""Folders of the state directory where clients leave links that keep what they point to."""
+
 MOST_LOGS = 256 << 20
 """Bytes of build logs that are kept in memory."""
 
@@ -39,6 +42,9 @@ class Shelf(Protocol):
 
     folder: Path | None
     """Where the trees are on disk, if they are anywhere."""
+
+    state: Path | None
+    """What Nix calls its state directory, where clients may leave roots and profiles."""
 
     def room(self) -> int | None:
         """Return how many bytes fit, None when only the disk knows."""
@@ -72,6 +78,7 @@ class MemoryShelf:
     """Keeps NARs as bytes, of which `most` fit."""
 
     folder: Path | None = None
+    state: Path | None = None
 
     def __init__(self, most: int = IN_MEMORY) -> None:
         self._most = most
@@ -144,7 +151,7 @@ class FolderShelf:
 
     The store directory lies below `home` like `root=` of Nix has it, or is where it says
     when that is inside `home`. What is known of its paths lies in a folder beside it, which
-    tells our stores from others. `logs` is what Nix calls its log directory. Raises Problem
+    tells our stores from others. `logs` and `state` are what Nix calls so. Raises Problem
     for a folder that cannot be used.
     """
 
@@ -158,10 +165,13 @@ class FolderShelf:
         self._new = self._own / "new"
         self._records = self._own / "records"
         self.logs = self.home / ("log" if inside else "nix/var/log/nix")
+        self.state: Path | None
+        self.state = state = self.home / ("var/nix" if inside else "nix/var/nix")
         try:
             self._beware()
             self._own.mkdir(parents=True, mode=0o700, exist_ok=True)
-            for folder in (self._trees, self._new, self._records, self.logs):
+            places = (state / name for name in PLACES)
+            for folder in (self._trees, self._new, self._records, self.logs, *places):
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = self._alone()
             for left in self._new.iterdir():

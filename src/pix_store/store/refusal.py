@@ -41,7 +41,10 @@ def rendered(message: str, traces: Iterable[str] = ()) -> str:
     """Return a message as Nix 2.4 and later print it."""
     told = [f"… {hint}\n\n" for hint in reversed(tuple(traces))]
     first = "".join(told) + ("error: " if told else "") + message
-    return "\x1b[31;1merror:\x1b[0m " + f"\n{MARGIN}".join(first.split("\n"))
+    begin, *rest = first.split("\n")
+    return "\n".join(
+        (f"\x1b[31;1merror:\x1b[0m {begin}", *(f"{MARGIN}{line}".rstrip() for line in rest))
+    )
 
 
 def quoted(text: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from pix.serving import Refusal
 from pix_store.store.backend import Shelf, shelf
 from pix_store.store.path_info import PathInfo
-from pix_store.store.refusal import not_valid
+from pix_store.store.refusal import magenta, not_valid, quoted
 from pix_store.store.spool import Spool
 from pix_store.store.store_paths import DIGITS, StorePaths
 
@@ -189,10 +189,18 @@ class Store:
         return self.shelf.remove(base)
 
     def realise(self, key: str, base: str, signatures: Iterable[str] = ()) -> None:
-        """Keep what an output turned out to be. Raises Refusal."""
+        """Keep what an output turned out to be. Raises Refusal when that is known otherwise."""
         sigs = frozenset(signatures)
         with self.lock:
             _bounded(self.realisations, key, "realisations")
+            there, signed = self.realisations.get(key, (base, sigs))
+            if there != base:
+                raise Refusal(
+                    f"Trying to register a realisation of {quoted(key)}, but we already have"
+                    f" another one locally.\nLocal:  {magenta(self.paths.full(there))}\n"
+                    f"Remote: {magenta(self.paths.full(base))}"
+                )
+            sigs |= signed
             self.realisations[key] = (base, sigs)
             value = {"outPath": base, "signatures": sorted(sigs)}
             self.shelf.record("realisations", key, value)

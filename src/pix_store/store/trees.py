@@ -24,7 +24,7 @@ DATE = (1, 1)
 """The time that every file of a store has, in seconds since 1970."""
 
 Contents = Callable[[Iterator[bytes]], Iterable[bytes]]
-"""What is done to a file's contents on their way; the size has to stay."""
+"""What is done to a file's contents, or a link's target, on their way; the size has to stay."""
 
 
 def entries(nar: Spool) -> list[Entry]:
@@ -65,7 +65,10 @@ def restore(nar: Spool, place: Path, change: Contents | None = None) -> int:
             if entry.kind == "directory":
                 folders.append((_folder(name, parent), path))
             elif entry.kind == "symlink":
-                os.symlink(os.fsencode(entry.target or ""), name, dir_fd=parent)
+                target = os.fsencode(entry.target or "")
+                if change is not None:
+                    target = b"".join(change(iter((target,))))
+                os.symlink(target, name, dir_fd=parent)
                 os.utime(name, DATE, dir_fd=parent, follow_symlinks=False)
             else:
                 pieces: Iterable[bytes] = nar.pieces(entry.offset, entry.size)

@@ -67,6 +67,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path, number: signal.Signal
                 "NIX_DAEMON_SOCKET_PATH": "{}/s",
                 "NIX_STORE_DIR": "{}/a b/store",
                 "NIX_LOG_DIR": "{}/a b/log",
+                "NIX_STATE_DIR": "{}/a b/var/nix",
             },
         ),
     ],

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pix.daemon import NixDaemonError
+from pix.daemon import DaemonConnection, NixDaemonError
 from pix.daemon.upload import Item
+from pix.problem import Problem
 from pix.protocol import operations as op
 from pix.protocol.types import (
     ADD_TO_STORE_SCANNING,
@@ -18,6 +19,7 @@ from pix.protocol.types import (
     UnkeyedValidPathInfo,
     ValidPathInfo,
 )
+from pix_store import EmbeddedDaemon
 from tests.support.nars import nar
 from tests.support.serving import ABSENT, TREE, VERSIONS, talking, watched
 
@@ -93,6 +95,85 @@ def test_signatures_are_wanted_unless_the_contents_vouch_for_the_path() -> None:
         assert c.query_all_valid_paths() == {path}
     with watched(require_sigs=False) as c:
         c.add_to_store_nar(info_of(ABSENT, data), data)
+
+
+SIGNED = "/tmp/nix-nf1zmeb8/store/55jwlhfpx6kgmj7qhs1idp72ki76g99a-y"
+BELOW = "/tmp/nix-nf1zmeb8/store/l37d6dl9pmjp3dac42b30z41wj0mal1f-f"
+SIGNATURE = (
+    "key-1:V3igwz8oVv3BtXSvEE0osSNP0LZUqR/6dE4ZyWWaHIZ0QRcf4J+mDqUdFju1kok/L87qZTlqHMnWCQlFDv84Bg=="
+)
+KEY = "key-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+
+def signed(c: DaemonConnection) -> ValidPathInfo:
+    """A path that Nix 2.26.3 signed, and what it refers to."""
+    assert c.add_to_store("f", nar(b"x")) == BELOW
+    data = nar(BELOW.encode())
+    return info_of(
+        SIGNED, data, references=frozenset((BELOW,)), sigs=frozenset(("key-2:AAAA", SIGNATURE))
+    )
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("version", ["1.21", "1.32", "1.38"])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_trusted_key_vouches_for_a_path(trusted: bool, version: str, many: bool) -> None:
+    if many and version == "1.21":
+        return
+    data = nar(BELOW.encode())
+
+    def add(c: DaemonConnection, told: ValidPathInfo, dont_check_sigs: bool = not trusted) -> None:
+        if many:
+            c.add_multiple_to_store([(told, data)], dont_check_sigs=dont_check_sigs)
+        else:
+            c.add_to_store_nar(told, data, dont_check_sigs=dont_check_sigs)
+
+    place = {"store_dir": SIGNED.rpartition("/")[0], "trusted": trusted}
+    lacks = "lacks a signature by a trusted key"
+    with watched(version, trusted_keys=[KEY], **place) as c:
+        told = signed(c)
+        told.info.registration_time = 5  # which is not signed
+        add(c, told)
+        assert c.query_path_info(SIGNED).sigs == [SIGNATURE, "key-2:AAAA"]
+    with watched(version, trusted_keys=[KEY.replace("key-1", "key-2")], **place) as c:
+        told = signed(c)
+        with pytest.raises(NixDaemonError, match=lacks):
+            add(c, told)
+        told.info.sigs = frozenset()
+        with pytest.raises(NixDaemonError, match=lacks):
+            add(c, told)
+        assert not c.is_valid_path(SIGNED)
+        c.set_options(
+            {"trusted-public-keys": "", "extra-trusted-public-keys": f"x:{KEY[6:]} {KEY}"}
+        )
+        told = signed(c)
+        if trusted:  # only a trusted client may say who is trusted
+            add(c, told)
+            assert c.is_valid_path(SIGNED)
+        else:
+            with pytest.raises(NixDaemonError, match=lacks):
+                add(c, told)
+    with watched(version, **place) as c:
+        told = signed(c)
+        c.set_options({"require-sigs": "false"})
+        if trusted:
+            add(c, told)
+        else:
+            with pytest.raises(NixDaemonError, match=lacks):
+                add(c, told)
+    if trusted:
+        with watched(version, **place) as c:
+            add(c, signed(c), dont_check_sigs=True)
+
+
+def test_keys_that_are_none() -> None:
+    with pytest.raises(Problem, match="'key' is not a public key, NAME:BASE64"):
+        EmbeddedDaemon(trusted_keys=["key"])
+    with watched() as c:
+        c.set_options({"trusted-public-keys": "key"})
+        data = nar(b"x")
+        with pytest.raises(NixDaemonError, match="key is corrupt"):
+            c.add_to_store_nar(info_of(ABSENT, data), data)
 
 
 @pytest.mark.parametrize("features", [(), (VERSIONED_ADD_MULTIPLE, PROVENANCE)])
