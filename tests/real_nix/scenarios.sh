@@ -251,13 +251,18 @@ s_flakes() {
   did nix print-dev-env $F | grep -c word=
 }
 
+get() { echo "import <nix/fetchurl.nix> { sha256 = \"$1\"; url = \"$2\"; ${3:-} }" >g.nix; did nix-build --no-out-link g.nix; }
+
+s_fetching_in_vain() {
+  h=$(echo data | sha256sum | cut -d' ' -f1); get $h $web/none; get $h file://$PWD/nothere
+  get $h $web/none.xz 'unpack = true;'; get $h nonsense 'name = "x";'
+}
+
 s_fetching() {
   echo data >f; h=$(sha256sum <f | cut -d' ' -f1); mkdir t; echo x >t/x; ln -s x t/l
-  get() { echo "import <nix/fetchurl.nix> { sha256 = \"$1\"; url = \"$2\"; $3 }" >g.nix; did nix-build --no-out-link g.nix; }
-  get $h file://$PWD/f; get $h file://$PWD/f 'name = "other"; executable = true;'; cp f $WEB/f; get $h $web/f 'name = "web";'
-  get $h $web/none 'name = "none";'; get $h file://$PWD/nothere 'name = "nothere";'
+  get $h file://$PWD/f; get $h file://$PWD/f 'name = "other"; '; cp f $WEB/f; get $h $web/f 'name = "web";'
   echo more >>f; get $h file://$PWD/f 'name = "wrong";'; nix-store --dump t >n; xz -k n; r=$(sha256sum <n | cut -d' ' -f1)
-  get $r file://$PWD/n 'unpack = true; name = "tree";'; get $r $web/n.xz 'unpack = true; name = "late";' | grep -c status
+  get $r file://$PWD/n 'unpack = true; name = "tree";'
   cp n.xz $WEB/; get $r $web/n.xz 'unpack = true; name = "xz";'; ls -l $(nix-build --no-out-link g.nix) | cut -c1-10
   did nix-prefetch-url file://$PWD/f
 }

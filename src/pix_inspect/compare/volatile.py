@@ -34,11 +34,12 @@ TEXTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "temporary folders of nix-build and nix-shell",
     ),
     (re.compile(r"(?<=/)nix-build-([^/]*?)-\d+(?=[-/])"), r"nix-build-\1-…", "build directories"),
+    (re.compile(r"(?<=/)tmp\.[A-Za-z0-9]{6,12}(?=/)"), "tmp.…", "temporary folders of mktemp"),
     (re.compile(r"(?<=/)nix-\d+-\d+(?=[-/.])"), "nix-…", "temporary files name a process"),
 )
 """Parts of texts: what is looked for, what it is taken for, and why."""
 
-_HINT = re.compile(rb"\{temp:|/temproots/|/proc/|/nix-(?:build-|shell-|\d)")
+_HINT = re.compile(rb"\{temp:|/temproots/|/proc/|/nix-(?:build-|shell-|\d)|/tmp\.")
 
 
 def varies(raw: bytes) -> bool:

@@ -1,7 +1,8 @@
 """Recorded answers, found by the value of the request.
 
 Requests are compared in their newest form, so that it does not matter which version they were
-recorded in; what is volatile is left out, and payload counts by its contents. The same request
+recorded in; what differs from run to run by its nature is left out (times, process numbers,
+temporary folders), and payload counts by its contents. The same request
 asked again and again gets the recorded answers in their order, then the last one for ever.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -20,11 +23,19 @@ from pix.conversation.exchange import CLIENT
 from pix.problem import Problem
 from pix.protocol import operations as ops
 from pix_inspect.compare.changes import VOLATILE, Unordered, changes
+from pix_inspect.compare.volatile import steady
 from pix_inspect.replay.recorded import RecordedExchange, RecordedSession
 from pix_inspect.replay.translate import newest
 
 MOST_COMPARED = 500
 """Recorded requests among which the nearest one is looked for."""
+
+LINKS = ("link", "gc_root")
+"""Fields of requests that name a link outside of the store."""
+
+_TEMPORARY = re.compile(
+    rf"^((?:{'|'.join(map(re.escape, ('/tmp', '/var/tmp', tempfile.gettempdir())))})/)[^/]+/"
+)
 
 SAME_AS = {ops.AddTextToStore.__name__: ops.AddToStore.__name__}
 """Operations whose newest form is another operation."""
@@ -176,7 +187,7 @@ def plain(value: Any) -> Any:
         wire = getattr(type(value), "wire", None)
         payload = wire.payload.name if wire is not None and wire.payload is not None else None
         return {
-            part.name: plain(item)
+            part.name: _place(item) if part.name in LINKS else plain(item)
             for part in dataclasses.fields(value)
             if part.name not in VOLATILE
             and part.name != payload
@@ -188,7 +199,14 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, dict):
         return {name: plain(value[name]) for name in sorted(value)}
+    if isinstance(value, str):
+        return steady(value)
     return int(value) if isinstance(value, int) else value
+
+
+def _place(link: str) -> str:
+    """Return a link with the temporary folder it is in left open, which differs between runs."""
+    return _TEMPORARY.sub(r"\1…/", steady(link))
 
 
 def _short(fields: Any) -> str:

@@ -22,6 +22,7 @@ from pix_store.build.run_builder import Limits, TooLong, Watch, run
 from pix_store.connection.client import Caller
 from pix_store.derivations.derivation import Derivation, derivation_of, drv_name
 from pix_store.derivations.floating import own_placeholder, scratch, substituted
+from pix_store.derivations.hash_modulo import is_fixed
 from pix_store.derivations.outputs import known_outputs
 from pix_store.store.refusal import bold_red
 from pix_store.store.spool import Spool
@@ -116,7 +117,10 @@ class Work:
             except TooLong as error:
                 return Outcome(BuildStatus.TIMED_OUT, str(error))
             if status:
-                return self.fail(BuildStatus.PERMANENT_FAILURE, ended(status), tail=True)
+                # what is fetched may be there another time
+                fetched = is_fixed(self.derivation)
+                kind = BuildStatus.TRANSIENT_FAILURE if fetched else BuildStatus.PERMANENT_FAILURE
+                return self.fail(kind, ended(status), tail=True)
             try:
                 harvest = Harvest(self.caller, self.drv, self.derivation, room, outputs, inputs)
                 return harvest.take(self.mode)
