@@ -22,7 +22,8 @@ from pix.codec.records import MISSING
 from pix.conversation.exchange import CLIENT
 from pix.problem import Problem
 from pix.protocol import operations as ops
-from pix_inspect.compare.changes import VOLATILE, Unordered, changes
+from pix_inspect.base.units import count
+from pix_inspect.compare.changes import VOLATILE, Change, Unordered, changes
 from pix_inspect.compare.volatile import steady
 from pix_inspect.replay.recorded import RecordedExchange, RecordedSession
 from pix_inspect.replay.translate import newest
@@ -159,7 +160,7 @@ class Repertoire:
         operation: Operation = request.operation
         recorded = self._by_operation.get(operation.name, [])
         asked = plain(request)
-        said = f"{operation.name}({_short(asked)})"
+        said = f"{operation.name}({_short(plain(request, whole=True))})"
         if not recorded:
             return f"the recording has no answer to {said}: it has no {operation.name} at all"
         nearest: tuple[int, int, str] | None = None
@@ -169,9 +170,7 @@ class Repertoire:
                 continue
             found = list(changes(plain(other), asked))
             if nearest is None or len(found) < nearest[0]:
-                differing = found[0].path.partition("[")[0] if found else "the payload"
-                value = f" ({_text(found[0].first)})" if found else ""
-                nearest = (len(found), i, f"{differing} differs{value}")
+                nearest = (len(found), i, _expected(found))
         near = f"; the nearest is #{nearest[1] + 1}, where {nearest[2]}" if nearest else ""
         return f"the recording has no answer to {said}{near}"
 
@@ -181,32 +180,50 @@ def key(request: Any) -> str:
     return repr((request.operation.name, plain(request)))
 
 
-def plain(value: Any) -> Any:
-    """Return a value as plain data, sets in order, without what is volatile or not there."""
+def plain(value: Any, *, whole: bool = False) -> Any:
+    """Return a value as plain data, sets in order, without what is volatile or not there.
+
+    `whole`: texts as they are, else without what differs from run to run.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         wire = getattr(type(value), "wire", None)
         payload = wire.payload.name if wire is not None and wire.payload is not None else None
         return {
-            part.name: _place(item) if part.name in LINKS else plain(item)
+            part.name: _place(item)
+            if part.name in LINKS and not whole
+            else plain(item, whole=whole)
             for part in dataclasses.fields(value)
             if part.name not in VOLATILE
             and part.name != payload
             and (item := getattr(value, part.name)) is not MISSING
         }
     if isinstance(value, (frozenset, set)):
-        return Unordered(sorted((plain(item) for item in value), key=repr))
+        return Unordered(sorted((plain(item, whole=whole) for item in value), key=repr))
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [plain(item, whole=whole) for item in value]
     if isinstance(value, dict):
-        return {name: plain(value[name]) for name in sorted(value)}
+        return {plain(name, whole=whole): plain(value[name], whole=whole) for name in sorted(value)}
     if isinstance(value, str):
-        return steady(value)
+        return value if whole else steady(value)
     return int(value) if isinstance(value, int) else value
 
 
 def _place(link: str) -> str:
     """Return a link with the temporary folder it is in left open, which differs between runs."""
     return _TEMPORARY.sub(r"\1…/", steady(link))
+
+
+def _expected(differing: list[Change]) -> str:
+    """Return what a recorded request says instead; without differences it is the payload."""
+    if not differing:
+        return "the payload differs"
+    first = differing[0]
+    name = first.path.partition("[")[0]
+    there = (
+        f"{name} is {_text(first.first)}" if first.first is not None else f"{name} has none such"
+    )
+    more = len(differing) - 1
+    return there + (f" and {count(more, 'more difference')}" if more else "")
 
 
 def _short(fields: Any) -> str:

@@ -24,7 +24,7 @@ from pix.conversation.exchange import DAEMON
 from pix.problem import Problem
 from pix.protocol.handshake import DaemonHello
 from pix.protocol.logging import STDERR_READ, StderrError
-from pix.protocol.operations import SetOptions
+from pix.protocol.operations import AddPermRoot, SetOptions
 from pix.serving import LAST, Refusal, ServedConnection
 from pix_inspect.replay.answers import Candidate, Digest, Repertoire
 from pix_inspect.replay.recorded import ELIDED, RecordedExchange, RecordedSession
@@ -70,6 +70,7 @@ class PlayedConnection(ServedConnection):
         self.pace = pace
         self.narrate = narrate
         self.started = 0.0
+        self.asked: Any = None
 
     def play(self) -> None:
         """Shake hands, then answer request after request until the client is gone."""
@@ -83,6 +84,7 @@ class PlayedConnection(ServedConnection):
     def answer(self, request: Any) -> RecordedExchange | None:
         """Return the exchange that answers a request, None for SetOptions without any."""
         self.started = clock.monotonic()
+        self.asked = request
         index = self._answer_to(request)
         return None if index is None else self.repertoire.recorded.exchange(index)
 
@@ -182,12 +184,15 @@ class PlayedConnection(ServedConnection):
         stop = exchange.daemon_end or end or start
         if recorded.lacks(DAEMON, start, stop):
             raise Refusal(f"the answer #{recorded.number}: {ELIDED}")
-        if same:
+        if same and not isinstance(self.asked, AddPermRoot):
             self.send(LAST)
             for piece in recorded.raw(DAEMON, start, stop):
                 self.send(piece)
             return
-        data = self._fitted(recorded.reply(), recorded.operation, asked)
+        reply = recorded.reply()
+        if isinstance(self.asked, AddPermRoot):  # the link may be in another temporary folder
+            reply.gc_root = self.asked.gc_root
+        data = self._fitted(reply, recorded.operation, asked)
         self.send(LAST + data)
         carriage = recorded.carriage(DAEMON)
         if carriage is not None and carriage is not WRITTEN:

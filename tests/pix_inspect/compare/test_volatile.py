@@ -14,6 +14,7 @@ from pix_inspect.compare.volatile import steady, varies
         ("/proc/17/maps", "/proc/4711/maps"),
         ("/tmp/nix-build-x.drv-0/source", "/tmp/nix-build-x.drv-12/source"),
         ("/tmp/nix-build-17-0/result", "/tmp/nix-build-4711-807342668/result"),
+        ("/tmp/tmp.Xa81bQz0pT/result", "/tmp/tmp.9999999999/result"),
         ("/tmp/nix-shell-17-0/rc", "/tmp/nix-shell-18-0/rc"),
         ("/nix/var/nix/temproots/52", "/nix/var/nix/temproots/284"),
     ],

@@ -14,6 +14,7 @@ from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.protocol.logging import StderrError, StderrNext, StderrStartActivity
 from pix.protocol.operations import (
+    AddPermRoot,
     AddToStore,
     IsValidPath,
     NarFromPath,
@@ -49,6 +50,16 @@ def test_answers_are_found_by_value_whatever_the_order(tmp_path: Path) -> None:
     with played(path) as (where, _), DaemonConnection(where) as daemon:
         assert not daemon.is_valid_path(Q)
         assert daemon.is_valid_path(P)
+
+
+def test_a_link_is_answered_as_it_was_asked_for(tmp_path: Path) -> None:
+    recorded = "/tmp/nix-build-17-0/result"
+    request, reply = AddPermRoot(path=P, gc_root=recorded), AddPermRoot.Reply(gc_root=recorded)
+    path = story(tmp_path / "s.pcapng", (1, NEW, request, LAST, reply, END))
+    with played(path) as (where, unanswered), DaemonConnection(where) as daemon:
+        for link in ("/tmp/nix-build-18-0/result", recorded):
+            assert daemon.call(AddPermRoot(path=P, gc_root=link)).gc_root == link
+    assert unanswered == []
 
 
 def test_without_an_answer_there_is_an_error_and_the_connection_goes_on(tmp_path: Path) -> None:
