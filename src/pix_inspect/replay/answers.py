@@ -220,7 +220,9 @@ def _expected(differing: list[Change]) -> str:
     first = differing[0]
     name = first.path.partition("[")[0]
     there = (
-        f"{name} is {_text(first.first)}" if first.first is not None else f"{name} has none such"
+        f"{name} is {_text(first.first)}"
+        if first.first is not None
+        else f"{name} lacks one of these"
     )
     more = len(differing) - 1
     return there + (f" and {count(more, 'more difference')}" if more else "")

@@ -38,6 +38,12 @@ NO_BUILDS = (
 )
 """What a daemon with max-jobs = 0 says."""
 
+CHECK_HINT = (
+    "Hint: --rebuild and --check error if the derivation was not previously built and cannot be"
+    " substituted.\n      Remove it to perform a fresh build, or use --repair to rewrite missing or"
+    " corrupted builds in the store."
+)
+
 NOT_ALLOWED = (
     f"Reason: {bold_red('local builds are disabled')} (this daemon was started without"
     " --allow-build)"
@@ -229,12 +235,14 @@ class Builds:
                 known = known_outputs(store, drv, derivation)
                 outputs = {name: base for name, base in known.items() if base is not None}
                 return Outcome(BuildStatus.ALREADY_VALID, outputs=outputs)
-            if mode == BuildMode.CHECK and missing:
-                text = f"some outputs of {quoted(full)} are not valid, so checking is not possible"
-                return Outcome(BuildStatus.MISC_FAILURE, text)
             refused = self._impossible()
         except Refusal as refusal:
             return Outcome(BuildStatus.MISC_FAILURE, refusal.message)
+        if mode == BuildMode.CHECK and missing:
+            raise Refusal(
+                f"some outputs of {quoted(full)} are not valid, so checking is not possible\n"
+                f"{CHECK_HINT}"
+            )
         work = Work(self.caller, drv, derivation, mode)
         if refused is not None:
             return Outcome(BuildStatus.INPUT_REJECTED, f"Cannot build {quoted(full)}.\n{refused}")
