@@ -8,12 +8,13 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from pix.daemon import DaemonConnection
+from pix.sockets import connect
 from tests.support.processes import PIX, environment, pix
 from tests.support.relaying import WAIT, until
 
@@ -30,11 +31,18 @@ def daemon(place: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     try:
-        until(lambda: (place / "s").exists() or process.poll() is not None)
+        until(lambda: _listens(place / "s") or process.poll() is not None)
         yield process
     finally:
         process.kill()
         process.communicate(timeout=WAIT)
+
+
+def _listens(path: Path) -> bool:
+    with suppress(OSError):
+        connect(path, WAIT).close()
+        return True
+    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

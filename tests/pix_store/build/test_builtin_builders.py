@@ -18,7 +18,7 @@ import pytest
 from pix.codec.nar import check
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.protocol.logging import ActivityType, StderrNext, StderrStartActivity, StderrStopActivity
-from pix_store.store.hashes import nix32
+from pix.protocol.nix32 import nix32
 from tests.support.nars import nar
 from tests.support.serving import Drv, client, serving
 

@@ -203,10 +203,9 @@ def test_build_logs(version: str, tmp_path: Path) -> None:
         c.add_build_log(ABSENT + ".drv", b"one\ntwo\n")
         logs = tmp_path / "nix/var/log/nix/drvs/00"
         assert (logs / f"{ABSENT[13:]}.drv").read_bytes() == b"one\ntwo\n"
-    with watched(version, trusted=False) as c:
-        with pytest.raises(NixDaemonError, match="not privileged to add logs"):
-            c.add_build_log(ABSENT + ".drv", b"one")
-        assert c.query_all_valid_paths() == set()
+    refused = pytest.raises(NixDaemonError, match="not privileged to add logs")
+    with watched(version, trusted=False) as c, refused:
+        c.add_build_log(ABSENT + ".drv", b"one")
 
 
 def test_adding_with_a_search_for_references() -> None:
