@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pix.codec.declare import OPERATIONS
+from pix.codec.wire import Node
 from pix.problem import Problem
 from pix.untrusted import natural
 from pix_inspect.base.narrate import say
@@ -19,6 +20,7 @@ from pix_inspect.base.safe_text import inert
 from pix_inspect.base.terminal_text import Fit, show
 from pix_inspect.base.units import count, size
 from pix_inspect.describe.about import about
+from pix_inspect.describe.field_rows import node_row
 from pix_inspect.options.output import output_arguments
 from pix_inspect.payload.contents import NOT_KEPT, PayloadContents, Place
 from pix_inspect.payload.unpacking import archive_of, mode_of, pieces_of, unpack
@@ -133,7 +135,13 @@ def _tree(contents: PayloadContents, entry: str | None, *, as_json: bool) -> Ite
         first = contents.find(entry)
         places = contents.places[first : contents.places[first].last]
     for place in places:
-        yield json.dumps(_json(contents, place)) if as_json else _line(contents, place)
+        info = contents.info(place.item) if place.depth == 0 else None
+        if as_json:
+            yield json.dumps(_json(contents, place) | {"info": info.plain() if info else None})
+            continue
+        yield _line(contents, place)
+        if info is not None:
+            yield from _info(info, contents.side)
     if entry is None:
         for line in remarks(contents):
             say(line)
@@ -147,6 +155,14 @@ def _line(contents: PayloadContents, place: Place) -> str:
     bytes_ = f"{place.total:,}" if entry.kind != "symlink" else ""
     name = inert(contents.entry_path(place), 1000)
     return f"{KINDS[entry.kind]} {bytes_:>14}  {name}{target}{note}"
+
+
+def _info(info: Node, side: int) -> Iterator[str]:
+    """Lines that say what a batch tells of a path."""
+    for row in node_row(info, side, 0).children:
+        for field in row.children or (row,):
+            inner = " ".join(each.value for each in field.children) or field.value
+            yield f"{'':16}  {field.label}: {inner}"
 
 
 def _json(contents: PayloadContents, place: Place) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pix.protocol.types import verbosity_name
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.units import count, duration, moment, size
 from pix_inspect.findings.lookup import detector
+from pix_inspect.payload.contents import PayloadContents
 from pix_inspect.session.exchange_view import ExchangeView, Part
 from pix_inspect.session.log_text import activity, frame_text
 
@@ -36,6 +37,8 @@ CONTENTS = {
     "log": "a build log",
 }
 """What a payload holds, in words."""
+MOST_CONTENT = 64 << 20
+"""Bytes of a batch of paths that are looked through for path infos."""
 LONGEST_VALUE = 4096
 """Characters of one value that a row shows; the bytes pane has them all."""
 
@@ -384,7 +387,6 @@ def _payload_row(view: ExchangeView) -> FieldRow:
     value = f"{size(payload.bytes)}, {content}, carried as {payload.carriage}"
     if elided:
         value += f"; {size(elided)} not kept"
-    runs = [run for run in payload.runs if run[0] == payload.side]
     exchange = view.exchange
     end = (
         (exchange.request_end if payload.side == CLIENT else exchange.daemon_end)
@@ -396,10 +398,28 @@ def _payload_row(view: ExchangeView) -> FieldRow:
         value,
         kind="payload",
         side=payload.side,
-        start=runs[0][1] if runs else -1,
-        end=(end if end is not None else view.kept[payload.side].end) if runs else -1,
+        start=payload.spans[0][1] if payload.spans else -1,
+        end=(end if end is not None else view.kept[payload.side].end) if payload.spans else -1,
         doc="the bulk data behind the fields",
+        make=(lambda row: _paths(view, row.depth + 1)) if payload.content == "paths" else None,
     )
+
+
+def _paths(view: ExchangeView, depth: int) -> Sequence[FieldRow]:
+    """The path infos in a batch of paths, as far as they were kept and are soon found."""
+    contents = PayloadContents(view)
+    found = []
+    for number, info in contents.infos(MOST_CONTENT):
+        row = node_row(info, contents.side, depth)
+        path = info.find("path")
+        row.label, row.value = f"[{number}]", "" if path is None else value_text(path)
+        found.append(row)
+    promised = contents.count or len(found)
+    if len(found) < promised:
+        why = "not recorded, or cut off" if contents.done else f"behind {size(MOST_CONTENT)}"
+        what = count(promised - len(found), "path info", "path infos")
+        found.append(FieldRow(f"{what} more", why, kind="note", depth=depth))
+    return found
 
 
 def _opaque_rows(view: ExchangeView) -> list[FieldRow]:

@@ -15,6 +15,7 @@ from pix_inspect.base.terminal_text import Tone, Toned
 from pix_inspect.base.units import duration, size
 from pix_inspect.describe.about import about
 from pix_inspect.describe.field_rows import FieldRow, rows
+from pix_inspect.payload.contents import PayloadContents
 from pix_inspect.session.exchange_view import ExchangeView, Part
 from pix_inspect.session.session import ConnectionRow
 
@@ -35,7 +36,6 @@ SIGNS = {"open": "◐", "ok": "✓", "error": "✗", "cut": "✂", "opaque": "?"
 def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
     """Return an exchange as JSON. `started` is the recording's start (ns since 1970)."""
     row = view.row
-    payload = view.payload
     protocol = view.protocol
     request = view.part("request")
     error = view.part("error")
@@ -55,7 +55,7 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "log": [{"frame": part.name, **(_plain(part) or {})} for part in view.log],
         "reply": _plain(view.part("reply")),
         "error": _plain(error),
-        "payload": None if payload is None else {"bytes": payload.bytes, "kept": payload.kept},
+        "payload": _payload(view),
         "bytes": {"request": row.up, "reply": row.down},
         "complete": view.row.complete,
         "notes": list(view.notes),
@@ -70,6 +70,16 @@ def timeless(view: ExchangeView) -> bool:
 def json_line(view: ExchangeView, started: int) -> str:
     """Return an exchange as one line of JSON in printable ASCII."""
     return json.dumps(json_of(view, started)).replace("\x7f", "\\u007f")
+
+
+def _payload(view: ExchangeView) -> dict[str, Any] | None:
+    payload = view.payload
+    if payload is None:
+        return None
+    said: dict[str, Any] = {"bytes": payload.bytes, "kept": payload.kept}
+    if payload.content == "paths":
+        said["paths"] = [info.plain() for _, info in PayloadContents(view).infos()]
+    return said
 
 
 def _plain(part: Part | None) -> Any:

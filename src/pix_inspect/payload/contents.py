@@ -12,13 +12,16 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.codec.nar import Entry
-from pix.codec.payload import Payload
-from pix.conversation.exchange import CLIENT, DAEMON
+from pix.codec.values import tree
+from pix.codec.wire import Node
+from pix.conversation.exchange import CLIENT
 from pix.problem import Problem
-from pix.protocol.payload_items import ContentKind, ContentReader, Item, content_kind
+from pix.protocol.payload_items import ContentKind, ContentReader, Item, content_kind, item_layout
+from pix.protocol.types import ValidPathInfo
 from pix_inspect.base.units import size as size_text
 from pix_inspect.session.exchange_view import ExchangeView
 
@@ -71,12 +74,12 @@ class PayloadContents:
         self.side = payload.side
         self.name = payload.name
         self.content = payload.content
-        protocol = view.protocol or Protocol(0)
+        self.protocol = protocol = view.protocol or Protocol(0)
         record = exchange.operation.request if self.side == CLIENT else exchange.operation.reply
         declared = record.payload
         assert declared is not None
         self.kind: ContentKind = content_kind(declared, protocol, _method(view))
-        self._runs = _runs(view, declared, protocol)
+        self._runs = payload.spans
         self._starts = []
         self.size = 0
         """Bytes of content that passed."""
@@ -101,6 +104,11 @@ class PayloadContents:
     def items(self) -> list[Item]:
         """The archives, as far as they were read; one for a file that stands alone."""
         return [self._file] if self.kind == "plain" else self._reader.items
+
+    @property
+    def count(self) -> int | None:
+        """How many paths a batch promises."""
+        return self._reader.count
 
     @property
     def error(self) -> DecodeError | None:
@@ -218,6 +226,43 @@ class PayloadContents:
             )
         return (data for _, _, data in self.pieces(start, end) if data)
 
+    def info(self, number: int) -> Node | None:
+        """Return what a batch says of the path of an archive, a ValidPathInfo; offsets are the
+        stream's. None where that was not kept, or where there is none.
+        """
+        start, end = self.items[number].info or (0, None)
+        if self.kind != "paths" or end is None or self.kept(start, end) < end - start:
+            return None
+        data = b"".join(piece for _, _, piece in self.pieces(start, end) if piece)
+        nodes = tree(wire_of(ValidPathInfo), data, item_layout(self.protocol), base=start).nodes
+        return self.view.shown(self._placed(nodes[0])) if nodes else None
+
+    def infos(self, most: int = 1 << 62) -> list[tuple[int, Node]]:
+        """Read on, up to about `most` bytes; return what is said of the paths of a batch, by
+        the number of their archive.
+        """
+        if self.kind == "paths":
+            self.read(most)
+        found = ((number, self.info(number)) for number in range(len(self.items)))
+        return [(number, info) for number, info in found if info is not None]
+
+    def _placed(self, node: Node) -> Node:
+        """Return a node of the content as one of the stream; the two differ by frames."""
+        first, last = node.start, node.end
+        where = self.spans(first, max(first + 1, first if last is None else last))
+        start, end = (where[0][1], where[-1][2]) if where else (-1, -1)
+        children = None if node.children is None else [*map(self._placed, node.children)]
+        return Node(
+            node.name,
+            node.wire,
+            start,
+            None if last is None else end,
+            node.value,
+            children,
+            node.field,
+            node.irregular,
+        )
+
     # Names ----------------------------------------------------------------------------
 
     def item_name(self, number: int) -> str:
@@ -295,20 +340,3 @@ def _named(view: ExchangeView) -> str | None:
         if node is not None and isinstance(node.value, str) and node.value:
             return node.value
     return None
-
-
-def _runs(view: ExchangeView, declared: Payload, protocol: Protocol) -> list[tuple[int, int, int]]:
-    """Return the stretches of the streams that are content: side, start, length."""
-    exchange = view.exchange
-    assert exchange is not None
-    carriage = declared.carriage(protocol)
-    if carriage is None or not carriage.bare:
-        return [run for run in exchange.payload_runs or () if run[2]]
-    for side, start, end in (
-        (CLIENT, exchange.payload_start, exchange.request_end),
-        (DAEMON, exchange.reply_payload_start, exchange.daemon_end),
-    ):
-        if start is not None:
-            stop = view.kept[side].end if end is None else end
-            return [(side, start, max(stop - start, 0))] if stop > start else []
-    return []

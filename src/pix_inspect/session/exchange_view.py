@@ -76,7 +76,11 @@ class Part:
 
 @dataclass(slots=True)
 class PayloadView:
-    """The payload of an exchange: where it runs, and how much of it was kept (bytes)."""
+    """The payload of an exchange: bytes of its content on the wire, and how many were kept.
+
+    `spans` are where the content stands: side, start, length; `runs` what in it is bulk: of a
+    NAR that stands bare in the stream, the contents of its files.
+    """
 
     name: str
     content: str
@@ -84,6 +88,7 @@ class PayloadView:
     side: int
     bytes: int
     kept: int
+    spans: list[tuple[int, int, int]] = field(default_factory=list)
     runs: list[tuple[int, int, int]] = field(default_factory=list)
 
 
@@ -317,9 +322,11 @@ class ExchangeView:
             error = DecodeError(
                 decoded.end, f"the end of the {name}", f"{end - decoded.end} more bytes"
             )
-        if node is not None and self._shown is not None:
-            node = self._shown(node)
-        return Part(name, side, start, end, node, error)
+        return Part(name, side, start, end, None if node is None else self.shown(node), error)
+
+    def shown(self, node: Node) -> Node:
+        """Return what is to be seen of a decoded value."""
+        return node if self._shown is None else self._shown(node)
 
     @property
     def payload(self) -> PayloadView | None:
@@ -338,19 +345,31 @@ class ExchangeView:
             if exchange.payload_side is None and not exchange.payload_bytes:
                 return None
             runs = exchange.payload_runs or []
-            kept = sum(
-                self.kept[run_side].count(start, start + length) for run_side, start, length in runs
-            )
+            spans = self._bare(exchange, side) if carriage.bare else [run for run in runs if run[2]]
+            kept = sum(self.kept[where].count(at, at + length) for where, at, length in spans)
             return PayloadView(
                 declared.name,
                 declared.content,
                 carriage.name,
                 side,
-                exchange.payload_bytes,
+                sum(length for _, _, length in spans),
                 kept,
+                spans,
                 runs,
             )
         return None
+
+    def _bare(self, exchange: Exchange, side: int) -> list[tuple[int, int, int]]:
+        """Return where a payload stands that is neither framed nor pulled."""
+        start, end = exchange.payload_start, exchange.request_end
+        if side == DAEMON:
+            start, end = exchange.reply_payload_start, exchange.daemon_end
+            if exchange.error is not None:
+                end = exchange.error[0]
+        if start is None:
+            return []
+        length = (self.kept[side].end if end is None else end) - start
+        return [(side, start, length)] if length > 0 else []
 
     @property
     def standard_error(self) -> list[str]:

@@ -6,13 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from pix.codec.declare import wire_of
+from pix.codec.gates import Protocol
+from pix.codec.values import encode
+from pix.codec.wire import pack_string, pack_u64
 from pix.conversation.exchange import CLIENT
+from pix.daemon import upload
 from pix.problem import Problem
+from pix.protocol import operations as op
+from pix.protocol import types
+from pix.protocol.logging import StderrLast, StderrRead
+from pix_inspect.describe.field_rows import rows
+from pix_inspect.describe.text_and_json import json_of
+from pix_inspect.filter.compiled import compile_filter
 from pix_inspect.payload.contents import PayloadContents
+from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Session
 from tests.support.nars import nar
 from tests.support.payloads import FILES, contents_of, with_archive
 from tests.support.places import RECORDINGS
+from tests.support.recording import V38, growing
 from tests.support.words import PATH
 
 
@@ -111,3 +124,95 @@ def test_an_entry_that_is_not_there_is_a_problem(tmp_path: Path, wanted: str) ->
 def test_an_exchange_without_payload_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(Problem, match=r"exchange 1 \(handshake\) has no payload"):
         contents_of(with_archive(tmp_path), 1)
+
+
+@pytest.mark.parametrize(("minor", "carriage"), [(20, "raw NAR"), (21, "pulled"), (38, "frames")])
+def test_the_same_upload_counts_the_same_in_every_age(
+    tmp_path: Path, minor: int, carriage: str
+) -> None:
+    protocol = Protocol(minor)
+    archive = nar(FILES)
+    request = op.AddToStoreNar(path=PATH, nar_hash="0" * 64, nar_size=len(archive), nar=b"")
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect(protocol)
+    talk >> pack_u64(39) + encode(wire_of(op.AddToStoreNar), request, protocol)
+    for start in range(0, len(archive), 1000):
+        piece = archive[start : start + 1000]
+        if carriage == "pulled":
+            talk << StderrRead(length=1000)
+            talk >> pack_string(piece)
+        else:
+            talk >> (pack_u64(len(piece)) if carriage == "frames" else b"") + piece
+    if carriage == "frames":
+        talk >> pack_u64(0)
+    talk << StderrLast()
+    talk.close()
+    made.save()
+    session = Session(made.path).read_all()
+    payload = session.exchange(1).payload
+    assert payload is not None
+    assert payload.carriage == carriage
+    assert (payload.bytes, payload.kept) == (len(archive), len(archive))
+    assert compile_filter(f"payload = {len(archive)}").matches(session, 1)
+    session.close()
+
+
+def batch(folder: Path, frame: int, kept: int | None = None) -> ExchangeView:
+    """An AddMultipleToStore of two paths, in frames of that size."""
+    infos = [
+        types.ValidPathInfo(
+            path=f"{PATH}-{name}",
+            info=types.UnkeyedValidPathInfo(
+                nar_hash=name * 64, references=frozenset({PATH}), nar_size=len(nar(FILES)),
+                sigs=frozenset({f"key:{name}"}), ca=f"fixed:r:sha256:{name}",
+            ),
+        )
+        for name in "ab"
+    ]  # fmt: skip
+    content = b"".join(upload.paths([(info, nar(FILES)) for info in infos], V38))
+    made = growing(folder / "r.pcapng")
+    talk = made.connect()
+    talk >> pack_u64(44) + pack_u64(0) + pack_u64(1)
+    for start in range(0, len(content), frame):
+        piece = content[start : start + frame]
+        talk >> pack_u64(len(piece))
+        seen = piece if kept is None else piece[: max(kept - start, 0)]
+        talk.chunk(CLIENT, seen, len(piece))
+    talk >> pack_u64(0)
+    talk << StderrLast()
+    talk.close()
+    made.save()
+    return Session(made.path).read_all().exchange(1)
+
+
+@pytest.mark.parametrize("frame", [7, 100, 1 << 20])
+def test_path_infos_of_a_batch_however_it_is_framed(tmp_path: Path, frame: int) -> None:
+    view = batch(tmp_path, frame)
+    found = PayloadContents(view).infos()
+    assert [number for number, _ in found] == [0, 1]
+    for (_, info), name in zip(found, "ab", strict=True):
+        plain = info.plain()
+        assert plain["path"] == f"{PATH}-{name}"
+        assert plain["info"]["nar_hash"] == name * 64
+        assert plain["info"]["references"] == [PATH]
+        assert plain["info"]["sigs"] == [f"key:{name}"]
+        assert plain["info"]["ca"] == f"fixed:r:sha256:{name}"
+        path = info.find("path")
+        assert path is not None
+        assert path.end is not None
+        raw = b"".join(piece for _, piece in view.bytes(CLIENT, path.start, path.end) if piece)
+        without_frames = encode(wire_of(types.StorePath), plain["path"], V38)
+        assert len(raw) >= len(without_frames)
+        assert frame < 1000 or raw == without_frames
+    assert json_of(view, 0)["payload"]["paths"] == [info.plain() for _, info in found]
+    payload = next(row for row in rows(view) if row.kind == "payload")
+    assert [row.value for row in payload.children] == [f"{PATH}-a", f"{PATH}-b"]
+
+
+def test_path_infos_that_were_not_kept_are_said_to_be_missing(tmp_path: Path) -> None:
+    view = batch(tmp_path, 1000, kept=700)
+    payload = next(row for row in rows(view) if row.kind == "payload")
+    assert [(row.label, row.value) for row in payload.children] == [
+        ("[0]", f"{PATH}-a"),
+        ("1 path info more", "not recorded, or cut off"),
+    ]
