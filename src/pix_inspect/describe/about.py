@@ -36,7 +36,15 @@ def short_command(peer: Peer) -> str:
 
 
 def about(view: ExchangeView) -> str:
-    """Return what the exchange is about, inert, on one line; empty when there is nothing."""
+    """Return what the exchange is about, inert, on one line; empty when there is nothing.
+
+    What was asked for a call of the gateway says for which.
+    """
+    said, call = _about(view), view.grpc
+    return said if call is None else f"{said} ← gRPC {inert(call.method, LONGEST)}".strip()
+
+
+def _about(view: ExchangeView) -> str:
     kind = view.row.kind
     if kind == "handshake":
         return _handshake(view)

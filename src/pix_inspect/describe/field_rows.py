@@ -23,6 +23,7 @@ from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.units import count, duration, moment, size
 from pix_inspect.findings.lookup import detector
 from pix_inspect.payload.contents import PayloadContents
+from pix_inspect.recording.notes import GrpcCall
 from pix_inspect.session.exchange_view import ExchangeView, Part
 from pix_inspect.session.log_text import activity, frame_text
 
@@ -215,6 +216,8 @@ def rows(view: ExchangeView, *, absent: bool = False) -> list[FieldRow]:
                 start=start, end=start + 8, irregular=True,
             )
         )  # fmt: skip
+    if view.grpc is not None:
+        out.append(_call_row(view.grpc))
     payload = view.payload
     if payload is not None and payload.side == CLIENT:
         out.append(_payload_row(view))
@@ -342,6 +345,16 @@ def _log_row(view: ExchangeView) -> FieldRow:
         end=last.end or last.start,
         doc="what the daemon said before its reply",
         make=lambda row: Made(log, lambda part: _frame_row(part, started, row.depth + 1)),
+    )
+
+
+def _call_row(call: GrpcCall) -> FieldRow:
+    said = f"{call.method} for {call.caller or 'unknown'}"
+    return FieldRow(
+        "grpc",
+        inert(plain(said), LONGEST_VALUE),
+        kind="part",
+        doc="the gateway's call for which it was asked, and who called",
     )
 
 

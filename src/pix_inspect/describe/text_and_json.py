@@ -51,6 +51,7 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "time": None if timeless(view) else (row.started - started) / 1e9,
         "took": None if row.took is None or timeless(view) else row.took / 1e9,
         "request": _plain(request),
+        "grpc": None if view.grpc is None else view.grpc.json(),
         "standard_error": view.standard_error,
         "log": [{"frame": part.name, **(_plain(part) or {})} for part in view.log],
         "reply": _plain(view.part("reply")),

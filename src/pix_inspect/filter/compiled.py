@@ -158,6 +158,8 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
     first = field.partition(".")[0]
     if field in INDEXED:
         return False, _indexed(compare, text)
+    if first == "grpc" and field in PARTS:
+        return False, _call(field.partition(".")[2], compare)
     if first not in PARTS:
         known = difflib.get_close_matches(field, [*INDEXED, *PARTS, *fields()], 1)
         hint = f"; did you mean {known[0]}?" if known else ""
@@ -221,6 +223,17 @@ def _finding(compare: Compare, text: str) -> Test:
     matches = _matcher("~" if operator == "~" else "=", value)
     found = any_finding(name, matches, equal=operator != "!=")
     return lambda subject: found(subject.session, subject.row.number - 1)
+
+
+def _call(name: str, compare: Compare) -> Test:
+    matches = _matcher(compare.operator, compare.value)
+
+    def test(subject: Subject) -> bool:
+        row = subject.row
+        call = subject.session.connections[row.connection].calls.at(row.client_start)
+        return matches(None if call is None else getattr(call, name))
+
+    return test
 
 
 def _protocol(compare: Compare, text: str) -> Test:

@@ -20,6 +20,8 @@ PARTS = {
     "reply": "what the daemon answered",
     "error": "the error the daemon answered",
     "log": "the text of all log frames",
+    "grpc.method": "the method of the gateway's call for which it was asked",
+    "grpc.caller": "who made that call",
     "stderr": "what the daemon's program wrote to its standard error meanwhile",
     "payload": "bytes of payload",
     "protocol": "worker (nix-daemon) or serve (nix-store --serve)",

@@ -6,6 +6,7 @@ follower   an open connection while it is read (connection_follower, guessed_beg
 view       one exchange with its messages, payload and log (exchange_view, payload_spans)
 log        what the daemon said meanwhile, in words (log_text) and as work (activities)
 beside     what the daemon's program wrote to its standard error meanwhile (standard_error)
+           for which calls the gateway asked it (grpc_calls)
 kept       the bytes of it that were recorded (kept_bytes); what of it may be shown (redaction)
 mark       what the user noted beside the recording (marks)
 

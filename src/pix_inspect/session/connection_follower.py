@@ -17,6 +17,7 @@ from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.notes import Note, Reason
 from pix_inspect.recording.notes import FARTHEST, Continuation, Peer, State
 from pix_inspect.recording.stall_notes import Stall
+from pix_inspect.session.grpc_calls import GrpcCalls
 from pix_inspect.session.guessed_beginning import ENOUGH, Piece, beginning
 from pix_inspect.session.index import Index
 
@@ -51,6 +52,8 @@ class ConnectionRow:
     """Its beginning was not recorded, and its version is what fits."""
     failure: Note | None = None
     """Why it came to nothing, where the relay knows."""
+    calls: GrpcCalls = field(default_factory=GrpcCalls)
+    """For what it was used, where it is the gateway's."""
     standard_error: list[tuple[int, str]] = field(default_factory=list)
     """What the command that stands for the daemon wrote there: when, and a piece of it."""
 

@@ -26,6 +26,7 @@ from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame
 from pix.conversation.notes import Note
 from pix.protocol.handshake import HELLOS
 from pix.protocol.logging import STDERR_ERROR
+from pix_inspect.recording.notes import GrpcCall
 from pix_inspect.recording.reader import Chunk, RecordingReader
 from pix_inspect.session import standard_error
 from pix_inspect.session.kept_bytes import Kept
@@ -377,6 +378,13 @@ class ExchangeView:
         if self.session is None:
             return []
         return [self._said(line) for line in standard_error.lines(self.session, self.row)]
+
+    @property
+    def grpc(self) -> GrpcCall | None:
+        """The call of the gateway for which it was asked, None where it was for none."""
+        if self.session is None:
+            return None
+        return self.session.connections[self.row.connection].calls.at(self.row.client_start)
 
     def bytes(self, side: int, start: int, end: int) -> list[tuple[int, bytes | None]]:
         """Return the kept bytes `[start, end)` of a side, None for an elided piece."""

@@ -27,8 +27,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pix.conversation.exchange import CLIENT
 from pix.conversation.notes import Note, Reason
 from pix_inspect.recording.notes import (
+    Called,
     CommandEnded,
     Continuation,
     Made,
@@ -172,6 +174,10 @@ class Session:
                 pieces = self.connections[number].standard_error
                 if len(pieces) < MOST_NOTES:
                     pieces.append((time, said.text))
+                return
+            elif isinstance(said, Called):
+                if watcher is not None:
+                    self.connections[number].calls.begin(watcher.received(CLIENT), said.call)
                 return
             elif take(self.connections[number].stalls, said, time):
                 return

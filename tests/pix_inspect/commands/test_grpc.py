@@ -86,3 +86,25 @@ def test_other_machines(capsys: pytest.CaptureFixture[str]) -> None:
         assert "add --allow-remote if that is meant" in capsys.readouterr().err
         with running(*words, "--allow-remote", "--quiet") as (_, warning):
             assert "every machine that reaches 0.0.0.0:" in warning
+
+
+def test_what_it_asks_is_recorded_with_the_call(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording, address = tmp_path / "grpc.pcapng", f"unix://{tmp_path}/grpc"
+    with (
+        EmbeddedDaemon() as daemon,
+        running(
+            *("--listen", address, "--upstream", str(daemon.path), "--record", str(recording))
+        ) as (process, _),
+    ):
+        with WorkerServiceClient(address, timeout=SECONDS) as client:
+            client.query_all_valid_paths()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+        assert process.stderr is not None
+        assert process.stderr.read().endswith(
+            f"1 connection to the daemon recorded in {recording}\n"
+        )
+    assert main(["dump", str(recording), "--filter", "grpc.method = QueryAllValidPaths"]) == 0
+    assert "QueryAllValidPaths (23)" in capsys.readouterr().out
