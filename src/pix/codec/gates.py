@@ -27,7 +27,7 @@ GUIX_MINOR = 90
 """From this minor on the peer is a Guix daemon, which shares the magic numbers only."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Family:
     """One of the protocols that Nix speaks.
 
@@ -46,6 +46,9 @@ class Family:
 
     def __str__(self) -> str:
         return self.name
+
+    def __repr__(self) -> str:
+        return self.name.upper()
 
     @property
     def prefix(self) -> str:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from pix.codec.cursor import Limits
-from pix.codec.gates import NEWEST, Protocol
+from pix.codec.gates import WORKER, Family, Protocol, newest
 from pix.daemon.dialogue import Dialogue, Log, Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.operations import Operations
@@ -39,8 +39,10 @@ class DaemonConnection(Operations):
 
     `socket_path` is by default NIX_DAEMON_SOCKET_PATH, else the standard place. `version` is
     the newest protocol to speak, as `1.38` or as the number on the wire, `features` are those
-    to offer. `timeout` bounds every wait, in seconds of silence; None waits for ever, as builds
-    may be silent for hours. `log` is told of each STDERR frame as it comes.
+    to offer. With `family` SERVE what is connected to is a `nix-store --serve` (see `over`), and
+    requests are those of `pix.protocol.serve`. `timeout` bounds every wait, in seconds of silence;
+    None waits for ever, as builds may be silent for hours. `log` is told of each STDERR frame as
+    it comes.
 
     Errors of the daemon leave the connection usable, except where it may not have read all of
     what it refused (`pix.protocol.unread`). After those and any other failure each use says
@@ -55,18 +57,20 @@ class DaemonConnection(Operations):
         self,
         socket_path: str | os.PathLike[str] | None = None,
         *,
-        version: str | int = NEWEST.text,
+        version: str | int | None = None,
         features: Iterable[str] = (),
         timeout: float | None = None,
         log: Log | None = None,
         limits: Limits | None = None,
         reconnect: bool = False,
+        family: Family = WORKER,
     ) -> None:
         chosen = os.fspath(socket_path) if socket_path is not None else ""
         self.socket_path = chosen or os.environ.get("NIX_DAEMON_SOCKET_PATH") or DEFAULT_SOCKET
         if isinstance(version, int):
             version = f"{version >> 8}.{version & 0xFF}"
-        self.version = Protocol.parse(version, frozenset(features))
+        spoken = newest(family).text if version is None else version
+        self.version = Protocol.parse(spoken, frozenset(features), (family,))
         self.timeout = timeout
         self.log = log
         self.limits = limits

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 from pix.codec.declare import STDERR_FRAMES, Operation, record_of, wire_of
 from pix.codec.errors import DecodeError, EncodeError, GateError, Lost
 from pix.codec.gates import NEWEST, Protocol
-from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Carriage, pieces
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, WRITTEN, Bare, Carriage, pieces
 from pix.codec.records import MISSING, Record
 from pix.codec.values import encode
 from pix.codec.wire import Reader, bytes_of, pack_string, pack_u64
@@ -115,8 +115,9 @@ class Dialogue:
         with self._operation(operation.name, self._may_be_unread(request)):
             self._ask(request, head, write or collected.extend)
             reply = self._reply(operation)
-            if _carriage(operation.reply, self.protocol) is RAW_NAR:
-                for piece in self._nar():
+            carriage = _carriage(operation.reply, self.protocol)
+            if isinstance(carriage, Bare):
+                for piece in self._bare(carriage):
                     (write or collected.extend)(piece)
         if operation.reply.payload is not None:
             setattr(reply, operation.reply.payload.name, bytes(collected))
@@ -133,7 +134,7 @@ class Dialogue:
         with self._operation(operation.name, self._may_be_unread(request)):
             self._ask(request, head, None)
             self._reply(operation)
-            yield from self._nar()
+            yield from self._bare(RAW_NAR)
 
     def ended(self) -> str | None:
         """Return why the dialogue is over, None while it is not. Looks between operations."""
@@ -249,6 +250,11 @@ class Dialogue:
         if not isinstance(operation, Operation):
             raise expected("a request", request)
         protocol = self.protocol
+        if operation.family is not protocol.family:
+            raise NixDaemonError(
+                f"{operation.name} is of the {operation.family} protocol, this connection speaks"
+                f" the {protocol.family} protocol"
+            )
         if operation.feature is not None and operation.feature not in protocol.features:
             raise NixDaemonError(f"{operation.name} needs the feature {operation.feature}")
         if not operation.life.is_there(protocol.minor):
@@ -284,12 +290,18 @@ class Dialogue:
             self._send_frames(source)
         elif carriage is RAW_NAR:
             self._send_nar(source)
+        elif isinstance(carriage, Bare):
+            for piece in pieces(source):
+                self._send(piece)
         self._conclude()
 
     def _send(self, data: bytes | bytearray | memoryview, listening: bool = False) -> None:
+        has_log = self.protocol.family.has_log
         try:
-            self.stream.send(data, self._listen if listening else None)
+            self.stream.send(data, self._listen if listening and has_log else None)
         except Lost:
+            if not has_log:
+                raise
             # a daemon that hung up may have said why
             self._in_step = False
             self._pull = None
@@ -315,6 +327,8 @@ class Dialogue:
 
     def _interrupted(self) -> bool:
         """Whether the daemon has come to its end already, in the middle of our payload."""
+        if not self.protocol.family.has_log:
+            return False
         if self._verdict is None and self.stream.heard():
             self._listen()
         return self._verdict is not None
@@ -326,7 +340,12 @@ class Dialogue:
             self._verdict = self._frame()
 
     def _conclude(self) -> None:
-        """Hear the daemon out. Raises NixDaemonError when what it says last is an error."""
+        """Hear the daemon out, where it says anything before it answers.
+
+        Raises NixDaemonError when what it says last is an error.
+        """
+        if not self.protocol.family.has_log:
+            return
         while self._verdict is None:
             self._verdict = self._frame()
         if isinstance(self._verdict, NixDaemonError):
@@ -384,10 +403,10 @@ class Dialogue:
     def _reply(self, operation: Operation) -> Any:
         return self.stream.value(operation.reply, self.protocol)
 
-    def _nar(self) -> Iterator[bytes]:
-        """Yield a NAR that stands bare in the stream. Raises what the daemon says in its midst."""
+    def _bare(self, carriage: Carriage) -> Iterator[bytes]:
+        """Yield what stands bare in the stream. Raises what the daemon says in its midst."""
         tail: deque[bytes] = deque()
-        scanner = RAW_NAR.scan(self.stream.cursor)
+        scanner = carriage.scan(self.stream.cursor)
         passing = self.stream.passing(scanner)
         start = self.stream.cursor.offset
         try:
@@ -407,7 +426,9 @@ class Dialogue:
             if said is not None:
                 raise said from None
             at = self.stream.cursor.received - start
-            raise Lost(f"{lost}, {at} bytes into the NAR") from None
+            raise Lost(
+                f"{lost}, {at} bytes into the {'NAR' if carriage is RAW_NAR else carriage.name}"
+            ) from None
         if not whole:
             self._in_step = False
             self._verdict = None
@@ -418,6 +439,8 @@ class Dialogue:
 
         Nothing marks it there: it is taken for contents, so its bytes are in `tail`.
         """
+        if not self.protocol.family.has_log:
+            return None
         fields = wire_of(StderrError)
         word = pack_u64(STDERR_ERROR)
         at = tail.find(word)

@@ -8,11 +8,14 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
+from pix.codec.declare import record_of
 from pix.codec.errors import Lost
-from pix.codec.gates import GUIX_MINOR, Protocol, negotiate, version_text
+from pix.codec.gates import GUIX_MINOR, SERVE, Protocol, negotiate, version_text
+from pix.codec.values import encode
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.transport import Stream
+from pix.protocol import serve
 from pix.protocol.handshake import DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
 from pix.protocol.shake_hands import shake_hands
 from pix.protocol.types import TrustedFlag
@@ -36,6 +39,8 @@ def handshake(stream: Stream, ours: Protocol) -> Agreed:
     `ours` is the newest version and all features that we are willing to speak. Raises Lost,
     and NixDaemonError for a daemon that refuses us, is none, or is too old.
     """
+    if ours.family is SERVE:
+        return _serve_handshake(stream, ours)
     said = ClientHello(version=ours.number, features=tuple(sorted(ours.features)))
     heard = DaemonHello(magic=0, version=0)
 
@@ -58,6 +63,21 @@ def handshake(stream: Stream, ours: Protocol) -> Agreed:
             raise Lost(f"{lost}; it may not allow this user, see its log") from None
         raise turned_away(ours, lost) if heard.version else lost from None
     return Agreed(protocol, heard.daemon_nix_version or None, heard.trusted)
+
+
+def _serve_handshake(stream: Stream, ours: Protocol) -> Agreed:
+    """The same with `nix-store --serve`. Raises Lost, NixDaemonError."""
+    said = serve.ClientHello(version=ours.number)
+    stream.send(encode(record_of(serve.ClientHello), said, ours))
+    magic = stream.word()
+    if magic != SERVE.magics[1]:
+        raise NixDaemonError(f"this is not nix-store --serve: it greets with {foreign(magic)}")
+    theirs = stream.word()
+    if theirs >> 8 != SERVE.major:
+        text = version_text(theirs)
+        raise NixDaemonError(f"the server speaks version {text} ({theirs:#x}); 2.x is known")
+    agreed = negotiate(ours.number, theirs, SERVE)
+    return Agreed(Protocol(agreed, family=SERVE), None, TrustedFlag.UNKNOWN)
 
 
 def turned_away(ours: Protocol, lost: Lost) -> Lost:

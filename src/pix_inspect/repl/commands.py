@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from pix.codec.declare import is_record
 from pix.codec.errors import EncodeError
-from pix.codec.gates import NEWEST
+from pix.codec.gates import NEWEST, SERVE, WORKER, Family
 from pix.codec.nar_files import nar_of
 from pix.codec.records import Record
 from pix.codec.wire import bytes_of, pack_string, pack_u64
 from pix.conversation.exchange import CLIENT
 from pix.daemon import upload
 from pix.problem import Problem
-from pix.protocol import OPERATIONS_BY_NAME, types
+from pix.protocol import OPERATIONS_BY_NAME, serve, types
 from pix.protocol.derived_path import SingleDerivedPath
 from pix_inspect.repl.expressions import ExpressionError
 from pix_inspect.repl.functions import TYPE, Function, build, command, parameters_of, told
@@ -38,7 +38,15 @@ LONGEST_WAIT = 86_400.0
 LARGEST_FILE = 1 << 30
 """Bytes of a file, a directory or a payload that a line may hold in memory."""
 
-RECORDS: dict[str, type] = {name: kind for name, kind in vars(types).items() if is_record(kind)}
+RECORDS: dict[Family, dict[str, type]] = {
+    family: {
+        name: kind
+        for name, kind in vars(module).items()
+        if is_record(kind) and not hasattr(kind, "operation")
+    }
+    for family, module in ((WORKER, types), (SERVE, serve))
+}
+"""By protocol, the records that requests are made of."""
 SET_OPTIONS = OPERATIONS_BY_NAME["SetOptions"]
 
 
@@ -49,7 +57,8 @@ def commands(session: Session) -> dict[str, Function]:
     made = [
         command(session.connect, "connect",
                 "another daemon, version or features; with nothing, the same again",
-                "path: text = None", "version: text = None", "features: list = []"),
+                "path: text = None", "version: text = None", "features: list = []",
+                "serve: command = None"),
         command(session.close, "close", "close the connection; the next operation makes another"),
         _Options(session),
         command(talk.raw, "raw", "send bytes on a connection of their own, tell what came back",
@@ -81,16 +90,17 @@ def commands(session: Session) -> dict[str, Function]:
                 "path: StorePath", "outputs: list = []"),
     ]  # fmt: skip
     found = {function.name: function for function in made}
-    return found | {name: _record(session, kind) for name, kind in RECORDS.items()}
+    records = RECORDS[WORKER] | RECORDS[session.family]
+    return found | {name: _record(session, name, kind) for name, kind in records.items()}
 
 
-def _record(session: Session, kind: type) -> Function:
+def _record(session: Session, name: str, kind: type) -> Function:
     wire: Record = kind.wire  # type: ignore[attr-defined]  # chosen for having one
 
     def make(**fields: Any) -> Any:
         return build(wire, fields, offered.signature, session.protocol)
 
-    offered = Function(wire.name, make, parameters_of(wire), wire.doc, kind=TYPE)
+    offered = Function(name, make, parameters_of(wire), wire.doc, kind=TYPE)
     return offered
 
 

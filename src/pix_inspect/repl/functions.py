@@ -196,7 +196,7 @@ def function_of(
 ) -> Function:
     """Return an operation as a function."""
     return Function(
-        operation.name,
+        operation.short,
         ask,
         parameters_of(operation.request),
         operation.doc,

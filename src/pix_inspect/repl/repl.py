@@ -4,6 +4,7 @@
     info.reply.info.references[0]                   results are objects with fields
     [IsValidPath(path=p) for p in info.reply.info.references]
     connect("/path", version="1.21", features=[…])  another daemon, an older protocol
+    connect(serve="ssh HOST nix-store --serve")     a program that speaks the serve protocol
     raw(u64(26), "text", hex("00 ff"))              bytes outside the rules, on a new connection
     AddToStore(name="x", dump=nar("./dir"))         payload from files
     save(NarFromPath(path="…").reply.nar, "x.nar")  and to files
@@ -17,6 +18,8 @@ import contextlib
 import itertools
 import os
 import socket
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +27,7 @@ from typing import Any, Protocol
 
 from pix.codec.declare import Operation
 from pix.codec.errors import EncodeError
-from pix.codec.gates import NEWEST, OLDEST_MINOR
+from pix.codec.gates import NEWEST, SERVE, WORKER, Family, newest
 from pix.codec.gates import Protocol as Version
 from pix.codec.values import encode
 from pix.codec.wire import pack_u64
@@ -32,11 +35,18 @@ from pix.conversation import Conversation
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.daemon.handshake import OLDEST_DAEMON
 from pix.problem import Problem
-from pix.protocol import OPERATIONS_BY_NAME, operations
+from pix.protocol import operations, operations_of
 from pix.protocol.deletion import deletes, may_delete
 from pix.protocol.types import FEATURES
 from pix.sockets import connect
-from pix_inspect.capture.upstream import SocketUpstream, complaint, upstream_of
+from pix_inspect.base.safe_text import plain as plain_text
+from pix_inspect.capture.command_group import GUARD
+from pix_inspect.capture.upstream import (
+    CommandUpstream,
+    SocketUpstream,
+    complaint,
+    upstream_of,
+)
 from pix_inspect.machine.relay_chain import sign_client
 from pix_inspect.repl.commands import commands
 from pix_inspect.repl.expressions import Evaluator, ExpressionError
@@ -48,6 +58,8 @@ MOST_LOG = 10_000
 """Log frames kept of one operation."""
 MOST_PATHS = 5_000
 """Store paths remembered for completion."""
+LAST_WORDS = 0.1
+"""Seconds in which a program that hung up may still say why."""
 WAITING_TO_CONNECT = 10.0
 """Seconds that a daemon has to accept a connection."""
 
@@ -78,6 +90,10 @@ class Session:
         self.socket_path = socket_path
         self.version = version
         self.features = features
+        self.program: CommandUpstream | None = None
+        """What is started and spoken to in the serve protocol, in place of a daemon."""
+        self._said: list[str] = []
+        """What it wrote to its standard error."""
         self.timeout = timeout
         self.say = say
         self.route = route
@@ -96,10 +112,18 @@ class Session:
         self._interrupted = False
         self._hang_up: Callable[[], None] | None = None
         """Ends what is waited for."""
-        functions = {name: self._operation(op) for name, op in OPERATIONS_BY_NAME.items()}
-        functions |= commands(self)
-        self.functions: dict[str, Function] = functions
-        self.evaluator = Evaluator(functions, attribute)
+        self.functions: dict[str, Function] = self._functions()
+        self.evaluator = Evaluator(self.functions, attribute)
+
+    def _functions(self) -> dict[str, Function]:
+        """Return what can be called: the operations of the protocol that is spoken, and more."""
+        spoken = operations_of(self.family).values()
+        return {op.short: self._operation(op) for op in spoken} | commands(self)
+
+    @property
+    def family(self) -> Family:
+        """Which protocol is spoken."""
+        return WORKER if self.program is None else SERVE
 
     def run(self, line: str) -> Any:
         """Carry out a line; return its value, None for an assignment.
@@ -138,8 +162,16 @@ class Session:
         path: str | None = None,
         version: str | None = None,
         features: list[str] | tuple[str, ...] = (),
+        serve: str | None = None,
     ) -> str:
-        """Connect to a daemon, speaking at most `version`; say what was agreed."""
+        """Connect to a daemon, speaking at most `version`; say what was agreed.
+
+        `serve` is a command to start instead, such as `nix-store --serve --write`.
+        """
+        _check(
+            serve is None or (isinstance(serve, str) and path is None),
+            'serve: expected a command, such as "nix-store --serve", and no path',
+        )
         _check(path is None or isinstance(path, str), "path: expected the path of a socket")
         _check(
             version is None or isinstance(version, str), 'version: expected text, such as "1.38"'
@@ -149,9 +181,18 @@ class Session:
             and all(isinstance(each, str) for each in features),
             "features: expected a list of names",
         )
-        wanted = (version or self.version, tuple(features))
-        _parsed(*wanted)
+        program = None if serve is None else upstream_of(None, serve)
+        assert not isinstance(program, SocketUpstream)
+        if serve is None and path is None:
+            program = self.program  # the same again
+        family = WORKER if program is None else SERVE
+        known = self.version if family is self.family else newest(family).text
+        wanted = (version or known, tuple(features))
+        _parsed(*wanted, family)
         self.close()
+        self.program = program
+        self.functions.clear()
+        self.functions.update(self._functions())
         if path is not None:
             self.socket_path = os.path.expanduser(path)  # noqa: PTH111  (it may not be a path at all)
         self.version, self.features = wanted
@@ -159,7 +200,8 @@ class Session:
 
     def _told(self, connection: DaemonConnection) -> str:
         nix = f", Nix {connection.daemon_nix_version}" if connection.daemon_nix_version else ""
-        return f"connected to {self._daemon()}: protocol {connection.protocol}{nix}"
+        where = self._daemon() if self.program is None else self.program
+        return f"connected to {where}: protocol {connection.protocol}{nix}"
 
     def close(self) -> None:
         """Close the connection, if there is one, and what is driven by hand."""
@@ -175,6 +217,8 @@ class Session:
 
     def new_socket(self) -> socket.socket:
         """Return a new connection to the daemon, before any greeting. Raises Problem."""
+        if self.program is not None:
+            return self._started(self.program)
         if self.nowhere and self.socket_path is None:
             raise Problem(self.nowhere)
         daemon = self._daemon()
@@ -185,19 +229,31 @@ class Session:
         except OSError as error:
             raise Problem(complaint(SocketUpstream(daemon), error, 'connect("…")')) from None
 
+    def _started(self, program: CommandUpstream) -> socket.socket:
+        """Start a program and return a socket to it; its complaints are said. Raises Problem."""
+        try:
+            sock, process = program.connect(heard=True)
+        except OSError as error:
+            raise Problem(complaint(program, error)) from None
+        said: list[str] = []
+        self._said = said
+        threading.Thread(target=_hear, args=(process, said, self.say), daemon=True).start()
+        return sock
+
     def new_connection(self) -> DaemonConnection:
         """Return a new connection that has greeted. Raises Problem, NixDaemonError."""
-        protocol = _parsed(self.version, self.features)
+        protocol = _parsed(self.version, self.features, self.family)
         connection = DaemonConnection(
             self.socket_path,
             version=protocol.text,
             features=self.features,
             timeout=self.timeout,
+            family=self.family,
         )
         sock = self.new_socket()
         with self.waiting(lambda: sock.shutdown(socket.SHUT_RDWR)):
             connection.over(sock)
-        if protocol.minor < OLDEST_DAEMON:
+        if protocol.family is WORKER and protocol.minor < OLDEST_DAEMON:
             self.say(f"spoken to as a client of {protocol.text}, older than any daemon takes today")
         return connection
 
@@ -217,7 +273,7 @@ class Session:
         """What is spoken, or would be."""
         if self.connection is not None:
             return self.connection.protocol
-        return _parsed(self.version, self.features)
+        return _parsed(self.version, self.features, self.family)
 
     # Operations ---------------------------------------------------------------------------
 
@@ -272,6 +328,9 @@ class Session:
             over = connection.failure is not None
             if error.frame is None:
                 more = "; the connection is over, the next line makes a new one" if over else ""
+                if self.program is not None and over:
+                    time.sleep(LAST_WORDS)  # the end of a stream comes before what explains it
+                    more = "".join(f"; {line}" for line in self._said[-1:]) + more
                 raise Problem(f"{error}{more}") from None
             answer.error = error.frame
             if over:
@@ -339,16 +398,32 @@ class Session:
             raise
 
 
+def _hear(
+    process: subprocess.Popen[bytes] | None, said: list[str], say: Callable[[str], None]
+) -> None:
+    """Take what a program writes to its standard error, line by line, up to its end."""
+    assert process is not None
+    assert process.stderr is not None
+    with process.stderr as lines:
+        for raw in lines:
+            if line := " ".join(plain_text(raw.decode("utf-8", "replace")).split()):
+                said.append(line)
+                say(line)
+    process.wait()
+    GUARD.forget(process.pid)
+
+
 def _check(holds: bool, otherwise: str) -> None:
     if not holds:
         raise ExpressionError(otherwise)
 
 
-def _parsed(version: str, features: tuple[str, ...]) -> Version:
+def _parsed(version: str, features: tuple[str, ...], family: Family = WORKER) -> Version:
     """Return what is to be spoken. Raises Problem."""
-    protocol = Version.parse(version, features)
-    if protocol.minor < OLDEST_MINOR:
-        raise Problem(f"1.{protocol.minor} is older than 1.{OLDEST_MINOR}, the oldest described")
+    protocol = Version.parse(version, features, (family,))
+    if protocol.minor < family.oldest:
+        oldest = family.version(family.oldest)
+        raise Problem(f"{protocol.text} is older than {oldest}, the oldest described")
     for name in features:
         if name not in FEATURES:
             raise Problem(f"no feature is called {name!r}; known: {', '.join(sorted(FEATURES))}")
