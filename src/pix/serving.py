@@ -15,14 +15,16 @@ from typing import Any
 from pix.codec.cursor import Limits
 from pix.codec.declare import OPERATIONS, Operation
 from pix.codec.errors import DecodeError, Lost, PixError
-from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, Protocol, negotiate
+from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, SERVE, WORKER, Protocol, negotiate
 from pix.codec.incoming import Incoming
-from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Carriage
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Bare, Carriage
 from pix.codec.values import encode
 from pix.codec.wire import Reader, pack_u64
 from pix.codec.words import foreign
-from pix.protocol.handshake import CLIENT_MAGIC, ClientHello, DaemonHello
+from pix.protocol import serve
+from pix.protocol.handshake import ClientHello, DaemonHello
 from pix.protocol.logging import STDERR_LAST, StderrRead
+from pix.protocol.serve import ServerHello
 from pix.protocol.shake_hands import shake_hands
 
 PULL = 32768
@@ -103,8 +105,10 @@ class ServedConnection:
 
     # The order of things -----------------------------------------------------------------
 
-    def serve(self, hello: DaemonHello, oldest: int = OLDEST_MINOR) -> None:
+    def serve(self, hello: DaemonHello | ServerHello, oldest: int = OLDEST_MINOR) -> None:
         """Shake hands, then answer request after request until the client hangs up or errs.
+
+        With a ServerHello it is the serve protocol, in which a refusal is the end.
 
         `oldest` is the oldest minor version that is spoken. Raises Refusal, which nobody can
         be told, for a client of a version that is not.
@@ -116,22 +120,26 @@ class ServedConnection:
         except (Lost, DecodeError, OSError):
             pass
 
-    def _handshake(self, hello: DaemonHello, oldest: int) -> None:
-        heard = ClientHello(version=0)
+    def _handshake(self, hello: DaemonHello | ServerHello, oldest: int) -> None:
+        family = SERVE if isinstance(hello, ServerHello) else WORKER
+        heard = serve.ClientHello(version=0) if family is SERVE else ClientHello(version=0)
+        oldest = max(family.oldest, oldest) if family is WORKER else family.oldest
 
         def negotiated(name: str) -> Protocol | None:
-            if heard.magic != CLIENT_MAGIC:
+            if heard.magic != family.magics[0]:
                 raise DecodeError(0, "the client's magic", foreign(heard.magic))
             if name != "version":
                 return None
-            protocol = Protocol(negotiate(heard.version, hello.version))
-            too_old = min(heard.version, protocol.number) < 0x100 | oldest
-            if too_old or heard.version & 0xFF >= GUIX_MINOR:
+            minor = negotiate(heard.version, hello.version, family)
+            protocol = Protocol(minor, family=family)
+            too_old = min(heard.version, protocol.number) < family.major << 8 | oldest
+            if too_old or (family is WORKER and heard.version & 0xFF >= GUIX_MINOR):
                 raise Refusal(f"a client of version {heard.version:#x} was turned away")
             return protocol
 
         receive = self._incoming.value
-        self.protocol = shake_hands(hello, heard, self.send, receive, negotiated, LAST)
+        last = LAST if family.has_log else b""
+        self.protocol = shake_hands(hello, heard, self.send, receive, negotiated, last)
 
     def _one(self) -> bool:
         """Take one request and answer it; return whether the connection goes on."""
@@ -158,13 +166,13 @@ class ServedConnection:
             except Lost:
                 pass  # it may still want to know why
             self.refuse(refusal)
-            return not refusal.ends
+            return not refusal.ends and self.protocol.family.has_log
         return self.reply(operation, answer)
 
     def _request(self) -> tuple[Operation, Any]:
         """Take the next request. Raises Lost where there is none, Refusal."""
         code = self._incoming.word()
-        operation = OPERATIONS.get(code)
+        operation = OPERATIONS.get(self.protocol.family.code(code))
         if operation is None or not self.offers(operation):
             raise self.unknown(code)
         try:
@@ -205,6 +213,8 @@ class ServedConnection:
                 yield from self._incoming.frames()
             elif carriage is RAW_NAR:
                 yield from self._incoming.nar()
+            elif isinstance(carriage, Bare):
+                yield from self._incoming.passing(carriage.scan(self._incoming.cursor))
             elif carriage is PULLED:
                 yield from iter(self._pull, b"")
         except DecodeError as error:

@@ -25,13 +25,14 @@ from pix.serving import Refusal
 from pix.sockets import Listener, listen, peer_ids
 from pix_store.build import plan
 from pix_store.connection.client import ANSWERS, Caller, House
-from pix_store.connection.protocol import OLDEST_CLIENT, Connection, Offer
+from pix_store.connection.protocol import OLDEST_CLIENT, Connection, Offer, Streams
+from pix_store.connection.serve import ServeConnection
 from pix_store.derivations import realisations
-from pix_store.operations import adding, building, maintenance, queries, roots
+from pix_store.operations import adding, building, maintenance, queries, roots, serving
 from pix_store.store.signatures import public_keys
 from pix_store.store.store import Store
 
-OPERATIONS = (adding, building, roots, plan, queries, realisations, maintenance)
+OPERATIONS = (adding, building, roots, plan, queries, realisations, maintenance, serving)
 """The modules that answer; importing them fills the table."""
 
 NIX_VERSION = f"{__version__} (pix-inspect)"
@@ -147,6 +148,19 @@ class EmbeddedDaemon:
         ours, theirs = socket.socketpair()
         self._serve(theirs)
         return ours
+
+    def serve(self, streams: Streams, *, write: bool) -> None:
+        """Serve one client in the serve protocol, on its streams, until it is gone.
+
+        Without `write` nothing is added or built. Raises Refusal for a version that is not spoken.
+        """
+        offer = Offer(self.protocol, NIX_VERSION, self.house.trusted)
+        connection = ServeConnection(streams, offer, ANSWERS, write=write)
+        caller = Caller(self.house, connection)
+        try:
+            connection.converse(caller.answer)
+        finally:
+            caller.leave()
 
     @property
     def clients(self) -> int:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
-from pix.codec.declare import record_of
 from pix.codec.errors import Lost
 from pix.codec.gates import GUIX_MINOR, SERVE, Protocol, negotiate, version_text
-from pix.codec.values import encode
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.transport import Stream
@@ -67,17 +65,19 @@ def handshake(stream: Stream, ours: Protocol) -> Agreed:
 
 def _serve_handshake(stream: Stream, ours: Protocol) -> Agreed:
     """The same with `nix-store --serve`. Raises Lost, NixDaemonError."""
-    said = serve.ClientHello(version=ours.number)
-    stream.send(encode(record_of(serve.ClientHello), said, ours))
-    magic = stream.word()
-    if magic != SERVE.magics[1]:
-        raise NixDaemonError(f"this is not nix-store --serve: it greets with {foreign(magic)}")
-    theirs = stream.word()
-    if theirs >> 8 != SERVE.major:
-        text = version_text(theirs)
-        raise NixDaemonError(f"the server speaks version {text} ({theirs:#x}); 2.x is known")
-    agreed = negotiate(ours.number, theirs, SERVE)
-    return Agreed(Protocol(agreed, family=SERVE), None, TrustedFlag.UNKNOWN)
+    said, heard = serve.ClientHello(version=ours.number), serve.ServerHello(magic=0, version=0)
+
+    def negotiated(name: str) -> Protocol | None:
+        if heard.magic != SERVE.magics[1]:
+            greeting = foreign(heard.magic)
+            raise NixDaemonError(f"this is not nix-store --serve: it greets with {greeting}")
+        if name == "version" and heard.version >> 8 != SERVE.major:
+            text = version_text(heard.version)
+            raise NixDaemonError(f"the server speaks {text} ({heard.version:#x}); 2.x is known")
+        return Protocol(negotiate(ours.number, heard.version, SERVE), family=SERVE)
+
+    protocol = shake_hands(said, heard, stream.send, stream.value, negotiated)
+    return Agreed(protocol, None, TrustedFlag.UNKNOWN)
 
 
 def turned_away(ours: Protocol, lost: Lost) -> Lost:

@@ -69,6 +69,16 @@ ORDER: tuple[tuple[type, str], ...] = (
 )
 """Whose field comes after whose: at each change of sides the other one waits."""
 
+ORDERS: dict[Family, tuple[tuple[type, str], ...]] = {
+    WORKER: ORDER,
+    SERVE: tuple(
+        (side, name)
+        for side in (serve.ClientHello, serve.ServerHello)
+        for name in ("magic", "version")
+    ),
+}
+"""The same by protocol."""
+
 HELLOS: dict[Family, tuple[Record, Record]] = {
     WORKER: (record_of(ClientHello), record_of(DaemonHello)),
     SERVE: (record_of(serve.ClientHello), record_of(serve.ServerHello)),

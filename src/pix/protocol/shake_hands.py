@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from pix.codec.declare import record_of
-from pix.codec.gates import OLDEST_MINOR, Protocol
+from pix.codec.gates import Protocol
 from pix.codec.values import encode
 from pix.codec.wire import Wire
-from pix.protocol.handshake import ORDER, ClientHello, DaemonHello
+from pix.protocol import serve
+from pix.protocol.handshake import HELLOS, ORDERS, ClientHello, DaemonHello
+
+Hello: TypeAlias = "ClientHello | DaemonHello | serve.ClientHello | serve.ServerHello"
 
 
 def shake_hands(
-    ours: ClientHello | DaemonHello,
-    theirs: ClientHello | DaemonHello,
+    ours: Hello,
+    theirs: Hello,
     send: Callable[[bytes], Any],
     receive: Callable[[Wire, Protocol], Any],
     negotiated: Callable[[str], Protocol | None],
@@ -25,8 +28,10 @@ def shake_hands(
     `receive` returns the next value of the other side. `negotiated` is told the name of each
     field that was heard, and returns the protocol once that follows; what it raises ends it.
     """
-    protocol, out = Protocol(OLDEST_MINOR), b""
-    for side, name in ORDER:
+    wire = record_of(type(ours))
+    family = next(family for family, hellos in HELLOS.items() if wire in hellos)
+    protocol, out = Protocol(family.oldest, family=family), b""
+    for side, name in ORDERS[family]:
         field = next(each for each in record_of(side).fields if each.name == name)
         if not field.gate.admits(protocol):
             continue
@@ -39,4 +44,5 @@ def shake_hands(
         setattr(theirs, name, receive(field.wire, protocol))
         protocol = negotiated(name) or protocol
     send(out + last)
-    return Protocol(protocol.minor, frozenset(ours.features) & frozenset(theirs.features))
+    offers = [frozenset(getattr(hello, "features", ())) for hello in (ours, theirs)]
+    return Protocol(protocol.minor, offers[0] & offers[1], family)

@@ -1,4 +1,6 @@
-"""`pix-inspect daemon --listen SOCKET`: the embedded daemon by itself."""
+"""`pix-inspect daemon`: the embedded daemon by itself, on a socket or, as `nix-store --serve` is,
+on standard input and output.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +8,17 @@ import argparse
 import json
 import shlex
 import signal
+import sys
 import threading
 from pathlib import Path
 
 from pix.problem import Problem
+from pix.serving import Refusal
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.commands.record import socket_mode, warn_of_mode
 from pix_inspect.options.capture import allow_many_connections, listen_argument, user_ids
 from pix_inspect.options.output import output_arguments
+from pix_store.connection.serve import StandardStreams
 from pix_store.daemon import DIRECTORY, NEWEST, EmbeddedDaemon
 from pix_store.store.backend import FolderShelf
 
@@ -22,6 +27,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
     listen_argument(parser)
+    add(
+        "--serve",
+        action="store_true",
+        help="speak the serve protocol on standard input and output, as remote-program of ssh://",
+    )
+    add("--write", action="store_true", help="with --serve: let the client add and build")
     add("--store", type=Path, metavar="DIR", help="keep the store there (default: in memory)")
     add("--store-dir", default=DIRECTORY, metavar="PATH", help="what store paths begin with")
     add("--version", default=NEWEST, help="newest protocol to speak (default 1.38)")
@@ -46,6 +57,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
+    if args.serve:
+        return _serve(args)
     if args.listen is None:
         raise Problem("no socket to listen on: give --listen SOCKET")
     stop = threading.Event()
@@ -74,6 +87,28 @@ def main(args: argparse.Namespace) -> int:
             pass
     for fault in daemon.faults:
         say(f"a connection ended by a fault of ours: {type(fault).__name__}: {fault}")
+    return 0
+
+
+def _serve(args: argparse.Namespace) -> int:
+    """Serve the one client on standard input and output, until it is gone."""
+    if args.listen is not None:
+        raise Problem("--serve is for standard input and output: without --listen")
+    if sys.stdin.isatty():
+        raise Problem("--serve: standard input is a terminal, but it is for programs")
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    daemon = EmbeddedDaemon(
+        store=args.store,
+        store_dir=args.store_dir,
+        allow_build=args.allow_build,
+        require_sigs=False,
+    )
+    try:
+        daemon.serve(StandardStreams(), write=args.write)
+    except Refusal as refusal:
+        raise Problem(refusal.message) from None
+    finally:
+        daemon.close()
     return 0
 
 

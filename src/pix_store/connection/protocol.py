@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
+from typing import Protocol as Interface
 
 from pix.codec.cursor import Limits
 from pix.codec.declare import Operation
@@ -48,6 +49,19 @@ LONGEST = 64 << 20
 _ACTIVITIES = itertools.count()
 
 
+class Streams(Interface):
+    """What is read and written like a socket."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Return up to so many bytes, none at the end."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Write all of these."""
+
+    def fileno(self) -> int:
+        """Return the descriptor where a hang-up shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What the daemon says of itself: newest version and features, release, trust."""
@@ -81,7 +95,7 @@ class Connection(ServedConnection):
     and returns its reply, or raises Refusal.
     """
 
-    def __init__(self, sock: socket.socket, offer: Offer, known: Container[int]) -> None:
+    def __init__(self, sock: socket.socket | Streams, offer: Offer, known: Container[int]) -> None:
         super().__init__(lambda: sock.recv(CHUNK), sock.sendall, LIMITS, LONGEST)
         self.offer = offer
         self.options = Options()
