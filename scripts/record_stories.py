@@ -11,6 +11,7 @@ command line.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
 import socket
@@ -77,11 +78,11 @@ class Play:
         """Run a command of the story's client with the daemon itself."""
         return _end(self._start(command, None)).decode().strip()
 
-    def plain(self, *command: str, path: str = "") -> str:
+    def plain(self, *command: str, path: str = "", status: int = 0) -> str:
         """Run any command; `path` is searched for programs before all else."""
         env = self._environment(None, f"{path}:{self.client.programs}:/usr/bin:/bin")
         del env["NIX_REMOTE"]
-        return _end(_popen(command, env)).decode().strip()
+        return _end(_popen(command, env), status).decode().strip()
 
     def spoken(self, *lines: str) -> None:
         """Send lines of the REPL through the relay, on one connection."""
@@ -131,10 +132,22 @@ def _end(process: subprocess.Popen[bytes], status: int = 0, given: bytes = b"") 
     return stdout
 
 
+def _program(daemon: Daemon, options: str) -> str:
+    """Write the program that serves the store itself; returns the command that starts it."""
+    settings = {"sandbox": "false", "build-users-group": "", "substituters": ""}
+    env = daemon.client(daemon.nix, None, settings).env | {"NIX_REMOTE": "local"}
+    del env["NIX_DAEMON_SOCKET_PATH"]
+    said = shlex.join(f"{name}={value}" for name, value in env.items())
+    program = namespace.WORK / "nix-store"
+    program.write_text(f'#!/bin/sh\nexec env -i {said} {daemon.nix.programs}/nix-store "$@"\n')
+    program.chmod(0o755)
+    return f"{program} {options}"
+
+
 @contextmanager
-def _recorded(upstream: Path, target: Path) -> Iterator[None]:
+def _recorded(target: Path, *upstream: str | Path) -> Iterator[None]:
     """A relay at SOCKET that writes `target`."""
-    options = ("--listen", SOCKET, "--upstream", upstream, "-o", target)
+    options = ("--listen", SOCKET, *upstream, "-o", target)
     relay = subprocess.Popen(
         [sys.executable, "-m", "pix_inspect", "record", "--quiet", *map(str, options)],
         stdin=subprocess.DEVNULL,
@@ -160,7 +173,10 @@ def play(story: Story) -> None:
     with running(
         daemon_nix, trusted=story.trusted, folder=Path("/nix"), store=Path("/nix/store")
     ) as daemon:
-        with _recorded(daemon.socket, target):
+        upstream: tuple[str | Path, ...] = ("--upstream", daemon.socket)
+        if story.served:
+            upstream = ("--upstream-command", _program(daemon, story.served))
+        with _recorded(target, *upstream):
             story.tell(Play(daemon, client))
         shutil.copyfile(target, OUT / target.name)
 

@@ -27,7 +27,7 @@ class Stage(Protocol):
     def direct(self, *command: str) -> str:
         """Run a command of the story's client with the daemon itself."""
 
-    def plain(self, *command: str, path: str = "") -> str:
+    def plain(self, *command: str, path: str = "", status: int = 0) -> str:
         """Run any command; `path` is searched for programs before all else."""
 
     def spoken(self, *lines: str) -> None:
@@ -42,13 +42,18 @@ class Stage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`client` and `daemon` are versions; `tell` plays it."""
+    """`client` and `daemon` are versions; `tell` plays it.
+
+    With `served`, the options of `nix-store`, what is recorded is that program in the daemon's
+    version.
+    """
 
     name: str
     client: str
     daemon: str
     trusted: bool
     tell: Callable[[Stage], None]
+    served: str = ""
 
     @property
     def about(self) -> str:
@@ -60,13 +65,13 @@ STORIES: dict[str, Story] = {}
 
 
 def story(
-    client: str, daemon: str | None = None, trusted: bool = True
+    client: str, daemon: str | None = None, trusted: bool = True, served: str = ""
 ) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
     """Declare a story; its file is named after the function."""
 
     def declare(tell: Callable[[Stage], None]) -> Callable[[Stage], None]:
         name = tell.__name__.replace("_", "-")
-        STORIES[name] = Story(name, client, daemon or client, trusted, tell)
+        STORIES[name] = Story(name, client, daemon or client, trusted, tell, served)
         return tell
 
     return declare
@@ -114,10 +119,11 @@ FLOATING = {
 """Attributes of a derivation whose outputs are addressed by their contents."""
 
 
-def _bridge(stage: Stage) -> None:
-    """Make the relay the far end of ssh-ng://localhost: Nix starts that without any ssh."""
+def _bridge(stage: Stage, program: str = "nix-daemon") -> None:
+    """Make the relay the far end of ssh-ng://localhost (of ssh://localhost, for nix-store): Nix
+    starts that without any ssh."""
     bridge = "#!/bin/sh\nexec socat STDIO UNIX-CONNECT:/tmp/pix.sock\n"
-    stage.file("far/nix-daemon", bridge, mode=0o755)
+    stage.file(f"far/{program}", bridge, mode=0o755)
 
 
 def _zlib(stage: Stage) -> str:
@@ -423,3 +429,68 @@ def by_hand(stage: Stage) -> None:
         f'ExportPath(path="{zlib}", sign=0)',
         r'ImportPaths(export=b"\0\0\0\0\0\0\0\0")',
     )
+
+
+SERVED = "--serve --write"
+HERE = "local?root=/build/here&store=/nix/store"
+"""A store of the client's own."""
+FAR = "ssh://localhost?remote-program=/build/far/nix-store"
+"""What nix-store serves, through the relay."""
+
+
+def _build_far(stage: Stage, script: str, status: int = 0) -> None:
+    """Have a derivation with a source of its own built by nix-store there, by its build hook."""
+    stage.file("source", "the source\n")
+    stage.file("far.nix", derivation("far-1.0", script, src="./source"))
+    drv = stage.plain("nix-instantiate", "--store", HERE, "far.nix")
+    _bridge(stage, "nix-store")
+    builder = ("--builders", f"{FAR} x86_64-linux - 1 1")
+    build = ("nix-store", "--store", HERE, "--realise", "-j0", *builder)
+    stage.plain(*build, drv, status=status)
+
+
+@story("2.34.8", "2.3.7", served=SERVED)
+def serve_copy(stage: Stage) -> None:
+    """`nix copy` to an ssh:// store and back from it, in the serve protocol: what is valid there,
+    AddToStoreNar for each path, DumpStorePath."""
+    _bridge(stage, "nix-store")
+    stage.file("tree/greeting", "Hello, world!\n")
+    stage.file("note", "a note\n")
+    paths = stage.plain("nix-store", "--store", HERE, "--add", "tree", "note").split()
+    copy = ("nix", "copy", "--no-check-sigs")
+    stage.plain(*copy, "--from", HERE, "--to", FAR, *paths)
+    there = "local?root=/build/there&store=/nix/store"
+    stage.plain(*copy, "--from", FAR, "--to", there, *paths)
+
+
+@story("2.3.7", "2.26.3", served=SERVED)
+def serve_closure(stage: Stage) -> None:
+    """An old client asks an ssh:// store for a closure, in serve 2.5: QueryPathInfos, QueryClosure,
+    and a path that is not there."""
+    _bridge(stage, "nix-store")
+    git = chain(stage)
+    ask = ("nix", "path-info", "--store", FAR)
+    stage.plain(*ask, "-rs", git)
+    absent = "/nix/store/00000000000000000000000000000000-absent"
+    stage.plain(*ask, absent, status=1)
+
+
+@story("2.8.0", "2.26.3", served=SERVED)
+def serve_build(stage: Stage) -> None:
+    """A build sent to a remote builder by ssh://: its inputs copied there, BuildDerivation with its
+    log on standard error, the output fetched."""
+    _build_far(stage, 'echo "building far away"\n/bin/cat $src >$out')
+
+
+@story("2.8.0", "2.34.8", served=SERVED)
+def serve_build_failure(stage: Stage) -> None:
+    """A remote build by ssh:// whose builder fails: the result says so, its log is on standard
+    error."""
+    _build_far(stage, 'echo "no compiler here"\nexit 3', status=1)
+
+
+@story("2.26.3", "2.34.8", served="--serve")
+def serve_read_only(stage: Stage) -> None:
+    """A remote build by ssh:// on a machine where nix-store may not write: the stream ends without
+    an answer, and the reason stands on standard error only."""
+    _build_far(stage, "/bin/cat $src >$out", status=1)

@@ -66,8 +66,8 @@ class Retold(Play):
     def together(self, *commands: tuple[str, ...]) -> None:
         self._replay(len(commands))
 
-    def plain(self, *command: str, path: str = "") -> str:
-        return self._replay(1) if path else super().plain(*command)
+    def plain(self, *command: str, path: str = "", status: int = 0) -> str:
+        return self._replay(1) if path else super().plain(*command, status=status)
 
     def spoken(self, *lines: str) -> None:
         self._replay(1)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.codec.gates import WORKER
+from pix.codec.gates import SERVE, WORKER
 from pix.codec.records import Record
 from pix.codec.wire import Enumeration, Node
 from pix_inspect.session.exchange_view import ExchangeView
@@ -26,6 +26,7 @@ UNTELLING = frozenset(
 GROUPS = (["store"], ["realisation"])
 """Commands of `nix` that have commands of their own."""
 
+SSH = "ssh-ng"
 ROOM = 900
 """Bytes of an exchange beyond which an example is too long to be read."""
 
@@ -50,7 +51,10 @@ def choose(folder: Path) -> dict[str, Any]:
             place = (path.stem, view.row.number)
             if view.row.operation is not None:
                 connection = session.connections[view.row.connection]
-                said = f"{command(connection.peer.command)} ({connection.protocol})"
+                said = command(connection.peer.command)
+                if connection.family is SERVE and said == SSH:
+                    said = "ssh"
+                said = f"{said} ({connection.protocol})"
                 senders.setdefault(view.row.operation, set()).add(said)
             for name, score in shown(view):
                 known = best.get(name)
@@ -73,7 +77,7 @@ def command(line: str | None) -> str:
         return f"pix-inspect {words[words.index('pix_inspect') + 1]}"
     kept = [words[0].rpartition("/")[2]]
     if kept == ["socat"]:
-        return "ssh-ng"
+        return SSH
     if kept == ["nix"]:
         spoken = [word for word in words[1:] if not word.startswith("-") and word != "nix-command"]
         kept += spoken[: 2 if spoken[:1] in GROUPS else 1]
@@ -92,7 +96,9 @@ def shown(view: ExchangeView) -> Iterator[tuple[str, Score]]:
     whole = int(row.state == "ok") + int(bool(filled))
     spoken = view.protocol
     family = spoken.family if spoken is not None else WORKER
-    recent = int(spoken is not None and (family is not WORKER or spoken.minor >= RECENT))
+    recent = 0 if spoken is None else 1 + (family is WORKER)
+    if family is WORKER and spoken is not None and spoken.minor < RECENT:
+        recent = 0
     score = (whole, fits, recent, min(filled, 12) * 100 - room if fits else -room)
     yield row.name if row.operation is not None else f"{family.prefix}{row.name}", score
     for part in view.log:
@@ -109,7 +115,7 @@ def span(view: ExchangeView, name: str) -> tuple[int, int, int] | None:
 
     None when the exchange as a whole is what the example is about.
     """
-    if name == view.row.operation or name.endswith(view.row.kind):
+    if name == view.row.operation or name.removeprefix(SERVE.prefix) == view.row.kind:
         return None
     for part in view.parts:
         if name in (part.name, "STDERR_ERROR" if part.name == "error" else None):

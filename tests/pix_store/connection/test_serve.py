@@ -130,8 +130,9 @@ def test_nothing_is_written_unless_allowed(
 def test_the_program_on_its_streams(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pix_inspect", "daemon", "--serve", "--write"]
     ours, theirs = socket.socketpair()
-    program = subprocess.Popen(
-        [*command, "--store", str(tmp_path / "store")], stdin=theirs, stdout=theirs, stderr=-1,
+    program: subprocess.Popen[bytes] = subprocess.Popen(
+        [*command, "--store", str(tmp_path / "store")], stdin=theirs.fileno(),
+        stdout=theirs.fileno(), stderr=subprocess.PIPE,
         env=dict(os.environ),
     )  # fmt: skip
     theirs.close()

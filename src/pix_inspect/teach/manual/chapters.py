@@ -235,6 +235,70 @@ REACHING = Chapter(
     ),
 )
 
+TWO_PROTOCOLS = Chapter(
+    "two-protocols",
+    "The worker and the serve protocol",
+    "Which of the two is spoken when, and what the other one lacks.",
+    (
+        Prose(
+            "Nix has two protocols. A daemon speaks the *worker protocol*: on its socket, and by "
+            "`nix-daemon --stdio`, which is what `ssh-ng://` stores start on the other machine. "
+            "`ssh://` stores start `nix-store --serve` there, which speaks the *serve protocol*; "
+            "pages and types that only it has begin with `serve.` here. They share words, strings "
+            "and NARs; the first word of a connection says which of them it is."
+        ),
+        Grid(
+            "Who speaks what to another machine",
+            ("said", "started there", "protocol"),
+            [
+                ("ssh-ng://HOST", "nix-daemon --stdio", "worker"),
+                ("ssh://HOST", "nix-store --serve --write", "serve"),
+                ("nix-copy-closure HOST", "nix-store --serve --write", "serve"),
+                (
+                    "a builder written as HOST, without a scheme",
+                    "nix-store --serve --write",
+                    "serve",
+                ),
+                ("nixos-rebuild with another host", "nix-store --serve --write", "serve"),
+            ],
+            names=(),
+        ),
+        Heading("How a command is answered", "answers"),
+        Prose(
+            "The handshake is a magic number and a version from each side. Then the client sends a "
+            "number and fields, and the reply follows at once: no log, no STDERR_LAST, and no "
+            "error. What fails is told on the program's standard error, which ssh carries beside "
+            "the stream, and the stream ends. Only a recording that has that text says why; "
+            "`pix-inspect stdio --serve` keeps it."
+        ),
+        Example("serve.BuildDerivation", picture=True),
+        Heading("What is different", "differences"),
+        Bullets(
+            (
+                "A build's log is standard error as well, uncut and without activities; the reply "
+                "of serve.BuildDerivation holds the result, a failure included.",
+                "serve.BuildPaths answers a failure by the exit status that a program would have. "
+                "Clients read it as a build status, in which 1 is a success.",
+                "serve.QueryPathInfos does not say how many paths are known: the list ends with an "
+                "empty string.",
+                "serve.AddToStoreNar carries its NAR bare, where the worker protocol has frames: "
+                "nobody can break it off and go on.",
+                "Signatures are not looked at: whoever may start the program with --write may add "
+                "what they like. Without --write it only reads, as for a key of ssh that is "
+                "restricted to `nix-store --serve`.",
+                "There are no features, no settings but those of serve.BuildOptions, no garbage "
+                "collection and no roots.",
+            )
+        ),
+        Heading("Which to use", "which"),
+        Prose(
+            "`ssh-ng://` tells errors and progress and knows every operation; its program trusts "
+            "the user as the daemon does. `ssh://` needs no daemon there and works with every Nix "
+            "since 1.8. Nix up to 2.35 has both, and so has Lix."
+        ),
+    ),
+)
+
 TRAPS = Chapter(
     "traps",
     "Traps",
@@ -270,4 +334,4 @@ TRAPS = Chapter(
     ),
 )
 
-CHAPTERS = (CONNECTION, PRIMITIVES, LOG, PAYLOAD, REACHING, TRAPS)
+CHAPTERS = (CONNECTION, PRIMITIVES, LOG, PAYLOAD, REACHING, TWO_PROTOCOLS, TRAPS)
