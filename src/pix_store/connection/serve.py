@@ -96,6 +96,6 @@ class ServeConnection(Connection):
         if isinstance(frame, StderrNext):
             self.complain(frame.text)
 
-    def result(self, activity: int, kind: ResultType, *fields: int | str) -> None:
+    def result(self, activity: int, kind: int, *fields: int | str) -> None:
         if kind == ResultType.BUILD_LOG_LINE:
             self.complain(f"{fields[0]}\n")
