@@ -70,7 +70,6 @@ def test_submitting_is_for_builds() -> None:
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
-        (op.AddToStore(name="x", repair=True, dump=TREE), "repairing is not allowed"),
         (op.VerifyStore(repair=True), "not privileged to repair"),
         (op.AddPermRoot(path=ABSENT, gc_root="/x"), "not privileged to create perm roots"),
     ],

@@ -52,8 +52,6 @@ def add_to_store(caller: Caller, request: op.AddToStore) -> op.AddToStore.Reply:
     else:
         method = _method(request.method)
         nar = method.takes_nar
-    if request.repair:
-        caller.may("repairing is not allowed because you are not in 'trusted-users'")
     references = caller.bases(request.references)
     contents = upload.nar() if nar else upload.rest()
     return _added(caller, request.name, method, contents, nar, references, again=request.repair)
@@ -151,7 +149,7 @@ def add_to_store_nar(caller: Caller, request: op.AddToStoreNar) -> None:
         info,
         caller.connection.content(),
         check_sigs=not (request.dont_check_sigs and caller.trusted),
-        again=request.repair and caller.trusted,
+        again=request.repair,
     )
 
 
@@ -171,7 +169,7 @@ def add_multiple_to_store(caller: Caller, request: op.AddMultipleToStore) -> Non
             info,
             upload,
             check_sigs=not (request.dont_check_sigs and caller.trusted),
-            again=request.repair and caller.trusted,
+            again=request.repair,
         )
 
 
