@@ -1,4 +1,4 @@
-"""Ordinary work of four versions of Nix, with Nix 2.34.8's daemon and with the one in the box."""
+"""Ordinary work of four versions of Nix: with its own daemon, the one in the box, and replayed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
 
 from pix.conversation import CLIENT, DAEMON, Conversation
+from pix_inspect.replay.daemon import PlayedDaemon
+from pix_inspect.replay.recorded import RecordedSession
 from tests.real_nix import lab
 from tests.real_nix.daemons import Client, State, remove, running
 from tests.real_nix.lab import Nix
 from tests.real_nix.recorder import Recorder, Streams
 from tests.real_nix.test_daemon_differences import PAGE, rows
 from tests.real_nix.test_embedded import SYSTEM, client_of, embedded
+from tests.real_nix.test_relay_transparent import relay
 
 pytestmark = pytest.mark.real_nix
 
@@ -74,19 +78,24 @@ def web(folder: Path) -> Iterator[str]:
 
 def played(client: Client, place: Path, name: str) -> Outcome:
     """Run one scenario through a recorder."""
-    work = client.state.folder / "tmp" / f"s_{name}"
-    work.mkdir()
     between = client.state.folder / "between"
     between.unlink(missing_ok=True)
     with Recorder(between, client.state.socket) as recorder:
-        client.env.update(
-            NIX_REMOTE=f"unix://{between}", NIX_DAEMON_SOCKET_PATH=str(between), USER="user"
-        )
-        script = re.sub("@[a-z]+@", lambda found: WORDS[found[0]], SCRIPT)
-        done = client.run("bash", "-c", f"{script}\ns_{name}; echo '[end]'", cwd=work, check=False)
-    assert done.stdout.endswith(b"[end]\n"), (name, done)
-    printed = [*plain(done.stdout), "---", *plain(done.stderr)]
+        printed = run(client, between, name)
     return Outcome(printed, sorted(one for each in recorder.connections for one in asked(each)))
+
+
+def run(client: Client, socket: Path, name: str) -> list[str]:
+    """Run one scenario with a socket; returns the lines of both outputs."""
+    work = client.state.folder / "tmp" / f"s_{name}"
+    work.mkdir()
+    client.env.update(
+        NIX_REMOTE=f"unix://{socket}", NIX_DAEMON_SOCKET_PATH=str(socket), USER="user"
+    )
+    script = re.sub("@[a-z]+@", lambda found: WORDS[found[0]], SCRIPT)
+    done = client.run("bash", "-c", f"{script}\ns_{name}; echo '[end]'", cwd=work, check=False)
+    assert done.stdout.endswith(b"[end]\n"), (name, done)
+    return [*plain(done.stdout), "---", *plain(done.stderr)]
 
 
 def plain(output: bytes) -> list[str]:
@@ -178,3 +187,29 @@ def test_the_daemon_in_the_box_does_ordinary_work_as_nix_does(
     wrong = [name for name in SCENARIOS if told[name] != expected.get(name)]
     assert not wrong, "\n".join(line for name in wrong for line in (name, *differing[name]))
     assert told == expected
+
+
+REPLAYED = (
+    *("asking", "roots", "root_names", "reading", "building", "failing", "several_outputs"),
+    *("dry_runs", "new_commands", "conflicts", "nix_shell", "flakes"),
+)
+"""What the recorded daemon alone decides, and not what was on a disk or in a home before."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nix", lab.VERSIONS, indirect=True)
+def test_the_same_can_be_done_again_with_a_recording_only(nix: Nix) -> None:
+    with TemporaryDirectory(prefix="play-") as folder, running(nix) as daemon:
+        client = daemon.client()
+        for name in REPLAYED:
+            recording, socket = Path(folder, f"{name}.pcapng"), Path(folder, "socket")
+            with relay(socket, daemon.socket, recording):
+                before = run(client, socket, name)
+            remove(daemon.state.folder / "tmp" / f"s_{name}")
+            if "[status" not in "".join(before):  # not with this version
+                continue
+            unanswered: list[str] = []
+            with PlayedDaemon(RecordedSession(recording), socket, say=unanswered.append):
+                again = run(client, socket, name)
+            assert not unanswered, (name, unanswered)
+            assert before == again, name
