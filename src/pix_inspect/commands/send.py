@@ -22,7 +22,7 @@ from pix_inspect.options.output import output_arguments
 from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.options.quantities import timeout_argument
 from pix_inspect.repl.expressions import ExpressionError
-from pix_inspect.repl.repl import Session
+from pix_inspect.repl.repl import Client, Session
 from pix_inspect.repl.text import shown
 from pix_inspect.repl.values import Answer, plain
 
@@ -34,6 +34,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     connection_arguments(parser, "record what passes in this new file (default: nothing)")
     output_arguments(parser, "for each LINE")
+    parser.add_argument(
+        "--grpc",
+        metavar="ADDRESS",
+        help="ask the service there, such as unix:///tmp/grpc.sock, instead of a daemon",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask before deleting")
 
 
@@ -71,6 +76,8 @@ def main(args: argparse.Namespace) -> int:
     if args.output is not None:
         relay = OwnRelay(args.output, payload=args.payload, always=True, name="send", say=say)
     session = session_of(args, relay)
+    if args.grpc is not None:
+        session.service = _service(args)
     session.dangerous = lambda what: args.yes or _refuse(what)
     status = 0
     try:
@@ -88,6 +95,15 @@ def main(args: argparse.Namespace) -> int:
         if recorded is not None:
             say(f"recorded in {recorded}")
     return status
+
+
+def _service(args: argparse.Namespace) -> Callable[[], Client]:
+    """Return what connects to the service. Raises Problem for options that are a daemon's."""
+    if args.upstream is not None or args.output is not None:
+        raise Problem("--grpc asks a service: leave out --upstream and --output")
+    from pix.worker_service import WorkerServiceClient
+
+    return WorkerServiceClient(args.grpc, timeout=args.timeout).connect
 
 
 def _refuse(what: str) -> bool:

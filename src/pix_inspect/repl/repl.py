@@ -71,6 +71,36 @@ class Route(Protocol):
         """Return the socket to connect to in order to reach this daemon. Raises Problem."""
 
 
+class Client(Protocol):
+    """What asks: a connection to a daemon, or to a service that asks one."""
+
+    log: Callable[[Any], None] | None
+
+    @property
+    def protocol(self) -> Version:
+        """The version and features in force."""
+
+    @property
+    def daemon_nix_version(self) -> str | None:
+        """The daemon's release, None where it is not said."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why it is of no further use, None while it is."""
+
+    def call(self, request: Any) -> Any:
+        """Ask, and return the reply."""
+
+    def ended(self) -> str | None:
+        """Return why it is over, None while it is not."""
+
+    def interrupt(self) -> None:
+        """End what another thread waits for."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class Session:
     """Names, a connection that is made when it is first needed, and what was asked so far.
 
@@ -101,7 +131,9 @@ class Session:
         """The recording whose payloads `recorded` gives when none is named."""
         self.nowhere = ""
         """Why there is no daemon to connect to until one is named; empty where there is."""
-        self.connection: DaemonConnection | None = None
+        self.connection: Client | None = None
+        self.service: Callable[[], Client] | None = None
+        """Connects to a service in the daemon's place."""
         self.talk: RawTalk | None = None
         """A connection that is driven by hand."""
         self.options: dict[str, Any] = {}
@@ -198,7 +230,7 @@ class Session:
         self.version, self.features = wanted
         return self._told(self.connected(quiet=True))
 
-    def _told(self, connection: DaemonConnection) -> str:
+    def _told(self, connection: Client) -> str:
         nix = f", Nix {connection.daemon_nix_version}" if connection.daemon_nix_version else ""
         where = self._daemon() if self.program is None else self.program
         return f"connected to {where}: protocol {connection.protocol}{nix}"
@@ -243,6 +275,9 @@ class Session:
     def new_connection(self) -> DaemonConnection:
         """Return a new connection that has greeted. Raises Problem, NixDaemonError."""
         protocol = _parsed(self.version, self.features, self.family)
+        if self.service is not None:
+            raise Problem("this needs a connection to a daemon, and not to a service")
+        protocol = _parsed(self.version, self.features)
         connection = DaemonConnection(
             self.socket_path,
             version=protocol.text,
@@ -257,13 +292,13 @@ class Session:
             self.say(f"spoken to as a client of {protocol.text}, older than any daemon takes today")
         return connection
 
-    def connected(self, *, quiet: bool = False) -> DaemonConnection:
+    def connected(self, *, quiet: bool = False) -> Client:
         """Return the connection, made now where there is none. Raises Problem, NixDaemonError."""
         if self.connection is not None and self.connection.failure is not None:
             self.connection.close()
             self.connection = None
         if self.connection is None:
-            self.connection = self.new_connection()
+            self.connection = self.new_connection() if self.service is None else self.service()
             if not quiet:
                 self.say(self._told(self.connection))
         return self.connection
@@ -342,7 +377,7 @@ class Session:
         self.remember(answer.reply)
         return answer
 
-    def _alive(self) -> DaemonConnection:
+    def _alive(self) -> Client:
         """Return the connection; one that ended meanwhile is replaced, and that is said."""
         connection = self.connected()
         why = connection.ended()

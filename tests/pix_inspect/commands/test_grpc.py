@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from pix.daemon import DaemonConnection
 from pix.worker_service import WorkerServiceClient
 from pix_inspect.cli import main
 from pix_store import EmbeddedDaemon
-from tests.support.worker_service import SECONDS
+from tests.support.worker_service import SECONDS, serving
 
 
 @contextmanager
@@ -108,3 +109,26 @@ def test_what_it_asks_is_recorded_with_the_call(
         )
     assert main(["dump", str(recording), "--filter", "grpc.method = QueryAllValidPaths"]) == 0
     assert "QueryAllValidPaths (23)" in capsys.readouterr().out
+
+
+def test_send_asks_a_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with EmbeddedDaemon() as daemon, serving(daemon.path, tmp_path / "grpc") as (_, address, _):
+        with DaemonConnection(daemon.path) as direct:
+            path = direct.add_text_to_store("x", "y")
+        ask = ["send", "--grpc", address]
+        assert main([*ask, f'IsValidPath(path="{path}").reply.valid', "--json"]) == 0
+        assert main([*ask, f'QueryPathInfo(path="{path}").reply.info.nar_size', "--json"]) == 0
+        assert capsys.readouterr().out == "true\n120\n"
+        for words, said in (
+            (['QueryRealisation(id="x")'], "QueryRealisation"),
+            (['IsValidPath(path="x")'], "'x' is not a store path"),
+            (["CollectGarbage(action=2)"], "add --yes if that is meant"),
+            (["raw(u64(1))"], "needs a connection to a daemon"),
+            (["FindRoots()", "--upstream", "/x"], "leave out --upstream"),
+        ):
+            assert main([*ask, *words]) == 2
+            assert said in capsys.readouterr().err
+        with DaemonConnection(daemon.path) as direct:
+            assert direct.is_valid_path(path)
+    assert main([*ask, "FindRoots()"]) == 2
+    assert "UNAVAILABLE" in capsys.readouterr().err
