@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pix_inspect.teach.manual import service
 from pix_inspect.teach.manual.blocks import Block, Bullets, Grid, Heading, Prose
 
 
@@ -335,3 +336,11 @@ TRAPS = Chapter(
 )
 
 CHAPTERS = (CONNECTION, PRIMITIVES, LOG, PAYLOAD, REACHING, TWO_PROTOCOLS, TRAPS)
+GRPC = Chapter(
+    "grpc",
+    "The daemon over gRPC",
+    "WorkerService of nix.proto: its methods, fields and numbers, and the operations behind them.",
+    service.blocks(),
+)
+
+CHAPTERS = (CONNECTION, PRIMITIVES, LOG, PAYLOAD, REACHING, GRPC, TRAPS)
