@@ -54,8 +54,9 @@ $(VENV)/peers: $(READY)
 bench: $(VENV)/peers ## measure beside peers; prints a table of ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-fuzz: $(READY) ## a million broken sessions through the codec (ARGS="--count 50000" for fewer)
-	@$(BIN)/python -m tests.fuzz.fuzz_codec $(or $(ARGS),--count 1000000)
+fuzz: $(READY) ## broken input everywhere: a million sessions, lines, files, relays, keys (ARGS="--count 50000")
+	@$(BIN)/python -m tests.fuzz.run $(or $(ARGS),--count 1000000)
+	@KEYS_SEED=$(or $(KEYS_SEED),1000) KEYS_RUNS=$(or $(KEYS_RUNS),50) $(BIN)/python -m pytest -q tests/pix_inspect/ui/test_random_keys.py
 
 properties: $(READY) ## the property tests, with many more examples
 	@$(BIN)/python -m pytest --hypothesis-profile=fuzz -m "not real_nix" $(or $(ARGS),tests/pix)

@@ -19,12 +19,27 @@ from pix_inspect.importing.captures import write_recording
 from pix_inspect.importing.raw_streams import Passed
 from pix_inspect.recording.notes import Made
 from pix_inspect.session.session import Session as Recorded
-from tests.fuzz.sessions import Session
+from tests.fuzz.sessions import Session, corpus, mutated
 from tests.support.recorded import START, Step, record
 
 LARGEST = 3000
 """Bytes of a conversation: a longer one takes its time byte by byte."""
 MILLISECOND = 1_000_000
+
+
+SESSIONS: list[Session] = []
+
+
+def prepare() -> None:
+    SESSIONS.extend(corpus())
+
+
+def one(random: Random, *, loud: bool = False) -> None:
+    """Try a broken conversation."""
+    session = mutated(random.choice(SESSIONS), SESSIONS, random)
+    if loud:
+        print(session)
+    check_cuts(session, random)
 
 
 class Differs(AssertionError):

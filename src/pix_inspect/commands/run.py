@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
         raise Problem("no command to run: pix-inspect run -- nix-build foo.nix")
     if shutil.which(command[0]) is None:
         say(f"{command[0]}: no such command")
-        return NOT_EXECUTABLE if Path(command[0]).exists() else NOT_FOUND
+        return NOT_EXECUTABLE if os.path.lexists(command[0]) else NOT_FOUND
     expected = understood(args.check) if args.check else []
     upstream = upstream_from(args, None)
     target: Path = args.output or new_recording(Path(command[0]).name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -51,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
     meant = [each for each in running if args.what is None or args.what in names(each)]
     if args.what is not None and not meant:
         path = Path(args.what)
-        if not path.exists():
+        if not os.path.lexists(path):
             raise Problem(f"{path} is neither a recording nor a relay that runs")
         _tell(path, None, as_json=as_json)
         return 0

@@ -50,7 +50,7 @@ class RelayProcess:
         # What it says goes to a file without a name: a pipe would break when the screen goes.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115
         self._warnings: list[str] = []
-        self._was_there = recording.exists()
+        self._was_there = os.path.lexists(recording)
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "pix_inspect", "record", "--quiet"),

@@ -6,6 +6,7 @@ rule.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -46,7 +47,11 @@ def captured(paths: list[Path], remarks: Remarks) -> tuple[str, Iterator[Passed]
 def files_of(paths: list[Path]) -> list[list[Path]]:
     """Return the files of each capture; a prefix stands for what `strace -ff -o PREFIX` made."""
     return together(
-        [each for path in paths for each in ([] if path.exists() else processes_of(path)) or [path]]
+        [
+            each
+            for path in paths
+            for each in ([] if os.path.lexists(path) else processes_of(path)) or [path]
+        ]
     )
 
 

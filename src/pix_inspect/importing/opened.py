@@ -41,11 +41,15 @@ def opened(path: Path) -> BinaryIO:
 
 def contents(path: Path) -> bytes:
     """Return all that a file holds. Raises Problem."""
+    data = bytearray()
     try:
         with opened(path) as file:
-            data = file.read(MOST_AT_ONCE + 1)
+            while piece := file.read(1 << 20):
+                data += piece
+                if len(data) > MOST_AT_ONCE:
+                    raise Problem(
+                        f"{path} holds more than {MOST_AT_ONCE >> 30} GiB: cut it into parts"
+                    )
     except OSError as error:
         raise Problem(f"cannot read {path}: {error.strerror}") from None
-    if len(data) > MOST_AT_ONCE:
-        raise Problem(f"{path} holds more than {MOST_AT_ONCE >> 30} GiB: cut it into parts")
-    return data
+    return bytes(data)

@@ -112,7 +112,7 @@ class RecordingFile:
                 "choose another name for the recording, or remove it"
             )
         try:
-            if not path.parent.exists():
+            if not os.path.lexists(path.parent):
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(path, _CREATE, mode)
         except FileExistsError:
