@@ -19,7 +19,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import MICROSECOND, Passed
 
 CLIENT_HELLO = b"cxin\0\0\0\0"
+DAEMON_HELLO = b"oixd\0\0\0\0"
 READS = frozenset(["read", "readv", "recv", "recvfrom", "recvmsg"])
 WRITES = frozenset(["write", "writev", "send", "sendto", "sendmsg"])
 ENDS = frozenset(["close", "shutdown"])
@@ -80,6 +81,8 @@ class Remarks:
         """Connections that were under way when strace came."""
         self.cut = 0
         """Bytes that strace left out of strings."""
+        self.silent: set[int] = set()
+        """Connections of which one direction is not there."""
         self.odd = 0
         """Lines that are not strace's, or broken; the `first` of them."""
         self.first = 0
@@ -95,6 +98,12 @@ class Remarks:
             )
         if self.cut:
             yield f"{name}: strace cut off {counted(self.cut, 'byte')}: -s 1000000 keeps them"
+        if self.silent:
+            which = ", ".join(map(str, sorted(self.silent)[:10]))
+            yield (
+                f"{name}: of connection {which} one direction only is in the log: the other may be"
+                " on a descriptor that was not traced, or not known to belong to it"
+            )
         if self.odd:
             what = counted(self.odd, "line")
             yield f"{name}: {what} not understood, the first is line {self.first}"
@@ -107,11 +116,15 @@ class Remarks:
 
 @dataclass(slots=True)
 class _Stream:
-    """A connection: its number, and whether the traced process is the client."""
+    """A connection: its number, whether the traced process is the client, who was heard.
+
+    It has two descriptors where each direction is a pipe, as for `nix-daemon --stdio`.
+    """
 
     number: int
     traced: int
     ended: bool = False
+    heard: list[bool] = field(default_factory=lambda: [False, False])
 
 
 def is_strace(head: bytes) -> bool:
@@ -274,6 +287,13 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
             count += 1
             stream = table[fd] = _Stream(count, CLIENT if call.name in WRITES else DAEMON)
             yield Passed(count, time, "open")
+        elif stream is None and data.startswith(DAEMON_HELLO):
+            traced = CLIENT if call.name in READS else DAEMON
+            for each in table.values():
+                if each.traced == traced and not (each.ended or each.heard[DAEMON]):
+                    stream = each  # the one asked last
+            if stream is not None:
+                table[fd] = stream
         elif stream is None:
             word = int.from_bytes(data[:8], "little")
             if word in OPERATIONS:
@@ -293,6 +313,8 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
             yield Passed(stream.number, time, "half-close", side)
         elif call.result:
             remarks.cut += call.result - known
+            stream.heard[side] = True
+            (remarks.silent.discard if all(stream.heard) else remarks.silent.add)(stream.number)
             yield Passed(stream.number, time, "data", side, data, call.result - known)
     for each in {id(s): s for t in (shared, *tables.values()) for s in t.values()}.values():
         if not each.ended:

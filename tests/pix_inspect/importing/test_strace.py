@@ -152,17 +152,33 @@ def test_who_comes_late_finds_connections_by_their_answers() -> None:
     assert "1 connection had begun before strace came" in next(remarks.lines("log"))
 
 
+@pytest.mark.parametrize("client", [True, False])
+def test_a_connection_over_two_pipes_is_one(client: bool) -> None:
+    hello = "".join(f"\\x{byte:02x}" for byte in b"oixd\0\0\0\0\x26\1\0\0\0\0\0\0")
+    say, hear = ("write(6", "read(9") if client else ("read(0", "write(1")
+    log = f'{say}, "{HEX}", 16) = 16\n{hear}, "{hello}", 16) = 16\n{say}, "\\x41", 1) = 1\n'
+    remarks = Remarks()
+    found = list(connections(calls(f"read(3, 1) = 1\n{log}".splitlines(), 0), remarks))
+    assert [(e.connection, e.what, e.side) for e in found] == [
+        (1, "open", None), (1, "data", CLIENT), (1, "data", DAEMON), (1, "data", CLIENT),
+        (1, "close", None),
+    ]  # fmt: skip
+    assert not list(remarks.lines("log"))
+    list(connections(calls(log.splitlines()[:1], 0), remarks))
+    assert "of connection 1 one direction only is in the log" in next(remarks.lines("log"))
+
+
 def test_what_a_log_lacks_is_said() -> None:
     log = (
         f'10:00:00 write(3, "{HEX}", 16) = 16\n10:00:01 write(3, "\\x41"..., 100) = 100\n'
-        "09:01:00 close(9) = 0\n+++ exited with 0 +++\n > /lib/libc.so(read+0x1) [0x2]\n\nwhat?\n"
+        '10:00:01 read(3, "\\x41", 9) = 1\n09:01:00 close(9) = 0\n+++ exited with 0 +++\n > /lib/libc.so(read+0x1) [0x2]\n\nwhat?\n'
     )
     remarks = Remarks()
     found = list(connections(calls(log.splitlines(), 0, 0, remarks), remarks))
     assert found[-2].missing == 99
     assert list(remarks.lines("log")) == [
         "log: strace cut off 99 bytes: -s 1000000 keeps them",
-        "log: 1 line not understood, the first is line 7",
+        "log: 1 line not understood, the first is line 8",
         "log: the clock was set back by up to 59 min 01 s: times stand still until it has caught"
         " up",
     ]
