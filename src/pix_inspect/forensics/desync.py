@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pix.codec.declare import OPERATIONS, wire_of
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, WORKER, Protocol
 from pix.codec.payload import FRAMES
 from pix.conversation.exchange import CLIENT
 from pix.protocol.handshake import ClientHello
@@ -120,6 +120,8 @@ class Forensics:
         start, end = view.span(CLIENT)
         data = view.kept[CLIENT].first(start, end)
         agreed = view.protocol.minor if view.protocol is not None else 0
+        if view.family is not WORKER:
+            return None
         if len(data) <= 16 or len(data) != end - start or not agreed <= NEWEST_MINOR:
             return None
         said = Message(wire_of(ClientHello), data, Protocol(agreed))

@@ -43,6 +43,10 @@ class Mistake(Enum):
                       "NixOS/nix#6495")
     BARE_NAR = ("bare NAR", "the NAR travels without frames, in which it is due",
                 "haskell-nix/hnix-store#265; Nix remote-store.cc: frames from 1.23 and 1.25 on")
+    FRAMED_NAR = ("framed NAR", "the NAR travels in frames, where it stands bare",
+                  "Nix legacy-ssh-store.cc: addToStore")
+    OTHER_PROTOCOL = ("other protocol", "the worker protocol is spoken, agreed was the serve one",
+                      "Nix nix-store.cc: opServe")
     STRING_FOR_FRAMES = "string for frames", "the payload is one padded string, due are frames"
     UNREAD_FIELD = ("unread field", "the daemon stopped reading the request before its end",
                     "NixOS/nix#3943, harmonia#977")

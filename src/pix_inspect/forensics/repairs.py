@@ -8,12 +8,12 @@ until nothing is left to mend, so that a writer that always errs is known like o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
 from pix.codec.errors import DecodeError, Truncated
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.gates import Protocol
 from pix.codec.lists import ListOf
 from pix.codec.payload import Carriage
 from pix.codec.records import Record
@@ -63,7 +63,7 @@ def fits(message: Message, data: bytes | None = None, minor: int | None = None) 
     data = message.data if data is None else data
     protocol = message.protocol
     if minor is not None:
-        protocol = Protocol(minor, protocol.features)
+        protocol = replace(protocol, minor=minor)
     decoded = tree(message.wire, data, protocol, name=message.name, base=0)
     return _is_regular(decoded) and _is_end(message, data, decoded.end)
 
@@ -89,8 +89,8 @@ def other_minor(message: Message) -> int | None:
     """Return the version nearest to the agreed one whose layout the bytes have, if it has not."""
     if not message.data or fits(message):
         return None
-    agreed = message.protocol.minor
-    for minor in sorted(range(OLDEST_MINOR, NEWEST_MINOR + 1), key=lambda m: abs(m - agreed)):
+    agreed, family = message.protocol.minor, message.protocol.family
+    for minor in sorted(range(family.oldest, family.newest + 1), key=lambda m: abs(m - agreed)):
         if minor != agreed and fits(message, minor=minor):
             return minor
     return None

@@ -7,16 +7,17 @@ What a message should be is asked of the declarations, of this version and of al
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Operation, wire_of
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol, version_text
+from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation, wire_of
+from pix.codec.gates import NEWEST, WORKER, Family, Protocol, version_text
 from pix.codec.payload import FRAMES, RAW_NAR, Carriage
 from pix.codec.records import Record
 from pix.codec.wire import Wire, pack_string, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.conversation.notes import Reason
+from pix.protocol import operations_of
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix.protocol.operations import Done
 from pix_inspect.base.safe_text import inert
@@ -64,6 +65,16 @@ class Case:
         return int.from_bytes(self.head[:8], "little") if len(self.head) >= 8 else None
 
     @property
+    def operations(self) -> dict[int, Operation]:
+        """The operations of the protocol that is spoken, by their numbers on the wire."""
+        return operations_of(self.protocol.family)
+
+    @property
+    def frames(self) -> dict[int, Frame]:
+        """Its STDERR frames, by their codes."""
+        return STDERR_FRAMES if self.protocol.family.has_log else {}
+
+    @property
     def turn(self) -> Turn | None:
         """The turn that the offset stands in."""
         return self.turns.at(self.side, self.offset)
@@ -80,9 +91,11 @@ def word_line(case: Case) -> str:
     raw = word.to_bytes(8, "little")
     swapped = int.from_bytes(raw, "big")
     said = []
-    operation, frame = OPERATIONS.get(word), STDERR_FRAMES.get(word)
+    family = case.protocol.family
+    operation, frame = case.operations.get(word), case.frames.get(word)
     said.append(f"operation {operation.name}" if operation else "no operation")
-    said.append(f"frame {frame.name}" if frame else "no STDERR frame")
+    if family.has_log:
+        said.append(f"frame {frame.name}" if frame else "no STDERR frame")
     if word <= LONGEST_LENGTH:
         said.append(f"a length of {count(word, 'byte')}")
     else:
@@ -92,11 +105,11 @@ def word_line(case: Case) -> str:
         said.append(f"the text {text.decode('ascii')!r}")
     if 1_000_000_000 < word < 5_000_000_000 and frame is None:
         said.append(f"the time {clock.strftime('%Y-%m-%d %H:%M:%S', clock.gmtime(word))} UTC")
-    if 0x100 | OLDEST_MINOR <= word <= 0x100 | NEWEST_MINOR:
+    if family.oldest <= word - (family.major << 8) <= family.newest:
         said.append(f"the version {version_text(word)}")
     if word < 2:
         said.append("the boolean " + ("false", "true")[word])
-    if word >> 32 and (swapped in OPERATIONS or swapped in STDERR_FRAMES):
+    if word >> 32 and (swapped in case.operations or swapped in case.frames):
         said.append(f"{swapped:#x} with its bytes turned round")
     return f"{word:#x} at the {SIDES[case.side]}'s byte {case.offset:,} would be: {', '.join(said)}"
 
@@ -129,7 +142,7 @@ def _broken(message: Message | None, title: str) -> Diagnosis | None:
     if repair is None or message is None:
         return None
     if repair.minor is not None:
-        return other_version(title, message.protocol.minor, repair.minor)
+        return other_version(title, message.protocol.minor, repair.minor, message.protocol.family)
     where = f"{title}: {repair.where}" if repair.where else title
     head, last = message.data[:-8], message.data[-8:]
     if repair.mistake is Mistake.LONG_REPLY and last == ONE and fits(message, head):
@@ -137,11 +150,57 @@ def _broken(message: Message | None, title: str) -> Diagnosis | None:
     return Diagnosis(repair.mistake, where)
 
 
+def other_protocol(case: Case) -> Diagnosis | None:
+    """A side that goes on in the worker protocol where the serve protocol was agreed on."""
+    if case.protocol.family.has_log:
+        return None
+    if case.side == CLIENT:
+        word = case.word
+        meant = OPERATIONS.get(word) if word is not None else None
+        if meant is None or case.turn is None or not case.turn.whole:
+            return None
+        rest = bytes(case.turn.data[case.offset - case.turn.start :])
+        if _is_request(rest, NEWEST) is None:
+            return None
+        where = f"{word} at the client's byte {case.offset:,} is {meant.name} of that"
+        return Diagnosis(Mistake.OTHER_PROTOCOL, where)
+    for view in case.suspects[:1]:
+        exchange = view.exchange
+        start = exchange.daemon_start if exchange is not None else None
+        start = case.offset if start is None else start
+        turn = case.turns.at(DAEMON, start)
+        begin = case.turns.read(DAEMON, start, start + 8)
+        frame = STDERR_FRAMES.get(int.from_bytes(begin, "little"))
+        if frame is not None and turn is not None and turn.start == start:
+            where = f"the answer to {title_of(view)} begins with {frame.name}"
+            return Diagnosis(Mistake.OTHER_PROTOCOL, where)
+    return None
+
+
+def framed(case: Case) -> Diagnosis | None:
+    """A NAR in frames where it stands bare."""
+    for view in reversed(case.suspects):
+        operation, exchange = operation_of(view), view.exchange
+        if operation is None or exchange is None or exchange.payload_start is None:
+            continue
+        if _carriage(operation.request, case.protocol) is not RAW_NAR:
+            continue
+        begun = exchange.payload_start
+        data = case.turns.read(CLIENT, begun, begun + 8 + len(NAR_BEGINS))
+        length = int.from_bytes(data[:8], "little")
+        if data[8:] == NAR_BEGINS and length >= len(NAR_BEGINS):
+            where = f"{title_of(view)}: a frame of {length:,} bytes at the client's byte {begun:,}"
+            return Diagnosis(Mistake.FRAMED_NAR, where)
+    return None
+
+
 def run_on_reply(case: Case) -> Diagnosis | None:
     """The reply that ended at the impossible word, gone on with up to the next STDERR_LAST.
 
     Whose turn it was is not asked, as where the times are made up.
     """
+    if not case.protocol.family.has_log:
+        return None
     for view in case.suspects[:2]:
         operation, exchange = operation_of(view), view.exchange
         if operation is None or exchange is None or exchange.reply is None:
@@ -213,7 +272,7 @@ def _odd_code(case: Case) -> Diagnosis | None:
     word, turn = case.word, case.turn
     if not word or turn is None or turn.start != case.offset:
         return None
-    known = OPERATIONS if case.side == CLIENT else STDERR_FRAMES
+    known: Mapping[int, object] = case.operations if case.side == CLIENT else case.frames
     raw = word.to_bytes(8, "little")
     swapped, low = int.from_bytes(raw, "big"), word & 0xFFFFFFFF
     if is_turned_round(raw) and swapped in known:
@@ -291,7 +350,8 @@ def unframed(case: Case) -> Diagnosis | None:
 
 def _is_request(data: bytes, protocol: Protocol) -> Operation | None:
     """Return the operation of which these bytes are one request and no more."""
-    operation = OPERATIONS.get(int.from_bytes(data[:8], "little")) if len(data) >= 16 else None
+    number = int.from_bytes(data[:8], "little")
+    operation = OPERATIONS.get(protocol.family.code(number)) if len(data) >= 16 else None
     if operation is None:
         return None
     carriage = _carriage(operation.request, protocol)
@@ -332,9 +392,10 @@ def _foreign_text(case: Case) -> Diagnosis | None:
 
 Rule = Callable[[Case], "Diagnosis | None"]
 RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
-    (unframed, broken_payload, _odd_code, broken_request, _narrow_length, _foreign_text),
-    (unframed, broken_payload, broken_request, _odd_code, broken_reply, run_on_reply,
-     _narrow_length, other_error, _foreign_text, _no_last, _unpadded),
+    (unframed, framed, broken_payload, other_protocol, _odd_code, broken_request,
+     _narrow_length, _foreign_text),
+    (unframed, framed, broken_payload, broken_request, other_protocol, _odd_code, broken_reply,
+     run_on_reply, _narrow_length, other_error, _foreign_text, _no_last, _unpadded),
 )  # fmt: skip
 """What is asked, in order, of the client's stream and of the daemon's."""
 
@@ -390,7 +451,8 @@ def reply_of(view: ExchangeView, turns: Turns) -> Message | None:
     if operation is None or exchange is None or view.protocol is None or exchange.reply is None:
         return None
     start = exchange.reply[0]
-    turn = _turn_of_end(turns, DAEMON, start)
+    has_log = view.protocol.family.has_log  # else a reply is all that is said
+    turn = _turn_of_end(turns, DAEMON, start) if has_log else turns.at(DAEMON, start)
     carriage = _carriage(operation.reply, view.protocol)
     if turn is None or not turn.whole:
         return None
@@ -402,9 +464,10 @@ def _carriage(record: Record, protocol: Protocol) -> Carriage | None:
     return record.payload.carriage(protocol) if record.payload is not None else None
 
 
-def other_version(what: str, announced: int, minor: int) -> Diagnosis:
+def other_version(what: str, announced: int, minor: int, family: Family = WORKER) -> Diagnosis:
     """Return that something has another version's layout."""
-    where = f"{what} has the layout of 1.{minor}, agreed is 1.{announced}"
+    said, agreed = family.version(minor), family.version(announced)
+    where = f"{what} has the layout of {said}, agreed is {agreed}"
     return Diagnosis(Mistake.OTHER_VERSION, where)
 
 
