@@ -171,11 +171,12 @@ def test_a_connection_over_two_pipes_is_one(client: bool) -> None:
 def test_what_a_log_lacks_is_said() -> None:
     log = (
         f'10:00:00 write(3, "{HEX}", 16) = 16\n10:00:01 write(3, "\\x41"..., 100) = 100\n'
-        '10:00:01 read(3, "\\x41", 9) = 1\n09:01:00 close(9) = 0\n+++ exited with 0 +++\n > /lib/libc.so(read+0x1) [0x2]\n\nwhat?\n'
+        '10:00:01 read(3, "\\x41", 9) = 1\n09:01:00 close(9) = 0\n+++ exited with 0 +++\n'
+        " > /lib/libc.so(read+0x1) [0x2]\n\nwhat?\n"
     )
     remarks = Remarks()
     found = list(connections(calls(log.splitlines(), 0, 0, remarks), remarks))
-    assert found[-2].missing == 99
+    assert found[-3].missing == 99
     assert list(remarks.lines("log")) == [
         "log: strace cut off 99 bytes: -s 1000000 keeps them",
         "log: 1 line not understood, the first is line 8",
