@@ -134,15 +134,18 @@ def paste(daemon: EmbeddedDaemon, args: argparse.Namespace) -> str:
     """Return the variables that point a Nix client at the daemon, as a shell reads them.
 
     Clients read derivations and outputs from the disk themselves, so they are told where a
-    store in a folder lies: `root` (Nix 2.4), unless it is where its paths say.
+    store in a folder lies: `root` (Nix 2.4), unless it is where its paths say. Profiles are
+    kept in its state directory, where they are roots.
     """
     socket = str(daemon.path)
     shelf = daemon.store.shelf
-    if isinstance(shelf, FolderShelf) and not shelf.in_place:
-        return f"NIX_REMOTE={shlex.quote(f'unix://{socket}?root={shelf.home}')}"
     variables = {"NIX_REMOTE": "daemon", "NIX_DAEMON_SOCKET_PATH": socket}
-    if args.store_dir != DIRECTORY:
+    if isinstance(shelf, FolderShelf) and not shelf.in_place:
+        variables = {"NIX_REMOTE": f"unix://{socket}?root={shelf.home}"}
+    elif args.store_dir != DIRECTORY:
         variables["NIX_STORE_DIR"] = args.store_dir
     if isinstance(shelf, FolderShelf):
-        variables |= {"NIX_LOG_DIR": str(shelf.logs), "NIX_STATE_DIR": str(shelf.state)}
+        if shelf.in_place:
+            variables["NIX_LOG_DIR"] = str(shelf.logs)
+        variables["NIX_STATE_DIR"] = str(shelf.state)
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())

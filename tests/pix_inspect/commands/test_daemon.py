@@ -67,7 +67,10 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path, number: signal.Signal
     ("words", "variables"),
     [
         ([], {"NIX_REMOTE": "daemon", "NIX_DAEMON_SOCKET_PATH": "{}/s"}),
-        (["--store", "a b"], {"NIX_REMOTE": "unix://{}/s?root={}/a b"}),
+        (
+            ["--store", "a b"],
+            {"NIX_REMOTE": "unix://{}/s?root={}/a b", "NIX_STATE_DIR": "{}/a b/nix/var/nix"},
+        ),
         (
             ["--store", "{}/a b", "--store-dir", "{}/a b/store"],
             {
