@@ -12,7 +12,7 @@ from pix_store.connection.client import Caller, answers
 from pix_store.derivations.derivation import derivation_of
 from pix_store.derivations.outputs import derivers, known_outputs
 from pix_store.store.content_address import ContentAddress
-from pix_store.store.refusal import meant, not_valid
+from pix_store.store.refusal import meant, not_valid, quoted
 from pix_store.store.store_paths import DIGITS
 
 INFO_MAY_BE_MISSING = 17
@@ -160,7 +160,10 @@ def query_derivation_output_names(
     caller: Caller, request: op.QueryDerivationOutputNames
 ) -> op.QueryDerivationOutputNames.Reply:
     """Say which outputs a derivation has."""
-    names = derivation_of(caller.store, caller.base(request.path)).outputs
+    drv = caller.base(request.path)
+    if caller.store.known(drv) is None:
+        raise Refusal(f"path {quoted(request.path)} is not a valid store path")
+    names = derivation_of(caller.store, drv).outputs
     return op.QueryDerivationOutputNames.Reply(names=frozenset(names))
 
 
