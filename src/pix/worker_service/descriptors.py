@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from pix.worker_service import status_details
 from pix.worker_service.extra import need
 from pix.worker_service.methods import (
     ENUMERATIONS,
@@ -42,10 +43,11 @@ _OURS = f".{PACKAGE}."
 
 @cache
 def pool() -> Any:
-    """Return the descriptor pool that has the file and what it imports."""
+    """Return the descriptor pool that has the file, what it imports, and what errors hold."""
     made = descriptor_pool.DescriptorPool()
-    for known in (empty_pb2, timestamp_pb2):
+    for known in (empty_pb2, timestamp_pb2, status_details.any_pb2):
         made.AddSerializedFile(known.DESCRIPTOR.serialized_pb)
+    made.AddSerializedFile(status_details.file_descriptor().SerializeToString())
     made.AddSerializedFile(file_descriptor().SerializeToString())
     return made
 

@@ -39,8 +39,8 @@ _MESSAGES = {
 }
 
 
-@cache
-def _class_of(name: str) -> Any:
+def file_descriptor() -> Any:
+    """Return the FileDescriptorProto of what is used of google.rpc."""
     file = descriptor_pb2.FileDescriptorProto(
         name="google/rpc/details.proto", package="google.rpc", syntax="proto3"
     )
@@ -52,9 +52,14 @@ def _class_of(name: str) -> Any:
             part = made.field.add(name=field, number=number, type=kind, label=label)
             if kind == _Type.TYPE_MESSAGE:
                 part.type_name = _ANY
+    return file
+
+
+@cache
+def _class_of(name: str) -> Any:
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(any_pb2.DESCRIPTOR.serialized_pb)
-    pool.AddSerializedFile(file.SerializeToString())
+    pool.AddSerializedFile(file_descriptor().SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"google.rpc.{name}"))
 
 

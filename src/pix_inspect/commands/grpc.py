@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import signal
 import threading
 from pathlib import Path
@@ -92,8 +93,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _introduce(address: Address, upstream: str, target: Path | None) -> None:
     say(f"nix.proto.WorkerService on {address}, for the daemon at {upstream}; ask it with")
-    where = f"-unix {address.path}" if address.path is not None else str(address)
-    narrate(f"    grpcurl -plaintext {where} list nix.proto.WorkerService")
+    narrate(f"    grpcurl -plaintext {shlex.quote(str(address))} list nix.proto.WorkerService")
     if target is not None:
         say(f"recording to {target}")
 

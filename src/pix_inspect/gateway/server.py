@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from pix.problem import Problem
 from pix.sockets import Listener
@@ -41,6 +42,23 @@ _OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
 )
+
+
+class Symbols:
+    """A descriptor pool as reflection asks it, which finds methods too: with their service."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> Any:  # noqa: N802 - protobuf's name
+        """Return the file that has a symbol. Raises KeyError."""
+        try:
+            return self._pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            return self._pool.FindFileContainingSymbol(symbol.rpartition(".")[0])
 
 
 class Gateway:
@@ -75,7 +93,7 @@ class Gateway:
             options=_OPTIONS,
             maximum_concurrent_rpcs=MOST_CALLS,
         )
-        reflection.enable_server_reflection([_NAME], self._server, pool=descriptors())
+        reflection.enable_server_reflection([_NAME], self._server, pool=Symbols(descriptors()))
         self._server.add_insecure_port(f"unix:{self._folder / 's'}")
         self._server.start()
         self._relay = Relay(

@@ -179,10 +179,16 @@ def test_reflection_tells_what_the_service_is(served: tuple[Gateway, Path]) -> N
 
     ask = reflection_pb2.ServerReflectionRequest
     with channel(f"unix://{served[1]}") as made:
-        questions = (ask(list_services=""), ask(file_containing_symbol="nix.proto.PathInfo"))
-        listed, file = reflection_pb2_grpc.ServerReflectionStub(made).ServerReflectionInfo(
-            iter(questions), timeout=SECONDS
+        questions = (
+            ask(list_services=""),
+            ask(file_containing_symbol="nix.proto.PathInfo"),
+            ask(file_containing_symbol="google.rpc.DebugInfo"),
+            ask(file_containing_symbol="nix.proto.WorkerService.AddToStore"),
+            ask(file_containing_symbol="nix.proto.Nothing"),
         )
+        listed, file, *known, unknown = reflection_pb2_grpc.ServerReflectionStub(
+            made
+        ).ServerReflectionInfo(iter(questions), timeout=SECONDS)
     assert [each.name for each in listed.list_services_response.service] == [
         "nix.proto.WorkerService"
     ]
@@ -191,3 +197,6 @@ def test_reflection_tells_what_the_service_is(served: tuple[Gateway, Path]) -> N
         for each in file.file_descriptor_response.file_descriptor_proto
     ]
     assert "nix.proto" in names
+    for details in known:  # so that clients can show them
+        assert details.HasField("file_descriptor_response")
+    assert unknown.HasField("error_response")
