@@ -6,17 +6,24 @@ Each is yielded with the operation, what was done, and the session as turns.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 
-from pix.codec.declare import OPERATIONS, Operation
+from pix.codec.declare import OPERATIONS, Operation, wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
-from pix.codec.lists import ListOf
+from pix.codec.lists import ListOf, MapOf
 from pix.codec.payload import FRAMES, RAW_NAR
-from pix.codec.values import tree
+from pix.codec.records import Maybe
+from pix.codec.values import encode, tree
 from pix.codec.wire import Boolean, Enumeration, Node, String, Wire, Word
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
+from pix.protocol.types import FEATURES, UnkeyedValidPathInfo
 from pix_inspect.forensics.rules import is_only_success
+from tests.support.planted import found_in
+from tests.support.recording import saved
 from tests.support.typical import (
     NAR,
     TYPICAL,
@@ -26,11 +33,19 @@ from tests.support.typical import (
     known,
     reply_of,
     request_of,
+    typical,
 )
-from tests.support.words import text, word
+from tests.support.words import OTHER, PATH, text, word
 
 SAID = b"debug: connection accepted\n"
 FOLLOWING = ("QueryPathInfo", "IsValidPath")
+MINORS = (10, 21, 32, 35, 37, 38)
+SHORTER = ("short reply", "short request", "other version", "other feature", "missing one")
+LONGER = ("long reply", "long request", "other version", "other feature", "extra one")
+"""What explains bytes as well in which a field is missing, or one too many."""
+OF_FIELDS = ("missing field", "extra field")
+MANY = {"missing field": 13, "extra field": 61}
+MOST_FIELDS = 14
 MOST_NODES = 3
 """Fields of a kind, of each message, that a mistake is planted at."""
 
@@ -45,6 +60,21 @@ class Case:
     left: int | None = None
     also: tuple[str, ...] = ()
     """Other mistakes that explain the very same bytes."""
+
+
+def verdict(mistake: str, case: Case, folder: Path) -> tuple[str, set[str]]:
+    """Return right, silent or wrong, and the mistakes that are named."""
+    session = saved(case.talk, folder, left=case.left)
+    named = {found.mistake.label for found in found_in(session) if found.mistake is not None}
+    session.close()
+    if not named:
+        return "silent", named
+    return "right" if named <= {mistake, *case.also} else "wrong", named
+
+
+def some(mistake: str, minor: int, every: int = 1) -> Iterator[Case]:
+    """Yield one of so many sessions with a mistake, of those that are many one in more."""
+    yield from islice(PLANTED[mistake](minor), None, None, every * MANY.get(mistake, 1))
 
 
 def begun(minor: int) -> TypicalPlaybook:
@@ -110,16 +140,16 @@ class Place:
         return self.with_(self.data[:start] + put + self.data[end:])
 
     def nodes(self, *kinds: type[Wire]) -> list[Node]:
-        found = [n for n in nodes(self.wire, self.data, self.minor) if isinstance(n.wire, kinds)]
-        return found[:MOST_NODES]
+        return [n for n in nodes(self.wire, self.data, self.minor) if isinstance(n.wire, kinds)]
 
 
 def places(minor: int) -> Iterator[Place]:
-    """Every message without payload of a version."""
+    """Every message of a version, but for those whose payload comes in answers."""
     protocol = Protocol(minor)
     for operation in known(minor):
         request, reply = request_of(operation, protocol), reply_of(operation, protocol)
-        if operation.request.payload is None:
+        payload = operation.request.payload
+        if payload is None or payload.carriage(protocol) in (FRAMES, RAW_NAR):
 
             def with_request(data: bytes, operation: Operation = operation) -> TypicalPlaybook:
                 return asked(minor, operation, data)
@@ -173,9 +203,11 @@ def short_request(minor: int) -> Iterator[Case]:
         for less in (8, 16):
             if place.side == CLIENT and len(place.data) >= less:
                 name, data = place.operation.name, place.data[:-less]
-                yield Case(name, f"{less} goes on", place.with_(data), None, ("other version",))
+                yield Case(
+                    name, f"{less} goes on", place.with_(data), None, ("other version", *OF_FIELDS)
+                )
                 hung = unanswered(minor, place.operation, data)
-                yield Case(name, f"{less} hangs", hung, CLIENT, ("other version",))
+                yield Case(name, f"{less} hangs", hung, CLIENT, ("other version", *OF_FIELDS))
 
 
 def long_request(minor: int) -> Iterator[Case]:
@@ -183,7 +215,9 @@ def long_request(minor: int) -> Iterator[Case]:
         for more in (word(99_999) + word(7), word(0), word(1)):
             if place.side == CLIENT:
                 talk = place.with_(place.data + more)
-                yield Case(place.operation.name, more.hex(), talk, None, ("other version",))
+                yield Case(
+                    place.operation.name, more.hex(), talk, None, ("other version", *OF_FIELDS)
+                )
 
 
 def missing_last(minor: int) -> Iterator[Case]:
@@ -220,12 +254,59 @@ def other_version(minor: int) -> Iterator[Case]:
             yield Case(name, f"{how} hangs", hung, CLIENT)
 
 
+def missing_field(minor: int) -> Iterator[Case]:
+    """A field left out anywhere in a message, in sessions of several kinds."""
+    for place in places(minor):
+        for node in place.nodes(Word, Boolean, String, ListOf, MapOf, Maybe)[:MOST_FIELDS]:
+            end = node.end or 0
+            if end - node.start == len(place.data):
+                continue
+            data = place.data[: node.start] + place.data[end:]
+            yield from _shapes(place, data, f"{node.name} at {node.start}", SHORTER)
+
+
+def extra_field(minor: int) -> Iterator[Case]:
+    """A value put in anywhere in a message, in sessions of several kinds."""
+    put = {"0": word(0), "1": word(1), "77": word(77), "text": text(b"what"), "paths": paths()}
+    for place in places(minor):
+        for node in place.nodes(Word, Boolean, String, ListOf, MapOf, Maybe)[:MOST_FIELDS]:
+            for name, value in put.items():
+                data = place.data[: node.start] + value + place.data[node.start :]
+                yield from _shapes(place, data, f"{name} at {node.start}", LONGER)
+
+
+def paths() -> bytes:
+    return word(2) + text(PATH.encode()) + text(OTHER.encode())
+
+
+def _shapes(place: Place, data: bytes, how: str, also: tuple[str, ...]) -> Iterator[Case]:
+    """A message in sessions that go on, that hang, and whose client asks in advance."""
+    name, minor = place.operation.name, place.minor
+    yield Case(name, f"{how} goes on", place.with_(data), None, also)
+    talk = begun(minor)
+    if place.side == CLIENT:
+        yield Case(name, f"{how} hangs", unanswered(minor, place.operation, data), CLIENT, also)
+        talk.ask(name, data)
+        talk.ask("IsValidPath")
+        talk.daemon(error(minor, b"unexpected end of file"))
+        yield Case(name, f"{how} in advance", talk, DAEMON, also)
+    else:
+        hung = replied(minor, place.operation, data, on=False)
+        yield Case(name, f"{how} hangs", hung, CLIENT, also)
+        talk.ask(name)
+        talk.ask("IsValidPath")
+        talk.answer(name, data)
+        talk.answer("IsValidPath")
+        talk.whole(*FOLLOWING)
+        yield Case(name, f"{how} in advance", talk, None, also)
+
+
 # Single values ----------------------------------------------------------------------------------
 
 
 def narrow_length(minor: int) -> Iterator[Case]:
     for place in places(minor):
-        for node in place.nodes(String):
+        for node in place.nodes(String)[:MOST_NODES]:
             raw = str(node.value or "").encode()
             filled = {(-len(raw) & 7), (-(len(raw) + 4) & 7), 0}
             for padding in sorted(filled) if len(raw) >= 4 and node.end is not None else ():
@@ -236,7 +317,7 @@ def narrow_length(minor: int) -> Iterator[Case]:
 
 def narrow_number(minor: int) -> Iterator[Case]:
     for place in places(minor):
-        for node in place.nodes(Word, Enumeration, Boolean):
+        for node in place.nodes(Word, Enumeration, Boolean)[:MOST_NODES]:
             narrow = int(node.value).to_bytes(4, "little")
             talk = place.change(node.start, node.start + 8, narrow)
             yield Case(place.operation.name, node.name, talk)
@@ -255,7 +336,7 @@ def narrow_number(minor: int) -> Iterator[Case]:
 
 def big_endian(minor: int) -> Iterator[Case]:
     for place in places(minor):
-        for node in place.nodes(Word, Enumeration, Boolean, String, ListOf):
+        for node in place.nodes(Word, Enumeration, Boolean, String, ListOf)[:MOST_NODES]:
             raw = place.data[node.start : node.start + 8]
             if any(raw):
                 talk = place.change(node.start, node.start + 8, raw[::-1])
@@ -276,7 +357,7 @@ def missing_padding(minor: int) -> Iterator[Case]:
     for place in places(minor):
         padded = [
             (node.start + 8 + length, node.end)
-            for node in place.nodes(String)
+            for node in place.nodes(String)[:MOST_NODES]
             if (length := len(str(node.value or "").encode())) % 8 and node.end is not None
         ]
         for start, end in padded:
@@ -288,9 +369,54 @@ def missing_padding(minor: int) -> Iterator[Case]:
             yield Case(place.operation.name, "all", place.with_(data))
 
 
+def padded_to_four(minor: int) -> Iterator[Case]:
+    """At one string, and at all of them; some need no more than four would give."""
+    for place in places(minor):
+        ends = [
+            (node.start + 8 + length, node.end)
+            for node in place.nodes(String)
+            if (length := len(str(node.value or "").encode())) % 8 in (1, 2, 3, 4)
+            and node.end is not None
+        ]
+        for end, padded in ends[:MOST_NODES]:
+            data = place.data[: padded - 4] + place.data[padded:]
+            also = ("missing padding",) if end % 4 == 0 else ()
+            yield Case(place.operation.name, f"at {end}", place.with_(data), None, also)
+        if len(ends) > 1:
+            data = place.data
+            for _, padded in reversed(ends):
+                data = data[: padded - 4] + data[padded:]
+            also = ("missing padding",) if all(end % 4 == 0 for end, _ in ends) else ()
+            yield Case(place.operation.name, "all", place.with_(data), None, also)
+
+
+def counted_zeros(minor: int) -> Iterator[Case]:
+    """A length that counts the padding, or the NUL behind the text."""
+    for place in places(minor):
+        for node in place.nodes(String)[:MOST_FIELDS]:
+            raw = str(node.value or "").encode()
+            if not raw or node.wire.name in ("String", "Contents") or node.end is None:
+                continue
+            for zeros in {1, -len(raw) % 8} - {0}:
+                talk = place.change(node.start, node.end, text(raw + bytes(zeros)))
+                yield Case(place.operation.name, f"{node.name} +{zeros}", talk)
+
+
+def other_feature(minor: int) -> Iterator[Case]:
+    """The layout of a feature that was not agreed on."""
+    if minor < NEWEST_MINOR:
+        return
+    for place in places(minor):
+        makes = request_of if place.side == CLIENT else reply_of
+        for name in FEATURES:
+            data = makes(place.operation, Protocol(minor, frozenset((name,))))
+            if data != place.data and place.operation.name != "QueryRealisation":  # texts, both
+                yield from _shapes(place, data, name, (*SHORTER, *LONGER, *OF_FIELDS))
+
+
 def string_for_a_list(minor: int) -> Iterator[Case]:
     for place in places(minor):
-        for node in place.nodes(ListOf):
+        for node in place.nodes(ListOf)[:MOST_NODES]:
             element = node.wire.element if isinstance(node.wire, ListOf) else None
             if isinstance(element, String) and node.end is not None:
                 said = " ".join(TYPICAL.get(element.name, ("some words", "others")))
@@ -363,10 +489,27 @@ def bare_nar(minor: int) -> Iterator[Case]:
     for operation, _ in _with_payload(minor, FRAMES):
         payload = operation.request.payload
         content = content_of(payload) if payload is not None else b""
-        if not content.startswith(NAR[:24]):
+        if payload is not None and payload.content == "paths":
+            content = bare_paths()
+        if payload is not None and payload.content == "log":
             continue
         for talk, left in _instead(minor, operation, content):
             yield Case(operation.name, "" if left is None else "leaves", talk, left)
+
+
+def bare_paths() -> bytes:
+    """What AddMultipleToStore sends, in no frames."""
+    info = typical(wire_of(UnkeyedValidPathInfo), Protocol(16))
+    return word(1) + text(PATH.encode()) + encode(info.wire, info, Protocol(16)) + NAR
+
+
+def padded_frames(minor: int) -> Iterator[Case]:
+    for operation, _ in _with_payload(minor, FRAMES):
+        for parts in ((b"a text of some length",), (b"one", b"two and a half", NAR)):
+            frames = b"".join(map(text, parts)) + word(0)
+            for talk, left in _instead(minor, operation, frames):
+                how = f"{len(parts)} frames" + (" leaves" if left is not None else "")
+                yield Case(operation.name, how, talk, left)
 
 
 def string_for_frames(minor: int) -> Iterator[Case]:
@@ -407,7 +550,11 @@ def unread_one(minor: int) -> Iterator[Case]:
 def unread_field(minor: int) -> Iterator[Case]:
     """The daemon meets a field as an operation, before or after the client asks again."""
     for place in places(minor):
-        for node in place.nodes(Word, Enumeration, Boolean, String) if place.side == CLIENT else ():
+        for node in (
+            place.nodes(Word, Enumeration, Boolean, String)[:MOST_NODES]
+            if place.side == CLIENT
+            else ()
+        ):
             raw = place.data[node.start : node.start + 8]
             number = int.from_bytes(raw, "little")
             if number in OPERATIONS and number:
@@ -438,9 +585,88 @@ def unread_payload(minor: int) -> Iterator[Case]:
                 yield Case(operation.name, str(number), talk, DAEMON)
 
 
+# The handshake ----------------------------------------------------------------------------------
+
+OFFERED = (b"realisation-with-path-not-hash", b"delete-dead-specific-referrers")
+
+
+def greeting(
+    minor: int, client: bytes | None = None, daemon: bytes | None = None, first: int | None = None
+) -> TypicalPlaybook:
+    """A session whose sides say this behind their versions; `first` says features before it."""
+    version = word(0x100 | minor)
+    ours, theirs = hellos(minor)
+    magics = [word(CLIENT_MAGIC), word(DAEMON_MAGIC)]
+    if first is not None:
+        magics[first] += listed()
+    talk = TypicalPlaybook(minor, [(CLIENT, magics[CLIENT]), (DAEMON, magics[DAEMON] + version)])
+    talk.client(version + (ours if client is None else client))
+    talk.daemon((theirs if daemon is None else daemon) + word(STDERR_LAST))
+    return talk
+
+
+def hellos(minor: int) -> tuple[bytes, bytes]:
+    """What each side says behind its version."""
+    ours = (word(0) if minor >= 38 else b"") + bytes(8 * ((minor >= 14) + (minor >= 11)))
+    theirs = (word(0) if minor >= 38 else b"") + (text(b"2.24.9") if minor >= 33 else b"")
+    return ours, theirs + (word(1) if minor >= 35 else b"")
+
+
+def listed(count: int = 2) -> bytes:
+    return word(count) + b"".join(map(text, OFFERED[:count]))
+
+
+def _greeted(name: str, talk: TypicalPlaybook) -> Iterator[Case]:
+    yield Case("handshake", f"{name} stops", talk, CLIENT)
+    going = TypicalPlaybook(talk.protocol.minor, talk.turns)
+    going.whole("IsValidPath", *FOLLOWING)
+    yield Case("handshake", f"{name} goes on", going)
+
+
+def missing_features(minor: int) -> Iterator[Case]:
+    if minor >= 38:
+        yield from _greeted("client", greeting(minor, client=bytes(16)))
+        theirs = text(b"2.24.9") + word(1)
+        yield from _greeted("daemon", greeting(minor, daemon=theirs))
+
+
+def undue_features(minor: int) -> Iterator[Case]:
+    ours, theirs = hellos(minor)
+    if minor < 38:
+        for count in range(3):
+            talk = greeting(minor, client=listed(count) + ours)
+            also = ("extra field",) if minor < 11 and not count else ()  # as in 1.11
+            for case in _greeted(f"client {count}", talk):
+                yield replace(case, also=also)
+            yield from _greeted(f"daemon {count}", greeting(minor, daemon=listed(count) + theirs))
+
+
+def misplaced_features(minor: int) -> Iterator[Case]:
+    for side in (CLIENT, DAEMON):
+        yield from _greeted(f"before the version, {side}", greeting(minor, first=side))
+    if minor >= 38:
+        yield from _greeted("behind the flags", greeting(minor, client=bytes(16) + listed()))
+        theirs = text(b"2.24.9") + word(1)
+        yield from _greeted("behind the trust", greeting(minor, daemon=theirs + listed()))
+
+
+def missing_trust(minor: int) -> Iterator[Case]:
+    if minor >= 35:
+        yield from _greeted("", greeting(minor, daemon=hellos(minor)[1][:-8]))
+
+
+def undue_trust(minor: int) -> Iterator[Case]:
+    if minor < 35:
+        for trust in range(3):
+            talk = greeting(minor, daemon=hellos(minor)[1] + word(trust))
+            yield from _greeted(str(trust), talk)
+
+
 PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "missing one": missing_one,
     "extra one": extra_one,
+    "missing field": missing_field,
+    "extra field": extra_field,
     "short reply": short_reply,
     "long reply": long_reply,
     "short request": short_request,
@@ -452,15 +678,24 @@ PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "32-bit number": narrow_number,
     "big-endian number": big_endian,
     "missing padding": missing_padding,
+    "padding to four": padded_to_four,
+    "counted zeros": counted_zeros,
+    "other feature": other_feature,
     "string for a list": string_for_a_list,
     "text in the stream": printed,
     "half a NAR": half_a_nar,
     "unended frames": unended_frames,
     "half a frame": half_a_frame,
     "bare NAR": bare_nar,
+    "padded frames": padded_frames,
     "string for frames": string_for_frames,
     "unread one": unread_one,
     "unread field": unread_field,
     "unread payload": unread_payload,
+    "missing feature list": missing_features,
+    "undue feature list": undue_features,
+    "misplaced features": misplaced_features,
+    "missing trust word": missing_trust,
+    "undue trust word": undue_trust,
 }
 """By the name of the mistake."""

@@ -40,6 +40,8 @@ TYPICAL = {
     "DerivedPath": (PATH + ".drv!out", OTHER),
     "DrvOutputText": ("sha256:" + "ab" * 32 + "!out", "sha256:" + "cd" * 32 + "!dev"),
     "OutputName": ("out", "dev"),
+    "RealisationJson": ('{"outPath":"x"}', '{"id":"y","outPath":"z"}'),
+    "Json": ('{"type":"tree"}', ""),
 }
 """Two texts of each kind."""
 
@@ -63,7 +65,8 @@ def typical(wire: Wire, protocol: Protocol, nth: int = 0) -> Any:
         case ListOf():
             return tuple(typical(wire.element, protocol, i) for i in range(2))
         case MapOf():
-            return {key: typical(wire.value, protocol, i) for i, key in enumerate(("dev", "out"))}
+            keys = sorted(typical(wire.key, protocol, i) for i in range(2))
+            return {key: typical(wire.value, protocol, i) for i, key in enumerate(keys)}
         case Maybe() | Nonzero():
             return typical(wire.inner, protocol, nth)
         case Tagged():

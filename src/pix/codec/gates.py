@@ -96,6 +96,18 @@ def number_of(code: int) -> int:
     return code if code >= 0 else -2 - code
 
 
+RELEASES: dict[Family, dict[int, str]] = {WORKER: {
+    10: "Nix 1.0", 11: "Nix 1.1", 12: "Nix 1.2", 13: "Nix 1.3", 14: "Nix 1.6", 15: "Nix 1.11",
+    20: "Nix 2.0", 21: "Nix 2.1 to 2.3", 32: "Nix 2.4 to 2.6", 33: "Nix 2.7",
+    34: "Nix 2.8 to 2.14", 35: "Nix 2.15 to 2.19, and Lix", 37: "Nix 2.20 to 2.23",
+    38: "Nix 2.24 and later",
+}, SERVE: {
+    0: "Nix 1.8", 1: "Nix 1.10", 2: "Nix 1.11", 4: "Nix 2.0", 5: "Nix 2.1 to 2.3",
+    7: "Nix 2.4 to 2.34, and Lix", 8: "Nix 2.35 and later",
+}}  # fmt: skip
+"""Which releases speak a version; those between were in development snapshots only."""
+
+
 class NoVersion(Problem, ValueError):
     """A text that names no protocol version."""
 

@@ -55,7 +55,7 @@ class ResultType(Named):
     SET_EXPECTED = 106, "how much is expected: activity type, count"
     POST_BUILD_LOG_LINE = 107, "a line from the post-build hook (Nix 2.3)"
     FETCH_STATUS = 108, "how a fetch goes, as text (Nix 2.20)"
-    FETCH_TO_STORE = 109, "the store path of a fetched source (Nix 2.36)"
+    FETCH_TO_STORE = 109, "the path of a fetched source (Nix 2.36); Determinate: HashMismatch"
     BUILD_RESULT = 110, "how a build ended (Determinate Nix; not sent over this protocol)"
 
 

@@ -210,7 +210,7 @@ class AddToStore:
     references: frozenset[StorePath] = since(
         25, default=frozenset(), doc="the paths it refers to (text: and r: only)"
     )
-    repair: Bool = since(25, default=False, doc="write it again even if valid; trusted only")
+    repair: Bool = since(25, default=False, doc="write it again even if valid")
     provenance: Json = feature(PROVENANCE, default="", doc="where it came from, JSON or empty")
     dump: Source = payload(
         "the contents", (Gate(until=25), RAW_NAR), (Gate(since=25), FRAMES), content="by method"
@@ -390,7 +390,11 @@ class SetOptions:
 @operation(
     20,
     introduced=Version(2),
-    notes=("Unlimited max_freed is 2^64 − 1.",),
+    notes=(
+        "Unlimited max_freed is 2^64 − 1.",
+        "Every daemon refuses ignore_liveness.",
+        "Nix 2.35 and later refuse DeleteDead of given paths where the feature is not in force.",
+    ),
 )
 class CollectGarbage:
     """Find or delete garbage."""
@@ -621,7 +625,11 @@ class OptimiseStore:
     Reply = Done
 
 
-@operation(35, introduced=Version(14, nix="1.9"))
+@operation(
+    35,
+    introduced=Version(14, nix="1.9"),
+    notes=("Repair needs a trusted client; the error comes after the work began.",),
+)
 class VerifyStore:
     """Check the store, and repair it if asked to."""
 
@@ -698,7 +706,7 @@ class AddToStoreNar:
     sigs: frozenset[Signature] = field("who vouches for it", default=frozenset())
     ca: MaybeContentAddress = field("how its path follows from its contents", default=None)
     provenance: Json = feature(PROVENANCE, default="", doc="where it came from, JSON or empty")
-    repair: Bool = field("write it again even if valid; trusted only", default=False)
+    repair: Bool = field("write it again even if valid", default=False)
     dont_check_sigs: Bool = field("take it without signature; trusted only", default=False)
     nar: Source = payload(
         "the path's NAR",
@@ -747,6 +755,7 @@ class QueryDerivationOutputMap:
     removed=Version(lix="2.94"),
     early_log=True,
     unread=Unread.BY_HASH,
+    notes=("Signatures are checked from Nix 2.36 (master) on.",),
 )
 class RegisterDrvOutput:
     """Say what an output of a content-addressed derivation turned out to be."""
@@ -804,7 +813,7 @@ class QueryRealisation:
 class AddMultipleToStore:
     """Add many paths in one go, references first."""
 
-    repair: Bool = field("write them again even if valid; trusted only", default=False)
+    repair: Bool = field("write them again even if valid", default=False)
     dont_check_sigs: Bool = field("take them without signature; trusted only", default=False)
     items: Source = payload(
         "a count, then for each path its ValidPathInfo and its NAR",
@@ -872,7 +881,10 @@ class QueryActiveBuilds:
     class Reply:
         """The builds."""
 
-        builds: Json = field("a JSON array of builds")
+        builds: Json = field(
+            "a JSON array of builds: nixPid, clientPid, clientUid, mainPid, mainUid, cgroup,"
+            " startTime, derivation (base name), processes (of pid, parentPid, argv)"
+        )
 
 
 @operation(

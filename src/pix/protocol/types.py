@@ -65,17 +65,18 @@ DELETE_DEAD_REFERRERS = _known(
 )
 DISABLE_SET_OPTIONS = _known(
     "disable-set-options",
-    "clients of Nix 2.35 and later; daemons only inside a build (recursive Nix)",
+    "clients of Nix 2.35 and later, harmonia and Determinate Nix; daemons only inside a build"
+    " (recursive Nix)",
     "the client sends no SetOptions",
 )
 ADD_TO_STORE_SCANNING = _known(
     "add-to-store-scanning",
-    "clients of Nix 2.36 (master); daemons only inside a build",
+    "clients of Nix 2.36 (master) and harmonia; daemons only inside a build",
     "operation 1001, AddToStoreScanning",
 )
 SUBMIT_OUTPUT = _known(
     "submit-output",
-    "clients of Nix 2.36 (master); daemons only for builder-rpc-v0 builds",
+    "clients of Nix 2.36 (master) and harmonia; daemons only for builder-rpc-v0 builds",
     "operation 1000, SubmitOutput",
 )
 

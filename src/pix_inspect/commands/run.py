@@ -121,6 +121,7 @@ def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: 
     environment = dict(os.environ)
     environment["NIX_REMOTE"] = f"unix://{listener.path}"
     environment["NIX_DAEMON_SOCKET_PATH"] = str(listener.path)
+    environment.pop("LIX_DAEMON_SOCKET_DIR", None)  # Lix would look there first
     # Ctrl-C is for the command, which has the terminal; we wait for what it does
     before = [(number, _let_pass(number)) for number in _TERMINAL_SIGNALS]
     try:

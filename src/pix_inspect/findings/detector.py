@@ -195,6 +195,8 @@ def _ended(look: Look) -> Iterator[Finding]:
         yield look.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)
         return
     why = look.forensics.left(row)
+    if why is not None and not why.certain and look.who_left != CLIENT:
+        why = None  # nobody knows who broke off
     name = _graver("cut-request" if is_cut else "client-left", why)
     yield look.found(name, said, CLIENT, look.view.span(CLIENT)[1], diagnosis=why)
 

@@ -11,6 +11,8 @@ from pix.protocol.handshake import HELLOS
 from pix_inspect.findings.downgrade import lost
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
+from pix_inspect.forensics.desync import HELLO
+from pix_inspect.forensics.hellos import features_first
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.session.exchange_view import ExchangeView, Part
 
@@ -34,6 +36,11 @@ def handshake(look: Look) -> Iterator[Finding]:
     versions = client.get("version"), daemon.get("version")
     yield from _doubled_version(look, view)
     yield from _unfinished(look, view)
+    for side in (CLIENT, DAEMON):
+        early = features_first(view.kept[side].first(0, HELLO), side)
+        if early is not None:
+            said = "a list of features stands where the version should"
+            yield look.found("misannounced-version", said, side, 8, diagnosis=early)
     magics = client.get("magic"), daemon.get("magic")
     family = view.family or WORKER
     if magics != family.magics or not all(isinstance(version, int) for version in versions):
@@ -61,7 +68,7 @@ def handshake(look: Look) -> Iterator[Finding]:
     last = view.field("request", "reserve_space")
     odd = last is not None and last.irregular is not None and view.protocol is not None
     if odd or (hears_features and client.get("reserve_space")):
-        why = look.forensics.swallowed(view)
+        why = look.forensics.hello(look.row, CLIENT)
         said = "the last word of the handshake is an operation's number"
         end = view.span(CLIENT)[1]
         yield look.found("misannounced-version", said, CLIENT, end - 8, diagnosis=why)
@@ -82,11 +89,15 @@ def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
         elif reason in CLOSED and reason is not Reason.SILENT_TO_STRANGER:
             yield look.found("handshake-stalled", said, *look.daemon_start)
         elif reason is Reason.CLIENT_LEFT:
-            yield look.found("client-left", said, CLIENT, view.span(CLIENT)[1])
+            why = look.forensics.hello(look.row, DAEMON)
+            name = "misannounced-version" if why is not None else "client-left"
+            yield look.found(name, said, CLIENT, view.span(CLIENT)[1], diagnosis=why)
         elif reason is Reason.NO_MAGIC:
             yield look.found("foreign-text", said, DAEMON, 0)
         elif reason in UNFINISHED:
-            why = look.forensics.handshake(view) if note.side == CLIENT else None
+            why = look.forensics.hello(look.row, note.side or CLIENT)
+            if why is not None and not why.certain and look.who_left != CLIENT:
+                why = None  # whoever it was may have broken off
             side = CLIENT if note.side == CLIENT else DAEMON
             name = "misannounced-version" if why is not None else "handshake-stalled"
             if why is None and look.who_left == side:

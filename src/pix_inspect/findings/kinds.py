@@ -180,6 +180,11 @@ _ALL = (
     # What is said -------------------------------------------------------------------------
     Kind("padding", "error", "padding that is not zero", "Nix readers refuse it, and close.",
          "Fill strings with zeros to the next eight bytes.", "Nix serialise.cc: readPadding"),
+    Kind("counted-zeros", "error", "a name or path that ends in zeros",
+         "Its length counts the padding, or the NUL that ends a string in C; the daemon finds no"
+         " such path, or refuses the name.",
+         "Count the bytes of the text alone; zeros follow up to the next eight bytes.",
+         "Nix serialise.cc: writePadding"),
     Kind("boolean", "warning", "a boolean that is neither 0 nor 1",
          "Nix readers refuse it, and close, but for a few, which take every number but 0 for true.",
          "Write 1 for true. If the number looks like something else, the stream is out of step.",
@@ -221,8 +226,8 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 
 OF_LAYOUT = frozenset(
     ("misannounced-version", "unknown-operation", "cut-request", "desync", "wild-length",
-     "peer-out-of-step", "padding", "boolean", "wide-number", "big-endian", "unknown-value",
-     "undecodable", "without-feature")
+     "peer-out-of-step", "padding", "counted-zeros", "boolean", "wide-number", "big-endian",
+     "unknown-value", "undecodable", "without-feature")
 )  # fmt: skip
 """Kinds that are true only where the layouts of the connection are known."""
 

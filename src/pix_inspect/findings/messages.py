@@ -14,6 +14,7 @@ from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.frames_alike import FramesAlike, is_wide
 from pix_inspect.findings.look import Look
+from pix_inspect.forensics.messages import is_likely_text
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.forensics.repairs import is_turned_round
 from pix_inspect.session.exchange_view import LONGEST_TREE, ExchangeView, Part
@@ -203,14 +204,37 @@ def _fields(look: Look, part: Part) -> Iterator[Finding]:
             diagnosis = Diagnosis(Mistake.DOUBLED_LAST, f"the answer to #{look.row.number}")
             said = f"{path} is the number of STDERR_LAST"
             yield look.found("desync", said, part.side, node.start, path, diagnosis)
+        elif (counted := _counted_zeros(node)) and look.forensics.ends_whole(look.row, part.side):
+            diagnosis = Diagnosis(Mistake.COUNTED_ZEROS, f"{inert(path, 120)} counts {counted}")
+            yield look.found("counted-zeros", counted, part.side, node.start, path, diagnosis)
         elif odd is not None:
             said = str(odd) if node.value is None else f"{node.value}: {odd}"
             yield look.found(OF_FIELDS[odd.kind], said, part.side, node.start, path)
         stack.extend(
             (child, f"{path}.{child.name}")
             for child in node.children or ()
-            if child.children is not None or child.irregular is not None or is_wide(child.value)
+            if child.children is not None
+            or child.irregular is not None
+            or is_wide(child.value)
+            or _counted_zeros(child)
         )
+
+
+def _counted_zeros(node: Node) -> str:
+    """Return what the length of a text counts that cannot be part of it, empty for nothing."""
+    value, wire = node.value, node.wire
+    if not isinstance(value, str) or value[-1:] != "\0" or not isinstance(wire, String):
+        return ""
+    if wire.name in ("Contents", "String"):
+        return ""  # may hold any bytes
+    text = value.rstrip("\0")
+    zeros = len(value) - len(text)
+    if zeros > 7 or not is_likely_text(wire, text):
+        return ""
+    length = len(value.encode("utf-8", "surrogateescape"))
+    if length % 8:
+        return "the NUL behind its text" if zeros == 1 else ""
+    return f"{zeros} bytes of padding" if zeros > 1 else "its padding, or the NUL behind its text"
 
 
 def _is_last_again(look: Look, part: Part, node: Node) -> bool:
@@ -224,6 +248,9 @@ def _turned_round(look: Look, part: Part, node: Node) -> int | None:
     raw = look.view.kept[part.side].first(node.start, node.start + 8)
     if not is_turned_round(raw) or not is_wide(int.from_bytes(raw, "little")):
         return None
+    is_message = part.name in ("request", "reply") and look.row.kind == "operation"
+    if is_message and not look.forensics.ends_whole(look.row, part.side):
+        return None  # somewhere before it the bytes are out of step
     return int.from_bytes(raw, "big")
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pix.codec.declare import OPERATIONS, wire_of
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, WORKER, Protocol
+from pix.codec.gates import NEWEST_MINOR, Protocol
 from pix.codec.payload import FRAMES
-from pix.conversation.exchange import CLIENT
-from pix.protocol.handshake import ClientHello
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.notes import Reason
 from pix_inspect.base.safe_text import inert
+from pix_inspect.forensics.hellos import other_hello
+from pix_inspect.forensics.messages import nodes_of
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
-from pix_inspect.forensics.repairs import Message, fits, nodes_of
 from pix_inspect.forensics.rules import (
     RULES,
     Case,
@@ -27,7 +27,9 @@ from pix_inspect.forensics.rules import (
     is_only_success,
     operation_of,
     other_error,
-    other_version,
+    reliable,
+    reply_of,
+    request_of,
     title_of,
     unframed,
     word_line,
@@ -37,13 +39,15 @@ from pix_inspect.forensics.turns import Turns
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
 
-FEATURES = next(field for field in wire_of(ClientHello).fields if field.name == "features")
 LOOK_BACK = 200
 """Exchanges among which those of the same connection are looked for."""
 SUSPECTS = 5
 """Operations before the impossible word that are looked at."""
 HEAD = 64
 """Bytes from the impossible word on."""
+HELLO = 4096
+"""Bytes of either stream in which the handshake stands."""
+UNSEEN = frozenset((Reason.NOT_RECORDED, Reason.ASKED_UNSEEN, Reason.TOO_FAR_AHEAD))
 FRAMES_WALKED = 1_000_000
 PAYLOAD_SEARCHED = 1 << 20
 
@@ -56,6 +60,8 @@ class Forensics:
 
     def diagnose(self, view: ExchangeView, side: int) -> Diagnosis:
         """Return what the first impossible word of an opaque exchange is, and what explains it."""
+        if self._is_blind(view.row):
+            return Diagnosis()
         holder, suspects = view, self._suspects(view.row)
         if suspects and suspects[0].row.operation is None and side == CLIENT:
             holder = suspects.pop(0)
@@ -66,8 +72,22 @@ class Forensics:
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
         head = turns.read(side, offset, offset + HEAD)
         head = head or holder.kept[side].first(offset, offset + HEAD)
-        case = Case(side, offset, reason, protocol, suspects, turns, head)
-        return replace(_first(case, *RULES[side]) or Diagnosis(), word=word_line(case))
+        case = Case(side, offset, reason, protocol, reliable(suspects, turns), turns, head)
+        found = None
+        if len(suspects) < SUSPECTS:
+            found = self.hello(view.row, side) or self.hello(view.row, 1 - side)
+        found = found or _first(case, *RULES[side])
+        return replace(found or Diagnosis(), word=word_line(case))
+
+    def hello(self, row: Row, side: int) -> Diagnosis | None:
+        """Return what is wrong with a side's part of the handshake of an exchange's connection."""
+        first = self.session.connections[row.connection].handshake
+        if first is None:
+            return None
+        position = self.session.row(first).position
+        turns = Turns(self.session.reader, row.connection, position, side, HEAD)
+        said = turns.read(CLIENT, 0, HELLO), turns.read(DAEMON, 0, HELLO)
+        return other_hello(said, side)
 
     def _suspects(self, row: Row) -> list[ExchangeView]:
         """The operations before on the same connection, the newest first."""
@@ -80,6 +100,19 @@ class Forensics:
                     break
         return found
 
+    def _is_blind(self, row: Row) -> bool:
+        """Whether bytes were not recorded where structure was needed, up to an exchange.
+
+        What was asked or answered in them is not known, so that nothing behind is evidence.
+        """
+        for i in range(row.number - 1, max(row.number - 2 - LOOK_BACK, -1), -1):
+            if self.session.row(i).connection == row.connection:
+                for note in self.session.remarks(i):
+                    reasons = {note.reason, note.cause.reason if note.cause else None}
+                    if not reasons.isdisjoint(UNSEEN):
+                        return True
+        return False
+
     def _position(self, oldest: Row) -> int:
         """Where to read from so that the turn is known in which an exchange begins."""
         for i in range(oldest.number - 2, max(oldest.number - 2 - LOOK_BACK, -1), -1):
@@ -90,13 +123,25 @@ class Forensics:
 
     def answered_early(self, row: Row) -> Diagnosis | None:
         """Return why a request was answered, or given up, before its end."""
-        case = self._case(row)
-        return _first(case, unframed, broken_payload, broken_request)
+        if self._is_blind(row):
+            return None
+        return _first(self._case(row), broken_request, unframed, broken_payload)
 
     def odd_operation(self, row: Row) -> Diagnosis | None:
         """Return why an operation is none: it may be the end of the request before."""
         suspects = self._suspects(row)[:1]
-        return _first(self._case(row, suspects), broken_request) if suspects else None
+        if self._is_blind(row):
+            return None
+        if not suspects:
+            return self.hello(row, CLIENT)
+        return _first(self._case(row, suspects), broken_request)
+
+    def ends_whole(self, row: Row, side: int) -> bool:
+        """Whether what a side said in an exchange ends where its declaration does."""
+        case = self._case(row)
+        says = request_of if side == CLIENT else reply_of
+        message = says(case.suspects[0], case) if case.suspects else None
+        return message is not None and message.is_whole
 
     def _case(self, row: Row, suspects: list[ExchangeView] | None = None) -> Case:
         """The case of an exchange, or of those before it, with nothing impossible in it."""
@@ -106,51 +151,11 @@ class Forensics:
         position = self._position(suspects[-1].row)
         turns = Turns(self.session.reader, row.connection, position, CLIENT, end)
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
-        return Case(CLIENT, end, None, protocol, suspects, turns)
+        return Case(CLIENT, end, None, protocol, reliable(suspects, turns), turns)
 
     def foreign(self, view: ExchangeView, side: int) -> Stranger | None:
         """Return who speaks where the magic should be."""
         return stranger(view.kept[side].first(0, SEARCHED), side)
-
-    def handshake(self, view: ExchangeView) -> Diagnosis | None:
-        """Return why a client's part of the handshake ends where more of it is due.
-
-        A part that ends where the client waits for the daemon may be one that broke off.
-        """
-        start, end = view.span(CLIENT)
-        data = view.kept[CLIENT].first(start, end)
-        agreed = view.protocol.minor if view.protocol is not None else 0
-        if view.family is not WORKER:
-            return None
-        if len(data) <= 16 or len(data) != end - start or not agreed <= NEWEST_MINOR:
-            return None
-        said = Message(wire_of(ClientHello), data, Protocol(agreed))
-        if fits(said) or (
-            FEATURES.gate.admits(said.protocol)
-            and fits(Message(FEATURES.wire, data[16:], said.protocol))
-        ):
-            return None
-        older = range(agreed - 1, OLDEST_MINOR - 1, -1)
-        minor = next((minor for minor in older if fits(said, minor=minor)), None)
-        if minor is None:
-            return None
-        if agreed == NEWEST_MINOR and minor == NEWEST_MINOR - 1:
-            where = f"all the client said is {len(data)} bytes"
-            return Diagnosis(Mistake.MISSING_FEATURES, where)
-        return other_version("the client's part of the handshake", agreed, minor)
-
-    def swallowed(self, view: ExchangeView) -> Diagnosis | None:
-        """Return why the handshake's last word is an operation's number."""
-        start, end = view.span(CLIENT)
-        data = view.kept[CLIENT].first(start, end)
-        if len(data) < 24:
-            return None
-        number = int.from_bytes(data[-8:], "little")
-        name = OPERATIONS[number].name if number in OPERATIONS else str(number)
-        where = f"where the client's last word of the handshake should be stands {number} ({name})"
-        minor = view.protocol.minor if view.protocol is not None else NEWEST_MINOR
-        is_newest = minor >= NEWEST_MINOR
-        return Diagnosis(Mistake.MISSING_FEATURES if is_newest else Mistake.OTHER_VERSION, where)
 
     def left(self, row: Row) -> Diagnosis | None:
         """Return why somebody may have left in the middle of the operation `row`."""
@@ -158,13 +163,18 @@ class Forensics:
         exchange = view.exchange
         if exchange is None or exchange.operation is None or view.protocol is None:
             return None
+        if self._is_blind(row):
+            return None
         case = self._case(row)
         if exchange.error is not None:
             return _first(case, other_error)
         if exchange.request_done is None:
-            explained = _first(case, unframed, broken_payload) or _unended(view)
-            return explained or _on_condition(_first(case, broken_request))
-        if explained := _first(case, broken_request):
+            return (
+                _on_condition(_first(case, broken_request))
+                or _first(case, unframed, broken_payload)
+                or _unended(view)
+            )
+        if explained := _first(case, broken_request, unframed):
             return explained
         if exchange.reply is not None:
             return _on_condition(_first(case, broken_reply))
@@ -182,6 +192,8 @@ class Forensics:
     def met(self, view: ExchangeView, number: int) -> Diagnosis | None:
         """Return what the daemon took for operation `number`, which it says is invalid."""
         if number >= 1 << 64:
+            return None
+        if self._is_blind(view.row):
             return None
         before = self._suspects(view.row)
         for suspect in [*before[:1], view, *before[1:]]:

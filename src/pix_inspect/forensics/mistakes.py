@@ -13,6 +13,9 @@ from pix.codec.irregular import Worded
 _EIGHT_BYTES = "NixOS/nix serialise.hh: every number takes eight bytes"
 
 
+_PADDED = "NixOS/nix serialise.cc: zeros up to eight bytes follow a string, and are not counted"
+
+
 class Mistake(Enum):
     """A mistake: the label by which people know it, what it is, and where it was met."""
 
@@ -29,6 +32,10 @@ class Mistake(Enum):
     LONG_REPLY = "long reply", "the reply goes on behind its declaration", "NixOS/nix#4655"
     SHORT_REQUEST = "short request", "the request ends before its declaration does"
     LONG_REQUEST = "long request", "the request goes on behind its declaration", "NixOS/nix#3943"
+    MISSING_FIELD = ("missing field", "a field of the declaration is left out", "NixOS/nix#4655")
+    EXTRA_FIELD = ("extra field", "a value stands there that is not declared", "NixOS/nix#3943")
+    OTHER_FEATURE = ("other feature", "a feature's layout is spoken that is not in force, or not"
+                     " spoken though it is", "Nix worker-protocol.cc")
     OTHER_VERSION = ("other version", "announced was one version, this has the layout of another",
                      "cachix/devenv#1364, NixOS/nix#5299")
     NARROW_LENGTH = "32-bit length", "the length is written in four bytes, not eight", _EIGHT_BYTES
@@ -36,12 +43,16 @@ class Mistake(Enum):
     TEXT_FOR_LIST = "string for a list", "a text stands where a list of texts should be"
     BIG_ENDIAN = "big-endian number", "the number is written with its highest byte first"
     MISSING_PADDING = "missing padding", "a string is not filled up to eight bytes"
+    FOUR_PADDED = ("padding to four", "a string is filled up to four bytes, not eight", _PADDED)
+    COUNTED_ZEROS = ("counted zeros", "a length counts what is no text: padding, or a NUL", _PADDED)
+    PADDED_FRAMES = ("padded frames", "frames are filled up to eight bytes, which only strings are",
+                     "Nix serialise.hh: FramedSource")
     HALF_NAR = "half a NAR", "the NAR breaks off, and the next operation follows", "NixOS/nix#2167"
     HALF_FRAME = ("half a frame", "a frame breaks off, and the next operation follows",
                   "NixOS/nix#6495")
     UNENDED_FRAMES = ("unended frames", "the empty frame that ends the payload is missing",
                       "NixOS/nix#6495")
-    BARE_NAR = ("bare NAR", "the NAR travels without frames, in which it is due",
+    BARE_NAR = ("bare NAR", "a payload travels without the frames in which it is due",
                 "haskell-nix/hnix-store#265; Nix remote-store.cc: frames from 1.23 and 1.25 on")
     FRAMED_NAR = ("framed NAR", "the NAR travels in frames, where it stands bare",
                   "Nix legacy-ssh-store.cc: addToStore")
@@ -54,6 +65,14 @@ class Mistake(Enum):
                       "NixOS/nix#3943")
     MISSING_FEATURES = ("missing feature list",
                         "1.38 is announced, and no list of features follows", "cachix/devenv#1364")
+    UNDUE_FEATURES = ("undue feature list", "a list of features at a version that has none",
+                      "Nix worker-protocol-connection.cc: features from 1.38 on")
+    MISPLACED_FEATURES = ("misplaced features", "the list of features follows the version, before"
+                          " the processor flag", "Nix worker-protocol-connection.cc")
+    MISSING_TRUST = ("missing trust word", "the word that says whether the client is trusted is"
+                     " missing", "Nix worker-protocol-connection.cc: from 1.35 on")
+    UNDUE_TRUST = ("undue trust word", "a word of trust at a version that has none",
+                   "Nix worker-protocol-connection.cc: from 1.35 on")
     DOUBLED_VERSION = "doubled version", "the client says its version twice", "NixOS/nix#11126"
     TEXT_IN_STREAM = "text in the stream", "something printed into the connection", "NixOS/nix#5290"
     # fmt: on

@@ -8,20 +8,26 @@ until nothing is left to mend, so that a writer that always errs is known like o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from pix.codec.errors import DecodeError, Truncated
-from pix.codec.gates import Protocol
+from pix.codec.errors import Truncated
 from pix.codec.lists import ListOf
-from pix.codec.payload import Carriage
-from pix.codec.records import Record
-from pix.codec.values import Tree, tree
-from pix.codec.wire import Node, Reader, String, Wire, pack_u64
+from pix.codec.wire import Node, String, Wire, pack_u64
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count
+from pix_inspect.forensics.fields import one_field
+from pix_inspect.forensics.messages import (
+    Message,
+    all_nodes,
+    fits,
+    is_likely,
+    is_regular,
+    other_feature,
+    other_minor,
+)
 from pix_inspect.forensics.mistakes import Mistake
 
 MOST_REPAIRS = 64
@@ -35,65 +41,16 @@ LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """The bytes of one message, from the first to where its speaker stopped.
-
-    `base` is the stream offset of the first; `carriage` how payload behind the fields travels.
-    """
-
-    wire: Wire
-    data: bytes
-    protocol: Protocol
-    base: int = 0
-    name: str = "value"
-    carriage: Carriage | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Repair:
-    """A mistake, and what it is here; `minor`: of which version."""
+    """A mistake, and what it is here; `minor`: of which version; `feature`: of which feature;
+    `is_cut`: a value is there in part.
+    """
 
     mistake: Mistake
     where: str
     minor: int | None = None
-
-
-def fits(message: Message, data: bytes | None = None, minor: int | None = None) -> bool:
-    """Whether the bytes are exactly one such message, with nothing irregular."""
-    data = message.data if data is None else data
-    protocol = message.protocol
-    if minor is not None:
-        protocol = replace(protocol, minor=minor)
-    decoded = tree(message.wire, data, protocol, name=message.name, base=0)
-    return _is_regular(decoded) and _is_end(message, data, decoded.end)
-
-
-def _is_regular(decoded: Tree) -> bool:
-    nodes = (node for root in decoded.nodes for node, _ in nodes_of(root, ""))
-    return decoded.error is None and not any(node.irregular for node in nodes)
-
-
-def _is_end(message: Message, data: bytes, end: int) -> bool:
-    """Whether a message's fields, ending at `end`, are followed by its payload and no more."""
-    if message.carriage is None or not message.carriage.inline:
-        return end == len(data)
-    reader = Reader(data[end:], message.protocol)
-    try:
-        message.carriage.read(reader)
-    except DecodeError:
-        return False
-    return reader.pos == reader.end
-
-
-def other_minor(message: Message) -> int | None:
-    """Return the version nearest to the agreed one whose layout the bytes have, if it has not."""
-    if not message.data or fits(message):
-        return None
-    agreed, family = message.protocol.minor, message.protocol.family
-    for minor in sorted(range(family.oldest, family.newest + 1), key=lambda m: abs(m - agreed)):
-        if minor != agreed and fits(message, minor=minor):
-            return minor
-    return None
+    feature: str | None = None
+    is_cut: bool = False
 
 
 def explained(message: Message) -> Repair | None:
@@ -103,21 +60,34 @@ def explained(message: Message) -> Repair | None:
     minor = other_minor(message)
     if minor is not None:
         return Repair(Mistake.OTHER_VERSION, "", minor)
+    feature = other_feature(message)
+    if feature is not None:
+        return Repair(Mistake.OTHER_FEATURE, "", feature=feature)
     for mistake, repair in _REPAIRS:
         where = _mended(message, repair)
         if where is not None:
             return Repair(mistake, where)
-    return _too_long(message) or _too_short(message)
-
-
-def nodes_of(node: Node, path: str) -> Iterator[tuple[Node, str]]:
-    """Yield a tree's nodes, each with its path."""
-    stack = [(node, path)]
-    while stack:
-        node, path = stack.pop()
-        if not (node.children is not None and isinstance(node.wire, Record)):
-            yield node, path
-        stack.extend((child, f"{path}.{child.name}") for child in reversed(node.children or ()))
+    if message.goes_on:
+        return None
+    too_long, field = _too_long(message), one_field(message)
+    is_sure = too_long is not None and is_likely(message.first())
+    if is_sure and (field is None or field.is_missing is False):
+        return too_long
+    end = too_long or _too_short(message)
+    if field is None or (field.is_last and field.is_sure and end is not None):
+        return end
+    if field.is_missing is None:
+        return None
+    if end is not None and end.is_cut:
+        return end if field.is_missing else None
+    is_reply = message.name == "reply"
+    if not field.is_last:
+        mistake = Mistake.MISSING_FIELD if field.is_missing else Mistake.EXTRA_FIELD
+    elif field.is_missing:
+        mistake = Mistake.SHORT_REPLY if is_reply else Mistake.SHORT_REQUEST
+    else:
+        mistake = Mistake.LONG_REPLY if is_reply else Mistake.LONG_REQUEST
+    return Repair(mistake, field.where)
 
 
 # Repairs ------------------------------------------------------------------------------------
@@ -137,7 +107,8 @@ def _mended(message: Message, mend: _Mend) -> str | None:
         data, where = step
         first = where if first is None else first
         if fits(message, data):
-            return first
+            is_cut = message.is_last and data.startswith(message.data)
+            return None if is_cut else first
     return None
 
 
@@ -182,17 +153,21 @@ def _padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
     return None
 
 
-def _once_unpadded(message: Message, data: bytes) -> tuple[bytes, str] | None:
+_Fill = Callable[[int], int]
+"""How many bytes of padding a string lacks that ends at a byte."""
+
+
+def _once_unfilled(message: Message, data: bytes, lacks: _Fill) -> tuple[bytes, str] | None:
     """One string filled up, also where zeros follow that would do as padding."""
     bodies = ((body, path) for node, path in _nodes(message, data) if (body := _body(node, data)))
     for (_, end), path in islice(bodies, _tries(data)):
-        mended = data[:end] + bytes(-end & 7) + data[end:]
-        if fits(message, mended):
+        mended = data[:end] + bytes(lacks(end)) + data[end:]
+        if lacks(end) and fits(message, mended):
             return mended, f"{inert(path, 80)} ends at byte {message.base + end:,}"
     return None
 
 
-def _never_padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
+def _never_filled(message: Message, data: bytes, lacks: _Fill) -> tuple[bytes, str] | None:
     """All strings filled up, also where zeros follow that would do as padding."""
     first = ""
     if data is not message.data:
@@ -206,8 +181,9 @@ def _never_padded(message: Message, data: bytes) -> tuple[bytes, str] | None:
         if len(strings) <= filled:
             break
         end, path = strings[filled]
-        first = first or f"{inert(path, 80)} ends at byte {message.base + end:,}"
-        data = data[:end] + bytes(-end & 7) + data[end:]
+        if lacks(end):
+            first = first or f"{inert(path, 80)} ends at byte {message.base + end:,}"
+        data = data[:end] + bytes(lacks(end)) + data[end:]
     return (data, first) if first else None
 
 
@@ -282,8 +258,14 @@ _REPAIRS: tuple[tuple[Mistake, _Mend], ...] = (
     (Mistake.DOUBLED_LAST, _second_last),
     (Mistake.BIG_ENDIAN, _turned_round),
     (Mistake.MISSING_PADDING, _padded),
-    (Mistake.MISSING_PADDING, _once_unpadded),
-    (Mistake.MISSING_PADDING, _never_padded),
+    *(
+        (mistake, partial(mend, lacks=lacks))
+        for mistake, lacks in (
+            (Mistake.MISSING_PADDING, lambda end: -end & 7),
+            (Mistake.FOUR_PADDED, lambda end: -end & 4),
+        )
+        for mend in (_once_unfilled, _never_filled)
+    ),
     *(
         (Mistake.NARROW_LENGTH, partial(_long_length, padding=padding))
         for padding in (lambda n: -(n + 4) & 7, lambda n: -n & 7, lambda n: -n & 3, lambda n: 0)
@@ -296,16 +278,13 @@ _REPAIRS: tuple[tuple[Mistake, _Mend], ...] = (
 
 def _too_long(message: Message) -> Repair | None:
     """A whole message, and something behind it."""
-    data, protocol = message.data, message.protocol
-    if message.carriage is not None and message.carriage.inline:
-        return None
-    decoded = tree(message.wire, data, protocol, name=message.name, base=0)
+    data, decoded = message.data, message.first()
     rest = data[decoded.end :]
-    if not rest or not _is_regular(decoded):
+    if message.has_payload or not message.stops or not rest or not is_regular(decoded):
         return None
     follows = "1 byte follows" if len(rest) == 1 else f"{len(rest):,} bytes follow"
     where = f"{follows}, from byte {message.base + decoded.end:,} on"
-    if is_text(rest):
+    if is_text(rest) and not is_in_string(data, decoded.end):
         shown = inert(rest[:LONGEST_SHOWN].decode("ascii").rstrip())
         return Repair(Mistake.TEXT_IN_STREAM, f"{where}: {shown!r}")
     is_reply = message.name == "reply"
@@ -313,16 +292,21 @@ def _too_long(message: Message) -> Repair | None:
 
 
 def _too_short(message: Message) -> Repair | None:
-    """A message that ends where more of it should follow."""
-    data = message.data
-    decoded = tree(message.wire, data, message.protocol, name=message.name, base=0)
+    """A message that ends where more of it should follow, and is likely as far as it goes."""
+    data, decoded = message.data, message.first()
     error = decoded.error
-    if not isinstance(error, Truncated) or error.missing > LONGEST_LENGTH:
+    if not message.stops or not isinstance(error, Truncated) or error.missing > LONGEST_LENGTH:
+        return None
+    is_cut = error.offset < len(data)
+    if is_cut and message.is_last:
+        return None
+    whole = message.first(data + b"x" * (error.missing + 8)) if is_cut else decoded
+    if not is_likely(whole):
         return None
     said = "nothing is said" if not data else f"it ends after {count(len(data), 'byte')}"
-    lacking = "is missing" if error.offset >= len(data) else "is cut short"
+    lacking = "is cut short" if is_cut else "is missing"
     mistake = Mistake.SHORT_REPLY if message.name == "reply" else Mistake.SHORT_REQUEST
-    return Repair(mistake, f"{said}, {error.expected} {lacking}")
+    return Repair(mistake, f"{said}, {error.expected} {lacking}", is_cut=is_cut)
 
 
 # Trees --------------------------------------------------------------------------------------
@@ -330,9 +314,8 @@ def _too_short(message: Message) -> Repair | None:
 
 def _nodes(message: Message, data: bytes) -> Iterator[tuple[Node, str]]:
     """The nodes of a message up to where it cannot be read, with their paths; that place too."""
-    decoded = tree(message.wire, data, message.protocol, name=message.name, base=0)
-    for root in decoded.nodes:
-        yield from nodes_of(root, message.name)
+    decoded = message.decoded(data)
+    yield from all_nodes(decoded)
     if decoded.error is not None:
         at = decoded.error.offset
         for wire in (_TEXT, _NO_WIRE):
@@ -357,4 +340,16 @@ def _body(node: Node, data: bytes) -> tuple[int, int] | None:
 
 def is_text(data: bytes) -> bool:
     """Whether these are at least four bytes of printable text."""
-    return len(data) >= 4 and all(32 <= byte < 127 or byte in b"\r\n\t\x1b" for byte in data)
+    return len(data) >= 4 and all(map(is_text_byte, data))
+
+
+def is_text_byte(byte: int) -> bool:
+    """Whether a byte is one of printable text."""
+    return 32 <= byte < 127 or byte in b"\r\n\t\x1b"
+
+
+def is_in_string(data: bytes, at: int) -> bool:
+    """Whether what stands before a text is the length of a string that reaches into it."""
+    begin = next((i + 1 for i in range(at - 1, -1, -1) if not is_text_byte(data[i])), 0)
+    length = int.from_bytes(data[max(begin - 8, 0) : begin], "little")
+    return begin >= 8 and at + 8 <= begin + length <= len(data)

@@ -8,29 +8,41 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation, wire_of
-from pix.codec.gates import NEWEST, WORKER, Family, Protocol, version_text
-from pix.codec.payload import FRAMES, RAW_NAR, Carriage
+from pix.codec.gates import NEWEST, Protocol, version_text
+from pix.codec.payload import FRAMES, RAW_NAR, Carriage, Payload
 from pix.codec.records import Record
+from pix.codec.values import Tree, tree
 from pix.codec.wire import Wire, pack_string, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.conversation.notes import Reason
 from pix.protocol import operations_of
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix.protocol.operations import Done
+from pix.protocol.payload_items import ContentReader
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count
-from pix_inspect.forensics.mistakes import Diagnosis, Mistake
+from pix_inspect.forensics.fields import gate_text
+from pix_inspect.forensics.messages import (
+    Answers,
+    Message,
+    Requests,
+    fits,
+    gated,
+    is_likely,
+    is_regular,
+    other_minor,
+)
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
 from pix_inspect.forensics.repairs import (
     LONGEST_LENGTH,
-    Message,
     explained,
-    fits,
+    is_in_string,
     is_text,
+    is_text_byte,
     is_turned_round,
-    other_minor,
 )
 from pix_inspect.forensics.turns import BEHIND, Turn, Turns
 from pix_inspect.session.exchange_view import ExchangeView
@@ -42,6 +54,8 @@ ONE = pack_u64(1)
 NAR_BEGINS = pack_string(b"nix-archive-1") + pack_string(b"(")
 MOST_STRING = 1 << 20
 """Bytes of a payload that is looked at as one string."""
+MOST_FIELDS = 4
+"""Fields of another version that are named."""
 MOST_ENDS = 4
 """Places of STDERR_LAST up to which a reply may go on."""
 
@@ -120,7 +134,7 @@ def word_line(case: Case) -> str:
 def broken_reply(case: Case) -> Diagnosis | None:
     """The oldest reply that is not what was said until the client spoke again."""
     for view in reversed(case.suspects):
-        message = reply_of(view, case.turns)
+        message = reply_of(view, case)
         found = _broken(message, f"the reply to {title_of(view)}")
         if found is not None:
             if message is not None and not message.data and is_only_success(message.wire):
@@ -132,7 +146,7 @@ def broken_reply(case: Case) -> Diagnosis | None:
 def broken_request(case: Case) -> Diagnosis | None:
     """The oldest request that is not what was said until the daemon answered."""
     views = reversed(case.suspects)
-    found = (_broken(request_of(view, case.turns), title_of(view)) for view in views)
+    found = (_broken(request_of(view, case), title_of(view)) for view in views)
     return next(filter(None, found), None)
 
 
@@ -142,7 +156,11 @@ def _broken(message: Message | None, title: str) -> Diagnosis | None:
     if repair is None or message is None:
         return None
     if repair.minor is not None:
-        return other_version(title, message.protocol.minor, repair.minor, message.protocol.family)
+        return other_version(title, message.protocol, repair.minor, message.wire)
+    if repair.feature is not None:
+        lacks = "not " if repair.feature in message.protocol.features else ""
+        where = f"{title} has {lacks}the layout of {repair.feature}"
+        return Diagnosis(repair.mistake, where)
     where = f"{title}: {repair.where}" if repair.where else title
     head, last = message.data[:-8], message.data[-8:]
     if repair.mistake is Mistake.LONG_REPLY and last == ONE and fits(message, head):
@@ -214,12 +232,12 @@ def run_on_reply(case: Case) -> Diagnosis | None:
             at = data.find(pack_u64(STDERR_LAST), at + 1)
             if at < 0:
                 break
-            carriage = _carriage(operation.reply, view.protocol)
-            own = Message(operation.reply, data[:at], view.protocol, start, "reply", carriage)
+            payload = operation.reply.payload
+            own = Message(operation.reply, data[:at], view.protocol, start, "reply", payload)
             minor = other_minor(own)
             if minor is not None:
                 title = f"the reply to {title_of(view)}"
-                return other_version(title, view.protocol.minor, minor)
+                return other_version(title, view.protocol, minor, operation.reply)
     return None
 
 
@@ -237,7 +255,8 @@ def other_error(case: Case) -> Diagnosis | None:
         fields = STDERR_FRAMES[STDERR_ERROR].fields
         minor = other_minor(Message(fields, own, case.protocol, start))
         if minor is not None:
-            return other_version(f"the error of {title_of(view)}", case.protocol.minor, minor)
+            title = f"the error of {title_of(view)}"
+            return other_version(title, case.protocol, minor, fields)
     return None
 
 
@@ -288,23 +307,13 @@ def _odd_code(case: Case) -> Diagnosis | None:
     return None
 
 
-def _unpadded(case: Case) -> Diagnosis | None:
-    """The daemon's turns are multiples of eight bytes, but for one."""
-    for turn in case.turns.all[:-1]:  # of the last one it is not known where it ends
-        if turn.side == DAEMON and turn.start <= case.offset and (turn.end - turn.start) % 8:
-            length = turn.end - turn.start
-            where = f"the daemon's {length} bytes from {turn.start:,} on"
-            return Diagnosis(Mistake.MISSING_PADDING, where)
-    return None
-
-
 def broken_payload(case: Case) -> Diagnosis | None:
     """A payload that is still going on when its sender begins another operation."""
     for view in reversed(case.suspects):
         operation, exchange = operation_of(view), view.exchange
         if operation is None or exchange is None or exchange.payload_start is None:
             continue
-        if exchange.request_done is not None:
+        if exchange.request_done is not None or not has_likely_fields(view):
             continue
         carriage = _carriage(operation.request, case.protocol)
         if carriage is not RAW_NAR and carriage is not FRAMES:
@@ -326,26 +335,82 @@ def broken_payload(case: Case) -> Diagnosis | None:
 
 
 def unframed(case: Case) -> Diagnosis | None:
-    """A payload that is a NAR or one padded string where frames are due."""
+    """A payload that is bare, padded, or one padded string where frames are due."""
     for view in reversed(case.suspects):
         operation, exchange = operation_of(view), view.exchange
         if operation is None or exchange is None or exchange.payload_start is None:
             continue
-        if _carriage(operation.request, case.protocol) is not FRAMES:
+        payload = operation.request.payload
+        if payload is None or payload.carriage(case.protocol) is not FRAMES:
+            continue
+        if not has_likely_fields(view):
             continue
         begun = exchange.payload_start
         data = view.kept[CLIENT].first(begun, begun + MOST_STRING)
-        if data.startswith(NAR_BEGINS):
-            where = f"{title_of(view)}: nix-archive-1 at the client's byte {begun + 8:,}"
-            return Diagnosis(Mistake.BARE_NAR, where)
-        length = int.from_bytes(data[:8], "little")
-        end = 8 + length + (-length & 7)
         turn = case.turns.at(CLIENT, begun)
-        stops = turn is not None and turn.end == begun + end
-        if length & 7 and stops and len(data) >= end and not any(data[8 + length : end]):
-            where = f"{title_of(view)}: {length:,} bytes at the client's byte {begun + 8:,}"
-            return Diagnosis(Mistake.STRING_FOR_FRAMES, where)
+        said = bytes(turn.data[begun - turn.start :]) if turn is not None and turn.whole else b""
+        found = _bare(payload, data, said, case.protocol) or _padded_payload(said, case.protocol)
+        if found is not None:
+            mistake, what = found
+            where = f"{title_of(view)}: {what} at the client's byte {begun + 8:,}"
+            is_last = case.turns.is_last(CLIENT, begun)
+            is_sure = mistake is not Mistake.STRING_FOR_FRAMES or not is_last
+            return Diagnosis(mistake, where, None if is_sure else Proviso.KILLED)
     return None
+
+
+def _bare(
+    payload: Payload, data: bytes, said: bytes, protocol: Protocol
+) -> tuple[Mistake, str] | None:
+    """A payload as it is, with nothing around it."""
+    if data.startswith(NAR_BEGINS):
+        return Mistake.BARE_NAR, "nix-archive-1"
+    if payload.content == "paths" and said:
+        reader = ContentReader("paths", protocol)
+        reader.feed(said)
+        if reader.complete and reader.items:
+            return Mistake.BARE_NAR, f"{count(len(reader.items), 'path')} with their NARs"
+    return None
+
+
+def _padded_payload(said: bytes, protocol: Protocol) -> tuple[Mistake, str] | None:
+    """Frames with padding up to the empty one, or one string and no more."""
+    at, frames, is_padded = 0, 0, False
+    while at + 8 <= len(said):
+        length = int.from_bytes(said[at : at + 8], "little")
+        if not length:
+            rest = tree(Requests(), said[at + 8 :], protocol)
+            if is_padded and is_regular(rest) and is_likely(rest):
+                return Mistake.PADDED_FRAMES, f"{count(frames, 'frame')}"
+            return None
+        end = at + 8 + length + (-length & 7)
+        if end > len(said) or any(said[at + 8 + length : end]):
+            return None
+        frames += 1
+        is_padded = is_padded or bool(length & 7)
+        at = end
+    if frames == 1 and is_padded and at == len(said):
+        return Mistake.STRING_FOR_FRAMES, f"{length:,} bytes"
+    return None
+
+
+def reliable(suspects: list[ExchangeView], turns: Turns) -> list[ExchangeView]:
+    """Return the suspects, newest first, without what a stream out of step is taken for.
+
+    A request begins a turn, or stands behind others that look like what they are declared to be.
+    """
+    for i in range(len(suspects) - 1, -1, -1):
+        exchange = suspects[i].exchange
+        protocol = suspects[i].protocol
+        turn = turns.at(CLIENT, exchange.start) if exchange is not None else None
+        if exchange is None or turn is None or protocol is None:
+            continue
+        before = bytes(turn.data[: exchange.start - turn.start])
+        if before:
+            found = tree(Requests(), before, protocol)
+            if not (turn.whole and is_regular(found) and is_likely(found)):
+                return suspects[i + 1 :]
+    return suspects
 
 
 def _is_request(data: bytes, protocol: Protocol) -> Operation | None:
@@ -354,8 +419,8 @@ def _is_request(data: bytes, protocol: Protocol) -> Operation | None:
     operation = OPERATIONS.get(protocol.family.code(number)) if len(data) >= 16 else None
     if operation is None:
         return None
-    carriage = _carriage(operation.request, protocol)
-    message = Message(operation.request, data[8:], protocol, carriage=carriage)
+    request = operation.request
+    message = Message(request, data[8:], protocol, payload=request.payload)
     return operation if fits(message) else None
 
 
@@ -379,23 +444,37 @@ def is_whole_frames(data: bytes) -> bool:
 
 
 def _foreign_text(case: Case) -> Diagnosis | None:
+    """A text where a message should begin, behind which the messages go on, or nothing is said."""
     turn = case.turn
-    if turn is None:
+    if turn is None or not turn.whole:
         return None
-    rest = bytes(turn.data[case.offset - turn.start :])[:LONGEST_TEXT]
-    end = next((i for i, byte in enumerate(rest) if not _is_text(byte)), len(rest))
-    if end < SHORTEST_TEXT:
+    data, at = bytes(turn.data), case.offset - turn.start
+    end = next((i for i in range(at, len(data)) if not is_text_byte(data[i])), len(data))
+    if end - at < SHORTEST_TEXT or is_in_string(data, at):
         return None
-    shown = inert(rest[:end].decode("ascii").rstrip())
-    return Diagnosis(Mistake.TEXT_IN_STREAM, f"the {SIDES[case.side]} says {shown!r}")
+    for behind in (end, end - 1, end - 4):  # the next message may begin like a text
+        if behind == len(data) or _are_messages(case, data[behind:]):
+            shown = inert(data[at:behind][:LONGEST_TEXT].decode("ascii").rstrip())
+            return Diagnosis(Mistake.TEXT_IN_STREAM, f"the {SIDES[case.side]} says {shown!r}")
+    return None
+
+
+def _are_messages(case: Case, data: bytes) -> bool:
+    """Whether bytes are whole messages of the side that the case is about."""
+    asked = list(filter(None, map(operation_of, reversed(case.suspects))))
+    talks: list[Wire] = [Requests()]
+    if case.side == DAEMON:
+        talks = [Answers(asked[first:]) for first in range(len(asked))]
+    found = (tree(talk, data, case.protocol) for talk in talks)
+    return any(is_regular(each) and is_likely(each) for each in found)
 
 
 Rule = Callable[[Case], "Diagnosis | None"]
 RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
-    (unframed, framed, broken_payload, other_protocol, _odd_code, broken_request,
+    (other_protocol, _odd_code, broken_request, unframed, framed, broken_payload,
      _narrow_length, _foreign_text),
-    (unframed, framed, broken_payload, broken_request, other_protocol, _odd_code, broken_reply,
-     run_on_reply, _narrow_length, other_error, _foreign_text, _no_last, _unpadded),
+    (broken_request, unframed, framed, broken_payload, other_protocol, _odd_code, broken_reply,
+     run_on_reply, _narrow_length, other_error, _foreign_text, _no_last),
 )  # fmt: skip
 """What is asked, in order, of the client's stream and of the daemon's."""
 
@@ -411,6 +490,15 @@ def operation_of(view: ExchangeView) -> Operation | None:
 def title_of(view: ExchangeView) -> str:
     """Return an exchange's number and name."""
     return f"#{view.row.number} {view.row.name}"
+
+
+def has_likely_fields(view: ExchangeView) -> bool:
+    """Whether the fields of a request look like what they are declared to be."""
+    part = view.part("request")
+    if part is None or part.node is None:
+        return False
+    found = Tree([part.node], part.node.end or 0, part.error)
+    return is_regular(found) and is_likely(found)
 
 
 def is_only_success(reply: Wire) -> bool:
@@ -429,47 +517,62 @@ def _turn_of_end(turns: Turns, side: int, offset: int) -> Turn | None:
     return found
 
 
-def request_of(view: ExchangeView, turns: Turns) -> Message | None:
+def request_of(view: ExchangeView, case: Case) -> Message | None:
     """Return a request behind its number: what the client said until the daemon answered.
 
-    None when that is not known, or the request does not begin what the client said there.
+    None when that is not known, or an older suspect begins what the client said there.
     """
     operation, exchange = operation_of(view), view.exchange
     if operation is None or exchange is None or view.protocol is None:
         return None
-    turn = turns.at(CLIENT, exchange.start)
-    if turn is None or not turn.whole or turn.start != exchange.start:
+    turn = case.turns.at(CLIENT, exchange.start)
+    if turn is None or not turn.whole or turn.start > exchange.start:
         return None
-    carriage = _carriage(operation.request, view.protocol)
-    own, start = bytes(turn.data[8:]), turn.start + 8
-    return Message(operation.request, own, view.protocol, start, "request", carriage)
+    older = [each.exchange for each in case.suspects if each.row.number < view.row.number]
+    if any(each is not None and turn.start <= each.start < exchange.start for each in older):
+        return None
+    ends = [each.daemon_end for each in older if each is not None]
+    stops = all(end is None or case.turns.is_before(DAEMON, end, turn) for end in ends)
+    start = exchange.start + 8
+    own = bytes(turn.data[start - turn.start :])
+    beyond = case.turns.read(CLIENT, turn.end, turn.end + BEHIND)
+    request = operation.request
+    rest = Requests(), stops, beyond, turn is case.turns.all[-1]
+    return Message(request, own, view.protocol, start, "request", request.payload, *rest)
 
 
-def reply_of(view: ExchangeView, turns: Turns) -> Message | None:
+def reply_of(view: ExchangeView, case: Case) -> Message | None:
     """Return a reply: what the daemon said behind STDERR_LAST until the client spoke again."""
     operation, exchange = operation_of(view), view.exchange
     if operation is None or exchange is None or view.protocol is None or exchange.reply is None:
         return None
     start = exchange.reply[0]
     has_log = view.protocol.family.has_log  # else a reply is all that is said
-    turn = _turn_of_end(turns, DAEMON, start) if has_log else turns.at(DAEMON, start)
-    carriage = _carriage(operation.reply, view.protocol)
+    turn = _turn_of_end(case.turns, DAEMON, start) if has_log else case.turns.at(DAEMON, start)
     if turn is None or not turn.whole:
         return None
     own = bytes(turn.data[start - turn.start :])
-    return Message(operation.reply, own, view.protocol, start, "reply", carriage)
+    beyond = case.turns.read(DAEMON, turn.end, turn.end + BEHIND)
+    later = [each for each in reversed(case.suspects) if each.row.number > view.row.number]
+    asked = list(filter(None, map(operation_of, later)))
+    begun = [each.row.starts[CLIENT] + 8 for each in later]
+    stops = not any(case.turns.is_before(CLIENT, start, turn) for start in begun)
+    reply = operation.reply
+    rest = Answers(asked), stops, beyond, turn is case.turns.all[-1]
+    return Message(reply, own, view.protocol, start, "reply", reply.payload, *rest)
 
 
 def _carriage(record: Record, protocol: Protocol) -> Carriage | None:
     return record.payload.carriage(protocol) if record.payload is not None else None
 
 
-def other_version(what: str, announced: int, minor: int, family: Family = WORKER) -> Diagnosis:
-    """Return that something has another version's layout."""
-    said, agreed = family.version(minor), family.version(announced)
-    where = f"{what} has the layout of {said}, agreed is {agreed}"
+def other_version(what: str, agreed: Protocol, minor: int, wire: Wire) -> Diagnosis:
+    """Return that something has another version's layout, and which fields are the difference."""
+    theirs = replace(agreed, minor=minor)
+    where = f"{what} has the layout of {theirs.text}, agreed is {agreed.text}"
+    fields = gated(wire, agreed, theirs)
+    if fields:
+        named = (f"{each.name} ({gate_text(each)})" for each in fields[:MOST_FIELDS])
+        sign = "without" if fields[0].gate.admits(agreed) else "with"
+        where += f": {sign} {', '.join(named)}"
     return Diagnosis(Mistake.OTHER_VERSION, where)
-
-
-def _is_text(byte: int) -> bool:
-    return 32 <= byte < 127 or byte in b"\r\n\t\x1b"

@@ -81,6 +81,21 @@ class Turns:
                 return turn
         return None
 
+    def is_last(self, side: int, offset: int) -> bool:
+        """Whether a side said no more once it had stopped behind a byte."""
+        turn = self.at(side, offset)
+        return turn is None or not any(
+            each.side == side and each.start >= turn.end for each in self.all
+        )
+
+    def is_before(self, side: int, offset: int, turn: Turn) -> bool:
+        """Whether a side had spoken up to an offset when a turn of the other began."""
+        spoken = [each for each in self.all if each.side == side]
+        before = self.all[: self.all.index(turn)]
+        return (bool(spoken) and spoken[0].start >= offset) or any(
+            each.side == side and each.end >= offset for each in before
+        )
+
     def beginnings(self, side: int, after: int) -> Iterator[tuple[int, bytes]]:
         """Yield where a side may begin an operation behind `after`, and the rest of that turn.
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from pix.codec.declare import Version
-from pix.codec.gates import FAMILIES, SERVE, WORKER, Family, Gate, Protocol
+from pix.codec.gates import FAMILIES, RELEASES, SERVE, WORKER, Family, Gate, Protocol
 from pix.codec.records import Field, Record
 from pix.codec.wire import Enumeration
 from pix.problem import Problem
@@ -24,17 +24,6 @@ from pix.protocol.names import enumerations, records, scalars, users_of
 from pix.protocol.types import FEATURES
 from pix.untrusted import natural
 from pix_inspect.teach.errata import about
-
-RELEASES: dict[Family, dict[int, str]] = {WORKER: {
-    10: "Nix 1.0", 11: "Nix 1.1", 12: "Nix 1.2", 13: "Nix 1.3", 14: "Nix 1.6", 15: "Nix 1.11",
-    20: "Nix 2.0", 21: "Nix 2.1 to 2.3", 32: "Nix 2.4 to 2.6", 33: "Nix 2.7",
-    34: "Nix 2.8 to 2.14", 35: "Nix 2.15 to 2.19, and Lix", 37: "Nix 2.20 to 2.23",
-    38: "Nix 2.24 and later",
-}, SERVE: {
-    0: "Nix 1.8", 1: "Nix 1.10", 2: "Nix 1.11", 4: "Nix 2.0", 5: "Nix 2.1 to 2.3",
-    7: "Nix 2.4 to 2.34, and Lix", 8: "Nix 2.35 and later",
-}}  # fmt: skip
-"""Which releases speak a version; those between were in development snapshots only."""
 
 _VERSION = r"(?:1|2)\.\d{1,9}"
 
@@ -58,7 +47,7 @@ class Entry:
     tables: list[tuple[str, Table]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
-    """What other documents get wrong about it."""
+    """What other documents get wrong about it, and who does it otherwise."""
 
 
 @lru_cache(maxsize=1)
@@ -94,6 +83,8 @@ def _entry(name: str, protocol: Protocol | None) -> Entry:
     if versions and re.fullmatch(
         rf"\s*{_VERSION}(\s*(?:\.\.|against|vs\.?|-|,)?\s*{_VERSION})?\s*", name, re.ASCII
     ):
+        if versions == [NOT_SPOKEN.title]:
+            return replace(NOT_SPOKEN)
         spoken = [_spoken(version) for version in versions]
         return _difference(*spoken) if len(spoken) == 2 else _version(*spoken)
     code = natural(name)
@@ -354,6 +345,18 @@ def _spoken(text: str) -> Protocol:
 def spoken_by(version: Protocol) -> str:
     """Return which releases speak a version, in words."""
     return RELEASES[version.family].get(version.minor, "development snapshots only")
+
+
+NOT_SPOKEN = Entry(
+    "1.39",
+    "protocol version",
+    "No protocol version: a macro in some headers of Nix says it, and nothing sends it.",
+    [
+        ("spoken by", "nobody"),
+        ("instead", "from 1.38 on changes come as feature strings, not as numbers"),
+        ("announced", "what a peer means by it is not known; it is read as 1.38"),
+    ],
+)
 
 
 def _version(version: Protocol) -> Entry:

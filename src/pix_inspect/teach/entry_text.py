@@ -35,7 +35,7 @@ def text(found: Entry) -> Iterator[str]:
             yield from _point(note)
     if found.documents:
         yield ""
-        yield "  where documents are wrong"
+        yield "  where documents are wrong, or somebody does it otherwise"
         for wrong in found.documents:
             yield from _point(wrong)
 

@@ -1,7 +1,8 @@
-"""Where documents about the protocol differ from what real Nix does.
+"""Where documents about the protocol, and its dialects, differ from what real Nix does.
 
 Each was checked against the C++ of the releases named in `protocol/operations.py`, most
-also against running daemons.
+also against running daemons; dialects in the sources of Lix 049cc4e1, Determinate Nix c407745c,
+harmonia b4381725, and in Snix.
 """
 
 from __future__ import annotations
@@ -23,10 +24,25 @@ class Erratum:
         return f"According to {self.document}, {self.claim}: {self.fact}."
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What `who` does in its own way with `subjects` (pages of the manual)."""
+
+    subjects: tuple[str, ...]
+    who: str
+    fact: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.who} {self.fact}."
+
+
 TVIX = "the Tvix and Snix protocol documents"
 FIRST_TVIX = "the first version of the Tvix document"
 HEADERS = "comments in the Nix sources"
 PROTO = "nix.proto"
+SEVERAL = "several documents"
+LIX, DETERMINATE, HARMONIA, SNIX = "Lix", "Determinate Nix", "harmonia", "Snix"
 
 ERRATA: tuple[Erratum, ...] = (
     Erratum(
@@ -161,6 +177,12 @@ ERRATA: tuple[Erratum, ...] = (
         "daemons have removed them: 3 to 5 in Nix 2.34, 16 and 27 in Nix 2.32",
     ),
     Erratum(
+        ("AddToStore", "AddToStoreNar", "AddMultipleToStore"), SEVERAL,
+        "`repair` is for trusted clients",
+        "no daemon asks; trust is needed for `dont_check_sigs`, for BuildMode Repair and for "
+        "VerifyStore's `repair`",
+    ),
+    Erratum(
         ("1.38",), HEADERS,
         "the protocol is 1.39, and something is obsolete since Nix 3.0",
         "nothing sends 1.39: the newest number is 1.38",
@@ -189,6 +211,53 @@ ERRATA: tuple[Erratum, ...] = (
 )  # fmt: skip
 
 
-def about(name: str) -> list[Erratum]:
-    """Return what documents get wrong about something."""
-    return [erratum for erratum in ERRATA if name in erratum.subjects]
+DIALECTS: tuple[Dialect, ...] = (
+    Dialect(
+        ("1.35", "handshake"), LIX, "stays at 1.35 for ever; from 2.94 on it refuses older peers"
+    ),
+    Dialect(
+        ("HasSubstitutes", "QueryPathHash", "QueryReferences", "AddTextToStore", "SyncWithGC",
+         "ExportPath", "QueryDeriver", "QueryDerivationOutputs", "ImportPaths",
+         "QueryDerivationOutputNames"),
+        LIX, "answers it with an error before it has read the arguments (main branch)",
+    ),
+    Dialect(
+        ("handshake",), LIX,
+        "looks into LIX_DAEMON_SOCKET_DIR before NIX_DAEMON_SOCKET_PATH, and no longer tries its "
+        "second socket (Cap'n Proto) first",
+    ),
+    Dialect(
+        ("AddPermRoot", "AddBuildLog"), "Nix",
+        "refuses an untrusted client before it has read what comes with the request: it meets "
+        "the next length as an operation",
+    ),
+    Dialect(
+        ("handshake", "STDERR_ERROR"), HARMONIA,
+        "speaks 1.37 and later, says `2.24.0 (Harmonia)`, and closes without STDERR_ERROR on a "
+        "request that it cannot parse",
+    ),
+    Dialect(("SubmitOutput", "AddToStoreScanning"), "harmonia and hnix-store", "have it, too"),
+    Dialect(
+        ("handshake", "SetOptions"), SNIX,
+        "says 2.18.2 and that it trusts the client, wants SetOptions first, and closes without a "
+        "word on operations that it lacks",
+    ),
+    Dialect(
+        ("QueryPathFromHashPart",), SNIX,
+        "answers with a boolean and a path info, not with a path",
+    ),
+    Dialect(
+        ("ResultType",), DETERMINATE,
+        "has HashMismatch as result 109, and does not send it over this protocol",
+    ),
+    Dialect(
+        ("CollectGarbage",), DETERMINATE,
+        "takes `ignore_liveness` in its own tests only; others never",
+    ),
+)  # fmt: skip
+
+
+def about(name: str) -> list[Erratum | Dialect]:
+    """Return what documents get wrong about something, and who does it otherwise."""
+    known: list[Erratum | Dialect] = [*ERRATA, *DIALECTS]
+    return [each for each in known if name in each.subjects]

@@ -106,7 +106,7 @@ def test_padding_in_a_map(part: str, tmp_path: Path) -> None:
     """Behind a setting's name it counts as much as behind its value."""
     talk = TypicalPlaybook(21)
     plain = request_of(OPERATIONS_BY_NAME["SetOptions"], talk.protocol)
-    overrides = plain.index(text(b"dev")) - 8
+    overrides = plain.index(text(b"others")) - 8
     name, value = (
         text(said)[:-1] + (b"A" if part == which else b"\0")
         for which, said in (("name", b"cores"), ("value", b"1"))

@@ -127,7 +127,7 @@ def overridden(name: bytes, value: bytes, trust: int) -> Recorded:
     talk = TypicalPlaybook(37)
     talk.turns[3] = (DAEMON, text(b"2.26.3") + word(trust) + word(STDERR_LAST))
     plain = request_of(OPERATIONS_BY_NAME["SetOptions"], Protocol(37))
-    overrides = plain.index(text(b"dev")) - 8
+    overrides = plain.index(text(b"others")) - 8
     talk.ask("SetOptions", plain[:overrides] + word(1) + text(name) + text(value))
     talk.answer("SetOptions")
     return Recorded(talk)
@@ -323,6 +323,10 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
     "padding": (
         lambda: asked(37, word(1), word(3), b"abc\0\0\0\0\1"),
         lambda: asked(37, word(1), word(3), b"abc\0\0\0\0\0"),
+    ),
+    "counted-zeros": (
+        lambda: asked(37, word(1), text(PATH.encode() + b"\0\0")),
+        lambda: asked(37, word(1), text(PATH.encode())),
     ),
     "boolean": (lambda: valid(2), lambda: valid(1)),
     "wide-number": (lambda: verified(1 << 32), lambda: verified((1 << 32) - 1)),

@@ -267,7 +267,7 @@ def test_a_hello_that_waits(tmp_path: Path) -> None:
     planted = Planted("build-with-log")
     planted.change(CLIENT, 16, 24, b"")
     planted.after(CLIENT, 40)
-    session = saved(planted, tmp_path)
+    session = saved(planted, tmp_path, left=CLIENT)
     assert "“missing feature list”" in diagnosis_of(session)
 
 

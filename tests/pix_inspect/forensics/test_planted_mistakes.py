@@ -123,7 +123,10 @@ def _body_end(node: Node) -> int:
 def test_what_is_planted_is_named(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("planted")
     missed = []
+    last = place.view.span(DAEMON)[1]
     for change in changes(place):
+        if not place.goes_on and (change.side, change.end, change.put) == (DAEMON, last, b""):
+            continue  # a recording that ends too early looks the same
         planted = Planted(place.name, place.connection)
         planted.change(change.side, change.start, change.end, change.put)
         session = saved(planted, folder)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pix.codec.declare import OPERATIONS
 from pix.codec.gates import Protocol
 from pix.codec.values import encode, tree
-from pix_inspect.forensics import repairs
+from pix_inspect.forensics import messages, repairs
+from pix_inspect.forensics.messages import Message, fits
 from pix_inspect.forensics.mistakes import Mistake
-from pix_inspect.forensics.repairs import MOST_BYTES, Message, explained, fits
+from pix_inspect.forensics.repairs import MOST_BYTES, explained
 from tests.support.strategies import PROTOCOLS, RECORDS, values
 from tests.support.words import text, word
 
@@ -59,7 +60,7 @@ def test_hostile_messages_are_read_so_often_and_no_more(
         read += len(args[1])  # type: ignore[arg-type]
         return tree(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(repairs, "tree", counted)
+    monkeypatch.setattr(messages, "tree", counted)
     explained(Message(PATHS, data, V38))
     assert read < 40 * repairs.MOST_WORK
 

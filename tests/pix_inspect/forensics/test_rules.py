@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -10,30 +9,34 @@ import pytest
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.conversation.exchange import CLIENT
 from pix_inspect.forensics.mistakes import Mistake
-from tests.support.mistaken import PLANTED
+from tests.support.mistaken import PLANTED, some, verdict
 from tests.support.planted import diagnosis_of, found_in
 from tests.support.recording import saved
 from tests.support.typical import TypicalPlaybook, known
 from tests.support.words import word
 
-MINORS = (10, 21, 32, 38)
+MINORS = (10, 21, 38)
 
-IN_HANDSHAKES = {"doubled version", "missing feature list"}
+SILENT = {
+    "missing field": 0.2, "extra field": 0.2, "short reply": 0.3, "short request": 0.3,
+    "undue trust word": 0.5, "undue feature list": 0.3, "other version": 0.1, "32-bit number": 0.1,
+}  # fmt: skip
+"""Of how many sessions nothing may be said, as their bytes can be explained in several ways."""
+
+IN_HANDSHAKES = {"doubled version"}
 
 
 @pytest.mark.parametrize("mistake", PLANTED)
-def test_a_mistake_is_named_wherever_it_is(mistake: str, tmp_path: Path) -> None:
-    missed, met = [], 0
+def test_a_mistake_is_named_wherever_it_is_and_no_other(mistake: str, tmp_path: Path) -> None:
+    met = []
     for minor in MINORS:
-        for case in PLANTED[mistake](minor):
-            session = saved(case.talk, tmp_path, left=case.left)
-            named = re.findall("“([^”]*)”", diagnosis_of(session))
-            session.close()
-            met += 1
-            if not set(named) & {mistake, *case.also}:
-                missed.append((f"1.{minor}", case.operation, case.how, named))
-    assert not missed, (len(missed), met)
+        for case in some(mistake, minor):
+            said, named = verdict(mistake, case, tmp_path)
+            met.append((said, f"1.{minor}", case.operation, case.how, named))
     assert met
+    assert not [each for each in met if each[0] == "wrong"]
+    silent = [each for each in met if each[0] == "silent"]
+    assert len(silent) <= len(met) * SILENT.get(mistake, 0), silent
 
 
 def test_every_mistake_is_planted() -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pix.codec.gates import FAMILIES, SERVE, WORKER, Family, Protocol
+from pix.codec.gates import FAMILIES, RELEASES, SERVE, WORKER, Family, Protocol
 from pix.codec.records import Record
 from pix.protocol import OPERATIONS, STDERR_FRAMES, Frame, Operation
 from pix.protocol.handshake import HELLOS
 from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
 from pix_inspect.teach.bundled import senders
-from pix_inspect.teach.entries import RELEASES, Entry, Table, entry, spoken_by
+from pix_inspect.teach.entries import Entry, Table, entry, spoken_by
 from pix_inspect.teach.errata import ERRATA, about
 from pix_inspect.teach.manual.blocks import Block, Bullets, Facts, Grid, Heading, Page, Prose
 from pix_inspect.teach.manual.chapters import CHAPTERS, Chapter, Example

@@ -8,7 +8,7 @@ from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix.protocol.handshake import HELLOS
 from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
-from pix_inspect.teach.errata import ERRATA
+from pix_inspect.teach.errata import DIALECTS, ERRATA, Dialect, Erratum
 from pix_inspect.teach.manual.blocks import Page
 from pix_inspect.teach.manual.links import Links
 
@@ -47,7 +47,8 @@ def test_everything_declared_has_its_place(links: Links) -> None:
 
 def test_every_erratum_is_told_where_it_belongs(manual: list[Page], links: Links) -> None:
     text = {page.path: str(page.blocks) for page in manual}
-    for erratum in ERRATA:
+    told: list[Erratum | Dialect] = [*ERRATA, *DIALECTS]
+    for erratum in told:
         for subject in erratum.subjects:
             assert subject in links.targets, subject
             assert repr(erratum.fact)[1:-1] in text[links.targets[subject].partition("#")[0]]
