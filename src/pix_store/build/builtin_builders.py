@@ -12,9 +12,12 @@ import ipaddress
 import itertools
 import json
 import lzma
+import os
 import stat
 import tarfile
+import time
 import urllib.parse
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -24,7 +27,7 @@ from pix.protocol.logging import ActivityType
 from pix.protocol.types import Verbosity
 from pix.serving import Refusal
 from pix_store.build.build_directory import Room
-from pix_store.build.run_builder import Interrupted, Watch
+from pix_store.build.run_builder import Interrupted, TooLong, Watch
 from pix_store.derivations.derivation import Derivation
 from pix_store.store import trees
 from pix_store.store.refusal import magenta, quoted, rendered, shown
@@ -45,7 +48,7 @@ PROPAGATED = 1000
 
 
 def perform(derivation: Derivation, room: Room, watch: Watch) -> int:
-    """Do what a builtin builder does; return its exit status. Raises Interrupted."""
+    """Do what a builtin builder does; return its exit status. Raises Interrupted, TooLong."""
     name = derivation.builder.removeprefix(PREFIX)
     builder = BUILDERS.get(name)
     try:
@@ -57,6 +60,8 @@ def perform(derivation: Derivation, room: Room, watch: Watch) -> int:
     except OSError as error:
         place = f": {quoted(str(error.filename))}" if error.filename else ""
         why = room.outward(f"{error.strerror or error}{place}")
+    except ValueError as error:  # a name with a NUL
+        why = str(error)
     else:
         return 0
     for line in rendered(why).split("\n"):
@@ -71,6 +76,7 @@ class _Job:
     derivation: Derivation
     room: Room
     watch: Watch
+    started: float = field(default_factory=time.monotonic)
 
     def get(self, name: str) -> str:
         """Return what the derivation says for a name. Raises Refusal."""
@@ -87,9 +93,12 @@ class _Job:
         return Path(self.room.inward(told.path) or self.get("out"))
 
     def going_on(self) -> None:
-        """Raise Interrupted when nobody wants the result any longer."""
+        """Raise Interrupted when nobody wants the result any longer, TooLong after its time."""
         if self.watch.stop():
             raise Interrupted
+        timeout = self.watch.limits.timeout
+        if 0 < timeout < time.monotonic() - self.started:
+            raise TooLong(f"timed out after {magenta(timeout)} seconds")
 
     def warn(self, text: str) -> None:
         message = f"\x1b[35;1mwarning:\x1b[0m {self.room.outward(text)}"
@@ -194,8 +203,8 @@ def _buildenv(job: _Job) -> None:
         done.add(package)
         profile.link(Path(package), out, priority)
         with suppress(FileNotFoundError, NotADirectoryError):
-            along = Path(package, "nix-support/propagated-user-env-packages").read_text()
-            wanted.update(along.split())
+            along = Path(package, "nix-support/propagated-user-env-packages").read_bytes()
+            wanted.update(map(os.fsdecode, along.split()))
 
     for priority, package in sorted(_packages(job.get("derivations").split())):
         add(package, priority)
@@ -247,11 +256,14 @@ def _fetched(url: str) -> Iterator[bytes]:
     try:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-            with Path(urllib.parse.unquote(parts.path)).open("rb") as file:
+            place = Path(urllib.parse.unquote(parts.path))
+            if place.exists() and not place.is_file():
+                raise _cannot(url, "it is not a file")
+            with place.open("rb") as file:
                 yield from iter(lambda: file.read(PIECE), b"")
             return
         with closing(_answered(url)) as response:
-            yield from iter(lambda: response.read(PIECE), b"")
+            yield from iter(lambda: response.read1(PIECE), b"")
     except (http.client.HTTPException, ValueError) as error:
         raise _cannot(url, f"{type(error).__name__}: {error}") from None
     except OSError as error:
@@ -323,7 +335,7 @@ def _unpack_channel(job: _Job) -> None:
             for member in archive:
                 job.going_on()
                 archive.extract(member, out, filter="data")
-    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, KeyError) as error:
         raise Refusal(f"cannot unpack {quoted(job.room.outward(source))}: {error}") from None
     found = list(out.iterdir())
     if len(found) != 1:

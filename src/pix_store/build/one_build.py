@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from pix.codec.errors import EncodeError
 from pix.codec.wire import bytes_of
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
@@ -147,7 +148,7 @@ class Work:
     def _line(self, line: str) -> None:
         """Take a line of the builder's: keep it and tell it, or do what it says."""
         if line.startswith(STRUCTURED_LINE):
-            with suppress(ValueError, KeyError, TypeError):
+            with suppress(ValueError, KeyError, TypeError, OverflowError, EncodeError):
                 if self._said(parse_json(line.removeprefix(STRUCTURED_LINE))):
                     return
         self.tail.append(line)
@@ -159,7 +160,8 @@ class Work:
     def _said(self, said: Any) -> bool:
         """Do what a structured line says; return False for one that says nothing known.
 
-        Of activities builders may tell of downloads only. Raises ValueError, KeyError, TypeError.
+        Of activities builders may tell of downloads only. Raises ValueError, KeyError, TypeError,
+        OverflowError, EncodeError for what is not as it should be.
         """
         connection, action = self.caller.connection, said["action"]
         if action == "setPhase":
@@ -191,8 +193,4 @@ def _level(said: Any) -> int:
 
 
 def _fields(said: Any) -> tuple[int | str, ...]:
-    """Return the fields of a structured line. Raises TypeError, ValueError."""
-    fields = tuple(one if isinstance(one, str) else int(one) for one in said.get("fields", ()))
-    if any(isinstance(one, int) and not 0 <= one < 1 << 64 for one in fields):
-        raise ValueError
-    return fields
+    return tuple(one if isinstance(one, str) else int(one) for one in said.get("fields", ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.server
 import io
@@ -144,6 +145,13 @@ def test_what_is_not_linked_is_told(c: DaemonConnection) -> None:
     assert "skipping dangling symlink" in told
 
 
+def test_a_name_that_no_file_has(c: DaemonConnection) -> None:
+    odd = nar({b"nix-support": {b"propagated-user-env-packages": b"\xff\0"}})
+    with pytest.raises(NixDaemonError, match="null byte"):
+        profile(c, (c.add_to_store("odd", odd), 5))
+    assert c.query_all_valid_paths()
+
+
 def test_packages_that_are_not_a_list_are_an_error(c: DaemonConnection) -> None:
     for words in ("true", "true 5", "true five 1 /x"):
         drv = Drv(c, "", builder="builtin:buildenv", env={"derivations": words})
@@ -239,6 +247,9 @@ def test_an_archive_is_unpacked(c: DaemonConnection, tmp_path: Path) -> None:
         ("http://127.0.0.1:x/x", "unable to download"),
         ("http://[::1/x", "unable to download"),
         ("file:///nonexistent/x", "No such file or directory"),
+        ("file:///dev/zero", "it is not a file"),
+        ("file:///etc", "it is not a file"),
+        ("file:///a%00b", "null byte|No such file"),
         ("", "only file://"),
     ],
 )
@@ -301,6 +312,16 @@ def packed(*members: tuple[str, str]) -> bytes:
     return target.getvalue()
 
 
+def linked(name: str, target: str) -> bytes:
+    """An archive with a hard link to what is not in it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = tarfile.LNKTYPE, target
+        archive.addfile(info)
+    return made.getvalue()
+
+
 def test_a_channel_is_unpacked_under_its_name(c: DaemonConnection) -> None:
     out = channel(c, "mine", packed(("ch-1.0/default.nix", "{ }"), ("ch-1.0/lib/x.nix", "1")))
     assert tree(c, out) == {
@@ -322,6 +343,9 @@ def test_a_channel_is_unpacked_under_its_name(c: DaemonConnection) -> None:
         ("mine", b"not an archive", "cannot unpack"),
         ("mine", packed(("x/y", "text " * 99))[:60], "cannot unpack"),
         ("mine", packed(("../x", "")), "cannot unpack"),
+        ("mine", packed(("/etc/x", ""), ("/y", "")), "contains 2 files"),
+        ("mine", gzip.compress(b"\0" * 10240)[:20] + b"\1\2\3\4", "cannot unpack"),
+        ("mine", linked("x/l", "nowhere"), "cannot unpack|contains"),
     ],
 )
 def test_what_is_not_a_channel(c: DaemonConnection, name: str, archive: bytes, says: str) -> None:

@@ -14,8 +14,12 @@ import pytest
 
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.protocol.logging import (
+    ActivityType,
     ResultType,
+    StderrNext,
     StderrResult,
+    StderrStartActivity,
+    StderrStopActivity,
 )
 from tests.support.relaying import until
 from tests.support.serving import WAIT, Drv, client, serving, watched
@@ -116,3 +120,58 @@ def test_a_build_ends_with_its_client_and_with_the_daemon(end: str, tmp_path: Pa
             assert not thread.is_alive()
             until(lambda: not process.exists())
         until(lambda: not daemon.clients)
+
+
+def test_what_a_builder_says_in_structure(tmp_path: Path) -> None:
+    lines = [
+        {"action": "msg", "level": 1, "msg": "a warning"},
+        {"action": "msg", "level": 7, "msg": "not wanted"},
+        {"action": "start", "id": 5, "level": 3, "type": 101, "text": "down", "fields": ["u"]},
+        {"action": "result", "id": 5, "type": 105, "fields": [1, 2]},
+        {"action": "result", "id": 6, "type": 105, "fields": [1, 2]},
+        {"action": "stop", "id": 5},
+        {"action": "stop", "id": 5},
+        {"action": "start", "id": 7, "level": 3, "type": 101, "text": "left open"},
+        {"action": "start", "id": 8, "level": 3, "type": 105, "text": "not a download"},
+        {"action": "setPhase", "phase": "installPhase"},
+    ]
+    said = "\n".join(f"@nix {json.dumps(line)}" for line in lines)
+    (tmp_path / "said").write_text(said + "\n")
+    heard: list[Any] = []
+    with serving(allow_build=True) as daemon, client(daemon, log=heard.append) as c:
+        c.build_paths([Drv(c, f"cat {tmp_path}/said; echo > $out").all])
+    assert [f.text for f in heard if isinstance(f, StderrNext)] == ["a warning\n"]
+    started = {
+        f.id: (f.text, f.fields)
+        for f in heard
+        if isinstance(f, StderrStartActivity) and f.type == ActivityType.FILE_TRANSFER
+    }
+    assert list(started.values()) == [("down", ("u",)), ("left open", ())]
+    assert started.keys() <= {f.id for f in heard if isinstance(f, StderrStopActivity)}
+    results = [f for f in heard if isinstance(f, StderrResult)]
+    assert [f.fields for f in results if f.id in started] == [(1, 2)]
+    assert [f.fields[0] for f in results if f.type == ResultType.SET_PHASE] == ["installPhase"]
+    assert not [f for f in results if f.type == ResultType.BUILD_LOG_LINE]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "[]", "1", '"x"', "{}", "{", '{"action": 1}', '{"action": "other"}', "[" * 9999),
+        *('{"action": "msg"}', '{"action": "msg", "msg": "x", "level": "y"}'),
+        '{"action": "msg", "msg": "x", "level": 1e400}',
+        '{"action": "start", "id": 1e400, "type": 101, "text": "x", "level": 1}',
+        '{"action": "start", "id": 1, "type": 101, "text": "x", "level": 1, "fields": [-1]}',
+        '{"action": "start", "id": 1, "type": 101, "text": "x", "level": 1, "fields": 7}',
+        r'{"action": "start", "id": 1, "type": 101, "text": "\ud800", "level": 1}',
+        '{"action": "setPhase"}',
+    ],
+)
+def test_what_is_no_structure_is_a_line(line: str, tmp_path: Path) -> None:
+    (tmp_path / "said").write_text(f"@nix {line}\n")
+    heard: list[Any] = []
+    with serving(allow_build=True) as daemon, client(daemon, log=heard.append) as c:
+        c.build_paths([Drv(c, f"cat {tmp_path}/said; echo > $out").all])
+        assert c.query_all_valid_paths()
+    said = [f for f in heard if isinstance(f, StderrResult) and f.type == ResultType.BUILD_LOG_LINE]
+    assert [f.fields for f in said] == [(f"@nix {line}",)]
