@@ -79,7 +79,9 @@ def main(args: argparse.Namespace) -> int:
             say=say,
         )
         ending.callback(gateway.close)
-        ending.enter_context(registered(address.path, str(upstream), target))
+        if target is not None:  # else there is nothing to attach to
+            where = address.path or Path(str(address))
+            ending.enter_context(registered(where, str(upstream), target))
         if not args.quiet:
             _introduce(address, str(upstream), target)
         _warn(address, outside=outside)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,13 @@ import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from pix.codec.gates import NEWEST
+from pix.codec.gates import NEWEST, Protocol
+from pix.codec.wire import pack_u64
 from pix.daemon import DaemonConnection, NixDaemonError
+from pix.protocol.handshake import DaemonHello
+from pix.protocol.logging import StderrLast
+from pix.protocol.types import TrustedFlag
+from pix.sockets import listen
 from pix.worker_service import status_details
 from pix.worker_service.descriptors import class_of
 from pix.worker_service.messages import read, request_of
@@ -20,6 +28,7 @@ from pix.worker_service.methods import METHODS_BY_NAME
 from pix_store import EmbeddedDaemon
 from tests.real_nix.test_daemon import Drv
 from tests.support.every_method import ask_all
+from tests.support.playbook import said
 from tests.support.worker_service import SECONDS, Service, service
 
 
@@ -160,3 +169,49 @@ def test_an_impure_hash_and_digits_reach_the_daemon(asked: Service, daemon: Embe
         asks = request_of(layout, layout.ways[0], values, None, NEWEST)
         assert asks.derivation.outputs["out"].hash == digits
         assert asks.derivation.builder == "builtin:fetchurl"
+
+
+@contextmanager
+def answering(folder: Path, answer: bytes) -> Iterator[Path]:
+    """A daemon that greets, takes the options, answers the first question so, and goes."""
+    protocol = Protocol(37)
+    hello = DaemonHello(version=0x125, daemon_nix_version="2.20.0", trusted=TrustedFlag.TRUSTED)
+    last = said(StderrLast(), protocol)
+    listener = listen(folder / "daemon")
+
+    def serve() -> None:
+        sock, _ = listener.sock.accept()
+        with sock:
+            sock.sendall(said(hello, protocol) + last)
+            sock.recv(32, socket.MSG_WAITALL)
+            for words in (last, answer):
+                sock.recv(1 << 16)
+                sock.sendall(words)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield folder / "daemon"
+    thread.join()
+    listener.close()
+
+
+BUILT = said(StderrLast(), Protocol(37)) + pack_u64(1 << 40) + bytes(8 * 9)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "text"),
+    [
+        (b"", grpc.StatusCode.UNAVAILABLE, "the daemon closed the connection"),
+        (b"\xff" * 64, grpc.StatusCode.INTERNAL, "the daemon's answer cannot be read"),
+        (BUILT, grpc.StatusCode.INTERNAL, "the daemon's answer does not fit"),
+    ],
+)
+def test_a_daemon_that_makes_no_sense(
+    answer: bytes, code: grpc.StatusCode, text: str, tmp_path: Path
+) -> None:
+    with answering(tmp_path, answer) as daemon, service(daemon, tmp_path / "grpc") as asked:
+        request = asked.pb.BuildDerivationRequest(derivation={})
+        request.drv_path.path = "/nix/store/" + "0" * 32 + "-x.drv"
+        told, why = status(lambda: asked.stub.BuildDerivation(request, timeout=SECONDS))
+    assert told is code
+    assert text in why
