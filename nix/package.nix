@@ -2,8 +2,6 @@
 {
   lib,
   python3Packages,
-  installShellFiles,
-  stdenv,
   versionCheckHook,
 }:
 
@@ -21,11 +19,16 @@ python3Packages.buildPythonApplication {
       ../README.md
       ../pyproject.toml
       ../recordings
+      ../scripts/wheel_data.py
       ../src
     ];
   };
 
-  build-system = [ python3Packages.hatchling ];
+  # completions and man pages are made by the build and lie in the wheel's data
+  build-system = [
+    python3Packages.hatchling
+    python3Packages.shtab
+  ];
 
   dependencies = [ python3Packages.textual ];
 
@@ -33,17 +36,6 @@ python3Packages.buildPythonApplication {
     re2 = [ python3Packages.google-re2 ];
     zstd = [ python3Packages.zstandard ];
   };
-
-  nativeBuildInputs = [ installShellFiles ];
-
-  postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
-    installShellCompletion --cmd pix-inspect \
-      --bash <($out/bin/pix-inspect completion bash) \
-      --zsh <($out/bin/pix-inspect completion zsh) \
-      --fish <($out/bin/pix-inspect completion fish)
-    $out/bin/pix-inspect manual --man man
-    installManPage man/*
-  '';
 
   # The tests drive real daemons, terminals and browsers: `make check` in a checkout runs them.
   pythonImportsCheck = [

@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pix_inspect.cli import COMMANDS, main
+from pix_inspect.cli import main
+from pix_inspect.commands.catalogue import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pix.sockets import listen
-from pix_inspect.cli import COMMANDS
+from pix_inspect.commands.catalogue import COMMANDS
 from tests.support.places import RECORDINGS
 from tests.support.processes import pix
 
@@ -205,7 +205,7 @@ def test_who_reads_no_further_is_no_error() -> None:
 
 LEAN = """
 import sys
-from pix_inspect.cli import COMMANDS
+from pix_inspect.commands.catalogue import COMMANDS
 import importlib
 for name in ("record", "run", "stdio", "dump", "import_", "list"):
     importlib.import_module(f"pix_inspect.commands.{name}")

@@ -19,7 +19,16 @@ from tests.real_nix.lab import REPOSITORY, Nix
 
 pytestmark = pytest.mark.real_nix
 
-PARTS = ("flake.nix", "nix", "src", "recordings", "LICENSE", "README.md", "pyproject.toml")
+PARTS = (
+    "flake.nix",
+    "nix",
+    "scripts",
+    "src",
+    "recordings",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+)
 
 
 class Flake:

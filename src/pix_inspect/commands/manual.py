@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from pix.problem import Problem
 from pix_inspect.base.narrate import narrate
 from pix_inspect.teach.manual import html, markdown
+from pix_inspect.teach.manual.blocks import Page
 from pix_inspect.teach.manual.links import Links
 from pix_inspect.teach.manual.pages import pages
 from pix_inspect.teach.manual.specimens import Specimens
 
 MARK = "made-by-pix-inspect"
+FIRST = {"html": "index.html", "markdown": "index.md", "man": "pix-inspect.1"}
+IN_ONE_PAGE = ("chapter", "handshake", "operation", "STDERR frame")
+"""Kinds of pages that the man page on the protocols consists of."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--format", choices=("html", "markdown"), default="html")
+    parser.add_argument("--format", choices=("html", "markdown", "man"), default="html")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -28,18 +33,26 @@ def main(args: argparse.Namespace) -> int:
         _ready(folder)
         with Specimens() as specimens:
             made = pages(specimens)
-        write = html.site if args.format == "html" else markdown.site
         total = 0
-        for name, text in write(made, Links(made)):
+        for name, text in _files(made, args.format):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             total += 1
     except OSError as error:
         raise Problem(f"{error.filename or folder}: {error.strerror}") from None
-    first = folder / ("index.html" if args.format == "html" else "index.md")
+    first = folder / FIRST[args.format]
     narrate(f"{len(made)} pages, {total} files; begin with {first}")
     return 0
+
+
+def _files(made: list[Page], form: str) -> Iterator[tuple[str, str]]:
+    if form == "man":
+        from pix_inspect.commands.man_pages import man_pages
+
+        told = [page for page in made if page.kind in IN_ONE_PAGE]
+        return man_pages(told)
+    return (html.site if form == "html" else markdown.site)(made, Links(made))
 
 
 def _ready(folder: Path) -> None:

@@ -15,6 +15,7 @@ let
   python3Packages = named [
     "google-re2"
     "hatchling"
+    "shtab"
     "textual"
     "zstandard"
     "grpcio"
@@ -38,7 +39,6 @@ let
       "strace"
       "tmux"
       "wireshark-cli"
-      "installShellFiles"
       "versionCheckHook"
     ]
     // {

@@ -6,5 +6,5 @@ page       chapters, and one for everything that is declared (pages, specimens, 
 block      what a page consists of (blocks); a link is which words lead where (links)
 sequence   a picture of who says what when (sequence)
 
-Imports `teach` and below. Begin at `pages`; `html` and `markdown` write them.
+Imports `teach` and below. Begin at `pages`; `html`, `markdown` and `roff` (for man) write them.
 """

@@ -1,0 +1,50 @@
+"""What a wheel has beside its modules: completions of shells and man pages, made when it is built.
+
+A hook of hatchling. They go where a prefix has them, and the completions into the package too, for
+`pix-inspect completion`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PLACES = {
+    "bash": "share/bash-completion/completions/pix-inspect",
+    "zsh": "share/zsh/site-functions/_pix-inspect",
+    "fish": "share/fish/vendor_completions.d/pix-inspect.fish",
+}
+
+
+class WheelData(BuildHookInterface[Any]):
+    """Makes them in a folder of its own, which is gone when the wheel is whole."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Make the files and say where they go; not for a checkout, where they would grow old."""
+        if version == "editable":
+            return
+        sys.path.insert(0, str(Path(self.root) / "src"))
+        from pix_inspect.cli import main
+        from pix_inspect.commands.completion import script
+
+        self._folder = tempfile.TemporaryDirectory()
+        folder = Path(self._folder.name)
+        for shell, place in PLACES.items():
+            file = folder / shell
+            file.write_text(script(shell))
+            build_data["shared_data"][str(file)] = place
+            build_data["force_include"][str(file)] = f"pix_inspect/completion/{shell}"
+        if main(["manual", "--format", "man", "-o", str(folder / "man")]):
+            raise RuntimeError("the man pages could not be made")
+        for page in sorted((folder / "man").glob("*.[17]")):
+            section = page.suffix[1:]
+            build_data["shared_data"][str(page)] = f"share/man/man{section}/{page.name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was made."""
+        if version != "editable":
+            self._folder.cleanup()

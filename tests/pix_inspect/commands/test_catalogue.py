@@ -1,0 +1,18 @@
+"""The catalogue: every command is a module of the package, and every module of it a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pix_inspect.commands import catalogue
+from pix_inspect.commands.catalogue import COMMANDS, module_of, parser_of
+
+
+def test_commands_are_modules() -> None:
+    for name in COMMANDS:
+        module = module_of(name)
+        assert callable(module.main)
+        assert parser_of(name).prog == f"pix-inspect {name}"
+    modules = {path.stem for path in Path(catalogue.__file__).parent.glob("*.py")}
+    beside = {"__init__", "catalogue", "demo_story", "man_pages"}
+    assert modules - beside == {command.module for command in COMMANDS.values()}
