@@ -19,7 +19,7 @@ from pix_inspect.options.quantities import rate_given, time_given
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path)
+    parser.add_argument("recording", type=Path, help="the recording")
     parser.add_argument(
         "--at-rtt",
         type=time_given,

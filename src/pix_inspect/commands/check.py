@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         " all hold and no finding that is shown is an error, 1 when not, 2 when something is wrong"
         " with the recording or an expectation."
     )
-    parser.add_argument("recording", type=Path)
+    parser.add_argument("recording", type=Path, help="the recording")
     parser.add_argument(
         "expectations",
         nargs="*",

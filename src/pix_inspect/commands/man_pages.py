@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterator
 
 from pix_inspect.commands.catalogue import COMMANDS, GROUPS, parser_of
@@ -16,6 +17,8 @@ STATUSES = (
     ("70", "a mistake of pix-inspect; the message names a report"),
     ("130", "interrupted"),
 )
+WIDTH = 70
+"""Columns of a usage line: man pages are read at 80, and indented."""
 WAYS = """\
 pix-inspect --listen SOCKET
 pix-inspect run -- COMMAND
@@ -57,17 +60,26 @@ def _overview() -> str:
 
 def _page(name: str) -> Page:
     parser = parser_of(name)
-    usage = parser.format_usage().removeprefix("usage: ")
+    formatter = argparse.HelpFormatter(parser.prog, width=WIDTH)
+    formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups, "")
+    usage = formatter.format_help()
     page = Page(name, name, "command", "")
     page.blocks += [Heading("SYNOPSIS"), Prose(verbatim(usage))]
     page.blocks += [Heading("DESCRIPTION"), Prose(parser.description or "")]
     page.blocks += _arguments(parser)
     before, _, example = (parser.epilog or "").rpartition("example:\n")
-    if before.strip():
-        page.blocks.append(Prose(verbatim(before.strip())))
+    page.blocks += _told(before)
     page.blocks += [Heading("EXAMPLE"), Prose(verbatim(example))]
     page.blocks += [Heading("SEE ALSO"), Prose("`pix-inspect`(1)")]
     return page
+
+
+def _told(text: str) -> Iterator[Prose]:
+    """Yield a text as the help has it: indented lines stand as they are, others are filled."""
+    for kept, lines in itertools.groupby(text.splitlines(), lambda line: line.startswith(" ")):
+        said = "\n".join(lines)
+        if said.strip():
+            yield Prose(verbatim(said) if kept else said)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[Heading | Facts]:

@@ -22,8 +22,14 @@ IN_ONE_PAGE = ("chapter", "handshake", "operation", "STDERR frame")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--format", choices=("html", "markdown", "man"), default="html")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR",
+        help="a new folder, or one that a manual was in",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("html", "markdown", "man"), default="html",
+        help="html (default), markdown, or man pages of commands and protocol",
+    )  # fmt: skip
 
 
 def main(args: argparse.Namespace) -> int:

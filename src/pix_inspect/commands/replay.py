@@ -81,7 +81,7 @@ def volatile_lines() -> Iterator[str]:
 
 
 def _client_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recording", type=Path, metavar="FILE")
+    parser.add_argument("recording", type=Path, metavar="FILE", help="the recording")
     parser.add_argument("--upstream", metavar="SOCKET", help="the daemon's socket")
     parser.add_argument(
         "--upstream-command", metavar="COMMAND", help="start this for each connection instead"
@@ -131,7 +131,7 @@ def _version_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _daemon_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recording", type=Path, metavar="FILE")
+    parser.add_argument("recording", type=Path, metavar="FILE", help="the recording")
     listen_argument(parser, required=True)
     _version_arguments(parser)
     parser.add_argument(

@@ -49,7 +49,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="EXPECTATION",
         help="what must hold of the traffic, such as 'count(op = QueryPathInfo) < 100'",
     )
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
+    parser.add_argument(
+        "command", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="the command to run"
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from pix_inspect.commands import catalogue
@@ -16,3 +17,14 @@ def test_commands_are_modules() -> None:
     modules = {path.stem for path in Path(catalogue.__file__).parent.glob("*.py")}
     beside = {"__init__", "catalogue", "demo_story", "man_pages"}
     assert modules - beside == {command.module for command in COMMANDS.values()}
+
+
+def test_every_argument_says_what_it_is() -> None:
+    for name in COMMANDS:
+        parsers = [parser_of(name)]
+        while parsers:
+            for action in parsers.pop()._actions:
+                if isinstance(action, argparse._SubParsersAction):
+                    parsers += action.choices.values()
+                else:
+                    assert action.help, (name, action.dest)

@@ -44,4 +44,4 @@ def test_man_warns_of_nothing(folder: Path) -> None:
             capture_output=True, text=True, env=env,
         )  # fmt: skip
         assert done.stderr == "", page.name
-        assert max(map(len, done.stdout.splitlines())) <= 86, page.name
+        assert max(map(len, done.stdout.splitlines())) <= 100, page.name
