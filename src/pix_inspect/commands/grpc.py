@@ -18,7 +18,6 @@ from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.peer import ourselves
 from pix_inspect.commands.record import listening_arguments
 from pix_inspect.gateway.listening import Address, bound
-from pix_inspect.gateway.server import Gateway
 from pix_inspect.machine.running_relays import registered
 from pix_inspect.options import capture as capture_options
 from pix_inspect.options.capture import allow_many_connections, upstream_from, user_ids
@@ -53,6 +52,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    from pix_inspect.gateway.server import Gateway  # needs the extra, which --help does not
+
     if args.listen is None:
         raise Problem("nothing to listen on: give --listen unix:///tmp/grpc.sock or 127.0.0.1:PORT")
     wanted = Address.parse(args.listen)
