@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,6 +59,8 @@ class Capture:
             mode=getattr(args, "file_mode", PRIVATE),
         )
         self.connections = 0
+        self.moved: Callable[[Path], None] = lambda path: None
+        """Told of a file that the recording goes on in, where somebody took the first."""
         self._over = threading.Event()
         threading.Thread(target=self._mind, daemon=True, name="minding the recording").start()
 
@@ -69,6 +72,8 @@ class Capture:
             if self.writer.vanished != vanished:
                 vanished = self.writer.vanished
                 say(f"somebody deleted or changed the recording: it goes on in {self.writer.path}")
+                if self.writer.path is not None:
+                    self.moved(self.writer.path)
             failure = self.writer.failure
             if failure != told:
                 told = failure

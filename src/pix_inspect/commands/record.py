@@ -140,7 +140,7 @@ def main(args: argparse.Namespace) -> int:
     warn_of_trust(upstream, shared=allowed != frozenset({os.getuid()}))
     sender = _sender(target, args.otlp) if target is not None and args.otlp else None
     try:
-        with registered(path, str(upstream), target):
+        with registered(path, str(upstream), target) as taken.moved:
             only_relay()
             relay.serve()
     finally:

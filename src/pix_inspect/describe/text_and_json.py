@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pix_inspect.base.safe_text import inert
+from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.terminal_text import Tone, Toned
 from pix_inspect.base.units import duration, size
 from pix_inspect.describe.about import about
@@ -128,6 +128,8 @@ def one_line(view: ExchangeView, started: int) -> str:
     took = "?" if timeless(view) else duration(row.took)
     head = f"#{row.number:<6} {row.connection:>4} {(row.started - started) / 1e9:>11.6f} {took:>9}"
     text = f"{head}  {SIGNS[row.state]} {row.name} {about(view)}".rstrip()
+    if (message := view.field("error", "message")) is not None:
+        text += f": {inert(plain(str(message.value)), LONGEST_COMMAND)}"
     return _toned(text, row.state)
 
 

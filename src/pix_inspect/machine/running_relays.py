@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,32 +62,31 @@ def birth(pid: int) -> int | None:
 @contextlib.contextmanager
 def registered(
     listen: Path | None, upstream: str, recording: Path | None, *, stoppable: bool = True
-) -> Iterator[None]:
-    """Register this process while it relays. A state directory that fails is not an obstacle."""
-    pid = os.getpid()
-    entry = Running(
-        pid,
-        birth(pid) or 0,
-        None if listen is None else str(listen),
-        upstream,
-        None if recording is None else str(recording.absolute()),
-        stoppable,
-    )
-    path: Path | None = None
-    with contextlib.suppress(OSError, Problem):
-        path = state_directory(FOLDER) / f"{pid}.json"
-        begun = path.with_suffix(".begun")  # who looks meanwhile finds all of it, or nothing
-        begun.unlink(missing_ok=True)
-        descriptor = os.open(begun, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(entry), file)
-        begun.replace(path)
+) -> Iterator[Callable[[Path], None]]:
+    """Register this process while it relays; gives what is told of another file that it goes on in.
+
+    A state directory that fails is not an obstacle.
+    """
+    where = None if listen is None else str(listen)
+    entry = Running(os.getpid(), birth(os.getpid()) or 0, where, upstream, None, stoppable)
+
+    def record(recording: Path | None) -> None:
+        now = entry if recording is None else replace(entry, recording=str(recording.absolute()))
+        with contextlib.suppress(OSError, Problem):
+            path = state_directory(FOLDER) / f"{entry.pid}.json"
+            begun = path.with_suffix(".begun")  # who looks meanwhile finds all of it, or nothing
+            begun.unlink(missing_ok=True)
+            descriptor = os.open(begun, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(asdict(now), file)
+            begun.replace(path)
+
+    record(recording)
     try:
-        yield
+        yield record
     finally:
-        if path is not None:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        with contextlib.suppress(OSError, Problem):
+            (state_directory(FOLDER) / f"{entry.pid}.json").unlink()
 
 
 def relays() -> list[Running]:

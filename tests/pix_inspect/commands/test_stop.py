@@ -28,6 +28,19 @@ def test_a_relay_is_ended_by_its_names(tmp_path: Path, name: str | None) -> None
         assert not relay.path.exists()
 
 
+def test_a_recording_that_somebody_took_goes_on_in_a_file_that_is_named(tmp_path: Path) -> None:
+    with recording(tmp_path) as relay:
+        registered(relay)
+        relay.recording.unlink()
+        relay.recording.write_text("somebody's own")
+        relay.says("it goes on in")
+        done = pix("stop", "r-2", cwd=tmp_path)
+        assert f"recorded in {tmp_path / 'r-2.pcapng'}" in done.stderr
+        assert relay.process.wait(WAIT) == 0
+        relay.says("0 connections recorded in r-2.pcapng")
+    assert relay.recording.read_text() == "somebody's own"
+
+
 def test_clients_are_waited_for_unless_it_is_now(tmp_path: Path) -> None:
     with recording(tmp_path) as relay:
         registered(relay)
