@@ -316,15 +316,19 @@ class RecordingReader:
         finally:
             self.consumed = self._within = base + p
             self._told += enough - left
-            if time != before and self.latest - time >= SET_BACK and not self._set_back:
-                self._set_back = True
-                back = duration(self.latest - time)
-                self._contents.warn(
-                    f": its times go back by {back} before offset {self.consumed}: a clock was set,"
-                    " or files were joined in another order; how long things took across that is"
-                    " not known"
-                )
+            if time != before:
+                self._look_back(before, time, base + p)
             self.latest = max(self.latest, time)
+
+    def _look_back(self, before: int, time: int, position: int) -> None:
+        """Say, once, that what stands behind `before` in the file is earlier."""
+        if time and before - time >= SET_BACK and not self._set_back:
+            self._set_back = True
+            self._contents.warn(
+                f": its times go back by {duration(before - time)} before offset {position}:"
+                " a clock was set, or files were joined in another order; how long things took"
+                " across that is not known"
+            )
 
     def _slow(self, buffer: bytes, p: int, position: int, listener: Listener) -> int:
         """Read any block that is whole in `buffer`; return the items told. Raises Damage."""
@@ -352,6 +356,7 @@ class RecordingReader:
         elif kind == pcapng.SECTION_HEADER:
             contents.section(buffer, p, total, position)
         for item in items:
+            self._look_back(self.latest, item.time, position)
             self.latest = max(self.latest, item.time)
             if isinstance(item, Chunk):
                 listener.connection(item.connection, item.time, position)(*item[1:])
