@@ -238,8 +238,8 @@ def _keys(keys: Iterable[str]) -> tuple[str, ...]:
     for key in (keys := tuple(keys)):
         try:
             public_keys((key,))
-        except Refusal as refusal:
-            raise Problem(f"{key!r} is not a public key, NAME:BASE64: {refusal}") from None
+        except Refusal:
+            raise Problem(f"{key!r} is not a public key: NAME:BASE64, of 32 bytes") from None
     return keys
 
 

@@ -118,6 +118,7 @@ def test_as_json(tmp_path: Path) -> None:
         (["--listen", "file"], "not a socket"),
         (["--listen", "s", "--store-dir", "x"], "not a store directory"),
         (["--listen", "s", "--mode", "9"], "not a mode"),
+        (["--listen", "s", "--trusted-public-keys", "k:AAAA"], "'k:AAAA' is not a public key"),
     ],
 )
 def test_bad_input_gets_one_line(tmp_path: Path, words: list[str], says: str) -> None:

@@ -167,7 +167,7 @@ def test_a_trusted_key_vouches_for_a_path(trusted: bool, version: str, many: boo
 
 
 def test_keys_that_are_none() -> None:
-    with pytest.raises(Problem, match="'key' is not a public key, NAME:BASE64"):
+    with pytest.raises(Problem, match="'key' is not a public key: NAME:BASE64"):
         EmbeddedDaemon(trusted_keys=["key"])
     with watched() as c:
         c.set_options({"trusted-public-keys": "key"})
