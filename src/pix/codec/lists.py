@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from struct import error as StructError  # noqa: N812  (a class, whatever its name)
 from typing import TYPE_CHECKING, Any
 
@@ -117,15 +118,16 @@ class ListOf(Wire):
             raise Truncated(reader.offset - 8, f"a list of {count}", count * 8)
         read = self.element.read
         values = [read(reader) for _ in range(count)]
-        return frozenset(values) if self.unordered else tuple(values)
+        if self.unordered:
+            with suppress(TypeError):  # records cannot be in a set, and stay as they came
+                return frozenset(values)
+        return tuple(values)
 
     def write(self, value: Any, out: bytearray, protocol: Protocol) -> None:
         if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
             raise self.expected(value)
         if isinstance(value, (set, frozenset)):
-            if not isinstance(self.element, String):
-                raise self.expected(value)
-            value = sorted(value, key=lambda v: bytes_of(v) if isinstance(v, str) else v)
+            value = sorted(value, key=lambda item: self._order(item, protocol))
         items = list(value)
         out += pack_u64(len(items))
         for i, item in enumerate(items):
@@ -133,6 +135,16 @@ class ListOf(Wire):
                 self.element.write(item, out, protocol)
             except EncodeError as error:
                 raise error.inside(f"[{i}]") from None
+
+    def _order(self, item: Any, protocol: Protocol) -> Any:
+        """Return what an element of a set is sorted by: texts by their bytes, numbers by size."""
+        if isinstance(item, int):
+            return item
+        if isinstance(item, str):
+            return bytes_of(item)
+        out = bytearray()
+        self.element.write(item, out, protocol)
+        return bytes(out)
 
     def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
         return [each(child) for child in node.children or ()]

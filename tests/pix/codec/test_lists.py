@@ -11,7 +11,7 @@ from pix.codec.errors import DecodeError, Truncated
 from pix.codec.gates import Protocol
 from pix.codec.lists import ListOf, MapOf, Texts
 from pix.codec.values import decode, encode, tree
-from pix.codec.wire import String, Word, pack_u64
+from pix.codec.wire import String, Wire, Word, pack_u64
 from pix.protocol.types import Text
 from tests.support.readings import one, scanned
 from tests.support.strategies import RECORDS
@@ -55,6 +55,15 @@ def test_wild_string_in_a_list_is_an_error_of_the_tree(n: int) -> None:
 
 
 def test_set_is_written_ascending_and_read_in_any_order() -> None:
+    cases: list[tuple[Wire, tuple[Any, ...]]] = [
+        (WORD, (256, 1, 5)),
+        (ListOf(TEXT), (("b",), (), ("a", "c"))),
+    ]
+    for element, values in cases:
+        wire = ListOf(element, unordered=True)
+        data = encode(wire, frozenset(values), V38)
+        assert decode(wire, data, V38) == frozenset(values)
+        assert encode(wire, decode(wire, data, V38), V38) == data
     wire = ListOf(TEXT, unordered=True)
     assert encode(wire, frozenset({"b", "a"}), V38) == encode(wire, ["a", "b"], V38)
     raw = encode(wire, ["b", "a", "b"], V38)

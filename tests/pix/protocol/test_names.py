@@ -73,6 +73,7 @@ def test_a_map_put_together_reads_and_writes() -> None:
         ("Vector<Bool>", "write List<TYPE>"),
         ("List<Bool", "no type is called"),
         ("List<IsValidPath.request>", "cannot be part of a type"),
+        ("List<Quit>", "takes no bytes"),
         ("List<" * (DEEPEST + 2) + "Bool" + ">" * (DEEPEST + 2), "may nest"),
     ],
 )
