@@ -1,7 +1,6 @@
 """What a wheel has beside its modules: completions of shells and man pages, made when it is built.
 
-A hook of hatchling. They go where a prefix has them, and the completions into the package too, for
-`pix-inspect completion`.
+A hook of hatchling. They go where a prefix has them.
 """
 
 from __future__ import annotations
@@ -13,12 +12,6 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PLACES = {
-    "bash": "share/bash-completion/completions/pix-inspect",
-    "zsh": "share/zsh/site-functions/_pix-inspect",
-    "fish": "share/fish/vendor_completions.d/pix-inspect.fish",
-}
-
 
 class WheelData(BuildHookInterface[Any]):
     """Makes them in a folder of its own, which is gone when the wheel is whole."""
@@ -29,7 +22,7 @@ class WheelData(BuildHookInterface[Any]):
             return
         sys.path.insert(0, str(Path(self.root) / "src"))
         from pix_inspect.cli import main
-        from pix_inspect.commands.completion import script
+        from pix_inspect.commands.completion import PLACES, script
 
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
@@ -37,7 +30,6 @@ class WheelData(BuildHookInterface[Any]):
             file = folder / shell
             file.write_text(script(shell))
             build_data["shared_data"][str(file)] = place
-            build_data["force_include"][str(file)] = f"pix_inspect/completion/{shell}"
         if main(["manual", "--format", "man", "-o", str(folder / "man")]):
             raise RuntimeError("the man pages could not be made")
         for page in sorted((folder / "man").glob("*.[17]")):

@@ -9,14 +9,19 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Iterable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from pix.problem import Problem
 from pix_inspect.commands.catalogue import COMMANDS, parser_of
 
-SHELLS = ("bash", "zsh", "fish")
+PLACES = {
+    "bash": "share/bash-completion/completions/pix-inspect",
+    "zsh": "share/zsh/site-functions/_pix-inspect",
+    "fish": "share/fish/vendor_completions.d/pix-inspect.fish",
+}
+"""By shell: where below a prefix its scripts are looked for."""
+SHELLS = tuple(PLACES)
 FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "fish": "(__fish_complete_path)"}
 WORDS = {"SOCKET": "relays", "TYPE": "types", "LINE": "operations", "EXPR": "fields"}
 """By the name of an argument: what it may be."""
@@ -53,8 +58,9 @@ def main(args: argparse.Namespace) -> int:
         return 0
     if args.shell is None:
         raise Problem(f"for which shell? pix-inspect completion {'|'.join(SHELLS)}")
-    made = files("pix_inspect") / "completion" / args.shell
-    print(made.read_text() if made.is_file() else script(args.shell), end="")
+    # of a wheel, it lies in the prefix that the package was installed to: PREFIX/lib/python3/*/
+    installed = Path(__file__).parents[5] / PLACES[args.shell]
+    print(installed.read_text() if installed.is_file() else script(args.shell), end="")
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix_inspect.base.narrate import narrate
 from pix_inspect.teach.manual import html, markdown
-from pix_inspect.teach.manual.blocks import Page
+from pix_inspect.teach.manual.blocks import Bytes, Page
 from pix_inspect.teach.manual.links import Links
 from pix_inspect.teach.manual.pages import pages
 from pix_inspect.teach.manual.specimens import Specimens
@@ -57,6 +57,9 @@ def _files(made: list[Page], form: str) -> Iterator[tuple[str, str]]:
         from pix_inspect.commands.man_pages import man_pages
 
         told = [page for page in made if page.kind in IN_ONE_PAGE]
+        for page in told:
+            if page.kind != "chapter":  # `explain` shows the bytes of each
+                page.blocks = [block for block in page.blocks if not isinstance(block, Bytes)]
         return man_pages(told)
     return (html.site if form == "html" else markdown.site)(made, Links(made))
 
