@@ -148,9 +148,7 @@ def _made(outer: str, inner: str, name: str, depth: int) -> Wire:
     if any(isinstance(arg, Message) for arg in args):
         raise UnknownName(f"{name}: a request, reply or frame cannot be part of a type")
     if outer != "Maybe" and any(isinstance(arg, Record) and not arg.fields for arg in args):
-        raise UnknownName(
-            f"{name}: {inner} takes no bytes, and cannot be told apart in a list"
-        )
+        raise UnknownName(f"{name}: {inner} takes no bytes, and cannot be told apart in a list")
     if len(args) == 1 and outer in ("List", "Set"):
         return ListOf(args[0], unordered=outer == "Set")
     if len(args) == 1 and outer == "Maybe":

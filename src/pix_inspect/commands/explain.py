@@ -16,6 +16,7 @@ from pix.codec.gates import FAMILIES, NEWEST, Protocol
 from pix.conversation.exchange import SIDES
 from pix.problem import Problem
 from pix.untrusted import natural
+from pix_inspect.base.terminal_text import show
 from pix_inspect.describe import annotated_bytes
 from pix_inspect.options.output import output_arguments
 from pix_inspect.teach.bundled import examples, recording, senders
@@ -72,13 +73,12 @@ def main(args: argparse.Namespace) -> int:
             place = {"recording": example[0], "exchange": example[1]}
         print(json.dumps(dataclasses.asdict(found) | {"example": place}))
         return 0
-    print("\n".join(text(found)))
+    room = min(WIDTH, _width())
+    show(text(found, room))
     sent = senders().get(found.title)
     if sent:
         print("\n  sent in the bundled recordings by")
-        print(
-            textwrap.fill(", ".join(sent), WIDTH, initial_indent="    ", subsequent_indent="    ")
-        )
+        print(textwrap.fill(", ".join(sent), room, initial_indent="    ", subsequent_indent="    "))
     if example is not None:
         print("\n".join(_example(found.title, *example)))
     return 0
@@ -167,5 +167,12 @@ def _index(form: str) -> int:
         kinds.setdefault(kind, []).append(name)
     for kind, members in kinds.items():
         print(f"{kind}:")
-        print(textwrap.fill(", ".join(members), WIDTH, initial_indent="  ", subsequent_indent="  "))
+        print(
+            textwrap.fill(
+                ", ".join(members),
+                min(WIDTH, _width()),
+                initial_indent="  ",
+                subsequent_indent="  ",
+            )
+        )
     return 0

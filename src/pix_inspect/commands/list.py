@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.terminal_text import Tone, Toned, show
 from pix_inspect.base.units import count, size
 from pix_inspect.machine.recent_recordings import recordings
 from pix_inspect.machine.running_relays import Running, connections, relays
@@ -30,19 +34,25 @@ def main(args: argparse.Namespace) -> int:
                                           "changed": about.st_mtime_ns // 1_000_000_000}
                                          for path, about in kept]}))  # fmt: skip
         return 0
+    show(_lines(running, kept))
+    return 0
+
+
+def _lines(
+    running: list[tuple[Running, int | None]], kept: list[tuple[Path, os.stat_result]]
+) -> Iterator[str]:
     if not running:
-        print("no relay runs")
+        yield "no relay runs"
     for relay, clients in running:
         where = inert(relay.listen or STREAMS)
         now = "" if clients is None else f"  {count(clients, 'connection')}"
-        print(f"relay {relay.pid}: {where} ⇄ {inert(relay.upstream)}{now}")
-        print(f"    {inert(relay.recording or 'recorded into a pipe')}")
+        yield Toned(f"relay {relay.pid}: {where} ⇄ {inert(relay.upstream)}{now}", Tone.HEADING)
+        yield f"    {inert(relay.recording or 'recorded into a pipe')}"
     if kept:
-        print("recordings:")
+        yield Toned("recordings:", Tone.HEADING)
     for path, about in kept:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(about.st_mtime))
-        print(f"  {day}  {size(about.st_size):>9}  {inert(str(path))}")
-    return 0
+        yield f"  {day}  {size(about.st_size):>9}  {inert(str(path))}"
 
 
 def _json(relay: Running, clients: int | None) -> dict[str, object]:

@@ -90,6 +90,10 @@ def completions(text: str, cursor: int) -> tuple[int, list[tuple[str, str]]]:
     before = text[:start].rstrip()
     if before.endswith("=") and before.rstrip("=!").rstrip().endswith("op"):
         offered = {name: operation.doc for name, operation in OPERATIONS_BY_NAME.items()}
+    elif before.endswith("=") and (
+        names := named_values().get((before.rstrip("=! ").split() or [""])[-1])
+    ):
+        offered = {name: getattr(value, "doc", "") for name, value in names.items()}
     else:
         flags = {word: f"exchanges that are {word}" for word in (*STATES, "handshake", "orphan")}
         offered = {**INDEXED, **PARTS, **flags, **fields()}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from pix_inspect.base.terminal_text import Tone, Toned
 from pix_inspect.teach.entries import Entry, Table
 
 WIDTH = 100
 WIDEST_CELL = 44
 
 
-def text(found: Entry) -> Iterator[str]:
-    """Yield the lines of an entry."""
-    yield f"{found.title} ({found.kind})"
+def text(found: Entry, room: int = WIDTH) -> Iterator[str]:
+    """Yield the lines of an entry, prose wrapped to so many columns."""
+    yield Toned(f"{found.title} ({found.kind})", Tone.HEADING)
     yield f"  {found.summary}"
     if found.facts:
         yield ""
@@ -21,7 +22,7 @@ def text(found: Entry) -> Iterator[str]:
         for key, value in found.facts:
             yield from textwrap.wrap(
                 value,
-                WIDTH,
+                room,
                 initial_indent=f"  {key:<{width}}  ",
                 subsequent_indent=" " * (width + 4),
             )
@@ -32,16 +33,16 @@ def text(found: Entry) -> Iterator[str]:
     if found.notes:
         yield ""
         for note in found.notes:
-            yield from _point(note)
+            yield from _point(note, room)
     if found.documents:
         yield ""
         yield "  where documents are wrong, or somebody does it otherwise"
         for wrong in found.documents:
-            yield from _point(wrong)
+            yield from _point(wrong, room)
 
 
-def _point(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="  * ", subsequent_indent="    ")
+def _point(text: str, room: int) -> list[str]:
+    return textwrap.wrap(text, room, initial_indent="  * ", subsequent_indent="    ")
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pix.protocol.types import BuildMode
 from pix_inspect.filter.completion import complete
 from pix_inspect.filter.fields import completions, fields
 
@@ -13,6 +14,8 @@ def test_completion_offers_fields_with_their_docs() -> None:
 
 
 def test_completion_offers_operations_behind_op() -> None:
+    _, offered = completions("request.mode = ", 15)
+    assert offered == [(mode.label, mode.doc) for mode in BuildMode]
     _, offered = completions("op = QueryP", 11)
     assert offered[0][0] in ("QueryPathHash", "QueryPathInfo")
     assert all("QueryP" in name or "queryp" in name.lower() for name, _ in offered)
