@@ -16,11 +16,16 @@ from pix_inspect.base.state_directory import new_recording
 from pix_inspect.base.units import count
 from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.peer import ourselves
-from pix_inspect.commands.record import listening_arguments
+from pix_inspect.commands.record import listening_arguments, warn_of_mode
 from pix_inspect.gateway.listening import Address, bound
 from pix_inspect.machine.running_relays import registered
 from pix_inspect.options import capture as capture_options
-from pix_inspect.options.capture import allow_many_connections, upstream_from, user_ids
+from pix_inspect.options.capture import (
+    allow_many_connections,
+    upstream_from,
+    user_ids,
+    warn_of_trust,
+)
 
 NEW = "new"
 """As a recording: a new one in the state directory."""
@@ -58,6 +63,7 @@ def main(args: argparse.Namespace) -> int:
         raise Problem("nothing to listen on: give --listen unix:///tmp/grpc.sock or 127.0.0.1:PORT")
     wanted = Address.parse(args.listen)
     allowed = user_ids(args.allow_user)
+    warn_of_mode(args)
     upstream = upstream_from(args, wanted.path)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,6 +92,8 @@ def main(args: argparse.Namespace) -> int:
         if not args.quiet:
             _introduce(address, str(upstream), target)
         _warn(address, outside=outside)
+        shared = address.path is not None and allowed != frozenset({os.getuid()})
+        warn_of_trust(upstream, shared=shared)
         # a signal that comes just before a wait does not end it
         while not stop.wait(0.5):
             pass
