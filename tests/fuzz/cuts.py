@@ -115,19 +115,19 @@ def live(session: Session, path: Path) -> Path:
 
 
 def told(path: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """Return what a recording's exchanges are, and what is found in them, in one order."""
+    """Return what a recording's exchanges are, and what is found in them."""
     session = Recorded(path).read_all()
     exchanges: list[tuple[Any, ...]] = []
     found: list[tuple[Any, ...]] = []
     for i in range(len(session)):
         row = session.row(i)
-        notes = tuple(sorted(map(str, session.remarks(i))))
+        notes = tuple(map(str, session.remarks(i)))
         name = str(row.operation if row.code is not None else row.kind)
         times = (row.started - START, row.took)
-        exchanges.append((name, row.state, row.starts, times, row.frames, notes))
+        exchanges.append((i, name, row.state, row.starts, times, row.frames, notes))
     for each in Findings(session, thorough=True).finish().kept:
         mistake = each.mistake.name if each.mistake is not None else None
-        where = (session.row(each.exchange - 1).starts, each.side, each.offset, each.field)
+        where = (each.exchange, each.side, each.offset, each.field)
         found.append((each.kind.name, each.grade, *where, mistake, each.said))
     session.close()
-    return sorted(exchanges, key=str), sorted(found, key=str)
+    return exchanges, found

@@ -69,9 +69,13 @@ class Terminal:
             time.sleep(0.05)
         return False
 
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._tmux("kill-server", check=False)
+
     def close(self) -> None:
         """End it, whatever it does, and relays that it left running."""
-        self._tmux("kill-server", check=False)
+        self.kill()
         for registration in (self.state / "pix-inspect" / "running").glob("*.json"):
             for _ in range(2):  # once lets clients finish
                 with contextlib.suppress(ProcessLookupError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import pytest
 
 from tests.real_nix.daemons import Client, Daemon, running
 from tests.real_nix.lab import Nix
+from tests.real_nix.test_screen import Terminal
+from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 PIX = [sys.executable, "-m", "pix_inspect"]
@@ -30,6 +33,17 @@ SLOW = """
 derivation { name = "slow-1.0"; system = builtins.currentSystem; builder = "/bin/sh";
   args = [ "-c" "echo begun; exec /bin/sleep 600" ]; }
 """
+
+
+def derivation(name: str, script: str) -> str:
+    return f"""
+derivation {{ name = "{name}-1.0"; system = builtins.currentSystem; builder = "/bin/sh";
+  args = [ "-c" "{script}" ]; }}
+"""
+
+
+BUSY = derivation("busy", "echo begun; while :; do :; done")
+FIFO = derivation("fifo", "/bin/mkfifo pipe; echo begun; /bin/cat pipe")
 
 LOUD = """
 derivation { name = "loud-1.0"; system = builtins.currentSystem; builder = "/bin/sh";
@@ -61,7 +75,7 @@ class Builds:
         self, client: Client, what: str = SLOW, log: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         """Start a build that never ends."""
-        file = self.folder / "build.nix"
+        file = self.folder / f"build-{len(self.running)}.nix"
         file.write_text(what)
         process = subprocess.Popen(
             ["nix-build", "--no-out-link", file],
@@ -168,6 +182,87 @@ def test_hangs_are_named_while_they_last(nix: Nix, tmp_path: Path) -> None:
             assert stopped[0]["to_do"] == [f"`kill -CONT {daemon}` lets it go on."]
         finally:
             os.kill(daemon, signal.SIGCONT)
+
+
+def told(waits: list[dict[str, Any]], client: subprocess.Popen[bytes]) -> dict[str, Any]:
+    """What is said of a client's connection, nothing while it is not there."""
+    return next((wait for wait in waits if wait["pid"] == client.pid), {})
+
+
+def test_the_process_that_matters_is_named(nix: Nix, tmp_path: Path) -> None:
+    with building(nix, tmp_path) as builds:
+        client = builds.daemon.client(socket=builds.path)
+        sleeps, computes, opens = (builds.build(client, what) for what in (SLOW, BUSY, FIFO))
+        builds.until(lambda waits: told(waits, sleeps).get("building") == ["slow-1.0"])
+        locked = builds.build(client, SLOW)
+        expected = ((sleeps, "sleeps"), (computes, "computes"), (opens, "waits"), (locked, "lock"))
+        found = builds.until(
+            lambda waits: all(told(waits, each).get("cause") == cause for each, cause in expected)
+        )
+        sleep, sh, cat, waiting = (told(found, each) for each, _ in expected)
+        assert sleep["cause_says"] == f"The builder's sleep (pid {sleep['cause_pid']}) sleeps"
+        assert (sh["at_work"], sh["cause_says"].split()[-1]) == (True, "computes")
+        assert cat["cause_says"].startswith("The builder's cat")
+        assert cat["evidence"][0].startswith("the named pipe is /")
+        assert cat["evidence"][0].endswith("/pipe")
+        assert waiting["held_by_connections"] == [sleep["connection"]]
+        assert waiting["cause_pid"] == sleep["daemon"]["pid"]
+        for wait in (sleep, sh, cat):
+            matters = next(each for each in wait["processes"] if each["pid"] == wait["cause_pid"])
+            assert wait["processes"][0]["pid"] == wait["daemon"]["pid"]
+            assert matters["age"] < 600
+
+        # the same on the screen, of each connection
+        with terminal(tmp_path, *PIX, "attach", str(builds.relay.pid)) as shown:
+            shown.wait_for("● live")
+            shown.press("H")
+            shown.wait_for("The daemon's processes")
+            for wait in (sleep, sh, cat, waiting):
+                shown.press("Home", *("j" * (wait["connection"] - min(map(number, found)))))
+                words = " ".join(shown.wait_for(f"{wait['cause_says'][-12:]}.").split())
+                assert f"{wait['cause_says']}." in words
+
+        # a daemon that is stopped, then the one that listens
+        daemon = sleep["daemon"]["pid"]
+        listener = builds.daemon.process.pid
+        os.kill(daemon, signal.SIGSTOP)
+        os.kill(listener, signal.SIGSTOP)
+        try:
+            late = builds.build(client, SLOW)
+            found = builds.until(
+                lambda waits: (
+                    told(waits, late).get("cause") == told(waits, sleeps)["cause"] == "stopped"
+                )
+            )
+            assert told(found, sleeps)["to_do"] == [f"`kill -CONT {daemon}` lets it go on."]
+            stopped = told(found, late)
+            assert stopped["cause_says"] == f"The daemon that listens (pid {listener}) is stopped"
+            assert stopped["to_do"] == [f"`kill -CONT {listener}` lets it go on."]
+            assert not stopped["listener"]["has_accepted"]
+        finally:
+            os.kill(listener, signal.SIGCONT)
+            os.kill(daemon, signal.SIGCONT)
+
+
+def number(wait: dict[str, Any]) -> int:
+    connection: int = wait["connection"]
+    return connection
+
+
+@contextmanager
+def terminal(folder: Path, *command: str) -> Iterator[Terminal]:
+    """A program in tmux, with the relays of this folder."""
+    if shutil.which("tmux") is None:
+        lacking("tmux is not installed")
+    place = folder / "screen"
+    place.mkdir()
+    (place / "state").symlink_to(folder / "state")
+    shown = Terminal(place, *command)
+    try:
+        yield shown
+    finally:
+        shown.press("q", "q", "q")
+        shown.kill()
 
 
 @pytest.mark.parametrize("nix", ["2.8.0", "2.34.8"], indirect=True)

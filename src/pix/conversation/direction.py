@@ -16,7 +16,7 @@ class Lane:
     bytes that are not understood, from its start to the end of the stream.
     """
 
-    __slots__ = ("cursor", "eof", "opaque", "over", "scanner", "side", "waiting")
+    __slots__ = ("cursor", "eof", "gives_way", "opaque", "over", "scanner", "side", "waiting")
 
     def __init__(self, side: int, base: int, limits: Limits) -> None:
         self.side = side
@@ -26,6 +26,8 @@ class Lane:
         self.eof = False
         self.over = False
         self.opaque: Exchange | None = None
+        self.gives_way: Callable[[], None] | None = None
+        """Lets the other side go on first with what it said before."""
 
     @property
     def silent(self) -> bool:
@@ -40,6 +42,8 @@ class Lane:
 
     def wait(self, ready: Callable[[], bool]) -> Scan:
         """Wait until the other side makes `ready` true."""
+        if self.gives_way is not None:
+            self.gives_way()
         while not ready():
             self.waiting = True
             yield

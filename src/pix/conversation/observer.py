@@ -21,12 +21,14 @@ Nothing decodes a field; spans say where they are.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 from pix.codec.cursor import Limits, Scan, behind
 from pix.codec.declare import OPERATIONS
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Family, Protocol
 from pix.conversation.answers import DaemonSide
+from pix.conversation.direction import Lane
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.handshake import Handshake
 from pix.conversation.notes import Note, Reason, note_of
@@ -91,6 +93,9 @@ class Conversation:
         begins = protocol is None
         self._ledger.client.scanner = self._client(begins=begins)
         self._ledger.daemon.scanner = self._daemon(begins=begins)
+        if not lockstep:
+            for lane in self._lanes:
+                lane.gives_way = partial(self._go_first, self._lanes[1 - lane.side])
         self.asked: Asked | None = None
         """The plain request that waits for its answer, and of which nobody was told."""
         self._answer: Shape = (0, None)
@@ -299,6 +304,12 @@ class Conversation:
         self.eof(CLIENT, time)
         self.eof(DAEMON, time)
 
+    def _go_first(self, lane: Lane) -> None:
+        """Run a side's scanner if it waits: what it said was before what the other says now."""
+        if lane.waiting:
+            self._run(lane.side)
+            lane.cursor.settle()
+
     def _advance(self, side: int) -> None:
         """Run a side's scanner, then the other's if it waited for what happened, and so on."""
         ledger = self._ledger
@@ -308,7 +319,9 @@ class Conversation:
         while ledger.changed and self._lanes[other].waiting:
             ledger.changed = False
             self._run(other)
-            self._lanes[other].cursor.settle()
+            lane = self._lanes[other]
+            lane.cursor.settle()
+            ledger.changed |= not lane.waiting  # which the other may have waited for
             other = 1 - other
 
     def _run(self, side: int) -> None:

@@ -62,6 +62,8 @@ class Idle:
 
     time: int = 0
     count: int = 0
+    lasting: int = 0
+    """How many of these times were not over at the end of the recording."""
 
 
 @dataclass(slots=True)
@@ -167,6 +169,8 @@ class _Watched:
         self.distinct = 0
         self.run_thinking = 0
         self.stalls: list[Stall] = []
+        self.told = 0
+        """When something was last noted of it."""
         self.last_side = CLIENT
         self.turns = 0
         self.bytes = 0
@@ -313,7 +317,8 @@ class Analyst:
             self._progress(reader.consumed, reader.size)
         reader.close()
         for watched in list(self._watched.values()):
-            self._leave(watched)
+            watched.told = max(watched.told, found.ended)
+            self._leave(watched, lasting=True)
         found.runs.sort(key=lambda run: -run.time)
         found.again = nlargest(MOST_AGAIN, self._again.values(), key=lambda again: again.count)
         self.predicted = max(self.predicted, found.elapsed)
@@ -336,13 +341,15 @@ class Analyst:
             watched.shift = max(self._latest, *lates, 0.0)
         return watched
 
-    def _leave(self, watched: _Watched) -> None:
+    def _leave(self, watched: _Watched, *, lasting: bool = False) -> None:
+        """Sum up a connection; `lasting`: it is still open."""
         watched.talk.announce()
         watched.end_run()
         for stall in watched.stalls:
             idle = self.found.stalls[stall.side]
             idle.count += 1
-            idle.time += max((stall.until or watched.last) - stall.since, 0)
+            idle.time += max((stall.until or max(watched.last, watched.told)) - stall.since, 0)
+            idle.lasting += lasting and stall.until is None
         distance = self.distance
         if distance is not None and watched.last:
             late = watched.late(distance)
@@ -357,6 +364,7 @@ class Analyst:
         if event.connection == 0:
             return
         watched = self._watch(event.connection)
+        watched.told = event.time
         if event.kind in ("half-close", "reset") and event.side is not None:
             watched.talk.eof(event.side, event.time)
         elif event.kind == "note":

@@ -72,7 +72,10 @@ def _not_reading(found: Analysis) -> Iterator[str]:
         if idle.count:
             other = "daemon" if side == "client" else "client"
             times = "once" if idle.count == 1 else f"{idle.count:,} times"
-            yield f"the {side} did not read for {duration(idle.time)}, {times}: the {other} waited"
+            least = "at least " if idle.lasting else ""
+            still = ", and does not yet" if idle.lasting else ""
+            took = f"{least}{duration(idle.time)}"
+            yield f"the {side} did not read for {took}, {times}{still}: the {other} waited"
 
 
 def _asked_again(found: Analysis) -> Iterator[str]:

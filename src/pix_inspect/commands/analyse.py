@@ -67,7 +67,7 @@ def as_json(found: Analysis, distance: Distance | None, predicted: int) -> dict[
         "repeated": {"requests": found.repeated, "bytes": found.repeated_bytes},
         "again": [asdict(again) for again in found.again],
         "stalls": {
-            side: {"time": idle.time / 1e9, "count": idle.count}
+            side: {"time": idle.time / 1e9, "count": idle.count, "lasting": idle.lasting}
             for side, idle in zip(("client", "daemon"), found.stalls, strict=True)
         },
         "operations": [

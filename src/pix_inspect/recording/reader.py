@@ -310,7 +310,10 @@ class RecordingReader:
                 kind, total = pcapng.BLOCK.unpack_from(buffer, p)
                 if p + total > size:
                     break
+                latest = self.latest
                 left -= self._slow(buffer, p, base + p, listener)
+                if self.latest > latest:  # a remark that came later than the data before it
+                    time = self.latest
                 p += total
                 flows = self._contents.flows
         finally:

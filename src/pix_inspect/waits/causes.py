@@ -103,7 +103,7 @@ def _builder(process: Relative) -> str:
 
 
 def _used(process: Relative) -> str:
-    used = duration(process.used) if process.used else "no"
+    used = f"{duration(process.used)} of" if process.used else "no"
     now = f", {_percent(process.share)} of one now" if process.share and process.computes else ""
     return f"it has used {used} processor time in {duration(process.age)}{now}"
 

@@ -135,7 +135,16 @@ def test_stalls_that_the_relay_remarked_are_summed_up(tmp_path: Path) -> None:
     writer.close()
     client, daemon = Analyst(recording).read().stalls
     assert (client.count, client.time) == (1, 5 * MS)
-    assert (daemon.count, daemon.time) == (1, 2 * MS)
+    assert (daemon.count, daemon.time, daemon.lasting) == (1, 3 * MS, 0)
+
+
+def test_a_stall_that_is_not_over_lasts_as_long_as_is_known(tmp_path: Path) -> None:
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.wait(5).remark({"note": Stuck(0, 100, since=made.time - 4 * MS).json()})
+    client, _ = Analyst(made.save()).read().stalls
+    assert (client.count, client.lasting) == (1, 1)
+    assert 4 * MS <= client.time <= 5 * MS
 
 
 def test_more_requests_than_are_remembered_are_said_to_be(

@@ -42,6 +42,9 @@ def test_what_was_asked_again_and_who_did_not_read() -> None:
     assert "\x1b" not in text
     assert "the client did not read for 9.5 s, 3 times: the daemon waited" in text
     assert "the daemon did not read" not in text
+    found.stalls = (Idle(0, 0), Idle(2_000 * MS, 1, 1))
+    said_so = "the daemon did not read for at least 2 s, once, and does not yet: the client waited"
+    assert said_so in said(found)
 
 
 def test_a_distance_is_told_as_a_factor() -> None:

@@ -12,6 +12,7 @@ import pytest
 from pix.conversation import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.recording import pcapng, tcp_headers
+from pix_inspect.recording.notes import Stuck
 from pix_inspect.recording.reader import Chunk, Event, Item, RecordingReader
 from pix_inspect.recording.stream_reader import ChunkSeen
 from tests.support.packets import block, chunks, conversation, events, items_of, kinds, save, stream
@@ -302,3 +303,13 @@ def test_following_a_file_that_another_process_writes(tmp_path: Path, rotate_at:
     middle = chunks(items)[1500]
     again = chunks(list(reader.read_from(middle.position)))
     assert again == chunks(items)[1500:]
+
+
+def test_a_remark_long_after_the_data_is_no_clock_that_was_set(tmp_path: Path) -> None:
+    made = Recording(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.wait(5_000).remark({"note": Stuck(0, 100).json()})
+    reader = RecordingReader(made.save())
+    reader.poll()
+    assert reader.warnings == []
+    reader.close()

@@ -141,6 +141,11 @@ class Banner(Toned):
             self._dismissed.intersection_update(said)
             self._arrange()
 
+    @property
+    def shown(self) -> list[str]:
+        """What is said and was not dismissed."""
+        return [text for text in self.said if text not in self._dismissed]
+
     def dismiss(self) -> bool:
         """Hide what is said until it is no longer so, and so again; return whether it showed."""
         shown = bool(self.display)
@@ -149,10 +154,9 @@ class Banner(Toned):
         return shown
 
     def _arrange(self) -> None:
-        shown = [text for text in self.said if text not in self._dismissed]
-        self.display = bool(shown)
+        self.display = bool(self.shown)
         width = max(self.screen.size.width - 3, 10)
-        lines = [line for text in shown for line in wrapped(text, width)]
+        lines = [line for text in self.shown for line in wrapped(text, width)]
         self._wrapped = lines[:MOST_LINES]
         if len(lines) > MOST_LINES:
             self._wrapped[-1] = fit(f"{lines[MOST_LINES - 1]} ", width - 1).rstrip() + "…"

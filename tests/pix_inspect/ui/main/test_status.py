@@ -47,3 +47,20 @@ async def test_what_was_cut_is_said(tmp_path: Path) -> None:
         assert "cut off" in banner.render_line(0).text
         await pilot.press("escape")
         assert not banner.display
+
+
+async def test_what_was_dismissed_comes_back_only_when_it_is_so_again(tmp_path: Path) -> None:
+    async with opened(growing(tmp_path / "r.pcapng").save()).run_test() as pilot:
+        await settled(pilot)
+        banner = browse(pilot).query_one(Banner)
+        banner.say(["one thing."])
+        assert banner.display
+        assert banner.dismiss()
+        banner.say(["one thing.", "another."])
+        assert (banner.display, banner.shown) == (True, ["another."])
+        banner.say(["one thing."])
+        assert not banner.display
+        assert not banner.dismiss()
+        banner.say([])
+        banner.say(["one thing."])
+        assert (banner.display, banner.shown) == (True, ["one thing."])

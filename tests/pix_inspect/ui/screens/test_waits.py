@@ -10,10 +10,14 @@ from textual.pilot import Pilot
 
 from pix.conversation.exchange import CLIENT
 from pix.protocol import operations as ops
+from pix_inspect.machine.doings import Deed, Doing
+from pix_inspect.machine.process_tree import Relative, Tree
+from pix_inspect.machine.processes import Process
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.status import Banner
 from pix_inspect.ui.screens.waits import WaitingScreen
+from pix_inspect.waits.waits import Here, Listener, Wait
 from tests.pix_inspect.waits.test_waits import cut
 from tests.support.recording import growing
 from tests.support.screens import browse, lines_of, live, opened, recorded, settled
@@ -88,3 +92,66 @@ def test_the_screen_of_waits(snap_compare: Any, tmp_path: Path) -> None:
 
     app = Inspector(Session(path))
     assert snap_compare(app, terminal_size=SIZE, run_before=run)
+
+
+def of_builders(*below: Relative) -> Tree:
+    """A daemon's process and those below it, at work for a minute."""
+    return Tree([
+        relative(11_500, 1, 0, "/nix/store/00000000000000000000000000000000-nix/bin/nix-daemon 42"),
+        *below,
+    ])  # fmt: skip
+
+
+def relative(pid: int, parent: int, depth: int, command: str, **more: Any) -> Relative:
+    about = {"state": "asleep", "born": 1, "age": 61 * SECOND, "used": SECOND // 5, "share": 0.0}
+    return Relative(pid, parent, depth, command, **{**about, **more})
+
+
+SECOND = 10**9
+SHELL = Doing(Deed.AWAITS)
+DRV = "/nix/store/00000000000000000000000000000000-hello-2.12.1.drv"
+FIFO = "/tmp/nix-build-hello-2.12.1.drv-0/a-rather-long-name-of-a-folder/to/be/wrapped/pipe"
+BUILDER = relative(
+    11_601, 11_500, 1, "bash -e /nix/store/00000000000000000000000000000000-source-stdenv.sh",
+    doing=SHELL,
+)  # fmt: skip
+STOPPED = Process(11_450, "stopped")
+SCENES = {
+    "sleeps": Here(tree=of_builders(
+        BUILDER, relative(11_602, 11_601, 2, "sleep 600", doing=Doing(Deed.SLEEPS)))),
+    "computes": Here(tree=of_builders(
+        BUILDER, relative(11_602, 11_601, 2, "cc1plus -O2 very_large.cc", state="running",
+                          used=58 * SECOND, share=0.98, doing=Doing(Deed.COMPUTES)))),
+    "named-pipe": Here(tree=of_builders(
+        BUILDER, relative(11_602, 11_601, 2, "cat pipe", doing=Doing(Deed.OPENS, None, FIFO)))),
+    "stopped-daemon": Here(daemon=Process(11_500, "stopped"), tree=of_builders(
+        BUILDER, relative(11_602, 11_601, 2, "sleep 600", doing=Doing(Deed.SLEEPS)))),
+    "stopped-listener": Here(listener=Listener(STOPPED, has_accepted=False, waiting=3)),
+    "hidden": Here(tree=of_builders(relative(11_601, 11_500, 1, "bash", hidden=True))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_hangs(snap_compare: Any, tmp_path: Path, scene: str) -> None:
+    path = cut("two-clients", 0.3, tmp_path).path
+
+    def waits(session: Session) -> list[Wait]:
+        now = session.last
+        wait = Wait(
+            1, "daemon", "the reply to BuildPaths", now - 61 * SECOND, "BuildPaths", 7,
+            "gcc -c main.c", now - 58 * SECOND, (DRV,), ("hello-2.12.1",), (DRV,), pid=4242,
+            command="nix build .#hello", here=SCENES[scene],
+        )  # fmt: skip
+        locked = Wait(
+            2, "daemon", "the reply to BuildPaths", now - 12 * SECOND, "BuildPaths", 9,
+            lock=f"{DRV.removesuffix('.drv')}", holders=(1,), surely=True, pid=4243,
+            command="nix build .#hello --no-link", here=Here(),
+        )  # fmt: skip
+        return [wait, locked]
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await shown(pilot)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pix_inspect.ui.screens.waits.waits", waits)
+        assert snap_compare(Inspector(Session(path)), terminal_size=(80, 24), run_before=run)
