@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.codec.gates import NEWEST_MINOR, Protocol
+from pix.codec.gates import NEWEST_MINOR, WORKER, Protocol
 from pix.problem import Problem
 from pix.sockets import listen
 from pix_inspect.base.narrate import narrate, never_wait, say
@@ -334,9 +334,12 @@ def _wanted(recorded: RecordedSession, args: argparse.Namespace) -> list[int]:
                 f"{args.recording} has no connection {number}:"
                 f" it has {count(len(recorded.connections), 'connection')}"
             )
+    spoken = [n for n in numbers if session.connections[n].family in (None, WORKER)]
+    if not spoken:
+        raise Problem(f"{args.recording} has no connection to a daemon: none can be replayed")
     wanted = []
     admits = _filter(args.filter)
-    for number in numbers:
+    for number in spoken:
         mine = [
             i
             for i in recorded.connections[number]

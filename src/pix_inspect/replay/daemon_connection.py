@@ -17,6 +17,7 @@ from typing import Any
 
 from pix.codec.declare import Operation, wire_of
 from pix.codec.errors import DecodeError, EncodeError
+from pix.codec.gates import WORKER
 from pix.codec.payload import WRITTEN
 from pix.codec.values import encode, fitted
 from pix.codec.wire import Reader
@@ -41,6 +42,8 @@ def recorded_hello(recorded: RecordedSession) -> DaemonHello:
             continue
         exchange = recorded.exchange(indexes[0])
         reply = exchange.view.part("reply")
+        if exchange.protocol.family is not WORKER:
+            continue
         if reply is None or reply.error is not None or reply.end is None:
             continue
         data = b"".join(exchange.raw(DAEMON, reply.start, reply.end))
@@ -49,7 +52,7 @@ def recorded_hello(recorded: RecordedSession) -> DaemonHello:
         except DecodeError:
             continue
         return said
-    raise Problem(f"{recorded.path} has no whole handshake: it does not say which daemon to play")
+    raise Problem(f"{recorded.path} has no daemon's whole handshake: there is none to play")
 
 
 class PlayedConnection(ServedConnection):
