@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
+from pix_inspect.recording.lookalikes import FIRST, cut_of
 from pix_inspect.recording.notes import EVENT, LOST, Continuation, Ending, Lost
 from pix_inspect.recording.pcapng import (
     IF_DESCRIPTION,
@@ -141,7 +142,12 @@ class Track:
 
     def chunk(self, side: int, time: int, kept: bytes, length: int, out: Parts) -> None:
         """Write `length` bytes that `side` sent at `time`, of which the first are `kept`."""
-        if self._notes or self.ended[side] or not len(kept) <= length <= LARGEST_SEGMENT:
+        if (
+            self._notes
+            or self.ended[side]
+            or not len(kept) <= length <= LARGEST_SEGMENT
+            or (kept and kept[0] in FIRST)
+        ):
             self._pieces(side, time, kept, length, out)
         elif length:
             self._segment(side, time, kept, length, _FLAGS, out)
@@ -248,7 +254,7 @@ class Track:
         length = max(length, len(kept))
         done = 0
         while done < length:
-            size = min(LARGEST_SEGMENT, length - done)
+            size = cut_of(view[done:]) or min(LARGEST_SEGMENT, length - done)
             piece = view[done : done + size]
             done += size
             flags = _FLAGS if done == length else ACK

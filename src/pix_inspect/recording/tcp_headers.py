@@ -50,7 +50,8 @@ acknowledgement, TCP header words, flags, window, checksum, urgent pointer."""
 VERSION = b"\x45\x00"
 MIDDLE = b"\x00\x00\x40\x00\x40\x06"
 """Identification 0, do not fragment, time to live 64, TCP."""
-_SYN_OPTIONS = b"\x02\x04" + LARGEST_SEGMENT.to_bytes(2, "big") + bytes((1, 3, 3, WINDOW_SHIFT))
+_SEGMENT_SIZE = b"\x02\x04" + LARGEST_SEGMENT.to_bytes(2, "big")
+_SYN_OPTIONS = _SEGMENT_SIZE + bytes((1, 3, 3, WINDOW_SHIFT, 1, 1, 4, 2))
 
 
 def _words(data: bytes) -> int:
@@ -98,7 +99,7 @@ class Way:
         )
 
     def syn(self, flags: int, seq: int, ack: int) -> bytes:
-        """Return a packet that opens: its TCP header holds segment size and window scale."""
+        """Return a packet that opens: with segment size, window scale, and SACK permitted."""
         head = bytearray(self.headers(flags, seq, ack, len(_SYN_OPTIONS)))
         head[32] = (20 + len(_SYN_OPTIONS)) << 2
         return bytes(head) + _SYN_OPTIONS

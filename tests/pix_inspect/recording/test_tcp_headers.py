@@ -43,10 +43,11 @@ def test_the_client_speaks_from_its_port_to_the_one_port() -> None:
     assert back[20:24] == there[22:24] + there[20:22]
 
 
-def test_a_syn_scales_the_window() -> None:
+def test_a_syn_scales_the_window_and_permits_sack() -> None:
     syn = Way(0, 50_000).syn(SYN, 7, 0)
-    assert len(syn) == 48 == 20 + (syn[32] >> 4) * 4 == int.from_bytes(syn[2:4], "big")
+    assert len(syn) == 52 == 20 + (syn[32] >> 4) * 4 == int.from_bytes(syn[2:4], "big")
     assert syn[33] == SYN
+    assert syn.endswith(bytes((4, 2)))
 
 
 def test_client_ports_are_those_that_no_dissector_has() -> None:

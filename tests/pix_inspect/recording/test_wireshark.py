@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON
 from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.reader import RecordingReader
@@ -23,7 +24,9 @@ from pix_inspect.recording.tcp_headers import CLIENT_PORTS, PORT, TAKEN_PORTS
 from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
 from tests.support.captures import Connection, Run
 from tests.support.packets import chunks, events, items_of, stream
+from tests.support.places import RECORDINGS
 from tests.support.recording import START, Recording, section
+from tests.support.words import PATH
 
 ASLEEP = 1000.0
 
@@ -152,6 +155,60 @@ def test_all_captures_elided(
 
 
 # The traps
+
+
+def taken(tshark: Tshark, path: Path, *options: str) -> list[list[str]]:
+    """The packets with data that Wireshark shows as something else than data."""
+    text = tshark(
+        "-r", path, *options, "-Y", 'tcp.len > 0 && frame.protocols != "raw:ip:tcp:data"',
+        "-T", "fields", "-e", "frame.number", "-e", "frame.protocols", "-e", "tcp.payload",
+    )  # fmt: skip
+    return [line.split("\t") for line in text.splitlines()]
+
+
+def test_no_packet_is_taken_for_another_protocol(
+    tshark: Tshark, tmp_path: Path, captured_runs: tuple[Run, ...]
+) -> None:
+    path = tmp_path / "all.pcapng"
+    record(path, captured_runs)
+    assert taken(tshark, path) == []
+
+
+def test_no_packet_of_the_recordings_is_taken_for_another_protocol(tshark: Tshark) -> None:
+    for path in sorted(RECORDINGS.glob("*.pcapng")):
+        assert taken(tshark, path) == [], path
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pack_u64(5) + pack_u64(5) + b"2.8.0\0\0\0",  # DCERPC
+        pack_u64(0x105) + pack_u64(0x2D) + PATH.encode(),
+        pack_u64(0x200),  # RPCAP
+        b"\0\6" + bytes(10) + b"2.26.3\0\0",  # STUN
+        bytes(7) + pack_u64(0x31) + PATH.encode(),  # LBMSRS
+        b"\0\0\0\2\0\0\0" + pack_u64(0x37FE) + bytes(9),
+    ],
+)
+def test_what_looks_like_another_protocol(tshark: Tshark, tmp_path: Path, data: bytes) -> None:
+    """It is cut, and still one chunk of the same bytes."""
+    made = Recording(tmp_path / "r.pcapng")
+    talk = made.open()
+    talk.chunk(CLIENT, data)
+    talk.close()
+    made.save()
+    assert taken(tshark, made.path) == []
+    assert b"".join(chunk.data for chunk in chunks(items_of(made.path))) == data
+
+
+def test_whoever_wants_no_heuristics_can_have_none(tshark: Tshark, tmp_path: Path) -> None:
+    made = Recording(tmp_path / "r.pcapng")
+    talk = made.open()
+    talk.chunk(CLIENT, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    talk.close()
+    made.save()
+    assert len(taken(tshark, made.path)) == 1
+    assert taken(tshark, made.path, "-d", f"tcp.port=={PORT},data") == []
 
 
 def test_no_dissector_has_our_ports(tshark: Tshark) -> None:
