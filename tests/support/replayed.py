@@ -30,7 +30,11 @@ from tests.support.playbook import said
 from tests.support.recorded import START, Step, record
 from tests.support.scripted_daemon import Daemon, Player
 
-NAMES = sorted(path.stem for path in RECORDINGS.glob("*.pcapng"))
+NAMES = sorted(
+    path.stem for path in RECORDINGS.glob("*.pcapng") if not path.stem.startswith("serve-")
+)
+"""Recorded sessions with daemons."""
+
 MILLISECOND = 1_000_000
 
 P = "/nix/store/ffffffffffffffffffffffffffffffff-hello"
