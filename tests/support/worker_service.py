@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -54,6 +55,7 @@ def generated() -> tuple[ModuleType, ModuleType]:
         return importlib.import_module("nix_pb2"), importlib.import_module("nix_pb2_grpc")
     finally:
         sys.path.remove(str(folder))
+        shutil.rmtree(folder)
 
 
 @dataclass

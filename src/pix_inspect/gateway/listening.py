@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-import os
 import socket
 import subprocess
 import threading
@@ -25,8 +24,14 @@ from pix.sockets import BACKLOG, Listener, connect, listen
 from pix_inspect.machine.relay_chain import Lineage
 from pix_inspect.recording.notes import Comment, Peer
 
-PEER = "unix-abstract:"
+PEER = "unix:"
 """What gRPC calls a connection by, in front of the name of its socket."""
+
+OF_CLIENTS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE),  # a machine that is gone does not say so
+)
+"""Options that what is accepted inherits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,8 @@ def bound(address: Address, mode: int, *, remote: bool) -> tuple[Listener, Addre
     sock = socket.socket(family, kind)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what it accepts inherits it
+        for layer, option in OF_CLIENTS:
+            sock.setsockopt(layer, option, 1)
         sock.bind(where)
         sock.listen(BACKLOG)
     except OSError as error:
@@ -149,12 +155,11 @@ class Callers:
         self._left = left
         self._known: dict[str, Caller] = {}
         self._coming = threading.local()
-        self._mark = f"pix-inspect-grpc-{os.urandom(8).hex()}"
         self._count = itertools.count(1)
 
     def open_tap(self, peer: Peer) -> _Watch:
         """Take note of who connects."""
-        caller = Caller(f"{self._mark}-{next(self._count)}", peer)
+        caller = Caller(str(self._inner.with_name(f"{next(self._count)}")), peer)
         self._coming.caller = caller
         return _Watch(lambda: self._ended(caller))
 
@@ -164,7 +169,7 @@ class Callers:
         """Return a connection to gRPC's own socket for who connected last. Raises OSError."""
         caller: Caller = self._coming.caller
         self._known[caller.name] = caller
-        return connect(self._inner, before=lambda sock: sock.bind(f"\0{caller.name}")), None
+        return connect(self._inner, before=lambda sock: sock.bind(caller.name)), None
 
     def __str__(self) -> str:
         return "gRPC"
@@ -175,6 +180,7 @@ class Callers:
 
     def _ended(self, caller: Caller) -> None:
         self._known.pop(caller.name, None)
+        Path(caller.name).unlink(missing_ok=True)
         with caller.lock:
             caller.gone = True
         self._left(caller)

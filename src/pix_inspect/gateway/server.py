@@ -80,9 +80,10 @@ class Gateway:
         self._say = say
         self._closing = False
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="pix-grpc-"))
+            # a temporary folder of the user's own may be too long a path for a socket
+            self._folder = Path(tempfile.mkdtemp(prefix="pix-grpc-", dir="/tmp"))
         except OSError as error:
-            raise Problem(f"cannot make a folder for the socket: {error}; set TMPDIR") from None
+            raise Problem(f"cannot make a folder for the socket: {error}") from None
         self.pool = Pool(upstream, open_tap)
         self.callers = Callers(self._folder / "s", self._left)
         logging.getLogger("grpc").addHandler(logging.NullHandler())

@@ -31,7 +31,7 @@ def running(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         assert process.stderr is not None
         yield process, process.stderr.readline()
     finally:
-        process.kill()
+        process.terminate()
         process.communicate()
 
 
