@@ -30,10 +30,9 @@ from tests.support.playbook import said
 from tests.support.recorded import START, Step, record
 from tests.support.scripted_daemon import Daemon, Player
 
-NAMES = sorted(
-    path.stem for path in RECORDINGS.glob("*.pcapng") if not path.stem.startswith("serve-")
-)
-"""Recorded sessions with daemons."""
+NAMES = sorted(path.stem for path in RECORDINGS.glob("*.pcapng"))
+OF_WORKER = [name for name in NAMES if not name.startswith("serve-")]
+"""Recorded sessions, and those of them that are with daemons."""
 
 MILLISECOND = 1_000_000
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pix.codec.gates import NEWEST_MINOR, WORKER, Protocol
+from pix.codec.gates import FAMILIES, NEWEST_MINOR, Protocol
 from pix.problem import Problem
 from pix.sockets import listen
 from pix_inspect.base.narrate import narrate, never_wait, say
@@ -334,9 +334,9 @@ def _wanted(recorded: RecordedSession, args: argparse.Namespace) -> list[int]:
                 f"{args.recording} has no connection {number}:"
                 f" it has {count(len(recorded.connections), 'connection')}"
             )
-    spoken = [n for n in numbers if session.connections[n].family in (None, WORKER)]
-    if not spoken:
-        raise Problem(f"{args.recording} has no connection to a daemon: none can be replayed")
+    # of both protocols the one that was spoken first: one daemon understands one of them
+    known = [family for n in numbers if (family := session.connections[n].family) is not None]
+    spoken = [n for n in numbers if session.connections[n].family in (None, *known[:1])]
     wanted = []
     admits = _filter(args.filter)
     for number in spoken:
@@ -371,7 +371,7 @@ def _protocol(args: argparse.Namespace) -> Protocol | None:
         return None
     features = frozenset(word for word in (args.features or "").split(",") if word)
     try:
-        protocol = Protocol.parse(args.version or f"1.{NEWEST_MINOR}", features)
+        protocol = Protocol.parse(args.version or f"1.{NEWEST_MINOR}", features, FAMILIES)
     except ValueError as error:
         raise Problem(f"--version: {error}") from None
     if features and protocol.minor < NEWEST_MINOR:

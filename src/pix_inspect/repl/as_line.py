@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pix.codec.errors import PixError
-from pix.codec.gates import version_text
+from pix.codec.gates import SERVE, version_text
 from pix.codec.values import encode
 from pix.codec.wire import pack_u64
 from pix.conversation.exchange import CLIENT
@@ -21,6 +21,8 @@ from pix_inspect.session.payload_spans import content_spans
 
 SHORT_PAYLOAD = 64
 """Bytes of a payload that stand in the line itself."""
+PROGRAM = "nix-store --serve --write"
+"""What is spoken to in the serve protocol; a recording does not say where it was."""
 LONGEST_RAW = 16 << 10
 """Bytes of a request that is not an operation."""
 
@@ -33,7 +35,7 @@ def line_of(view: ExchangeView, recording: Path | None = None) -> str:
     row, exchange = view.row, view.exchange
     request = view.part("request")
     if row.kind == "handshake":
-        return _connect(request)
+        return _connect(request, view.family is SERVE)
     if exchange is None or row.kind not in ("operation", "opaque"):
         raise Problem(f"exchange {row.number} has no request: nothing to send again")
     operation = exchange.operation
@@ -44,20 +46,21 @@ def line_of(view: ExchangeView, recording: Path | None = None) -> str:
     payload = operation.request.payload
     if payload is not None:
         words.append(f"{payload.name}={_payload(view, recording)}")
-    line = f"{operation.name}({', '.join(words)})"
+    line = f"{operation.short}({', '.join(words)})"
     if len(line) > LONGEST_LINE:
         raise Problem(f"exchange {row.number} is too long for a line: {len(line):,} characters")
     return line
 
 
-def _connect(request: Part | None) -> str:
+def _connect(request: Part | None, is_served: bool) -> str:
     said = request.node.plain() if request is not None and request.node is not None else {}
     version = said.get("version") if isinstance(said, dict) else None
     if not isinstance(version, int):
         raise Problem("this handshake is not understood")
     features = said.get("features") or []
     more = f", features={literal(list(features))}" if features else ""
-    return f"connect(version={literal(version_text(version))}{more})"
+    program = f"serve={literal(PROGRAM)}, " if is_served else ""
+    return f"connect({program}version={literal(version_text(version))}{more})"
 
 
 def _is_faithful(view: ExchangeView, request: Part) -> bool:
@@ -96,7 +99,7 @@ def _raw(view: ExchangeView) -> str:
     if data is None or end - start > LONGEST_RAW:
         raise Problem(f"exchange {view.row.number} is too long for a line, or was not kept whole")
     code = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or view.row.code != code:
+    if len(data) < 8 or view.row.wire_number != code:
         return f'raw(hex("{data.hex(" ", 8)}"))'
     rest = f', hex("{data[8:].hex(" ", 8)}")' if len(data) > 8 else ""
     assert data[:8] == pack_u64(code)

@@ -16,9 +16,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError, EncodeError
-from pix.codec.gates import Protocol, negotiate
+from pix.codec.gates import SERVE, WORKER, Family, Protocol, negotiate, newest
 from pix.codec.payload import FRAME_SIZE, FRAMES, PULLED, framed
 from pix.codec.values import encode, fitted
 from pix.codec.wire import Reader, pack_string, pack_u64
@@ -27,7 +26,8 @@ from pix.conversation.exchange import CLIENT, DAEMON, Exchange
 from pix.conversation.notes import Note
 from pix.daemon.upload import Pull
 from pix.problem import Problem
-from pix.protocol.handshake import CLIENT_MAGIC, ClientHello
+from pix.protocol import serve
+from pix.protocol.handshake import HELLOS, ClientHello
 from pix_inspect.capture.relayed_connection import Tap, now
 from pix_inspect.replay.recorded import RecordedExchange
 from pix_inspect.replay.translate import request_head, translated
@@ -46,6 +46,14 @@ class Asked:
 
     index: int
     pull: Pull | None = None
+
+
+def other_family(wanted: Protocol, recorded: Family) -> Problem:
+    """Return the error for a version of the protocol that was not recorded."""
+    return Problem(
+        f"{wanted.text} is a version of the {wanted.family} protocol, the recording is of the"
+        f" {recorded} protocol"
+    )
 
 
 class ReplayedConnection:
@@ -69,6 +77,8 @@ class ReplayedConnection:
         self.protocol: Protocol | None = None
         self.active = clock.monotonic()
         """When something last passed."""
+        if wanted is not None and wanted.family is not self._family:
+            raise other_family(wanted, self._family)
         self._sock: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._talk = Conversation(self)
@@ -89,7 +99,15 @@ class ReplayedConnection:
         self._sock.setblocking(False)
         self.asked.append(Asked(index))
         self.active = clock.monotonic()
-        self._out.append(iter((pack_u64(CLIENT_MAGIC),)))
+        self._out.append(iter((pack_u64(self._family.magics[CLIENT]),)))
+        if self._family is SERVE:  # a server may wait for all of it
+            self._said_hello = True
+            self._out.append(iter((self._hello(newest(SERVE).number),)))
+
+    @property
+    def _family(self) -> Family:
+        """The protocol of what was recorded."""
+        return (self.recorded.view.family if self.recorded is not None else None) or WORKER
 
     def fileno(self) -> int:
         assert self._sock is not None
@@ -207,23 +225,28 @@ class ReplayedConnection:
         wanted = self.wanted
         if wanted is not None:
             hello.version = wanted.number
+        elif was is not None and was.minor and negotiate(hello.version, theirs) != was.minor:
+            hello.version = was.number
+        if isinstance(hello, ClientHello) and wanted is not None:
             hello.features = tuple(sorted(wanted.features))
-        elif was is not None and was.minor:
-            if negotiate(hello.version, theirs) != was.minor:
-                hello.version = was.number
+        elif isinstance(hello, ClientHello) and was is not None and was.minor:
             hello.features = tuple(each for each in hello.features if each in was.features)
-        protocol = Protocol(negotiate(hello.version, theirs))
-        wire = wire_of(ClientHello)
+        family = self._family
+        protocol = Protocol(negotiate(hello.version, theirs, family), family=family)
+        wire = HELLOS[family][CLIENT]
         return encode(wire, fitted(wire, hello, protocol), protocol)[8:]
 
-    def _recorded_hello(self) -> ClientHello:
+    def _recorded_hello(self) -> ClientHello | serve.ClientHello:
         recorded = self.recorded
         if recorded is not None and recorded.view.protocol is not None:
             end = recorded.exchange.request_end or 0
             with contextlib.suppress(DecodeError, Problem):
                 data = b"".join(recorded.raw(CLIENT, 0, end))
-                said: ClientHello = wire_of(ClientHello).read(Reader(data, recorded.protocol))
+                reader = Reader(data, recorded.protocol)
+                said: ClientHello = HELLOS[self._family][CLIENT].read(reader)
                 return said
+        if self._family is SERVE:
+            return serve.ClientHello(version=newest(SERVE).number)
         return ClientHello(version=0x126)
 
     def ask(self, index: int, recorded: RecordedExchange) -> None:

@@ -17,9 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from pix.codec.gates import Protocol
+from pix.codec.gates import SERVE, WORKER, Protocol
+from pix.protocol.handshake import DaemonHello
 from pix.sockets import listen
 from pix_inspect.replay.answers import Repertoire
+from pix_inspect.replay.client_connection import other_family
 from pix_inspect.replay.daemon_connection import PlayedConnection, recorded_hello
 from pix_inspect.replay.recorded import RecordedSession
 
@@ -43,8 +45,12 @@ class PlayedDaemon:
     ) -> None:
         self.hello = recorded_hello(recorded)
         if speaks is not None:
+            spoken = WORKER if isinstance(self.hello, DaemonHello) else SERVE
+            if speaks.family is not spoken:
+                raise other_family(speaks, spoken)
             self.hello.version = speaks.number
-            self.hello.features = tuple(sorted(speaks.features))
+            if isinstance(self.hello, DaemonHello):
+                self.hello.features = tuple(sorted(speaks.features))
         self.repertoire = Repertoire(recorded)
         self.pace = pace
         self.say = say

@@ -15,17 +15,17 @@ import time as clock
 from collections.abc import Callable
 from typing import Any
 
-from pix.codec.declare import Operation, wire_of
+from pix.codec.declare import Operation
 from pix.codec.errors import DecodeError, EncodeError
-from pix.codec.gates import WORKER
 from pix.codec.payload import WRITTEN
 from pix.codec.values import encode, fitted
 from pix.codec.wire import Reader
 from pix.conversation.exchange import DAEMON
 from pix.problem import Problem
-from pix.protocol.handshake import DaemonHello
+from pix.protocol.handshake import HELLOS, DaemonHello
 from pix.protocol.logging import STDERR_READ, StderrError
 from pix.protocol.operations import AddPermRoot, SetOptions
+from pix.protocol.serve import ServerHello
 from pix.serving import LAST, Refusal, ServedConnection
 from pix_inspect.replay.answers import Candidate, Digest, Repertoire
 from pix_inspect.replay.recorded import ELIDED, RecordedExchange, RecordedSession
@@ -35,20 +35,19 @@ from pix_inspect.session.exchange_view import Part
 CHUNK = 1 << 16
 
 
-def recorded_hello(recorded: RecordedSession) -> DaemonHello:
+def recorded_hello(recorded: RecordedSession) -> DaemonHello | ServerHello:
     """Return what the recorded daemon said of itself. Raises Problem where it never did."""
     for indexes in recorded.connections.values():
         if recorded.session.row(indexes[0]).kind != "handshake":
             continue
         exchange = recorded.exchange(indexes[0])
         reply = exchange.view.part("reply")
-        if exchange.protocol.family is not WORKER:
-            continue
         if reply is None or reply.error is not None or reply.end is None:
             continue
         data = b"".join(exchange.raw(DAEMON, reply.start, reply.end))
         try:
-            said: DaemonHello = wire_of(DaemonHello).read(Reader(data, exchange.protocol))
+            wire = HELLOS[exchange.protocol.family][DAEMON]
+            said: DaemonHello = wire.read(Reader(data, exchange.protocol))
         except DecodeError:
             continue
         return said
@@ -61,7 +60,7 @@ class PlayedConnection(ServedConnection):
     def __init__(
         self,
         sock: socket.socket,
-        hello: DaemonHello,
+        hello: DaemonHello | ServerHello,
         repertoire: Repertoire,
         *,
         pace: bool = False,
@@ -81,6 +80,11 @@ class PlayedConnection(ServedConnection):
             self.serve(self.hello)
         except Refusal as refusal:
             self.narrate(refusal.message)
+
+    @property
+    def last(self) -> bytes:
+        """What stands before a reply."""
+        return LAST if self.protocol.family.has_log else b""
 
     # Requests ---------------------------------------------------------------------------
 
@@ -131,6 +135,8 @@ class PlayedConnection(ServedConnection):
 
     def refuse(self, refusal: Refusal) -> None:
         self.narrate(refusal.message)
+        if not self.protocol.family.has_log:
+            return  # the end of the stream is all that can be said
         self.say(StderrError(message=f"pix-inspect replay: {refusal.message}"))
 
     def say(self, frame: Any) -> None:
@@ -151,7 +157,7 @@ class PlayedConnection(ServedConnection):
             self.refuse(Refusal(str(problem)))
         else:  # nothing more was asked, and the daemon's end came first
             return answer.row.complete or answer.row.state not in ("cut", "opaque")
-        return True
+        return self.protocol.family.has_log
 
     def _play(self, recorded: RecordedExchange, asked: Operation) -> None:
         view, exchange = recorded.view, recorded.exchange
@@ -188,7 +194,7 @@ class PlayedConnection(ServedConnection):
         if recorded.lacks(DAEMON, start, stop):
             raise Refusal(f"the answer #{recorded.number}: {ELIDED}")
         if same and not isinstance(self.asked, AddPermRoot):
-            self.send(LAST)
+            self.send(self.last)
             for piece in recorded.raw(DAEMON, start, stop):
                 self.send(piece)
             return
@@ -196,7 +202,7 @@ class PlayedConnection(ServedConnection):
         if isinstance(self.asked, AddPermRoot):  # the link may be in another temporary folder
             reply.gc_root = self.asked.gc_root
         data = self._fitted(reply, recorded.operation, asked)
-        self.send(LAST + data)
+        self.send(self.last + data)
         carriage = recorded.carriage(DAEMON)
         if carriage is not None and carriage is not WRITTEN:
             for piece in recorded.content(DAEMON):

@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 
 from pix.codec.declare import wire_of
 from pix.codec.errors import EncodeError
-from pix.codec.gates import NEWEST, Protocol
+from pix.codec.gates import Protocol
+from pix.codec.gates import newest as newest_of
 from pix.codec.nar_files import FILE_HEAD
 from pix.codec.values import encode, fitted
 from pix.codec.wire import bytes_of, pack_u64, text_of
@@ -52,9 +53,9 @@ def request_head(request: Any, protocol: Protocol) -> bytes:
     if operation.feature is not None and operation.feature not in protocol.features:
         raise EncodeError(operation.name, f"needs the feature {operation.feature}")
     if not operation.life.is_there(protocol.minor):
-        first = operation.life.introduced.minor
+        first = operation.family.version(operation.life.introduced.minor or 0)
         raise EncodeError(
-            operation.name, f"does not exist before 1.{first:02} (this is {protocol.text})"
+            operation.name, f"does not exist before {first} (this is {protocol.text})"
         )
     try:
         return pack_u64(operation.number) + encode(operation.request, request, protocol)
@@ -95,7 +96,7 @@ def newest(request: Any, content: Content, was: Protocol) -> tuple[Any, Iterator
             name=request.name, method="text:sha256", references=request.references, dump=b""
         )
         return added, iter((bytes_of(request.text),))
-    return translated(request, content, was, NEWEST)
+    return translated(request, content, was, newest_of(was.family))
 
 
 def _added(

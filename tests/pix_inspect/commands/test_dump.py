@@ -25,8 +25,9 @@ from tests.support.recording import Recording
 from tests.support.words import LAST, text, word
 
 KEYS = [
-    "exchange", "connection", "kind", "operation", "code", "version", "features", "time", "took",
-    "request", "log", "reply", "error", "payload", "bytes", "complete", "notes",
+    "exchange", "connection", "kind", "operation", "code", "protocol", "version", "features",
+    "time", "took", "request", "grpc", "standard_error", "log", "reply", "error", "payload",
+    "bytes", "complete", "notes",
 ]  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def test_json_is_one_object_an_exchange_with_all_the_keys(
         assert list(each) == KEYS
         row = session.row(each["exchange"] - 1)
         assert (each["kind"], each["operation"], each["code"]) == (
-            row.kind, row.operation, row.code,
+            row.kind, row.operation, row.wire_number,
         )  # fmt: skip
         assert each["time"] == (row.started - session.started) / 1e9
         assert each["took"] == (None if row.took is None else row.took / 1e9)

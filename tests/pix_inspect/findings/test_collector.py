@@ -27,6 +27,9 @@ OF_RECORDINGS = {
     "by-hand": {"obsolete", "downgrade"},
     "import-over-1-21": set(),
     "old-client": {"downgrade"},
+    "serve-closure": {"downgrade"},
+    "serve-copy": {"downgrade"},
+    "serve-read-only": {"standard-error"},
     "untrusted": {"restricted-setting", "ignored-setting", "unsigned"},
 }
 """What is to be found in recordings; in all others nothing is."""

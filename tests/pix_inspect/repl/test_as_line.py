@@ -42,12 +42,12 @@ def test_every_recorded_request_is_a_line_that_gives_its_bytes(path: Path) -> No
         def sent(fields: dict[str, object] = fields, **given: object) -> None:
             fields.update(given)
 
-        Evaluator({operation.name: sent, "recorded": lambda *about: b""}, getattr).run(line)
+        Evaluator({operation.short: sent, "recorded": lambda *about: b""}, getattr).run(line)
         if operation.request.payload is not None:
             assert operation.request.payload.name in fields
             fields.pop(operation.request.payload.name)
         value = operation.request.value_of(fields)
-        head = pack_u64(operation.code) + encode(operation.request, value, view.protocol)
+        head = pack_u64(operation.number) + encode(operation.request, value, view.protocol)
         start = view.span(CLIENT)[0]
         assert head == view.kept[CLIENT].whole(start, start + len(head)), line
         seen += 1

@@ -22,7 +22,18 @@ from pix.protocol.operations import (
 )
 from tests.support.nars import nar
 from tests.support.places import RECORDINGS
-from tests.support.replayed import END, LAST, NAMES, P, Q, client, played, scripted, story
+from tests.support.replayed import (
+    END,
+    LAST,
+    NAMES,
+    OF_WORKER,
+    P,
+    Q,
+    client,
+    played,
+    scripted,
+    story,
+)
 from tests.support.scripted_daemon import CLOSE, WAIT, Hears, HearsAnswer, HearsFrames
 from tests.support.words import text
 
@@ -54,7 +65,7 @@ def test_a_daemon_played_from_the_same_recording_answers_the_same(
 
 
 @pytest.mark.parametrize("version", ["1.10", "1.16", "1.21", "1.26", "1.38"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OF_WORKER)
 def test_other_versions_say_the_same_or_name_what_they_cannot_carry(
     name: str, version: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
