@@ -82,3 +82,11 @@ def test_the_time_of_a_recording_by_path() -> None:
     assert wrong.stderr == (
         "time_by_path: a value is missing after '=', at character 5 of the filter\n"
     )
+
+
+def test_a_test_of_ones_own_client() -> None:
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    ran = subprocess.run(
+        [*words, "examples/test_my_client.py"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "3 passed" in ran.stdout

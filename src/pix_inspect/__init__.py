@@ -18,3 +18,21 @@ The packages, in layers; a lower line never imports an upper one (`make check` h
 
 Begin at `capture.relay` for how we listen, at `session.session` for what is read from it.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pix_inspect.export.reading import Recording
+
+
+def open(path: Path | str, filter: str = "", *, follow: bool = False) -> Recording:
+    """Return the exchanges of a recording that match, to go through: see docs/reading.md.
+
+    With `follow` a loop goes on as the recording grows, for ever. Raises pix.problem.Problem.
+    """
+    from pix_inspect.export.reading import Recording
+
+    return Recording(path, filter, follow=follow)
