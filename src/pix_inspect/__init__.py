@@ -6,7 +6,8 @@ The packages, in layers; a lower line never imports an upper one (`make check` h
     ui                                            the screen, and all that knows Textual
     repl                                          lines typed by hand become requests
     replay  teach  expectations  gateway          play a side; manual, tours; `check`; gRPC
-    compare  filter  export                       two sessions; the language, search; dump, excerpt
+    compare  export                               two sessions; scripts, dump, other tools' formats
+    filter                                        the language of filters, search
     analysis                                      round trips, statistics
     describe                                      an exchange as rows, a line, bytes, JSON
     findings                                      what is irregular, and what to do about it
