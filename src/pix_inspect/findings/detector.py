@@ -195,8 +195,6 @@ def _ended(look: Look) -> Iterator[Finding]:
         yield look.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)
         return
     why = look.forensics.left(row)
-    if why is not None and not why.certain and look.who_left != CLIENT:
-        why = None  # nobody knows who broke off
     name = _graver("cut-request" if is_cut else "client-left", why)
     yield look.found(name, said, CLIENT, look.view.span(CLIENT)[1], diagnosis=why)
 
@@ -241,11 +239,11 @@ def _opaque(look: Look) -> Iterator[Finding]:
 
 def _graver(name: str, diagnosis: Diagnosis | None) -> str:
     """Return what a finding is, seen what explains it: the stream may be out of step."""
-    if diagnosis is None:
+    if diagnosis is None or not diagnosis.certain:
         return name
     if diagnosis.mistake is Mistake.OTHER_VERSION:
         return "misannounced-version"
-    return "desync" if diagnosis.certain and name not in ("desync", "wild-length") else name
+    return "desync" if name not in ("desync", "wild-length") else name
 
 
 def _stalls_in(connection: ConnectionRow, started: int, took: int | None) -> list[Stall]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import islice
 
 from pix.codec.gates import WORKER, newest, version_text
-from pix.conversation.exchange import DAEMON
+from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol.types import FEATURES, TrustedFlag
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
@@ -178,7 +178,13 @@ class Look:
         )
 
     def weighed(self, finding: Finding) -> Finding:
-        """Return a finding as what it is where the connection's layouts are not known."""
+        """Return a finding as what it is where the connection's layouts are not known.
+
+        What may as well have been cut off is a mistake only where the client left first.
+        """
+        why = finding.diagnosis
+        if why is not None and why.mistake and not why.certain and self.who_left != CLIENT:
+            finding = replace(finding, diagnosis=replace(why, mistake=None, where="", proviso=None))
         if finding.kind.name not in OF_LAYOUT or not self.around.unknown(finding.connection):
             return finding
         family = self.session.connections[finding.connection].family or WORKER

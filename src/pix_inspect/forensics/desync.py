@@ -247,7 +247,7 @@ def _first(case: Case, *rules: Rule) -> Diagnosis | None:
 def _on_condition(found: Diagnosis | None) -> Diagnosis | None:
     """Say of what looks cut short that it may be on purpose; another version's layout is none."""
     if found is None or found.mistake is Mistake.OTHER_VERSION:
-        return found
+        return found  # it has its own proviso
     return replace(found, proviso=Proviso.LEFT)
 
 

@@ -143,6 +143,14 @@ class Message:
         return found.error is None and found.end == len(self.data)
 
     @property
+    def may_be_cut(self) -> bool:
+        """Whether it may be right as far as it goes, and its speaker was cut off."""
+        found = self.decoded()
+        if not (self.is_last and isinstance(found.error, Truncated)):
+            return False
+        return found.error.missing < MOST_MISSING and is_likely(found)
+
+    @property
     def goes_on(self) -> bool:
         """Whether it was but interrupted, in it or in what follows it: then it lacks nothing."""
         if self.following is None:

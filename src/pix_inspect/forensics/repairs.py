@@ -55,7 +55,7 @@ class Repair:
 
 def explained(message: Message) -> Repair | None:
     """Return what is wrong with a message, None when nothing is or no mistake explains it."""
-    if len(message.data) > MOST_BYTES or fits(message):
+    if len(message.data) > MOST_BYTES or fits(message) or message.goes_on:
         return None
     minor = other_minor(message)
     if minor is not None:
@@ -67,8 +67,6 @@ def explained(message: Message) -> Repair | None:
         where = _mended(message, repair)
         if where is not None:
             return Repair(mistake, where)
-    if message.goes_on:
-        return None
     too_long, field = _too_long(message), one_field(message)
     is_sure = too_long is not None and is_likely(message.first())
     if is_sure and (field is None or field.is_missing is False):

@@ -38,6 +38,7 @@ from pix_inspect.forensics.messages import (
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
 from pix_inspect.forensics.repairs import (
     LONGEST_LENGTH,
+    Repair,
     explained,
     is_in_string,
     is_text,
@@ -54,6 +55,8 @@ ONE = pack_u64(1)
 NAR_BEGINS = pack_string(b"nix-archive-1") + pack_string(b"(")
 MOST_STRING = 1 << 20
 """Bytes of a payload that is looked at as one string."""
+ERROR_TYPE = pack_string(b"Error")
+"""What an error begins with from 1.26 on."""
 MOST_FIELDS = 4
 """Fields of another version that are named."""
 MOST_ENDS = 4
@@ -155,6 +158,11 @@ def _broken(message: Message | None, title: str) -> Diagnosis | None:
     repair = explained(message) if message is not None else None
     if repair is None or message is None:
         return None
+    found = _named(repair, message, title)
+    return replace(found, proviso=Proviso.LEFT) if message.may_be_cut else found
+
+
+def _named(repair: Repair, message: Message, title: str) -> Diagnosis:
     if repair.minor is not None:
         return other_version(title, message.protocol, repair.minor, message.wire)
     if repair.feature is not None:
@@ -253,10 +261,13 @@ def other_error(case: Case) -> Diagnosis | None:
             continue
         own = bytes(turn.data[start - turn.start :])
         fields = STDERR_FRAMES[STDERR_ERROR].fields
-        minor = other_minor(Message(fields, own, case.protocol, start))
+        is_last = turn is case.turns.all[-1]
+        message = Message(fields, own, case.protocol, start, is_last=is_last)
+        minor = other_minor(message)
         if minor is not None:
-            title = f"the error of {title_of(view)}"
-            return other_version(title, case.protocol, minor, fields)
+            found = other_version(f"the error of {title_of(view)}", case.protocol, minor, fields)
+            is_cut = message.may_be_cut and own.startswith(ERROR_TYPE)
+            return replace(found, proviso=Proviso.LEFT) if is_cut else found
     return None
 
 
@@ -318,8 +329,8 @@ def broken_payload(case: Case) -> Diagnosis | None:
         carriage = _carriage(operation.request, case.protocol)
         if carriage is not RAW_NAR and carriage is not FRAMES:
             continue
-        begun = exchange.payload_start
-        for at, rest in case.turns.beginnings(CLIENT, begun):
+        begun, is_over = exchange.payload_start, case.reason is not None
+        for at, rest in case.turns.beginnings(CLIENT, begun, over=is_over):
             following = _is_request(rest, case.protocol)
             if following is None:
                 continue

@@ -96,13 +96,16 @@ class Turns:
             each.side == side and each.end >= offset for each in before
         )
 
-    def beginnings(self, side: int, after: int) -> Iterator[tuple[int, bytes]]:
+    def beginnings(self, side: int, after: int, *, over: bool) -> Iterator[tuple[int, bytes]]:
         """Yield where a side may begin an operation behind `after`, and the rest of that turn.
+
+        Unless it is `over`, not in the last turn of all, which may have been cut off where it looks
+        like one.
 
         The rest is what it said from there until the other side spoke. How it was cut into
         packets is not asked.
         """
-        for turn in self.all:
+        for turn in self.all if over else self.all[:-1]:
             if turn.side != side or not turn.whole or turn.end <= after:
                 continue
             first = max(after + 1 - turn.start, len(turn.data) - MOST_REST, 0)

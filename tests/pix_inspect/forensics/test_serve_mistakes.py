@@ -18,7 +18,7 @@ from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.finding import Finding
 from pix_inspect.forensics.mistakes import Mistake
 from tests.support.nars import nar
-from tests.support.playbook import Playbook, said
+from tests.support.playbook import EOF, Playbook, said
 from tests.support.recording import Recording
 from tests.support.words import PATH, word
 
@@ -104,7 +104,7 @@ PLANTED: dict[str, tuple[Callable[[], Playbook], str, Mistake | None]] = {
         lambda: start() >> said(ADD, V7)[:-48] + said(ASK, V7), "wild-length", Mistake.HALF_NAR
     ),
     "options of 2.6": (
-        lambda: start() >> older(BUILD, 6), "misannounced-version", Mistake.OTHER_VERSION
+        lambda: start() >> older(BUILD, 6) >> EOF, "cut-request", Mistake.OTHER_VERSION
     ),
     "a result of 2.5": (
         lambda: start() >> BUILD << older(BUILT, 5) >> ASK << TOLD,
