@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pix.codec.gates import NEWEST_MINOR, Protocol
+from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
 from pix.codec.payload import FRAMES
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
@@ -21,6 +21,7 @@ from pix_inspect.forensics.rules import (
     RULES,
     Case,
     Rule,
+    bare_payload,
     broken_payload,
     broken_reply,
     broken_request,
@@ -39,6 +40,7 @@ from pix_inspect.forensics.turns import Turns
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
 
+OLDEST = Protocol(OLDEST_MINOR)
 LOOK_BACK = 200
 """Exchanges among which those of the same connection are looked for."""
 SUSPECTS = 5
@@ -125,7 +127,7 @@ class Forensics:
         """Return why a request was answered, or given up, before its end."""
         if self._is_blind(row):
             return None
-        return _first(self._case(row), broken_request, unframed, broken_payload)
+        return _first(self._case(row), bare_payload, broken_request, unframed, broken_payload)
 
     def odd_operation(self, row: Row) -> Diagnosis | None:
         """Return why an operation is none: it may be the end of the request before."""
@@ -170,11 +172,12 @@ class Forensics:
             return _first(case, other_error)
         if exchange.request_done is None:
             return (
-                _on_condition(_first(case, broken_request))
+                _first(case, bare_payload)
+                or _on_condition(_first(case, broken_request))
                 or _first(case, unframed, broken_payload)
                 or _unended(view)
             )
-        if explained := _first(case, broken_request, unframed):
+        if explained := _first(case, bare_payload, broken_request, unframed):
             return explained
         if exchange.reply is not None:
             return _on_condition(_first(case, broken_reply))
@@ -191,8 +194,8 @@ class Forensics:
 
     def met(self, view: ExchangeView, number: int) -> Diagnosis | None:
         """Return what the daemon took for operation `number`, which it says is invalid."""
-        if number >= 1 << 64:
-            return None
+        if number >= 1 << 64 or view.protocol == OLDEST:
+            return None  # Nix 2.0 to 2.6 take the first word behind a 1.10 handshake for part of it
         if self._is_blind(view.row):
             return None
         before = self._suspects(view.row)

@@ -345,8 +345,17 @@ def broken_payload(case: Case) -> Diagnosis | None:
     return None
 
 
+def bare_payload(case: Case) -> Diagnosis | None:
+    """A payload as it is, where frames are due."""
+    return _unframed(case, _bare)
+
+
 def unframed(case: Case) -> Diagnosis | None:
-    """A payload that is bare, padded, or one padded string where frames are due."""
+    """A payload that is padded, or one padded string, where frames are due."""
+    return _unframed(case, _padded_payload)
+
+
+def _unframed(case: Case, look: _LookAtPayload) -> Diagnosis | None:
     for view in reversed(case.suspects):
         operation, exchange = operation_of(view), view.exchange
         if operation is None or exchange is None or exchange.payload_start is None:
@@ -357,26 +366,29 @@ def unframed(case: Case) -> Diagnosis | None:
         if not has_likely_fields(view):
             continue
         begun = exchange.payload_start
-        data = view.kept[CLIENT].first(begun, begun + MOST_STRING)
         turn = case.turns.at(CLIENT, begun)
-        said = bytes(turn.data[begun - turn.start :]) if turn is not None and turn.whole else b""
-        found = _bare(payload, data, said, case.protocol) or _padded_payload(said, case.protocol)
+        said = bytes(turn.data[begun - turn.start :]) if turn is not None else b""
+        found = look(payload, said, turn is not None and turn.whole, case.protocol)
         if found is not None:
             mistake, what = found
             where = f"{title_of(view)}: {what} at the client's byte {begun + 8:,}"
-            is_last = case.turns.is_last(CLIENT, begun)
+            is_last = turn is None or turn is case.turns.all[-1]
             is_sure = mistake is not Mistake.STRING_FOR_FRAMES or not is_last
             return Diagnosis(mistake, where, None if is_sure else Proviso.KILLED)
     return None
 
 
+_LookAtPayload = Callable[[Payload, bytes, bool, Protocol], "tuple[Mistake, str] | None"]
+"""From a payload, what was said of it, and whether that is all of a turn, to what it is."""
+
+
 def _bare(
-    payload: Payload, data: bytes, said: bytes, protocol: Protocol
+    payload: Payload, said: bytes, is_whole: bool, protocol: Protocol
 ) -> tuple[Mistake, str] | None:
-    """A payload as it is, with nothing around it."""
-    if data.startswith(NAR_BEGINS):
+    """A payload with nothing around it."""
+    if said.startswith(NAR_BEGINS):
         return Mistake.BARE_NAR, "nix-archive-1"
-    if payload.content == "paths" and said:
+    if payload.content == "paths" and said and is_whole:
         reader = ContentReader("paths", protocol)
         reader.feed(said)
         if reader.complete and reader.items:
@@ -384,8 +396,12 @@ def _bare(
     return None
 
 
-def _padded_payload(said: bytes, protocol: Protocol) -> tuple[Mistake, str] | None:
+def _padded_payload(
+    _: Payload, said: bytes, is_whole: bool, protocol: Protocol
+) -> tuple[Mistake, str] | None:
     """Frames with padding up to the empty one, or one string and no more."""
+    if not is_whole:
+        return None
     at, frames, is_padded = 0, 0, False
     while at + 8 <= len(said):
         length = int.from_bytes(said[at : at + 8], "little")
@@ -482,10 +498,10 @@ def _are_messages(case: Case, data: bytes) -> bool:
 
 Rule = Callable[[Case], "Diagnosis | None"]
 RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
-    (other_protocol, _odd_code, broken_request, unframed, framed, broken_payload,
+    (other_protocol, _odd_code, bare_payload, broken_request, unframed, framed, broken_payload,
      _narrow_length, _foreign_text),
-    (broken_request, unframed, framed, broken_payload, other_protocol, _odd_code, broken_reply,
-     run_on_reply, _narrow_length, other_error, _foreign_text, _no_last),
+    (bare_payload, broken_request, unframed, framed, broken_payload, other_protocol, _odd_code,
+     broken_reply, run_on_reply, _narrow_length, other_error, _foreign_text, _no_last),
 )  # fmt: skip
 """What is asked, in order, of the client's stream and of the daemon's."""
 

@@ -81,13 +81,6 @@ class Turns:
                 return turn
         return None
 
-    def is_last(self, side: int, offset: int) -> bool:
-        """Whether a side said no more once it had stopped behind a byte."""
-        turn = self.at(side, offset)
-        return turn is None or not any(
-            each.side == side and each.start >= turn.end for each in self.all
-        )
-
     def is_before(self, side: int, offset: int, turn: Turn) -> bool:
         """Whether a side had spoken up to an offset when a turn of the other began."""
         spoken = [each for each in self.all if each.side == side]
