@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import PurePath
 
@@ -102,6 +102,10 @@ def _builder(process: Relative) -> str:
     return f"The builder's {short_name(process.command)}"
 
 
+def _command(process: Relative) -> str:
+    return f"its command is {inert(process.command, 300)}"
+
+
 def _used(process: Relative) -> str:
     used = f"{duration(process.used)} of" if process.used else "no"
     now = f", {_percent(process.share)} of one now" if process.share and process.computes else ""
@@ -112,10 +116,8 @@ def of_builders(tree: Tree) -> Cause | None:
     """Return what the processes below a daemon's child are at, None where there are none."""
     builders = [member for member in tree.members[1:] if member.state != "dead"]
     for member in builders:
-        if (
-            cause := halted(member.pid, member.state, f"The builder's {named(member)}")
-        ) is not None:
-            return cause
+        if (cause := halted(member.pid, member.state, _builder(member))) is not None:
+            return replace(cause, evidence=(_command(member), _used(member)))
     leaves = tree.leaves
     if not leaves:
         return None
@@ -138,7 +140,11 @@ def of_builders(tree: Tree) -> Cause | None:
             leaf.pid, (_used(leaf),),
             ("Run `pix-inspect status` as root, or as the user that builds.",),
         )  # fmt: skip
-    return _of_leaf(min(told, key=_rank), tree)
+    # who reads what another is to write, or writes what another is to read, waits for that one
+    last = [
+        leaf for leaf in told if not any(each in leaves for each in _at_the_other_end(leaf, tree))
+    ]
+    return _of_leaf(min(last or told, key=_rank), tree)
 
 
 def _rank(leaf: Relative) -> int:
@@ -150,7 +156,7 @@ def _of_leaf(leaf: Relative, tree: Tree) -> Cause:
     doing = leaf.doing
     assert doing is not None
     who = f"The builder's {named(leaf)}"
-    evidence = (f"its command is {inert(leaf.command, 300)}", _used(leaf))
+    evidence = (_command(leaf), _used(leaf))
     match doing.deed:
         case Deed.SLEEPS:
             return Cause(Reason.SLEEPS, f"{who} sleeps", leaf.pid, evidence)
@@ -177,7 +183,9 @@ def _in_short(doing: Doing) -> str:
     target = doing.target
     if target is None:
         return doing.words
-    return doing.deed.sentence.format("a file" if target.kind == "other" else f"a {target.kind}")
+    what = "file" if target.kind == "other" else target.kind
+    to = f" to {inert(target.name, LONGEST_NAME)}" if what == "socket" and target.name else ""
+    return doing.deed.sentence.format(f"a {what}{to}")
 
 
 def _writers(leaf: Relative, tree: Tree) -> Iterator[str]:
@@ -185,15 +193,7 @@ def _writers(leaf: Relative, tree: Tree) -> Iterator[str]:
     target = leaf.doing.target if leaf.doing is not None else None
     if target is None or target.kind not in ("pipe", "named pipe"):
         return
-    others = [
-        member
-        for member in tree.members
-        if member.pid != leaf.pid
-        and any(
-            each.writes and (each.kind, each.inode) == (target.kind, target.inode)
-            for each in member.opened
-        )
-    ]
+    others = _at_the_other_end(leaf, tree)
     names = ", ".join(named(member) for member in others[:3])
     above = _above(leaf, tree)
     if others and all(
@@ -205,6 +205,24 @@ def _writers(leaf: Relative, tree: Tree) -> Iterator[str]:
         yield f"of the build {names} can write into it"
     elif not any(member.hidden for member in tree.members):
         yield "no other process of the build can write into it"
+
+
+def _at_the_other_end(leaf: Relative, tree: Tree) -> list[Relative]:
+    """Return the others of a tree that have the other end of the pipe that one waits for."""
+    doing = leaf.doing
+    if doing is None or doing.target is None or doing.target.kind not in ("pipe", "named pipe"):
+        return []
+    end = (doing.target.kind, doing.target.inode)
+    reads = doing.deed is Deed.WRITES
+    return [
+        member
+        for member in tree.members
+        if member.pid != leaf.pid
+        and any(
+            (each.reads if reads else each.writes) and (each.kind, each.inode) == end
+            for each in member.opened
+        )
+    ]
 
 
 def _above(process: Relative, tree: Tree) -> set[int]:

@@ -69,6 +69,7 @@ def test_who_does_not_run_goes_before_all(state: str) -> None:
     works = member(3, 1, share=1.0, doing=Doing(Deed.COMPUTES))
     found = cause(member(2, 1, "cc1", state=state), works)
     assert (found.pid, found.at_work) == (2, False)
+    assert found.what.startswith("The builder's cc1 (pid 2) is ")
     assert "2" in found.to_do[0]
     assert halted(2, "running", "It") is None
 
@@ -83,12 +84,31 @@ def test_who_could_write_into_a_pipe() -> None:
     assert (
         "of the build only sh (pid 2) could write into it, and waits for its end" in found.evidence
     )
-    beside = member(2, 1, doing=SLEEPS, opened=(end,))
-    found = cause(beside, member(3, 1, "cat", doing=reads, opened=(FIFO,)))
+    above = member(2, 1, doing=SLEEPS, opened=(end,))
+    found = cause(above, member(3, 2, "cat", doing=reads, opened=(FIFO,)))
     assert (found.pid, "of the build sh (pid 2) can write into it" in found.evidence) == (3, True)
     hidden = member(2, 1, hidden=True)
     found = cause(hidden, member(3, 1, "cat", doing=reads, opened=(FIFO,)))
     assert not any("write into it" in said for said in found.evidence)
+
+
+def test_of_a_pipeline_the_end_that_others_wait_for_matters() -> None:
+    end = Opened(1, "pipe", "", 9, reads=False, writes=True)
+    start = Opened(0, "pipe", "", 9, reads=True, writes=False)
+    writes = member(2, 1, "gen", doing=SLEEPS, opened=(end,))
+    reads = member(3, 1, "cat", doing=Doing(Deed.READS, start), opened=(start,))
+    assert cause(writes, reads).pid == cause(reads, writes).pid == 2
+    stuck = member(2, 1, "gen", doing=Doing(Deed.WRITES, end), opened=(end,))
+    asleep = member(3, 1, "less", doing=SLEEPS, opened=(start,))
+    assert cause(stuck, asleep).pid == 3
+
+
+def test_the_other_end_of_a_socket_is_named() -> None:
+    sock = Opened(5, "socket", "[::1]:443", 9, reads=True, writes=True)
+    found = cause(member(2, 1, "curl", doing=Doing(Deed.POLLS, sock)))
+    assert (
+        found.what == "The builder's curl (pid 2) is waiting for input from a socket to [::1]:443"
+    )
 
 
 def test_what_may_not_be_looked_into_is_said_to_be_so() -> None:
