@@ -39,6 +39,8 @@ ENDS = frozenset(["close", "shutdown"])
 FORKS = frozenset(["clone", "clone3", "fork", "vfork"])
 CALLS = READS | WRITES | ENDS | FORKS
 DAY = 86_400
+LONGEST_END = 8192
+"""Characters behind the arguments of a call: its result, with the path of what was opened."""
 SET_BACK = 10**9
 """Nanoseconds back from which on it is the clock, and not two processors."""
 
@@ -56,8 +58,8 @@ _PROCESS = re.compile(r"(.+)\.(\d+)(?:\.(?:gz|xz|zst))?")
 _RESULT = re.compile(r"\)\s+= (-?\d+)(?:<.*>)?(?: .*)?$", re.DOTALL)
 _UNFINISHED = re.compile(r"\s*<unfinished \.\.\.>\s*$")
 _DESCRIPTOR = re.compile(r'(\d+)(?:<(?:->|"(?:[^"\\]|\\.)*"|[^<>"])*>)?')
-_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\.\.\.)?', re.DOTALL)
-_VECTOR = re.compile(r'iov_base="((?:[^"\\]|\\.)*)"(\.\.\.)?', re.DOTALL)
+_STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\.\.\.)?', re.DOTALL)
+_VECTOR = re.compile(r'iov_base="([^"\\]*(?:\\.[^"\\]*)*)"(\.\.\.)?', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "f": "\f", "a": "\a", "b": "\b"}
 
@@ -229,11 +231,11 @@ def calls(
             rest = known[3] + rest
             if name in WRITES:  # what is written has passed before the call comes back
                 order, at = known[0], known[1]
-        elif (cut := _UNFINISHED.search(rest)) is not None:
+        elif (cut := _UNFINISHED.search(rest, max(len(rest) - LONGEST_END, 0))) is not None:
             if name in CALLS:
                 began[pid] = (number, time, name, rest[: cut.start()])
             continue
-        result = _RESULT.search(rest)
+        result = _RESULT.search(rest, max(len(rest) - LONGEST_END, 0))
         if result is not None and name in CALLS:
             yield Call(order, at, pid, name, rest[: result.start()], int(result[1]))
 
@@ -370,6 +372,9 @@ def _end_of_descriptor(arguments: str) -> int:
 
 def unescaped(text: str) -> bytes:
     """Return the bytes of a string as strace prints it."""
+    if text.count("\\x") * 4 == len(text):  # as -xx has it, where a callback a byte takes long
+        with contextlib.suppress(ValueError):
+            return bytes.fromhex(text.replace("\\x", ""))
 
     def byte(match: re.Match[str]) -> str:
         if match[1]:
