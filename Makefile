@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/runs
 READY := $(VENV)/ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -12,15 +13,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.11 ..." >&2; exit 2; }
 	@echo "setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+
+# what it needs to run, and what its tests need besides
+$(RUNS): pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --editable .
 	@touch $@
 
-demo: $(READY) ## see it at work, without Nix; as text where there is no terminal
+$(READY): pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --editable '.[dev]'
+	@touch $(RUNS) $@
+
+demo: $(RUNS) ## see it at work, without Nix; as text where there is no terminal
 	@$(BIN)/pix-inspect demo $(ARGS)
 
 test: $(READY) ## run the tests (those with real Nix after `make lab`)
@@ -38,7 +46,7 @@ format: $(READY) ## format, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lab: $(READY) ## install the four real Nix versions into .lab (150 MB to fetch)
+lab: $(BIN)/python ## install the four real Nix versions into .lab (150 MB to fetch)
 	@$(BIN)/python -m tests.real_nix.lab install
 
 recordings: lab ## make the recordings in recordings/ again

@@ -15,6 +15,7 @@ for _name in [name for name in os.environ if name == "NO_COLOR" or name.startswi
         del os.environ[_name]
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -38,6 +39,13 @@ if (
     os.environ.get("CI") != "true"
 ):  # where Hypothesis has settings of its own: same examples each time
     hypothesis.settings.load_profile("pix")
+
+
+# What a shell's background job or nohup ignores would be ignored by every program that is tested:
+# with a handler it does as little here, and what it does by itself in children.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
 
 
 def _rank(item: pytest.Item) -> int:

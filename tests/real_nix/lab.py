@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -158,9 +158,12 @@ def install(label: str, folder: Path | None = None) -> Nix:
             return found
         with tempfile.TemporaryDirectory(prefix=f"{label}-", dir=folder) as name:
             work = Path(name)
+            _progress(label, f"looking into {', '.join(SUITES[label])}")
             suite, packages, version = _found(label, work)
             tree = work / "home/tree"
-            suite.unpack(filter(_wanted, packages), tree)
+            wanted = [*filter(_wanted, packages)]
+            _progress(label, f"fetching {len(wanted)} packages of {suite.name}")
+            suite.unpack(wanted, tree)
             for needless in ("usr/share/doc", "usr/share/locale", "usr/share/man"):
                 shutil.rmtree(tree / needless, ignore_errors=True)
             _wrap(tree, work / "home", version)
@@ -173,10 +176,16 @@ def install(label: str, folder: Path | None = None) -> Nix:
         return nix
 
 
+def _progress(label: str, what: str) -> None:
+    print(f"Nix {label}: {what} ...", file=sys.stderr, flush=True)
+
+
 def _install(labels: Sequence[str]) -> int:
     failures = 0
     with ThreadPoolExecutor() as pool:
-        for label, job in [(label, pool.submit(install, label)) for label in labels]:
+        jobs = {pool.submit(install, label): label for label in labels}
+        for job in as_completed(jobs):
+            label = jobs[job]
             try:
                 nix = job.result()
             except debian.NoPackages as why:
