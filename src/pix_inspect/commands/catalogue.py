@@ -135,6 +135,9 @@ GROUPS: dict[str, dict[str, Command]] = {
         "decode": Command(
             "decode", "read a value of a type from bytes", "BuildResult reply.bin --version 1.37"
         ),
+        "spec": Command(
+            "spec", "print commands, operations, fields and findings as one JSON document", "--json"
+        ),
         "completion": Command(
             "completion", "complete command lines in bash, zsh or fish", "bash > pix-inspect.bash"
         ),
@@ -146,6 +149,16 @@ GROUPS: dict[str, dict[str, Command]] = {
 """What there is, by what it is for."""
 
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+
+
+STATUSES = {
+    0: "done",
+    1: "a comparison or check failed",
+    2: "something is wrong that the message names",
+    70: "a mistake of pix-inspect; the message names a report",
+    130: "interrupted",
+}
+"""What exit statuses mean; that of `run` is its command's."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -6,17 +6,10 @@ import argparse
 import itertools
 from collections.abc import Iterator
 
-from pix_inspect.commands.catalogue import COMMANDS, GROUPS, parser_of
+from pix_inspect.commands.catalogue import COMMANDS, GROUPS, STATUSES, parser_of
 from pix_inspect.teach.manual.blocks import Facts, Heading, Page, Prose
 from pix_inspect.teach.manual.roff import man_page, verbatim
 
-STATUSES = (
-    ("0", "done"),
-    ("1", "a comparison or check failed"),
-    ("2", "something is wrong that the message names"),
-    ("70", "a mistake of pix-inspect; the message names a report"),
-    ("130", "interrupted"),
-)
 WIDTH = 70
 """Columns of a usage line: man pages are read at 80, and indented."""
 WAYS = """\
@@ -50,7 +43,10 @@ def _overview() -> str:
     ]
     for group in GROUPS.values():
         page.blocks.append(Facts(tuple((name, each.summary) for name, each in group.items())))
-    page.blocks += [Heading("EXIT STATUS"), Facts(STATUSES)]
+    page.blocks += [
+        Heading("EXIT STATUS"),
+        Facts(tuple((str(n), meaning) for n, meaning in STATUSES.items())),
+    ]
     page.blocks += [
         Heading("SEE ALSO"),
         Prose("`pix-inspect-COMMAND`(1), `nix-daemon-protocol`(7)"),
