@@ -58,17 +58,19 @@ def roots(house: House, note: Note | None = None) -> Iterator[tuple[str, str]]:
 
 def _left_by_clients(store: Store, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield roots that clients left in a folder: links to store paths, or to such links."""
+    known = set(store.links)
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             link = f"{parent}/{name}"
             target = _target(link)
-            if target is None or link in store.links:
+            if target is None or link in known:
                 continue
             base = _kept(store, target)
             if base is None and not target.startswith(store.paths.directory + "/"):
                 link = os.path.normpath(f"{parent}/{target}" if target[:1] != "/" else target)
-                base = None if link in store.links else _kept(store, _target(link) or "")
+                base = None if link in known else _kept(store, _target(link) or "")
             if base is not None:
+                known.add(link)
                 yield link, base
 
 

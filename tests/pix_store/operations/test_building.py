@@ -212,6 +212,55 @@ def test_without_permission_nothing_is_run(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_with_no_jobs_nothing_is_run() -> None:
+    with builder() as c:
+        c.set_options(max_build_jobs=0)
+        drv = Drv(c, "echo > $out")
+        with pytest.raises(NixDaemonError, match=r"local builds are disabled \(max-jobs = 0\)"):
+            c.build_paths([drv.all])
+        c.set_options(max_build_jobs=1, build_cores=7)
+        c.build_paths([drv.all])
+        told = Drv(c, "echo $NIX_BUILD_CORES > $out", "cores")
+        c.build_paths([told.all])
+        assert contents(c, told.out) == b"7\n"
+        c.set_options(build_cores=0)
+        told = Drv(c, "echo $NIX_BUILD_CORES > $out", "all-cores")
+        c.build_paths([told.all])
+        assert int(contents(c, told.out)) >= 1
+
+
+def test_what_cannot_be_checked_or_is_not_there_is_an_error() -> None:
+    with builder() as c:
+        drv = Drv(c, "echo > $out")
+        with pytest.raises(NixDaemonError, match=r"checking is not possible\nHint: --rebuild"):
+            c.build_paths_with_results([drv.all], BuildMode.CHECK)
+        with pytest.raises(NixDaemonError, match="does not have output 'nape'"):
+            c.build_paths_with_results([f"{drv.path}^nope,nape"])
+        assert c.query_missing([f"{drv.path}^nope"]) == c.query_missing([])
+
+
+@pytest.mark.parametrize("version", ["1.21", "1.25"])
+def test_exit_statuses_of_failures(version: str) -> None:
+    with builder(version) as c:
+        cases = {
+            100: Drv(c, "exit 3", "fails"),
+            101: Drv(c, "sleep 9", "slow"),
+            102: Drv(c, "echo > $out", "hash", fixed=("sha256", "0" * 64)),
+            1: Drv(c, "exit 3", "fetched", fixed=("sha256", "1" * 64)),
+        }
+        c.set_options({"timeout": "1"}, keep_going=1)
+        for status, drv in cases.items():
+            with pytest.raises(NixDaemonError) as caught:
+                c.build_paths([drv.all])
+            assert caught.value.status == status
+        with pytest.raises(NixDaemonError) as caught:
+            c.build_paths([ABSENT])
+        assert caught.value.status == 1
+        with pytest.raises(NixDaemonError) as caught:
+            c.build_paths([cases[101].all, cases[102].all])
+        assert caught.value.status == 0x60 | 1 | 2 | 4
+
+
 def test_running_builds_are_listed(tmp_path: Path) -> None:
     features = [QUERY_ACTIVE_BUILDS]
     with (

@@ -54,6 +54,42 @@ def test_temporary_roots_last_as_long_as_their_connection() -> None:
         assert c.collect_garbage(GCAction.DELETE_DEAD).paths == (path,)
 
 
+def test_links_that_clients_leave_in_the_state_directory_are_roots(tmp_path: Path) -> None:
+    """As profiles of Nix 2.3 are, which nobody registers."""
+    store = tmp_path / "store"
+    state = tmp_path / "var/nix"
+    with serving(store=tmp_path, store_dir=str(store)) as daemon:
+        with client(daemon) as first:
+            paths = [first.add_text_to_store(f"p{i}", str(i)) for i in range(6)]
+        until(lambda: not daemon.clients)
+        generation = state / "profiles/per-user/me/profile-1-link"
+        generation.parent.mkdir(parents=True)
+        generation.symlink_to(paths[0])
+        (generation.parent / "profile").symlink_to("profile-1-link")
+        elsewhere = tmp_path / "result"
+        elsewhere.symlink_to(f"{paths[1]}/bin")
+        (state / "gcroots/mine").symlink_to(elsewhere)
+        (state / "gcroots/profiles").symlink_to(state / "profiles")
+        (state / "gcroots/dangling").symlink_to(tmp_path / "nowhere")
+        (state / "gcroots/gone").symlink_to(store / "00000000000000000000000000000000-gone")
+        (state / "gcroots/itself").symlink_to("itself")
+        (state / "gcroots/file").write_text(paths[2])
+        registered = state / "gcroots/registered"
+        registered.symlink_to(paths[3])
+        with client(daemon) as c:
+            c.add_indirect_root(str(registered))
+            found = sorted((root.link, root.target) for root in c.find_roots())
+            deleted = set(c.collect_garbage(GCAction.DELETE_DEAD).paths)
+    assert found == sorted(
+        {
+            (str(generation), paths[0]),
+            (str(elsewhere), paths[1]),
+            (str(registered), paths[3]),
+        }
+    )
+    assert deleted == {paths[2], *paths[4:]}
+
+
 def test_deleting_stops_when_enough_is_freed() -> None:
     with serving() as daemon:
         with client(daemon) as first:

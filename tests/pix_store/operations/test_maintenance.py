@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.support.nars import nar
 from tests.support.serving import watched
@@ -23,7 +24,9 @@ def test_corruption_is_found(tmp_path: Path) -> None:
 
 
 def test_equal_files_are_linked(tmp_path: Path) -> None:
-    tree = nar({b"one": b"same", b"two": b"same", b"run": ("executable", b"same")})
+    links: dict[bytes, Any] = dict.fromkeys((b"l", b"m"), ("symlink", b"one"))
+    links |= {b"n": ("symlink", b".."), b"run": ("executable", b"same")}
+    tree = nar(links | {b"one": b"same", b"two": b"same"})
     with watched(store=tmp_path) as c:
         path = tmp_path / "nix/store" / c.add_to_store("x", tree)[11:]
         flat = tmp_path / "nix/store" / c.add_to_store("y", b"same", "fixed:sha256")[11:]
@@ -31,5 +34,8 @@ def test_equal_files_are_linked(tmp_path: Path) -> None:
         inodes = [place.stat().st_ino for place in (path / "one", path / "two", flat)]
         assert len(set(inodes)) == 1
         assert (path / "run").stat().st_ino not in inodes
+        found = [(path / name).lstat().st_ino for name in "lmn"]
+        assert found[0] == found[1] != found[2]
+        assert (path / "m").readlink() == Path("one")
         assert not c.verify_store(check_contents=True)
         assert path.stat().st_mtime == 1
