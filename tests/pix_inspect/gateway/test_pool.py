@@ -105,10 +105,11 @@ def test_a_call_that_is_over_ends_the_daemons_work(
     with DaemonConnection(daemon.path) as direct, channel(address) as made:
         drv, begun = endless(direct, tmp_path, how.replace(" ", "-"))
         call = stubs.WorkerServiceStub(made).BuildPaths.future(
-            pb.BuildPathsRequest(drvs=[drv.path]), timeout=1.5 if how == "deadline" else SECONDS
+            pb.BuildPathsRequest(drvs=[drv.path]), timeout=1 if how == "deadline" else SECONDS
         )
-        until(begun.exists)
-        assert gateway.pool.open == 1
+        if how != "deadline":  # that may pass before the build begins
+            until(begun.exists)
+            assert gateway.pool.open == 1
         if how == "cancelled":
             call.cancel()
         elif how == "hung up":
