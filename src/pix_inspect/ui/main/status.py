@@ -125,6 +125,11 @@ def trouble(session: Session, live: bool) -> list[str]:
     return said
 
 
+def ended(text: str) -> str:
+    """Return a line of words as a sentence with its end."""
+    return text if text[-1:] in (".", "!", "?", "…") else f"{text}."
+
+
 class Banner(Toned):
     """What was lost or cut, when anything was."""
 
@@ -156,7 +161,7 @@ class Banner(Toned):
     def _arrange(self) -> None:
         self.display = bool(self.shown)
         width = max(self.screen.size.width - 3, 10)
-        lines = [line for text in self.shown for line in wrapped(text, width)]
+        lines = [line for text in self.shown for line in wrapped(ended(text), width)]
         self._wrapped = lines[:MOST_LINES]
         if len(lines) > MOST_LINES:
             self._wrapped[-1] = fit(f"{lines[MOST_LINES - 1]} ", width - 1).rstrip() + "…"
