@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from pix.codec.gates import SERVE
+from pix.daemon import DaemonConnection, NixDaemonError
+from pix.protocol import serve
 from pix.sockets import listen
+from pix_inspect.findings.collector import Findings
 from pix_inspect.session.session import Session
 from tests.support.processes import HELLO, PIX, environment, pix
 from tests.support.relaying import WAIT, until
@@ -243,3 +248,43 @@ def test_it_is_listed_while_it_runs(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.read() == b""
         assert process.wait(WAIT) == 0
+
+
+def test_in_place_of_nix_store_with_its_standard_error_in_the_recording(tmp_path: Path) -> None:
+    """The program upstream is the daemon in the box; the client is ours."""
+    absent = "/nix/store/00000000000000000000000000000000-absent"
+    ours, theirs = socket.socketpair()
+    program = f"{shlex.join(PIX)} daemon"
+    process = subprocess.Popen(
+        [*PIX, "stdio", "-o", "r.pcapng", "--upstream-command", program, "--serve", "--write"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=theirs.fileno(),
+        stdout=theirs.fileno(),
+        stderr=subprocess.PIPE,
+    )
+    theirs.close()
+    connection = DaemonConnection(family=SERVE, timeout=WAIT).over(ours)
+    assert not connection.call(serve.QueryValidPaths(paths=frozenset([absent]))).paths
+    with pytest.raises(NixDaemonError, match="closed the connection"):
+        connection.call(serve.DumpStorePath(path=absent))
+    connection.close()
+    said = process.communicate(timeout=WAIT)[1].decode()
+    why = f"error: path '{absent}' is not a valid store path"
+    assert said == f"{why}\n"
+    session = Session(tmp_path / "r.pcapng").read_all()
+    rows = list(session.rows(0, len(session)))
+    assert [row.name for row in rows] == [
+        "handshake", "serve.QueryValidPaths", "serve.DumpStorePath",
+    ]  # fmt: skip
+    assert session.exchange(2).standard_error == [why]
+    assert session.connections[1].family is SERVE
+    (found,) = Findings(session).finish().kept
+    assert (found.kind.name, found.said) == ("standard-error", f"serve.DumpStorePath: {why}")
+
+
+@pytest.mark.parametrize("words", [("--upstream", "/d", "--serve"), ("--upstream", "/d", "--x")])
+def test_a_socket_does_not_speak_the_serve_protocol(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = pix("stdio", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
