@@ -24,12 +24,26 @@ _HTTP = "a request to an HTTP server: the client was given a daemon's address fo
 _SHELL = "an error of the login shell"
 _SSH = "an error of ssh"
 _BANNER = "a login banner"
+_GRPC = (
+    "HTTP/2, as nix.proto is spoken (gRPC, its WorkerService): its messages are protocol buffers,"
+    " its port or socket is another one than the daemon's"
+)
+_HOOK = (
+    "the build hook (build-remote): Nix starts it and asks it on its standard input whether it"
+    " takes a build; what it does with other machines is ssh:// or ssh-ng://"
+)
+_CAPNP = (
+    "Cap'n Proto RPC, which Lix's daemons speak on a second socket: the other end has to speak it,"
+    " too"
+)
 _BOTH = "ssh:// on one side, ssh-ng:// or nix-daemon --stdio on the other: use one of them on both"
 
 TEXTS = (
     (b"SSH-", "an SSH server's greeting: this is the ssh port, not a daemon"),
     (b"HTTP/", "an answer of an HTTP server, not of a daemon"),
-    *((verb, _HTTP) for verb in (b"GET ", b"HEAD ", b"PUT ", b"POST ", b"CONNECT ", b"PRI * HTTP")),
+    (b"PRI * HTTP/2", f"a client of {_GRPC}"),
+    *((verb, _HTTP) for verb in (b"GET ", b"HEAD ", b"PUT ", b"POST ", b"CONNECT ")),
+    *((answer, _HOOK) for answer in (b"# accept", b"# decline", b"# postpone")),
     (b"started", "what OpenSSH says before the daemon does; Nix clients read over it"),
     *((shell, _SHELL) for shell in (b"bash: ", b"sh: ", b"zsh:", b"fish: ", b"-bash: ")),
     (b"Last login", _BANNER),
@@ -65,6 +79,12 @@ _COLOURS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\
 _CAPNP_ROOT = bytes.fromhex("0000000001000100")
 """The root of a Cap'n Proto RPC message: one word of data, one pointer (rpc.capnp, Message)."""
 
+_SETTINGS = re.compile(rb"\0\0[\0-\x7f]\x04\0\0\0\0\0")
+"""The frame that an HTTP/2 server begins with: SETTINGS, of stream 0 (RFC 9113)."""
+_ASKED = re.compile(rb"\x01\0{7}[\x01-\x40]\0{7}[a-z][a-z0-9-]*\0*[\0-\xff]\0{0,7}")
+"""How a build hook is given its settings: 1, a name and a value, again and again, then 0.
+Source: Nix hook-instance.cc."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
@@ -84,7 +104,11 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
         if raw.startswith(begin):
             return Stranger("", f"this is {what}")
     if raw[:4] == bytes(4) and raw[8:16] == _CAPNP_ROOT:
-        return Stranger("", "this is Cap'n Proto RPC (Lix): the other end has to speak it, too")
+        return Stranger("", f"this is {_CAPNP}")
+    if _SETTINGS.match(raw) is not None:
+        return Stranger("", f"this is a server of {_GRPC}")
+    if _ASKED.match(raw) is not None:
+        return Stranger("", f"this is what is said to {_HOOK}")
     magics = [pack_u64(family.magics[side]) for family in FAMILIES]
     if any(raw.startswith(magic[::-1]) for magic in magics):
         mistake = Diagnosis(Mistake.BIG_ENDIAN, f"the {SIDES[side]}'s magic number")

@@ -10,7 +10,7 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.forensics.strangers import stranger
-from tests.support.words import word
+from tests.support.words import text, word
 
 GREETING = word(DAEMON_MAGIC) + word(0x126)
 BANNERS = {
@@ -35,6 +35,14 @@ NAMED = {
     "capnp": (
         CLIENT, bytes(4) + b"\x05\0\0\0" + bytes.fromhex("0000000001000100") + b"\2\0\1\0" * 8,
         "Cap'n Proto",
+    ),
+    "grpc client": (CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "nix.proto"),
+    "grpc server": (
+        DAEMON, bytes.fromhex("000012040000000000 000300000064 000400010000"), "nix.proto"
+    ),
+    "build hook": (DAEMON, b"# accept\n/nix/store\n", "the build hook"),
+    "asking a build hook": (
+        CLIENT, word(1) + text(b"allow-dirty") + text(b"true") + word(1), "the build hook"
     ),
     "turned round": (CLIENT, word(CLIENT_MAGIC)[::-1] + word(0x126)[::-1], "turned round"),
     "shell": (DAEMON, b"bash: nix-daemon: command not found\n", "login shell"),
