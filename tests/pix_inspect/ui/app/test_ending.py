@@ -73,7 +73,7 @@ def test_a_relay_goes_on_and_how_to_come_back_to_it_is_said(terminal: Open, tmp_
     os.kill(screen.pid, signal.SIGTERM)
     assert screen.ended() == 128 + signal.SIGTERM
     said = screen.text.decode()
-    pid = int(said.partition("kill -INT ")[2].split()[0])
+    pid = int(said.partition("pix-inspect stop ")[2].split()[0])
     try:
         assert f"the relay goes on listening on {where}" in said
         assert "pix-inspect open " in said
