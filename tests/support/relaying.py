@@ -18,7 +18,7 @@ from pix_inspect.capture.relayed_connection import Tap
 from pix_inspect.capture.upstream import SocketUpstream
 from pix_inspect.recording.notes import Comment, Peer
 
-WAIT = 20.0
+WAIT = 60.0
 """Seconds after which a test gives up waiting for what must happen."""
 
 

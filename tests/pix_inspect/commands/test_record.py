@@ -479,8 +479,8 @@ def test_a_clock_that_is_set_moves_no_time_in_the_recording(tmp_path: Path) -> N
         times += [item.time for item in items]
     reader.close()
     assert len(times) >= 50
-    assert times == sorted(times)
-    assert times[-1] - times[0] < 600 * 10**9
+    # the two sides of a connection tell of its end at once, in either order
+    assert max(times) - min(times) < 600 * 10**9
     listening.close()
 
 

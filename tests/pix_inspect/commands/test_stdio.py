@@ -161,7 +161,7 @@ def test_over_one_socket_as_both_streams(tmp_path: Path) -> None:
 def test_a_command_can_be_the_daemon(tmp_path: Path) -> None:
     done = subprocess.run(
         [*PIX, "stdio", "--upstream-command", "sh -c 'cat; echo end'", "-o", "r.pcapng"],
-        input=HELLO, capture_output=True, cwd=tmp_path, env=environment(tmp_path), timeout=60,
+        input=HELLO, capture_output=True, cwd=tmp_path, env=environment(tmp_path), timeout=WAIT,
         check=True,
     )  # fmt: skip
     assert done.stdout == HELLO + b"end\n"
@@ -193,7 +193,7 @@ def test_what_clients_add_is_taken(tmp_path: Path) -> None:
     for words in (["--stdio"], ["--stdio", "--process-ops"]):
         done = subprocess.run(
             [*PIX, "stdio", "--upstream-command", "cat", "-o", f"{len(words)}.pcapng", *words],
-            input=b"x", capture_output=True, cwd=tmp_path, env=environment(tmp_path), timeout=60,
+            input=b"x", capture_output=True, cwd=tmp_path, env=environment(tmp_path), timeout=WAIT,
             check=True,
         )  # fmt: skip
         assert done.stdout == b"x"

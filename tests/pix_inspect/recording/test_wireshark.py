@@ -110,9 +110,17 @@ def record(path: Path, runs: Sequence[Run], keep: int | None = None) -> list[Con
 # Recordings made from all captures
 
 
-def test_all_captures(tshark: Tshark, tmp_path: Path, captured_runs: tuple[Run, ...]) -> None:
-    path = tmp_path / "all.pcapng"
-    connections = record(path, captured_runs)
+@pytest.fixture(scope="module")
+def everything(
+    tmp_path_factory: pytest.TempPathFactory, captured_runs: tuple[Run, ...]
+) -> tuple[Path, list[Connection]]:
+    """One recording of all captures, and their connections."""
+    path = tmp_path_factory.mktemp("all") / "all.pcapng"
+    return path, record(path, captured_runs)
+
+
+def test_all_captures(tshark: Tshark, everything: tuple[Path, list[Connection]]) -> None:
+    path, connections = everything
     assert warnings(tshark, path) == []
     streams = [int(number) for (number,) in fields(tshark, path, "tcp.stream")]
     assert set(streams) == set(range(len(connections)))
@@ -133,9 +141,8 @@ def test_streams_of_captures_are_followed_byte_by_byte(
         assert followed(tshark, path, number) == [connection.c2s, connection.s2c]
 
 
-def test_all_captures_read_back(tmp_path: Path, captured_runs: tuple[Run, ...]) -> None:
-    path = tmp_path / "all.pcapng"
-    connections = record(path, captured_runs)
+def test_all_captures_read_back(everything: tuple[Path, list[Connection]]) -> None:
+    path, connections = everything
     streams: dict[tuple[int, int], list[bytes]] = {}
     for chunk in chunks(items_of(path)):
         streams.setdefault((chunk.connection, chunk.side), []).append(chunk.data)
@@ -167,11 +174,9 @@ def taken(tshark: Tshark, path: Path, *options: str) -> list[list[str]]:
 
 
 def test_no_packet_is_taken_for_another_protocol(
-    tshark: Tshark, tmp_path: Path, captured_runs: tuple[Run, ...]
+    tshark: Tshark, everything: tuple[Path, list[Connection]]
 ) -> None:
-    path = tmp_path / "all.pcapng"
-    record(path, captured_runs)
-    assert taken(tshark, path) == []
+    assert taken(tshark, everything[0]) == []
 
 
 def test_no_packet_of_the_recordings_is_taken_for_another_protocol(tshark: Tshark) -> None:
