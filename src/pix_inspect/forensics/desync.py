@@ -74,7 +74,15 @@ class Forensics:
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
         head = turns.read(side, offset, offset + HEAD)
         head = head or holder.kept[side].first(offset, offset + HEAD)
-        case = Case(side, offset, reason, protocol, reliable(suspects, turns), turns, head)
+        case = Case(
+            side,
+            offset,
+            reason,
+            protocol,
+            reliable(suspects, turns, self._begins(view.row)),
+            turns,
+            head,
+        )
         found = None
         if len(suspects) < SUSPECTS:
             found = self.hello(view.row, side) or self.hello(view.row, 1 - side)
@@ -115,6 +123,11 @@ class Forensics:
                         return True
         return False
 
+    def _begins(self, row: Row) -> int:
+        """Where the first request of an exchange's connection may begin."""
+        handshake = self.session.connections[row.connection].handshake
+        return self.session.exchange(handshake).span(CLIENT)[1] if handshake is not None else 0
+
     def _position(self, oldest: Row) -> int:
         """Where to read from so that the turn is known in which an exchange begins."""
         for i in range(oldest.number - 2, max(oldest.number - 2 - LOOK_BACK, -1), -1):
@@ -153,7 +166,9 @@ class Forensics:
         position = self._position(suspects[-1].row)
         turns = Turns(self.session.reader, row.connection, position, CLIENT, end)
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
-        return Case(CLIENT, end, None, protocol, reliable(suspects, turns), turns)
+        return Case(
+            CLIENT, end, None, protocol, reliable(suspects, turns, self._begins(view.row)), turns
+        )
 
     def foreign(self, view: ExchangeView, side: int) -> Stranger | None:
         """Return who speaks where the magic should be."""

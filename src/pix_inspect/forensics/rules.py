@@ -421,10 +421,11 @@ def _padded_payload(
     return None
 
 
-def reliable(suspects: list[ExchangeView], turns: Turns) -> list[ExchangeView]:
+def reliable(suspects: list[ExchangeView], turns: Turns, first: int) -> list[ExchangeView]:
     """Return the suspects, newest first, without what a stream out of step is taken for.
 
-    A request begins a turn, or stands behind others that look like what they are declared to be.
+    A request begins a turn, or stands behind others that look like what they are declared to be;
+    `first` is where the connection's first one may begin.
     """
     for i in range(len(suspects) - 1, -1, -1):
         exchange = suspects[i].exchange
@@ -432,7 +433,8 @@ def reliable(suspects: list[ExchangeView], turns: Turns) -> list[ExchangeView]:
         turn = turns.at(CLIENT, exchange.start) if exchange is not None else None
         if exchange is None or turn is None or protocol is None:
             continue
-        before = bytes(turn.data[: exchange.start - turn.start])
+        begun = max(first - turn.start, 0)
+        before = bytes(turn.data[begun : exchange.start - turn.start])
         if before:
             found = tree(Requests(), before, protocol)
             if not (turn.whole and is_regular(found) and is_likely(found)):

@@ -14,6 +14,7 @@ from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix_inspect.importing.raw_streams import made_up
 from tests.support.planted import CLIENT, DAEMON, Planted, diagnosis_of, found_in, request_of
 from tests.support.recording import Recording, saved
+from tests.support.typical import TypicalPlaybook
 from tests.support.words import PATH, text, word
 
 V38, V21 = Protocol(38), Protocol(21)
@@ -332,3 +333,14 @@ def test_nothing_is_said_of_padding_where_it_is_not_known_how_long_a_turn_is(
     session = saved(planted, tmp_path)
     assert "desync" in {finding.kind.name for finding in found_in(session)}
     assert "padding" not in diagnosis_of(session)
+
+
+def test_a_handshake_and_a_request_in_one_turn(tmp_path: Path) -> None:
+    """What stands before the first request there is no message that could be out of step."""
+    talk = TypicalPlaybook(38)
+    hello, answer = talk.turns[2:]
+    asked = request_of("IsValidPath", V38, path=PATH)
+    talk.turns[2] = (CLIENT, (hello[1] or b"") + asked)
+    talk.turns[3] = (DAEMON, (answer[1] or b"") + word(STDERR_LAST) + word(1) + word(1))
+    talk.whole("QueryPathInfo")
+    assert "“extra one”" in diagnosis_of(saved(talk, tmp_path))
