@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pix.problem import Problem
 from pix_inspect.capture.tap import RecordingTap
-from pix_inspect.importing.nixwire import MAGIC, nixwire
+from pix_inspect.importing.nixwire import MAGICS, nixwire
 from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import Passed
 from pix_inspect.importing.strace import Remarks, is_strace, processes_of, strace_log, together
@@ -31,7 +31,7 @@ def captured(paths: list[Path], remarks: Remarks) -> tuple[str, Iterator[Passed]
     path = paths[0]
     with opened(path) as file:
         head = file.read(1 << 16)
-    if head.startswith(MAGIC):
+    if head.startswith(MAGICS):
         return "nixwire", nixwire(path)
     if is_strace(head):
         return "strace", strace_log(paths, remarks)

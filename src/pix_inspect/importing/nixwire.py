@@ -1,9 +1,12 @@
-"""`.nixwire` files, as the nix-wire recorder writes them, as one connection's events.
+"""`.nixwire` files of two recorders, as one connection's events.
 
     header   24 bytes: `NIXWREC\\0`, u16 version 1, u16 flags, u64 epoch (ns), u32 unused
     records  u64 time since the epoch (ns), u8 direction (0 from the client), u32 length, data
 
-All little-endian. A record that was cut off is the end of the file. Knows that layout and
+    header   `NIXWIRE2`, u16 length, the store directory; or `NIXWIRE1` and no more
+    records  `C` from the client or `S`, u64 time since the file's start (ns), u64 length, data
+
+All little-endian. A record that was cut off is the end of the file. Knows these layouts and
 nothing of what passed.
 """
 
@@ -13,6 +16,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
+from typing import BinaryIO
 
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
@@ -20,20 +24,30 @@ from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import Passed
 
 MAGIC = b"NIXWREC\0"
+PLAIN, WITH_STORE = b"NIXWIRE1", b"NIXWIRE2"
+MAGICS = (MAGIC, PLAIN, WITH_STORE)
 VERSION = 1
 LONGEST_TIME = 1 << 62
 CLIENT_HELLO = b"cxin"
 DAEMON_HELLO = b"oixd"
 _HEADER = Struct("<8sHHQI")
 _RECORD = Struct("<QBI")
+_CHUNK = Struct("<cQQ")
+_SENDERS = {b"C": CLIENT, b"S": DAEMON}
 
 
 def nixwire(path: Path) -> Iterator[Passed]:
     """Yield what happened on the connection of a `.nixwire` file. Raises Problem."""
     with opened(path) as file:
-        head = file.read(_HEADER.size)
+        magic = file.read(len(MAGIC))
+        if magic in (PLAIN, WITH_STORE):
+            yield from _chunks(path, file, has_store=magic == WITH_STORE)
+            return
+        head = magic + file.read(_HEADER.size - len(magic))
         if len(head) < _HEADER.size or head[:8] != MAGIC:
-            raise Problem(f"{path} is not a .nixwire file: it does not begin with NIXWREC")
+            raise Problem(
+                f"{path} is not a .nixwire file: it does not begin with NIXWREC or NIXWIRE"
+            )
         _, version, _, epoch, _ = _HEADER.unpack(head)
         if version != VERSION:
             raise Problem(f"{path} is a .nixwire file of version {version}: only 1 is known")
@@ -59,3 +73,29 @@ def nixwire(path: Path) -> Iterator[Passed]:
             if data:
                 yield Passed(1, time, "data", side, data)
         yield Passed(1, time, "close")
+
+
+def _chunks(path: Path, file: BinaryIO, *, has_store: bool) -> Iterator[Passed]:
+    """Yield what happened behind the magic of a file that says no epoch: its own age is taken."""
+    about = os.fstat(file.fileno())
+    size, epoch = about.st_size, about.st_mtime_ns
+    position = len(PLAIN)
+    if has_store:
+        length = int.from_bytes(file.read(2), "little")
+        file.seek(length, os.SEEK_CUR)
+        position += 2 + length
+    time = epoch
+    yield Passed(1, time, "open")
+    while len(record := file.read(_CHUNK.size)) == _CHUNK.size:
+        sender, after, length = _CHUNK.unpack(record)
+        position += _CHUNK.size
+        if sender not in _SENDERS:
+            raise Problem(f"{path}: a record of direction {sender!r} at {position}: C or S")
+        if length > size - position:
+            break
+        data = file.read(length)
+        position += length
+        time = max(time, min(epoch + after, LONGEST_TIME))
+        if data:
+            yield Passed(1, time, "data", _SENDERS[sender], data)
+    yield Passed(1, time, "close")

@@ -45,6 +45,28 @@ def test_a_cut_file_reads_up_to_there(tmp_path: Path) -> None:
         assert data == ([b"cxin"] if cut >= len(HEADER) + 17 else [])
 
 
+def chunk(after: int, sender: bytes, data: bytes) -> bytes:
+    return pack("<cQQ", sender, after, len(data)) + data
+
+
+@pytest.mark.parametrize("head", [b"NIXWIRE1", b"NIXWIRE2" + pack("<H", 11) + b"/nix/stores"])
+def test_chunks_of_the_other_recorder(head: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.nixwire"
+    whole = head + chunk(5, b"C", b"cxin") + chunk(9, b"S", b"oixd...") + chunk(7, b"C", b"")
+    for cut in (len(whole), len(whole) - 5):
+        path.write_bytes(whole[:cut])
+        start = path.stat().st_mtime_ns
+        assert [(e.time - start, e.what, e.side, e.data) for e in nixwire(path)] == [
+            (0, "open", None, b""),
+            (5, "data", CLIENT, b"cxin"),
+            (9, "data", DAEMON, b"oixd..."),
+            (9, "close", None, b""),
+        ]
+    path.write_bytes(head + chunk(5, b"X", b"cxin"))
+    with pytest.raises(Problem, match="a record of direction b'X' at .*: C or S"):
+        list(nixwire(path))
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
