@@ -278,6 +278,7 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
         fd = int(descriptor[1])
         stream = table.get(fd)
         if call.name in ENDS:
+            asked.pop((call.pid, fd), None)
             if stream is not None:
                 yield from _ended(call, stream, time, table, fd, tables, shared)
             continue
@@ -300,7 +301,9 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
             word = int.from_bytes(data[:8], "little")
             if word in OPERATIONS:
                 asked[call.pid, fd] = call
-            if word in STDERR_FRAMES:
+            elif word not in STDERR_FRAMES:
+                asked.pop((call.pid, fd), None)
+            else:
                 count += 1
                 remarks.joined += 1
                 stream = table[fd] = _Stream(count, CLIENT if call.name in READS else DAEMON)

@@ -152,6 +152,15 @@ def test_who_comes_late_finds_connections_by_their_answers() -> None:
     assert "1 connection had begun before strace came" in next(remarks.lines("log"))
 
 
+def test_a_request_is_not_that_of_a_descriptor_that_was_closed_or_said_something_else() -> None:
+    asked, answered = CALLED_LATE.splitlines()
+    for between in ("7 close(5) = 0", '7 write(5, "\\x41\\x42", 2) = 2'):
+        events = passed("\n".join(["7 read(3, 1) = 1", asked, between, answered]))
+        assert [(e.what, e.side) for e in events] == [
+            ("join", None), ("data", DAEMON), ("close", None)
+        ]  # fmt: skip
+
+
 @pytest.mark.parametrize("client", [True, False])
 def test_a_connection_over_two_pipes_is_one(client: bool) -> None:
     hello = "".join(f"\\x{byte:02x}" for byte in b"oixd\0\0\0\0\x26\1\0\0\0\0\0\0")
