@@ -138,6 +138,9 @@ class Work:
             base = store.paths.base(path)
             known = known_outputs(store, base, derivation_of(store, base))
             direct |= {found for name in names if (found := known.get(name)) is not None}
+        outputs = (output.path for output in self.derivation.outputs.values() if output.path)
+        for base in (self.drv, *map(store.paths.base, outputs), *sorted(direct)):
+            self.caller.keep(base)  # from being collected meanwhile
         for base in sorted(direct):
             store.info(base)
         return store.closure(direct)

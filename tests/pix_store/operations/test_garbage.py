@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,27 @@ def test_temporary_roots_last_as_long_as_their_connection() -> None:
             left = daemon.clients
         until(lambda: daemon.clients < left)
         assert c.collect_garbage(GCAction.DELETE_DEAD).paths == (path,)
+
+
+def test_what_a_build_needs_is_not_collected_meanwhile(tmp_path: Path) -> None:
+    with serving(allow_build=True) as daemon, client(daemon) as c:
+        with client(daemon) as gone:
+            source = gone.add_text_to_store("source", "x")
+            below = Drv(gone, "echo > $out", "below")
+            gone.build_paths([below.all])
+            script = f"touch {tmp_path}/begun; until [ -e {tmp_path}/go ]; do sleep 0.05; done"
+            top = Drv(gone, f"{script}; echo > $out", "top", needs=(below,), sources=(source,))
+            thread = threading.Thread(target=c.build_paths, args=([top.all],))
+            thread.start()
+            until((tmp_path / "begun").exists)
+        until(lambda: daemon.clients == 1)
+        with client(daemon) as other:
+            rooted = {root.target for root in other.find_roots()}
+            assert {top.path, top.out, below.out, source} <= rooted
+            assert other.collect_garbage(GCAction.DELETE_DEAD).paths == ()
+        (tmp_path / "go").touch()
+        thread.join()
+        assert c.is_valid_path(top.out)
 
 
 def test_links_that_clients_leave_in_the_state_directory_are_roots(tmp_path: Path) -> None:
