@@ -56,6 +56,8 @@ _ASIDE = re.compile(r'(?:[^"(]{0,200}\s)?(?:>|\+\+\+|---|strace:)\s|\s*$')
 _PROCESS = re.compile(r"(.+)\.(\d+)(?:\.(?:gz|xz|zst))?")
 """The name of a file that `-ff` made: prefix and process."""
 _RESULT = re.compile(r"\)\s+= (-?\d+)(?:<.*>)?(?: .*)?$", re.DOTALL)
+_NO_RESULT = re.compile(r"\)\s+= \?(?: .*)?$", re.DOTALL)
+"""What stands behind a call that was interrupted, or still went on."""
 _UNFINISHED = re.compile(r"\s*<unfinished \.\.\.>\s*$")
 _DESCRIPTOR = re.compile(r'(\d+)(?:<(?:->|"(?:[^"\\]|\\.)*"|[^<>"])*>)?')
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\.\.\.)?', re.DOTALL)
@@ -127,6 +129,16 @@ class _Stream:
     traced: int
     ended: bool = False
     heard: list[bool] = field(default_factory=lambda: [False, False])
+    tried: set[int] = field(default_factory=set)
+    """Sides of which the log has calls, whether or not anything passed."""
+
+    def close(self, time: int) -> Iterator[Passed]:
+        """End it: a direction of which the log has no call passed unseen, at least a hello."""
+        self.ended = True
+        if len(self.tried) == 1:
+            side = 1 - next(iter(self.tried))
+            yield Passed(self.number, time, "data", side, b"", len(DAEMON_HELLO))
+        yield Passed(self.number, time, "close")
 
 
 def is_strace(head: bytes) -> bool:
@@ -238,6 +250,10 @@ def calls(
         result = _RESULT.search(rest, max(len(rest) - LONGEST_END, 0))
         if result is not None and name in CALLS:
             yield Call(order, at, pid, name, rest[: result.start()], int(result[1]))
+        elif name in CALLS and _NO_RESULT.search(rest, max(len(rest) - LONGEST_END, 0)):
+            yield Call(order, at, pid, name, rest, -1)
+    for pid, (order, at, name, rest) in began.items():
+        yield Call(order, at, pid, name, rest, -1)
 
 
 def _time(match: re.Match[str], before: int, day: int) -> int:
@@ -273,10 +289,15 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
                 tables[call.result] = dict(table)
             continue
         descriptor = _DESCRIPTOR.match(call.arguments)
-        if descriptor is None or call.result < 0:
+        if descriptor is None:
             continue
         fd = int(descriptor[1])
         stream = table.get(fd)
+        if call.result < 0:
+            if stream is not None and call.name not in ENDS:
+                stream.tried.add(stream.traced if call.name in WRITES else 1 - stream.traced)
+                remarks.silent.discard(stream.number)
+            continue
         if call.name in ENDS:
             asked.pop((call.pid, fd), None)
             if stream is not None:
@@ -285,8 +306,7 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
         data, known = _data(call)
         if data.startswith(CLIENT_HELLO):
             if stream is not None and not stream.ended:
-                stream.ended = True
-                yield Passed(stream.number, time, "close")
+                yield from stream.close(time)
             count += 1
             stream = table[fd] = _Stream(count, CLIENT if call.name in WRITES else DAEMON)
             yield Passed(count, time, "open")
@@ -310,20 +330,23 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
                 request = asked.pop((call.pid, fd), None)
                 yield Passed(count, time if request is None else request.time, "join")
                 if request is not None and (request.name in READS) != (call.name in READS):
+                    stream.tried.add(CLIENT)
                     yield Passed(count, request.time, "data", CLIENT, *_missing(request))
         if stream is None or stream.ended:
             continue
         side = stream.traced if call.name in WRITES else 1 - stream.traced
+        stream.tried.add(side)
+        whole = len(stream.tried) == 2
+        (remarks.silent.discard if whole else remarks.silent.add)(stream.number)
         if call.result == 0 and call.name in READS:
             yield Passed(stream.number, time, "half-close", side)
         elif call.result:
             remarks.cut += call.result - known
             stream.heard[side] = True
-            (remarks.silent.discard if all(stream.heard) else remarks.silent.add)(stream.number)
             yield Passed(stream.number, time, "data", side, data, call.result - known)
     for each in {id(s): s for t in (shared, *tables.values()) for s in t.values()}.values():
         if not each.ended:
-            yield Passed(each.number, time, "close")
+            yield from each.close(time)
 
 
 def _ended(
@@ -343,8 +366,7 @@ def _ended(
     del table[fd]
     left = (s for t in (shared, *tables.values()) for s in t.values())
     if not stream.ended and all(each is not stream for each in left):
-        stream.ended = True
-        yield Passed(stream.number, time, "close")
+        yield from stream.close(time)
 
 
 def _data(call: Call) -> tuple[bytes, int]:

@@ -36,8 +36,9 @@ HEX = "".join(f"\\x{byte:02x}" for byte in HELLO)
 
 
 def passed(log: str) -> list[Passed]:
+    """What passed by a log, but for the direction that is not in it."""
     found = connections(sorted(calls(log.splitlines(keepends=True), 1_000)))
-    return list(found)
+    return [event for event in found if event.data or not event.missing]
 
 
 def what(events: list[Passed]) -> list[tuple[int, str, int | None, bytes, int]]:
@@ -192,6 +193,25 @@ def test_what_a_log_lacks_is_said() -> None:
         "log: the clock was set back by up to 59 min 01 s: times stand still until it has caught"
         " up",
     ]
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        "1 read(6,  <unfinished ...>",
+        "1 read(6, 0x7ffe, 9) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)",
+        "1 read(6, 0x7ffe, 9) = -1 EAGAIN (Resource temporarily unavailable)",
+        '1 read(6, "", 9) = 0',
+        "",
+    ],
+)
+def test_who_waits_in_vain_is_not_half_a_connection(reads: str) -> None:
+    remarks = Remarks()
+    log = f'1 write(6, "{HEX}", 16) = 16\n{reads}'
+    found = list(connections(sorted(calls(log.splitlines(), 0)), remarks))
+    half = [event for event in found if event.missing]
+    assert [(event.side, event.data) for event in half] == ([] if reads else [(DAEMON, b"")])
+    assert len(list(remarks.lines("log"))) == len(half)
 
 
 @pytest.mark.parametrize("times", [True, False])
