@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pix_inspect.teach.bundled import EXAMPLES
@@ -135,7 +135,8 @@ def _end(process: subprocess.Popen[bytes], status: int = 0, given: bytes = b"") 
 def _program(daemon: Daemon, options: str) -> str:
     """Write the program that serves the store itself; returns the command that starts it."""
     settings = {"sandbox": "false", "build-users-group": "", "substituters": ""}
-    env = daemon.client(daemon.nix, None, settings).env | {"NIX_REMOTE": "local"}
+    env = daemon.client(daemon.nix).env | {"NIX_REMOTE": "local"}
+    env["NIX_CONF_DIR"] = str(daemon.state.settings("served", settings))
     del env["NIX_DAEMON_SOCKET_PATH"]
     said = shlex.join(f"{name}={value}" for name, value in env.items())
     program = namespace.WORK / "nix-store"
@@ -185,7 +186,10 @@ def record(story: Story, folder: Path) -> Path:
     """Record one story in new namespaces; returns the recording, which is in `folder`."""
     with tempfile.TemporaryDirectory() as mountpoint:
         command = namespace.command(
-            Path(mountpoint), __spec__.name, ["--inside", story.name], {str(OUT): folder}
+            Path(mountpoint),
+            __spec__.name,
+            ["--inside", story.name, story.client, story.daemon],
+            {str(OUT): folder},
         )
         subprocess.run(command, cwd=lab.REPOSITORY, check=True, stdin=subprocess.DEVNULL)
     return folder / f"{story.name}.pcapng"
@@ -203,8 +207,8 @@ def readme() -> str:
 def main(arguments: Sequence[str]) -> int:
     """The command line above; returns the exit status."""
     match arguments:
-        case ["--inside", name]:
-            play(STORIES[name])
+        case ["--inside", name, client, daemon]:
+            play(replace(STORIES[name], client=client, daemon=daemon))
             return 0
     unknown = set(arguments) - set(STORIES)
     why = f"no story is called {', '.join(unknown)}" if unknown else namespace.available()
