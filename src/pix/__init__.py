@@ -1,4 +1,5 @@
-"""The Nix daemon ("worker") protocol: declarations, codec, conversation and a client.
+"""The Nix daemon ("worker") protocol, and that of `nix-store --serve`: declarations, codec,
+conversation and a client.
 
     worker_service the same as a gRPC service (needs the extra `grpc`)
     conversation   two byte streams in, exchanges out; no I/O
