@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.app.saving import tell
 from pix_inspect.ui.widgets.path_dialog import Offer, PathDialog
 from pix_inspect.ui.widgets.text import safe
 from pix_inspect.ui.widgets.writing import Pace, Writing
@@ -125,7 +126,7 @@ async def test_dialogs_and_what_is_said(text: str) -> None:
         app = pilot.app
         assert isinstance(app, Inspector)
         app.warn(said[0] or "")
-        app._wrote(text, failed=False)
+        tell(app, text, failed=False)
         await pilot.pause()
         check(pilot)
 

@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.theme import ThemeProvider
-from textual.widget import Widget
 
 from pix.problem import Problem
 from pix_inspect.base.settings import Settings
-from pix_inspect.base.units import count, size
-from pix_inspect.export.excerpt import excerpt
 from pix_inspect.session.session import Session
+from pix_inspect.ui.app.ending import Ending
 from pix_inspect.ui.app.export import Export
 from pix_inspect.ui.app.help import Help
 from pix_inspect.ui.app.input_order import InputOrder
-from pix_inspect.ui.app.keys import action_of, keys_of, panes_of, sections
+from pix_inspect.ui.app.keys import sections
 from pix_inspect.ui.app.leaving import Answer, Leaving
-from pix_inspect.ui.app.other_screens import OtherScreens, marked_and_chosen, shown_of
-from pix_inspect.ui.app.palette import AllCommands, Palette
+from pix_inspect.ui.app.open_recordings import OpenRecordings
+from pix_inspect.ui.app.other_screens import Beside, show, shown_of
+from pix_inspect.ui.app.palette import AllCommands, Palette, commands
 from pix_inspect.ui.app.remembering import recall, remembered, theme_of
+from pix_inspect.ui.app.saving import excerpt_of, put, save
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
 from pix_inspect.ui.exchange.payload_saving import Wish
 from pix_inspect.ui.main.main_screen import MainScreen
-from pix_inspect.ui.main.tabs import RunningRelay
-from pix_inspect.ui.widgets.lines import Lines
-from pix_inspect.ui.widgets.path_dialog import Chosen, PathDialog
+from pix_inspect.ui.main.tabs import RunningRelay, TabBar
 from pix_inspect.ui.widgets.text import safe
-from pix_inspect.ui.widgets.writing import Pace, Writing
-
-MOST_COPIED = 72_000
-"""Bytes that terminals take through OSC 52; more go to a file."""
 
 SILENCE = 10_000_000_000
 """Nanoseconds that a daemon may owe an answer before the banner says so."""
@@ -50,10 +42,6 @@ DEFAULT_THEME = "textual-dark"
 SIXTEEN = "ansi-dark"
 """The theme of terminals with 16 colours: of others, all tones would become white."""
 
-OTHERS = ("Statistics", "Findings", "Waits: who waits for whom", "Round trips",
-          "REPL: ask the daemon")  # fmt: skip
-"""What stands first in the palette."""
-
 WIDTHS = [(0, "-narrow"), (100, "-wide")]
 """From which width on the panes stand side by side."""
 
@@ -61,7 +49,7 @@ HEIGHTS = [(0, "-short"), (30, "-tall")]
 """From which height on the explanation has room beside the bytes."""
 
 
-class Inspector(OtherScreens):
+class Inspector(Ending):
     """The inspector of one recording or several, each with a main screen that keeps its state.
 
     Returns what to do with the relay, if there is one and clients are connected: `leave` it
@@ -76,9 +64,15 @@ class Inspector(OtherScreens):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.quit"),
         Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette"),
-        *OtherScreens.RECORDING_KEYS,
-        *OtherScreens.ENDING_KEYS,
+        Binding("ctrl+o", "open", "Open a recording", show=False, id="app.open"),
+        Binding("ctrl+w", "close_tab", "Close the recording", show=False, id="app.close"),
+        Binding("right_curly_bracket,ctrl+pagedown", "next_tab(1)", "Next recording",
+                key_display="}", show=False, id="app.next_tab"),
+        Binding("left_curly_bracket,ctrl+pageup", "next_tab(-1)", "Previous recording",
+                key_display="{", show=False, id="app.previous_tab"),
+        *Ending.ENDING_KEYS,
     ]  # fmt: skip
+    DEFAULT_MODE = "recording-1"
 
     def __init__(
         self,
@@ -89,9 +83,11 @@ class Inspector(OtherScreens):
         others: Sequence[Session] = (),
         settings: Settings | None = None,
     ) -> None:
-        super().__init__(session, relay, others)
+        super().__init__()
         self.now = now
-        self.relay = relay
+        self.recordings = OpenRecordings(self, session, relay)
+        self.tabs = self.recordings.tabs
+        self._others = others
         self.silence = SILENCE
         """Nanoseconds without a word after which the banner says who owes one; 0: never."""
         self.upstream: Path | None = None
@@ -118,9 +114,18 @@ class Inspector(OtherScreens):
         few = self.console.color_system == "standard" and not self.is_headless
         if few and not self.theme.startswith("ansi"):
             self.usual_theme, self.theme = self.theme, SIXTEEN
-        self.open_others()
+        for session in self._others:
+            self.recordings.add(session)
         if self._settings is not None and self._settings.complaint is not None:
             self.warn(self._settings.complaint)
+
+    def on_unmount(self) -> None:
+        """Close what was opened here."""
+        self.recordings.close_all()
+
+    def warn(self, text: str) -> None:
+        """Say in one line what cannot be done."""
+        self.notify(safe(text, 400), severity="warning", markup=False)
 
     # Settings ---------------------------------------------------------------------------
 
@@ -142,68 +147,57 @@ class Inspector(OtherScreens):
                 self.complaint = trouble
         super().exit(result, return_code, message)  # type: ignore[arg-type]
 
-    # Clipboard --------------------------------------------------------------------------
+    # Recordings and other screens -------------------------------------------------------
 
-    def put(self, copied: Copied) -> None:
-        """Copy a text; what is more than terminals take goes to a file."""
-        raw = copied.text.encode("utf-8", "surrogateescape")
-        if len(raw) <= MOST_COPIED:
-            self.copy_to_clipboard(raw.decode("utf-8", "replace"))  # terminals take UTF-8 only
-            self.notify(f"copied {safe(copied.what)} ({size(len(raw))})", markup=False, timeout=2)
-            return
-        descriptor, name = tempfile.mkstemp(prefix="pix-inspect-", suffix=".txt")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(raw)
-        self.notify(
-            f"{safe(copied.what)} is too long for a terminal's clipboard: it is in {name}",
-            markup=False,
-        )
+    def action_open(self) -> None:
+        self.recordings.ask()
+
+    async def action_close_tab(self) -> None:
+        """Close the recording on the screen; with the last one, quit."""
+        await self.recordings.close(self.recordings.tab)
+
+    def action_next_tab(self, step: int) -> None:
+        self.recordings.step(step)
+
+    def on_tab_bar_chosen(self, message: TabBar.Chosen) -> None:
+        """Go to the recording that was clicked."""
+        self.recordings.go_to(message.tab)
+
+    async def on_tab_bar_closed(self, message: TabBar.Closed) -> None:
+        """Close the recording whose cross was clicked."""
+        await self.recordings.close(message.tab)
+
+    def action_show(self, what: Beside) -> None:
+        """Show a screen beside the main one."""
+        if isinstance(self.screen, MainScreen):
+            show(what, self.screen, self.recordings)
+
+    # What leaves the screen -------------------------------------------------------------
 
     def on_copied(self, message: Copied) -> None:
         """Copy what a pane or a screen asks for."""
-        self.put(message)
+        put(self, message)
 
-    # Saving -----------------------------------------------------------------------------
+    def action_excerpt(self) -> None:
+        """Copy an excerpt, redacted, for an issue tracker."""
+        try:
+            if isinstance(self.screen, MainScreen) and (copied := excerpt_of(self.screen)):
+                put(self, copied)
+        except Problem as problem:
+            self.warn(str(problem))
 
     def on_payload_pane_save(self, message: PayloadPane.Save) -> None:
         """Save a file of a payload, an archive, or a directory."""
         try:
-            wish = Wish.of(message.contents, message.number, message.how)
+            save(self, Wish.of(message.contents, message.number, message.how))
         except Problem as problem:
             self.warn(str(problem))
-            return
-        self.save_to(wish.title, wish.name, wish.check, wish.write)
-
-    def save_to(
-        self,
-        title: str,
-        name: str,
-        check: Callable[[Path, bool], None],
-        write: Callable[[Chosen, Pace], str],
-        switch: str = "",
-    ) -> None:
-        """Ask where to, then write there in the background, and say what became of it."""
-
-        def begin(chosen: Chosen | None) -> None:
-            if chosen is not None:
-                work = Writing(f"writing {chosen.path}", lambda pace: write(chosen, pace))
-                self.push_screen(work, lambda said: self._wrote(said or "", failed=work.failed))
-
-        dialog = PathDialog(title, name, check, new=True, switch=switch, switched=bool(switch))
-        self.push_screen(dialog, begin)
 
     def action_export(self) -> None:
         """Write the exchanges that are shown into a file."""
-        browse = self.screen
-        if isinstance(browse, MainScreen):
-            wish = Export(browse.session, *shown_of(browse))
-            self.save_to(wish.title, wish.name, wish.check, wish.write, "blank secrets")
-
-    def _wrote(self, said: str, *, failed: bool) -> None:
-        if failed:
-            self.warn(said)
-        else:
-            self.notify(safe(said, 400), markup=False)
+        if isinstance(self.screen, MainScreen):
+            export = Export(self.screen.session, *shown_of(self.screen))
+            save(self, export, "blank secrets")
 
     # Commands ---------------------------------------------------------------------------
 
@@ -216,58 +210,15 @@ class Inspector(OtherScreens):
         """Have a theme chosen."""
         self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[object]) -> list[SystemCommand]:
         """Offer every named action of the screen and its panes, the other screens first."""
-        return sorted(
-            self._commands(screen), key=lambda each: (each.title not in OTHERS, each.title)
-        )
-
-    def _commands(self, screen: Screen[object]) -> Iterator[SystemCommand]:
-        yield SystemCommand("Theme", "Choose colours", self.action_change_theme)
-        for place in [screen, *panes_of(screen), self]:
-            title = getattr(place, "TITLE", None)
-            where = f"{title}: " if isinstance(place, Widget) and title else ""
-            if isinstance(place, Screen):
-                where = ""
-            for pressed, said, name in keys_of(type(place), self):
-                if name != "app.palette":
-                    yield SystemCommand(f"{where}{said}", pressed, self._runner(place, name))
-        if isinstance(screen.focused, Lines):
-            for pressed, said, name in keys_of(Lines, self):
-                run = self._runner(screen.focused, name, Lines)
-                yield SystemCommand(f"Move: {said}", pressed, run)
-        yield SystemCommand("Save a picture of the screen", "SVG", self.deliver_screenshot)
-
-    def _runner(
-        self, place: DOMNode, name: str, declared: type[DOMNode] | None = None
-    ) -> Callable[[], object]:
-        action = action_of(declared or type(place), name)
-        return lambda: self.run_action(action, place)
+        return commands(screen)
 
     def action_help(self) -> None:
         """Show the keys of this screen."""
         if not isinstance(self.screen, Help):
             borders = isinstance(self.screen, MainScreen)
             self.push_screen(Help(sections(self.screen), borders=borders))
-
-    def action_excerpt(self) -> None:
-        """Copy an excerpt, redacted, for an issue tracker."""
-        browse = self.screen
-        if isinstance(browse, MainScreen):
-            self.put_excerpt(browse)
-
-    def put_excerpt(self, browse: MainScreen) -> None:
-        """Copy the exchanges from the last mark to the cursor as Markdown."""
-        pair = marked_and_chosen(browse)
-        if pair is None:
-            return
-        first, last = sorted(pair)
-        try:
-            text = excerpt(browse.session, first + 1, last + 1)
-        except Problem as problem:
-            self.warn(str(problem))
-            return
-        self.put(Copied(f"an excerpt of {count(last - first + 1, 'exchange')}", text))
 
     # Leaving ----------------------------------------------------------------------------
 
@@ -276,13 +227,13 @@ class Inspector(OtherScreens):
 
     def leave(self) -> None:
         """Quit, after asking what happens to clients that are connected."""
-        session = self.tabs[0].session
+        session, relay = self.tabs[0].session, self.tabs[0].relay
         own = sum(
             row.closed is None and row.peer.pid == os.getpid()
             for row in session.connections.values()
         )  # the REPL's, which hangs up when we leave
         clients = session.open_connections - own
-        if self.relay is None or not self.relay.alive() or not clients:
+        if relay is None or not relay.alive() or not clients:
             self.exit("stop")
         elif not isinstance(self.screen, Leaving):
             self.push_screen(Leaving(clients), self._answered)

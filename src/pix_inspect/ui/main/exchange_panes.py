@@ -270,11 +270,10 @@ class ExchangePanes(Vertical):
         if self._panes.side != "payload":
             return
         self._light(message.span)
-        place, contents = self.payload_pane.place, self.payload_pane.contents
-        if place is not None and contents is not None and message.span is not None:
+        path = self.payload_pane.path
+        if path is not None and message.span is not None:
             _, start, end = message.span
-            name = safe(contents.entry_path(place), 200)
-            self.bytes.entitle(f"{name}  [{start}, {end}) {size(end - start)}")
+            self.bytes.entitle(f"{safe(path, 200)}  [{start}, {end}) {size(end - start)}")
 
     def on_bytes_chosen(self, message: Bytes.Chosen) -> None:
         """Select the field of the chosen byte."""

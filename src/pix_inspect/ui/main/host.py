@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.main.tabs import Tab
 
 if TYPE_CHECKING:
@@ -26,9 +25,6 @@ class Host(Protocol):
 
     def recall(self, screen: MainScreen, /) -> None:
         """Have a screen look as it was left the last time."""
-
-    def put(self, copied: Copied, /) -> None:
-        """Copy a text."""
 
     def warn(self, text: str, /) -> None:
         """Say in one line what cannot be done."""

@@ -75,13 +75,13 @@ class MainScreen(Screen[None]):
         Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="help"),
         Binding("q", "leave", "Quit", id="quit"),
         Binding("colon", "repl", "REPL: ask the daemon", key_display=":", id="view.repl"),
-        Binding("S", "app.statistics", "Statistics", id="app.statistics"),
-        Binding("F", "app.findings", "Findings", id="app.findings"),
-        Binding("H", "app.waiting", "Waits: who waits for whom", id="app.waiting"),
-        Binding("T", "app.analysis", "Round trips", id="app.analysis"),
-        Binding("D", "app.differences", "Compare with the exchange marked last", show=False,
+        Binding("S", "app.show('statistics')", "Statistics", id="app.statistics"),
+        Binding("F", "app.show('findings')", "Findings", id="app.findings"),
+        Binding("H", "app.show('waits')", "Waits: who waits for whom", id="app.waiting"),
+        Binding("T", "app.show('round trips')", "Round trips", id="app.analysis"),
+        Binding("D", "app.show('differences')", "Compare with the exchange marked last", show=False,
                 id="app.differences"),
-        Binding("C", "app.recordings", "Compare with another recording", show=False,
+        Binding("C", "app.show('recordings')", "Compare with another recording", show=False,
                 id="app.recordings"),
         Binding("E", "app.excerpt", "Copy an excerpt for an issue, from mark to here",
                 show=False, id="app.excerpt"),
@@ -294,6 +294,6 @@ class MainScreen(Screen[None]):
         if view is not None:
             row = None if self.focused is self.timeline.lines else self.fields.row
             try:
-                self.host.put(copy(how, view, row, self.session.started))
+                self.post_message(copy(how, view, row, self.session.started))
             except Problem as problem:
                 self.host.warn(str(problem))

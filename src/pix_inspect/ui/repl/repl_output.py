@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from rich.segment import Segment
-from textual.widget import Widget
 
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit, safe, wrapped
@@ -30,10 +29,33 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip(" "))
 
 
+def _wrapped(line: tuple[str, str], width: int) -> list[tuple[str, str]]:
+    text, tone = line
+    width = max(width, 20)
+    if _is_asked(text, tone):
+        rows = wrapped(text[len(PROMPT) :], width - len(PROMPT))
+        return [
+            ((" " if i else PROMPT).ljust(len(PROMPT)) + row, tone) for i, row in enumerate(rows)
+        ]
+    indent = " " * min(_indent(text), width // 2)
+    return [(indent + row, tone) for row in wrapped(text.lstrip(" "), width - len(indent))]
+
+
+def _label(rows: list[tuple[str, str]], line: int) -> str:
+    """Return a row as far as it says which field it is about: alone where more stands in it."""
+    text, _ = rows[line]
+    below = rows[line + 1][0] if line + 1 < len(rows) else ""
+    found = LABEL.match(text)
+    if found is None or (found.end() == len(text) and _indent(below) <= _indent(text)):
+        return ""
+    return found[1]
+
+
 class Output(Lines):
     """What was written and what came of it, wrapped to the pane's width."""
 
     TITLE = "REPL"
+    BOXED = True
 
     def __init__(self) -> None:
         super().__init__(id="repl-output")
@@ -55,18 +77,12 @@ class Output(Lines):
         self.entitle()
         self.redraw()
 
-    @property
-    def frame(self) -> Widget:
-        """The pane has the border."""
-        parent = self.parent
-        return parent if isinstance(parent, Widget) else self
-
     def add(self, lines: Iterable[tuple[str, str]]) -> None:
         """Add lines, and show the first of them: the rest is a page away."""
         first = len(self._rows)
         made = [(safe(text, 4000), tone) for text, tone in lines]
         self._said += made
-        self._rows += [row for line in made for row in self._wrapped(line)]
+        self._rows += [row for line in made for row in _wrapped(line, self._width)]
         if len(self._rows) > MOST_ROWS:
             dropped = len(self._rows) - MOST_ROWS // 2
             self._rows = self._rows[dropped:]
@@ -103,23 +119,12 @@ class Output(Lines):
         width = self.inner.width
         if width != self._width:
             self._width = width
-            self._rows = [row for line in self._said for row in self._wrapped(line)][-MOST_ROWS:]
+            self._rows = [row for line in self._said for row in _wrapped(line, self._width)][
+                -MOST_ROWS:
+            ]
             self.resize_lines()
             self.redraw()
         self._show_from(len(self._rows))
-
-    def _wrapped(self, line: tuple[str, str]) -> list[tuple[str, str]]:
-        text, tone = line
-        width = max(self._width, 20)
-        if _is_asked(text, tone):
-            rows = wrapped(text[len(PROMPT) :], width - len(PROMPT))
-            return [
-                ((" " if i else PROMPT).ljust(len(PROMPT)) + row, tone)
-                for i, row in enumerate(rows)
-            ]
-        indent = " " * min(_indent(text), width // 2)
-        rows = wrapped(text.lstrip(" "), width - len(indent))
-        return [(indent + row, tone) for row in rows]
 
     def segments(self, line: int, width: int) -> Iterable[Segment]:
         text, tone = self._rows[line]
@@ -127,24 +132,11 @@ class Output(Lines):
             yield Segment(PROMPT, self.tone("accent"))
             text = text[len(PROMPT) :]
         elif tone == "field":
-            indent, label = _indent(text), self._label(line)
+            indent, label = _indent(text), _label(self._rows, line)
             yield Segment(text[:indent], self.tone("dim"))
             yield Segment(label, self.tone("label"))
             text, tone = text[indent + len(label) :], "text"
         yield Segment(fit(text, width), self.tone(tone))
-
-    def _label(self, line: int) -> str:
-        """Return a row as far as it says which field it is about."""
-        text, _ = self._rows[line]
-        found = LABEL.match(text)
-        if found is None or (found.end() == len(text) and not self._is_around(line)):
-            return ""
-        return found[1]
-
-    def _is_around(self, line: int) -> bool:
-        """Whether the next row stands in this one."""
-        below = self._rows[line + 1][0] if line + 1 < len(self._rows) else ""
-        return _indent(below) > _indent(self._rows[line][0])
 
     def page(self, pages: float) -> None:
         """Scroll by pages, without moving the cursor."""

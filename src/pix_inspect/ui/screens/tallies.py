@@ -14,7 +14,6 @@ from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
-from textual.widget import Widget
 
 from pix_inspect.analysis.statistics import Tally
 from pix_inspect.base.units import count, duration, size
@@ -95,6 +94,7 @@ FIRST_ORDER = "total"
 class Tallies(RowList[Summed]):
     """The table."""
 
+    BOXED = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enter", "Show these exchanges", id="tallies.enter"),
         Binding("s", "sort(1)", "Sort", id="tallies.sort"),
@@ -109,12 +109,6 @@ class Tallies(RowList[Summed]):
         self.head = head
         self.order = FIRST_ORDER
         self.reversed = False
-
-    @property
-    def frame(self) -> Widget:
-        """The box around heads and lines."""
-        parent = self.parent
-        return parent if isinstance(parent, Widget) else self
 
     def nothing(self) -> list[str]:
         return [self.empty]
@@ -150,7 +144,7 @@ class Tallies(RowList[Summed]):
         return next((each for each in MEASURES if each.name == self.order), None)
 
     def _refresh_head(self) -> None:
-        for head in self.frame.query(TallyHead):
+        for head in (self.parent or self).query(TallyHead):
             head.refresh()
 
     # Drawing ----------------------------------------------------------------------------

@@ -41,7 +41,9 @@ class Remarks(Toned):
         width = self.size.width
         mistake = self.mistake
         if mistake is None:
-            return line_strip([Segment(f"   {self.hint}", self.tone("dim"))], width, self.ground)
+            return line_strip(
+                [Segment(f"   {self.hint}", self.tone("dim"))], width, self.tone.ground
+            )
         carets = "^" * max(mistake.end - mistake.start, 1)
         at = max(min(self.indent + mistake.start, width - 2), 0)
         bad = self.tone("bad")
@@ -54,7 +56,7 @@ class Remarks(Toned):
             shown = fit_end(message, room)
             found = [Segment(" " * (room - cell_len(shown)) + shown + " ", bad)]
             found.append(Segment(carets[: width - at], bad))
-        return line_strip(found, width, self.ground)
+        return line_strip(found, width, self.tone.ground)
 
 
 class BarOffers(Choices[str]):
@@ -99,7 +101,7 @@ class InForce(Toned):
         found = [Segment(lead, self.tone("accent"))]
         found.append(Segment(fit(safe(self.text), room), self.tone("text")))
         found.append(Segment(aside, self.tone("warn" if self.bad else "text")))
-        return line_strip(found, width, self.ground)
+        return line_strip(found, width, self.tone.ground)
 
     def on_click(self) -> None:
         """Change what is in force."""

@@ -36,6 +36,37 @@ TONES = GROUNDS | {
 COMPONENTS = {f"tone--{tone}" for tone in TONES}
 
 
+class Tones:
+    """The styles of a widget's tones, made when they are asked for."""
+
+    def __init__(self, widget: Widget) -> None:
+        self._widget = widget
+        self._made: dict[str, Style] = {}
+
+    def __call__(self, name: str) -> Style:
+        """Return the style of a tone: on the widget's own ground, but for those that are one."""
+        style = self._made.get(name)
+        if style is None:
+            style = self._made[name] = self._make(name)
+        return style
+
+    @property
+    def ground(self) -> Style:
+        return self("")
+
+    def forget(self) -> None:
+        """Make them anew, in another theme."""
+        self._made = {}
+
+    def _make(self, name: str) -> Style:
+        if not name:
+            return self._widget.rich_style
+        whole = self._widget.get_component_rich_style(f"tone--{name}")
+        if name in GROUNDS:
+            return whole
+        return whole + Style(bgcolor=self._widget.rich_style.bgcolor)
+
+
 class Toned(Widget):
     """A widget that draws its own lines, in tones."""
 
@@ -44,37 +75,12 @@ class Toned(Widget):
 
     def __init__(self, *children: Widget, **about: Any) -> None:
         super().__init__(*children, **about)
-        self._tones: dict[str, Style] = {}
-
-    def tone(self, name: str) -> Style:
-        """Return the style of a tone: on the widget's own ground, but for those that are one."""
-        style = self._tones.get(name)
-        if style is None:
-            whole = self.get_component_rich_style(f"tone--{name}")
-            if name not in GROUNDS:
-                whole = Style(
-                    color=whole.color,
-                    bgcolor=self.rich_style.bgcolor,
-                    bold=whole.bold,
-                    dim=whole.dim,
-                    italic=whole.italic,
-                    underline=whole.underline,
-                    reverse=whole.reverse,
-                )
-            style = self._tones[name] = whole
-        return style
-
-    @property
-    def ground(self) -> Style:
-        style = self._tones.get("")
-        if style is None:
-            style = self._tones[""] = self.rich_style
-        return style
+        self.tone = Tones(self)
 
     def notify_style_update(self) -> None:
         """Forget the tones of the theme before."""
         super().notify_style_update()
-        self._tones = {}
+        self.tone.forget()
         self.refresh()
 
 
@@ -107,10 +113,12 @@ class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         Binding("end,G", "last", "Last line", show=False, id="line.last"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="page.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="page.up"),
-        Binding("ctrl+d", "half_page(1)", "Half a page down", show=False, id="page.half_down"),
-        Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False, id="page.half_up"),
+        Binding("ctrl+d", "page(1, True)", "Half a page down", show=False, id="page.half_down"),
+        Binding("ctrl+u", "page(-1, True)", "Half a page up", show=False, id="page.half_up"),
     ]
     TITLE = ""
+    BOXED = False
+    """Whether the border with the title is that of the box around."""
 
     class Moved(Message):
         """The user moved the cursor."""
@@ -160,11 +168,6 @@ class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         super().notify_style_update()
         self._strips.clear()
 
-    @property
-    def frame(self) -> Widget:
-        """The widget that has the border with the title."""
-        return self
-
     def redraw(self) -> None:
         """Draw all that is visible again."""
         self._strips.clear()
@@ -172,7 +175,8 @@ class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
 
     def entitle(self, detail: str = "") -> None:
         """Write the pane's title, with a detail of safe text behind it."""
-        self.frame.border_title = Content("  ".join(filter(None, (self.TITLE, detail))))
+        frame = self.parent if self.BOXED and isinstance(self.parent, Widget) else self
+        frame.border_title = Content("  ".join(filter(None, (self.TITLE, detail))))
 
     def on_mount(self) -> None:
         self.entitle()
@@ -207,7 +211,7 @@ class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         if line >= count:
             said = self.nothing() if not count else ()
             text = said[line] if line < len(said) else ""
-            return line_strip([Segment(text, self.tone("dim"))], width, self.ground)
+            return line_strip([Segment(text, self.tone("dim"))], width, self.tone.ground)
         at_cursor = line == self.cursor
         key = self.key(line)
         if key is None:
@@ -222,11 +226,11 @@ class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         """Return the strip of a line, drawn now."""
         segments = self.segments(line, width)
         if not at_cursor:
-            return line_strip(segments, width, self.ground)
+            return line_strip(segments, width, self.tone.ground)
         cursor = self.tone("cursor" if self.has_focus else "blurred")
         if not self.has_focus:
             cursor = Style(bgcolor=cursor.bgcolor)  # the text keeps its own foreground
-        ground = self.ground + cursor
+        ground = self.tone.ground + cursor
         found = [Segment(each.text, (each.style or ground) + cursor) for each in segments]
         return line_strip(found, width, ground)
 
@@ -264,13 +268,10 @@ class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
         """Move the cursor by some lines."""
         self.move_to(self.cursor + lines)
 
-    def action_page(self, pages: int) -> None:
-        """Move the cursor by pages."""
-        self.action_move(pages * max(self.inner.height - 1, 1))
-
-    def action_half_page(self, pages: int) -> None:
-        """Move the cursor by half pages."""
-        self.action_move(pages * max(self.inner.height // 2, 1))
+    def action_page(self, pages: int, half: bool = False) -> None:
+        """Move the cursor by pages or by half pages."""
+        height = self.inner.height
+        self.action_move(pages * max(height // 2 if half else height - 1, 1))
 
     def action_first(self) -> None:
         """Go to the first line."""
@@ -296,9 +297,7 @@ class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
             self.post_message(self.Entered(self))
 
     def on_focus(self) -> None:
-        """Draw the cursor as the one that keys move."""
+        """Draw the cursor as the one that keys move, or as one that stays."""
         self.refresh()
 
-    def on_blur(self) -> None:
-        """Draw the cursor as one that stays."""
-        self.refresh()
+    on_blur = on_focus

@@ -49,7 +49,9 @@ async def test_all_exchanges_are_exported_as_json_lines(tmp_path: Path) -> None:
         assert dialog.line.value == "queries.jsonl"
         await exported_to(pilot, target)
         found = [json.loads(line) for line in target.read_text().splitlines()]
-        assert [each["exchange"] for each in found] == list(range(1, len(app.session) + 1))
+        assert [each["exchange"] for each in found] == list(
+            range(1, len(app.recordings.session) + 1)
+        )
         assert target.stat().st_mode & 0o7777 == 0o600
         assert any("30 exchanges" in note.message for note in app._notifications)
 

@@ -75,7 +75,7 @@ async def test_a_step_back_into_another_recording() -> None:
         for _ in range(5):
             await pilot.press("]")
             await arrival(pilot)
-        assert app.session.path.stem == "old-client"
+        assert app.recordings.session.path.stem == "old-client"
         await pilot.press("[")
         screen = await arrival(pilot)
         assert screen.session.path.stem == "queries"

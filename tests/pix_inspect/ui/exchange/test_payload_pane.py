@@ -43,8 +43,8 @@ async def to_payload(pilot: Pilot[Any], line: int = 1) -> PayloadPane:
 
 
 def go_to(pane: PayloadPane, entry: str) -> None:
-    assert pane.contents is not None
-    pane.move_to(pane._visible.index(pane.contents.find(entry)))
+    assert pane.files is not None
+    pane.move_to(pane.files.visible.index(pane.files.contents.find(entry)))
 
 
 async def test_an_archive_is_shown_as_a_tree(tmp_path: Path) -> None:

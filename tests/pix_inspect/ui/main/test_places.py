@@ -16,7 +16,7 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.places import Arrived, GoTo
 from tests.support.places import RECORDINGS
 from tests.support.recording import growing
-from tests.support.screens import browse, live, settled
+from tests.support.screens import Relay, browse, settled
 from tests.support.words import PATH
 
 SIZE = (120, 40)
@@ -76,7 +76,7 @@ async def test_it_waits_until_the_screen_stands_and_the_exchange_was_read(tmp_pa
     for _ in range(6):
         talk.trip(ops.IsValidPath(path=PATH), StderrLast(), ops.IsValidPath.Reply(valid=True))
     made.save()
-    app = Visited(Session(made.path), live(made).relay, lambda: 0)
+    app = Visited(Session(made.path), Relay(), lambda: 0)
     app.first = GoTo(exchange=3)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)

@@ -56,7 +56,7 @@ async def test_each_recording_keeps_its_state() -> None:
         await pilot.press("right_curly_bracket")
         await settled(pilot)
         assert on_screen(pilot) == "two-clients"
-        assert app.session is browse(pilot).session
+        assert app.recordings.session is browse(pilot).session
         assert browse(pilot).timeline.lines.cursor == 0
         assert not browse(pilot).has_class("-logging")
         await pilot.press("left_curly_bracket")
@@ -169,7 +169,7 @@ async def test_the_recording_that_is_being_made_for_the_screen_is_not_closed(
     app = live(made, Relay())
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
-        app.open_recording(RECORDINGS / "queries.pcapng")
+        app.recordings.go_to(app.recordings.open(RECORDINGS / "queries.pcapng"))
         await settled(pilot)
         assert on_screen(pilot) == "queries"
         assert "●" in browse(pilot).query_one(TabBar).render_line(0).text
