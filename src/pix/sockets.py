@@ -15,9 +15,9 @@ import stat
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from pix.dataclass import dataclass
 from pix.problem import Problem
 
 LONGEST_ADDRESS = 107 if os.uname().sysname == "Linux" else 103

@@ -8,7 +8,7 @@ interrupted; `run` returns its command's.
 
 from __future__ import annotations
 
-import difflib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -76,7 +76,10 @@ def _run(words: list[str]) -> int:
         print(f"pix-inspect {pix.__version__}")
         return 0
     name, rest = _chosen(words)
+    gc.disable()
     module, parser = module_of(name), parser_of(name)
+    gc.freeze()  # what modules made stays
+    gc.enable()
     intermixed = getattr(module, "INTERMIXED", False)
     parse = parser.parse_intermixed_args if intermixed else parser.parse_args
     status: int = module.main(parse(rest))
@@ -92,6 +95,9 @@ def _chosen(words: list[str]) -> tuple[str, list[str]]:
         return _behind_options(words)
     if _is_recording(first):
         return "open", words
+
+    import difflib
+
     near = difflib.get_close_matches(first, COMMANDS, 1)
     hint = f"did you mean {near[0]}?" if near else "pix-inspect --help lists the commands"
     raise Problem(f"{first!r} is neither a command nor a file; {hint}")

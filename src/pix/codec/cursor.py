@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from pix.codec.errors import DecodeError, WildLength
+from pix.dataclass import dataclass
 
 u64_at = struct.Struct("<Q").unpack_from
 

@@ -17,7 +17,6 @@ An annotation is the Python type and the wire type at once: `Annotated[str, Stri
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Callable
 from types import UnionType
@@ -36,12 +35,14 @@ from pix.codec.lists import ListOf, MapOf
 from pix.codec.payload import Carriage, Payload
 from pix.codec.records import MISSING, Field, Record
 from pix.codec.wire import String, Wire
+from pix.dataclass import dataclass
+from pix.dataclass import field as declared
 
 T = TypeVar("T")
 _SPEC = "pix"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Spec:
     doc: str
     gate: Gate = ALWAYS
@@ -66,10 +67,10 @@ def field(
     always = gate == ALWAYS
     spec = _Spec(doc, ALWAYS if always else gate, default, default_factory, payload)
     if default_factory is not None:
-        return dataclasses.field(default_factory=default_factory, metadata={_SPEC: spec})
+        return declared(default_factory=default_factory, metadata={_SPEC: spec})
     if default is MISSING and always and payload is None:
-        return dataclasses.field(metadata={_SPEC: spec})
-    return dataclasses.field(default=default, metadata={_SPEC: spec})
+        return declared(metadata={_SPEC: spec})
+    return declared(default=default, metadata={_SPEC: spec})
 
 
 def since(minor: int, *, doc: str, **more: Any) -> Any:
@@ -107,20 +108,20 @@ def record(cls: type[T]) -> type[T]:
 
 def record_in(family: Family, cls: type[T]) -> type[T]:
     """Make the annotated class a record of a protocol, whose minors its gates name."""
-    made = dataclasses.dataclass(kw_only=True, slots=True)(cls)
+    made = dataclass(kw_only=True, slots=True)(cls)
     hints = get_type_hints(made, include_extras=True)
     fields: list[Field] = []
     carried: Payload | None = None
-    for part in dataclasses.fields(made):  # type: ignore[arg-type]  # `made` is a dataclass
-        spec: _Spec = part.metadata[_SPEC]
+    for name in cls.__annotations__:
+        spec: _Spec = vars(cls)[name].about["metadata"][_SPEC]
         if spec.payload is not None:
-            carried = dataclasses.replace(spec.payload, name=part.name)
+            doc, content, how = spec.payload.doc, spec.payload.content, spec.payload.carried
+            carried = Payload(name, doc, content, how)
             continue
-        kind = wire_of(hints[part.name])
-        gate = spec.gate
+        kind, gate = wire_of(hints[name]), spec.gate
         if gate is not ALWAYS:
-            gate = dataclasses.replace(gate, family=family)
-        fields.append(Field(part.name, kind, spec.doc, gate, spec.default, spec.factory))
+            gate = Gate(gate.since, gate.until, gate.feature, gate.without, family)
+        fields.append(Field(name, kind, spec.doc, gate, spec.default, spec.factory))
     name = f"{family.prefix}{cls.__qualname__}"
     doc = (cls.__doc__ or "").strip().partition("\n")[0]
     made.wire = Record(name, doc, made, fields, carried)  # type: ignore[attr-defined]
@@ -161,7 +162,7 @@ def wire_of(annotation: Any) -> Wire:
     raise TypeError(f"{annotation!r} names no wire type")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Version:
     """A point in a protocol's history: its `minor`, and the releases that have it first.
 
@@ -190,7 +191,10 @@ class Version:
         return f"1.{self.minor:02}" if self.minor else "0.11"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+OLDEST = Version(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Life:
     """When something came and went; `instead` names what replaced it."""
 
@@ -204,7 +208,7 @@ class Life:
         return (self.introduced.minor or 0) <= minor
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Many:
     """The operation that does many of another at once, `how`, and since which minor.
 
@@ -226,7 +230,7 @@ class Unread(enum.Enum):
     BY_HASH = "Nix 2.35 without the feature refuses it before reading the arguments"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One operation of a protocol: its number, its layouts, and what is known about it.
 
@@ -275,7 +279,7 @@ OPERATIONS: dict[int, Operation] = {}
 def operation(
     number: int,
     *,
-    introduced: Version = Version(0),
+    introduced: Version = OLDEST,
     obsolete: Version | None = None,
     removed: Version | None = None,
     instead: str = "",
@@ -320,7 +324,7 @@ def operation(
     return declare
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One kind of STDERR frame: the word it begins with and what follows it."""
 

@@ -12,9 +12,9 @@ number and features), `serve-protocol.hh`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from pix.dataclass import dataclass
 from pix.problem import Problem
 
 OLDEST_MINOR = 10

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pix.codec.cursor import Program
@@ -31,6 +30,7 @@ from pix.codec.payload import (
 from pix.codec.records import Field, Record
 from pix.codec.wire import Node, Reader, Wire, pack_string, pack_u64
 from pix.codec.words import foreign
+from pix.dataclass import dataclass
 
 
 class Opening(Wire):

@@ -11,12 +11,12 @@ Source: Nix `archive.cc`; the limits are from 2.31.5, 2.32.8, 2.33.6, 2.34.7, 2.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pix.codec.cursor import Cursor, u64_at
 from pix.codec.errors import DecodeError, WildLength
 from pix.codec.wire import text_of
+from pix.dataclass import dataclass, field
 
 MAGIC = b"nix-archive-1"
 STDERR_ERROR = 0x63787470

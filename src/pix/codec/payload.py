@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from pix.codec.cursor import TEXT, TEXTS, Cursor, Program, scan
@@ -25,6 +24,7 @@ from pix.codec.errors import DecodeError, EncodeError, Truncated, WildLength
 from pix.codec.gates import Gate, Protocol
 from pix.codec.nar import check, scan_nar
 from pix.codec.wire import Reader, pack_u64
+from pix.dataclass import dataclass
 
 Piece: TypeAlias = bytes | bytearray | memoryview
 

@@ -10,7 +10,6 @@ Source of the layouts: Nix `worker-protocol.cc`, `length-prefixed-protocol-helpe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from struct import error as StructError  # noqa: N812  (a class, whatever its name)
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,6 +21,7 @@ from pix.codec.irregular import Irregular, Irregularity
 from pix.codec.lazy import Lazy
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.wire import Boolean, Enumeration, Node, Reader, String, Wire, Word, pack_u64
+from pix.dataclass import dataclass
 
 if TYPE_CHECKING:
     from pix.codec.payload import Payload

@@ -5,12 +5,12 @@ The three functions over the readings of any wire type; nothing here knows one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Protocol
 from pix.codec.wire import Node, Reader, Wire
+from pix.dataclass import dataclass
 
 
 def decode(wire: Wire, data: bytes | bytearray | memoryview, protocol: Protocol) -> Any:

@@ -8,11 +8,11 @@ integer nanoseconds in this project. Nothing here decodes anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pix.codec.declare import OPERATIONS, Frame, Operation
 from pix.codec.gates import Protocol, family_of, number_of
+from pix.dataclass import dataclass
 
 if TYPE_CHECKING:
     from pix.conversation.notes import Note

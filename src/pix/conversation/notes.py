@@ -5,11 +5,10 @@ Decisions compare reasons. A sentence is made once, of a reason's template, wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pix.codec.errors import DecodeError, WildLength
 from pix.codec.irregular import Worded
 from pix.conversation.exchange import SIDES
+from pix.dataclass import dataclass
 
 _MISFIT = "expected {note.expected}, found {note.found}"
 

@@ -6,13 +6,13 @@ Source: Nix `worker-protocol-connection.cc`.
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 
 from pix.codec.errors import Lost
 from pix.codec.gates import GUIX_MINOR, SERVE, Protocol, negotiate, version_text
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.transport import Stream
+from pix.dataclass import dataclass
 from pix.protocol import serve
 from pix.protocol.handshake import DAEMON_MAGIC, NOT_ALLOWED, ClientHello, DaemonHello
 from pix.protocol.shake_hands import shake_hands

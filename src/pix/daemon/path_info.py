@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 
 from pix.daemon.errors import NixDaemonError
+from pix.dataclass import dataclass
 from pix.protocol.nix32 import from_nix32, nix32
 from pix.protocol.types import UnkeyedValidPathInfo
 
 
-@dataclass
+@dataclass()
 class PathInfo:
     """What the store knows about a valid path.
 

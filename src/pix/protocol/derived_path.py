@@ -7,7 +7,6 @@ Source: Nix master, `worker-protocol.cc` (SingleDerivedPath).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pix.codec.cursor import CUSTOM, TEXT, Cursor, Program, Scan, scan
@@ -15,6 +14,7 @@ from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import Protocol
 from pix.codec.records import FLAG, Field
 from pix.codec.wire import Node, Reader, Wire, pack_u64
+from pix.dataclass import dataclass
 
 ONE_STRING: Program = ((TEXT, None),)
 

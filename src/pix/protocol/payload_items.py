@@ -16,7 +16,6 @@ Source: Nix `store-api.cc`, `export-import.cc`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pix.codec.cursor import TEXT, TEXTS, Cursor, Limits, Program, Scan, scan
@@ -25,6 +24,7 @@ from pix.codec.gates import Protocol
 from pix.codec.nar import Entry, scan_nar
 from pix.codec.payload import EXPORT_MAGIC, RAW_NAR, Payload
 from pix.codec.wire import text_of
+from pix.dataclass import dataclass, field
 from pix.protocol.types import VERSIONED_ADD_MULTIPLE, UnkeyedValidPathInfo
 
 ContentKind: TypeAlias = Literal["nar", "plain", "paths", "export", "export record"]

@@ -7,12 +7,12 @@ Declarations only; nothing here says who sends what. Layouts: Nix `worker-protoc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pix.codec.declare import feature, field, record, since, wire_of, without
 from pix.codec.records import Maybe, Tagged
 from pix.codec.wire import Boolean, Enumeration, Meaning, Named, Node, String, Word
+from pix.dataclass import dataclass
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from heapq import nlargest
 from pathlib import Path
 
 from pix.codec.declare import Operation
 from pix.conversation import CLIENT, Asked, Conversation, Exchange
+from pix.dataclass import dataclass, field
 from pix_inspect.analysis.runs import SHORTEST_RUN, Run, advice
 from pix_inspect.analysis.statistics import Tally
 from pix_inspect.recording.notes import lost_bytes, note_of

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pix.codec.gates import Protocol
+from pix.dataclass import dataclass
 from pix.protocol import OPERATIONS_BY_NAME
 
 SHORTEST_RUN = 10

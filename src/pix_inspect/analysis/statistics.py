@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+from pix.dataclass import dataclass, field
 from pix_inspect.session.row import STATES, packed
 from pix_inspect.session.session import Row, Session
 

@@ -5,7 +5,6 @@ Messages of exceptions and values of variables may be of the wire; they are left
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -44,10 +43,12 @@ def _write(text: str) -> Path:
 
 
 def _lines(error: BaseException) -> Iterator[str]:
+    from importlib.metadata import version  # which takes its time
+
     yield f"pix-inspect {pix.__version__}, Python {platform.python_version()}, {sys.platform}"
     for name in ("textual", "rich"):
         if name in sys.modules:
-            yield f"{name} {importlib.metadata.version(name)}"
+            yield f"{name} {version(name)}"
     shown: BaseException | None = error
     while shown is not None:
         yield ""

@@ -8,6 +8,7 @@ blanked in vain costs a reader a word; what is missed costs somebody a password.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 BLANK = "*"
 
@@ -35,48 +36,49 @@ _QUERY = "|".join(
 
 _END = r"\s\"'<>\0\\"
 
-_TELLING = tuple(
-    re.compile(pattern, re.IGNORECASE | re.DOTALL)
-    for pattern in (
-        # whole lines and blocks first: what is inside them needs no shape of its own
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?P<gone>.{1,16384}?)(?=-----|\Z|\0)",
-        r"(?:authorization|cookie)\\{0,2}[\"']?\s{0,3}[:=]\s{0,3}(?P<gone>[^\r\n\0]+)",
-        r"(?:access-tokens|impure-env|netrc-file)\s{0,3}=\s{0,3}(?P<gone>[^\r\n\"'\0]+)",
-        # names of users
-        r"(?:/home/|/Users/|/per-user/|user ')(?P<gone>[^/\s'\":\0]+)",
-        # URLs: all before the last @ of an authority, values of parameters not known as harmless
-        rf"://(?P<gone>[^{_END}]{{1,{LONGEST}}})@",
-        rf"(?<![\w@:/.+-])(?P<gone>[\w.+-]{{1,64}}:[^{_END}@/:]{{1,256}})@[\w.-]+",
-        rf"[?&](?!(?:{_QUERY})=)[\w.%~-]{{1,64}}=(?P<gone>[^&{_END}]{{1,{LONGEST}}})",
-        # tokens by their shape
-        r"(?<![a-z0-9])(?P<gone>(?:gh[a-z]_|github_pat_|gl[a-z]{2,6}-|xox[a-z]-|pypi-|npm_|sk-|"
-        r"hv[sb]\.|dckr_pat_|AGE-SECRET-KEY-|SG\.|AIza|AKIA|ASIA)[\w.-]{8,})",
-        r"(?<![\w])(?P<gone>eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?)",
-        r"\b(?:Bearer|Basic|Negotiate|Digest)\s+(?P<gone>[\w.~+/=-]{3,})",
-        # a name and its value: quoted, bare, or as the next word of a command line
-        rf"{_SET}\\{{0,2}}\"(?P<gone>[^\"\0]{{1,{LONGEST}}})",
-        rf"{_SET}\\{{0,2}}'(?P<gone>[^'\0]{{1,{LONGEST}}})",
-        rf"{_SET}(?P<gone>[^{_END},;&*][^{_END},;&]{{0,{LONGEST}}})",
-        rf"(?<!\S)--?[\w-]{{0,32}}{_NAME}[\w-]{{0,32}}[ \0]+[\"']?(?P<gone>[^{_END}-][^{_END}]*)",
-        rf"(?<!\S)(?:-u|--user|--proxy-user|-U)[ =]?[\"']?(?P<gone>[^{_END}:]+:[^{_END}]+)",
-        rf"\bsshpass\s+-p\s*[\"']?(?P<gone>[^{_END}]+)",
-        rf"\b(?:login|password|passphrase|passwd|account)\s+(?:is\s+|was\s+)?(?P<gone>[^{_END}]{{3,}})",
-        rf"\b(?:token|secret|key)\s+(?:is|was)\s+(?P<gone>[^{_END}]{{3,}})",
-    )
+_TELLING = (
+    # whole lines and blocks first: what is inside them needs no shape of its own
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?P<gone>.{1,16384}?)(?=-----|\Z|\0)",
+    r"(?:authorization|cookie)\\{0,2}[\"']?\s{0,3}[:=]\s{0,3}(?P<gone>[^\r\n\0]+)",
+    r"(?:access-tokens|impure-env|netrc-file)\s{0,3}=\s{0,3}(?P<gone>[^\r\n\"'\0]+)",
+    # names of users
+    r"(?:/home/|/Users/|/per-user/|user ')(?P<gone>[^/\s'\":\0]+)",
+    # URLs: all before the last @ of an authority, values of parameters not known as harmless
+    rf"://(?P<gone>[^{_END}]{{1,{LONGEST}}})@",
+    rf"(?<![\w@:/.+-])(?P<gone>[\w.+-]{{1,64}}:[^{_END}@/:]{{1,256}})@[\w.-]+",
+    rf"[?&](?!(?:{_QUERY})=)[\w.%~-]{{1,64}}=(?P<gone>[^&{_END}]{{1,{LONGEST}}})",
+    # tokens by their shape
+    r"(?<![a-z0-9])(?P<gone>(?:gh[a-z]_|github_pat_|gl[a-z]{2,6}-|xox[a-z]-|pypi-|npm_|sk-|"
+    r"hv[sb]\.|dckr_pat_|AGE-SECRET-KEY-|SG\.|AIza|AKIA|ASIA)[\w.-]{8,})",
+    r"(?<![\w])(?P<gone>eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?)",
+    r"\b(?:Bearer|Basic|Negotiate|Digest)\s+(?P<gone>[\w.~+/=-]{3,})",
+    # a name and its value: quoted, bare, or as the next word of a command line
+    rf"{_SET}\\{{0,2}}\"(?P<gone>[^\"\0]{{1,{LONGEST}}})",
+    rf"{_SET}\\{{0,2}}'(?P<gone>[^'\0]{{1,{LONGEST}}})",
+    rf"{_SET}(?P<gone>[^{_END},;&*][^{_END},;&]{{0,{LONGEST}}})",
+    rf"(?<!\S)--?[\w-]{{0,32}}{_NAME}[\w-]{{0,32}}[ \0]+[\"']?(?P<gone>[^{_END}-][^{_END}]*)",
+    rf"(?<!\S)(?:-u|--user|--proxy-user|-U)[ =]?[\"']?(?P<gone>[^{_END}:]+:[^{_END}]+)",
+    rf"\bsshpass\s+-p\s*[\"']?(?P<gone>[^{_END}]+)",
+    rf"\b(?:login|password|passphrase|passwd|account)\s+(?:is\s+|was\s+)?(?P<gone>[^{_END}]{{3,}})",
+    rf"\b(?:token|secret|key)\s+(?:is|was)\s+(?P<gone>[^{_END}]{{3,}})",
 )
 """What tells too much, each with the part of it that goes."""
 
-_NAMED = re.compile(
+_NAMED = (
     rf"(?<=\0)[\w.-]{{0,64}}?(?:netrc-file|{_NAME})[\w.-]{{0,64}}\0{{0,7}}"  # and what fills it up
-    r"[^\0][\0-\xff]{0,2}?\0{1,7}(?P<gone>[^\0]+)",  # a length, and what it is the length of
-    re.IGNORECASE,
+    r"[^\0][\0-\xff]{0,2}?\0{1,7}(?P<gone>[^\0]+)"  # a length, and what it is the length of
 )
 """A name that says secret, the length of a value, and the value, as they stand on the wire."""
 
 
+@cache
+def _compiled() -> list[re.Pattern[str]]:
+    return [re.compile(pattern, re.IGNORECASE | re.DOTALL) for pattern in _TELLING]
+
+
 def cleaned(text: str) -> str:
     """Return a text of the same length in which what tells too much is blanked."""
-    for pattern in _TELLING:
+    for pattern in _compiled():
         text = pattern.sub(_blanked, text)
     return text
 
@@ -87,7 +89,8 @@ def cleaned_bytes(data: bytes) -> bytes:
     Values of names that say secret are found without a declaration, too: a stream that is out
     of step is shown as bytes.
     """
-    return _NAMED.sub(_blanked, cleaned(data.decode("latin-1"))).encode("latin-1")
+    text = cleaned(data.decode("latin-1"))
+    return re.sub(_NAMED, _blanked, text, flags=re.IGNORECASE).encode("latin-1")
 
 
 def _blanked(match: re.Match[str]) -> str:

@@ -14,8 +14,8 @@ import socket
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 
+from pix.dataclass import dataclass
 from pix_inspect.recording.notes import Distance
 
 PIECE = 64 << 10

@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from pix.dataclass import dataclass
 
 SOON = 5.0
 """Seconds within which a trouble that comes back is not news."""

@@ -8,10 +8,10 @@ import shutil
 import socket
 import stat
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.sockets import connect
 from pix_inspect.capture.command_group import GUARD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -61,6 +62,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         sessions.extend(Session(file) for file in args.files)
         need_terminal(f"`pix-inspect dump {args.files[0]}` prints the same as text")
+        gc.disable()  # until the first rows stand: nothing that is made until then is garbage
         from pix_inspect.ui.app.app import Inspector
 
         app = Inspector(sessions[0], others=sessions[1:], settings=settings_of(args))

@@ -7,6 +7,7 @@ closes nor a screen that crashes ends anyone's build; the screen follows its rec
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shlex
 import signal
@@ -174,6 +175,7 @@ def _watch(relay: RelayProcess, settings: Settings | None, silence: int) -> int:
     try:
         session = Session(relay.recording)
         try:
+            gc.disable()  # until the first rows stand: nothing that is made until then is garbage
             from pix_inspect.ui.app.app import Inspector
 
             app = Inspector(session, relay, settings=settings)

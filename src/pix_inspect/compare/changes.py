@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, TypeAlias
 
+from pix.dataclass import dataclass
 from pix_inspect.compare.volatile import ACTIVITY, FIELDS
 
 VOLATILE = frozenset(FIELDS) - ACTIVITY

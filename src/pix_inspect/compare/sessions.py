@@ -10,10 +10,10 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.dataclass import dataclass, field
 from pix_inspect.analysis.statistics import Tally
 from pix_inspect.compare.bulk_bytes import spoken
 from pix_inspect.compare.changes import VOLATILE, Change

@@ -8,12 +8,13 @@ of the exchange is left out. Long strings and payload are cut short, and say so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pix.codec.declare import STDERR_FRAMES
 from pix.codec.payload import FRAMES, PULLED
 from pix.codec.records import Maybe
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.dataclass import dataclass
 from pix_inspect.describe.field_rows import FieldRow, rows
 from pix_inspect.session.exchange_view import ExchangeView
 

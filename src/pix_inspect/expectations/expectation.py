@@ -17,10 +17,10 @@ import difflib
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pix.codec.declare import OPERATIONS
+from pix.dataclass import dataclass
 from pix_inspect.filter.compiled import Filter, compile_filter
 from pix_inspect.filter.fields import INDEXED, PARTS
 from pix_inspect.filter.syntax import (

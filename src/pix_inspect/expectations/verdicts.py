@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
 
+from pix.dataclass import dataclass, field
 from pix.problem import Problem
 from pix_inspect.base.units import duration, size
 from pix_inspect.expectations.expectation import Expectation

@@ -13,10 +13,10 @@ import hashlib
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pix
+from pix.dataclass import dataclass, field
 from pix.protocol.logging import ResultType
 from pix_inspect.base.safe_text import plain
 from pix_inspect.describe.about import about

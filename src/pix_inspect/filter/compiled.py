@@ -11,11 +11,11 @@ from __future__ import annotations
 import difflib
 import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from pix.codec.gates import FAMILIES
+from pix.dataclass import dataclass
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME
 from pix_inspect.describe.about import about
 from pix_inspect.filter.fields import INDEXED, PARTS, fields, maps, named_values

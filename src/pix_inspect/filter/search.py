@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.dataclass import dataclass
 from pix_inspect.describe.about import about
 from pix_inspect.describe.field_rows import FieldRow, rows
 from pix_inspect.session.exchange_view import ExchangeView

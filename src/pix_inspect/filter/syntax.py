@@ -12,9 +12,9 @@ Numbers may carry units: ns us ms s min h for times, B K M G (1024) for sizes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from pix.dataclass import dataclass
 from pix_inspect.filter.patterns import Pattern, PatternError
 
 

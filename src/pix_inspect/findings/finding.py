@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from pix.conversation.exchange import SIDES
+from pix.dataclass import dataclass
 from pix_inspect.base.safe_text import inert
 from pix_inspect.findings.kinds import GRADES, KINDS, Grade, Kind
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake

@@ -11,8 +11,9 @@ by `forensics`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from pix.dataclass import dataclass
 
 Grade: TypeAlias = Literal["note", "warning", "error"]
 GRADES: tuple[Grade, ...] = ("note", "warning", "error")

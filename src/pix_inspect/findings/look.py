@@ -11,6 +11,7 @@ import threading
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from pix.codec.gates import WORKER, newest, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
@@ -18,12 +19,14 @@ from pix.protocol.types import FEATURES, TrustedFlag
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.kinds import KINDS, OF_LAYOUT
-from pix_inspect.forensics.desync import Forensics
 from pix_inspect.forensics.mistakes import Diagnosis
 from pix_inspect.recording.reader import Chunk
 from pix_inspect.session import standard_error
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
+
+if TYPE_CHECKING:
+    from pix_inspect.forensics.desync import Forensics
 
 LOOK_BACK = 400
 """Exchanges in which the one before on the same connection is looked for."""
@@ -43,13 +46,19 @@ class Surroundings:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.forensics = Forensics(session)
         self._trust: dict[int, bool | None] = {}
         self._unknown: dict[int, str] = {}
         self._counted = 0
         self._opened: dict[tuple[int, str], int] = {}
         self._often: dict[int, int] = {}
         self._lock = threading.Lock()
+
+    @cached_property
+    def forensics(self) -> Forensics:
+        """What may explain what is wrong; imported when something is."""
+        from pix_inspect.forensics.desync import Forensics
+
+        return Forensics(self.session)
 
     def trusted(self, connection: int) -> bool | None:
         """Return whether the daemon trusts a connection's client, None when it does not say."""
@@ -124,12 +133,15 @@ class Look:
     def __init__(self, around: Surroundings, row: Row, decoded: bool) -> None:
         self.around = around
         self.session = around.session
-        self.forensics = around.forensics
         self.row = row
         self.decoded = decoded
         self.notes = self.session.remarks(row.number - 1)
         self.reasons = {note.reason for note in self.notes}
         self._view: ExchangeView | None = None
+
+    @property
+    def forensics(self) -> Forensics:
+        return self.around.forensics
 
     @property
     def view(self) -> ExchangeView:

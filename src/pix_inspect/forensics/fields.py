@@ -8,13 +8,13 @@ every text look like what it is declared to be; two explanations of different ki
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pix.codec.gates import NEWEST, RELEASES
 from pix.codec.lists import ListOf
 from pix.codec.records import Field, Record
 from pix.codec.values import Tree, tree
 from pix.codec.wire import String
+from pix.dataclass import dataclass
 from pix_inspect.base.safe_text import inert
 from pix_inspect.forensics.messages import Message, all_nodes, is_likely, is_regular
 

@@ -7,7 +7,7 @@ follows the first message is read on by the declarations up to where the speaker
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Operation
 from pix.codec.errors import DecodeError, Truncated
@@ -17,6 +17,7 @@ from pix.codec.payload import Payload
 from pix.codec.records import Field, Record
 from pix.codec.values import Tree, tree
 from pix.codec.wire import Meaning, Node, Reader, String, Wire, Word
+from pix.dataclass import dataclass
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix.protocol.types import FEATURES
 

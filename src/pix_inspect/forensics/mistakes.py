@@ -5,10 +5,10 @@ Sources are issues in which each was found the hard way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from pix.codec.irregular import Worded
+from pix.dataclass import dataclass
 
 _EIGHT_BYTES = "NixOS/nix serialise.hh: every number takes eight bytes"
 

@@ -8,13 +8,13 @@ until nothing is left to mend, so that a writer that always errs is known like o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from pix.codec.errors import Truncated
 from pix.codec.lists import ListOf
 from pix.codec.wire import Node, String, Wire, pack_u64
+from pix.dataclass import dataclass
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count

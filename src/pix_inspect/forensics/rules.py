@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation, wire_of
 from pix.codec.gates import NEWEST, Protocol, version_text
@@ -18,6 +18,7 @@ from pix.codec.values import Tree, tree
 from pix.codec.wire import Wire, pack_string, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.conversation.notes import Reason
+from pix.dataclass import dataclass
 from pix.protocol import operations_of
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
 from pix.protocol.operations import Done

@@ -7,11 +7,11 @@ magic number is foreign, whatever it is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from pix.codec.gates import FAMILIES, SERVE, WORKER
 from pix.codec.wire import pack_u64
 from pix.conversation.exchange import SIDES
+from pix.dataclass import dataclass
 from pix_inspect.base.safe_text import inert
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 
+from pix.dataclass import dataclass, field
 from pix_inspect.recording.reader import Chunk, RecordingReader
 
 MOST_TURN = 256 << 10

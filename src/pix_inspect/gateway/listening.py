@@ -14,10 +14,10 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pix.dataclass import dataclass, field
 from pix.problem import Problem
 from pix.protocol.operations import SetOptions
 from pix.sockets import BACKLOG, Listener, connect, listen

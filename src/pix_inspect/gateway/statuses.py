@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 from pix.codec.declare import is_record
 from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.daemon import NixDaemonError
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.worker_service import status_details
 from pix.worker_service.extra import need

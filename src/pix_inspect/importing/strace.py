@@ -19,11 +19,11 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.dataclass import dataclass, field
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix_inspect.base.units import count as counted

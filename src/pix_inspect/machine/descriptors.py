@@ -11,10 +11,10 @@ import os
 import socket
 import stat
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from pix.dataclass import dataclass
 from pix_inspect.base.safe_text import inert
 
 Kind: TypeAlias = Literal["pipe", "named pipe", "socket", "terminal", "lock", "file", "other"]

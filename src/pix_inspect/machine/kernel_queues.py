@@ -16,8 +16,8 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from pix.dataclass import dataclass
 from pix_inspect.base.units import size
 from pix_inspect.machine.processes import sockets_of
 from pix_inspect.machine.relay_chain import PREFIX

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from pix.dataclass import dataclass
 from pix_inspect.machine.kernel_queues import QUEUES, SHOW_QUEUES, unix_sockets
 from pix_inspect.machine.processes import parent
 

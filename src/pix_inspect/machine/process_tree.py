@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from pix.dataclass import dataclass, field
 from pix_inspect.machine.descriptors import Opened, internet_peers, opened
 from pix_inspect.machine.doings import Deed, Doing, doing
 from pix_inspect.machine.kernel_queues import Socket

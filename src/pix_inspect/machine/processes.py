@@ -10,10 +10,10 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from pix.dataclass import dataclass
 from pix_inspect.machine.doings import Deed, Doing, doing
 
 STATES = {"T": "stopped", "t": "stopped by a debugger", "Z": "dead but not waited for"}

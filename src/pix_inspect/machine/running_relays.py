@@ -11,10 +11,11 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.untrusted import parse_json
 from pix_inspect.base.state_directory import state_directory

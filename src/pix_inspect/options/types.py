@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from pix.codec.gates import FAMILIES, WORKER, Protocol, newest
 from pix.codec.wire import Wire
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.protocol.names import UnknownName, family_called, wire_called
 from pix.protocol.types import FEATURES

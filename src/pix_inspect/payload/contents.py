@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError
@@ -19,6 +18,7 @@ from pix.codec.nar import Entry
 from pix.codec.values import tree
 from pix.codec.wire import Node
 from pix.conversation.exchange import CLIENT
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.protocol.payload_items import ContentKind, ContentReader, Item, content_kind, item_layout
 from pix.protocol.types import ValidPathInfo

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
+FORMAT = 1
+"""Version of the conventions on top of pcapng that are written."""
+
 EVENT, NOTE, LOST, RECORDER, OMITTED = "event", "note", "lost", "recorder", "omitted"
 """What a comment is known by: something begins or ends; a note from the relay; bytes that were
 not recorded; a note that is of no connection; what could not be written as a comment."""

@@ -8,11 +8,10 @@ from bisect import bisect_right
 from typing import Any
 
 from pix_inspect.recording import pcapng
-from pix_inspect.recording.notes import EVENT, OURS, Opening, Section
+from pix_inspect.recording.notes import EVENT, FORMAT, OURS, Opening, Section
 from pix_inspect.recording.packet import Packet
 from pix_inspect.recording.stream_reader import Chunk, Event, Flow, Item
 from pix_inspect.recording.tcp_headers import ACK
-from pix_inspect.recording.writer_thread import FORMAT
 
 SMALLEST_SECTION = 28
 _IDLE_INTERFACES = 100_000

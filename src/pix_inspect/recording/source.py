@@ -8,7 +8,6 @@ after a full disk, or that somebody empties, ends the reading process with SIGBU
 """
 
 import contextlib
-import gzip
 import importlib
 import os
 import stat
@@ -79,6 +78,8 @@ def open_source(path: Path) -> Source:
     magic = os.pread(descriptor, len(_XZ), 0)
     if magic[:2] == _GZIP:
         stream = os.fdopen(descriptor, "rb")
+        import gzip
+
         return CompressedSource(path, stream, gzip.GzipFile(fileobj=stream))
     if magic == _XZ:
         stream = os.fdopen(descriptor, "rb")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pix.dataclass import dataclass
 from pix_inspect.recording.notes import Comment, Reading, Stuck
 
 MOST = 1000

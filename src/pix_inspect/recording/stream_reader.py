@@ -6,9 +6,9 @@ which nothing was kept, and what it doubled is left out.
 
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from pix.dataclass import dataclass
 from pix_inspect.recording.notes import EVENT, LOST, RECORDER, Ending, EventKind
 from pix_inspect.recording.packet import Packet
 from pix_inspect.recording.tcp_headers import FIN, RST, SEQUENCE_MASK, SYN

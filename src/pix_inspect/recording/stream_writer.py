@@ -4,10 +4,10 @@ Comments are the objects of `pix_inspect.recording.notes`. A packet whose data i
 elision when it has no `lost`. The flag PSH marks the last packet of a chunk.
 """
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
+from pix.dataclass import dataclass
 from pix_inspect.recording.lookalikes import FIRST, cut_of
 from pix_inspect.recording.notes import EVENT, LOST, Continuation, Ending, Lost
 from pix_inspect.recording.pcapng import (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pix
 from pix_inspect.recording import pcapng
-from pix_inspect.recording.notes import OURS, RECORDER, Section, State, Unrecorded
+from pix_inspect.recording.notes import FORMAT, OURS, RECORDER, Section, State, Unrecorded
 from pix_inspect.recording.sinks import Sink
 from pix_inspect.recording.stream_writer import Loss, Parts, Track
 from pix_inspect.recording.tcp_headers import CLIENT_PORTS, LARGEST_SEGMENT
@@ -28,8 +28,6 @@ EVENT = -1
 OVERHEAD = 200
 """Bytes that an entry of the queue takes beside its data."""
 
-FORMAT = 1
-"""Version of the conventions on top of pcapng that this writes."""
 NEEDS = 1
 """The oldest version of a reader that can read it."""
 

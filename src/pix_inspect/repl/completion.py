@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.wire import Boolean, String, Wire
+from pix.dataclass import dataclass, field
 from pix.problem import Problem
 from pix_inspect.base.safe_text import inert
 from pix_inspect.repl.expressions import ExpressionError

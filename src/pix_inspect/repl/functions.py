@@ -7,7 +7,6 @@ for operations and records it comes from the declarations.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from pix.codec.declare import Operation
@@ -15,6 +14,7 @@ from pix.codec.errors import EncodeError, GateError
 from pix.codec.gates import Protocol
 from pix.codec.records import MISSING, Field, Record
 from pix.codec.wire import Named, Wire
+from pix.dataclass import dataclass
 from pix_inspect.repl.expressions import ExpressionError
 
 OPERATION, TYPE, COMMAND = "operation", "type", "command"

@@ -10,7 +10,6 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pix.codec.declare import wire_of
 from pix.codec.errors import DecodeError
@@ -18,6 +17,7 @@ from pix.codec.gates import Protocol
 from pix.codec.wire import Reader
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.protocol.logging import STDERR_ERROR, StderrError
 

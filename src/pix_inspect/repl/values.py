@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from pix.codec.declare import is_record, record_of
@@ -13,6 +12,7 @@ from pix.codec.gates import Protocol
 from pix.codec.records import MISSING, Record
 from pix.codec.wire import Named
 from pix.daemon.errors import without_colours
+from pix.dataclass import dataclass, field
 from pix.protocol.derived_path import SingleDerivedPath
 from pix_inspect.repl.expressions import ExpressionError
 from pix_inspect.repl.functions import Function

@@ -20,6 +20,7 @@ from pix.codec.declare import Operation
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.records import MISSING
 from pix.conversation.exchange import CLIENT
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.protocol import operations as ops
 from pix_inspect.base.units import count
@@ -66,7 +67,7 @@ class Digest:
         return self.size, self._hash.hexdigest()
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Candidate:
     """A recorded exchange (from 0) whose request has the same fields, and its payload's digest.
 

@@ -12,11 +12,11 @@ import select
 import sys
 import time as clock
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import Protocol
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.protocol.deletion import deletes
 from pix_inspect.capture.relayed_connection import now

@@ -14,7 +14,6 @@ import subprocess
 import time as clock
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import SERVE, WORKER, Family, Protocol, negotiate, newest
@@ -25,6 +24,7 @@ from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange
 from pix.conversation.notes import Note
 from pix.daemon.upload import Pull
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.protocol import serve
 from pix.protocol.handshake import HELLOS, ClientHello

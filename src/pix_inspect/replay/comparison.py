@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from pix.codec.gates import Protocol
 from pix.conversation.exchange import DAEMON
+from pix.dataclass import dataclass, field
 from pix_inspect.compare.changes import Change, Unordered, changes
 from pix_inspect.compare.exchanges import part_of, payload_changes
 from pix_inspect.compare.volatile import FIELDS

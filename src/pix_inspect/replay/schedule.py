@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from pix.dataclass import dataclass
 from pix_inspect.session.session import Session
 
 Doing: TypeAlias = Literal["open", "send", "close"]

@@ -7,10 +7,10 @@ be missing. What belongs to no activity stands in the exchange itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from pix.codec.wire import Named, Node
+from pix.dataclass import dataclass, field
 from pix.protocol.logging import (
     STDERR_NEXT,
     STDERR_RESULT,

@@ -9,12 +9,12 @@ one whose beginning was taken out of the file, or never seen, a boundary is gues
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
 from pix.codec.gates import FAMILIES, Family, Protocol
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.notes import Note, Reason
+from pix.dataclass import dataclass, field
 from pix_inspect.recording.notes import FARTHEST, Continuation, Peer, State
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.grpc_calls import GrpcCalls

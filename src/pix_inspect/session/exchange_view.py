@@ -11,7 +11,6 @@ import copy
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pix.codec.cursor import Limits
@@ -24,6 +23,7 @@ from pix.codec.wire import Node, Wire
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame
 from pix.conversation.notes import Note
+from pix.dataclass import dataclass, field
 from pix.protocol.handshake import HELLOS
 from pix.protocol.logging import STDERR_ERROR
 from pix_inspect.recording.notes import GrpcCall

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from dataclasses import dataclass, field
 
+from pix.dataclass import dataclass, field
 from pix_inspect.recording.notes import GrpcCall
 
 

@@ -6,7 +6,6 @@ renamed recording keeps them. A file per recording, below `$XDG_STATE_HOME/pix-i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -22,6 +21,8 @@ LARGEST_FILE = 16 << 20
 
 def identity(session: Session) -> str:
     """Return what tells a recording from others, however its file is called."""
+    import hashlib
+
     said = json.dumps([session.about, session.started], sort_keys=True, default=str)
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 

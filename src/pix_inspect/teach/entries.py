@@ -10,13 +10,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from pix.codec.declare import Version
 from pix.codec.gates import FAMILIES, RELEASES, SERVE, WORKER, Family, Gate, Protocol
 from pix.codec.records import Field, Record
 from pix.codec.wire import Enumeration
+from pix.dataclass import dataclass, field
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, STDERR_FRAMES, Frame, Operation, types
 from pix.protocol.handshake import HELLOS

@@ -7,7 +7,7 @@ harmonia b4381725, and in Snix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pix.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

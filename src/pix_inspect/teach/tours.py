@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.untrusted import natural
 from pix_inspect.describe.field_rows import FieldRow, rows

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import PurePath
 
+from pix.dataclass import dataclass
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count, duration
 from pix_inspect.machine.descriptors import Opened

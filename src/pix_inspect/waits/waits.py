@@ -13,11 +13,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pix.conversation.exchange import CLIENT
+from pix.dataclass import dataclass
 from pix.protocol.logging import (
     STDERR_NEXT,
     STDERR_START_ACTIVITY,

@@ -20,9 +20,9 @@ import urllib.parse
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from pix.dataclass import dataclass, field
 from pix.protocol.logging import ActivityType
 from pix.protocol.types import Verbosity
 from pix.serving import Refusal

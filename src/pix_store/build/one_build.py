@@ -6,11 +6,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from pix.codec.errors import EncodeError
 from pix.codec.wire import bytes_of
+from pix.dataclass import dataclass, field
 from pix.protocol.logging import ActivityType, ResultType
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
 from pix.serving import Refusal

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+from pix.dataclass import dataclass, field
 from pix.protocol.types import BuildStatus
 from pix_store.store.refusal import bold, bold_red, quoted
 

@@ -6,10 +6,10 @@ Source: Nix `derived-path.cc`, `misc.cc`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from pix.codec.gates import Protocol
 from pix.daemon.path_names import PLAIN_DERIVATION
+from pix.dataclass import dataclass, field
 from pix.protocol import operations as op
 from pix.protocol.logging import ActivityType
 from pix.protocol.types import Verbosity

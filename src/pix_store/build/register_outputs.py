@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
+from pix.dataclass import dataclass, field
 from pix.protocol.types import BuildMode, BuildStatus
 from pix.serving import Refusal
 from pix_store.build.build_directory import Room

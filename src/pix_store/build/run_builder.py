@@ -17,10 +17,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from pix.codec.wire import bytes_of, text_of
+from pix.dataclass import dataclass
 from pix.serving import Refusal
 from pix.untrusted import parse_json
 from pix_store.build.build_directory import Room

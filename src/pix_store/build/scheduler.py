@@ -9,9 +9,9 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from pix.codec.errors import Lost
+from pix.dataclass import dataclass, field
 from pix.protocol.logging import ActivityType, ResultType, StderrNext
 from pix.protocol.types import BuildMode, BuildStatus, Verbosity
 from pix.serving import Refusal

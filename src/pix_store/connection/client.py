@@ -10,10 +10,10 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from pix.codec.declare import Operation
+from pix.dataclass import dataclass, field
 from pix.serving import Refusal
 from pix_store.connection.protocol import Connection
 from pix_store.store.signatures import public_keys

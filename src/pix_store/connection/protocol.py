@@ -10,7 +10,6 @@ import os
 import select
 import socket
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
 from typing import Any
 from typing import Protocol as Interface
 
@@ -21,6 +20,7 @@ from pix.codec.gates import Protocol
 from pix.codec.incoming import Incoming
 from pix.codec.payload import RAW_NAR, WRITTEN
 from pix.codec.values import encode
+from pix.dataclass import dataclass, field
 from pix.protocol.handshake import DaemonHello
 from pix.protocol.logging import (
     ActivityType,

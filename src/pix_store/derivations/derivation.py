@@ -8,10 +8,10 @@ Derivations with dynamic inputs (`DrvWithVersion`) are refused. Source: Nix
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from pix.codec.wire import bytes_of, text_of
+from pix.dataclass import dataclass, field
 from pix.protocol.types import BasicDerivation
 from pix.serving import Refusal
 from pix_store.store.content_address import Method

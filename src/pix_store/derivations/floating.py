@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pix.dataclass import dataclass
 from pix.serving import Refusal
 from pix_store.derivations.derivation import Derivation, Output, derivation_of, drv_name
 from pix_store.derivations.hash_modulo import output_hashes

@@ -11,9 +11,9 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from pix.dataclass import dataclass
 from pix.protocol.types import GCAction
 from pix.serving import Refusal
 from pix_store.connection.client import House

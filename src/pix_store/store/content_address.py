@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from pix.codec.nar import Entry
 from pix.codec.wire import bytes_of
+from pix.dataclass import dataclass
 from pix.serving import Refusal
 from pix_store.store.hashes import SIZES, Digest, unknown_algorithm
 from pix_store.store.refusal import magenta, quoted

@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 
+from pix.dataclass import dataclass
 from pix.protocol.nix32 import from_nix32, nix32
 from pix.serving import Refusal
 from pix_store.store.refusal import not_enabled, quoted

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from pix.dataclass import dataclass, field
 from pix.protocol.types import UnkeyedValidPathInfo
 from pix_store.store.hashes import Digest
 

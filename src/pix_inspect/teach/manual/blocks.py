@@ -6,8 +6,8 @@ Text may hold `code` in backticks; words that name a page become links when it i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from pix.dataclass import dataclass, field
 from pix_inspect.describe.annotated_bytes import ByteLine
 
 

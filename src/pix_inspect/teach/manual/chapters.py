@@ -6,8 +6,7 @@ from the recordings when the pages are made. Source: Nix C++ 1.0 to master, runn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pix.dataclass import dataclass
 from pix_inspect.teach.manual import service
 from pix_inspect.teach.manual.blocks import Block, Bullets, Grid, Heading, Prose
 

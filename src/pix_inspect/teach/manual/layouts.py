@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pix.codec.gates import ALWAYS, RELEASES, WORKER, Family, Protocol, negotiate
 from pix.codec.records import Maybe, Record
 from pix.codec.wire import Wire
+from pix.dataclass import dataclass
 
 DAEMONS: tuple[tuple[str, int], ...] = (
     ("Nix 1.11", 15),

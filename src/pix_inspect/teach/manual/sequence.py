@@ -7,11 +7,11 @@ where it is embedded, and are plain where it stands alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
 
 from pix.codec.gates import WORKER
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.dataclass import dataclass
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import duration, size
 from pix_inspect.session.exchange_view import ExchangeView, Part

@@ -1,4 +1,7 @@
-"""The application: recordings in tabs, commands, clipboard, saving, and how it ends."""
+"""The application: recordings in tabs, commands, clipboard, saving, and how it ends.
+
+What the first screen does not need is imported where a key asks for it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import SystemCommand
@@ -18,22 +21,19 @@ from pix.problem import Problem
 from pix_inspect.base.settings import Settings
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.ending import Ending
-from pix_inspect.ui.app.export import Export
-from pix_inspect.ui.app.help import Help
 from pix_inspect.ui.app.input_order import InputOrder
-from pix_inspect.ui.app.keys import sections
-from pix_inspect.ui.app.leaving import Answer, Leaving
 from pix_inspect.ui.app.open_recordings import OpenRecordings
 from pix_inspect.ui.app.other_screens import Beside, show, shown_of
-from pix_inspect.ui.app.palette import AllCommands, Palette, commands
 from pix_inspect.ui.app.remembering import recall, remembered, theme_of
-from pix_inspect.ui.app.saving import excerpt_of, put, save
 from pix_inspect.ui.exchange.copying import Copied
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
-from pix_inspect.ui.exchange.payload_saving import Wish
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.tabs import RunningRelay, TabBar
+from pix_inspect.ui.widgets.lines import COMPONENTS
 from pix_inspect.ui.widgets.text import safe
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.app.leaving import Answer
 
 SILENCE = 10_000_000_000
 """Nanoseconds that a daemon may owe an answer before the banner says so."""
@@ -56,9 +56,9 @@ class Inspector(Ending):
     running, or `stop` it when the last client is done.
     """
 
-    COMMANDS: ClassVar = {AllCommands}
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "pix-inspect"
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,6 +102,10 @@ class Inspector(Ending):
             self.theme = DEFAULT_THEME  # without colour the others would be black on black
         self.usual_theme: str | None = None
         """The theme where there are more colours, None where there are."""
+
+    def get_default_screen(self) -> Screen[object]:
+        """Return the main screen of the first recording."""
+        return self.recordings.first_screen()  # type: ignore[return-value]  # as any screen
 
     async def on_event(self, event: events.Event) -> None:
         if self.inputs.concerns(event):
@@ -176,10 +180,14 @@ class Inspector(Ending):
 
     def on_copied(self, message: Copied) -> None:
         """Copy what a pane or a screen asks for."""
+        from pix_inspect.ui.app.saving import put
+
         put(self, message)
 
     def action_excerpt(self) -> None:
         """Copy an excerpt, redacted, for an issue tracker."""
+        from pix_inspect.ui.app.saving import excerpt_of, put
+
         try:
             if isinstance(self.screen, MainScreen) and (copied := excerpt_of(self.screen)):
                 put(self, copied)
@@ -188,6 +196,9 @@ class Inspector(Ending):
 
     def on_payload_pane_save(self, message: PayloadPane.Save) -> None:
         """Save a file of a payload, an archive, or a directory."""
+        from pix_inspect.ui.app.saving import save
+        from pix_inspect.ui.exchange.payload_saving import Wish
+
         try:
             save(self, Wish.of(message.contents, message.number, message.how))
         except Problem as problem:
@@ -195,6 +206,9 @@ class Inspector(Ending):
 
     def action_export(self) -> None:
         """Write the exchanges that are shown into a file."""
+        from pix_inspect.ui.app.export import Export
+        from pix_inspect.ui.app.saving import save
+
         if isinstance(self.screen, MainScreen):
             export = Export(self.screen.session, *shown_of(self.screen))
             save(self, export, "blank secrets")
@@ -203,19 +217,28 @@ class Inspector(Ending):
 
     def action_command_palette(self) -> None:
         """Show all commands."""
+        from pix_inspect.ui.app.palette import AllCommands, Palette
+
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette())
+            self.push_screen(Palette(providers=[AllCommands]))
 
     def search_themes(self) -> None:
         """Have a theme chosen."""
+        from pix_inspect.ui.app.palette import Palette
+
         self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def get_system_commands(self, screen: Screen[object]) -> list[SystemCommand]:
         """Offer every named action of the screen and its panes, the other screens first."""
+        from pix_inspect.ui.app.palette import commands
+
         return commands(screen)
 
     def action_help(self) -> None:
         """Show the keys of this screen."""
+        from pix_inspect.ui.app.help import Help
+        from pix_inspect.ui.app.keys import sections
+
         if not isinstance(self.screen, Help):
             borders = isinstance(self.screen, MainScreen)
             self.push_screen(Help(sections(self.screen), borders=borders))
@@ -227,6 +250,8 @@ class Inspector(Ending):
 
     def leave(self) -> None:
         """Quit, after asking what happens to clients that are connected."""
+        from pix_inspect.ui.app.leaving import Leaving
+
         session, relay = self.tabs[0].session, self.tabs[0].relay
         own = sum(
             row.closed is None and row.peer.pid == os.getpid()

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -20,8 +20,10 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from pix_inspect.base.narrate import say
-from pix_inspect.ui.app.leaving import Answer
 from pix_inspect.ui.widgets.guarded import TAKING_DOWN
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.app.leaving import Answer
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -54,7 +56,7 @@ class Terminal(LinuxDriver):
         self._file = terminal
 
 
-class Ending(App[Answer]):
+class Ending(App["Answer"]):
     """An application that ends in order."""
 
     ALLOW_SELECT = False  # lines are drawn by their panes, and terminals select with shift

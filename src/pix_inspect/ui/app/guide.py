@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.main_screen import MainScreen
+from pix_inspect.ui.widgets.keys_footer import KeysFooter
 
 
 class Words(Static):
@@ -27,7 +28,7 @@ def guide(main: MainScreen, title: str, keys: str, text: str) -> None:
     pane = next(iter(main.query(Words)), None)
     if pane is None:
         pane = Words(id="words", markup=False)
-        main.mount(pane, before=main.query_one(Footer))
+        main.mount(pane, before=main.query_one(KeysFooter))
     pane.border_title = title
     pane.border_subtitle = keys
     pane.update(text)

@@ -5,6 +5,7 @@ Whoever opens a session closes it: those that were given to the application are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,10 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.main.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording, same
-from pix_inspect.ui.widgets.path_dialog import Chosen, PathDialog
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app.app import Inspector
+    from pix_inspect.ui.widgets.path_dialog import Chosen
 
 
 class OpenRecordings:
@@ -24,18 +25,28 @@ class OpenRecordings:
 
     def __init__(self, app: Inspector, session: Session, relay: RunningRelay | None) -> None:
         self.app = app
-        self.tabs: list[Tab] = []
+        self.tabs = [Tab(app.DEFAULT_MODE, session, relay)]
         """The recordings that are open."""
-        self._opened = 0
+        self._opened = 1
         self._own: list[Session] = []
-        self.add(session, relay)
 
-    def add(self, session: Session, relay: RunningRelay | None = None) -> Tab:
+    def first_screen(self) -> MainScreen:
+        """Return the screen to begin with, a mode from now on: earlier it costs a second layout."""
+        return self._open(self.tabs[0])()
+
+    def _open(self, tab: Tab) -> Callable[[], MainScreen]:
+        def make() -> MainScreen:
+            return MainScreen(tab, self.app)
+
+        self.app.add_mode(tab.name, make)
+        return make
+
+    def add(self, session: Session) -> Tab:
         """Open a recording in a tab of its own, without going there."""
         self._opened += 1
-        tab = Tab(f"recording-{self._opened}", session, relay)
+        tab = Tab(f"recording-{self._opened}", session)
         self.tabs.append(tab)
-        self.app.add_mode(tab.name, lambda: MainScreen(tab, self.app))
+        self._open(tab)
         self._name_tabs()
         return tab
 
@@ -89,6 +100,7 @@ class OpenRecordings:
 
     def ask(self) -> None:
         """Ask for a recording, open it and go there."""
+        from pix_inspect.ui.widgets.path_dialog import PathDialog
 
         def check(path: Path, replace: bool) -> None:
             if not any(same(tab.session.path, path) for tab in self.tabs):

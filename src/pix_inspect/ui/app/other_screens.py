@@ -15,13 +15,13 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.main.tabs import Tab, at_hand, is_recording, same
-from pix_inspect.ui.widgets.path_dialog import Chosen, Offer, PathDialog
 from pix_inspect.ui.widgets.text import safe
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app.open_recordings import OpenRecordings
     from pix_inspect.ui.screens.detail_screen import OtherScreen
     from pix_inspect.ui.screens.recordings import Destination
+    from pix_inspect.ui.widgets.path_dialog import Chosen
 
 Beside = Literal["statistics", "findings", "waits", "round trips", "differences", "recordings"]
 """The screens, by what they show."""
@@ -70,6 +70,8 @@ def _made(what: Beside, main: MainScreen) -> OtherScreen[Any] | None:
 
 def _ask_for_other(main: MainScreen, recordings: OpenRecordings) -> None:
     """Compare the recording with the other one that is open, or with one that is asked for."""
+    from pix_inspect.ui.widgets.path_dialog import Offer, PathDialog
+
     tab = recordings.tab
     others = [other for other in recordings.tabs if other is not tab]
     if len(others) == 1:

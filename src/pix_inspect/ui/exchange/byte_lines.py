@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.dataclass import dataclass
 from pix_inspect.session.exchange_view import ExchangeView
 
 LineKind: TypeAlias = Literal["head", "bytes", "elided", "none"]

@@ -11,8 +11,6 @@ from textual.message import Message
 
 from pix_inspect.describe.about import about
 from pix_inspect.describe.field_rows import FieldRow
-from pix_inspect.describe.text_and_json import json_of
-from pix_inspect.repl.as_line import line_of
 from pix_inspect.session.exchange_view import ExchangeView
 
 MOST = 64 << 20
@@ -35,12 +33,16 @@ def copy(how: str, view: ExchangeView, row: FieldRow | None, started: int) -> Co
     began. Raises Problem for a line that cannot be.
     """
     if how == "line":
+        from pix_inspect.repl.as_line import line_of
+
         recording = view.session.path if view.session is not None else None
         return Copied("the line for the REPL", line_of(view, recording))
     if how == "hex":
         return _hex(view, row)
     if row is None:
         if how == "json":
+            from pix_inspect.describe.text_and_json import json_of
+
             return Copied("the exchange as JSON", json.dumps(json_of(view, started)))
         return Copied("what it is about", about(view))
     plain = row.node.plain() if row.node is not None else _part(row)

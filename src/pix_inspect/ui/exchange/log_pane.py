@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
@@ -12,9 +12,11 @@ from textual.message import Message
 from pix_inspect.base.units import count
 from pix_inspect.session.exchange_view import Part
 from pix_inspect.ui.exchange.copying import Copied
-from pix_inspect.ui.exchange.log_tree import Said
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.exchange.log_tree import Said
 
 
 class Log(Lines):

@@ -7,8 +7,8 @@ progress. Build log lines stand under their build, in order. The error comes fir
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from pix.dataclass import dataclass
 from pix.protocol.logging import STDERR_NEXT, ResultType
 from pix_inspect.base.safe_text import plain
 from pix_inspect.base.units import count, duration

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from pix.dataclass import dataclass, field
 from pix.untrusted import natural
 from pix_inspect.describe.field_rows import FieldRow
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
@@ -17,11 +17,13 @@ from textual.timer import Timer
 
 from pix.problem import Problem
 from pix_inspect.base.units import size
-from pix_inspect.payload.contents import PayloadContents
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.ui.exchange.copying import Copied
-from pix_inspect.ui.exchange.payload_tree import Fold, PayloadTree
 from pix_inspect.ui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from pix_inspect.payload.contents import PayloadContents
+    from pix_inspect.ui.exchange.payload_tree import Fold, PayloadTree
 
 WORK = 0.015
 PAUSE = 0.004
@@ -105,6 +107,9 @@ class PayloadPane(Lines):
 
     def show(self, view: ExchangeView | None, *, keep: bool = False) -> None:
         """Show another exchange's payload; with `keep` cursor and open directories stay."""
+        from pix_inspect.payload.contents import PayloadContents
+        from pix_inspect.ui.exchange.payload_tree import PayloadTree
+
         if keep and view is not None and self.files is not None:
             growing = view.row.took is None and self.files.contents.size > STILL_COMING
             if growing or self.settled is False:

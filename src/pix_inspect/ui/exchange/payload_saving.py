@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from pix.dataclass import dataclass
 from pix_inspect.base.new_files import check_target, save, suggested
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count, size

@@ -1,28 +1,29 @@
 """The REPL on the main screen: which daemon it talks to, and when its pane is there.
 
 Where a relay makes the recording, what is sent goes through it, so that it appears in the
-timeline. A recording that is finished has no daemon: the pane says how to give one.
+timeline. A recording that is finished has no daemon: the pane says how to give one. All that it
+needs is imported when it is opened.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from pix.problem import Problem
-from pix_inspect.capture.own_relay import OwnRelay
-from pix_inspect.repl.as_line import line_of
-from pix_inspect.repl.repl import Session as ReplSession
 from pix_inspect.session.session import Session
 from pix_inspect.ui.main.dividers import Dividers
 from pix_inspect.ui.main.host import Host
 from pix_inspect.ui.main.tabs import Tab
-from pix_inspect.ui.repl.repl_pane import ReplPane
-from pix_inspect.ui.repl.repl_thread import Outcome, Talk
 from pix_inspect.ui.timeline.timeline import Timeline
+from pix_inspect.ui.widgets.keys_footer import KeysFooter
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.repl.repl_pane import ReplPane
+    from pix_inspect.ui.repl.repl_thread import Outcome, Talk
 
 SOMEWHERE = "/path/of/its/socket"
 PLAIN = re.compile(r"/[\w./+@=-]{1,200}", re.ASCII)
@@ -63,10 +64,12 @@ class ReplController:
 
     async def open(self, text: str = "") -> None:
         """Show the REPL, with `text` in its line if there is any."""
+        from pix_inspect.ui.repl.repl_pane import ReplPane
+
         self._screen.add_class("-repl")
         if self.pane is None:
             self.pane = ReplPane(self._new_talk(), id="repl")
-            await self._screen.mount(self.pane, before=self._screen.query_one(Footer))
+            await self._screen.mount(self.pane, before=self._screen.query_one(KeysFooter))
             self._dividers.divide()
         if text:
             self.pane.put_line(text)
@@ -75,6 +78,8 @@ class ReplController:
 
     async def ask_again(self) -> None:
         """Put the request of the chosen exchange into the REPL, to be edited and sent."""
+        from pix_inspect.repl.as_line import line_of
+
         chosen = self._timeline.chosen
         if chosen is None:
             self._host.warn("choose an exchange first")
@@ -87,6 +92,10 @@ class ReplController:
             await self.open(line)
 
     def _new_talk(self) -> Talk:
+        from pix_inspect.capture.own_relay import OwnRelay
+        from pix_inspect.repl.repl import Session as ReplSession
+        from pix_inspect.ui.repl.repl_thread import Talk
+
         relay = relay_of(self._tab)
         own = OwnRelay(name="repl", known=relay)
         session = ReplSession(route=own)
@@ -101,7 +110,7 @@ class ReplController:
     def _tell(self, outcome: Outcome) -> None:
         """Hand on what the thread found out."""
         if self.pane is not None and self._screen.is_attached:
-            self.pane.post_message(ReplPane.Came(outcome))
+            self.pane.post_message(self.pane.Came(outcome))
 
     def close(self) -> None:
         if self.pane is not None:

@@ -6,13 +6,14 @@ style sheet's. Narrow screens, where panes stand one below the other, have a sha
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
 from textual.geometry import NULL_REGION, Region
 from textual.screen import Screen
 from textual.widget import Widget
 
+from pix.dataclass import dataclass
 from pix_inspect.ui.main.panes import PANES, SIDES
 
 STEP = 5

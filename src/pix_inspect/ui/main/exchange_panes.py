@@ -7,26 +7,29 @@ byte selects its field. What takes long to decode is decoded by a thread.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from pix_inspect.base.units import size
 from pix_inspect.describe.field_rows import rows
-from pix_inspect.filter.search import Hit
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import ConnectionRow, Session
 from pix_inspect.ui.exchange.bytes_pane import Bytes
 from pix_inspect.ui.exchange.explanation import Explanation, explanation
 from pix_inspect.ui.exchange.fields_pane import Fields
 from pix_inspect.ui.exchange.log_pane import Log
-from pix_inspect.ui.exchange.log_tree import Said, narration
 from pix_inspect.ui.exchange.payload_pane import PayloadPane
 from pix_inspect.ui.main.panes import PaneLayout
 from pix_inspect.ui.timeline.glances import heavy
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit_end, safe
+
+if TYPE_CHECKING:
+    from pix_inspect.filter.search import Hit
+    from pix_inspect.ui.exchange.log_tree import Said
 
 PAUSE = 4
 """An exchange that goes on is read again after so many times what reading took."""
@@ -116,7 +119,7 @@ class ExchangePanes(Vertical):
                 view = self.session.again(before)
             else:
                 view = self.session.exchange(index)
-            told = narration(view) if logging else None
+            told = _narration(view) if logging else None
             return view, told, PAUSE * (time.monotonic() - began)
 
         in_background(
@@ -157,7 +160,7 @@ class ExchangePanes(Vertical):
             self.fields.show(row.name, found)
         self.bytes.show(view, keep=again)
         if self._panes.side == "log":
-            lines = narration(view) if told is None else told
+            lines = _narration(view) if told is None else told
             self.log_pane.say(lines, keep=again, tail=row.took is None)
         self._field_chosen(move=not again)
         if self._panes.side == "payload":
@@ -199,7 +202,7 @@ class ExchangePanes(Vertical):
         if pane == "explanation":
             self.explain()
         elif pane == "log" and self._panes.side == "log" and self.view is not None:
-            self.log_pane.say(narration(self.view), tail=self.view.row.took is None)
+            self.log_pane.say(_narration(self.view), tail=self.view.row.took is None)
         elif pane == "payload":
             if self._panes.side == "payload":
                 self.payload_pane.show(self.view)
@@ -294,3 +297,9 @@ class ExchangePanes(Vertical):
         """The connection of the exchange that is shown."""
         view = self.view
         return self.session.connections.get(view.row.connection) if view is not None else None
+
+
+def _narration(view: ExchangeView) -> list[Said]:
+    from pix_inspect.ui.exchange.log_tree import narration  # when a log is looked at
+
+    return narration(view)

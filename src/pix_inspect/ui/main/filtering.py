@@ -1,20 +1,17 @@
 """The filter in force on a screen: set, shown at work, stopped, cleared.
 
 What is found shows as it is found; the screen answers keys in between. While a new filter is
-being written or has a mistake, the one before stays in force.
+being written or has a mistake, the one before stays in force. The filter's language is imported
+with the first one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
-from pix_inspect.filter.compiled import Filter, compile_filter, values_of
-from pix_inspect.filter.completion import Offer, complete
-from pix_inspect.filter.progressive import Sieve
-from pix_inspect.filter.syntax import FilterError
-from pix_inspect.filter.terms import field_term, joined, operation_term
 from pix_inspect.ui.main.exchange_panes import ExchangePanes
 from pix_inspect.ui.timeline.arrangement import Everything
 from pix_inspect.ui.timeline.glances import heavy
@@ -22,6 +19,11 @@ from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.bar import Bar, Purpose
 from pix_inspect.ui.widgets.bar_lines import Mistake
+
+if TYPE_CHECKING:
+    from pix_inspect.filter.compiled import Filter
+    from pix_inspect.filter.completion import Offer
+    from pix_inspect.filter.progressive import Sieve
 
 SLICE = 0.02
 PAUSE = 0.003
@@ -68,6 +70,9 @@ class FilterController:
 
         A mistake in it is shown where filters are written, and the one before stays.
         """
+        from pix_inspect.filter.compiled import compile_filter
+        from pix_inspect.filter.syntax import FilterError
+
         text = text.strip()
         if not text:
             self.clear()
@@ -81,6 +86,8 @@ class FilterController:
         self._put_in_force(text, found)
 
     def _put_in_force(self, text: str, found: Filter) -> None:
+        from pix_inspect.filter.progressive import Sieve
+
         self.text = text
         self.sieve = Sieve(self._session, found, heavy)
         self._stopped = False
@@ -205,6 +212,8 @@ class FilterController:
 
     def add(self, *, same: bool) -> None:
         """Add what is under the cursor to the filter."""
+        from pix_inspect.filter.terms import field_term, joined, operation_term
+
         view, fields = self._panes.view, self._panes.fields
         if view is None:
             return
@@ -220,10 +229,14 @@ class FilterController:
         self.apply(joined(self.text, term))
 
     def _complete(self, text: str, cursor: int) -> tuple[int, list[Offer]]:
+        from pix_inspect.filter.completion import complete
+
         return complete(text, cursor, self._seen)
 
     def _seen(self, field: str) -> Iterable[str]:
         """Yield values that a field was seen to have: of what is in sight, for what is decoded."""
+        from pix_inspect.filter.compiled import values_of
+
         session = self._session
         if field == "op":
             last = len(session)
@@ -241,6 +254,9 @@ class FilterController:
 
 
 def _mistake(text: str) -> Mistake | None:
+    from pix_inspect.filter.compiled import compile_filter
+    from pix_inspect.filter.syntax import FilterError
+
     try:
         compile_filter(text)
     except FilterError as error:

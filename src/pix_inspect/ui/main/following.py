@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
@@ -20,8 +21,9 @@ from pix_inspect.ui.main.status import Banner, Status, trouble
 from pix_inspect.ui.main.tabs import Tab
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
-from pix_inspect.waits.live import LiveWaits, relay_of
-from pix_inspect.waits.waits import Wait, overdue, waits
+
+if TYPE_CHECKING:
+    from pix_inspect.waits.waits import Wait
 
 POLL = 0.015
 PAUSE = 0.004
@@ -71,6 +73,7 @@ class Following:
         self._timeline.lines.waiting = self._tab.lesson()
         if not self._live:
             self._timeline.begin_at(0, follow=False)
+        self._timeline.call_after_refresh(gc.enable)
         gc.freeze()  # what is there by now stays: looking through it again would be felt
         self._timeline.set_interval(1 / 20, self._tick)
         self._timeline.set_interval(1, self._check_live)
@@ -95,13 +98,13 @@ class Following:
         if changed:
             if filter.sieve is None:
                 self._timeline.grow(new=not self._reading)
-            self._timeline.screen.set_class(not len(session), "-empty")
             self._marks.recall()
             self._read_on()
         elif self._reading:
             self._reading = False
             gc.freeze()
             self._say_trouble()
+        self._timeline.screen.set_class(not len(session), "-empty")
         filter.keep_up()
         reading = self._reading and session.size > 1 << 20
         if changed or self._live or status.reading != reading:
@@ -149,6 +152,8 @@ class Silence:
 
     def say(self, now: int, silence: int) -> list[str]:
         """Return a line for those who owe something for `silence` ns, once it is known."""
+        from pix_inspect.waits.waits import overdue
+
         late = overdue(self._session, now, silence)
         changed, self._late = late != self._late, late
         if not late:
@@ -171,6 +176,9 @@ class Silence:
             self._found()
 
     def _look(self, late: list[int], silence: int) -> list[str]:
+        from pix_inspect.waits.live import LiveWaits, relay_of
+        from pix_inspect.waits.waits import waits
+
         relay = relay_of(self._session.path)
         found = (
             LiveWaits(self._session, relay).look() if relay is not None else waits(self._session)

@@ -6,7 +6,7 @@ and messages are handed on to them.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,7 +15,6 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from pix.problem import Problem
-from pix_inspect.ui.exchange.copying import copy
 from pix_inspect.ui.main.asking import ReplController
 from pix_inspect.ui.main.dividers import Dividers, Shares
 from pix_inspect.ui.main.exchange_panes import ExchangePanes
@@ -28,11 +27,13 @@ from pix_inspect.ui.main.places import GoTo, Journey
 from pix_inspect.ui.main.searching import SearchController
 from pix_inspect.ui.main.status import Banner, Status
 from pix_inspect.ui.main.tabs import Tab, TabBar
-from pix_inspect.ui.repl.repl_pane import ReplPane
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.bar import Bar
 from pix_inspect.ui.widgets.bar_lines import InForce
 from pix_inspect.ui.widgets.keys_footer import KeysFooter
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.repl.repl_pane import ReplPane
 
 
 class MainScreen(Screen[None]):
@@ -134,7 +135,6 @@ class MainScreen(Screen[None]):
         self.banner.display = False
         self.query_one(TabBar).say(self.host.tabs, self.tab)
         self.host.recall(self)
-        self.add_class("-empty")
         self.timeline.lines.focus()
         self.following.begin()
 
@@ -290,6 +290,8 @@ class MainScreen(Screen[None]):
 
     def action_copy(self, how: str) -> None:
         """Copy what is chosen in the focused pane."""
+        from pix_inspect.ui.exchange.copying import copy
+
         view = self.side.view
         if view is not None:
             row = None if self.focused is self.timeline.lines else self.fields.row

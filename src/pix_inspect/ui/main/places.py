@@ -8,10 +8,10 @@ chooses another exchange in between.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from textual.message import Message
 
+from pix.dataclass import dataclass
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.ui.exchange.fields_pane import Fields
 from pix_inspect.ui.timeline.timeline import Timeline

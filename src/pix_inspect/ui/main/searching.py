@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pix_inspect.filter.search import Hit, Needle, SearchError, hits, needle
+from pix.dataclass import dataclass, field
 from pix_inspect.ui.main.exchange_panes import ExchangePanes
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.bar import Bar, Purpose
 from pix_inspect.ui.widgets.bar_lines import Mistake
 from pix_inspect.ui.widgets.text import fit, safe
+
+if TYPE_CHECKING:
+    from pix_inspect.filter.search import Hit, Needle
 
 HINT = "in what is shown, for example  glibc   hex: 1a 00     then n and N go on"
 SHARE, REST = 0.008, 0.002
@@ -113,6 +116,8 @@ class SearchController:
             self._begin(step, self._timeline.lines.cursor)
 
     def _begin(self, step: int, first: int) -> None:
+        from pix_inspect.filter.search import SearchError, needle
+
         if self._search is not None:
             self._search.stopped = True
         count = self._timeline.lines.count
@@ -134,6 +139,8 @@ class SearchController:
 
     def _walk(self, search: Search) -> tuple[int, list[Hit]]:
         """Return the next exchange with hits; without any, no hits. Run by a thread."""
+        from pix_inspect.filter.search import hits
+
         arrangement, session = self._timeline.rows.arrangement, self._timeline.session
         began = told = time.perf_counter()
         for line in search.lines():
@@ -198,6 +205,8 @@ class SearchController:
 
 
 def _mistake(text: str) -> Mistake | None:
+    from pix_inspect.filter.search import SearchError, needle
+
     try:
         needle(text)
     except SearchError as error:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.segment import Segment
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix_inspect.base.units import size
-from pix_inspect.machine.recent_recordings import recordings
-from pix_inspect.machine.running_relays import relays
 from pix_inspect.session.session import Session
 from pix_inspect.ui.main.status import being_written
 from pix_inspect.ui.widgets.lines import Toned
-from pix_inspect.ui.widgets.path_dialog import Offer
 from pix_inspect.ui.widgets.text import fit_middle, safe
+
+if TYPE_CHECKING:
+    from pix_inspect.ui.widgets.path_dialog import Offer
 
 SUFFIXES = (".pcapng", ".gz", ".xz", ".zst")
 LONGEST_NAME = 24
@@ -73,6 +72,8 @@ class Tab:
         listen = self.session.made.listen
         if not listen or not self.is_live():
             return ["", "  No client connected while this was recorded."]
+        import shlex
+
         where = safe(shlex.quote(listen))
         return [
             "",
@@ -102,6 +103,10 @@ def is_recording(name: str) -> bool:
 
 def at_hand() -> list[Offer]:
     """Return what may be meant: relays that run, then recordings that nobody named."""
+    from pix_inspect.machine.recent_recordings import recordings
+    from pix_inspect.machine.running_relays import relays
+    from pix_inspect.ui.widgets.path_dialog import Offer
+
     try:
         running = [relay for relay in reversed(relays()) if relay.recording is not None]
         kept = recordings()

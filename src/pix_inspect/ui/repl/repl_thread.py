@@ -9,11 +9,11 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import islice
 
 from pix.codec.errors import EncodeError
 from pix.daemon import NixDaemonError
+from pix.dataclass import dataclass, field
 from pix.problem import Problem
 from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.repl.expressions import ExpressionError

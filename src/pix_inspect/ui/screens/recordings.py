@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from pix.dataclass import dataclass
 from pix_inspect.base.units import count, duration
 from pix_inspect.compare.changes_text import lines
 from pix_inspect.compare.sessions import Differences, Pairing

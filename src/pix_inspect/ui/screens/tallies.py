@@ -7,7 +7,6 @@ fit give way, those of least use first.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -15,6 +14,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
+from pix.dataclass import dataclass
 from pix_inspect.analysis.statistics import Tally
 from pix_inspect.base.units import count, duration, size
 from pix_inspect.ui.exchange.copying import Copied

@@ -122,7 +122,7 @@ class WaitingScreen(DetailScreen[Wait, "GoTo | None"]):
     def _say(self, found: Sequence[Wait]) -> None:
         self._looking = False
         self.told_at = self.now() if self.live else self.session.last
-        self.list.frame.styles.height = min(max(len(found), 2), MOST_ROWS) + 2
+        self.list.styles.height = min(max(len(found), 2), MOST_ROWS) + 2
         self.list.say(found, "No connection is open: nobody waits for anything.")
         busy = sum(not wait.idle for wait in found)
         self.list.entitle(f"{count(len(found), 'open connection')}, {busy} not idle")

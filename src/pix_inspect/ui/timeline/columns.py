@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from pix.dataclass import dataclass
 from pix_inspect.base.units import duration
 from pix_inspect.session.row import COLUMNS as OF_ROWS
 from pix_inspect.session.row import Row

@@ -8,7 +8,6 @@ exchanges are arranged anew, those on the screen stay.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,10 +17,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 
+from pix.dataclass import dataclass
 from pix_inspect.session.row import STATES
 from pix_inspect.session.session import Session
 from pix_inspect.ui.timeline.arrangement import Grouped
-from pix_inspect.ui.timeline.column_dialog import ColumnDialog
 from pix_inspect.ui.timeline.columns import CLOCKS, SORTABLE
 from pix_inspect.ui.timeline.marks import Marks
 from pix_inspect.ui.timeline.rows import Rows
@@ -415,6 +414,8 @@ class Timeline(Vertical):
 
     def action_columns(self) -> None:
         """Have the user choose columns."""
+        from pix_inspect.ui.timeline.column_dialog import ColumnDialog
+
         self.app.push_screen(ColumnDialog(self))
 
     def hide(self, hidden: frozenset[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 
 from rich.segment import Segment
 from textual import events
@@ -11,6 +10,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
+from pix.dataclass import dataclass
 from pix_inspect.ui.timeline import columns
 from pix_inspect.ui.timeline.columns import Column
 from pix_inspect.ui.timeline.marks import Marks

@@ -8,7 +8,6 @@ is in force.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -18,6 +17,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
+from pix.dataclass import dataclass
 from pix_inspect.base.line_history import LineHistory
 from pix_inspect.ui.widgets.bar_lines import BarOffers, InForce, Mistake, Offer, Remarks
 from pix_inspect.ui.widgets.text_line import TextLine

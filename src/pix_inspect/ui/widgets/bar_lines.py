@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
 
+from pix.dataclass import dataclass
 from pix_inspect.ui.widgets.choices import NOTE, Choices
 from pix_inspect.ui.widgets.lines import Toned, line_strip
 from pix_inspect.ui.widgets.text import fit, fit_end, safe

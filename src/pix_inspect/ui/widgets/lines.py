@@ -23,17 +23,16 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-GROUNDS = frozenset(["cursor", "blurred", "lit", "near"])
-"""Tones that mark the ground behind the text."""
-
-TONES = GROUNDS | {
+TONES = {
+    *("cursor", "blurred", "lit", "near"),  # which mark the ground behind the text
     *("text", "dim", "name", "label", "number", "good", "bad", "warn", "accent"),
     *("client", "daemon", "mark"),
+    *("key", "said", "hovered"),  # in the footer
 }
 """The ways in which text can look; app.tcss gives each its theme variables."""
 
-
 COMPONENTS = {f"tone--{tone}" for tone in TONES}
+"""What the application has as its component classes: once, as each costs every widget time."""
 
 
 class Tones:
@@ -59,19 +58,22 @@ class Tones:
         self._made = {}
 
     def _make(self, name: str) -> Style:
+        widget = self._widget
         if not name:
-            return self._widget.rich_style
-        whole = self._widget.get_component_rich_style(f"tone--{name}")
-        if name in GROUNDS:
-            return whole
-        return whole + Style(bgcolor=self._widget.rich_style.bgcolor)
+            return widget.rich_style
+        tone = widget.app.get_component_styles(f"tone--{name}")
+        ground = widget.background_colors[1]
+        if tone.has_rule("background"):
+            ground += tone.background
+        text = (ground + tone.color).rich_color if tone.has_rule("color") else None
+        colors = Style.from_color(text, ground.rich_color if ground.a else None)
+        return widget.rich_style + tone.text_style + colors
 
 
 class Toned(Widget):
     """A widget that draws its own lines, in tones."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
 
     def __init__(self, *children: Widget, **about: Any) -> None:
         super().__init__(*children, **about)
@@ -105,7 +107,6 @@ def line_strip(segments: Iterable[Segment], width: int, ground: Style) -> Strip:
 class Lines(ScrollView, Toned, can_focus=True, inherit_bindings=False):
     """Lines with a cursor."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS  # only the first base's are inherited
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Next line", show=False, id="line.next"),
         Binding("up,k", "move(-1)", "Previous line", show=False, id="line.previous"),

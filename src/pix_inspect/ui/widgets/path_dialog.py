@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,6 +19,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix_inspect.base.new_files import AlreadyThere
 from pix_inspect.ui.widgets.choices import NOTE, Choices

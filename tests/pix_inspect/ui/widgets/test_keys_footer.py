@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from textual.widgets import Label
-from textual.widgets._footer import FooterKey
 
+from pix_inspect.ui.screens.findings import FindingsScreen
 from pix_inspect.ui.widgets.keys_footer import KeysFooter
 from tests.support.screens import browse, recorded, settled
 
@@ -15,9 +14,23 @@ async def test_keys_are_named_as_far_as_there_is_room(width: int) -> None:
     async with recorded("queries").run_test(size=(width, 24)) as pilot:
         await settled(pilot)
         footer = browse(pilot).query_one(KeysFooter)
-        keys = list(footer.query(FooterKey))
-        assert max(key.region.right for key in keys) <= width
-        others = [key for key in keys if key.key in "SFHT"]
-        cut = bool(footer.query(Label))
-        assert cut == (len(others) < 4) == (width < 80)
-        assert bool(others and all(key.description for key in others)) == (width >= 120)
+        assert max(key.end for key in footer.keys) <= width
+        others = [key for key in footer.keys if key.key in "SFHT"]
+        assert footer.cut == (len(others) < 4) == (width < 80)
+        assert footer.cut == ("…" in footer.render_line(0).text)
+        assert bool(others and all(key.does for key in others)) == (width >= 120)
+
+
+async def test_a_key_that_is_clicked_is_pressed() -> None:
+    async with recorded("queries").run_test(size=(120, 24)) as pilot:
+        await settled(pilot)
+        footer = browse(pilot).query_one(KeysFooter)
+        before = next(key.end for key in footer.keys if key.key == "F")
+        findings = footer.render_line(0).text[:before].rstrip()
+        assert findings.endswith("Findings")
+        await pilot.hover(KeysFooter, offset=(before - 2, 0))
+        hovered = {segment.style.bgcolor for segment in footer.render_line(0) if segment.style}
+        assert len(hovered) == 2
+        await pilot.click(KeysFooter, offset=(before - 2, 0))
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, FindingsScreen)

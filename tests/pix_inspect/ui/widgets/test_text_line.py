@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from textual.events import Paste
-from textual.widgets import Footer, Input
-from textual.widgets._footer import FooterKey
+from textual.widgets import Input
 
+from pix_inspect.ui.widgets.keys_footer import KeysFooter
 from tests.support.screens import SCENES, SIZE, Scene, until
 
 LINES = {"filter", "search", "note", "repl", "opening"}
@@ -24,7 +24,7 @@ async def test_what_can_be_typed_is_typed(scene: Scene, tmp_path: Path) -> None:
         assert isinstance(line, Input)
         for key in screen.active_bindings:
             assert not line.check_consume_key(key, None), key
-        offered = [key.key for footer in screen.query(Footer) for key in footer.query(FooterKey)]
+        offered = [key.key for footer in screen.query(KeysFooter) for key in footer.keys]
         assert not {"slash", "question_mark"} & set(offered)
         await pilot.press(*"a/?+-\\=_@:", "space", *"q")
         await until(pilot, scene, lambda: line.value.endswith(" q"))

@@ -1,0 +1,123 @@
+"""`dataclass` of the standard library, whose methods are made when a class is first used.
+
+They are compiled from text. For all classes of the tool that takes a tenth of a second, and
+most runs use few of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform
+
+T = TypeVar("T", bound=type)
+
+_LOCK = threading.RLock()
+
+
+class Field:
+    """What `dataclasses.field` will be told."""
+
+    def __init__(self, about: dict[str, Any]) -> None:
+        self.about = about
+
+
+def field(**about: Any) -> Any:
+    """Declare a field as `dataclasses.field` does."""
+    return Field(about)
+
+
+@dataclass_transform(field_specifiers=(field,))
+def dataclass(
+    *,
+    eq: bool = True,
+    frozen: bool = False,
+    kw_only: bool = False,
+    repr: bool = True,
+    slots: bool = False,
+) -> Callable[[T], T]:
+    """Return what makes a class with annotations a dataclass, as `dataclasses.dataclass` does."""
+    about = {"eq": eq, "frozen": frozen, "kw_only": kw_only, "repr": repr}
+
+    def declare(cls: T) -> T:
+        made = _with_slots(cls) if slots else cls
+        declared = _Declared(cls, made, about)
+        if "__init__" in vars(cls):
+            declared.finish()
+        return made
+
+    return declare
+
+
+def _with_slots(cls: T) -> T:
+    """Return a class anew, with a slot for each of its fields."""
+    of_bases = {name for base in cls.__mro__[1:] for name in vars(base).get("__slots__", ())}
+    names = [
+        name
+        for name, kind in vars(cls).get("__annotations__", {}).items()
+        if not str(kind).startswith("ClassVar")
+    ]
+    members = {name: value for name, value in vars(cls).items() if name not in names}
+    for name in ("__dict__", "__weakref__"):
+        members.pop(name, None)
+    members["__slots__"] = tuple(name for name in names if name not in of_bases)
+    made = type(cls)(cls.__name__, cls.__bases__, members)
+    made.__qualname__ = cls.__qualname__
+    return made
+
+
+class _Declared:
+    """A class that was declared, and the one that stands for it: with slots it is another."""
+
+    def __init__(self, cls: type, made: type, about: dict[str, Any]) -> None:
+        self._cls: type | None = cls
+        self._made = made
+        self._about = about
+        self._until_then: dict[str, object] = {"__init__": self._init()}
+        for name in ("__dataclass_fields__", "__match_args__"):
+            self._until_then[name] = _Later(self, name)
+        for name, value in self._until_then.items():
+            if name not in vars(made):
+                setattr(made, name, value)
+
+    def _init(self) -> Callable[..., None]:
+        def __init__(value: Any, *arguments: Any, **named: Any) -> None:  # noqa: N807
+            self.finish()
+            self._made.__init__(value, *arguments, **named)  # type: ignore[misc]
+
+        return __init__
+
+    def finish(self) -> None:
+        """Make the methods, once."""
+        import dataclasses  # with `inspect`, which not every run needs
+
+        with _LOCK:
+            cls, made = self._cls, self._made
+            if cls is None:
+                return
+            for name, value in list(vars(cls).items()):
+                if isinstance(value, Field):
+                    setattr(cls, name, dataclasses.field(**value.about))
+                elif value is self._until_then.get(name, self):
+                    delattr(cls, name)
+            before = dict(vars(cls))
+            dataclasses.dataclass(**self._about)(cls)
+            if cls is not made:
+                for name, value in sorted(
+                    vars(cls).items(), key=lambda each: each[0] == "__init__"
+                ):
+                    if name.startswith("__") and before.get(name, self) is not value:
+                        setattr(made, name, value)
+            self._cls = None
+
+
+class _Later:
+    """An attribute of a class that is there when somebody looks."""
+
+    def __init__(self, declared: _Declared, name: str) -> None:
+        self._declared = declared
+        self._name = name
+
+    def __get__(self, value: object, cls: type) -> Any:
+        self._declared.finish()
+        return getattr(cls, self._name)
