@@ -8,6 +8,7 @@ conversation and a client.
     codec          how it looks as bytes
     sockets        Unix sockets, at any path length       problem   what a user can put right
     untrusted      numbers and JSON that people type or files hold
+    dataclass      the standard library's, made when a class is first used
 
 Standard library only but for that, no threads, no user interface. A lower line never imports an
 upper one.
