@@ -45,29 +45,57 @@ ESCAPES = re.compile(
 )
 
 
-def started(arguments: list[str], text: str, compiled: str) -> tuple[float, float]:
-    """Return seconds of processor and of wall time until a program has written a text.
+class Terminal:
+    """A program in a pseudo-terminal, ended when its time is over.
 
     Modules are found as compiled before in a folder, as they are where the tool is installed.
     """
-    begin = time.perf_counter()
-    pid, terminal = pty.fork()
-    if not pid:
-        environ = {**environment(compiled), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        os.execve(sys.executable, [sys.executable, *arguments], environ)
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+
+    def __init__(self, arguments: list[str], compiled: str) -> None:
+        self._begin = time.perf_counter()
+        self._pid, self._terminal = pty.fork()
+        if not self._pid:
+            environ = {**environment(compiled), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            os.execve(sys.executable, [sys.executable, *arguments], environ)
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.close(self._terminal)
+        os.waitpid(self._pid, 0)
+
+    def processor(self) -> float:
+        """Return the seconds of processor that it took, as clock_getcpuclockid(3) names them."""
+        return time.clock_gettime(~self._pid << 3 | 2)
+
+    def wall(self) -> float:
+        """Return the seconds since it was started."""
+        return time.perf_counter() - self._begin
+
+    def read(self, seconds: float) -> bytes:
+        """Return what it writes next, nothing when that takes longer."""
+        ready = select.select([self._terminal], [], [], max(seconds, 0))[0]
+        return os.read(self._terminal, 1 << 16) if ready else b""
+
+    def read_for(self, seconds: float) -> None:
+        """Take what it writes in a time."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.read(left)
+
+
+def started(arguments: list[str], text: str, compiled: str) -> tuple[float, float]:
+    """Return seconds of processor and of wall time until a program has written a text."""
     written = b""
-    try:
+    with Terminal(arguments, compiled) as program:
         while text.encode() not in ESCAPES.sub(b"", written):
-            if not select.select([terminal], [], [], WAIT)[0]:
+            if not (more := program.read(WAIT)):
                 raise SystemExit(f"{text!r} never came")
-            written += os.read(terminal, 1 << 16)
-        wall = time.perf_counter() - begin
-        return time.clock_gettime(processor_clock(pid)), wall
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.close(terminal)
-        os.waitpid(pid, 0)
+            written += more
+        return program.processor(), program.wall()
 
 
 def environment(compiled: str) -> dict[str, str]:
@@ -75,11 +103,6 @@ def environment(compiled: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     here = str(Path(__file__).parents[1] / "src")
     return {**kept, "PYTHONPYCACHEPREFIX": compiled, "PYTHONPATH": here}
-
-
-def processor_clock(pid: int) -> int:
-    """Return the clock of the processor time of a process, as clock_getcpuclockid(3) does."""
-    return ~pid << 3 | 2
 
 
 def printed(argument: str, compiled: str) -> float:

@@ -55,7 +55,7 @@ def _made(what: Beside, main: MainScreen) -> OtherScreen[Any] | None:
     if what == "waits":
         from pix_inspect.ui.screens.waits import WaitingScreen
 
-        return WaitingScreen(main.session, main.host.now, live=main.tab.is_live())
+        return WaitingScreen(main.session, main.host.now, main.tab.is_live)
     if what == "round trips":
         from pix_inspect.ui.screens.round_trips import AnalysisScreen
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.timer import Timer
 
 from pix_inspect.base.units import size
 from pix_inspect.describe.field_rows import rows
@@ -56,6 +57,7 @@ class ExchangePanes(Vertical):
         self._panes = panes
         self._looked: tuple[object, ...] | None = None
         self._not_before = 0.0
+        self._again: Timer | None = None
         self._hit: tuple[int, Hit] | None = None
         """A hit in an exchange that is still being read."""
 
@@ -85,15 +87,18 @@ class ExchangePanes(Vertical):
             self._look(index, again=False)
 
     def renew(self) -> None:
-        """Look again at an exchange that has gone on."""
-        index = self.index
-        if (
-            index is not None
-            and self._looked is not None
-            and self._looked != self._signature(index)
-            and time.monotonic() >= self._not_before
-        ):
+        """Look again at an exchange that has gone on, now or when it is time again."""
+        index, wait = self.index, self._not_before - time.monotonic()
+        if index is None or self._looked in (None, self._signature(index)):
+            return
+        if wait <= 0:
             self._look(index, again=True)
+        elif self._again is None:
+            self._again = self.set_timer(wait, self._renew_now)
+
+    def _renew_now(self) -> None:
+        self._again = None
+        self.renew()
 
     def _signature(self, index: int) -> tuple[object, ...]:
         row = self.session.row(index)
@@ -139,6 +144,7 @@ class ExchangePanes(Vertical):
         if index == self.index:
             self._looked = self._signature(index)
             self._show(index, view, again=again and self.view is not None, told=told)
+            self.renew()
 
     def _say_unread(self, index: int, line: str) -> None:
         self.app.notify(line, severity="error", markup=False)

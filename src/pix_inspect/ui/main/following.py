@@ -1,15 +1,19 @@
-"""Following a recording that grows, or is being read: what arrives is taken in on a timer.
+"""Following a recording that grows, or is being read: what arrives is taken in.
 
-A bounded amount is read at a time, so that keys come in between, and nothing moves that the
-user put somewhere. What was lost, and who has kept silent for long, is said above the panes.
+The kernel tells of it; where nothing is told, nothing is done, but that once a second the times
+of what is open go on, and who has kept silent for long is said above the panes. A bounded amount
+is read at a time, so that keys come in between, and nothing moves that the user put somewhere.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from textual.message import Message
 from textual.timer import Timer
 
 from pix_inspect.base.units import duration
@@ -23,15 +27,25 @@ from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
 
 if TYPE_CHECKING:
+    from pix_inspect.machine.file_changes import FileChanges
     from pix_inspect.waits.waits import Wait
 
 POLL = 0.015
 PAUSE = 0.004
 """Seconds of reading in one go, and between two while there is a lot to read."""
 
+LOOK = 1 / 20
+"""Seconds between two looks at a recording that grows."""
+
+SECOND = 1.0
+
+
+class Grown(Message):
+    """More of the recording was read; for the screens that stand before the main one."""
+
 
 class Following:
-    """Reads a recording into a timeline; `ticked` is called 20 times a second."""
+    """Reads a recording into a timeline; `taken` is called when something was read."""
 
     def __init__(
         self,
@@ -42,7 +56,7 @@ class Following:
         marks: MarkController,
         status: Status,
         banner: Banner,
-        ticked: Callable[[], object],
+        taken: Callable[[], object],
     ) -> None:
         self._tab = tab
         self._host = host
@@ -51,10 +65,14 @@ class Following:
         self._marks = marks
         self._status = status
         self._banner = banner
-        self._ticked = ticked
+        self._taken = taken
         self._live = False
         self._reading = True
         self._more: Timer | None = None
+        self._looked = 0.0
+        self._changes: FileChanges | None = None
+        self._clock: Timer | None = None
+        """Ticks while the recording is being written."""
         self._silence = Silence(tab.session, timeline, self._say_trouble)
 
     @property
@@ -73,31 +91,61 @@ class Following:
         self._timeline.lines.waiting = self._tab.lesson()
         if not self._live:
             self._timeline.begin_at(0, follow=False)
-        self._timeline.call_after_refresh(gc.enable)
         gc.freeze()  # what is there by now stays: looking through it again would be felt
-        self._timeline.set_interval(1 / 20, self._tick)
-        self._timeline.set_interval(1, self._check_live)
+        self._timeline.call_after_refresh(self._watch)
+
+    def end(self) -> None:
+        """Keep up no longer."""
+        if self._changes is not None:
+            asyncio.get_running_loop().remove_reader(self._changes.descriptor)
+            self._changes.close()
+            self._changes = None
+
+    def _watch(self) -> None:
+        """Have the kernel tell what comes, and see what came meanwhile."""
+        gc.enable()
+        if self._going:
+            return
+        from pix_inspect.machine.file_changes import FileChanges
+
+        try:
+            self._changes = FileChanges(self._tab.session.path)
+        except OSError:
+            self._timeline.set_interval(SECOND, self._look)
+        else:
+            asyncio.get_running_loop().add_reader(self._changes.descriptor, self._told)
+        self._look()
+
+    def _told(self) -> None:
+        if self._changes is not None and self._changes.take():
+            self._timeline.call_later(self._look)
 
     @property
     def _going(self) -> bool:
         """Whether the screen is being taken down: some of its panes go before others."""
         return not self._status.is_attached
 
-    def _tick(self) -> None:
+    def _look(self) -> None:
+        """Take in what came, now or as soon as it is time again."""
+        if self._going:
+            return
+        if not self._live:
+            self._check_live()
         if self._more is None:
-            self._take()
-        if not self._going:
-            self._ticked()
+            wait = self._looked + LOOK - time.monotonic()
+            self._more = self._timeline.set_timer(max(wait, PAUSE), self._take)
 
     def _take(self) -> None:
         self._more = None
         if self._going:
             return
+        self._looked = time.monotonic()
         session, status, filter = self._tab.session, self._status, self._filter
         changed = session.poll(POLL)
         if changed:
             if filter.sieve is None:
                 self._timeline.grow(new=not self._reading)
+            self._timeline.renew()
             self._marks.recall()
             self._read_on()
         elif self._reading:
@@ -107,16 +155,29 @@ class Following:
         self._timeline.screen.set_class(not len(session), "-empty")
         filter.keep_up()
         reading = self._reading and session.size > 1 << 20
-        if changed or self._live or status.reading != reading:
+        if changed or status.reading != reading:
             status.reading = reading
             status.refresh()
+        if changed:
+            self._taken()
+            self._tell_others()
+
+    def _tell_others(self) -> None:
+        main = self._timeline.screen
+        for stack in self._timeline.app._screen_stacks.values():
+            if main in stack:
+                for other in stack[1:]:
+                    other.post_message(Grown())
 
     def _read_on(self) -> None:
-        """Go on before the next tick while there is a lot to read; keys come in between."""
-        if self._more is None and self._tab.session.consumed < self._tab.session.size:
+        """Go on at once while there is a lot to read; keys come in between."""
+        if self._more is None and (
+            self._reading or self._tab.session.consumed < self._tab.session.size
+        ):
             self._more = self._timeline.set_timer(PAUSE, self._take)
 
     def _check_live(self) -> None:
+        """Find out whether more may come, and have a clock for as long as it may."""
         if self._going:
             return
         self._live = self._tab.is_live()
@@ -124,8 +185,21 @@ class Following:
         if self._status.live != self._live:
             self._status.live = self._live
             self._status.refresh()
+        if self._live and self._clock is None:
+            self._clock = self._timeline.set_interval(SECOND, self._tick)
+        elif not self._live and self._clock is not None:
+            self._clock.stop()
+            self._clock = None
+            self._look()
         if self._live or not self._reading:
             self._say_trouble()
+
+    def _tick(self) -> None:
+        """Have the times go on."""
+        self._check_live()
+        if not self._going:
+            self._status.refresh()
+            self._timeline.renew()
 
     def _say_trouble(self) -> None:
         if self._going:

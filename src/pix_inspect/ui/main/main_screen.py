@@ -107,7 +107,14 @@ class MainScreen(Screen[None]):
         self.status = Status(self.session, host.now, id="status")
         self.banner = Banner(id="banner")
         self.following = Following(
-            tab, host, self.timeline, self.filter, self.marks, self.status, self.banner, self._tick
+            tab,
+            host,
+            self.timeline,
+            self.filter,
+            self.marks,
+            self.status,
+            self.banner,
+            self.side.renew,
         )
         self.journey = Journey(
             self.timeline, self.fields, lambda: self.side.view, lambda: self.following.taken_in
@@ -139,11 +146,8 @@ class MainScreen(Screen[None]):
         self.following.begin()
 
     def on_unmount(self) -> None:
+        self.following.end()
         self.repl.close()
-
-    def _tick(self) -> None:
-        self.side.renew()
-        self.journey.go_on()
 
     # Places -----------------------------------------------------------------------------
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from textual.message import Message
+from textual.timer import Timer
 
 from pix.dataclass import dataclass
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.ui.exchange.fields_pane import Fields
 from pix_inspect.ui.timeline.timeline import Timeline
+
+STEP = 1 / 20
+"""Seconds between two looks whether the way can be gone on."""
 
 
 @dataclass(eq=False)
@@ -57,6 +61,7 @@ class Journey:
         self._taken_in = taken_in
         self._to: GoTo | None = None
         self._chosen = False
+        self._steps: Timer | None = None
 
     @property
     def ended(self) -> bool:
@@ -68,11 +73,16 @@ class Journey:
         self._to = to
         self._chosen = False
         self.go_on()
+        if self._to is not None and self._steps is None:
+            self._steps = self._timeline.set_interval(STEP, self.go_on)
 
     def go_on(self) -> None:
         """Go further: something was read, arranged or shown."""
         to, timeline = self._to, self._timeline
         if to is None:
+            if self._steps is not None:
+                self._steps.stop()
+                self._steps = None
             return
         if to.exchange is None:
             self._arrive(to)

@@ -115,6 +115,11 @@ class Output(Lines):
         below = len(self._rows) - round(self.scroll_target_y) - self.inner.height
         return f"▼ {below:,} lines more: PgDn" if below > 0 else ""
 
+    def watch_scroll_y(self, before: float, now: float) -> None:
+        super().watch_scroll_y(before, now)
+        if round(before) != round(now):
+            self.entitle(self.place)
+
     def on_resize(self) -> None:
         width = self.inner.width
         if width != self._width:

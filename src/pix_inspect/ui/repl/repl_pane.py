@@ -121,7 +121,6 @@ class ReplPane(Vertical):
 
     def on_mount(self) -> None:
         self._show_ways(())
-        self.set_interval(1 / 2, self._say_busy)
 
     def put_line(self, text: str) -> None:
         """Put a line there to be edited and sent."""
@@ -140,6 +139,7 @@ class ReplPane(Vertical):
             self.line.value = ""
             self.output.add([(PROMPT + text, "name")])
             self.talk.answer(yes=text.lower() in ("y", "yes"))
+            self.set_timer(1 / 2, self._say_busy)
         elif text and self.talk.busy:
             self.output.add([("still at the line before: Ctrl-C interrupts it", "warn")])
         elif text:

@@ -57,13 +57,13 @@ class FindingsScreen(DetailScreen[Finding, "GoTo | None"]):
         return self._more is None and self._shown == len(self.findings.kept)
 
     def on_mount(self) -> None:
-        """Look at what there is, then keep up."""
+        """Look at what there is."""
         self._look()
-        self.set_interval(AGAIN, self._again)
 
-    def _again(self) -> None:
+    def on_grown(self) -> None:
+        """Keep up."""
         if self._more is None:
-            self._look()
+            self._more = self.set_timer(AGAIN, self._look)
 
     def _look(self) -> None:
         findings, pane = self.findings, self.list

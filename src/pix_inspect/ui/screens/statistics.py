@@ -99,16 +99,16 @@ class StatisticsScreen(OtherScreen["GoTo | None"]):
         return self.statistics.taken >= self.statistics.wanted and not self._waiting
 
     def on_mount(self) -> None:
-        """Count what there is, then keep up."""
+        """Count what there is."""
         self._table.focus()
         self._count()
-        self.set_interval(AGAIN, self._again)
+
+    def on_grown(self) -> None:
+        """Keep up."""
+        if self._more is None:
+            self._more = self.set_timer(AGAIN, self._count)
 
     # Counting ---------------------------------------------------------------------------
-
-    def _again(self) -> None:
-        if self._more is None:
-            self._count()
 
     def _count(self) -> None:
         self._more = None

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.strip import Strip
-from textual.widget import Widget
+from textual.timer import Timer
 
 from pix_inspect.base.units import count, duration
 from pix_inspect.session.session import Session
@@ -59,11 +59,7 @@ class Heads(Toned):
 class WaitList(RowList[Wait]):
     """The open connections, under the heads of their columns."""
 
-    @property
-    def frame(self) -> Widget:
-        """The box around heads and lines."""
-        parent = self.parent
-        return parent if isinstance(parent, Widget) else self
+    BOXED = True
 
 
 class WaitingScreen(DetailScreen[Wait, "GoTo | None"]):
@@ -78,18 +74,22 @@ class WaitingScreen(DetailScreen[Wait, "GoTo | None"]):
         *KEYS,
     ]
 
-    def __init__(self, session: Session, now: Callable[[], int], *, live: bool) -> None:
+    def __init__(
+        self, session: Session, now: Callable[[], int], is_live: Callable[[], bool]
+    ) -> None:
         super().__init__(session.path.name)
         self.list = WaitList("", self.cells, self.key)
         self.session = session
         self.now = now
-        self.live = live
+        self.live = is_live()
+        self._is_live = is_live
+        self._clock: Timer | None = None
         self.told_at = -1
         """When the waits were that are shown, nanoseconds since 1970; -1 before the first."""
         self._looking = False
         self._told: int | None = None
         """The connection that is told in full."""
-        relay = relay_of(session.path) if live else None
+        relay = relay_of(session.path) if self.live else None
         self._here = LiveWaits(session, relay) if relay is not None else None
 
     def compose(self) -> ComposeResult:
@@ -101,10 +101,13 @@ class WaitingScreen(DetailScreen[Wait, "GoTo | None"]):
     def on_mount(self) -> None:
         self._look()
         if self.live:
-            self.set_interval(AGAIN, self._look)
+            self._clock = self.set_interval(AGAIN, self._look)
 
     def _look(self) -> None:
         """Look in a thread: an exchange with a long log takes its time."""
+        self.live = self.live and self._is_live()
+        if not self.live and self._clock is not None:
+            self._clock.stop()
         if not self._looking:
             self._looking = True
             in_background(
@@ -122,7 +125,7 @@ class WaitingScreen(DetailScreen[Wait, "GoTo | None"]):
     def _say(self, found: Sequence[Wait]) -> None:
         self._looking = False
         self.told_at = self.now() if self.live else self.session.last
-        self.list.styles.height = min(max(len(found), 2), MOST_ROWS) + 2
+        self.query_one("#waits-frame").styles.height = min(max(len(found), 2), MOST_ROWS) + 2
         self.list.say(found, "No connection is open: nobody waits for anything.")
         busy = sum(not wait.idle for wait in found)
         self.list.entitle(f"{count(len(found), 'open connection')}, {busy} not idle")

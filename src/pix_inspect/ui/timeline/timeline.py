@@ -107,7 +107,6 @@ class Timeline(Vertical):
 
     def on_mount(self) -> None:
         self._entitle()
-        self.set_interval(1 / 20, self._refresh_moving)
 
     @property
     def chosen(self) -> int | None:
@@ -186,9 +185,9 @@ class Timeline(Vertical):
             self.painter.live = live
             self._entitle()
 
-    def _refresh_moving(self) -> None:
-        """Draw exchanges that go on again."""
-        if any(row.took is None for row in self.painter.rows(self.lines.in_sight)):
+    def renew(self) -> None:
+        """Draw exchanges again that went on when they were drawn."""
+        if self.lines.moving:
             self.lines.refresh()
 
     def _entitle(self) -> None:

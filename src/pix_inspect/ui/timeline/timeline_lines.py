@@ -39,6 +39,8 @@ class TimelineLines(Lines):
         """What to say while there is nothing."""
         self._placed = placed
         self.layout_drawn: Hashable = None
+        self.moving = False
+        """Whether an exchange went on of those that were drawn last."""
 
     @property
     def count(self) -> int:
@@ -69,6 +71,7 @@ class TimelineLines(Lines):
             self.call_later(self.refresh)
         self.painter.columns(self.inner.width - 1)
         self.painter.measure(self.in_sight)
+        self.moving = any(row.took is None for row in self.painter.rows(self.in_sight))
         return super().render_lines(crop)
 
     def key(self, line: int) -> Hashable:

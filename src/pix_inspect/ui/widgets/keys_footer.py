@@ -88,7 +88,8 @@ class KeysFooter(Toned):
 
     def render_line(self, y: int) -> Strip:
         """Return the one line there is."""
-        return Strip(self._segments()).adjust_cell_length(self.size.width, self.tone.ground)
+        ground = Style(bgcolor=self.tone.ground.bgcolor)
+        return Strip(self._segments()).adjust_cell_length(self.size.width, ground)
 
     def _segments(self) -> Iterator[Segment]:
         for key in self.keys:
