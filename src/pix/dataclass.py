@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from operator import attrgetter
+from reprlib import recursive_repr
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T", bound=type)
@@ -101,7 +103,11 @@ class _Declared:
                 elif value is self._until_then.get(name, self):
                     delattr(cls, name)
             before = dict(vars(cls))
-            dataclasses.dataclass(**self._about)(cls)
+            # what compares and shows is the same for all, so that less has to be compiled
+            dataclasses.dataclass(**{**self._about, "eq": False}, repr=False)(cls)
+            for name, method in _methods(dataclasses.fields(cls), **self._about).items():
+                if name not in before:
+                    setattr(cls, name, method)
             if cls is not made:
                 for name, value in sorted(
                     vars(cls).items(), key=lambda each: each[0] == "__init__"
@@ -109,6 +115,29 @@ class _Declared:
                     if name.startswith("__") and before.get(name, self) is not value:
                         setattr(made, name, value)
             self._cls = None
+
+
+def _methods(
+    fields: tuple[Any, ...], *, eq: bool, frozen: bool, kw_only: bool
+) -> dict[str, Callable[..., Any] | None]:
+    """Return what makes values of these fields comparable, and shows them."""
+    shown = [field.name for field in fields if field.repr]
+    compared = [field.name for field in fields if field.compare]
+    values = attrgetter(*compared) if compared else lambda value: ()
+
+    @recursive_repr()
+    def __repr__(value: object) -> str:  # noqa: N807
+        said = ", ".join(f"{name}={getattr(value, name)!r}" for name in shown)
+        return f"{type(value).__qualname__}({said})"
+
+    def __eq__(value: object, other: object) -> bool:  # noqa: N807
+        return values(value) == values(other) if type(other) is type(value) else NotImplemented
+
+    def __hash__(value: object) -> int:  # noqa: N807
+        return hash(values(value))
+
+    compares = {"__eq__": __eq__, "__hash__": __hash__ if frozen else None} if eq else {}
+    return {"__repr__": __repr__, **compares}
 
 
 class _Later:

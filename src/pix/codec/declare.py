@@ -18,7 +18,9 @@ An annotation is the Python type and the wire type at once: `Annotated[str, Stri
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Callable
+from functools import cache
 from types import UnionType
 from typing import (
     Annotated,
@@ -27,7 +29,6 @@ from typing import (
     dataclass_transform,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
 from pix.codec.gates import ALWAYS, WORKER, Family, Gate, number_of
@@ -109,16 +110,15 @@ def record(cls: type[T]) -> type[T]:
 def record_in(family: Family, cls: type[T]) -> type[T]:
     """Make the annotated class a record of a protocol, whose minors its gates name."""
     made = dataclass(kw_only=True, slots=True)(cls)
-    hints = get_type_hints(made, include_extras=True)
     fields: list[Field] = []
     carried: Payload | None = None
-    for name in cls.__annotations__:
+    for name, annotation in cls.__annotations__.items():
         spec: _Spec = vars(cls)[name].about["metadata"][_SPEC]
         if spec.payload is not None:
             doc, content, how = spec.payload.doc, spec.payload.content, spec.payload.carried
             carried = Payload(name, doc, content, how)
             continue
-        kind, gate = wire_of(hints[name]), spec.gate
+        kind, gate = _wire_named(annotation, cls.__module__), spec.gate
         if gate is not ALWAYS:
             gate = Gate(gate.since, gate.until, gate.feature, gate.without, family)
         fields.append(Field(name, kind, spec.doc, gate, spec.default, spec.factory))
@@ -126,6 +126,14 @@ def record_in(family: Family, cls: type[T]) -> type[T]:
     doc = (cls.__doc__ or "").strip().partition("\n")[0]
     made.wire = Record(name, doc, made, fields, carried)  # type: ignore[attr-defined]
     return made
+
+
+@cache
+def _wire_named(annotation: Any, module: str) -> Wire:
+    """Return the wire type of an annotation, as it stands in a module; one for all alike."""
+    if isinstance(annotation, str):
+        annotation = eval(annotation, vars(sys.modules[module]))
+    return wire_of(annotation)
 
 
 def is_record(cls: Any) -> bool:
