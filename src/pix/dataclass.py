@@ -104,7 +104,7 @@ class _Declared:
                     delattr(cls, name)
             before = dict(vars(cls))
             # what compares and shows is the same for all, so that less has to be compiled
-            dataclasses.dataclass(**{**self._about, "eq": False}, repr=False)(cls)
+            dataclasses.dataclass(**{**self._about, "eq": False, "repr": False})(cls)
             for name, method in _methods(dataclasses.fields(cls), **self._about).items():
                 if name not in before:
                     setattr(cls, name, method)
@@ -118,7 +118,7 @@ class _Declared:
 
 
 def _methods(
-    fields: tuple[Any, ...], *, eq: bool, frozen: bool, kw_only: bool
+    fields: tuple[Any, ...], *, eq: bool, frozen: bool, kw_only: bool, repr: bool
 ) -> dict[str, Callable[..., Any] | None]:
     """Return what makes values of these fields comparable, and shows them."""
     shown = [field.name for field in fields if field.repr]
@@ -137,7 +137,7 @@ def _methods(
         return hash(values(value))
 
     compares = {"__eq__": __eq__, "__hash__": __hash__ if frozen else None} if eq else {}
-    return {"__repr__": __repr__, **compares}
+    return {"__repr__": __repr__, **compares} if repr else compares
 
 
 class _Later:

@@ -90,7 +90,9 @@ async def test_waits_that_cannot_be_told_are_said(monkeypatch: pytest.MonkeyPatc
         await until(pilot, lambda: isinstance(pilot.app.screen, WaitingScreen))
         screen = pilot.app.screen
         assert isinstance(screen, WaitingScreen)
-        await until(pilot, lambda: "cannot be told" in str(screen.query_one("#waits-frame").border_title))
+        await until(
+            pilot, lambda: "cannot be told" in str(screen.query_one("#waits-frame").border_title)
+        )
         await pilot.press("escape")
         await settled(pilot)
 
