@@ -204,10 +204,20 @@ def short_request(minor: int) -> Iterator[Case]:
             if place.side == CLIENT and len(place.data) >= less:
                 name, data = place.operation.name, place.data[:-less]
                 yield Case(
-                    name, f"{less} goes on", place.with_(data), None, ("other version", *OF_FIELDS)
+                    name,
+                    f"{less} goes on",
+                    place.with_(data),
+                    None,
+                    ("other version", "other feature", *OF_FIELDS),
                 )
                 hung = unanswered(minor, place.operation, data)
-                yield Case(name, f"{less} hangs", hung, CLIENT, ("other version", *OF_FIELDS))
+                yield Case(
+                    name,
+                    f"{less} hangs",
+                    hung,
+                    CLIENT,
+                    ("other version", "other feature", *OF_FIELDS),
+                )
 
 
 def long_request(minor: int) -> Iterator[Case]:
@@ -216,7 +226,11 @@ def long_request(minor: int) -> Iterator[Case]:
             if place.side == CLIENT:
                 talk = place.with_(place.data + more)
                 yield Case(
-                    place.operation.name, more.hex(), talk, None, ("other version", *OF_FIELDS)
+                    place.operation.name,
+                    more.hex(),
+                    talk,
+                    None,
+                    ("other version", "other feature", *OF_FIELDS),
                 )
 
 

@@ -78,6 +78,8 @@ def explained(message: Message) -> Repair | None:
         return None
     if end is not None and end.is_cut:
         return end if field.is_missing else None
+    if message.may_be_cut and _is_cut_short(message):
+        return None
     is_reply = message.name == "reply"
     if not field.is_last:
         mistake = Mistake.MISSING_FIELD if field.is_missing else Mistake.EXTRA_FIELD
@@ -287,6 +289,12 @@ def _too_long(message: Message) -> Repair | None:
         return Repair(Mistake.TEXT_IN_STREAM, f"{where}: {shown!r}")
     is_reply = message.name == "reply"
     return Repair(Mistake.LONG_REPLY if is_reply else Mistake.LONG_REQUEST, where)
+
+
+def _is_cut_short(message: Message) -> bool:
+    """Whether a value is there in part."""
+    error = message.first().error
+    return isinstance(error, Truncated) and error.offset < len(message.data)
 
 
 def _too_short(message: Message) -> Repair | None:

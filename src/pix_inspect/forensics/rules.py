@@ -331,6 +331,8 @@ def broken_payload(case: Case) -> Diagnosis | None:
         if carriage is not RAW_NAR and carriage is not FRAMES:
             continue
         begun, is_over = exchange.payload_start, case.reason is not None
+        if not _begins_well(case.turns.read(CLIENT, begun, begun + 64), carriage):
+            continue
         for at, rest in case.turns.beginnings(CLIENT, begun, over=is_over):
             following = _is_request(rest, case.protocol)
             if following is None:
@@ -344,6 +346,14 @@ def broken_payload(case: Case) -> Diagnosis | None:
             whole = is_whole_frames(case.turns.read(CLIENT, begun, at))
             return Diagnosis(Mistake.UNENDED_FRAMES if whole else Mistake.HALF_FRAME, where)
     return None
+
+
+def _begins_well(data: bytes, carriage: Carriage) -> bool:
+    """Whether a payload begins as one does: with a NAR, a text, or a count and a path."""
+    content = data if carriage is RAW_NAR else data[8:]
+    is_nar = content[: len(NAR_BEGINS)] == NAR_BEGINS[: len(content)]
+    is_other = is_text(content[:8]) or content[16:17] == b"/"
+    return is_nar or (is_other and carriage is FRAMES)
 
 
 def bare_payload(case: Case) -> Diagnosis | None:

@@ -114,6 +114,8 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
         mistake = Diagnosis(Mistake.BIG_ENDIAN, f"the {SIDES[side]}'s magic number")
         return Stranger("", "the magic number with its bytes turned round", mistake)
     at = max(raw.find(magic) for magic in magics)
+    if at == 8 and int.from_bytes(raw[:8], "little") >> 8 in {each.major for each in FAMILIES}:
+        return Stranger("", "its version, and then its magic number: the magic comes first")
     text = _readable(raw[: at if at > 0 else LONGEST_TEXT])
     known = next((what for begin, what in TEXTS if raw.startswith(begin)), None)
     if text is None and known is None and at <= 0:

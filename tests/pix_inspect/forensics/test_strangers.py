@@ -44,6 +44,7 @@ NAMED = {
     "asking a build hook": (
         CLIENT, word(1) + text(b"allow-dirty") + text(b"true") + word(1), "the build hook"
     ),
+    "version first": (DAEMON, word(0x126) + word(DAEMON_MAGIC), "the magic comes first"),
     "turned round": (CLIENT, word(CLIENT_MAGIC)[::-1] + word(0x126)[::-1], "turned round"),
     "shell": (DAEMON, b"bash: nix-daemon: command not found\n", "login shell"),
 }  # fmt: skip
