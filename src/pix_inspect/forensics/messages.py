@@ -149,7 +149,8 @@ class Message:
         found = self.decoded()
         if not (self.is_last and isinstance(found.error, Truncated)):
             return False
-        return found.error.missing < MOST_MISSING and is_likely(found)
+        read = replace(found, error=None)
+        return found.error.missing < MOST_MISSING and is_regular(read) and is_likely(read)
 
     @property
     def goes_on(self) -> bool:

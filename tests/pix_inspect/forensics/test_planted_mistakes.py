@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from pix.codec.gates import SERVE
 from pix.codec.wire import Boolean, Enumeration, Node, String, Word
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol.logging import STDERR_LAST
@@ -50,13 +51,16 @@ class Place(NamedTuple):
 
 @cache
 def places() -> list[Place]:
-    """Each operation, where it is first met in the recordings."""
+    """Each operation of the worker protocol, where it is first met in the recordings."""
     found: dict[str, Place] = {}
     for path in sorted(RECORDINGS.glob("*.pcapng")):
         session = Session(path).read_all()
         rows = [session.row(i) for i in range(len(session))]
         for row in rows:
-            if row.kind == "operation" and row.operation not in found and row.state == "ok":
+            is_serve = str(row.operation).startswith(SERVE.prefix)
+            if row.kind != "operation" or is_serve:
+                continue
+            if row.operation not in found and row.state == "ok":
                 goes_on = any(
                     later.connection == row.connection and later.kind == "operation"
                     for later in rows[row.number :]
@@ -125,7 +129,8 @@ def test_what_is_planted_is_named(place: Place, tmp_path_factory: pytest.TempPat
     missed = []
     last = place.view.span(DAEMON)[1]
     for change in changes(place):
-        if not place.goes_on and (change.side, change.end, change.put) == (DAEMON, last, b""):
+        is_less = change.side == DAEMON and not change.put and not place.goes_on
+        if is_less and (change.end == last or change.mistake == "missing padding"):
             continue  # a recording that ends too early looks the same
         planted = Planted(place.name, place.connection)
         planted.change(change.side, change.start, change.end, change.put)
