@@ -48,6 +48,6 @@ def said(words: list[str]) -> str:
     printed = out.buffer.getvalue()
     assert status != 2 or err.getvalue().startswith("pix-inspect: "), err.getvalue()
     words_only = err.getvalue() + printed.decode("utf-8", "backslashreplace")
-    assert "Traceback" not in words_only
+    assert "Traceback" not in words_only, words_only
     assert "\x1b" not in words_only or b"\x1b" in b" ".join(map(os.fsencode, words)), words_only
     return words_only

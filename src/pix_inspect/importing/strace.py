@@ -28,6 +28,7 @@ from pix.problem import Problem
 from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix_inspect.base.units import count as counted
 from pix_inspect.base.units import duration
+from pix_inspect.importing.nixwire import LONGEST_TIME
 from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import MICROSECOND, Passed
 
@@ -45,8 +46,8 @@ SET_BACK = 10**9
 """Nanoseconds back from which on it is the clock, and not two processors."""
 
 _LINE = re.compile(
-    r"\s*(?:\[pid\s+(?P<pid>\d+)(?:<.{0,64}?>)?\]\s+|(?P<bare>\d+)(?:<.{0,64}?>)?\s+)?"
-    r"(?:(?P<clock>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:\.\d+)?)\s+|(?P<time>\d+\.\d+)\s+)?"
+    r"\s*(?:\[pid\s+(?P<pid>\d{1,10})(?:<.{0,64}?>)?\]\s+|(?P<bare>\d{1,10})(?:<.{0,64}?>)?\s+)?"
+    r"(?:(?P<clock>\d\d):(?P<minute>\d\d):(?P<second>\d\d(?:\.\d+)?)\s+|(?P<time>\d{1,10}\.\d+)\s+)?"
     r"(?:\(\+\s*[\d.]+\)\s+)?(?:\[\s*\d+\]\s+)?(?:\[[0-9a-f?]{8,16}\]\s+)?"
     r"(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<call>\w+)\()(?P<rest>.*)",
     re.DOTALL,
@@ -55,11 +56,11 @@ _ASIDE = re.compile(r'(?:[^"(]{0,200}\s)?(?:>|\+\+\+|---|strace:)\s|\s*$')
 """A stack, a signal, an end, a word of strace's own: nothing of a call."""
 _PROCESS = re.compile(r"(.+)\.(\d+)(?:\.(?:gz|xz|zst))?")
 """The name of a file that `-ff` made: prefix and process."""
-_RESULT = re.compile(r"\)\s+= (-?\d+)(?:<.*>)?(?: .*)?$", re.DOTALL)
+_RESULT = re.compile(r"\)\s+= (-?\d{1,18})(?:<.*>)?(?: .*)?$", re.DOTALL)
 _NO_RESULT = re.compile(r"\)\s+= \?(?: .*)?$", re.DOTALL)
 """What stands behind a call that was interrupted, or still went on."""
 _UNFINISHED = re.compile(r"\s*<unfinished \.\.\.>\s*$")
-_DESCRIPTOR = re.compile(r'(\d+)(?:<(?:->|"(?:[^"\\]|\\.)*"|[^<>"])*>)?')
+_DESCRIPTOR = re.compile(r'(\d{1,10})(?!\d)(?:<(?:->|"(?:[^"\\]|\\.)*"|[^<>"])*>)?')
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"(\.\.\.)?', re.DOTALL)
 _VECTOR = re.compile(r'iov_base="([^"\\]*(?:\\.[^"\\]*)*)"(\.\.\.)?', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))", re.DOTALL)
@@ -229,7 +230,7 @@ def calls(
                 remarks.odd += 1
                 remarks.first = remarks.first or number + 1
             continue
-        time = _time(match, time, day)
+        time = min(_time(match, time, day), LONGEST_TIME)
         remarks.back = max(remarks.back, before - time if before - time >= SET_BACK else 0)
         before = time
         pid = int(match["pid"] or match["bare"] or process)

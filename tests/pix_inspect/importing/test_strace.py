@@ -143,6 +143,17 @@ ANSWER = "".join(f"\\x{byte:02x}" for byte in b"stla\0\0\0\0\1\0\0\0\0\0\0\0")
 CALLED_LATE = f'7 write(5, "{REQUEST}", 24) = 24\n7 read(5, "{ANSWER}", 99) = 16\n'
 
 
+@pytest.mark.parametrize("digits", [14, 500, 5000])
+def test_numbers_beyond_all_measure_are_none(digits: int) -> None:
+    wild = "9" * digits
+    log = (
+        f'{wild}.5 write(3, "{HEX}", 16) = 16\n{wild} write(3, "{HEX}", 16) = 16\n'
+        f'write({wild}, "{HEX}", 16) = 16\nwrite(3, "{HEX}", 16) = {wild}00000\n'
+        f'1700000000.1 write(3, "{HEX}", 16) = 16\n'
+    )
+    assert [e.data for e in passed(log) if e.what == "data"] == [HELLO]
+
+
 def test_who_comes_late_finds_connections_by_their_answers() -> None:
     remarks = Remarks()
     found = list(connections(calls(f"9 write(5, 1) = 1\n{CALLED_LATE}".splitlines(), 0), remarks))
