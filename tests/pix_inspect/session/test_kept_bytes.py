@@ -33,6 +33,7 @@ def test_kept_bytes_are_those_of_the_stream(
     end: int,
 ) -> None:
     monkeypatch.setattr(kept_bytes, "MOST_HELD", room)
+    monkeypatch.setattr(kept_bytes, "READ_AGAIN", 7)
     made = Recording()
     other, talk = made.open(), made.open()
     stream = bytearray()
