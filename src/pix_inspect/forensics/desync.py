@@ -41,6 +41,7 @@ from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
 
 OLDEST = Protocol(OLDEST_MINOR)
+READS_ON = "Nix 2.0 to 2.6 take the first word behind a 1.10 handshake for a part of it"
 LOOK_BACK = 200
 """Exchanges among which those of the same connection are looked for."""
 SUSPECTS = 5
@@ -209,10 +210,11 @@ class Forensics:
 
     def met(self, view: ExchangeView, number: int) -> Diagnosis | None:
         """Return what the daemon took for operation `number`, which it says is invalid."""
-        if number >= 1 << 64 or view.protocol == OLDEST:
-            return None  # Nix 2.0 to 2.6 take the first word behind a 1.10 handshake for part of it
-        if self._is_blind(view.row):
+        if number >= 1 << 64 or self._is_blind(view.row):
             return None
+        if view.protocol == OLDEST:
+            found = _unread_field(view, number)
+            return None if found is None else Diagnosis(None, evidence=(found.where, READS_ON))
         before = self._suspects(view.row)
         for suspect in [*before[:1], view, *before[1:]]:
             found = _unread_field(suspect, number) or _unread_payload(suspect, number)

@@ -38,6 +38,9 @@ MOST_BYTES = 64 << 10
 LONGEST_LENGTH = 1 << 20
 """A length that can be believed."""
 LONGEST_SHOWN = 60
+WORD = 8
+LARGEST_OPERATION = 0xFFFF
+"""A number of an operation that can be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ def explained(message: Message) -> Repair | None:
         mistake = Mistake.MISSING_FIELD if field.is_missing else Mistake.EXTRA_FIELD
     elif field.is_missing:
         mistake = Mistake.SHORT_REPLY if is_reply else Mistake.SHORT_REQUEST
+    elif not is_reply and _may_be_operation(message.data[message.first().end :]):
+        return None
     else:
         mistake = Mistake.LONG_REPLY if is_reply else Mistake.LONG_REQUEST
     return Repair(mistake, field.where)
@@ -287,8 +292,14 @@ def _too_long(message: Message) -> Repair | None:
     if is_text(rest) and not is_in_string(data, decoded.end):
         shown = inert(rest[:LONGEST_SHOWN].decode("ascii").rstrip())
         return Repair(Mistake.TEXT_IN_STREAM, f"{where}: {shown!r}")
-    is_reply = message.name == "reply"
-    return Repair(Mistake.LONG_REPLY if is_reply else Mistake.LONG_REQUEST, where)
+    if message.name == "reply":
+        return Repair(Mistake.LONG_REPLY, where)
+    return None if _may_be_operation(rest) else Repair(Mistake.LONG_REQUEST, where)
+
+
+def _may_be_operation(rest: bytes) -> bool:
+    """Whether what stands behind a request may be the number of an operation that is not known."""
+    return len(rest) == WORD and 0 < int.from_bytes(rest, "little") <= LARGEST_OPERATION
 
 
 def _is_cut_short(message: Message) -> bool:
