@@ -15,6 +15,7 @@ from pix.codec.errors import Truncated
 from pix.codec.lists import ListOf
 from pix.codec.wire import Node, String, Wire, pack_u64
 from pix.dataclass import dataclass
+from pix.protocol import operations_of
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import count
@@ -88,7 +89,7 @@ def explained(message: Message) -> Repair | None:
         mistake = Mistake.MISSING_FIELD if field.is_missing else Mistake.EXTRA_FIELD
     elif field.is_missing:
         mistake = Mistake.SHORT_REPLY if is_reply else Mistake.SHORT_REQUEST
-    elif not is_reply and _may_be_operation(message.data[message.first().end :]):
+    elif not is_reply and _is_unknown_operation(message, message.data[message.first().end :]):
         return None
     else:
         mistake = Mistake.LONG_REPLY if is_reply else Mistake.LONG_REQUEST
@@ -294,12 +295,14 @@ def _too_long(message: Message) -> Repair | None:
         return Repair(Mistake.TEXT_IN_STREAM, f"{where}: {shown!r}")
     if message.name == "reply":
         return Repair(Mistake.LONG_REPLY, where)
-    return None if _may_be_operation(rest) else Repair(Mistake.LONG_REQUEST, where)
+    return None if _is_unknown_operation(message, rest) else Repair(Mistake.LONG_REQUEST, where)
 
 
-def _may_be_operation(rest: bytes) -> bool:
+def _is_unknown_operation(message: Message, rest: bytes) -> bool:
     """Whether what stands behind a request may be the number of an operation that is not known."""
-    return len(rest) == WORD and 0 < int.from_bytes(rest, "little") <= LARGEST_OPERATION
+    number = int.from_bytes(rest, "little")
+    known = operations_of(message.protocol.family)
+    return len(rest) == WORD and 0 < number <= LARGEST_OPERATION and number not in known
 
 
 def _is_cut_short(message: Message) -> bool:
