@@ -9,6 +9,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,11 +74,17 @@ def test_bytes_pass_both_ways_and_stdout_holds_nothing_else(tmp_path: Path) -> N
         assert process.stdout.read(100) == b"welcome"
         process.stdin.close()  # a half-close: the answer still comes
         assert server.recv(100) == b""
-        server.sendall(b"x" * 500_000)
-        server.close()
+
+        def answer() -> None:  # more than the buffers on the way hold
+            server.sendall(b"x" * 500_000)
+            server.close()
+
+        answering = threading.Thread(target=answer)
+        answering.start()
         out = bytearray()
         while piece := process.stdout.read(1 << 16):
             out += piece
+        answering.join()
         assert bytes(out) == b"x" * 500_000
         assert process.wait(WAIT) == 0
         assert process.stderr is not None
