@@ -18,6 +18,7 @@ from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast, StderrNext
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.app.leaving import Leaving
+from pix_inspect.ui.main.status import Banner
 from tests.support.playbook import said
 from tests.support.recording import V38, Connection, Recording, growing
 from tests.support.screens import Relay, after, browse, live, opened, recorded, settled
@@ -152,6 +153,10 @@ def test_live(snap_compare: Compare, tmp_path: Path) -> None:
         await pilot.press("k", "k", "k")
         other = made.connect()
         other.trip(ops.SyncWithGC()).save()
+        await settled(pilot)
+        banner = pilot.app.screen.query_one(Banner)
+        while not banner.said:  # it is looked for once a second
+            await pilot.pause(0.05)
         await settled(pilot)
 
     assert snap_compare(live(made), terminal_size=WIDE, run_before=run)
