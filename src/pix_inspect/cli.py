@@ -78,7 +78,8 @@ def _run(words: list[str]) -> int:
     name, rest = _chosen(words)
     gc.disable()
     module, parser = module_of(name), parser_of(name)
-    gc.freeze()  # what modules made stays
+    if not gc.get_freeze_count():
+        gc.freeze()  # what modules made stays
     gc.enable()
     intermixed = getattr(module, "INTERMIXED", False)
     parse = parser.parse_intermixed_args if intermixed else parser.parse_args

@@ -37,6 +37,11 @@ EXPECTED = tuple(map(expectation, ("no finding = error", "count(finding = note) 
 BROKEN = 400
 RARE = {Mistake.UNDUE_FEATURES, Mistake.MISSING_TRUST, Mistake.UNDUE_TRUST}
 """Mistakes that few of the planted sessions have."""
+ELSEWHERE = {
+    Mistake.DOUBLED_VERSION, Mistake.MISSING_FEATURES,
+    Mistake.OTHER_PROTOCOL, Mistake.FRAMED_NAR,
+}  # fmt: skip
+"""Mistakes of handshakes, and of those who speak the serve protocol: not planted here."""
 
 
 class Decided(NamedTuple):
@@ -127,12 +132,12 @@ def test_recordings(path: Path) -> None:
 def test_planted_mistakes(tmp_path: Path) -> None:
     met: set[Mistake] = set()
     for mistake, minor in product(PLANTED, (21, 38)):
-        for case in some(mistake, minor, 10):
+        for case in some(mistake, minor, 6):
             session = saved(case.talk, tmp_path, left=case.left)
             session.close()
             alike = decided_alike(session.path)
             met |= {finding[6] for finding in alike.findings if finding[6] is not None}
-    assert met >= set(Mistake) - {Mistake.DOUBLED_VERSION, Mistake.MISSING_FEATURES, *RARE}
+    assert met >= set(Mistake) - ELSEWHERE - {*RARE}
 
 
 def broken() -> Iterator[Recording]:

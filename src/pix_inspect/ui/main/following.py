@@ -47,6 +47,9 @@ class Grown(Message):
 class Following:
     """Reads a recording into a timeline; `taken` is called when something was read."""
 
+    frozen = False
+    """Whether what stays was taken out of the garbage collector's sight."""
+
     def __init__(
         self,
         tab: Tab,
@@ -91,7 +94,9 @@ class Following:
         self._timeline.lines.waiting = self._tab.lesson()
         if not self._live:
             self._timeline.begin_at(0, follow=False)
-        gc.freeze()  # what is there by now stays: looking through it again would be felt
+        if not Following.frozen:  # once: of recordings that are closed again nothing is to stay
+            Following.frozen = True
+            gc.freeze()  # what is there by now stays: looking through it again would be felt
         self._timeline.call_after_refresh(self._watch)
 
     def end(self) -> None:
@@ -150,7 +155,6 @@ class Following:
             self._read_on()
         elif self._reading:
             self._reading = False
-            gc.freeze()
             self._say_trouble()
         self._timeline.screen.set_class(not len(session), "-empty")
         filter.keep_up()
