@@ -137,10 +137,10 @@ def listen(path: Path, mode: int = 0o600) -> Listener:
             mask = os.umask(0o777 & ~mode)  # the socket is never open to more than it shall be
             try:
                 sock.bind(name)
+                sock.listen(BACKLOG)  # at once: who sees the file may connect
             finally:
                 os.umask(mask)
         made = os.lstat(path)
-        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         raise Problem(f"cannot listen on {path}: {_why(error)}") from None

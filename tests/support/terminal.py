@@ -30,12 +30,12 @@ class Terminal:
             "TERM": "xterm-256color", "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"),
             "PIX_INSPECT_NO_SETTINGS": "1",
         }  # fmt: skip
+        width, height = size
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
             os.chdir(folder)
             os.execvpe(command[0], command, {**os.environ, **about})
-        width, height = size
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def send(self, data: bytes) -> None:
         """Type."""

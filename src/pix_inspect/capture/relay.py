@@ -292,7 +292,7 @@ class Relay:
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None] | None:
         while True:
             try:
-                reached = self._connect(lineage)
+                reached = self._connect(lineage, getattr(tap, "number", None))
             except (OSError, Problem, MemoryError, RuntimeError) as error:
                 if _short(error) and self._stopping < 2 and not hung_up(client):
                     self._report(f"cannot reach the daemon for now: {_why(error)}")
@@ -306,8 +306,10 @@ class Relay:
             self._troubles.over()
             return reached
 
-    def _connect(self, lineage: Lineage) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
-        daemon, process = self.upstream.connect(lineage, heard=True)
+    def _connect(
+        self, lineage: Lineage, number: int | None
+    ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
+        daemon, process = self.upstream.connect(lineage, heard=True, number=number)
         if self.delay:
             try:
                 return self.delay.stretch(daemon), process

@@ -80,7 +80,10 @@ def now() -> int:
 
 
 class Tap(Protocol):
-    """Told of everything that passes on one connection, from the threads that pass it."""
+    """Told of everything that passes on one connection, from the threads that pass it.
+
+    Where it records, it has the connection's `number`.
+    """
 
     def chunk(self, side: int, view: memoryview, time: int) -> None:
         """These bytes are about to be passed on; the view is not valid afterwards."""

@@ -49,6 +49,7 @@ class RecordingTap:
         pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self.log = log
+        self.number: int | None = log.number
         self._limit = EVERYTHING if payload_limit is None else payload_limit
         self._pressed = pressed
         self._spared = 0

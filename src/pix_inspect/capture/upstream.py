@@ -27,10 +27,10 @@ class SocketUpstream:
     path: Path
 
     def connect(
-        self, lineage: Lineage = (), *, heard: bool = False
+        self, lineage: Lineage = (), *, heard: bool = False, number: int | None = None
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
-        """Return a new connection. Raises OSError."""
-        return connect(self.path, before=lambda sock: sign(sock, lineage)), None
+        """Return a new connection, named after its `number` in the recording. Raises OSError."""
+        return connect(self.path, before=lambda sock: sign(sock, lineage, number)), None
 
     def __str__(self) -> str:
         return str(self.path)
@@ -43,7 +43,7 @@ class CommandUpstream:
     words: tuple[str, ...]
 
     def connect(
-        self, lineage: Lineage = (), *, heard: bool = False
+        self, lineage: Lineage = (), *, heard: bool = False, number: int | None = None
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Start the command and return a socket to its standard input and output.
 
@@ -79,7 +79,7 @@ class Onward(Protocol):
     """Where else a relay can lead than to a daemon."""
 
     def connect(
-        self, lineage: Lineage = (), *, heard: bool = False
+        self, lineage: Lineage = (), *, heard: bool = False, number: int | None = None
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Return a new connection. Raises OSError."""
 

@@ -164,7 +164,7 @@ class Callers:
         return _Watch(lambda: self._ended(caller))
 
     def connect(
-        self, lineage: Lineage = (), *, heard: bool = False
+        self, lineage: Lineage = (), *, heard: bool = False, number: int | None = None
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:
         """Return a connection to gRPC's own socket for who connected last. Raises OSError."""
         caller: Caller = self._coming.caller

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pix.dataclass import dataclass
 from pix_inspect.base.units import size
 from pix_inspect.machine.processes import sockets_of
-from pix_inspect.machine.relay_chain import PREFIX
+from pix_inspect.machine.relay_chain import number_in
 from pix_inspect.machine.running_relays import Running
 
 SOCK_DIAG, BY_FAMILY = 4, 20
@@ -156,8 +156,7 @@ def ends(
     own = [known[inode] for inode in sockets_of(relay.pid) if inode in known]
     listen = os.fsencode(relay.listen or "")
     ours = {each.peer: each for each in own if listen and each.name.rstrip(b"\0") == listen}
-    prefix = b"\0" + PREFIX.encode()
-    daemons = sorted((each for each in own if each.name.startswith(prefix)), key=_counted)
+    ways = {number_in(each.name, relay.pid): each for each in own}
     numbers = sorted(clients)
     theirs: dict[int, Socket] = {}
     for pid in {pid for pid in clients.values() if pid is not None}:
@@ -165,7 +164,6 @@ def ends(
         same = [number for number in numbers if clients[number] == pid]
         if len(mine) == len(same):
             theirs.update(zip(same, mine, strict=True))
-    ways = dict(zip(numbers, daemons, strict=True)) if len(daemons) == len(numbers) else {}
     found: dict[int, Ends] = {}
     for number in numbers:
         client, way = theirs.get(number), ways.get(number)
@@ -176,9 +174,3 @@ def ends(
             known.get(way.peer) if way is not None else None,
         )
     return found
-
-
-def _counted(each: Socket) -> tuple[int, bytes]:
-    """The order in which a relay named its sockets."""
-    mark = each.name.rpartition(b".")[2]
-    return len(mark), mark

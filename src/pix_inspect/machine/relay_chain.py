@@ -27,6 +27,8 @@ CLIENT_PREFIX = "pix-inspect-client:"
 
 _CLIENT = re.compile(rb"\0pix-inspect-client:([a-z]{1,20})\.[0-9a-f]+\Z")
 _VALUE = re.compile(rf"[0-9a-f]{{8}}(?:\.[0-9a-f]{{8}}){{0,{MOST - 1}}}\Z")
+DIGITS = 8
+"""Of a connection's number in a name."""
 _counter = itertools.count()
 
 Lineage = tuple[str, ...]
@@ -55,13 +57,25 @@ def environment(lineage: Lineage) -> dict[str, str]:
     return {**os.environ, VARIABLE: ".".join(lineage)} if lineage else dict(os.environ)
 
 
-def sign(sock: socket.socket, lineage: Lineage) -> None:
-    """Name a socket, before it is connected, after the relays whose connection it carries."""
+def sign(sock: socket.socket, lineage: Lineage, number: int | None = None) -> None:
+    """Name a socket, before it is connected, after the relays whose connection it carries.
+
+    `number`: that of the connection in the recording, which the name then tells (`number_in`).
+    """
     if not lineage or len(lineage) > MOST:
         return
-    name = f"\0{PREFIX}{'.'.join(lineage)}.{os.getpid():x}{next(_counter) & 0xFFFFF:05x}"
+    mark = f"{next(_counter) & 0xFFFFF:05x}" if number is None else f"{number:0{DIGITS}x}"
+    name = f"\0{PREFIX}{'.'.join(lineage)}.{os.getpid():x}{mark}"
     with contextlib.suppress(OSError):  # taken by somebody, or not to be had here
         sock.bind(name)
+
+
+def number_in(name: bytes, pid: int) -> int | None:
+    """Return which connection of the recording of relay `pid` a socket of this name carries."""
+    own = f"{pid:x}".encode()
+    mark = name.rpartition(b".")[2]
+    tells = _NAME.match(name) and mark.startswith(own) and len(mark) == len(own) + DIGITS
+    return int(mark[len(own) :], 16) if tells else None
 
 
 def sign_client(sock: socket.socket, name: str) -> None:

@@ -147,9 +147,8 @@ class LiveWaits:
             serving = named_after(self.relay.pid)
         else:  # a command that the relay started
             serving = [pid for pid in children(self.relay.pid) if pid not in clients]
-        if len(serving) != len(sockets):
-            return {}
-        return dict(zip(sorted(sockets), serving, strict=True))
+        # whose is whose of several is not told: they need not begin in the order of their numbers
+        return dict(zip(sockets, serving, strict=True)) if len(sockets) == len(serving) == 1 else {}
 
     @staticmethod
     def _find_holders(wait: Wait, daemons: dict[int, int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from pix_inspect.machine.relay_chain import (
     inherited_lineage,
     lineage_of,
     new_relay,
+    number_in,
     objection,
     sign,
 )
@@ -189,3 +191,18 @@ def test_a_chain_of_relays_is_no_circle(tmp_path: Path) -> None:
         assert daemon.recv(100) == b"through both"
         daemon.close()
         assert received(client) == b""
+
+
+def test_a_name_tells_which_connection_of_a_recording_it_carries() -> None:
+    names = {}
+    for number in (3, 1, None, 70_000):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sign(sock, ("0123abcd", "4567abcd"), number)
+            name = sock.getsockname()
+        assert lineage_of(name) == ("0123abcd", "4567abcd")
+        names[number] = name
+    for number, name in names.items():
+        assert number_in(name, os.getpid()) == number
+        assert number_in(name, os.getpid() + 1) is None
+    assert number_in(b"", os.getpid()) is None
+    assert number_in(b"/tmp/x.00000001", 0) is None

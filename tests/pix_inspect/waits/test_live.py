@@ -111,8 +111,14 @@ def test_both_ends_of_each_connection_are_known(
 
         second.send_signal(signal.SIGSTOP)
         os.waitpid(second.pid, os.WUNTRACED)
-        until(lambda: any(is_stopped(wait) for wait in clients.waits()))
-        (stopped,) = filter(is_stopped, clients.waits())
+        found: list[Wait] = []
+
+        def seen() -> bool:
+            found[:] = filter(is_stopped, clients.waits())
+            return bool(found)
+
+        until(seen)
+        (stopped,) = found
         assert (stopped.pid, stopped.command) == (second.pid, "pix-inspect repl")
         assert stopped.why is not None
         assert stopped.why.pid == second.pid
