@@ -65,12 +65,12 @@ def main(args: argparse.Namespace) -> int:
     allowed = user_ids(args.allow_user)
     warn_of_mode(args)
     upstream = upstream_from(args, wanted.path)
+    allow_many_connections(upstream)
+    listener, address, outside = bound(wanted, args.mode, remote=args.allow_remote)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not end builds
-    allow_many_connections(upstream)
-    listener, address, outside = bound(wanted, args.mode, remote=args.allow_remote)
     with contextlib.ExitStack() as ending:
         ending.callback(listener.close)
         capture, target = None, None
