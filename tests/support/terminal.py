@@ -17,6 +17,9 @@ from pathlib import Path
 PATIENCE = 60.0
 """Seconds that anything may take."""
 
+SIZE = ("COLUMNS", "LINES")
+"""What would be believed before the terminal."""
+
 COMMAND = (sys.executable, "-m", "pix_inspect")
 
 
@@ -35,7 +38,8 @@ class Terminal:
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
             os.chdir(folder)
-            os.execvpe(command[0], command, {**os.environ, **about})
+            sized = {name: value for name, value in os.environ.items() if name not in SIZE}
+            os.execvpe(command[0], command, {**sized, **about})
 
     def send(self, data: bytes) -> None:
         """Type."""

@@ -49,7 +49,6 @@ class RecordingTap:
         pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self.log = log
-        self.number: int | None = log.number
         self._limit = EVERYTHING if payload_limit is None else payload_limit
         self._pressed = pressed
         self._spared = 0
@@ -67,6 +66,11 @@ class RecordingTap:
         log.resume = self.resume
 
     # A recording that is rotated goes on in mid-connection; these say where it can be decoded.
+
+    @property
+    def number(self) -> int:
+        """The connection's number in the recording."""
+        return self.log.number
 
     def started(self, exchange: Exchange) -> None:
         """Take note of an exchange that begins."""
