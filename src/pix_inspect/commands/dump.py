@@ -83,7 +83,7 @@ def main(args: argparse.Namespace) -> int:
     first, last = args.exchange or (args.first or 1, args.last or LAST)
     if first > last:
         raise Problem(f"nothing to show from exchange {first} to {last}: swap them")
-    wanted = _filter(args.filter)
+    wanted = filter_of(args.filter)
     session = Session(args.recording)
     if args.format == "pcapng":
         return _as_recording(session, args, wanted, range(first - 1, last))
@@ -135,7 +135,7 @@ def _as_recording(
     return 0
 
 
-def _filter(text: str | None) -> Filter | None:
+def filter_of(text: str | None) -> Filter | None:
     """Return the filter of that text. Raises Problem."""
     if text is None:
         return None

@@ -20,7 +20,7 @@ from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.new_files import PRIVATE, check_target, save
 from pix_inspect.base.units import count
-from pix_inspect.commands.dump import LAST, STEP, _filter, in_order, report
+from pix_inspect.commands.dump import LAST, STEP, filter_of, in_order, report
 from pix_inspect.export.spans import Spans
 from pix_inspect.options.progress import Progress
 from pix_inspect.session.session import Session
@@ -58,7 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write a recording in the format of another tool."""
-    wanted = _filter(args.filter)
+    wanted = filter_of(args.filter)
     session = Session(args.recording)
     collector = args.output.startswith(("http://", "https://"))
     if collector and args.to != "otlp":

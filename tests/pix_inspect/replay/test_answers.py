@@ -40,7 +40,7 @@ def test_realisations_are_told_apart_by_their_id() -> None:
     ("recorded", "asked"),
     [
         ("/tmp/nix-build-17-0/result", "/tmp/nix-build-4711-807342668/result"),
-        ("/tmp/tmp.Xa81bQz0pT/a/result", "/tmp/work/a/result"),
+        ("/tmp/tmp.Xa81bQz0pT/a/result", "/tmp/mine/a/result"),
         ("/var/tmp/x/result-dev", "/var/tmp/y/result-dev"),
         ("/home/me/tmp.Xa81bQz0pT/result", "/home/me/tmp.0000000000/result"),
     ],
