@@ -24,6 +24,7 @@ from pix_inspect.base.units import count
 from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relay import Relay, only_relay
 from pix_inspect.capture.upstream import SocketUpstream, require, upstream_of
+from pix_inspect.commands.dump import filter_of
 from pix_inspect.commands.open import need_terminal
 from pix_inspect.commands.record import listening_arguments, warn_of_mode
 from pix_inspect.compare.volatile import FIELDS, TEXTS
@@ -338,7 +339,7 @@ def _wanted(recorded: RecordedSession, args: argparse.Namespace) -> list[int]:
     known = [family for n in numbers if (family := session.connections[n].family) is not None]
     spoken = [n for n in numbers if session.connections[n].family in (None, *known[:1])]
     wanted = []
-    admits = _filter(args.filter)
+    admits = filter_of(args.filter)
     for number in spoken:
         mine = [
             i
@@ -352,18 +353,6 @@ def _wanted(recorded: RecordedSession, args: argparse.Namespace) -> list[int]:
     if not wanted:
         raise Problem(f"no exchange of {args.recording} is admitted by the filter")
     return sorted(wanted)
-
-
-def _filter(text: str | None) -> Any:
-    if text is None:
-        return None
-    from pix_inspect.filter.compiled import compile_filter
-    from pix_inspect.filter.syntax import FilterError
-
-    try:
-        return compile_filter(text)
-    except FilterError as error:
-        raise Problem(str(error)) from None
 
 
 def _protocol(args: argparse.Namespace) -> Protocol | None:
