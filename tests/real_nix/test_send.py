@@ -114,7 +114,7 @@ def test_deleting_wants_to_be_asked_for(daemon: Daemon, capsys: pytest.CaptureFi
     [
         ('IsValidPath(pth="x")', "no field pth"),
         ("IsValidPath()", "path is missing"),
-        ('IsValidPath("x")', "fields are named"),
+        ('IsValidPath("x", "y")', "fields are named"),
         ("IsValidPath(path=5)", "expected StorePath, got int"),
         ('BuildPaths(paths=["x"], mode="Norml")', "is not a value of BuildMode"),
         ('connect("/nowhere")', "cannot reach the daemon at /nowhere"),

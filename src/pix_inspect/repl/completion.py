@@ -149,6 +149,8 @@ def complete(session: Session, line: str) -> Completion:
     call = place.calls[-1] if place.calls else None
     if call is not None and call.function is not None and call.argument is None:
         found += _fields(call, call.function, typed)
+        if call.function.only_field is not None:
+            found += [*_values(_parameter(call), typed), *_variables(session, typed)]
         if call.function.kind != "command":
             return Completion(start, found)
     elif call is not None and call.function is not None:
@@ -176,8 +178,11 @@ def signature(session: Session, line: str) -> tuple[str, Parameter | None] | Non
 
 
 def _parameter(call: _Call) -> Parameter | None:
-    known = call.function.parameters if call.function is not None else ()
-    return next((each for each in known if each.name == call.argument), None)
+    if call.function is None:
+        return None
+    known = call.function.parameters
+    only = call.function.only_field if not call.position and call.argument is None else None
+    return only or next((each for each in known if each.name == call.argument), None)
 
 
 def _fields(call: _Call, function: Function, typed: str) -> Iterator[Suggestion]:
@@ -267,9 +272,8 @@ def _texts(session: Session, place: _Place, written: str, start: int) -> Complet
         return Completion(start, found)
     if wire is not None and not isinstance(wire, String):
         return Completion(start)
-    return Completion(
-        start, [Suggestion(path + place.quote) for path in _paths(session.paths, written)]
-    )
+    known = dict.fromkeys(session.paths_in_sight()) | session.paths
+    return Completion(start, [Suggestion(path + place.quote) for path in _paths(known, written)])
 
 
 def _paths(known: Iterable[str], written: str) -> list[str]:

@@ -162,11 +162,14 @@ class Evaluator:
             raise ExpressionError("* is not part of this language", node.col_offset)
         function = self.functions[node.func.id]
         quotes = getattr(function, "quotes", False)
-        given = [
-            self._quoted(each, local, depth) if quotes else self._value(each, local, depth)
-            for each in node.args
-        ]
+        given = self._given(node, local, depth, quotes=quotes)
         return function(*given, **self._keywords(node, local, depth))
+
+    def _given(
+        self, node: ast.Call, local: dict[str, Any], depth: int, *, quotes: bool = False
+    ) -> list[Any]:
+        value = self._quoted if quotes else self._value
+        return [value(each, local, depth) for each in node.args]
 
     def _keywords(self, node: ast.Call, local: dict[str, Any], depth: int) -> dict[str, Any]:
         named = {}
@@ -181,9 +184,8 @@ class Evaluator:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             request = getattr(self.functions.get(node.func.id), "request", None)
             if request is not None:
-                if node.args:
-                    raise ExpressionError("fields are named here", node.col_offset)
-                return request(**self._keywords(node, local, depth))
+                given = self._given(node, local, depth)
+                return request(*given, **self._keywords(node, local, depth))
         return self._value(node, local, depth)
 
     def _attribute(self, node: ast.Attribute, local: dict[str, Any], depth: int) -> Any:

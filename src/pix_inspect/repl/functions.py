@@ -6,7 +6,7 @@ for operations and records it comes from the declarations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pix.codec.declare import Operation
@@ -62,8 +62,27 @@ class Function:
         self.many = many
         """Takes any number of values in front of its named parameters."""
         self.quotes = quotes
-        self.request = request
+        self.request: Callable[..., bytes] | None = None
         """Returns the bytes that a call would send."""
+        if request is not None:
+            self.request = lambda *given, **named: request(**self._fields(given, named))
+
+    @property
+    def only_field(self) -> Parameter | None:
+        """The field that needs no name, as there is no other; None for commands."""
+        one = self.kind != COMMAND and len(self.parameters) == 1
+        return self.parameters[0] if one else None
+
+    def _fields(self, given: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments by the names of their fields. Raises ExpressionError."""
+        only = self.only_field
+        if not given:
+            return named
+        if only is None or len(given) > 1:
+            raise ExpressionError(f"fields are named: {self.signature}")
+        if only.name in named:
+            raise ExpressionError(f"{only.name} is given twice: {self.signature}")
+        return {only.name: given[0], **named}
 
     @property
     def signature(self) -> str:
@@ -77,9 +96,7 @@ class Function:
     def __call__(self, *given: Any, **named: Any) -> Any:
         """Carry it out. Raises ExpressionError for arguments it does not have."""
         if self.kind != COMMAND:
-            if given:
-                raise ExpressionError(f"fields are named: {self.signature}")
-            return self.call(**named)
+            return self.call(**self._fields(given, named))
         known = [parameter.name for parameter in self.parameters]
         if not self.many and len(given) > len(known):
             raise ExpressionError(f"too many arguments: {self.signature}")

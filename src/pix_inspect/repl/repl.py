@@ -1,6 +1,7 @@
 """A REPL session: operations sent to a daemon by hand, one line at a time.
 
-    info = QueryPathInfo(path="/nix/store/…")       every declared operation is a function
+    info = QueryPathInfo("/nix/store/…")            every declared operation is a function
+    BuildPaths(paths=[…], mode="Check")             more than one field: each by its name
     info.reply.info.references[0]                   results are objects with fields
     [IsValidPath(path=p) for p in info.reply.info.references]
     connect("/path", version="1.21", features=[…])  another daemon, an older protocol
@@ -21,7 +22,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -139,6 +140,8 @@ class Session:
         self.options: dict[str, Any] = {}
         self.paths: dict[str, None] = {}
         """Store paths that replies told of, the newest last."""
+        self.paths_in_sight: Callable[[], Iterable[str]] = lambda: ()
+        """Store paths that the user has before their eyes besides, for completion."""
         self.dangerous: Callable[[str], bool] = lambda what: False
         """Asked before anything is sent that deletes."""
         self._interrupted = False

@@ -34,6 +34,7 @@ def test_results_are_objects_with_fields(session: Session) -> None:
     assert session.run("[IsValidPath(path=p).reply.valid for p in info.reply.info.references]") == [
         True
     ]
+    assert session.run("IsValidPath(a).reply.valid") is True
     assert session.run("names()") == ["a", "b", "info"]
     assert "nar_size: " in text(session.run("info"))
 
@@ -44,7 +45,10 @@ def test_results_are_objects_with_fields(session: Session) -> None:
         ('AddToStoreNar(path=a, nar_size="x")', "nar_size: expected U64, got str"),
         ("IsValidPath()", "path is missing"),
         ("IsValidPath(pth=1)", "no field pth: IsValidPath(path: StorePath)"),
-        ("IsValidPath(a)", "fields are named"),
+        ("BuildPaths([a])", "fields are named"),
+        ("IsValidPath(a, a)", "fields are named"),
+        ("IsValidPath(a, path=a)", "path is given twice"),
+        ("IsValidPath(5)", "path: expected StorePath, got int"),
         ("IsValidPath(path=5)", "path: expected StorePath, got int"),
         ('BuildPaths(paths=[], mode="Norml")', "is not a value of BuildMode"),
         ('AddToStore(name="x")', "dump is missing"),

@@ -8,6 +8,7 @@ needs is imported when it is opened.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.main.dividers import Dividers
 from pix_inspect.ui.main.host import Host
 from pix_inspect.ui.main.tabs import Tab
+from pix_inspect.ui.timeline.glances import heavy
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.keys_footer import KeysFooter
 
@@ -100,12 +102,24 @@ class ReplController:
         own = OwnRelay(name="repl", known=relay)
         session = ReplSession(route=own)
         session.recording = self._tab.session.path
+        session.paths_in_sight = self._paths_in_sight
         socket = self._host.upstream or relay
         if socket is not None:
             session.socket_path = str(socket)
         else:
             session.nowhere = nowhere(self._tab.session)
         return Talk(session, own, self._tell)
+
+    def _paths_in_sight(self) -> Iterator[str]:
+        """Yield the store paths in the exchanges that the timeline shows just now."""
+        from pix_inspect.repl.values import store_paths
+
+        session = self._tab.session
+        for row in self._timeline.painter.rows(self._timeline.lines.in_sight):
+            if not heavy(session, row):
+                for part in session.exchange(row.number - 1).parts:
+                    if part.node is not None:
+                        yield from store_paths(part.node.plain())
 
     def _tell(self, outcome: Outcome) -> None:
         """Hand on what the thread found out."""

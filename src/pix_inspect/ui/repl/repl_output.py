@@ -13,7 +13,7 @@ from pix_inspect.ui.widgets.text import fit, safe, wrapped
 PROMPT = ">>> "
 MOST_ROWS = 20_000
 LESSON = [
-    'An operation is a function: QueryPathInfo(path="/nix/store/…").  Tab completes, ↑ goes back,',
+    'An operation is a function: QueryPathInfo("/nix/store/…").  Tab completes, ↑ goes back,',
     "help(QueryPathInfo) explains, Ctrl-C interrupts, Ctrl-↑ and Ctrl-↓ resize, Esc leaves.",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,3 +203,13 @@ async def test_hostile_text_is_shown_and_long_answers_begin_at_the_top(app: Insp
         await pilot.press("escape")
         await pilot.pause()
         assert browse(pilot).query_one("#body").display
+
+
+async def test_paths_of_the_timeline_are_completed() -> None:
+    async with recorded("queries").run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await opened(pilot)
+        await write(pilot, 'QueryPathInfo("git')
+        await pilot.press("tab", "tab")
+        written = pane(pilot).line.value
+        assert re.fullmatch(r'QueryPathInfo\("/nix/store/[0-9a-z]{32}-git-2.44.1(.drv)?"', written)
