@@ -431,6 +431,27 @@ def by_hand(stage: Stage) -> None:
     )
 
 
+@story("2.34.8", trusted=False)
+def agent(stage: Stage) -> None:
+    """What an agent did that was given the daemon's socket: it looked around, built, left a root,
+    tried a setting, unsigned paths and a repair that are for trusted users, and collected."""
+    git = chain(stage)
+    stage.direct("nix", "copy", "--no-check-sigs", "--to", "file:///build/cache", git)
+    stage.direct("nix-store", "--delete", git)
+    stage.direct("nix-build", "-o", "kept", "curl.nix")
+    curl = stage.plain("readlink", "kept")
+    stage.file("task.nix", derivation("task-1.0", 'echo "doing the task"\necho done >$out'))
+    stage.relayed("nix-store", "--query", "--requisites", curl)
+    stage.relayed("nix-build", "task.nix")
+    stage.relayed("nix-build", "--option", "sandbox-paths", "/srv", "-o", "again", "task.nix")
+    take = ("nix", "copy", "--no-check-sigs", "--from", "file:///build/cache", git)
+    stage.relayed(*take, status=1)
+    stage.relayed("nix-store", "--verify", "--repair", status=1)
+    stage.relayed("nix-store", "--gc", "--print-roots")
+    stage.relayed("nix-store", "--delete", curl, status=1)
+    stage.relayed("nix-collect-garbage")
+
+
 SERVED = "--serve --write"
 HERE = "local?root=/build/here&store=/nix/store"
 """A store of the client's own."""

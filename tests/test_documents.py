@@ -7,7 +7,11 @@ import contextlib
 import importlib
 import json
 import re
+import shlex
+import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -15,6 +19,8 @@ import pytest
 
 from pix_inspect.cli import main
 from pix_inspect.commands.catalogue import COMMANDS
+from pix_inspect.session.session import Session
+from pix_store import EmbeddedDaemon
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
@@ -163,3 +169,68 @@ def test_every_question_of_the_text_is_answered_by_the_engine(
     assert repeated[0][3] == 6
     assert "program-1.0.drv" in failures[0][1]
     assert ("old-client", "1.21", None, 1) in versions
+
+
+# docs/agents.md
+
+AGENT = """#!{python}
+from pix.daemon import DaemonConnection
+with DaemonConnection() as daemon:
+    path = daemon.add_text_to_store("note", "a note")
+    {more}
+"""
+
+
+def commands(document: str) -> list[tuple[list[str], str]]:
+    """The commands of a document and what it says that they print."""
+    text = (ROOT / document).read_text()
+    found: list[tuple[list[str], str]] = []
+    for line in re.findall("^    (.*)$", text, re.MULTILINE):
+        if line.startswith("pix-inspect "):
+            found.append((shlex.split(line, comments=True)[1:], ""))
+        else:
+            found[-1] = (found[-1][0], f"{found[-1][1]}{line}\n")
+    return found
+
+
+def test_what_an_agent_did_is_told_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(ROOT / "recordings/agent.pcapng", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    told = 0
+    for words, printed in commands("docs/agents.md"):
+        if words[0] in ("dump", "analyse", "check"):
+            status = main(words)
+            assert printed in capsys.readouterr().out
+            assert status == ("✗" in printed)
+            told += "✗" in printed
+    assert told == 2
+    text = (ROOT / "docs/agents.md").read_text()
+    session = Session(tmp_path / "agent.pcapng").read_all()
+    rows = re.findall(r"^\| #(\d+) \| `(\w+)` \| (\w+)", text, re.MULTILINE)
+    assert len(rows) == 10
+    for number, name, came in rows:
+        row = session.row(int(number) - 1)
+        assert (row.operation, row.state == "error") == (name, came == "refused")
+
+
+@pytest.mark.parametrize(
+    ("more", "status"), [("daemon.query_path_info(path)", 0), ("daemon.collect_garbage()", 1)]
+)
+def test_an_agent_is_held_to_what_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, status: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    agent = tmp_path / "agent"
+    agent.write_text(AGENT.format(python=sys.executable, more=more))
+    agent.chmod(0o755)
+    (words,) = [words for words, _ in commands("docs/agents.md") if words[0] == "run"][1:]
+    trust = words.index("no reply.trusted = Trusted")  # as the daemon in the box trusts its user
+    del words[trust - 1 : trust + 1]
+    with EmbeddedDaemon() as daemon:
+        monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(daemon.path))
+        ran = subprocess.run([sys.executable, "-m", "pix_inspect", *words], timeout=60, check=False)
+    assert ran.returncode == status
+    with contextlib.closing(Session(tmp_path / "agent.pcapng").read_all()) as session:
+        assert session.row(1).operation == "AddToStore"

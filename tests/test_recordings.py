@@ -42,6 +42,8 @@ OPERATIONS = {
     "mounted-store": {"AddPermRoot"},
     "by-hand": {"HasSubstitutes", "QueryPathHash", "QueryReferences", "QueryDeriver", "ImportPaths"}
     | {"ExportPath", "QuerySubstitutablePaths", "QueryDerivationOutputNames"},
+    "agent": {"BuildPaths", "AddIndirectRoot", "AddMultipleToStore", "VerifyStore", "FindRoots"}
+    | {"CollectGarbage"},
     "serve-copy": {"serve.AddToStoreNar", "serve.DumpStorePath"},
     "serve-closure": {"serve.QueryClosure", "serve.QueryPathInfos"},
     "serve-build": {"serve.BuildDerivation", "serve.DumpStorePath"},
