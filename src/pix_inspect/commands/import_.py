@@ -15,7 +15,8 @@ from pix_inspect.importing.captures import (
     write_recording,
 )
 from pix_inspect.importing.raw_streams import raw_streams
-from pix_inspect.importing.strace import Remarks, has_times
+from pix_inspect.importing.remarks import Remarks
+from pix_inspect.importing.strace import has_times
 from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.recording.about import caveats
 from pix_inspect.recording.notes import Made
@@ -66,7 +67,8 @@ def main(args: argparse.Namespace) -> int:
     elif None in streams:
         raise Problem("say what to import: FILE…, or --client FILE --daemon FILE")
     else:
-        passed = raw_streams(*streams, args.events)
+        remarks = {str(args.events): Remarks()}
+        passed = raw_streams(*streams, args.events, remarks=remarks[str(args.events)])
         about["events"] = args.events is not None
     made = Made.of(tool="pix-inspect import", **about)
     connections = write_recording(passed, args.output, about=made, payload_limit=args.payload)

@@ -3,6 +3,7 @@
 capture   connections with chunks, whatever they were read from (captures)
 raw       one file a direction, with or without times (raw_streams)
 nixwire   the container of nix-wire (nixwire)
+remarks   what is to be said of a capture (remarks)
 opened    files, and what compressed ones hold (opened)
 strace    system calls on the socket's descriptor (strace)
 

@@ -15,7 +15,8 @@ from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.importing.nixwire import MAGICS, nixwire
 from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import Passed
-from pix_inspect.importing.strace import Remarks, is_strace, processes_of, strace_log, together
+from pix_inspect.importing.remarks import Remarks
+from pix_inspect.importing.strace import is_strace, processes_of, strace_log, together
 from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.pcapng import SECTION_MAGIC
 from pix_inspect.recording.reader import RecordingReader, is_pcap
@@ -32,7 +33,7 @@ def captured(paths: list[Path], remarks: Remarks) -> tuple[str, Iterator[Passed]
     with opened(path) as file:
         head = file.read(1 << 16)
     if head.startswith(MAGICS):
-        return "nixwire", nixwire(path)
+        return "nixwire", nixwire(path, remarks)
     if is_strace(head):
         return "strace", strace_log(paths, remarks)
     if head.startswith(SECTION_MAGIC) or is_pcap(head):

@@ -22,6 +22,7 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import Passed
+from pix_inspect.importing.remarks import Remarks
 
 MAGIC = b"NIXWREC\0"
 PLAIN, WITH_STORE = b"NIXWIRE1", b"NIXWIRE2"
@@ -36,12 +37,13 @@ _CHUNK = Struct("<cQQ")
 _SENDERS = {b"C": CLIENT, b"S": DAEMON}
 
 
-def nixwire(path: Path) -> Iterator[Passed]:
+def nixwire(path: Path, remarks: Remarks | None = None) -> Iterator[Passed]:
     """Yield what happened on the connection of a `.nixwire` file. Raises Problem."""
+    remarks = remarks or Remarks()
     with opened(path) as file:
         magic = file.read(len(MAGIC))
         if magic in (PLAIN, WITH_STORE):
-            yield from _chunks(path, file, has_store=magic == WITH_STORE)
+            yield from _chunks(path, file, remarks, has_store=magic == WITH_STORE)
             return
         head = magic + file.read(_HEADER.size - len(magic))
         if len(head) < _HEADER.size or head[:8] != MAGIC:
@@ -69,13 +71,15 @@ def nixwire(path: Path) -> Iterator[Passed]:
                 hellos = (CLIENT_HELLO, DAEMON_HELLO)
                 swapped = data.startswith(hellos[1 - direction])
             side = CLIENT if (direction == 0) != bool(swapped) else DAEMON
-            time = max(time, min(epoch + after, LONGEST_TIME))
+            said = min(epoch + after, LONGEST_TIME)
+            remarks.clock(time, said)
+            time = max(time, said)
             if data:
                 yield Passed(1, time, "data", side, data)
         yield Passed(1, time, "close")
 
 
-def _chunks(path: Path, file: BinaryIO, *, has_store: bool) -> Iterator[Passed]:
+def _chunks(path: Path, file: BinaryIO, remarks: Remarks, *, has_store: bool) -> Iterator[Passed]:
     """Yield what happened behind the magic of a file that says no epoch: its own age is taken."""
     about = os.fstat(file.fileno())
     size, epoch = about.st_size, about.st_mtime_ns
@@ -95,7 +99,9 @@ def _chunks(path: Path, file: BinaryIO, *, has_store: bool) -> Iterator[Passed]:
             break
         data = file.read(length)
         position += length
-        time = max(time, min(epoch + after, LONGEST_TIME))
+        said = min(epoch + after, LONGEST_TIME)
+        remarks.clock(time, said)
+        time = max(time, said)
         if data:
             yield Passed(1, time, "data", _SENDERS[sender], data)
     yield Passed(1, time, "close")

@@ -18,6 +18,7 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix.untrusted import parse_json
 from pix_inspect.importing.opened import contents
+from pix_inspect.importing.remarks import Remarks
 
 What: TypeAlias = Literal["open", "join", "data", "half-close", "reset", "close"]
 """`join`: a connection whose beginning passed before anybody looked."""
@@ -45,7 +46,9 @@ class Passed(NamedTuple):
     missing: int = 0
 
 
-def raw_streams(client: Path, daemon: Path, events: Path | None = None) -> Iterator[Passed]:
+def raw_streams(
+    client: Path, daemon: Path, events: Path | None = None, *, remarks: Remarks | None = None
+) -> Iterator[Passed]:
     """Yield what happened on the one connection whose streams are in these files.
 
     Raises Problem for files that cannot be read or events that do not fit them.
@@ -55,7 +58,7 @@ def raw_streams(client: Path, daemon: Path, events: Path | None = None) -> Itera
     if events is None:
         yield from made_up(streams, start)
     else:
-        yield from told(streams, events, start)
+        yield from told(streams, events, start, remarks or Remarks())
 
 
 def made_up(streams: tuple[bytes, bytes], start: int) -> Iterator[Passed]:
@@ -78,7 +81,9 @@ def made_up(streams: tuple[bytes, bytes], start: int) -> Iterator[Passed]:
     yield Passed(1, time + MICROSECOND, "close")
 
 
-def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Passed]:
+def told(
+    streams: tuple[bytes, bytes], events: Path, start: int, remarks: Remarks
+) -> Iterator[Passed]:
     """Yield the streams as the events file says they passed. Raises Problem."""
     done = [0, 0]
     time = start
@@ -89,7 +94,9 @@ def told(streams: tuple[bytes, bytes], events: Path, start: int) -> Iterator[Pas
             continue
         where = f"{events}, line {number}"
         event = _event(line, where)
-        time = max(time, start + int(event["t"] * 1e9))
+        said = start + int(event["t"] * 1e9)
+        remarks.clock(time, said)
+        time = max(time, said)
         side = SIDES.get(str(event.get("dir")))
         what = event.get("ev")
         if what == "eof" and side is not None:

@@ -26,11 +26,10 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.dataclass import dataclass, field
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, STDERR_FRAMES
-from pix_inspect.base.units import count as counted
-from pix_inspect.base.units import duration
 from pix_inspect.importing.nixwire import LONGEST_TIME
 from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import MICROSECOND, Passed
+from pix_inspect.importing.remarks import Remarks
 
 CLIENT_HELLO = b"cxin\0\0\0\0"
 DAEMON_HELLO = b"oixd\0\0\0\0"
@@ -42,8 +41,6 @@ CALLS = READS | WRITES | ENDS | FORKS
 DAY = 86_400
 LONGEST_END = 8192
 """Characters behind the arguments of a call: its result, with the path of what was opened."""
-SET_BACK = 10**9
-"""Nanoseconds back from which on it is the clock, and not two processors."""
 
 _LINE = re.compile(
     r"\s*(?:\[pid\s+(?P<pid>\d{1,10})(?:<.{0,64}?>)?\]\s+|(?P<bare>\d{1,10})(?:<.{0,64}?>)?\s+)?"
@@ -76,47 +73,6 @@ class Call(NamedTuple):
     name: str
     arguments: str
     result: int
-
-
-class Remarks:
-    """What a log lacks, and what in it could not be taken for what it is."""
-
-    def __init__(self) -> None:
-        self.joined = 0
-        """Connections that were under way when strace came."""
-        self.cut = 0
-        """Bytes that strace left out of strings."""
-        self.silent: set[int] = set()
-        """Connections of which one direction is not there."""
-        self.odd = 0
-        """Lines that are not strace's, or broken; the `first` of them."""
-        self.first = 0
-        self.back = 0
-        """The largest step back of the clock, in ns."""
-
-    def lines(self, name: str) -> Iterator[str]:
-        """Yield them in words."""
-        if self.joined:
-            yield (
-                f"{name}: {counted(self.joined, 'connection')} had begun before strace came: what"
-                " passed before is not there, and the version has to be guessed"
-            )
-        if self.cut:
-            yield f"{name}: strace cut off {counted(self.cut, 'byte')}: -s 1000000 keeps them"
-        if self.silent:
-            which = ", ".join(map(str, sorted(self.silent)[:10]))
-            yield (
-                f"{name}: of connection {which} one direction only is in the log: the other may be"
-                " on a descriptor that was not traced, or not known to belong to it"
-            )
-        if self.odd:
-            what = counted(self.odd, "line")
-            yield f"{name}: {what} not understood, the first is line {self.first}"
-        if self.back:
-            yield (
-                f"{name}: the clock was set back by up to {duration(self.back)}: times stand still"
-                " until it has caught up"
-            )
 
 
 @dataclass(slots=True)
@@ -231,7 +187,7 @@ def calls(
                 remarks.first = remarks.first or number + 1
             continue
         time = min(_time(match, time, day), LONGEST_TIME)
-        remarks.back = max(remarks.back, before - time if before - time >= SET_BACK else 0)
+        remarks.clock(before, time)
         before = time
         pid = int(match["pid"] or match["bare"] or process)
         rest = match["rest"]

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.importing.raw_streams import Passed
+from pix_inspect.importing.remarks import Remarks
 from pix_inspect.importing.strace import (
-    Remarks,
     calls,
     connections,
     is_strace,
