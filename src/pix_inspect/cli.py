@@ -129,7 +129,8 @@ def _help() -> Iterator[str]:
     yield "  pix-inspect run -- nix-build foo.nix  record one command"
     yield "  pix-inspect FILE                      browse a recording"
     yield ""
-    yield "pix-inspect help COMMAND says more of each, with an example."
+    yield "pix-inspect help COMMAND says more of each, with an example. Sizes and times are written"
+    yield "with their unit: 512B, 64K, 10M; 50ms, 2s, 5min."
     width = max(map(len, COMMANDS))
     for group, commands in GROUPS.items():
         yield ""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pix_inspect.analysis.statistics import Statistics
-from pix_inspect.base.units import aligned, count, duration, size
+from pix_inspect.base.table import aligned
+from pix_inspect.base.units import count, duration, size
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import KINDS
 from pix_inspect.recording.about import caveats

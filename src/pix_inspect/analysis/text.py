@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pix_inspect.analysis.round_trips import Analysis, Distance, Split
 from pix_inspect.base.safe_text import inert
-from pix_inspect.base.units import aligned, count, duration, size
+from pix_inspect.base.table import aligned
+from pix_inspect.base.units import count, duration, size
 
 MOST_RUNS_SHOWN = 10
 MOST_AGAIN_SHOWN = 5
@@ -108,8 +109,8 @@ def _asked_for(found: Analysis) -> Iterator[str]:
 
 
 def _operations(found: Analysis, whole: int) -> Iterator[str]:
-    heads = ("operation", "count", "total", "share", "p50", "p95", "max", "request", "wait",
-             "answer", "up", "down", "errors")  # fmt: skip
+    heads = ("operation", "count", "errors", "total", "share", "p50", "p95", "max", "request",
+             "wait", "answer", "up", "down")  # fmt: skip
     splits = sorted(found.operations.values(), key=lambda split: -split.total)
     yield from aligned([heads, *(_cells(split, whole) for split in splits)])
 
@@ -118,6 +119,7 @@ def _cells(split: Split, whole: int) -> tuple[str, ...]:
     return (
         split.name,
         f"{split.count:,}",
+        str(split.errors or ""),
         duration(split.total),
         f"{split.total * 100 // whole} %",
         duration(split.percentile(50)),
@@ -128,5 +130,4 @@ def _cells(split: Split, whole: int) -> tuple[str, ...]:
         duration(split.answering),
         size(split.up),
         size(split.down),
-        str(split.errors or ""),
     )

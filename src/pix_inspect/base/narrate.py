@@ -35,12 +35,22 @@ def say(line: str) -> None:
 
 def narrate(line: str) -> None:
     """Print a line to stderr, inert; that the terminal is gone stops nobody."""
-    text = inert(line, LONGEST)
+    text = _fitted(inert(line, LONGEST))
     if _behind is not None:
         _behind.put(text)
         return
     with contextlib.suppress(OSError, ValueError):
         print(text, file=sys.stderr, flush=True)
+
+
+def _fitted(text: str) -> str:
+    """Return a line wrapped to the terminal that stderr is, elsewhere as it is."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if sys.stderr.isatty():
+            from pix_inspect.base.terminal_text import wrapped
+
+            return "\n".join(wrapped(text, os.get_terminal_size(sys.stderr.fileno()).columns))
+    return text
 
 
 def never_wait() -> None:

@@ -2,7 +2,7 @@
 
 What a line says decides its tone where it is made; here that becomes a colour. NO_COLOR
 (https://no-color.org) and TERM=dumb leave colours out. Words longer than the terminal is wide,
-store paths among them, are left whole, so that they can be copied.
+store paths among them, are left whole, so that they can be copied. Tables end behind a column.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import textwrap
 from collections.abc import Iterable
 from enum import Enum
 from typing import Literal, TypeAlias
+
+from pix_inspect.base.table import TableLine
 
 Fit: TypeAlias = Literal["wrap", "cut", "as it is"]
 """What becomes of lines too long for a terminal; data stays as it is."""
@@ -59,10 +61,17 @@ def show(lines: Iterable[str], fit: Fit = "wrap") -> None:
             out.write(f"{piece}\n" if tone is None else f"\x1b[{tone.value}m{piece}\x1b[0m\n")
 
 
+def room(most: int) -> int:
+    """Return the columns that standard output has, at most `most`; where it is a file, those."""
+    return min(shutil.get_terminal_size((most, 24)).columns, most) if sys.stdout.isatty() else most
+
+
 def wrapped(line: str, width: int) -> list[str]:
     """Return a line in pieces of at most `width` columns, the further ones indented more."""
     if len(line) <= width or width < NARROWEST:
         return [line]
+    if isinstance(line, TableLine):
+        return [line.fitted(width)]
     indent = min(len(line) - len(line.lstrip()) + 4, width // 2)
     return textwrap.wrap(
         line,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 
@@ -49,23 +48,21 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-_SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "B": 1}
+_SIZES = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _TIMES = {"s": 10**9, "ms": 10**6, "min": 60 * 10**9, "us": 1_000, "µs": 1_000, "ns": 1}
-_PLAIN_SIZES = 1000
-"""Bytes from which on a number without a unit is taken for bytes: who writes 64 means 64K."""
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that `64K`, `1.5MiB` or `4096` stand for (K is 1024).
+    """Return the bytes that `64K`, `1.5MiB` or `4096B` stand for (K is 1024); 0 needs no unit.
 
     Raises ValueError with one clear line.
     """
     word = text.strip().upper().removesuffix("IB")
     if word[-2:-1].isalpha():
         word = word.removesuffix("B")
-    found = _with_unit(word, _SIZES, _PLAIN_SIZES)
+    found = _with_unit(word, _SIZES)
     if found is None or found >= 1 << 62:
-        raise ValueError(f"{text!r} is not a size: write bytes, or 64K, 10M, 2G")
+        raise ValueError(f"{text!r} is not a size: write 512B, 64K, 10M, 2G")
     return found
 
 
@@ -74,32 +71,23 @@ def parse_duration(text: str) -> int:
 
     Raises ValueError with one clear line.
     """
-    found = _with_unit(text.strip(), _TIMES, None)
+    found = _with_unit(text.strip(), _TIMES)
     if found is None or found >= 10**18:
         raise ValueError(f"{text!r} is not a time: write 50ms, 2s")
     return found
 
 
-def _with_unit(word: str, units: dict[str, int], plain: int | None) -> int | None:
+def _with_unit(word: str, units: dict[str, int]) -> int | None:
     """Return what a number with its unit stands for, None where it is none.
 
-    Without a unit 0 is taken, and whole numbers from `plain` on; others are refused with what
-    they may have meant. Raises ValueError.
+    Without a unit only 0 is taken; raises ValueError with what others may have meant.
     """
     match = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)\s*([A-Za-zµ]*)", word, re.ASCII)
     if match is None:
         return None
     value, unit = float(match[1]), match[2]
-    if not unit and value and (plain is None or value < plain):
+    if not unit and value:
         meant = " or ".join(f"{match[1]}{each}" for each in list(units)[:3])
         raise ValueError(f"{word} has no unit: write {meant}")
     factor = units.get(unit) if unit else 1
     return None if factor is None else int(value * factor)
-
-
-def aligned(table: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table, the first column flush left and the others right."""
-    first, *rest = (max(map(len, column)) for column in zip(*table, strict=True))
-    for name, *row in table:
-        cells = [cell.rjust(width) for cell, width in zip(row, rest, strict=True)]
-        yield "  ".join([name.ljust(first), *cells]).rstrip()

@@ -16,14 +16,13 @@ from pix.codec.gates import FAMILIES, NEWEST, Protocol
 from pix.conversation.exchange import SIDES
 from pix.problem import Problem
 from pix.untrusted import natural
-from pix_inspect.base.terminal_text import show
+from pix_inspect.base.terminal_text import room, show
 from pix_inspect.describe import annotated_bytes
 from pix_inspect.options.output import output_arguments
 from pix_inspect.teach.bundled import examples, recording, senders
 from pix_inspect.teach.entries import entry, names
-from pix_inspect.teach.entry_text import text
+from pix_inspect.teach.entry_text import WIDTH, text
 
-WIDTH = 100
 EXAMPLE_FRAMES = 2
 """Log frames of an example that are shown; a log can be long, and is not what it is about."""
 
@@ -73,19 +72,21 @@ def main(args: argparse.Namespace) -> int:
             place = {"recording": example[0], "exchange": example[1]}
         print(json.dumps(dataclasses.asdict(found) | {"example": place}))
         return 0
-    room = min(WIDTH, _width())
-    show(text(found, room))
+    columns = room(WIDTH)
+    show(text(found, columns))
     sent = senders().get(found.title)
     if sent:
+        pad = "    "
         print("\n  sent in the bundled recordings by")
-        print(textwrap.fill(", ".join(sent), room, initial_indent="    ", subsequent_indent="    "))
+        print(textwrap.fill(", ".join(sent), columns, initial_indent=pad, subsequent_indent=pad))
     if example is not None:
         print("\n".join(_example(found.title, *example)))
     return 0
 
 
 def _width() -> int:
-    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else 120
+    """Return the columns of a dump of bytes, which may be as wide as the terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
 
 
 def _example(title: str, name: str, number: int) -> Iterator[str]:
@@ -170,7 +171,7 @@ def _index(form: str) -> int:
         print(
             textwrap.fill(
                 ", ".join(members),
-                min(WIDTH, _width()),
+                room(WIDTH),
                 initial_indent="  ",
                 subsequent_indent="  ",
             )

@@ -16,7 +16,7 @@ from pix.codec.errors import EncodeError
 from pix.daemon import NixDaemonError
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
-from pix_inspect.base.terminal_text import show
+from pix_inspect.base.terminal_text import room, show
 from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.options.output import output_arguments
 from pix_inspect.options.payload_limit import payload_limit
@@ -25,6 +25,7 @@ from pix_inspect.repl.expressions import ExpressionError
 from pix_inspect.repl.repl import Client, Session
 from pix_inspect.repl.text import shown
 from pix_inspect.repl.values import Answer, plain
+from pix_inspect.teach.entry_text import WIDTH
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +89,7 @@ def main(args: argparse.Namespace) -> int:
             if args.format == "json":
                 print(json.dumps(plain(value)))
             elif value is not None:
-                show(shown(value))
+                show(shown(value, room(WIDTH)))
     finally:
         session.close()
         recorded = relay.close() if relay is not None else None

@@ -12,7 +12,8 @@ from typing import Any
 
 from pix_inspect.analysis.statistics import Tally
 from pix_inspect.base.safe_text import inert
-from pix_inspect.base.units import aligned, count, duration
+from pix_inspect.base.table import aligned
+from pix_inspect.base.units import count, duration
 from pix_inspect.compare.changes import Change
 from pix_inspect.compare.changes_text import lines
 from pix_inspect.compare.sessions import Differences, Pairing

@@ -13,6 +13,7 @@ from pix_inspect.repl.functions import Function
 from pix_inspect.repl.raw_connection import Heard
 from pix_inspect.repl.values import Answer, Saved, plain
 from pix_inspect.teach.entries import Entry
+from pix_inspect.teach.entry_text import WIDTH
 from pix_inspect.teach.entry_text import text as entry_text
 
 LONGEST_TEXT = 2000
@@ -21,10 +22,10 @@ MOST_LOG_LINES = 20
 MOST_BYTES = 256
 
 
-def shown(value: Any, depth: int = 0) -> Iterator[str]:
-    """Yield a value as lines, inert; `depth` is how many lists it stands in."""
+def shown(value: Any, room: int = WIDTH, depth: int = 0) -> Iterator[str]:
+    """Yield a value as lines, inert; prose in `room` columns, `depth` lists around it."""
     if isinstance(value, Entry):
-        yield from map(inert, entry_text(value))
+        yield from map(inert, entry_text(value, min(room, WIDTH)))
     elif isinstance(value, Function):
         yield inert(value.signature)
         yield f"  {inert(value.doc)}"
@@ -37,15 +38,15 @@ def shown(value: Any, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, str):
         yield inert(value, LONGEST_TEXT)
     elif isinstance(value, (list, tuple)) and depth < 3:
-        yield from _elements(value, depth)
+        yield from _elements(value, room, depth)
     else:
         yield from _lines(plain(value), "", 0)
 
 
-def _elements(values: list[Any] | tuple[Any, ...], depth: int) -> Iterator[str]:
+def _elements(values: list[Any] | tuple[Any, ...], room: int, depth: int) -> Iterator[str]:
     yield count(len(values), "element")
     for i, value in enumerate(values):
-        lines = shown(value, depth + 1)
+        lines = shown(value, room, depth + 1)
         yield f"  [{i}] {next(lines, '')}"
         for line in lines:
             yield f"      {line}"

@@ -13,6 +13,7 @@ import pytest
 from pix_inspect.base.narrate import LONGEST, say
 from tests.support.places import RECORDINGS
 from tests.support.processes import pix
+from tests.support.terminal import COMMAND, Terminal
 
 HOSTILE = "a\x1b]0;title\x07\u202e\nb"
 SHOWN = "a␛]0;title\\x07\\u{202e}\\nb"
@@ -44,6 +45,22 @@ def test_a_problem_quotes_what_was_typed_inert(tmp_path: Path, words: list[str |
     assert SHOWN in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stderr[:-1].isprintable()
+
+
+def test_on_a_terminal_it_is_wrapped_at_words_and_paths_stay_whole(tmp_path: Path) -> None:
+    path = f"{tmp_path}/{'a' * 60}.pcapng"
+    terminal = Terminal(*COMMAND, "dump", path, folder=tmp_path, size=(60, 24))
+    try:
+        assert terminal.ended() == 2
+    finally:
+        terminal.close()
+    lines = terminal.text.decode().splitlines()
+    assert len(lines) > 1
+    assert any(path in line for line in lines)
+    assert all(len(line) <= 60 for line in lines if path not in line)
+    assert (
+        " ".join(line.strip() for line in lines) == pix("dump", path, cwd=tmp_path).stderr.strip()
+    )
 
 
 def test_nobody_to_tell_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:

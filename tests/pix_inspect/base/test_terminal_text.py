@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pix_inspect.base.table import aligned
 from pix_inspect.base.terminal_text import Tone, Toned, show, wrapped
 from tests.support.places import RECORDINGS
 from tests.support.processes import pix
@@ -46,3 +47,10 @@ def test_dump_on_a_terminal_is_as_wide_as_it(
     piped = pix("dump", recording, "--oneline", cwd=tmp_path).stdout.splitlines()
     assert len(piped) == 16
     assert [line[:40] for line in plain if line] == [line[:40] for line in piped]
+
+
+def test_a_table_is_not_wrapped_but_ends_behind_a_column() -> None:
+    head, line = aligned([("operation", "count", "took"), ("handshake", "1", "2.71 ms")])
+    assert wrapped(head, 24) == ["operation  count …"]
+    assert wrapped(line, 24) == ["handshake      1 …"]
+    assert wrapped(line, 25) == [line]

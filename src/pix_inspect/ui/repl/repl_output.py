@@ -12,12 +12,10 @@ from pix_inspect.ui.widgets.text import fit, safe, wrapped
 
 PROMPT = ">>> "
 MOST_ROWS = 20_000
-LESSON = [
-    'An operation is a function: QueryPathInfo("/nix/store/…").  Tab completes, ↑ goes back,',
-    "help(QueryPathInfo) explains, Ctrl-C interrupts, Ctrl-↑ and Ctrl-↓ resize, Esc leaves.",
-]
-
-
+LESSON = (
+    'An operation is a function: QueryPathInfo("/nix/store/…").  Tab completes, ↑ goes back,'
+    " help(QueryPathInfo) explains, Ctrl-C interrupts, Ctrl-↑ and Ctrl-↓ resize, Esc leaves."
+)
 LABEL = re.compile(r" *(\w+)(?=:|$)")
 
 
@@ -69,7 +67,7 @@ class Output(Lines):
 
     def nothing(self) -> list[str]:
         """Say what this is for."""
-        return LESSON
+        return wrapped(LESSON, self.inner.width)
 
     def clear(self) -> None:
         self._said, self._rows, self.cursor = [], [], 0

@@ -147,7 +147,7 @@ class ReplPane(Vertical):
             self.line.value = ""
             self.output.add([(PROMPT + text, "name")])
             if not text.startswith("#"):
-                self.talk.carry_out(text)
+                self.talk.carry_out(text, self.output.inner.width)
                 self._say_busy()
 
     def on_repl_pane_came(self, message: Came) -> None:

@@ -23,6 +23,8 @@ from pix_inspect.repl.values import Answer
 
 MOST_LINES = 5_000
 """Lines of one result that are shown."""
+NARROWEST = 20
+"""Columns that lines are made for at least."""
 STACK = 32 << 20
 """Bytes of stack: a line may be nested as deep as its parser allows."""
 
@@ -45,12 +47,15 @@ class Talk:
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._said = False
+        self._room = 0
         self._question: queue.SimpleQueue[bool] | None = None
         session.say = lambda line: tell(Outcome([(line, "dim")]))
         session.dangerous = self._ask
 
-    def carry_out(self, line: str) -> None:
+    def carry_out(self, line: str, room: int) -> None:
+        """Carry out a line; what comes of it is to be read in so many columns."""
         self.busy = True
+        self._room = max(room, NARROWEST)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True, name="REPL")
             before = threading.stack_size(STACK)
@@ -117,7 +122,7 @@ class Talk:
             tone = "text"
             if isinstance(value, Answer):
                 tone = "bad" if value.error is not None else "field"
-            lines = shown(value)
+            lines = shown(value, self._room)
             found.lines = [(text, tone) for text in islice(lines, MOST_LINES)]
             if next(lines, None) is not None:
                 found.lines.append(("… more: name a part of it, or save(…) it", "dim"))

@@ -6,7 +6,6 @@ farther away, as `analyse --at-rtt` does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from textual.worker import get_current_worker
 from pix.problem import Problem
 from pix_inspect.analysis.round_trips import Analyst, Distance
 from pix_inspect.analysis.text import as_text
+from pix_inspect.base.table import TableLine
 from pix_inspect.filter.terms import name_term
 from pix_inspect.session.session import Session
 from pix_inspect.ui.main.places import GoTo
@@ -26,10 +26,6 @@ from pix_inspect.ui.widgets.text import safe
 
 DISTANCES = (0, 1, 10, 50, 200)
 """Milliseconds of a round trip, as `d` goes through them; 0: as it was."""
-
-OPERATION = "operation"
-COLUMNS = re.compile(r" {2,}")
-"""The head of the report's table, and what stands between two of its cells."""
 
 
 class AnalysisScreen(DetailScreen[str, "GoTo | None"]):
@@ -86,7 +82,8 @@ class AnalysisScreen(DetailScreen[str, "GoTo | None"]):
 
         analyst = Analyst(self.session.path, distance, progress)
         found = analyst.read()
-        return [safe(line, 1000) for line in as_text(found, distance, analyst.predicted)]
+        said = as_text(found, distance, analyst.predicted)
+        return [line if isinstance(line, TableLine) else safe(line, 1000) for line in said]
 
     def _tell(self, progress: str) -> None:
         self.list.empty = progress
@@ -101,26 +98,24 @@ class AnalysisScreen(DetailScreen[str, "GoTo | None"]):
         self.explain()
 
     def cells(self, row: str, width: int) -> Iterable[Paragraph]:
-        yield "text", row
+        yield "text", row.fitted(width) if isinstance(row, TableLine) else row
 
     def paragraphs(self, row: str) -> list[Paragraph]:
-        named = self._named(row)
-        if not named:
+        if not (named := self._named(row)):
             return [("text", row.strip())]
-        said = ", ".join(f"{head} {value}" for head, value in named.items() if head != OPERATION)
-        return [("name", named[OPERATION]), ("text", said)]
+        (_, name), *others = named
+        return [("name", name), ("text", ", ".join(f"{head} {cell}" for head, cell in others))]
 
-    def _named(self, row: str) -> dict[str, str]:
-        """Return the cells of an operation's line by their heads, nothing for other lines."""
-        heads = next((each for each in self.list.rows if each.startswith(OPERATION)), "")
-        cells = COLUMNS.split(row)
-        fits = row != heads and len(cells) + 1 >= len(COLUMNS.split(heads)) > 1
-        return dict(zip(COLUMNS.split(heads), cells, strict=False)) if fits else {}
+    def _named(self, row: str) -> list[tuple[str, str]]:
+        """Return the cells of an operation's line with their heads, nothing for other lines."""
+        table = [line for line in self.list.rows if isinstance(line, TableLine)]
+        if not isinstance(row, TableLine) or row is table[0]:
+            return []
+        return [each for each in zip(table[0].cells, row.cells, strict=True) if each[1]]
 
     def go_to(self, row: str) -> None:
-        named = self._named(row)
-        if named:
-            self.dismiss(GoTo(filter=name_term(named[OPERATION])))
+        if named := self._named(row):
+            self.dismiss(GoTo(filter=name_term(named[0][1])))
         else:
             self.app.notify("this line is not about one operation", markup=False)
 

@@ -36,6 +36,11 @@ def terminal(tmp_path: Path) -> Iterator[Open]:
         each.close()
 
 
+def unwrapped(text: bytes) -> str:
+    """Return what was said as it was before it was wrapped to the terminal."""
+    return " ".join(text.decode().split())
+
+
 def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
@@ -72,7 +77,7 @@ def test_a_relay_goes_on_and_how_to_come_back_to_it_is_said(terminal: Open, tmp_
     screen.wait_for(b"No client has connected yet")
     os.kill(screen.pid, signal.SIGTERM)
     assert screen.ended() == 128 + signal.SIGTERM
-    said = screen.text.decode()
+    said = unwrapped(screen.text)
     pid = int(said.partition("pix-inspect stop ")[2].split()[0])
     try:
         assert f"the relay goes on listening on {where}" in said
@@ -112,8 +117,8 @@ def test_a_mistake_of_ours_ends_it_with_a_report_of_where_it_is(
     assert screen.ended() == 70
     for sequence in LEFT:
         assert sequence in screen.text
-    said = screen.text.decode().rpartition("\x1b")[2]
-    assert said.count("\n") == 1
+    said = unwrapped(screen.text.rpartition(b"\x1b")[2])
+    assert said.count("pix-inspect: this is a mistake") == 1
     assert "KeyError" in said
     (report,) = (tmp_path / "state/pix-inspect/reports").iterdir()
     assert str(report) in said
