@@ -47,6 +47,8 @@ WRONG = [
     (["dump", "cut.pcapng"], "cut"),
     (["dump", "folder"], "folder"),
     (["dump"], "required"),
+    (["check"], "required: recording; see"),
+    (["check", "--json"], "required: recording; see"),
     (["dump", str(RECORDING), "--format", "xml"], "invalid choice"),
     (["nonsense"], "neither a command nor a file"),
     (["dmp", str(RECORDING)], "did you mean dump?"),

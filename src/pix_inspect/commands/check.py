@@ -46,6 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "expectations",
         nargs="*",
+        default=[],  # otherwise it is named among what is missing
         metavar="EXPECTATION",
         help="'count(op = QueryPathInfo) < 100', 'p95(took) < 50ms', 'no error', 'no finding'",
     )

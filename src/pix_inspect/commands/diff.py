@@ -43,7 +43,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "       %(prog)s [options] A N B M      exchange N of A and exchange M of B\n"
         "       %(prog)s [options] A N M        two exchanges of one recording"
     )
-    parser.add_argument("what", nargs="+", help="recordings, and exchanges by number")
+    parser.add_argument(
+        "what", nargs="+", metavar="RECORDING", help="recordings, and exchanges by number"
+    )
     parser.add_argument(
         "--ignore",
         action="append",

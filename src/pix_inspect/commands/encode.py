@@ -11,18 +11,21 @@ from typing import Any
 from pix.codec.errors import EncodeError
 from pix.codec.values import encode
 from pix.problem import Problem
+from pix_inspect.options.output import output_arguments
 from pix_inspect.options.types import ALL, declare, wanted
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     declare(parser, "a file of JSON values, as `decode --json` prints them")
+    output_arguments(parser, "with the bytes in hexadecimal")
 
 
 def main(args: argparse.Namespace) -> int:
     """Write the bytes of every value."""
-    if sys.stdout.isatty():
-        raise Problem("bytes are not for a terminal: write `> FILE` or `| COMMAND` behind it")
+    as_json = args.format == "json"
+    if sys.stdout.isatty() and not as_json:
+        raise Problem("bytes are not for a terminal: write `> FILE` behind it, or --json")
     want = wanted(args)
     out = bytearray()
     done = 0
@@ -36,6 +39,11 @@ def main(args: argparse.Namespace) -> int:
             ) from None
     if want.count not in (None, ALL, done) or not done:
         raise Problem(f"{want.source}: {done} values, wanted {want.count or 'one at least'}")
+    if as_json:
+        protocol = want.protocol.text
+        about = {"type": want.wire.name, "protocol": protocol, "values": done, "bytes": len(out)}
+        print(json.dumps(about | {"hex": out.hex()}))
+        return 0
     sys.stdout.buffer.write(out)
     sys.stdout.buffer.flush()
     return 0

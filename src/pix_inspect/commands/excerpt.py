@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from pix_inspect.base.narrate import say
 from pix_inspect.commands.dump import report, selection
 from pix_inspect.export.excerpt import MOST_BYTES, MOST_OF_AN_ISSUE, excerpt
+from pix_inspect.options.output import output_arguments
 from pix_inspect.session.session import Session
 
 
@@ -26,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--no-redact", action="store_true",
         help="show secrets, tokens, names of users, commands, and what files hold, as they are",
     )  # fmt: skip
+    output_arguments(parser, "with the Markdown in it")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -33,7 +36,11 @@ def main(args: argparse.Namespace) -> int:
     session = Session(args.recording).read_all()
     first, last = args.exchanges
     text = excerpt(session, first, last, redacted=not args.no_redact, most_bytes=max(args.bytes, 0))
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    if args.format == "json":
+        about = {"recording": str(args.recording), "first": first, "last": min(last, len(session))}
+        print(json.dumps(about | {"redacted": not args.no_redact, "markdown": text}))
+    else:
+        sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
     report(session, whole=last >= len(session))
     if len(text) > MOST_OF_AN_ISSUE:
         say(

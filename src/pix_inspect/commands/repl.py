@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,12 +17,15 @@ from pix.problem import Problem
 from pix_inspect.base.line_history import MOST_LINES, history_file
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.terminal_text import room
 from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.commands.send import carried_out, connection_arguments, session_of
+from pix_inspect.options.output import output_arguments
 from pix_inspect.repl.completion import complete, signature
 from pix_inspect.repl.repl import Session
 from pix_inspect.repl.text import shown
-from pix_inspect.repl.values import Answer
+from pix_inspect.repl.values import Answer, plain
+from pix_inspect.teach.entry_text import WIDTH
 
 PROMPT = ">>> "
 NARROWEST = 20
@@ -31,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     connection_arguments(parser, "the recording (default: a new one in the state directory)")
     parser.add_argument("--no-recording", action="store_true", help="record nothing")
+    output_arguments(parser, "for each line")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -47,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         with _editing(session) if terminal else contextlib.nullcontext():
             for line in _typed(terminal):
-                failed |= not _carry_out(session, line, paged=terminal)
+                failed |= not _carry_out(session, line, args.format, paged=terminal)
     finally:
         session.close()
         recorded = relay.close() if relay is not None else None
@@ -86,12 +91,14 @@ def _typed(terminal: bool) -> Iterator[str]:
             yield line
 
 
-def _carry_out(session: Session, line: str, *, paged: bool) -> bool:
+def _carry_out(session: Session, line: str, form: str, *, paged: bool) -> bool:
     """Print what comes of a line; whatever is wrong costs one line, and the REPL goes on."""
     try:
         value = carried_out(session, line)
-        if value is not None:
-            _print(shown(value), paged=paged)
+        if form == "json":
+            print(json.dumps(plain(value)))
+        elif value is not None:
+            _print(shown(value, room(WIDTH)), paged=paged)
     except Problem as problem:
         narrate(str(problem))
         return False

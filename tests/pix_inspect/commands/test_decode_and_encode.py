@@ -295,3 +295,14 @@ def test_any_bytes_are_values_or_one_line(name: str, version: str, words: list[i
         found = run("decode", name, "-", "--version", version, "--format", form, data=data)
         assert found.status in (0, 2)
         assert len(re.findall("^pix-inspect: ", found.err, re.MULTILINE)) <= 2
+
+
+def test_encode_as_json_says_the_bytes_also_on_a_terminal() -> None:
+    (found,) = run("encode", "U64", "-", "--json", data=b"5 6", output=Terminal).values
+    assert found == {
+        "type": "U64",
+        "protocol": "1.38",
+        "values": 2,
+        "bytes": 16,
+        "hex": (pack_u64(5) + pack_u64(6)).hex(),
+    }

@@ -57,6 +57,14 @@ nonsense(
     session.close()
 
 
+def test_as_json_every_line_gets_one(daemon: EmbeddedDaemon, tmp_path: Path) -> None:
+    script = "n = 2\nQueryAllValidPaths()\nlen([n])\n"
+    words = ("--json", "--no-recording", "--upstream", str(daemon.path))
+    done = run(tmp_path, "repl", *words, lines=script)
+    first, second, third = map(json.loads, done.stdout.splitlines())
+    assert (first, second["reply"], third) == (None, {"paths": []}, 1)
+
+
 def test_a_recording_goes_where_it_is_wanted(daemon: EmbeddedDaemon, tmp_path: Path) -> None:
     target = tmp_path / "r.pcapng"
     words = ("--upstream", str(daemon.path))
