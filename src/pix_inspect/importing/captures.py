@@ -7,42 +7,84 @@ rule.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from pix.problem import Problem
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.importing.nixwire import MAGICS, nixwire
 from pix_inspect.importing.opened import opened
+from pix_inspect.importing.packet_files import PacketFile
 from pix_inspect.importing.raw_streams import Passed
 from pix_inspect.importing.remarks import Remarks
-from pix_inspect.importing.strace import is_strace, processes_of, strace_log, together
+from pix_inspect.importing.sockdump import USER0, Dump
+from pix_inspect.importing.strace import (
+    has_times,
+    is_strace,
+    processes_of,
+    strace_log,
+    together,
+)
+from pix_inspect.importing.tcp_capture import Capture, ports
 from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.pcapng import SECTION_MAGIC
-from pix_inspect.recording.reader import RecordingReader, is_pcap
+from pix_inspect.recording.reader import is_pcap, is_recording
 from pix_inspect.recording.sections import UNSEEN
 from pix_inspect.recording.writer import RecordingWriter
 
 
-def captured(paths: list[Path], remarks: Remarks) -> tuple[str, Iterator[Passed]]:
-    """Return the format of another tool's capture, and what passed in it. Raises Problem.
+class Captured(NamedTuple):
+    """Another tool's capture: its format, what passed, and what to say of it afterwards."""
 
-    It is one file, or those of the processes that strace followed.
+    form: str
+    passed: Iterator[Passed]
+    remarks: Callable[[], Iterator[str]] = lambda: iter(())
+    timeless: bool = False
+    """Its times are made up."""
+
+
+def captured(paths: list[Path], port: int | None = None) -> Captured:
+    """Return another tool's capture. Raises Problem.
+
+    It is one file, or those of the processes that strace followed. `port` is the daemon's, in a
+    capture of TCP.
     """
     path = paths[0]
     with opened(path) as file:
+        if not file.seekable():
+            raise Problem(f"{path} is a pipe, and is read more than once: save it to a file first")
         head = file.read(1 << 16)
+    packets = head.startswith(SECTION_MAGIC) or is_pcap(head)
+    if port is not None and not packets:
+        raise Problem(f"{path}: --port is for captures of TCP, this is none")
+    told = Remarks()
     if head.startswith(MAGICS):
-        return "nixwire", nixwire(path, remarks)
+        return Captured("nixwire", nixwire(path, told), lambda: told.lines(str(path)))
     if is_strace(head):
-        return "strace", strace_log(paths, remarks)
-    if head.startswith(SECTION_MAGIC) or is_pcap(head):
-        RecordingReader(path).close()
+        timed = all(map(has_times, paths))
+        passed = strace_log(paths, told)
+        return Captured("strace", passed, lambda: told.lines(str(path)), not timed)
+    if not packets:
+        raise Problem(
+            f"{path}: neither a capture of packets (pcap, pcapng), a .nixwire file nor a log of"
+            " strace; two raw streams are imported with --client FILE --daemon FILE"
+        )
+    if is_recording(head):
         raise Problem(f"{path} is a recording already: pix-inspect open {path}")
-    raise Problem(
-        f"{path}: neither a .nixwire file nor a log of strace; two raw streams are imported with"
-        " --client FILE --daemon FILE"
-    )
+    if port is not None:
+        capture = Capture(path, port)
+        return Captured("tcp", capture.passed(), capture.remarks)
+    with opened(path) as file:
+        packet_file = PacketFile(file)
+        first = next(iter(packet_file), None)
+        if first is None or first.link != USER0:
+            raise Problem(
+                f"{path}: of a capture of TCP, say with --port N which port is the daemon's;"
+                f" {ports(packet_file)}"
+            )
+    dump = Dump(path)
+    return Captured("sockdump", dump.passed(), dump.remarks)
 
 
 def files_of(paths: list[Path]) -> list[list[Path]]:
@@ -89,7 +131,7 @@ def write_recording(
             if tap is None:
                 count += 1
                 unseen = UNSEEN if event.what == "join" else None
-                log = writer.open(Peer(), {}, time=event.time, missing=unseen)
+                log = writer.open(event.peer or Peer(), {}, time=event.time, missing=unseen)
                 tap = taps[event.connection] = RecordingTap(log, payload_limit)
             if event.what == "data":
                 assert event.side is not None

@@ -19,6 +19,7 @@ from pix.problem import Problem
 from pix.untrusted import parse_json
 from pix_inspect.importing.opened import contents
 from pix_inspect.importing.remarks import Remarks
+from pix_inspect.recording.notes import Peer
 
 What: TypeAlias = Literal["open", "join", "data", "half-close", "reset", "close"]
 """`join`: a connection whose beginning passed before anybody looked."""
@@ -44,6 +45,8 @@ class Passed(NamedTuple):
     side: int | None = None
     data: bytes = b""
     missing: int = 0
+    peer: Peer | None = None
+    """Who opened it, where that is known."""
 
 
 def raw_streams(

@@ -26,13 +26,12 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.dataclass import dataclass, field
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, STDERR_FRAMES
+from pix_inspect.importing.hellos import CLIENT_HELLOS, DAEMON_HELLOS
 from pix_inspect.importing.nixwire import LONGEST_TIME
 from pix_inspect.importing.opened import opened
 from pix_inspect.importing.raw_streams import MICROSECOND, Passed
 from pix_inspect.importing.remarks import Remarks
 
-CLIENT_HELLO = b"cxin\0\0\0\0"
-DAEMON_HELLO = b"oixd\0\0\0\0"
 READS = frozenset(["read", "readv", "recv", "recvfrom", "recvmsg"])
 WRITES = frozenset(["write", "writev", "send", "sendto", "sendmsg"])
 ENDS = frozenset(["close", "shutdown"])
@@ -94,7 +93,7 @@ class _Stream:
         self.ended = True
         if len(self.tried) == 1:
             side = 1 - next(iter(self.tried))
-            yield Passed(self.number, time, "data", side, b"", len(DAEMON_HELLO))
+            yield Passed(self.number, time, "data", side, b"", len(DAEMON_HELLOS[0]))
         yield Passed(self.number, time, "close")
 
 
@@ -261,13 +260,13 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
                 yield from _ended(call, stream, time, table, fd, tables, shared)
             continue
         data, known = _data(call)
-        if data.startswith(CLIENT_HELLO):
+        if data.startswith(CLIENT_HELLOS):
             if stream is not None and not stream.ended:
                 yield from stream.close(time)
             count += 1
             stream = table[fd] = _Stream(count, CLIENT if call.name in WRITES else DAEMON)
             yield Passed(count, time, "open")
-        elif stream is None and data.startswith(DAEMON_HELLO):
+        elif stream is None and data.startswith(DAEMON_HELLOS):
             traced = CLIENT if call.name in READS else DAEMON
             for each in table.values():
                 if each.traced == traced and not (each.ended or each.heard[DAEMON]):

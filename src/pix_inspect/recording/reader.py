@@ -40,9 +40,8 @@ _OURS = (pcapng.SECTION_HEADER, pcapng.INTERFACE_DESCRIPTION, pcapng.ENHANCED_PA
 _PCAP = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d")
 
 FOREIGN = (
-    "of a TCP connection that carries Nix's protocol save both directions as raw bytes (Wireshark:"
-    " Follow, TCP Stream) for `pix-inspect import --client FILE --daemon FILE`; merged recordings"
-    " of pix-inspect are read when one of them came first"
+    "`pix-inspect import FILE --port N -o NEW.pcapng` makes a recording of its connections to TCP"
+    " port N, or without --port of what sockdump wrote"
 )
 """What to do with a capture that is not a recording."""
 
@@ -50,6 +49,12 @@ FOREIGN = (
 def is_pcap(head: bytes) -> bool:
     """Whether a file that begins like this is a capture in the format before pcapng."""
     return head[:4] in _PCAP
+
+
+def is_recording(head: bytes) -> bool:
+    """Whether a file that begins like this is a recording of ours."""
+    block = whole_block(head, 0) if head.startswith(pcapng.SECTION_MAGIC) else None
+    return block is not None and section_about(head, 0, block[1]) is not None
 
 
 class RecordingReader:
@@ -194,16 +199,16 @@ class RecordingReader:
             raise Problem(f"{path} is empty: not a recording")
         if head[:4] != pcapng.SECTION_MAGIC[: len(head)]:
             if is_pcap(head):
-                raise Problem(f"{path} is an old-style pcap file: {FOREIGN}")
+                raise Problem(f"{path} is a capture in the pcap format, not a recording: {FOREIGN}")
             raise Problem(
                 f"{path} is not a pcapng file: a recording by pix-inspect begins with 0a 0d 0d 0a "
-                "(offset 0); `pix-inspect import` makes one of a log of strace, a .nixwire file or"
-                " two raw streams"
+                "(offset 0); `pix-inspect import` makes one of a capture of TCP, a log of strace, a"
+                " .nixwire file or two raw streams"
             )
         if head[8:12] == pcapng.BYTE_ORDER_MAGIC[::-1]:
             raise Problem(
                 f"{path} is a big-endian pcapng file (offset 8): recordings by pix-inspect are "
-                "little-endian; `editcap` on a little-endian computer rewrites it"
+                f"little-endian, and `editcap` on such a computer rewrites one; {FOREIGN}"
             )
         if len(head) >= 12 and head[8:12] != pcapng.BYTE_ORDER_MAGIC:
             raise Problem(f"{path} is not a pcapng file: no byte-order mark at offset 8")
@@ -220,7 +225,8 @@ class RecordingReader:
         if about is None:
             raise Problem(
                 f"{path} is a pcapng file but not a recording by pix-inspect: the section header "
-                f"at offset 0 has no comment that says so; {FOREIGN}"
+                f"at offset 0 has no comment that says so; {FOREIGN}; merged recordings of"
+                " pix-inspect are read when one of them came first"
             )
         self.about = about
 

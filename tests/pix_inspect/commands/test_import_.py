@@ -148,10 +148,14 @@ def test_several_captures_become_one_recording(
     [
         ([], "say what to import"),
         (["--client", "x"], "say what to import"),
+        (["x", "--port", "65536"], "'65536' is not a port"),
         (["none"], "cannot read none"),
         (["--client", "none", "--daemon", "none"], "cannot read none"),
         (["x", "--client", "y"], "give either captures or --client and --daemon, not both"),
-        ([__file__], "neither a .nixwire file nor a log of strace"),
+        (
+            [__file__],
+            "neither a capture of packets (pcap, pcapng), a .nixwire file nor a log of strace",
+        ),
         (["--client", __file__, "--daemon", __file__, "--events", __file__], "not JSON"),
     ],
 )

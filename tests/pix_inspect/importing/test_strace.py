@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pix.codec.gates import FAMILIES, Family
+from pix.codec.wire import pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.importing.raw_streams import Passed
@@ -39,6 +41,17 @@ def passed(log: str) -> list[Passed]:
     """What passed by a log, but for the direction that is not in it."""
     found = connections(sorted(calls(log.splitlines(keepends=True), 1_000)))
     return [event for event in found if event.data or not event.missing]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pipes_of_either_protocol_are_one_connection(family: Family) -> None:
+    asked, answered = map(pack_u64, family.magics)
+    ask, answer = ("".join(f"\\x{byte:02x}" for byte in said) for said in (asked, answered))
+    log = f'write(5, "{ask}", 8) = 8\nread(6, "{answer}", 8) = 8\n'
+    assert [(e.connection, e.side, e.data) for e in passed(log) if e.data] == [
+        (1, CLIENT, asked),
+        (1, DAEMON, answered),
+    ]
 
 
 def what(events: list[Passed]) -> list[tuple[int, str, int | None, bytes, int]]:

@@ -117,7 +117,7 @@ def test_what_a_listener_is_told_can_be_read_again_at_once(tmp_path: Path) -> No
         (b"", "is empty"),
         (b"\x0a\x0d", "cut off"),
         (b"hello, this is text of some length", "not a pcapng file"),
-        (b"\xd4\xc3\xb2\xa1" + bytes(40), "old-style pcap"),
+        (b"\xd4\xc3\xb2\xa1" + bytes(40), "capture in the pcap format"),
         (bytes(100), "not a pcapng file"),
         (b"\x0a\x0d\x0d\x0a\x00\x00\x00\x1c\x1a\x2b\x3c\x4d" + bytes(16), "big-endian"),
         (b"\x0a\x0d\x0d\x0a\x1c\x00\x00\x00" + bytes(20), "byte-order"),
