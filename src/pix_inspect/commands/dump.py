@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import re
 import sys
-import time as clock
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +26,12 @@ from pix_inspect.options.progress import Progress
 from pix_inspect.recording.about import caveats
 from pix_inspect.recording.notes import made_of
 from pix_inspect.recording.reader import RecordingReader
+from pix_inspect.session.growth import PAUSE, as_they_end
 from pix_inspect.session.session import Session
 
 if TYPE_CHECKING:
     from pix_inspect.filter.compiled import Filter
 
-STEP = 0.05
-"""Seconds of reading between looks at what can be printed."""
 LAST = 1 << 62
 
 
@@ -98,9 +96,15 @@ def main(args: argparse.Namespace) -> int:
     )
     fit: Fit = "as it is" if args.format == "json" else "cut" if args.oneline else "wrap"
     progress = Progress(on=not sys.stdout.isatty())
-    source = as_they_end(session) if args.follow else in_order(session, last, progress)
+    source: Iterator[int | None] = in_order(session, last, progress)
+    if args.follow:
+        source = as_they_end(session)
     for i in source:
-        if not first <= i + 1 <= last or (wanted is not None and not wanted.matches(session, i)):
+        if (
+            i is None
+            or not first <= i + 1 <= last
+            or (wanted is not None and not wanted.matches(session, i))
+        ):
             continue
         show(printer.lines(i), fit)
         if args.follow:
@@ -154,7 +158,7 @@ def in_order(session: Session, last: int, progress: Progress) -> Iterator[int]:
     Reads no further than the exchange of number `last`.
     """
     i = 0
-    while session.poll(STEP):
+    while session.poll(PAUSE):
         progress.show("reading", session.consumed, session.size)
         while i < len(session) and session.row(i).took is not None:
             yield i
@@ -162,25 +166,6 @@ def in_order(session: Session, last: int, progress: Progress) -> Iterator[int]:
             if i >= last:
                 return
     yield from range(i, min(len(session), last))
-
-
-def as_they_end(session: Session) -> Iterator[int]:
-    """Yield exchanges as they end, for ever."""
-    seen = 0
-    going_on: list[int] = []
-    while True:
-        changed = session.poll(STEP)
-        going_on += range(seen, len(session))
-        seen = len(session)
-        still = []
-        for i in going_on:
-            if session.row(i).took is None:
-                still.append(i)
-            else:
-                yield i
-        going_on = still
-        if not changed:
-            clock.sleep(STEP)
 
 
 def report(session: Session, *, whole: bool) -> None:

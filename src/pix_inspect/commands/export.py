@@ -20,9 +20,10 @@ from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.new_files import PRIVATE, check_target, save
 from pix_inspect.base.units import count
-from pix_inspect.commands.dump import LAST, STEP, filter_of, in_order, report
+from pix_inspect.commands.dump import LAST, filter_of, in_order, report
 from pix_inspect.export.spans import Spans
 from pix_inspect.options.progress import Progress
+from pix_inspect.session.growth import as_they_end
 from pix_inspect.session.session import Session
 
 FORMATS = {
@@ -71,7 +72,7 @@ def main(args: argparse.Namespace) -> int:
         told = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: told.set())
-        source = growing(session, told)
+        source = as_they_end(session, told)
     numbers = (i for i in source if i is None or wanted is None or wanted.matches(session, i))
     if collector:
         return _deliver(session, numbers, args.output)
@@ -82,26 +83,6 @@ def main(args: argparse.Namespace) -> int:
     progress.clear()
     report(session, whole=True)
     return 0
-
-
-def growing(session: Session, told: threading.Event) -> Iterator[int | None]:
-    """Yield exchanges as they end, None when there are none, until told to end; then the rest."""
-    seen = 0
-    going_on: list[int] = []
-    while True:
-        last = told.is_set()
-        changed = session.poll(STEP)
-        going_on += range(seen, len(session))
-        seen = len(session)
-        ended = [i for i in going_on if last or not session.going_on(i)]
-        yield from ended
-        if last and not changed:
-            return
-        left = set(ended)
-        going_on = [i for i in going_on if i not in left]
-        if not changed:
-            yield None
-            told.wait(STEP)
 
 
 def _pieces(session: Session, numbers: Iterator[int | None], form: str) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pix.codec.gates import WORKER
 from pix.protocol.logging import ActivityType
 from pix_inspect.describe.about import about, short, short_command
 from pix_inspect.session.activities import Activity, activities
@@ -106,7 +107,8 @@ class Lanes:
         row = view.row
         end = row.started + row.took if row.took is not None else self._session.last
         lane = self._lane(connection.number, row.started, end)
-        where = {"pid": process(connection), "tid": thread(connection, lane), "cat": "nix"}
+        where: Event = {"pid": process(connection), "tid": thread(connection, lane)}
+        where["cat"] = f"nix.{connection.family or WORKER}"
         said = {
             "about": about(view), "exchange": row.number, "state": row.state,
             "request bytes": row.up, "reply bytes": row.down,

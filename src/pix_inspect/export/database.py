@@ -1,4 +1,4 @@
-"""A recording as an SQLite database, for questions in SQL; docs/database.md names the columns.
+"""A recording as an SQLite database, for questions in SQL; docs/sql.md names the columns.
 
 Times are seconds: of connections since 1970, of what lies within since the recording's start.
 Sizes are bytes. Fields are those with a single value: a path, a name, a number.
@@ -25,7 +25,7 @@ TABLES = """
 create table recording (path text, host text, tool text, listen text, upstream text, command text);
 create table connections (
   connection integer primary key, opened real, closed real, pid integer, uid integer,
-  command text, protocol text, daemon_nix text, lost integer, failure text
+  command text, family text, protocol text, daemon_nix text, lost integer, failure text
 );
 create table exchanges (
   exchange integer primary key, connection integer references connections, kind text,
@@ -59,8 +59,8 @@ create view bytes_by_path as
   select path, sum(request_bytes + reply_bytes) as bytes, count(*) as exchanges from exchanges
   where path is not null group by path order by bytes desc;
 create view clients as
-  select c.connection, c.pid, c.command, c.protocol, c.daemon_nix, count(e.exchange) as exchanges,
-         sum(e.took) as busy
+  select c.connection, c.pid, c.command, c.family, c.protocol, c.daemon_nix,
+         count(e.exchange) as exchanges, sum(e.took) as busy
   from connections c left join exchanges e using (connection) group by c.connection;
 """
 
@@ -125,8 +125,9 @@ def _connections(session: Session) -> Iterator[tuple[Any, ...]]:
         peer = row.peer
         yield (
             row.number, row.opened / 1e9, row.closed and row.closed / 1e9, peer.pid, peer.uid,
-            _text(peer.command), row.protocol and row.protocol.text, _text(row.daemon_nix),
-            row.lost, str(row.failure) if row.failure else None,
+            _text(peer.command), row.family and row.family.name,
+            row.protocol and row.protocol.text, _text(row.daemon_nix), row.lost,
+            str(row.failure) if row.failure else None,
         )  # fmt: skip
 
 

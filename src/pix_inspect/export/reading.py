@@ -9,7 +9,6 @@ seconds since 1970, durations seconds, sizes bytes; values are as in `dump --jso
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +22,9 @@ from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.lookup import detector
 from pix_inspect.session.activities import log_line
 from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.session.growth import PAUSE, as_they_end
 from pix_inspect.session.row import State
 from pix_inspect.session.session import ConnectionRow, Session
-
-PAUSE = 0.05
-"""Seconds between two looks at a recording that grows."""
 
 
 class Client(NamedTuple):
@@ -43,6 +40,8 @@ class Client(NamedTuple):
     """The protocol's version, as `1.38`."""
     features: frozenset[str]
     daemon_nix: str | None
+    family: str | None = None
+    """Which protocol it is: `worker` or `serve`."""
 
 
 class Line(NamedTuple):
@@ -200,8 +199,8 @@ class Recording:
 
     def __iter__(self) -> Iterator[Exchange]:
         session, wanted = self._session, self._wanted
-        for i in self._as_they_end() if self._follow else self._in_order():
-            if wanted is None or wanted.matches(session, i):
+        for i in as_they_end(session) if self._follow else self._in_order():
+            if i is not None and (wanted is None or wanted.matches(session, i)):
                 yield Exchange(session.exchange(i), session)
 
     def _in_order(self) -> Iterator[int]:
@@ -211,19 +210,6 @@ class Recording:
             while i < len(session) and not (more and session.going_on(i)):
                 yield i
                 i += 1
-
-    def _as_they_end(self) -> Iterator[int]:
-        session, seen = self._session, 0
-        going_on: list[int] = []
-        while True:
-            more = session.poll(PAUSE)
-            looked_at = [*going_on, *range(seen, len(session))]
-            seen = len(session)
-            going_on = [i for i in looked_at if session.going_on(i)]
-            still = set(going_on)
-            yield from (i for i in looked_at if i not in still)
-            if not more:
-                clock.sleep(PAUSE)
 
     @property
     def clients(self) -> list[Client]:
@@ -243,4 +229,5 @@ def _client(row: ConnectionRow) -> Client:
         None if agreed is None else agreed.text,
         frozenset() if agreed is None else agreed.features,
         row.daemon_nix,
+        None if row.family is None else row.family.name,
     )

@@ -1,8 +1,9 @@
 """A recording as OpenTelemetry spans and metrics, in the JSON of OTLP.
 
 A trace is a connection, or all of a `run`; a client's own trace is continued where it has one
-(`TRACEPARENT`). An operation is a SERVER span by the conventions for RPC (semantic conventions
-1.45.0), what the daemon works on meanwhile are its children, log lines are events of these.
+(`TRACEPARENT`). The service is the protocol that is spoken, nix.worker or nix.serve. An operation
+is a SERVER span by the conventions for RPC (semantic conventions 1.45.0), what the daemon works on
+meanwhile are its children, log lines are events of these.
 Numbers of spans and traces are made of the recording, so that the same one is exported alike.
 Times are nanoseconds since 1970, sizes bytes.
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pix
+from pix.codec.gates import SERVE, WORKER
 from pix.dataclass import dataclass, field
 from pix.protocol.logging import ResultType
 from pix_inspect.base.safe_text import plain
@@ -37,6 +39,9 @@ MOST_FRAMES = 10_000
 MOST_EVENTS = 200
 """Events of a span; what is beyond is counted."""
 LONGEST_TEXT = 4096
+
+TCP = "tcp"
+"""A transport, and what a recording of a capture of TCP says that it was made of."""
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """Seconds: the histogram's limits, as the conventions have them."""
@@ -64,12 +69,17 @@ def _text(text: str) -> str:
     return plain(text).encode("utf-8", "replace").decode()[:LONGEST_TEXT]
 
 
+def _service(row: ConnectionRow) -> str:
+    """Return the service that a connection's operations are of."""
+    return f"nix.{row.family or WORKER}"
+
+
 class Spans:
     """Spans and metrics of the exchanges of a session; `exchange` and `connection` make them."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._sums: dict[tuple[str, str], Sum] = {}
+        self._sums: dict[tuple[str, str, str], Sum] = {}
 
     # Numbers ----------------------------------------------------------------------------
 
@@ -96,16 +106,23 @@ class Spans:
     def _of_connection(self, row: ConnectionRow) -> str:
         return self._digest("span", "connection", row.number)[:16]
 
+    def _transport(self, row: ConnectionRow) -> str:
+        if TCP in (self.session.made.formats or ()):
+            return TCP
+        return "pipe" if row.family is SERVE else "unix"
+
     # Spans ------------------------------------------------------------------------------
 
     def resource(self) -> Json:
         """Return what the spans are of."""
-        versions = {row.daemon_nix for row in self.session.connections.values() if row.daemon_nix}
+        connections = self.session.connections.values()
+        versions = {row.daemon_nix for row in connections if row.daemon_nix}
+        served = {row.family for row in connections} == {SERVE}
         made = self.session.made
         return {
             "attributes": attributes(
                 {
-                    "service.name": "nix-daemon",
+                    "service.name": "nix-store" if served else "nix-daemon",
                     "service.version": versions.pop() if len(versions) == 1 else None,
                     "host.name": made.host,
                     "server.address": made.upstream,
@@ -120,7 +137,7 @@ class Spans:
             row,
             ("connection", row.number),
             self._trace(row)[1],
-            name="nix.worker connection",
+            name=f"{_service(row)} connection",
             kind=INTERNAL,
             startTimeUnixNano=str(row.opened),
             endTimeUnixNano=str(row.closed or max(row.last, row.opened)),
@@ -128,7 +145,7 @@ class Spans:
                 {
                     "process.pid": peer.pid,
                     "process.user.id": peer.uid,
-                    "network.transport": "unix",
+                    "network.transport": self._transport(row),
                     "nix.connection": row.number,
                     "nix.protocol.version": row.protocol.text if row.protocol is not None else None,
                     "nix.daemon.version": row.daemon_nix,
@@ -144,9 +161,10 @@ class Spans:
         row = view.row
         connection = self.session.connections[row.connection]
         end = row.started + row.took if row.took is not None else self.session.last
-        method = f"nix.worker/{row.name}"
+        service = _service(connection)
+        method = f"{service}/{row.name.removeprefix(SERVE.prefix)}"
         failed = _failure(view)
-        self._count(view, method, failed)
+        self._count(view, (service, method, failed[0] if failed else ""))
         work = activities(view.log[:MOST_FRAMES])
         events, dropped = _events(work)
         if failed is not None:
@@ -167,7 +185,7 @@ class Spans:
                     "rpc.method": method,
                     "rpc.response.status_code": "OK" if failed is None else "ERROR",
                     "error.type": failed[0] if failed is not None else None,
-                    "network.transport": "unix",
+                    "network.transport": self._transport(connection),
                     "server.address": self.session.made.listen or self.session.made.upstream,
                     "nix.about": about(view) or None,
                     "nix.exchange": row.number,
@@ -235,11 +253,11 @@ class Spans:
 
     # Metrics ----------------------------------------------------------------------------
 
-    def _count(self, view: ExchangeView, method: str, failed: tuple[str, str] | None) -> None:
+    def _count(self, view: ExchangeView, what: tuple[str, str, str]) -> None:
         row = view.row
         if row.took is None:
             return
-        total = self._sums.setdefault((method, failed[0] if failed else ""), Sum())
+        total = self._sums.setdefault(what, Sum())
         total.counts[bisect_left(BOUNDS, row.took / 1e9)] += 1
         total.seconds += row.took / 1e9
         total.up += row.up
@@ -251,8 +269,9 @@ class Spans:
             "startTimeUnixNano": str(self.session.started),
             "timeUnixNano": str(self.session.last),
         }
-        durations, sizes = [], []
-        for (method, error), total in sorted(self._sums.items()):
+        durations: list[Json] = []
+        sizes: dict[str, list[Json]] = {}
+        for (service, method, error), total in sorted(self._sums.items()):
             said = attributes(
                 {"rpc.system.name": "nix", "rpc.method": method, "error.type": error or None}
             )
@@ -269,22 +288,25 @@ class Spans:
             for way, count in (("receive", total.up), ("transmit", total.down)):
                 way_said = attributes({"network.io.direction": way})
                 point = {**window, "attributes": [*said, *way_said], "asInt": str(count)}
-                sizes.append(point)
+                sizes.setdefault(service, []).append(point)
         metrics = [
             {
                 "name": "rpc.server.call.duration",
                 "unit": "s",
                 "histogram": {"dataPoints": durations, "aggregationTemporality": CUMULATIVE},
             },
-            {
-                "name": "nix.worker.io",
-                "unit": "By",
-                "sum": {
-                    "dataPoints": sizes,
-                    "aggregationTemporality": CUMULATIVE,
-                    "isMonotonic": True,
-                },
-            },
+            *(
+                {
+                    "name": f"{service}.io",
+                    "unit": "By",
+                    "sum": {
+                        "dataPoints": points,
+                        "aggregationTemporality": CUMULATIVE,
+                        "isMonotonic": True,
+                    },
+                }
+                for service, points in sizes.items()
+            ),
         ]
         scope = {"scope": SCOPE, "metrics": metrics, "schemaUrl": SCHEMA}
         return {"resourceMetrics": [{"resource": self.resource(), "scopeMetrics": [scope]}]}

@@ -17,7 +17,6 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from pix.conversation import CLIENT
 from pix_inspect import cli
-from pix_inspect.commands import dump
 from pix_inspect.options import progress
 from pix_inspect.session.session import Session
 from tests.support.places import RECORDINGS
@@ -255,23 +254,6 @@ def test_exchanges_come_in_order_of_start_while_one_is_going_on(
     found = objects(capsys, made.save(tmp_path / "open.pcapng"))
     assert [each["exchange"] for each in found] == [1, 2, 3, 4, 5]
     assert [each["took"] is None for each in found] == [False, False, False, True, False]
-
-
-def test_exchanges_are_yielded_as_they_end(tmp_path: Path) -> None:
-    made = small_recording(tmp_path, "a")
-    first = made.connections[0]
-    first.chunk(CLIENT, ASKING)
-    path = made.save(tmp_path / "growing.pcapng")
-    follow = dump.as_they_end(Session(path))
-    assert [next(follow) for _ in range(3)] == [0, 1, 2]
-    before = len(made.data)
-    second = made.open()
-    second.chunk(CLIENT, word(0x6E697863) + word(0x10A))
-    second.chunk(1, word(0x6478696F) + word(0x10A) + word(LAST))
-    first.chunk(1, word(LAST) + word(0))
-    with path.open("ab") as file:
-        file.write(made.data[before:])
-    assert sorted(next(follow) for _ in range(2)) == [3, 4]
 
 
 def test_follow_prints_what_is_appended_until_interrupted(tmp_path: Path) -> None:

@@ -61,6 +61,13 @@ def test_builds_are_slices_and_counted() -> None:
     assert counts == [1, 0, 1, 0]
 
 
+def test_slices_say_which_protocol_they_are_of() -> None:
+    for name, family in (("queries", "worker"), ("serve-closure", "serve")):
+        events = events_of(RECORDINGS / f"{name}.pcapng")
+        kinds = {event["cat"] for event in events if event["ph"] == "X"}
+        assert kinds - {"activity"} == {f"nix.{family}"}
+
+
 def test_what_overlaps_gets_a_lane_of_its_own() -> None:
     session = Session(RECORDINGS / "queries.pcapng").read_all()
     lanes = Lanes(session)

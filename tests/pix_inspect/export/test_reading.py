@@ -51,6 +51,12 @@ def test_what_matches_is_what_is_gone_through() -> None:
         assert failed.started is not None
 
 
+@pytest.mark.parametrize(("name", "family"), [("queries", "worker"), ("serve-copy", "serve")])
+def test_a_client_speaks_one_of_two_protocols(name: str, family: str) -> None:
+    with pix_inspect.open(RECORDINGS / f"{name}.pcapng") as recording:
+        assert {exchange.client.family for exchange in recording} == {family}
+
+
 def test_a_payload_is_read_piece_by_piece() -> None:
     with pix_inspect.open(RECORDINGS / "add-tree.pcapng", "op = AddToStore") as recording:
         first = next(iter(recording))

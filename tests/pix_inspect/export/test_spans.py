@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pix.codec.gates import SERVE
 from pix_inspect.cli import main
 from pix_inspect.export.spans import MOST_EVENTS, Spans, attributes
 from pix_inspect.recording.notes import Peer
@@ -44,12 +45,26 @@ def test_spans_of_every_recording_form_traces(
             assert above.start_time_unix_nano <= span.start_time_unix_nano
     for i, span in enumerate(servers):
         row, said = session.row(i), attributes_of(span)
-        assert span.name == said["rpc.method"] == f"nix.worker/{row.name}"
+        family = session.connections[row.connection].family
+        name = row.name.removeprefix("serve.")
+        assert span.name == said["rpc.method"] == f"nix.{family}/{name}"
+        assert said["network.transport"] == ("pipe" if family is SERVE else "unix")
         assert said["nix.bytes.request"] == row.up
         has_failed = row.state in ("error", "cut")
         assert (span.status.code == span.status.STATUS_CODE_ERROR) == has_failed
         assert ("error.type" in said) == has_failed
     session.close()
+
+
+def test_a_serve_session_is_of_a_service_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    path = RECORDINGS / "serve-closure.pcapng"
+    (body,) = exported(path, capsys)
+    (resource,) = body["resourceSpans"]
+    assert resource["resource"]["attributes"][0]["value"]["stringValue"] == "nix-store"
+    names = {span.name for span in spans_in(body)}
+    assert {"nix.serve connection", "nix.serve/handshake", "nix.serve/QueryClosure"} <= names
+    (body,) = exported(path, capsys, "otlp-metrics")
+    assert {"rpc.server.call.duration", "nix.serve.io"} == set(metrics_in(body))
 
 
 def test_the_same_recording_is_exported_alike(capsys: pytest.CaptureFixture[str]) -> None:
