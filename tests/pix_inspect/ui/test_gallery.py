@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast, StderrNext
-from pix_inspect.ui.app.app import Inspector
+from pix_inspect.ui.app.app import SIXTEEN, Inspector
 from pix_inspect.ui.app.leaving import Leaving
 from pix_inspect.ui.main.status import Banner
 from tests.support.playbook import said
@@ -93,7 +93,8 @@ def test_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) 
 
 def test_sixteen_colours(snap_compare: Compare) -> None:
     app = recorded("build-failure")
-    app.theme = "ansi-dark"
+    app.register_theme(SIXTEEN)
+    app.theme = SIXTEEN.name
     run = at("BuildPaths", "tab", "j", "j")
     assert snap_compare(app, terminal_size=WIDE, run_before=run)
 

@@ -5,6 +5,7 @@ What the first screen does not need is imported where a key asks for it.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.theme import ThemeProvider
+from textual.theme import BUILTIN_THEMES, ThemeProvider
 
 from pix.problem import Problem
 from pix_inspect.base.settings import Settings
@@ -39,8 +40,16 @@ SILENCE = 10_000_000_000
 """Nanoseconds that a daemon may owe an answer before the banner says so."""
 
 DEFAULT_THEME = "textual-dark"
-SIXTEEN = "ansi-dark"
-"""The theme of terminals with 16 colours: of others, all tones would become white."""
+_ANSI = BUILTIN_THEMES["ansi-dark"]
+SIXTEEN = dataclasses.replace(
+    _ANSI,
+    name="ansi-sixteen",
+    variables={**_ANSI.variables, "text-primary": "ansi_bright_blue"},
+)
+"""The theme of terminals with 16 colours: of others, all tones would become white.
+
+Their dark blue is hardly to be read on black.
+"""
 
 WIDTHS = [(0, "-narrow"), (100, "-wide")]
 """From which width on the panes stand side by side."""
@@ -117,7 +126,8 @@ class Inspector(Ending):
         """Open what else was asked for."""
         few = self.console.color_system == "standard" and not self.is_headless
         if few and not self.theme.startswith("ansi"):
-            self.usual_theme, self.theme = self.theme, SIXTEEN
+            self.register_theme(SIXTEEN)
+            self.usual_theme, self.theme = self.theme, SIXTEEN.name
         for session in self._others:
             self.recordings.add(session)
         if self._settings is not None and self._settings.complaint is not None:

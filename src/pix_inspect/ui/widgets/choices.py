@@ -15,8 +15,8 @@ from textual.widgets.option_list import Option
 T = TypeVar("T")
 U = TypeVar("U")
 
-NOTE = "$foreground 55%"
-"""How what is said of a choice looks."""
+NOTE = "dim"
+"""How what is said of a choice looks: of no colour of its own, which the chosen one's may hide."""
 
 
 if TYPE_CHECKING:
