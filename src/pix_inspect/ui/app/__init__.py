@@ -1,7 +1,8 @@
 """The program: keys, commands, recordings in tabs, and what opens what.
 
 app         what is begun and ended (app, ending, leaving, remembering)
-key         what each does, and where (keys, help, palette); in their order (input_order)
+key         what each does, and where (keys, help, palette); in their order (input_order), pastes
+            (pastes)
 recording   in tabs (open_recordings), replayed (replay), written out (export, saving)
 guide       what is to be seen (guide), in a tour (touring)
 screen      what opens which, and where it leads back to (other_screens)

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from pix_inspect.base.narrate import say
+from pix_inspect.ui.app.pastes import PasteParser
 from pix_inspect.ui.widgets.guarded import TAKING_DOWN
 
 if TYPE_CHECKING:
@@ -54,6 +56,11 @@ class Terminal(LinuxDriver):
         super().__init__(*args, **options)
         terminal: Any = _Enduring(sys.stderr)
         self._file = terminal
+
+    def run_input_thread(self) -> None:
+        """Read what is typed. Textual has no other place to name the parser."""
+        linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined, misc]
+        super().run_input_thread()
 
 
 class Ending(App["Answer"]):

@@ -1,0 +1,59 @@
+"""Pastes are taken whole, wherever reads end, and what is typed around them stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual._xterm_parser import XTermParser
+from textual.events import Key, Paste
+from textual.message import Message
+
+from pix_inspect.ui.app.pastes import END, START, PasteParser
+from tests.support.places import RECORDINGS
+from tests.support.terminal import COMMAND, Terminal
+
+TYPED = f"a\x1b[A{START}op = x\x00\r\n\x1b[Bä\x1b[201{END}{START}{END}q{START}2{END}\x1b[B"
+
+
+def said(parser: XTermParser, pieces: list[str]) -> list[str]:
+    found: list[Message] = [event for piece in pieces for event in parser.feed(piece)]
+    return [
+        f"paste {each.text!r}" if isinstance(each, Paste) else each.key
+        for each in found
+        if isinstance(each, Paste | Key)
+    ]
+
+
+def test_pastes_are_one_event_in_order_with_keys() -> None:
+    assert said(PasteParser(), [TYPED]) == [
+        "a",
+        "up",
+        "paste 'op = x\\r\\n\\x1b[Bä\\x1b[201'",
+        "paste ''",
+        "q",
+        "paste '2'",
+        "down",
+    ]
+
+
+def test_reads_may_end_anywhere() -> None:
+    plain = f"a{START}op = x{END}q{START}2{END}\x1b[B"
+    whole = said(PasteParser(), [plain])
+    assert said(PasteParser(), list(plain)) == said(XTermParser(), list(plain)) == whole
+    for at in range(1, len(plain)):
+        assert said(PasteParser(), [plain[:at], plain[at:]]) == whole, at
+
+
+def test_a_megabyte_is_refused_in_words_and_lines_but_one_are_said(tmp_path: Path) -> None:
+    screen = Terminal(*COMMAND, "open", str(RECORDINGS / "lookups.pcapng"), folder=tmp_path)
+    try:
+        screen.wait_for(b"SetOptions")
+        screen.send(b"/")
+        screen.wait_for(b"for example")
+        for piece in [START, *["x" * 1024] * 1024, END]:
+            screen.send(piece.encode())
+        screen.wait_for(b"1,048,576")
+        screen.send(f"{START}op = A\r\nop = B\nop = C{END}".encode())
+        screen.wait_for(b"the first of 3")
+    finally:
+        screen.close()
