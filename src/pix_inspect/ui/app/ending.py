@@ -59,7 +59,7 @@ class Terminal(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read what is typed. Textual has no other place to name the parser."""
-        linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined, misc]
+        linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
         super().run_input_thread()
 
 
