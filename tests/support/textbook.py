@@ -1,0 +1,65 @@
+"""The manual's client, step by step as its chapters have it, with a daemon."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pix_inspect.teach.manual.client import STEPS, program
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples/daemon_client.py"
+
+
+def after(steps: int) -> dict[str, Any]:
+    """What is defined after so many steps, none of which asks anything by itself."""
+    names: dict[str, Any] = {}
+    exec(compile(program(steps), f"step {steps}", "exec"), names)
+    return names
+
+
+@contextmanager
+def connected(names: dict[str, Any], socket: Path) -> Iterator[Any]:
+    """A daemon as the client has it."""
+    daemon = names["Daemon"](str(socket))
+    yield daemon
+    daemon.stream.close()
+    daemon.socket.close()
+
+
+def try_every_step(socket: Path, path: str, absent: str, size: int, minor: int) -> None:
+    """`path` is in the daemon's store, with a NAR of `size` bytes, `absent` is not."""
+    names = after(1)
+    assert names["number"](26) == b"\x1a" + bytes(7)
+    assert names["text"](b"hello") == b"\5" + bytes(7) + b"hello\0\0\0"
+
+    with connected(after(2), socket) as daemon:
+        assert daemon.version == 0x100 | minor
+
+    names = after(3)
+    number: Callable[[int], bytes] = names["number"]
+    text: Callable[[bytes], bytes] = names["text"]
+    with connected(names, socket) as daemon:
+        for asked, answer in ((path, 1), (absent, 0), (path, 1)):
+            daemon.ask(number(1), text(asked.encode()))
+            assert daemon.number() == answer
+        with pytest.raises(RuntimeError, match="absent"):
+            daemon.ask(number(10), text(absent.encode()))  # EnsurePath
+        daemon.ask(number(1), text(path.encode()))
+        assert daemon.number() == 1, "the connection goes on after an error"
+
+    assert len(STEPS) == 4
+    for asked, says in ((path, f", {size}, "), (absent, "None")):
+        ran = subprocess.run(
+            [sys.executable, EXAMPLE, socket, asked],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert says in ran.stdout
