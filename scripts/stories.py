@@ -432,7 +432,7 @@ def by_hand(stage: Stage) -> None:
 
 
 @story("2.34.8", trusted=False)
-def agent(stage: Stage) -> None:
+def watched_agent(stage: Stage) -> None:
     """What an agent did that was given the daemon's socket: it looked around, built, left a root,
     tried a setting, unsigned paths and a repair that are for trusted users, and collected."""
     git = chain(stage)

@@ -196,7 +196,7 @@ def commands(document: str) -> list[tuple[list[str], str]]:
 def test_what_an_agent_did_is_told_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(ROOT / "recordings/agent.pcapng", tmp_path)
+    shutil.copy(ROOT / "recordings/watched-agent.pcapng", tmp_path / "agent.pcapng")
     monkeypatch.chdir(tmp_path)
     told = 0
     for words, printed in commands("docs/agents.md"):

@@ -42,7 +42,13 @@ OPERATIONS = {
     "mounted-store": {"AddPermRoot"},
     "by-hand": {"HasSubstitutes", "QueryPathHash", "QueryReferences", "QueryDeriver", "ImportPaths"}
     | {"ExportPath", "QuerySubstitutablePaths", "QueryDerivationOutputNames"},
-    "agent": {"BuildPaths", "AddIndirectRoot", "AddMultipleToStore", "VerifyStore", "FindRoots"}
+    "watched-agent": {
+        "BuildPaths",
+        "AddIndirectRoot",
+        "AddMultipleToStore",
+        "VerifyStore",
+        "FindRoots",
+    }
     | {"CollectGarbage"},
     "serve-copy": {"serve.AddToStoreNar", "serve.DumpStorePath"},
     "serve-closure": {"serve.QueryClosure", "serve.QueryPathInfos"},

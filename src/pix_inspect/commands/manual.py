@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from pix.problem import Problem
 from pix_inspect.base.narrate import narrate
+from pix_inspect.teach import bundled
 from pix_inspect.teach.manual import html, markdown
 from pix_inspect.teach.manual.blocks import Bytes, Page
 from pix_inspect.teach.manual.links import Links
@@ -45,6 +47,8 @@ def main(args: argparse.Namespace) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             total += 1
+        if args.format != "man":
+            _hand_out(folder / "recordings")
     except OSError as error:
         raise Problem(f"{error.filename or folder}: {error.strerror}") from None
     first = folder / FIRST[args.format]
@@ -62,6 +66,13 @@ def _files(made: list[Page], form: str) -> Iterator[tuple[str, str]]:
                 page.blocks = [block for block in page.blocks if not isinstance(block, Bytes)]
         return man_pages(told)
     return (html.site if form == "html" else markdown.site)(made, Links(made))
+
+
+def _hand_out(folder: Path) -> None:
+    """Put the recordings there that the exercises are about."""
+    folder.mkdir(exist_ok=True)
+    for recording in sorted(bundled.folder().glob("*.pcapng")):
+        shutil.copyfile(recording, folder / recording.name)
 
 
 def _ready(folder: Path) -> None:

@@ -31,6 +31,7 @@ OF_RECORDINGS = {
     "serve-copy": {"downgrade"},
     "serve-read-only": {"standard-error"},
     "untrusted": {"restricted-setting", "ignored-setting", "unsigned"},
+    "watched-agent": {"restricted-setting", "ignored-setting", "unsigned", "not-trusted"},
 }
 """What is to be found in recordings; in all others nothing is."""
 

@@ -73,7 +73,64 @@ class Picture:
     says: str
 
 
-Block = Heading | Prose | Bullets | Facts | Grid | Bytes | Picture
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A program, or what is typed, line by line."""
+
+    caption: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An exercise and its answer, which is not seen at once where that can be."""
+
+    asked: str
+    answer: str
+
+
+Block = Heading | Prose | Bullets | Facts | Grid | Bytes | Picture | Code | Question
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Stands in a chapter for an annotated exchange: `of` is an operation, frame or type, or
+    `handshake`."""
+
+    of: str
+    picture: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Stands in a chapter for what was asked in a recording, in a table."""
+
+    recording: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """Stands in a chapter for a question about a recording, and the answer that is in it.
+
+    `where` is the filter that finds it, `field` the value; `answer` has names in braces for what
+    the recording says (see `exercises`).
+    """
+
+    recording: str
+    asks: str
+    where: str
+    field: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter; its name is the page's."""
+
+    name: str
+    title: str
+    summary: str
+    parts: tuple[Block | Example | Asked | Exercise, ...]
 
 
 @dataclass(slots=True)
@@ -95,3 +152,18 @@ class Page:
     def depth(self) -> int:
         """How many folders lie above the page."""
         return self.path.count("/")
+
+
+Around = tuple[Page | None, Page | None]
+"""The chapters before and after one."""
+
+
+def neighbours(pages: Sequence[Page]) -> dict[str, Around]:
+    """Return the chapter before and the one after each chapter, by its path."""
+    chapters = [page for page in pages if page.kind == "chapter"]
+    before = [None, *chapters[:-1]]
+    after = [*chapters[1:], None]
+    return {
+        page.path: (previous, following)
+        for page, previous, following in zip(chapters, before, after, strict=True)
+    }

@@ -6,28 +6,12 @@ from the recordings when the pages are made. Source: Nix C++ 1.0 to master, runn
 
 from __future__ import annotations
 
-from pix.dataclass import dataclass
-from pix_inspect.teach.manual import service
-from pix_inspect.teach.manual.blocks import Block, Bullets, Grid, Heading, Prose
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """Stands for an annotated exchange: `of` is an operation, frame, type or `handshake`."""
-
-    of: str
-    picture: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """A chapter; its name is the page's."""
-
-    name: str
-    title: str
-    summary: str
-    parts: tuple[Block | Example, ...]
-
+from pix_inspect.teach.manual import client, service
+from pix_inspect.teach.manual.blocks import Bullets, Chapter, Code, Example, Grid, Heading, Prose
+from pix_inspect.teach.manual.exercises import EXERCISES
+from pix_inspect.teach.manual.from_pix import FROM_PIX
+from pix_inspect.teach.manual.glossary import GLOSSARY
+from pix_inspect.teach.manual.textbook import BUILD, INTRODUCTION, QUESTION, TRUST, frame_tags
 
 CONNECTION = Chapter(
     "connection",
@@ -56,6 +40,29 @@ CONNECTION = Chapter(
                 "Determinate Nix sends 0xab9a9ff0 in place of its magic.",
                 "The reason of a refusal stands in the daemon's own log only.",
             )
+        ),
+        Heading("The client, step 2", "client"),
+        Code("Step 2: the handshake", client.HANDSHAKE),
+        Prose(
+            "The client offers 1.21 (0x115), and every daemon goes down to that: Nix 2.1 to "
+            "today's. "
+            "Then the handshake is short. The daemon says its magic number, its version and "
+            "STDERR_LAST; the client says magic, version, that it wants no CPU of its own, and "
+            "that "
+            "no space is to be reserved. It sends these four words at once, and daemons read each "
+            "when they come to it. Lix since 2.94 refuses clients below 1.35, harmonia those below "
+            "1.37."
+        ),
+        Prose(
+            "On the wire the lowest byte of a word comes first. So the magic 0x6478696f can be "
+            "read "
+            "as ASCII, `oixd`, and STDERR_LAST as `stla`. The client's own magic 0x6e697863 is "
+            "`cxin`. A stream has no messages: `take` waits until all of the bytes are there, and "
+            "fewer of them mean that the daemon has hung up."
+        ),
+        Prose(
+            '`Daemon("/nix/var/nix/daemon-socket/socket").version` is now what the daemon offers: '
+            "0x126, which is 1.38, for Nix 2.24 and later."
         ),
         Heading("Operations", "operations"),
         Prose(
@@ -115,6 +122,19 @@ PRIMITIVES = Chapter(
         ),
         Heading("An annotated request and its reply", "example"),
         Example("QueryDeriver"),
+        Heading("The client, step 1", "client"),
+        Prose(
+            "From here on a client is written, in plain Python, without `pix`. It has 40 lines in "
+            "the end, and each step runs. The first one makes the two primitives that all requests "
+            "consist of."
+        ),
+        Code("Step 1: words and strings", client.WORDS),
+        Prose(
+            "`-len(value) % 8` is what is missing up to a multiple of eight, as Python's remainder "
+            "is never negative. `number(26)` is the first word of every QueryPathInfo: "
+            "1a 00 00 00 00 00 00 00. `text(b\"hello\")` has 16 bytes: the length 5, five letters, "
+            "three zeros."
+        ),
     ),
 )  # fmt: skip
 
@@ -124,11 +144,11 @@ LOG = Chapter(
     "What a daemon may say between a request and its reply.",
     (
         Prose(
-            "Every frame begins with a word that spells its name backwards in ASCII. Frames "
-            "carry messages for the user, activities with their progress, and requests for "
-            "payload. They can come before the request is complete: while frames of payload are "
-            "being sent, and right after the number of ImportPaths, RegisterDrvOutput and "
-            "QueryRealisation."
+            "Every frame begins with a word that says which it is, its tag. Its bytes are ASCII, "
+            "sent backwards: STRT arrives as `TRTS`. Frames carry messages for the user, "
+            "activities with their progress, and requests for payload. They can come before the "
+            "request is complete: while frames of payload are being sent, and right after the "
+            "number of ImportPaths, RegisterDrvOutput and QueryRealisation."
         ),
         Example("BuildPaths", picture=True),
         Heading("Activities", "activities"),
@@ -141,6 +161,28 @@ LOG = Chapter(
         ),
         Example("STDERR_START_ACTIVITY"),
         Example("STDERR_RESULT"),
+        Heading("The frames and their tags", "tags"),
+        frame_tags(),
+        Heading("The client, step 3", "client"),
+        Prose(
+            "Now the client can ask. `ask` sends a request and reads frames until the daemon says "
+            "that the work is done. What follows a frame's tag is written as a letter for each "
+            "value: n a number, t a text, l a list of texts, f the fields of an activity."
+        ),
+        Code("Step 3: the log", client.LOG),
+        Prose(
+            "These methods belong to the class of step 2. The layout of STDERR_ERROR is that of "
+            "1.21: a text and an exit status; since 1.26 it is a record of more. STDERR_READ and "
+            "STDERR_WRITE are missing, as they come with payload only."
+        ),
+        Prose(
+            "A first question is IsValidPath, which has the number 1. After "
+            "`daemon.ask(number(1), text(path))` the reply is the next word: `daemon.number()` "
+            "is 1 "
+            "for a path that is in the store, and 0 for one that is not. EnsurePath (10) for a "
+            "path "
+            "that cannot be had ends in an error, and the connection goes on."
+        ),
     ),
 )
 
@@ -241,9 +283,9 @@ TWO_PROTOCOLS = Chapter(
     "Which of the two is spoken when, and what the other one lacks.",
     (
         Prose(
-            "Nix has two protocols. A daemon speaks the *worker protocol*: on its socket, and by "
+            "Nix has two protocols. A daemon speaks the worker protocol: on its socket, and by "
             "`nix-daemon --stdio`, which is what `ssh-ng://` stores start on the other machine. "
-            "`ssh://` stores start `nix-store --serve` there, which speaks the *serve protocol*; "
+            "`ssh://` stores start `nix-store --serve` there, which speaks the serve protocol; "
             "pages and types that only it has begin with `serve.` here. They share words, strings "
             "and NARs; the first word of a connection says which of them it is."
         ),
@@ -334,7 +376,6 @@ TRAPS = Chapter(
     ),
 )
 
-CHAPTERS = (CONNECTION, PRIMITIVES, LOG, PAYLOAD, REACHING, TWO_PROTOCOLS, TRAPS)
 GRPC = Chapter(
     "grpc",
     "The daemon over gRPC",
@@ -342,4 +383,8 @@ GRPC = Chapter(
     service.blocks(),
 )
 
-CHAPTERS = (CONNECTION, PRIMITIVES, LOG, PAYLOAD, REACHING, GRPC, TRAPS)
+CHAPTERS = (
+    *(INTRODUCTION, PRIMITIVES, CONNECTION, LOG, QUESTION, BUILD, PAYLOAD, TRUST, REACHING),
+    *(TWO_PROTOCOLS, FROM_PIX, GRPC, TRAPS, EXERCISES, GLOSSARY),
+)
+"""In the order in which they are read."""

@@ -6,7 +6,7 @@ in it; `examples/daemon_client.py` is all of it.
 
 from __future__ import annotations
 
-WORDS = '''\
+WORDS = """\
 import socket
 import sys
 
@@ -17,9 +17,9 @@ def number(value: int) -> bytes:
 
 def text(value: bytes) -> bytes:
     return number(len(value)) + value + bytes(-len(value) % 8)
-'''
+"""
 
-HANDSHAKE = '''
+HANDSHAKE = """
 
 class Daemon:
     def __init__(self, path: str) -> None:
@@ -38,9 +38,9 @@ class Daemon:
 
     def number(self) -> int:
         return int.from_bytes(self.take(8), "little")
-'''
+"""
 
-LOG = '''
+LOG = """
     def text(self) -> bytes:
         size = self.number()
         return self.take(size + -size % 8)[:size]
@@ -62,16 +62,16 @@ LOG = '''
             said = self.read(frames[frame])
             if frame == b"ptxc":
                 raise RuntimeError(said[0])
-'''
+"""
 
-QUESTION = '''
+QUESTION = """
     def path_info(self, path: bytes) -> list[object] | None:
         self.ask(number(26), text(path))
         return self.read("ttlnnnlt") if self.number() else None
 
 
 print(Daemon(sys.argv[1]).path_info(sys.argv[2].encode()))
-'''
+"""
 
 STEPS = (WORDS, HANDSHAKE, LOG, QUESTION)
 

@@ -13,66 +13,52 @@ from importlib.resources import files
 from pix.conversation.exchange import CLIENT
 from pix_inspect.base.units import count
 from pix_inspect.describe.annotated_bytes import ByteLine
+from pix_inspect.teach.manual import full_text
 from pix_inspect.teach.manual.blocks import (
+    Around,
     Block,
     Bullets,
     Bytes,
+    Code,
     Facts,
     Grid,
     Heading,
     Page,
     Picture,
     Prose,
+    Question,
+    neighbours,
 )
 from pix_inspect.teach.manual.links import Links
 
 ASSETS = ("style.css", "search.js")
-MENU = (
-    ("index", "Contents"),
-    ("chapters/connection", "A connection"),
-    ("chapters/primitives", "Primitives"),
-    ("operations/handshake", "Handshake"),
-    ("chapters/log", "Log"),
-    ("chapters/payload", "Payload and NAR"),
-    ("chapters/reaching", "Reaching a daemon"),
-    ("chapters/traps", "Traps"),
-    ("chapters/documents", "Documents"),
-    ("versions/versions", "Versions"),
-)
+REFERENCE = (("operations/handshake", "Handshake"), ("versions/versions", "Versions"))
+"""What stands in the menu behind the chapters."""
 
 
 def site(pages: Sequence[Page], links: Links) -> Iterator[tuple[str, str]]:
     """Yield every file of the manual: its path and its text."""
+    around = neighbours(pages)
+    chapters = [(page.path, page.title) for page in pages if page.kind == "chapter"]
+    menu = (("index", "Contents"), *chapters, *REFERENCE)
     for page in pages:
-        yield f"{page.path}.html", _Writer(page, links).page()
+        yield f"{page.path}.html", _Writer(page, links, menu, around.get(page.path)).page()
     for asset in ASSETS:
         yield asset, files("pix_inspect.teach.manual").joinpath(asset).read_text()
-    yield "index.js", f"window.MANUAL = {json.dumps(_index(pages))};\n"
-
-
-def _index(pages: Sequence[Page]) -> list[tuple[str, str, str, str]]:
-    """What the search looks through: words, kind, what it is, where."""
-    found = []
-    for page in pages:
-        words = " ".join(dict.fromkeys((page.title, *page.names)))
-        found.append((words, page.kind, page.summary, f"{page.path}.html"))
-        for block in page.blocks:
-            if not isinstance(block, Grid):
-                continue
-            for row, anchor in zip(block.rows, block.anchors, strict=False):
-                if anchor:
-                    name = f"{page.names[0]}.{anchor}" if page.names else anchor
-                    said = row[-1] if len(row) > 1 else ""
-                    found.append((name, f"in {page.title}", said, f"{page.path}.html#{anchor}"))
-    return found
+    index = {"names": list(full_text.names(pages)), "sections": list(full_text.sections(pages))}
+    yield "index.js", f"window.MANUAL = {json.dumps(index, ensure_ascii=False)};\n"
 
 
 class _Writer:
     """Writes one page."""
 
-    def __init__(self, page: Page, links: Links) -> None:
+    def __init__(
+        self, page: Page, links: Links, menu: Sequence[tuple[str, str]], around: Around | None
+    ) -> None:
         self.here = page
         self.links = links
+        self.menu = menu
+        self.around = around
         self.up = "../" * page.depth
 
     def page(self) -> str:
@@ -102,13 +88,14 @@ class _Writer:
 <ul id="hits" role="listbox" aria-label="Hits" hidden></ul>
 </div>
 </header>
-<nav aria-label="Chapters"><ul>{self._menu()}</ul></nav>
+<nav aria-label="Chapters"><details id="menu"><summary>Chapters</summary>
+<ul>{self._menu()}</ul></details></nav>
 <main id="main">
 <p class="kind">{escape(page.kind)}</p>
 <h1>{title}</h1>
 <p class="summary">{self._text(page.summary)}</p>
 {body}
-</main>
+{self._neighbours()}</main>
 <footer>Made by pix-inspect from the declarations it decodes with.</footer>
 </body>
 </html>
@@ -116,10 +103,24 @@ class _Writer:
 
     def _menu(self) -> str:
         out = []
-        for path, title in MENU:
+        for path, title in self.menu:
             current = ' aria-current="page"' if path == self.here.path else ""
             out.append(f'<li><a href="{self.up}{path}.html"{current}>{escape(title)}</a></li>')
         return "".join(out)
+
+    def _neighbours(self) -> str:
+        """Return the links to the chapters before and after this one."""
+        out = []
+        for way, page in zip(("prev", "next"), self.around or (None, None), strict=True):
+            if page is not None:
+                said = "Previous" if way == "prev" else "Next"
+                out.append(
+                    f'<a rel="{way}" href="{self._href(page.path)}"><small>{said}</small> '
+                    f"{escape(page.title)}</a>"
+                )
+        if not out:
+            return ""
+        return f'<div class="ways" role="navigation" aria-label="Next">{"".join(out)}</div>\n'
 
     def _href(self, target: str) -> str:
         path, sharp, anchor = target.partition("#")
@@ -155,6 +156,17 @@ class _Writer:
                 return self._grid(block)
             case Bytes(caption, lines):
                 return self._bytes(caption, lines)
+            case Code(caption, text):
+                name, code = escape(caption), text.strip("\n")
+                return (
+                    f'<figure class="code"><figcaption>{name}</figcaption><pre tabindex="0" '
+                    f'aria-label="{name}"><code>{escape(code)}</code></pre></figure>'
+                )
+            case Question(asked, answer):
+                return (
+                    f'<div class="question"><p>{self._text(asked)}</p><details><summary>Answer'
+                    f"</summary><p>{self._text(answer)}</p></details></div>"
+                )
             case Picture(_, svg, _):
                 return f'<figure tabindex="0">{svg}</figure>'
 

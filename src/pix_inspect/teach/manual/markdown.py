@@ -7,15 +7,19 @@ from os.path import relpath
 
 from pix_inspect.describe.annotated_bytes import text as annotated_text
 from pix_inspect.teach.manual.blocks import (
+    Around,
     Block,
     Bullets,
     Bytes,
+    Code,
     Facts,
     Grid,
     Heading,
     Page,
     Picture,
     Prose,
+    Question,
+    neighbours,
 )
 from pix_inspect.teach.manual.links import Links
 
@@ -24,8 +28,9 @@ WIDTH = 110
 
 def site(pages: Sequence[Page], links: Links) -> Iterator[tuple[str, str]]:
     """Yield every file of the manual: its path and its text."""
+    around = neighbours(pages)
     for page in pages:
-        writer = _Writer(page, links)
+        writer = _Writer(page, links, around.get(page.path, (None, None)))
         yield f"{page.path}.md", writer.page()
         yield from writer.pictures
 
@@ -33,9 +38,10 @@ def site(pages: Sequence[Page], links: Links) -> Iterator[tuple[str, str]]:
 class _Writer:
     """Writes one page."""
 
-    def __init__(self, page: Page, links: Links) -> None:
+    def __init__(self, page: Page, links: Links, around: Around) -> None:
         self.here = page
         self.links = links
+        self.around = around
         self.pictures: list[tuple[str, str]] = []
 
     def page(self) -> str:
@@ -43,7 +49,10 @@ class _Writer:
         parts = [f"# {page.title}", self._text(page.summary)]
         parts += [self._block(block) for block in page.blocks]
         if page.path != "index":
-            parts.append(f"[Contents]({self._href('index')})")
+            ways = zip(("Previous: ", "Next: "), self.around, strict=True)
+            last = [f"{way}[{_plain(other.title)}]({self._href(other.path)})"
+                    for way, other in ways if other is not None]  # fmt: skip
+            parts.append(" · ".join([*last, f"[Contents]({self._href('index')})"]))
         return "\n\n".join(parts) + "\n"
 
     def _href(self, target: str) -> str:
@@ -76,6 +85,13 @@ class _Writer:
             case Bytes(caption, lines):
                 shown = "\n".join(annotated_text(lines, WIDTH))
                 return f"{_plain(caption)}\n\n```text\n{shown}\n```"
+            case Code(caption, text):
+                code = text.strip("\n")
+                return f"{_plain(caption)}:\n\n```\n{code}\n```"
+            case Question(asked, answer):
+                said = self._text(answer)
+                fold = f"<details><summary>Answer</summary>\n\n{said}\n\n</details>"
+                return f"{self._text(asked)}\n\n{fold}"
             case Picture(name, svg, says):
                 self.pictures.append((f"pictures/{name}.svg", f"{svg}\n"))
                 folder = self.here.path.rpartition("/")[0] or "."

@@ -17,8 +17,20 @@ from pix.protocol.types import FEATURES
 from pix_inspect.teach.bundled import senders
 from pix_inspect.teach.entries import Entry, Table, entry, spoken_by
 from pix_inspect.teach.errata import ERRATA, about
-from pix_inspect.teach.manual.blocks import Block, Bullets, Facts, Grid, Heading, Page, Prose
-from pix_inspect.teach.manual.chapters import CHAPTERS, Chapter, Example
+from pix_inspect.teach.manual.blocks import (
+    Asked,
+    Block,
+    Bullets,
+    Chapter,
+    Example,
+    Exercise,
+    Facts,
+    Grid,
+    Heading,
+    Page,
+    Prose,
+)
+from pix_inspect.teach.manual.chapters import CHAPTERS
 from pix_inspect.teach.manual.layouts import DAEMONS, ages, changes, pairs, releases
 from pix_inspect.teach.manual.specimens import Specimens
 
@@ -239,10 +251,15 @@ def _version(version: Protocol) -> Page:
 def _chapter(chapter: Chapter, specimens: Specimens) -> Page:
     blocks: list[Block] = []
     for part in chapter.parts:
-        if isinstance(part, Example):
-            blocks += specimens.shown(part.of, picture=part.picture, heading=False)
-        else:
-            blocks.append(part)
+        match part:
+            case Example():
+                blocks += specimens.shown(part.of, picture=part.picture, heading=False)
+            case Asked():
+                blocks.append(specimens.asked(part.recording))
+            case Exercise():
+                blocks.append(specimens.answered(part))
+            case _:
+                blocks.append(part)
     return Page(f"chapters/{chapter.name}", chapter.title, "chapter", chapter.summary, blocks)
 
 

@@ -12,22 +12,28 @@ from pix_inspect.teach.manual.blocks import (
     Block,
     Bullets,
     Bytes,
+    Code,
     Facts,
     Grid,
     Heading,
     Page,
     Picture,
     Prose,
+    Question,
 )
 
 WIDTH = 70
 """Columns of bytes and what they are: man pages are read at 80."""
 
 _CODE = re.compile("`([^`]+)`")
+_LONG = re.compile(r"(\S{30})(?=\S)")
+"""Where a word is broken that would not fit in a line."""
+_BREAK = "\1"
 _SPECIAL = {
     "\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", "…": r"\&...",
     "→": r"\(->", "←": r"\(<-", "×": r"\(mu", "–": r"\(en", "—": r"\(em", "“": r"\(lq",
     "”": r"\(rq", "’": r"\(cq", "·": r"\(pc", "µ": r"\(mc", "≥": r"\(>=", "≤": r"\(<=",
+    _BREAK: r"\:",
 }  # fmt: skip
 
 
@@ -35,6 +41,7 @@ def man_page(pages: Sequence[Page], name: str, section: int, summary: str) -> st
     """Return one man page of these pages, each a section of it unless it is the only one."""
     lines = [
         f'.TH {_escaped(name).upper()} {section} "" "pix\\-inspect {_escaped(pix.__version__)}"',
+        ".ad l",  # a line that is one long path cannot be adjusted
         ".SH NAME",
         f"{_escaped(name)} \\- {_escaped(summary)}",
     ]
@@ -66,6 +73,13 @@ def _block(block: Block, heading: str) -> Iterator[str]:
         case Bytes(caption, lines):
             yield from _paragraph(caption)
             yield from _verbatim(_bytes(lines))
+        case Code(caption, text):
+            yield from _paragraph(caption)
+            # a program's lines are long: they begin at the edge
+            paragraph, *lines = _verbatim(text.strip("\n").splitlines())
+            yield from (paragraph, ".in 0", *lines, ".in")
+        case Question(asked, answer):
+            yield from (*_paragraph(asked), ".RS 4", *_paragraph(answer), ".RE")
         case Picture(says=says):
             yield from _paragraph(says)
 
@@ -110,9 +124,10 @@ def _paragraph(text: str) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
+    said = _LONG.sub(rf"\1{_BREAK}", " ".join(text.split()))
     words = (
         f"\\fB{_escaped(piece)}\\fR" if i % 2 else _escaped(piece)
-        for i, piece in enumerate(_CODE.split(" ".join(text.split())))
+        for i, piece in enumerate(_CODE.split(said))
     )
     return _line("".join(words))
 

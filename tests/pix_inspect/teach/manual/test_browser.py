@@ -6,14 +6,10 @@ document, which headless Chromium prints.
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import re
 import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -30,7 +26,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 SECONDS = 120
 
 LOOK = """<!doctype html><meta charset="utf-8"><pre id="seen"></pre><script>
-const widths = [360, 1280], seen = [];
+const widths = [390, 768, 1280], seen = [];
 async function load(path, width) {
   const frame = document.createElement("iframe");
   frame.style.cssText = `width:${width}px;height:900px;border:0`;
@@ -38,43 +34,61 @@ async function load(path, width) {
   await new Promise((done) => { frame.onload = done; frame.src = path; });
   return frame;
 }
+// what ends right of the text and cannot be scrolled to
+function cut(page, view) {
+  const main = page.querySelector("main"), right = main.getBoundingClientRect().right + 1;
+  const scrolls = (each) => each !== main && (
+    /auto|scroll/.test(view.getComputedStyle(each).overflowX) || scrolls(each.parentElement));
+  return [...main.querySelectorAll("*")].filter((each) =>
+    each.getBoundingClientRect().right > right && !scrolls(each))
+    .map((each) => each.outerHTML.slice(0, 80));
+}
 async function main() {
   for (const path of PAGES) for (const width of widths) {
     const frame = await load(path, width), page = frame.contentDocument;
     const view = frame.contentWindow;
     const style = view.getComputedStyle(page.body);
-    seen.push({path, width, needs: page.documentElement.scrollWidth,
-      ink: style.color, paper: style.backgroundColor,
+    const boxes = [...page.querySelectorAll(".table, pre")];
+    seen.push({path, width, needs: page.documentElement.scrollWidth, cut: cut(page, view),
+      scrolled: boxes.filter((each) => each.scrollWidth > each.clientWidth).length,
+      ink: style.color, paper: style.backgroundColor, menu: page.getElementById("menu").open,
       heading: page.querySelectorAll("h1").length, main: page.querySelectorAll("main").length,
       unnamed: [...page.querySelectorAll("a, input")].filter((each) =>
         !each.textContent.trim() && !each.labels?.length).length});
     frame.remove();
   }
   const frame = await load("operations/QueryPathInfo.html", 1280), page = frame.contentDocument;
-  const input = page.getElementById("search");
-  input.value = "built_outputs";
-  input.dispatchEvent(new Event("input"));
-  const first = page.querySelector("#hits a");
-  const hits = page.querySelectorAll("#hits a").length;
-  seen.push({hit: first && first.getAttribute("href"), hits});
-  input.value = "no such thing at all";
-  input.dispatchEvent(new Event("input"));
-  seen.push({nothing: page.getElementById("hits").textContent});
+  const input = page.getElementById("search"), found = {};
+  for (const asked of ASKED) {
+    input.value = asked;
+    input.dispatchEvent(new Event("input"));
+    found[asked] = [...page.querySelectorAll("#hits a")].map((each) => each.getAttribute("href"));
+  }
+  seen.push({found, nothing: page.getElementById("hits").textContent});
   say(seen);
 }
 function say(what) { document.getElementById("seen").textContent = JSON.stringify(what); }
 main().catch((error) => say(["" + error]));
 </script>"""
 
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+SEARCHES = {
+    "built_outputs": "../types/BuildResult.html#layout.built_outputs",
+    "26": "../operations/QueryPathInfo.html",
+    "0x1a": "../operations/QueryPathInfo.html",
+    "0x6e697863": "../chapters/connection.html#client",
+    "1852405859": "../chapters/connection.html#client",
+    "ptxc": "../chapters/log.html#tags",
+    "trusted signature": "../chapters/introduction.html#daemon",
+    "closure": "../chapters/glossary.html#closure",
+    "daemon hung up": "../chapters/connection.html#client",
+}
+"""What is searched, and a place that is found."""
+NOTHING = "no quetzalcoatl here"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The manual and the page that looks at it, on a port of this machine."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manual and the page that looks at it, as files."""
     if BROWSER is None:
         lacking("no chromium")
     folder = tmp_path_factory.mktemp("manual")
@@ -84,25 +98,21 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     wanted = [f"{page.path}.html" for page in made if page.kind != "version"]
-    (folder / "look.html").write_text(LOOK.replace("PAGES", json.dumps(wanted)))
-    handler = functools.partial(_Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    asked = json.dumps([*SEARCHES, NOTHING])
+    text = LOOK.replace("PAGES", json.dumps(wanted)).replace("ASKED", asked)
+    (folder / "look.html").write_text(text)
+    return folder
 
 
-def look(url: str, folder: Path, *options: str) -> list[dict[str, Any]]:
+def look(manual: Path, folder: Path, *options: str) -> list[dict[str, Any]]:
     """What the page that looks has seen."""
     assert BROWSER is not None
     done = subprocess.run(
         [
             *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
             *("--virtual-time-budget=60000", f"--user-data-dir={folder}", *options),
-            *("--dump-dom", f"{url}/look.html"),
+            # only the page that looks needs to see into others
+            *("--allow-file-access-from-files", "--dump-dom", (manual / "look.html").as_uri()),
         ],
         capture_output=True,
         text=True,
@@ -125,17 +135,31 @@ def light(colour: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_pages_fit_and_can_be_read(served: str, dark: bool, tmp_path: Path) -> None:
+def test_pages_fit_and_can_be_read(folder: Path, dark: bool, tmp_path: Path) -> None:
     scheme = "dark" if dark else "light"
-    seen = look(served, tmp_path, f"--blink-settings=preferredColorScheme={0 if dark else 1}")
-    *seen_pages, found, nothing = seen
-    assert len(seen_pages) > 200
+    seen = look(folder, tmp_path, f"--blink-settings=preferredColorScheme={0 if dark else 1}")
+    *seen_pages, searched = seen
+    assert len(seen_pages) > 300
     for page in seen_pages:
         assert page["needs"] <= page["width"], page
+        assert page["cut"] == [], page
+        assert page["menu"] is (page["width"] > 832)
         assert page["heading"] == page["main"] == 1
         assert page["unnamed"] == 0
         assert (light(page["paper"]) < 0.2) is dark, (scheme, page)
         assert abs(light(page["paper"]) - light(page["ink"])) > 0.6
-    assert "built_outputs" in found["hit"]
-    assert found["hits"] >= 1
-    assert nothing["nothing"] == "Nothing found"
+    for asked, place in SEARCHES.items():
+        assert place in searched["found"][asked], (asked, searched["found"][asked])
+    assert searched["found"]["26"][0] == SEARCHES["26"]
+    assert searched["nothing"] == "Nothing found"
+
+
+@pytest.mark.slow
+def test_a_page_can_be_printed(folder: Path, tmp_path: Path) -> None:
+    assert BROWSER is not None
+    printed = tmp_path / "page.pdf"
+    page = (folder / "chapters/exercises.html").as_uri()
+    options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/own")
+    command = [BROWSER, *options, "--disable-dev-shm-usage", f"--print-to-pdf={printed}", page]
+    subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
+    assert printed.read_bytes().startswith(b"%PDF")

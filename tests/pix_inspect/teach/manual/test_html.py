@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from posixpath import dirname, join, normpath
 
+from pix_inspect.teach.manual.blocks import Page
 from pix_inspect.teach.manual.links import Links
 
 
@@ -60,7 +61,24 @@ def test_nothing_comes_from_elsewhere(site: dict[str, str]) -> None:
 
 
 def test_every_search_hit_leads_somewhere(site: dict[str, str], links: Links) -> None:
-    for _, _, _, target in json.loads(site["index.js"].partition("=")[2].rstrip(";\n")):
+    index = json.loads(site["index.js"].partition("=")[2].rstrip(";\n"))
+    targets = [each[3] for each in index["names"]] + [each[1] for each in index["sections"]]
+    assert len(targets) > 1000
+    for target in targets:
         path, _, anchor = target.partition("#")
         assert path in site
         assert not anchor or f"{path.removesuffix('.html')}#{anchor}" in links.anchors
+
+
+def test_next_leads_through_all_chapters_and_previous_back(
+    site: dict[str, str], manual: list[Page]
+) -> None:
+    chapters = [f"{page.path}.html" for page in manual if page.kind == "chapter"]
+    for way, order in (("next", chapters), ("prev", chapters[::-1])):
+        at, walked = order[0], [order[0]]
+        while found := re.search(f'<a rel="{way}" href="([^"]+)"', site[at]):
+            at = normpath(join(dirname(at), found.group(1)))
+            walked.append(at)
+        assert walked == order
+    assert len(chapters) == 16
+    assert chapters[0] == "chapters/introduction.html"
