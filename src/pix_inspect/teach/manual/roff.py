@@ -76,8 +76,8 @@ def _block(block: Block, heading: str) -> Iterator[str]:
         case Code(caption, text):
             yield from _paragraph(caption)
             # a program's lines are long: they begin at the edge
-            paragraph, *lines = _verbatim(text.strip("\n").splitlines())
-            yield from (paragraph, ".in 0", *lines, ".in")
+            paragraph, *program = _verbatim(text.strip("\n").splitlines())
+            yield from (paragraph, ".in 0", *program, ".in")
         case Question(asked, answer):
             yield from (*_paragraph(asked), ".RS 4", *_paragraph(answer), ".RE")
         case Picture(says=says):
