@@ -6,7 +6,7 @@ The packages, in layers; a lower line never imports an upper one (`make check` h
     ui                                            the screen, and all that knows Textual
     repl                                          lines typed by hand become requests
     replay  teach  expectations  gateway          play a side; manual, tours; `check`; gRPC
-    compare  export                               two sessions; scripts, dump, other tools' formats
+    compare  export  wireshark                    two sessions; what other tools read
     filter                                        the language of filters, search
     analysis                                      round trips, statistics
     describe                                      an exchange as rows, a line, bytes, JSON

@@ -75,6 +75,11 @@ GROUPS: dict[str, dict[str, Command]] = {
             "write a recording for OpenTelemetry, Perfetto or SQL",
             "session.pcapng --to chrome -o trace.json",
         ),
+        "wireshark": Command(
+            "wireshark",
+            "teach Wireshark the protocol, and to capture it live",
+            "install",
+        ),
     },
     "find out": {
         "status": Command(

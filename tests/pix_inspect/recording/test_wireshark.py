@@ -8,9 +8,9 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,14 +21,14 @@ from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.sinks import rotated
 from pix_inspect.recording.stream_writer import Loss
 from pix_inspect.recording.tcp_headers import CLIENT_PORTS, PORT, TAKEN_PORTS
-from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
+from pix_inspect.recording.writer import RecordingWriter
+from tests.support import wireshark as support
 from tests.support.captures import Connection, Run
 from tests.support.packets import chunks, events, items_of, stream
 from tests.support.places import RECORDINGS
+from tests.support.recorded_runs import ASLEEP, record
 from tests.support.recording import START, Recording, section
 from tests.support.words import PATH
-
-ASLEEP = 1000.0
 
 
 @pytest.fixture
@@ -37,18 +37,7 @@ def tshark(tmp_path: Path) -> Callable[..., str]:
     if shutil.which("tshark") is None:
         pytest.skip("tshark is not installed")
 
-    def run(*arguments: str | Path, status: int = 0, **options: Any) -> str:
-        done = subprocess.run(
-            ["tshark", *map(str, arguments)],
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
-            capture_output=True,
-            timeout=300,
-            **options,
-        )
-        assert done.returncode == status, done.stderr.decode()
-        return str(done.stdout, errors="replace")
-
-    return run
+    return partial(support.tshark, tmp_path)
 
 
 Tshark = Callable[..., str]
@@ -75,36 +64,6 @@ def followed(tshark: Tshark, path: Path, number: int) -> list[bytes]:
         if re.fullmatch(r"\t?[0-9a-f]+", line):
             sides[line.startswith("\t")] += bytes.fromhex(line.strip())
     return sides
-
-
-def play(log: ConnectionLog, connection: Connection, start: int, keep: int | None = None) -> int:
-    """Record a captured connection, of each chunk only `keep` bytes; return when it was over."""
-    time = start
-    for event in connection.events:
-        time = start + int(event["t"] * 1e9)
-        side = DAEMON if event.get("dir") == "s2c" else CLIENT
-        if "off" in event:
-            data = connection.s2c if side else connection.c2s
-            kept = data[event["off"] :][: min(event["len"], keep or event["len"])]
-            log.chunk(side, time, kept, event["len"])
-        elif event["ev"] == "eof":
-            log.half_close(side, time)
-        elif event["ev"] == "close":
-            log.close(time)
-    return time + 1000
-
-
-def record(path: Path, runs: Sequence[Run], keep: int | None = None) -> list[Connection]:
-    """Record captured runs into one file; return their connections in order of number."""
-    writer = RecordingWriter(path, about={}, interval=ASLEEP, queue_limit=1 << 30)
-    connections, time = [], START
-    for run in runs:
-        for connection in run.connections:
-            time = play(writer.open(Peer(command=run.name), {}, time=time), connection, time, keep)
-            connections.append(connection)
-    writer.close()
-    assert writer.lost == 0
-    return connections
 
 
 # Recordings made from all captures
