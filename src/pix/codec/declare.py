@@ -279,6 +279,10 @@ class Nothing:
 
 OPERATIONS: dict[int, Operation] = {}
 """Every declared operation of either protocol, by its code."""
+OPERATION_NAMES: dict[int, str] = {}
+"""Their names alone, by code."""
+DECLARED: dict[str, str] = {}
+"""The text of each file that declared some of them, by the file's name."""
 
 
 @dataclass_transform(
@@ -326,6 +330,7 @@ def operation(
             unread,
         )
         OPERATIONS[code] = declared
+        OPERATION_NAMES[code] = declared.name
         made.operation = declared  # type: ignore[attr-defined]
         return made
 

@@ -6,6 +6,7 @@ type        what requests and replies are made of (types, derived_path, deletion
 frame       what the daemon says meanwhile: log, activities, results, error (logging)
 handshake   versions, features, trust (handshake), spoken by either side (shake_hands)
 name        every declared thing by its name (names); what payload holds (payload_items)
+vendor      what a user's TOML file declares besides (vendors)
 text        hashes in Nix's base 32 (nix32); requests that a refusal leaves unread (unread)
 
 Nothing outside this package lists them again. Imports `pix.codec`. Begin at `operations`.
@@ -13,7 +14,9 @@ Nothing outside this package lists them again. Imports `pix.codec`. Begin at `op
 
 from __future__ import annotations
 
-from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation
+from pathlib import Path
+
+from pix.codec.declare import OPERATION_NAMES, OPERATIONS, STDERR_FRAMES, Frame, Operation
 from pix.codec.gates import Family
 from pix.protocol import handshake, logging, operations, serve, types
 
@@ -26,13 +29,26 @@ def operations_of(family: Family) -> dict[int, Operation]:
     return {op.number: op for op in OPERATIONS.values() if op.family is family}
 
 
+def load_declarations(path: Path | str) -> None:
+    """Declare what a TOML file of a vendor's operations, features and types declares.
+
+    All of it or nothing, once: what is declared already stays. To be called before anything is
+    decoded. Raises `pix.protocol.vendors.DeclarationError`, a Problem, with file, line and key.
+    """
+    from pix.protocol import vendors
+
+    vendors.load(path)
+
+
 __all__ = [
     "OPERATIONS",
     "OPERATIONS_BY_NAME",
+    "OPERATION_NAMES",
     "STDERR_FRAMES",
     "Frame",
     "Operation",
     "handshake",
+    "load_declarations",
     "logging",
     "operations",
     "operations_of",

@@ -13,7 +13,7 @@ All of it is found by walking the declarations; a type that is used cannot be mi
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 
@@ -28,6 +28,7 @@ from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES, handshak
 
 DEEPEST = 20
 """How far `List<List<…>>` may go."""
+NONE: Mapping[str, Wire] = {}
 
 
 class UnknownName(PixError):
@@ -59,6 +60,7 @@ def _named_types() -> Iterator[Wire]:
     for value in (*vars(types).values(), *vars(serve).values()):
         with suppress(TypeError):  # a constant, a class that is not a wire type
             yield wire_of(value)
+    yield from types.OF_VENDORS.values()
 
 
 @cache
@@ -120,17 +122,19 @@ def family_called(name: str) -> Family | None:
     return WORKER if message or any(gate is not ALWAYS for gate in gates) else None
 
 
-def wire_called(name: str) -> Wire:
-    """Return the wire type of that name. Raises UnknownName, with suggestions."""
-    return _called(name.strip(), 0)
+def wire_called(name: str, own: Mapping[str, Wire] = NONE) -> Wire:
+    """Return the wire type of that name, `own` ones first. Raises UnknownName, with suggestions."""
+    return _called(name.strip(), 0, own)
 
 
-def _called(name: str, depth: int) -> Wire:
+def _called(name: str, depth: int, own: Mapping[str, Wire]) -> Wire:
     if depth > DEEPEST:
         raise UnknownName(f"a type name may nest {DEEPEST} times")
     outer, bracket, inner = name.partition("<")
     if bracket and inner.endswith(">"):
-        return _made(outer.strip(), inner[:-1], name, depth)
+        return _made(outer.strip(), inner[:-1], name, depth, own)
+    if name in own:
+        return own[name]
     known = declared()
     if name in known:
         return known[name]
@@ -140,11 +144,11 @@ def _called(name: str, depth: int) -> Wire:
     shared = name.removeprefix(SERVE.prefix)
     if shared != name and shared in known and family_called(shared) is None:
         return known[shared]
-    raise UnknownName(f"no type is called {name!r}", _near(name))
+    raise UnknownName(f"no type is called {name!r}", _near(name, own))
 
 
-def _made(outer: str, inner: str, name: str, depth: int) -> Wire:
-    args = [_called(part.strip(), depth + 1) for part in _split(inner)]
+def _made(outer: str, inner: str, name: str, depth: int, own: Mapping[str, Wire]) -> Wire:
+    args = [_called(part.strip(), depth + 1, own) for part in _split(inner)]
     if any(isinstance(arg, Message) for arg in args):
         raise UnknownName(f"{name}: a request, reply or frame cannot be part of a type")
     if outer != "Maybe" and any(isinstance(arg, Record) and not arg.fields for arg in args):
@@ -190,8 +194,8 @@ def _message(name: str) -> Message | None:
     return None
 
 
-def _near(name: str) -> tuple[str, ...]:
-    lowered = {known.lower(): known for known in names()}
+def _near(name: str, own: Mapping[str, Wire]) -> tuple[str, ...]:
+    lowered = {known.lower(): known for known in (*names(), *own)}
     lowered.update({part.lower(): part for part in OPERATIONS_BY_NAME})
     near = difflib.get_close_matches(name.lower(), lowered, 3, 0.6)
     return tuple(lowered[word] for word in near)

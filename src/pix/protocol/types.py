@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pix.codec.declare import feature, field, record, since, wire_of, without
 from pix.codec.records import Maybe, Tagged
-from pix.codec.wire import Boolean, Enumeration, Meaning, Named, Node, String, Word
+from pix.codec.wire import Boolean, Enumeration, Meaning, Named, Node, String, Wire, Word
 from pix.dataclass import dataclass
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
 
@@ -79,6 +79,9 @@ SUBMIT_OUTPUT = _known(
     "clients of Nix 2.36 (master) and harmonia; daemons only for builder-rpc-v0 builds",
     "operation 1000, SubmitOutput",
 )
+
+OF_VENDORS: dict[str, Wire] = {}
+"""Types that files of declarations have added, by name."""
 
 _U64 = ("U64", "an unsigned integer of 64 bits", 64)
 _UINT = ("UInt", "an unsigned integer that readers require to fit 32 bits", 32)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -32,11 +33,6 @@ from pix_inspect.session.session import Row, Session
 SETTING_UP = frozenset(("handshake", "SetOptions"))
 """What is said once on a connection: aligned by its name, and what is asked counts as answer."""
 
-_PLAIN = frozenset(
-    code
-    for code, operation in OPERATIONS.items()
-    if operation.request.payload is None and operation.reply.payload is None
-)
 _OPERATION = KINDS.index("operation")
 _SEEN = packed("kind", "complete", "operation")
 _LAST = pack_u64(STDERR_LAST)
@@ -51,10 +47,20 @@ class Print(NamedTuple):
     answered: int
 
 
+@cache
+def _plain() -> frozenset[int]:
+    """Return the codes of the operations without payload."""
+    return frozenset(
+        code
+        for code, operation in OPERATIONS.items()
+        if operation.request.payload is None and operation.reply.payload is None
+    )
+
+
 def apart(row: Row) -> bool:
     """Return whether an exchange cannot be compared by its bytes alone."""
     kind, complete, code = _SEEN(row[1])
-    return kind != _OPERATION or not complete or code not in _PLAIN
+    return kind != _OPERATION or not complete or code not in _plain()
 
 
 def digest(data: bytes, size: int = 16) -> bytes:
@@ -202,5 +208,5 @@ def answer_at(data: bytes, protocol: Protocol) -> int | None:
 
 def payload_operations(names: Iterable[str]) -> frozenset[str]:
     """Return those of the operations that carry payload."""
-    carrying = {each.name for code, each in OPERATIONS.items() if code not in _PLAIN}
+    carrying = {each.name for code, each in OPERATIONS.items() if code not in _plain()}
     return frozenset(carrying.intersection(names))

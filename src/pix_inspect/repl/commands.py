@@ -38,15 +38,6 @@ LONGEST_WAIT = 86_400.0
 LARGEST_FILE = 1 << 30
 """Bytes of a file, a directory or a payload that a line may hold in memory."""
 
-RECORDS: dict[Family, dict[str, type]] = {
-    family: {
-        name: kind
-        for name, kind in vars(module).items()
-        if is_record(kind) and not hasattr(kind, "operation")
-    }
-    for family, module in ((WORKER, types), (SERVE, serve))
-}
-"""By protocol, the records that requests are made of."""
 SET_OPTIONS = OPERATIONS_BY_NAME["SetOptions"]
 
 
@@ -90,8 +81,23 @@ def commands(session: Session) -> dict[str, Function]:
                 "path: StorePath", "outputs: list = []"),
     ]  # fmt: skip
     found = {function.name: function for function in made}
-    records = RECORDS[WORKER] | RECORDS[session.family]
+    records = _records(WORKER) | _records(session.family)
     return found | {name: _record(session, name, kind) for name, kind in records.items()}
+
+
+def _records(family: Family) -> dict[str, type]:
+    """Return the records that the requests of a protocol are made of, by name."""
+    module = types if family is WORKER else serve
+    own = {
+        wire.name.removeprefix(SERVE.prefix): wire.kind
+        for wire in types.OF_VENDORS.values()
+        if isinstance(wire, Record) and wire.name.startswith(SERVE.prefix) is (family is SERVE)
+    }
+    return own | {
+        name: kind
+        for name, kind in vars(module).items()
+        if is_record(kind) and not hasattr(kind, "operation")
+    }
 
 
 def _record(session: Session, name: str, kind: type) -> Function:

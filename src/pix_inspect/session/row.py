@@ -8,12 +8,13 @@ from the declarations. A time is in nanoseconds, a size in bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from pix.codec.gates import number_of
 from pix.conversation.exchange import Kind, name_of
-from pix.protocol import OPERATIONS
+from pix.protocol import OPERATION_NAMES
 
 State: TypeAlias = Literal["open", "ok", "error", "cut", "opaque"]
 STATES: tuple[State, ...] = ("open", "ok", "error", "cut", "opaque")
@@ -27,8 +28,6 @@ Record: TypeAlias = "tuple[int, ...]"
 """The packed columns of an exchange, in the order of their declaration."""
 
 T = TypeVar("T")
-_NAMES = {code: operation.name for code, operation in OPERATIONS.items()}
-_RANKS = {name: rank for rank, name in enumerate(sorted(_NAMES.values()))}
 
 
 class Column(property, Generic[T]):
@@ -96,6 +95,15 @@ COLUMNS: dict[str, Column[Any]] = {}
 """All columns, by name."""
 
 
+@cache
+def _ranks() -> dict[int, int]:
+    """Return the place of each operation among their names."""
+    return {
+        code: rank
+        for rank, code in enumerate(sorted(OPERATION_NAMES, key=OPERATION_NAMES.__getitem__))
+    }
+
+
 class Row(tuple[int, Record]):
     """One exchange, as far as the index knows it: its number (from 1) and its record.
 
@@ -105,8 +113,8 @@ class Row(tuple[int, Record]):
     __slots__ = ()
 
     operation = Column(
-        "the operation's name or number", "h", _NAMES.get, unit="name", term="op",
-        most_first=False, key=lambda code: _RANKS.get(_NAMES.get(code, ""), -1),
+        "the operation's name or number", "h", OPERATION_NAMES.get, unit="name", term="op",
+        most_first=False, key=lambda code: _ranks().get(code, -1),
     )  # fmt: skip
     connection = Column[int]("the connection's number", "I", term="conn", most_first=False)
     number = Column("the exchange's number", of=lambda row: row[0], term="number")

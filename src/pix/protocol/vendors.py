@@ -1,0 +1,538 @@
+"""Operations, features and types that a user declares in a TOML file, in our own vocabulary.
+
+    vendor = "Example Nix"
+
+    [features.colours]
+    doc = "operation 101, QueryColour"
+
+    [types.Colour]
+    doc = "A colour."
+    values = { Red = [0, "like a rose"], Green = [1, "like grass"] }
+
+    [[operations]]
+    number = 101
+    name = "QueryColour"
+    doc = "Which colour does this path have?"
+    feature = "colours"
+    request = [{ name = "path", type = "StorePath", doc = "the path asked about" }]
+    reply = [{ name = "colour", type = "Colour", doc = "its colour" }]
+
+What it says becomes the values that the classes of `operations` and `types` become, and stands in
+the same tables. It is read before anything is asked of these, which may have remembered what they
+said. `docs/vendors.md` has every key.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import keyword
+import re
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+from pix.codec.declare import (
+    DECLARED,
+    OPERATIONS,
+    Many,
+    Nothing,
+    Version,
+    field,
+    operation,
+    payload,
+    record_in,
+    record_of,
+    wire_of,
+)
+from pix.codec.errors import EncodeError
+from pix.codec.gates import ALWAYS, FAMILIES, WORKER, Family, Gate, NoVersion, Protocol, newest
+from pix.codec.message import Message
+from pix.codec.payload import FRAMES, PULLED, RAW_EXPORT, RAW_NAR, WRITTEN, Carriage
+from pix.codec.records import MISSING, Maybe, Record, Tagged
+from pix.codec.wire import Boolean, Enumeration, Named, Reader, String, Wire, Word
+from pix.problem import Problem
+from pix.protocol import OPERATIONS_BY_NAME, names, types
+
+LARGEST_FILE = 1 << 20
+"""Bytes of a file of declarations."""
+LARGEST_NUMBER = 0x7FFF
+"""An index of recorded exchanges keeps 15 bits of an operation's number."""
+
+TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
+FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
+FEATURE_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*", re.ASCII)
+RESERVED = ("wire", "operation")
+"""Names that a class has for itself."""
+
+FILE = {"vendor": str, "features": dict, "types": dict, "operations": list}
+FEATURE = {"doc": str, "offered": str}
+TYPE = {"doc": str, "protocol": str}
+KINDS = {"fields": list, "values": dict, "of": str, "choices": dict}
+"""What a type is made of: exactly one of these."""
+GATE = {"since": str, "until": str, "feature": str, "without": str}
+FIELD = {"name": str, "type": str, "doc": str, "default": object, **GATE}
+PAYLOAD = {"name": str, "doc": str, "payload": str, "carried": object}
+CARRIED = {"how": str, **GATE}
+OPERATION = {
+    "number": int, "name": str, "doc": str, "protocol": str, "introduced": str, "obsolete": str,
+    "removed": str, "instead": str, "feature": str, "early_log": bool, "many": str, "notes": list,
+    "request": list, "reply": list,
+}  # fmt: skip
+"""The keys of each kind of table, and what stands behind them."""
+MEANT = {str: "a text", int: "a number", bool: "true or false", list: "an array", dict: "a table"}
+
+CONTENTS = ("nar", "plain", "paths", "export", "log")
+CARRIAGES: dict[str, dict[str, Carriage]] = {
+    "request": {each.name: each for each in (FRAMES, RAW_NAR, RAW_EXPORT, PULLED)},
+    "reply": {each.name: each for each in (RAW_NAR, RAW_EXPORT, WRITTEN)},
+}
+BARE: dict[Carriage, str] = {RAW_NAR: "nar", RAW_EXPORT: "export"}
+"""What ends by its own grammar holds nothing else."""
+
+
+class DeclarationError(Problem):
+    """A file says what cannot be: where, what is wrong with it, what to do."""
+
+
+def load(path: Path | str) -> None:
+    """Declare what a TOML file declares, all of it or nothing; what is declared already stays.
+
+    To be called before anything is decoded. Raises DeclarationError.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise DeclarationError(f"{path}: {error.strerror}") from None
+    if len(raw) > LARGEST_FILE:
+        raise DeclarationError(f"{path}: is longer than {LARGEST_FILE:,} bytes")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise DeclarationError(f"{path}: byte {error.start:,} is not UTF-8") from None
+    declare(text, str(path))
+
+
+def declare(text: str, source: str) -> None:
+    """Declare what a text declares, all of it or nothing; `source` is where it is from.
+
+    Raises DeclarationError.
+    """
+    if text in DECLARED.values():
+        return
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+        where = f"{source}:{place[1]}" if place else source
+        raise DeclarationError(f"{where}: is not TOML: {error}") from None
+    except (ValueError, RecursionError):  # digits, or brackets, without end
+        raise DeclarationError(f"{source}: a number is too long, or nested too deeply") from None
+    _File(text, source).read(found)()
+    for remembered in (
+        names.declared,
+        names.records,
+        names.enumerations,
+        names.scalars,
+        names.names,
+    ):
+        remembered.cache_clear()
+    name = Path(source).name
+    DECLARED[name if name not in DECLARED else source] = text
+
+
+class _File:
+    """One file while it is read: what it declares is put into the tables at its end."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text = text
+        self.source = source
+        self.vendor = ""
+        self.later: list[str] = []
+        """The types that are not read yet."""
+        self.features: dict[str, types.Feature] = {}
+        self.types: dict[str, Wire] = {}
+        self.operations: dict[str, Callable[[], object]] = {}
+        self.numbers: dict[int, str] = {code: each.name for code, each in OPERATIONS.items()}
+        self.aliases = {name: wire for name, wire in _aliases() if name not in names.declared()}
+        """Names that only the declarations themselves have, such as Size and Text."""
+        self.taken = {name.lower(): "declared already" for name in names.names()}
+        self.taken |= {name.lower(): "declared already" for name in OPERATIONS_BY_NAME}
+
+    def read(self, found: dict[str, Any]) -> Callable[[], None]:
+        """Return what puts it into the tables. Raises DeclarationError."""
+        self._check(found, FILE, ("vendor",), ())
+        self.vendor = found["vendor"]
+        for name, said in found.get("features", {}).items():
+            self._feature(name, said, ("features", name))
+        self.later = list(found.get("types", {}))
+        for name, said in found.get("types", {}).items():
+            self._type(name, said, ("types", name))
+            self.later.remove(name)
+        for number, said in enumerate(found.get("operations", []), 1):
+            self._operation(said, ("operations", number))
+        for number, said in enumerate(found.get("operations", []), 1):
+            many = said.get("many")
+            if many is not None and many not in self.operations and many not in OPERATIONS_BY_NAME:
+                self._wrong(("operations", number, "many"), f"no operation is called {many!r}")
+        return self._put
+
+    def _put(self) -> None:
+        types.FEATURES.update(self.features)
+        types.OF_VENDORS.update(self.types)
+        for make in self.operations.values():
+            make()
+        OPERATIONS_BY_NAME.update((each.name, each) for each in OPERATIONS.values())
+
+    # What is wrong ---------------------------------------------------------------------
+
+    def _wrong(self, place: tuple[str | int, ...], what: str) -> NoReturn:
+        """Raise the error of a place: a table, its number or name, and keys in it."""
+        line = self._line(place)
+        words = "".join(f"[{word}]" if type(word) is int else f".{word}" for word in place)
+        where = f"{self.source}:{line}" if line else self.source
+        raise DeclarationError(f"{where}: {f'{words[1:]}: ' if words else ''}{what}")
+
+    def _line(self, place: tuple[str | int, ...]) -> int | None:
+        """Return the line of a place, or of the table that it is in, as far as it is found."""
+        at, end, words = 0, len(self.text), place
+        if place[1:]:
+            head = rf"^\s*\[\s*{place[0]}\s*\.\s*[\"']?{re.escape(str(place[1]))}\b"
+            if place[0] == "operations":
+                head = r"^\s*\[\[\s*operations\s*\]\]"
+            heads = [each.end() for each in re.finditer(head, self.text, re.MULTILINE)]
+            number = place[1] if isinstance(place[1], int) else 1
+            if len(heads) >= number:
+                at, end, words = heads[number - 1], [*heads, end][number], place[2:]
+        for word in words:
+            found = re.compile(rf"(?<![\w-]){re.escape(str(word))}(?![\w-])").search(
+                self.text, at, end
+            )
+            at = found.end() if found else at
+        return self.text.count("\n", 0, at) + 1 if at else None
+
+    def _check(
+        self,
+        said: object,
+        keys: dict[str, Any],
+        needed: Iterable[str],
+        place: tuple[str | int, ...],
+    ) -> dict[str, Any]:
+        """Return a table that has no other keys, and those that it needs."""
+        if not isinstance(said, dict):
+            self._wrong(place, f"is to be a table with the keys {', '.join(keys)}")
+        for key, value in said.items():
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(keys)}"
+                self._wrong((*place, key), f"there is no such key; {hint}")
+            if keys[key] is not object and type(value) is not keys[key]:
+                self._wrong((*place, key), f"is to be {MEANT[keys[key]]}")
+        for key in needed:
+            if said.get(key, "") == "":
+                self._wrong(place, f"the key {key} is missing; add it")
+        return said
+
+    def _name(
+        self, name: str, form: re.Pattern[str], example: str, place: tuple[str | int, ...]
+    ) -> str:
+        if not form.fullmatch(name) or keyword.iskeyword(name) or name in RESERVED:
+            self._wrong(place, f"{name!r} cannot be a name here; write it as {example}")
+        return name
+
+    def _new(self, name: str, what: str, place: tuple[str | int, ...]) -> None:
+        """Take a name of a type or an operation, if nobody has it."""
+        if name.lower() in self.taken:
+            self._wrong(place, f"{name} is {self.taken[name.lower()]}; choose another name")
+        self.taken[name.lower()] = f"the name of {what} in this file"
+
+    # Features, versions ----------------------------------------------------------------
+
+    def _feature(self, name: str, said: object, place: tuple[str | int, ...]) -> None:
+        self._name(name, FEATURE_NAME, "example-colours", place)
+        if name in types.FEATURES:
+            self._wrong(place, "the feature is declared already; leave it out, it can be used")
+        found = self._check(said, FEATURE, ("doc",), place)
+        self.features[name] = types.Feature(name, found.get("offered", self.vendor), found["doc"])
+
+    def _known_feature(self, name: str | None, place: tuple[str | int, ...]) -> str | None:
+        known = types.FEATURES | self.features
+        if name is not None and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"declare it as [features.{name}]"
+            self._wrong(place, f"no feature is called {name!r}; {hint}")
+        return name
+
+    def _family(self, said: dict[str, Any], place: tuple[str | int, ...]) -> Family:
+        known = {family.name: family for family in FAMILIES}
+        name = said.get("protocol", WORKER.name)
+        if name not in known:
+            write = " or ".join(known)
+            self._wrong((*place, "protocol"), f"no protocol is called {name!r}; write {write}")
+        return known[name]
+
+    def _minor(self, text: str, family: Family, place: tuple[str | int, ...]) -> int:
+        try:
+            return Protocol.parse(text, families=(family,)).minor
+        except NoVersion as error:
+            self._wrong(place, str(error))
+
+    def _gate(
+        self, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
+    ) -> dict[str, Any]:
+        """Return what a gate is made of, nothing for one that is always open."""
+        found: dict[str, Any] = {
+            key: self._minor(said[key], family, (*place, key))
+            for key in ("since", "until")
+            if key in said
+        }
+        if found.get("since", -1) >= found.get("until", 1 << 8):
+            self._wrong((*place, "until"), "is the first version without it, so behind since")
+        for key in ("feature", "without"):
+            if key in said:
+                found[key] = self._known_feature(said[key], (*place, key))
+        return found
+
+    def _version(self, text: str, family: Family, place: tuple[str | int, ...]) -> Version:
+        """Return the point in history of `1.35`, `1.35 (Example Nix 2)` or `Example Nix 2`."""
+        if not text[:1].isdigit():
+            return Version(remark=text, family=family)
+        number, space, remark = text.partition(" ")
+        return Version(self._minor(number, family, place), remark=space + remark, family=family)
+
+    # Types -----------------------------------------------------------------------------
+
+    def _type(self, name: str, said: object, place: tuple[str | int, ...]) -> None:
+        found = self._check(said, TYPE | KINDS, ("doc",), place)
+        family = self._family(found, place)
+        self._name(name, TYPE_NAME, "QueryColour", place)
+        called = family.prefix + name
+        self._new(called, "a type", place)
+        kinds = [key for key in KINDS if key in found]
+        if len(kinds) != 1:
+            self._wrong(place, f"a type has one of the keys {', '.join(KINDS)}")
+        make = {
+            "fields": self._fields, "values": self._values, "of": self._of, "choices": self._choices
+        }[kinds[0]]  # fmt: skip
+        wire: Wire = make(name, found, family, (*place, kinds[0]))
+        wire.name, wire.doc = called, found["doc"]
+        self.types[called] = wire
+
+    def _fields(
+        self, name: str, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
+    ) -> Record:
+        made = self._record(name, said["doc"], said["fields"], family, place)
+        wire = record_of(record_in(family, made))
+        if all(each.gate is not ALWAYS for each in wire.fields):
+            self._wrong(place, "one field at least is to be there in every version: no gate")
+        return wire
+
+    def _values(
+        self, name: str, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
+    ) -> Enumeration:
+        numbers: dict[int, str] = {}
+        for label, value in said["values"].items():
+            here = (*place, label)
+            self._name(label, TYPE_NAME, 'Red = [0, "like a rose"]', here)
+            if not isinstance(value, list) or [type(each) for each in value] != [int, str]:
+                self._wrong(here, f'is to be a number and a text: {label} = [0, "what it means"]')
+            if not 0 <= value[0] < 1 << 64:
+                self._wrong(here, f"{value[0]} does not fit 64 bits")
+            if value[0] in numbers:
+                self._wrong(here, f"{value[0]} is {numbers[value[0]]} already")
+            numbers[value[0]] = label
+        if not numbers:
+            self._wrong(place, 'there is no value; write { Red = [0, "like a rose"] }')
+        pairs = {label: tuple(value) for label, value in said["values"].items()}
+        return Enumeration(_AsWritten(name, pairs))  # type: ignore[arg-type]  # as enum has it
+
+    def _of(
+        self, name: str, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
+    ) -> Wire:
+        wire = self._wire(said["of"], family, place)
+        if type(wire) not in (Word, Boolean, String):
+            self._wrong(place, f"{said['of']} is neither a number nor a text; name it as it is")
+        return copy.copy(wire)
+
+    def _choices(
+        self, name: str, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
+    ) -> Tagged:
+        found: dict[int, tuple[str, type, Wire | None]] = {}
+        for label, value in said["choices"].items():
+            here = (*place, label)
+            shapes = [type(each) for each in value] if isinstance(value, list) else []
+            if shapes not in ([int], [int, str]) or value[0] < 0:
+                self._wrong(here, f'is to be a number and a type: {label} = [0, "U64"]')
+            wire = self._wire(value[1], family, here) if len(value) > 1 else None
+            if type(wire) not in (Word, String, Record, type(None)):
+                self._wrong(here, "a choice is a number, a text, a type with fields, or nothing")
+            python = {Word: int, String: str, Record: dict, type(None): type(None)}[type(wire)]
+            kind = wire.kind if isinstance(wire, Record) else python
+            if value[0] in found or any(
+                kind is other or (isinstance(wire, Record) and isinstance(each, Record))
+                for _, other, each in found.values()
+            ):
+                self._wrong(here, "cannot be told from another choice: one number, text, type each")
+            found[value[0]] = (label, kind, wire)
+        if not found:
+            self._wrong(place, 'there is no choice; write { number = [0, "U64"] }')
+        return Tagged(name, said["doc"], found)
+
+    def _wire(self, name: str, family: Family, place: tuple[str | int, ...]) -> Wire:
+        """Return the type of that name, if it can stand in this protocol."""
+        try:
+            wire = names.wire_called(name, self.aliases | self.types)
+        except names.UnknownName as error:
+            later = [each for each in self.later if re.search(rf"\b{re.escape(each)}\b", name)]
+            self._wrong(
+                place, f"{later[0]} is to stand above what it is used by" if later else str(error)
+            )
+        for part in wire.walk():
+            if isinstance(part, Message) or (isinstance(part, Record) and part.payload is not None):
+                self._wrong(place, f"{name} is a whole message and cannot be part of another")
+            for each in part.fields:
+                if each.gate is not ALWAYS and each.gate.family is not family:
+                    self._wrong(place, f"{name} is of the {each.gate.family} protocol")
+        return wire
+
+    # Records ---------------------------------------------------------------------------
+
+    def _record(
+        self,
+        name: str,
+        doc: str,
+        said: list[Any],
+        family: Family,
+        place: tuple[str | int, ...],
+        carriages: dict[str, Carriage] | None = None,
+    ) -> type:
+        """Return the class that a declaration in Python would begin with."""
+        annotations: dict[str, Any] = {}
+        body: dict[str, Any] = {"__doc__": doc, "__module__": __name__, "__qualname__": name}
+        for number, each in enumerate(said, 1):
+            called = each.get("name") if isinstance(each, dict) else None
+            here = (*place, called if isinstance(called, str) else number)
+            is_payload = isinstance(each, dict) and "payload" in each
+            keys, needed = (PAYLOAD, PAYLOAD) if is_payload else (FIELD, ("name", "type"))
+            found = self._check(each, keys, needed, here)
+            title = self._name(found["name"], FIELD_NAME, "nar_size", here)
+            if title in annotations:
+                self._wrong(here, "is there twice")
+            if is_payload:
+                if carriages is None or number < len(said):
+                    self._wrong(here, "payload stands behind all fields of a request or a reply")
+                annotations[title] = object
+                body[title] = self._payload(found, family, here, carriages)
+            else:
+                wire = self._wire(found["type"], family, (*here, "type"))
+                annotations[title] = Annotated[Any, wire]
+                body[title] = self._field(found, wire, family, here)
+        return type(name.rpartition(".")[2], (), {**body, "__annotations__": annotations})
+
+    def _field(
+        self, said: dict[str, Any], wire: Wire, family: Family, place: tuple[str | int, ...]
+    ) -> Any:
+        gate = self._gate(said, family, place)
+        if "default" not in said:
+            is_none = isinstance(wire, Maybe) or (isinstance(wire, String) and wire.optional)
+            return field(said.get("doc", ""), default=None if is_none else MISSING, **gate)
+        raw, spoken = bytearray(), newest(family)
+        try:
+            wire.write(wire.value_of(said["default"]), raw, spoken)
+        except EncodeError as error:
+            self._wrong((*place, "default"), str(error))
+
+        def made() -> Any:
+            return wire.read(Reader(raw, spoken))
+
+        if isinstance(made(), dict):
+            return field(said.get("doc", ""), default_factory=made, **gate)
+        return field(said.get("doc", ""), default=made(), **gate)
+
+    def _payload(
+        self,
+        said: dict[str, Any],
+        family: Family,
+        place: tuple[str | int, ...],
+        carriages: dict[str, Carriage],
+    ) -> Any:
+        content, ways = said["payload"], said["carried"]
+        if content not in CONTENTS:
+            self._wrong((*place, "payload"), f"{content!r} is none of {', '.join(CONTENTS)}")
+        carried: list[tuple[Gate, Carriage]] = []
+        for way in ways if isinstance(ways, list) else [{"how": ways}]:
+            found = self._check(way, CARRIED, ("how",), (*place, "carried"))
+            carriage = carriages.get(found["how"])
+            if carriage is None or not (family.has_log or carriage.inline):
+                known = ", ".join(
+                    n for n, each in carriages.items() if family.has_log or each.inline
+                )
+                self._wrong((*place, "carried"), f"{found['how']!r} is none of {known}")
+            if BARE.get(carriage, content) != content:
+                self._wrong((*place, "payload"), f"a {carriage.name} holds {BARE[carriage]}")
+            gate = Gate(**self._gate(found, family, (*place, "carried")), family=family)
+            carried.append((ALWAYS if gate == Gate(family=family) else gate, carriage))
+        return payload(said["doc"], *carried, content=content)
+
+    # Operations ------------------------------------------------------------------------
+
+    def _operation(self, said: object, place: tuple[str | int, ...]) -> None:
+        found = self._check(said, OPERATION, ("number", "name", "doc"), place)
+        family = self._family(found, place)
+        name = self._name(found["name"], TYPE_NAME, "QueryColour", (*place, "name"))
+        number, code = found["number"], family.code(found["number"])
+        if not 0 <= number <= LARGEST_NUMBER:
+            self._wrong((*place, "number"), f"is to be from 0 to {LARGEST_NUMBER:,}")
+        if code in self.numbers:
+            self._wrong(
+                (*place, "number"), f"{number} is {self.numbers[code]} already; choose another"
+            )
+        self._new(family.prefix + name, "an operation", (*place, "name"))
+        self.numbers[code] = family.prefix + name
+        request, reply = (
+            self._record(called, doc, found.get(half, []), family, (*place, half), CARRIAGES[half])
+            for half, called, doc in (
+                ("request", name, found["doc"]), ("reply", f"{name}.Reply", "What is answered."),
+            )
+        )  # fmt: skip
+        introduced, obsolete, removed = (
+            self._version(found[key], family, (*place, key)) if key in found else None
+            for key in ("introduced", "obsolete", "removed")
+        )
+        notes = found.get("notes", [])
+        if any(type(each) is not str for each in notes):
+            self._wrong((*place, "notes"), "is to be an array of texts")
+        said_by = f"An operation of {self.vendor}, as {Path(self.source).name} declares it."
+        declare = operation(
+            number,
+            introduced=introduced or Version(remark=self.vendor, family=family),
+            obsolete=obsolete,
+            removed=removed,
+            instead=found.get("instead", ""),
+            feature=self._known_feature(found.get("feature"), (*place, "feature")),
+            early_log=found.get("early_log", False),
+            many=Many(found["many"]) if "many" in found else None,
+            reply=record_in(family, reply) if found.get("reply") else Nothing,
+            notes=(*notes, said_by),
+            family=family,
+        )
+        self.operations[family.prefix + name] = lambda: declare(request)
+
+
+class _AsWritten(Named):
+    """Values whose names are shown as the file has them."""
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+
+def _aliases() -> Iterable[tuple[str, Wire]]:
+    """Yield what `types` calls a wire type, which may not be the name that this has itself."""
+    for name, value in vars(types).items():
+        try:
+            yield name, wire_of(value)
+        except TypeError:  # a constant, a class that is not a wire type
+            continue
