@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import json
 import re
 import shlex
@@ -17,8 +16,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pix.protocol import vendors
 from pix_inspect.cli import main
-from pix_inspect.commands.catalogue import COMMANDS
+from pix_inspect.commands.catalogue import COMMANDS, parser_of
 from pix_inspect.session.session import Session
 from pix_store import EmbeddedDaemon
 
@@ -58,9 +58,7 @@ def test_every_file_that_is_named_is_there(document: Path) -> None:
 
 def options(command: str) -> set[str]:
     """The options of a command and of its own sub-commands; argparse has no public list."""
-    module = importlib.import_module(f"pix_inspect.commands.{COMMANDS[command][0]}")
-    parsers = [argparse.ArgumentParser()]
-    module.arguments(parsers[0])
+    parsers: list[argparse.ArgumentParser] = [parser_of(command)]
     for action in parsers[0]._actions:
         if isinstance(action, argparse._SubParsersAction):
             parsers += action.choices.values()
@@ -124,6 +122,17 @@ def test_the_keys_of_other_commands(
     (listed,) = re.findall(rf"^\| `{row}` \| [^|]* \| (.*) \|$", text, re.MULTILINE)
     assert said
     assert all(set(re.findall("`([^`]+)`", listed)) >= each.keys() for each in said)
+
+
+def test_the_page_on_vendors_has_the_example_as_it_is() -> None:
+    text = (ROOT / "docs/vendors.md").read_text()
+    assert re.findall("```toml\n(.*?)```", text, re.DOTALL) == [
+        (ROOT / "examples/vendor.toml").read_text()
+    ]
+    for table in (vendors.OPERATION, vendors.FIELD, vendors.PAYLOAD, vendors.FILE, vendors.KINDS):
+        assert all(re.search(rf"`\[*{key}\b", text) for key in table)
+    kinds = [*vendors.CONTENTS, *vendors.CARRIAGES["request"], *vendors.CARRIAGES["reply"]]
+    assert all(f"`{kind}`" in text for kind in kinds)
 
 
 # docs/sql.md

@@ -19,11 +19,10 @@ from pix.problem import Problem
 from pix_inspect.base.crash_report import STATUS, report
 from pix_inspect.base.narrate import say
 from pix_inspect.base.standard_streams import is_of_output, let_go_of_output, open_closed
+from pix_inspect.base.state_directory import RECORDINGS
 from pix_inspect.base.terminal_text import Tone, Toned, show
 from pix_inspect.commands.catalogue import COMMANDS, GROUPS, module_of, parser_of
-
-RECORDINGS = (".pcapng", ".gz", ".xz", ".zst")
-"""How the names of recordings end."""
+from pix_inspect.options.declarations import declare_always
 
 INTERRUPTED = 130
 
@@ -76,6 +75,7 @@ def _run(words: list[str]) -> int:
         print(f"pix-inspect {pix.__version__}")
         return 0
     name, rest = _chosen(words)
+    declare_always()
     gc.disable()
     module, parser = module_of(name), parser_of(name)
     if not gc.get_freeze_count():
@@ -111,6 +111,8 @@ def _behind_options(words: list[str]) -> tuple[str, list[str]]:
     """
     if not any(word.partition("=")[0] == "--listen" for word in words):
         for i, word in enumerate(words):
+            if words[i - 1] == "--declare":
+                continue
             if word in COMMANDS:
                 return word, words[:i] + words[i + 1 :]
             if not word.startswith("-") and _is_recording(word):

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from pix.problem import Problem
 
+RECORDINGS = (".pcapng", ".gz", ".xz", ".zst")
+"""How the names of recordings end."""
+
 
 def state_directory(name: str = "") -> Path:
     """Return the directory, or the one called `name` in it, made with mode 0700 if need be.

@@ -35,6 +35,7 @@ class Capture:
         # here, not at the top: it brings the protocol's declarations, and the socket that
         # clients wait for comes first
         from pix_inspect.capture.tap import RecordingTap
+        from pix_inspect.recording.about import with_declarations
 
         self._tap = RecordingTap
         self.upstream = upstream
@@ -52,6 +53,7 @@ class Capture:
                 uid=os.getuid(),
                 host=os.uname().nodename,
                 payload="full" if self.limit is None else self.limit,
+                **with_declarations(),
                 **about,
             ),
             max_size=args.max_size,

@@ -24,6 +24,7 @@ from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.capture.upstream import SocketUpstream, require
 from pix_inspect.machine.running_relays import relays
 from pix_inspect.machine.sockets import same_socket
+from pix_inspect.recording.about import with_declarations
 from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
 
@@ -87,6 +88,7 @@ class OwnRelay:
             uid=os.getuid(),
             pid=os.getpid(),
             payload="full" if self._payload is None else self._payload,
+            **with_declarations(),
         )
         self.writer = RecordingWriter(target, about=about)
         self.target = target

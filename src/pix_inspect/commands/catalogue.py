@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import NamedTuple, NoReturn
 
 from pix.problem import Problem
+from pix_inspect.options.declarations import declare_argument
 
 
 class Command(NamedTuple):
@@ -198,6 +199,7 @@ def parser_of(name: str) -> Parser:
         formatter_class=Formatter,
     )
     module_of(name).arguments(parser)
+    declare_argument(parser)
     more = f"{parser.epilog}\n\n" if parser.epilog else ""
     parser.epilog = f"{more}example:\n  pix-inspect {name} {example}"
     return parser

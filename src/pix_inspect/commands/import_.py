@@ -19,7 +19,7 @@ from pix_inspect.importing.captures import (
 from pix_inspect.importing.raw_streams import raw_streams
 from pix_inspect.importing.remarks import Remarks
 from pix_inspect.options.payload_limit import payload_limit
-from pix_inspect.recording.about import caveats
+from pix_inspect.recording.about import caveats, with_declarations
 from pix_inspect.recording.notes import Made
 
 
@@ -79,7 +79,7 @@ def main(args: argparse.Namespace) -> int:
         passed = raw_streams(*streams, args.events, remarks=told)
         found = [Captured("raw", passed, lambda: told.lines(str(args.events)))]
         about["events"] = args.events is not None
-    made = Made.of(tool="pix-inspect import", **about)
+    made = Made.of(tool="pix-inspect import", **with_declarations(), **about)
     connections = write_recording(passed, args.output, about=made, payload_limit=args.payload)
     say(f"{args.output}: {count(connections, 'connection')}")
     for each in found:

@@ -5,6 +5,7 @@ type       a type of the protocol by its name, a version, features (types)
 capture    upstream, payload limit, distance, trust (capture, payload_limit)
 output     text or JSON (output)
 progress   how far a long command is (progress)
+vendor     files that declare what vendors have added (declarations)
 
 Imports `capture` and below. Begin at `quantities`.
 """

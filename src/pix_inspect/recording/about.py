@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pix.codec.declare import DECLARED
+from pix_inspect.base.safe_text import inert
 from pix_inspect.base.units import duration, size
 from pix_inspect.recording.notes import Made
 
+LONGEST_DECLARED = 30_000
+"""Characters of files of declarations that a recording keeps: its section is one comment."""
 TIMELESS = "its times are made up: what it was imported from has none"
 
 
@@ -16,6 +20,22 @@ def caveats(made: Made) -> Iterator[str]:
         yield f"the daemon was made distant on purpose: {distance}"
     if made.timeless:
         yield TIMELESS
+    yield from undeclared(made)
+
+
+def undeclared(made: Made) -> Iterator[str]:
+    """Yield a line about each file that a recording was made with and that is not declared here."""
+    for name, text in made.declared.items():
+        if text not in DECLARED.values():
+            which = "the recording, which holds it" if text else "that file"
+            yield f"it was recorded with --declare {inert(name, 80)}: --declare {which}"
+
+
+def with_declarations() -> dict[str, dict[str, str]]:
+    """Return what `Made` is to say of the files that were declared, nothing when none were."""
+    is_short = sum(map(len, DECLARED.values())) <= LONGEST_DECLARED
+    kept = {name: text if is_short else "" for name, text in DECLARED.items()}
+    return {"declared": kept} if kept else {}
 
 
 def made_distant(made: Made) -> str:

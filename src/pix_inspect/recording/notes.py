@@ -49,6 +49,12 @@ def _offsets(said: object) -> tuple[int, int] | None:
     return client, daemon
 
 
+def _texts(said: object) -> dict[str, str] | None:
+    if not isinstance(said, dict):
+        return None
+    return {name: text for name, text in said.items() if isinstance(text, str)}
+
+
 def _list(said: object) -> tuple[Any, ...] | None:
     return tuple(said) if isinstance(said, list) else None
 
@@ -63,6 +69,7 @@ OFFSETS = Form("two offsets", _offsets, list)
 LIST = Form("list", _list, list)
 TEXTS = Form("list of texts", lambda said: (found := _list(said)) and tuple(map(str, found)), list)
 PARENTS = Form("list of texts", TEXTS.read, lambda texts: [text[:1024] for text in texts[:16]])
+TEXT_BY_NAME = Form("texts by name", _texts)
 OBJECT = Form("object", lambda said: said if isinstance(said, dict) else None)
 
 
@@ -165,6 +172,9 @@ class Made(Comment):
     replayed: str | None = perhaps("replayed", TEXT, "the recording whose client is played")
     formats: Any = perhaps("formats", LIST, "what it was imported from")
     events: Any = perhaps("events", ANY, "whether what was imported had times, or they are made up")
+    declared: dict[str, str] = perhaps(
+        "declared", TEXT_BY_NAME, "files of --declare, each with its text, or empty", default={}
+    )
 
     @property
     def timeless(self) -> bool:

@@ -22,6 +22,7 @@ from pix.protocol.deletion import deletes
 from pix_inspect.capture.relayed_connection import now
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.capture.upstream import Upstream, complaint
+from pix_inspect.recording.about import with_declarations
 from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.replay.client_connection import ReplayedConnection
@@ -83,6 +84,7 @@ class ReplayClient:
                 replayed=str(recorded.path),
                 uid=os.getuid(),
                 payload="full" if options.payload is None else options.payload,
+                **with_declarations(),
             ),
         )
         self._connections: dict[int, ReplayedConnection] = {}

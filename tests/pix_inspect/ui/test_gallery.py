@@ -13,15 +13,19 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from pix.codec.gates import Protocol
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast, StderrNext
+from pix.protocol.types import OF_VENDORS
 from pix_inspect.ui.app.app import SIXTEEN, Inspector
 from pix_inspect.ui.app.leaving import Leaving
 from pix_inspect.ui.main.status import Banner
+from tests.support import vendors
 from tests.support.playbook import said
 from tests.support.recording import V38, Connection, Recording, growing
 from tests.support.screens import Relay, after, browse, live, opened, recorded, settled
+from tests.support.vendors import declared
 from tests.support.words import PATH
 
 Compare = Callable[..., bool]
@@ -132,6 +136,23 @@ def test_waterfall(snap_compare: Compare) -> None:
 def test_help(snap_compare: Compare) -> None:
     run = after("question_mark")
     assert snap_compare(recorded("queries"), terminal_size=(100, 60), run_before=run)
+
+
+def test_operation_of_a_vendor(snap_compare: Compare, tmp_path: Path) -> None:
+    with declared():
+        made = growing(tmp_path / "r.pcapng", upstream="/nix/var/nix/daemon-socket/socket")
+        shades = Protocol(38, frozenset(["example-shades"]))
+        talk = made.connect(shades)
+        leaf = OF_VENDORS["Leaf"].kind(colour=7, weight=3, shade=5)  # type: ignore[attr-defined]
+        talk.trip(vendors.request("QueryColour", path=PATH), StderrLast())
+        talk << vendors.reply("QueryColour", colour=1)
+        talk.trip(vendors.request("QueryLeaf", path=PATH, hint=leaf), StderrNext(text="looking\n"))
+        talk << StderrLast() << vendors.reply("QueryLeaf", leaf=leaf, fallen=1_700_000_000)
+        talk.trip(vendors.request("Paint", path=PATH, labels=("a",)), StderrLast())
+        talk << vendors.reply("Paint")
+        talk.save()
+        run = at("QueryLeaf", "tab", *["j"] * 8, "e")
+        assert snap_compare(opened(tmp_path / "r.pcapng"), terminal_size=WIDE, run_before=run)
 
 
 def test_nobody_yet(snap_compare: Compare, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from pix_inspect.base.units import count, duration, size
-from pix_inspect.recording.about import made_distant
+from pix_inspect.recording.about import made_distant, undeclared
 from pix_inspect.recording.notes import NOTE, RECORDER, Made
 from pix_inspect.session.session import Session
 from pix_inspect.ui.widgets.lines import Toned
@@ -117,7 +117,7 @@ def trouble(session: Session, live: bool) -> list[str]:
     cut = session.truncated
     if cut is not None and not live and session.consumed:
         said.append(f"the file is cut off: {size(cut[1])} after offset {cut[0]:,} cannot be read")
-    said += [safe(warning, 300) for warning in session.reader.warnings]
+    said += [safe(line, 300) for line in (*undeclared(session.made), *session.reader.warnings)]
     for number, note in session.notes[-50:]:
         text = note.get(NOTE) or note.get(RECORDER)
         if number == 0 and isinstance(text, str):

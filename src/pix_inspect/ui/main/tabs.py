@@ -13,6 +13,7 @@ from textual.strip import Strip
 
 from pix.dataclass import dataclass
 from pix.problem import Problem
+from pix_inspect.base.state_directory import RECORDINGS
 from pix_inspect.base.units import size
 from pix_inspect.session.session import Session
 from pix_inspect.ui.main.status import being_written
@@ -22,7 +23,6 @@ from pix_inspect.ui.widgets.text import fit_middle, safe
 if TYPE_CHECKING:
     from pix_inspect.ui.widgets.path_dialog import Offer
 
-SUFFIXES = (".pcapng", ".gz", ".xz", ".zst")
 LONGEST_NAME = 24
 
 
@@ -50,7 +50,7 @@ class Tab:
     def title(self) -> str:
         """What it is called on the screen, as safe text."""
         name = self.session.path.name
-        for suffix in reversed(SUFFIXES):
+        for suffix in reversed(RECORDINGS):
             name = name.removesuffix(suffix)
         return fit_middle(safe(name, 200), LONGEST_NAME)
 
@@ -98,7 +98,7 @@ def same(one: Path, other: Path) -> bool:
 
 def is_recording(name: str) -> bool:
     """Return whether a file's name says that it is a recording."""
-    return name.endswith(SUFFIXES)
+    return name.endswith(RECORDINGS)
 
 
 def at_hand() -> list[Offer]:
