@@ -17,11 +17,17 @@ from pathlib import Path
 
 import pytest
 
+from pix.codec.gates import SERVE, WORKER
+from pix.daemon import DaemonConnection, NixDaemonError
+from pix.protocol import serve
 from pix.sockets import connect, listen
+from pix_inspect.filter.compiled import compile_filter
+from pix_inspect.findings.collector import Findings
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.session.session import Session
 from tests.support.processes import HELLO, PIX, environment, pix, recording
 from tests.support.relaying import WAIT, received, until
+from tests.support.serving import serving
 
 ROOT = os.getuid() == 0
 
@@ -51,6 +57,53 @@ def test_what_passes_is_recorded_for_its_user_alone(tmp_path: Path) -> None:
     assert session.row(0).kind == "handshake"
     assert session.about["about"]["upstream"] == str(tmp_path / "d")
     session.close()
+
+
+EITHER = """
+import os, socket, sys
+client = socket.socket(fileno=os.dup(0))
+first = client.recv(8, socket.MSG_PEEK | socket.MSG_WAITALL)
+words = ["stdio", "--upstream", "d"] if first[:4] == b"cxin" else ["daemon", "--serve"]
+os.execv(sys.executable, [sys.executable, "-m", "pix_inspect", *words])
+"""
+"""A program that speaks both protocols, by the first word of its client."""
+
+
+def test_one_relay_for_both_protocols(tmp_path: Path) -> None:
+    (tmp_path / "either.py").write_text(EITHER)
+    words = ["--upstream-command", f"{sys.executable} either.py", "-o", "r.pcapng"]
+    relay = subprocess.Popen(
+        [*PIX, "record", "--listen", "s", *words], cwd=tmp_path, env=environment(tmp_path)
+    )
+    absent = "/nix/store/00000000000000000000000000000000-absent"
+    with serving(tmp_path / "d"):
+        until((tmp_path / "s").exists)
+        for family in (SERVE, WORKER, SERVE):
+            with DaemonConnection(tmp_path / "s", family=family, timeout=WAIT) as connection:
+                if family is WORKER:
+                    assert not connection.is_valid_path(absent)
+                    continue
+                asked = serve.QueryValidPaths(paths=frozenset([absent]))
+                assert not connection.call(asked).paths
+                with pytest.raises(NixDaemonError, match="closed the connection"):
+                    connection.call(serve.DumpStorePath(path=absent))
+        relay.send_signal(signal.SIGTERM)
+        assert relay.wait(WAIT) == 0
+    path = str(tmp_path / "r.pcapng")
+    session = Session(path).read_all()
+    assert [row.family for row in session.connections.values()] == [SERVE, WORKER, SERVE]
+    filtered = compile_filter("protocol = serve and op != handshake")
+    rows = [session.row(i) for i in range(len(session)) if filtered.matches(session, i)]
+    served = ["serve.QueryValidPaths", "serve.DumpStorePath"]
+    assert [row.name for row in rows] == served * 2
+    found = Findings(session).finish().kept
+    assert {each.kind.name for each in found} == {"standard-error"}
+    assert [each.connection for each in found] == [1, 3]
+    session.close()
+    for command in (["dump"], ["dump", "--json"], ["analyse"], ["diff", path]):
+        done = pix(*command, path, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ("serve.QueryValidPaths" in done.stdout) == (command[0] != "diff")
 
 
 def test_a_recording_nobody_named_goes_into_a_folder_of_the_user_alone(tmp_path: Path) -> None:
