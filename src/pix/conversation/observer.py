@@ -40,7 +40,7 @@ from pix.conversation.open_exchanges import (
     PayloadSeen,
 )
 from pix.conversation.requests import ClientSide
-from pix.conversation.round_trips import LAST, Plain, RoundTripSeen, Shape, plain
+from pix.conversation.round_trips import Plain, RoundTripSeen, Shape, before_reply, plain
 
 
 class Conversation:
@@ -100,6 +100,7 @@ class Conversation:
         """The plain request that waits for its answer, and of which nobody was told."""
         self._answer: Shape = (0, None)
         self._plain: Plain = {}
+        self._before_reply = b""
         self._round_trip: RoundTripSeen | None = None
         if not (detail or lockstep):
             self._round_trip = getattr(observer, "round_trip", None)
@@ -167,8 +168,10 @@ class Conversation:
             asked = self.asked
             if asked is not None:
                 length, program = self._answer
-                if (side == DAEMON and data[:8] == LAST) and (
-                    length == size or (program and behind(data, 8, program, self.limits) == size)
+                before = self._before_reply
+                if (side == DAEMON and data.startswith(before)) and (
+                    length == size
+                    or (program and behind(data, len(before), program, self.limits) == size)
                 ):
                     start = self._answering.base
                     self._answering.base = end = start + size
@@ -269,7 +272,9 @@ class Conversation:
             and ledger.daemon.is_at_rest
         ):
             self._tell = self._round_trip
-            self._plain = self._plain or plain(ledger.protocol)
+            if not self._plain:
+                self._plain = plain(ledger.protocol)
+                self._before_reply = before_reply(ledger.protocol)
 
     def eof(self, side: int, time: int = 0) -> None:
         """Take note that a side will send nothing more."""

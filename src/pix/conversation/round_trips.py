@@ -1,7 +1,8 @@
 """Plain round trips, told at a glance: a chunk that is a request, a chunk that is its answer.
 
 Most of what passes between a client and a daemon is this: a request without payload, whole,
-and then STDERR_LAST with the whole reply. To know that much takes no scanner.
+and then STDERR_LAST with the whole reply, in the serve protocol the reply alone. To know that much
+takes no scanner.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ RoundTripSeen: TypeAlias = Callable[[Asked, int, int, int], None]
 `[start, end)` of the answer in the daemon's stream, and when it came."""
 
 Shape: TypeAlias = "tuple[int, Program | None]"
-"""A message with its first word: its length if that is fixed, else the program behind the word."""
+"""A message with the word before it, if there is one: its length if that is fixed, else the program
+behind the word."""
 
 Plain: TypeAlias = "dict[bytes, tuple[Operation, Shape, Shape]]"
 """By the first word of the request: operation, request, answer."""
@@ -33,21 +35,25 @@ Plain: TypeAlias = "dict[bytes, tuple[Operation, Shape, Shape]]"
 
 @lru_cache(maxsize=64)
 def plain(protocol: Protocol) -> Plain:
-    """Return the operations that may be plain: those without payload, where STDERR_LAST is said."""
-    if not protocol.family.has_log:
-        return {}
+    """Return the operations that may be plain: those without payload."""
+    ahead = len(before_reply(protocol))
     return {
         pack_u64(number): (
             operation,
-            _shape(operation.request.program(protocol)),
-            _shape(operation.reply.program(protocol)),
+            _shape(operation.request.program(protocol), 8),
+            _shape(operation.reply.program(protocol), ahead),
         )
         for number, operation in operations_of(protocol.family).items()
         if operation.request.payload is None and operation.reply.payload is None
     }
 
 
-def _shape(program: Program) -> Shape:
+def before_reply(protocol: Protocol) -> bytes:
+    """Return what stands before a reply."""
+    return LAST if protocol.family.has_log else b""
+
+
+def _shape(program: Program, ahead: int) -> Shape:
     if all(step == SKIP for step, _ in program):
-        return 8 + sum(arg for _, arg in program if isinstance(arg, int)), None
+        return ahead + sum(arg for _, arg in program if isinstance(arg, int)), None
     return 0, program

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from pix.codec.declare import OPERATIONS
-from pix.codec.gates import WORKER, Protocol
+from pix.codec.gates import SERVE, WORKER, Protocol
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Asked, Conversation, Exchange, Limits
 from pix.conversation.notes import Reason
-from pix.protocol import operations_of
+from pix.conversation.round_trips import before_reply
+from pix.protocol import operations_of, serve
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix.protocol.operations import (
     AddBuildLog,
@@ -22,10 +23,12 @@ from pix.protocol.operations import (
     QueryValidPaths,
 )
 from tests.fuzz.sessions import Session, corpus, mutated
+from tests.support.nars import nar
 from tests.support.playbook import EOF, Playbook, said, seen
 from tests.support.words import PATH
 
 V38 = Protocol(38)
+TREE = nar(b"file")
 TIMES = ("started", "request_done", "answered", "ended")
 
 
@@ -57,7 +60,8 @@ class Fast(Slow):
         self.started(exchange)
         exchange.request_end, exchange.request_done = client_end, started
         exchange.answered, exchange.daemon_start, exchange.daemon_end = time, start, end
-        exchange.reply = (start + 8, end)
+        assert exchange.protocol is not None
+        exchange.reply = (start + len(before_reply(exchange.protocol)), end)
         exchange.settled = exchange.complete = True
         exchange.ended = time
         self.ended(exchange)
@@ -161,6 +165,21 @@ def test_lists_and_flags_are_plain() -> None:
     talk >> IsValidPath(path=PATH) << last + said(IsValidPath.Reply(valid=True), V38)
     assert trips_of(talk) == 2
     assert trips_of(talk, detail=True) == trips_of(talk, lockstep=True) == 0
+
+
+def test_serve_replies_have_nothing_before_them() -> None:
+    v7 = Protocol(7, family=SERVE)
+    talk = Playbook(v7).greet()
+    found = serve.QueryValidPaths.Reply(paths=frozenset({PATH}))
+    for _ in range(2):
+        talk >> serve.QueryValidPaths(paths=frozenset({PATH})) << said(found, v7)
+    talk >> serve.QueryClosure(include_outputs=True, paths=frozenset({PATH}))
+    closure = said(serve.QueryClosure.Reply(paths=frozenset({PATH})), v7)
+    assert trips_of(talk << closure) == 3
+    talk >> serve.QueryClosure(include_outputs=True, paths=frozenset()) << closure[:8]
+    assert trips_of(talk << closure[8:]) == 3
+    talk >> serve.DumpStorePath(path=PATH) << TREE
+    assert trips_of(talk) == 3
 
 
 def test_log_payload_and_wild_lengths_are_not_plain() -> None:
