@@ -163,6 +163,7 @@ class _File:
 
     def read(self, found: dict[str, Any]) -> Callable[[], None]:
         """Return what puts it into the tables. Raises DeclarationError."""
+        self._shown(found, ())
         self._check(found, FILE, ("vendor",), ())
         self.vendor = found["vendor"]
         for name, said in found.get("features", {}).items():
@@ -212,6 +213,17 @@ class _File:
             )
             at = found.end() if found else at
         return self.text.count("\n", 0, at) + 1 if at else None
+
+    def _shown(self, said: object, place: tuple[str | int, ...]) -> None:
+        """Hold that all texts can be shown: a file may come from anywhere, with a recording."""
+        if isinstance(said, str) and not said.isprintable():
+            self._wrong(place, f"{said!a} holds a character that cannot be shown")
+        if isinstance(said, list):
+            said = dict(enumerate(said, 1))
+        if isinstance(said, dict):
+            for key, value in said.items():
+                self._shown(key, place)
+                self._shown(value, (*place, key))
 
     def _check(
         self,

@@ -36,6 +36,7 @@ CONTENTS = {
     "paths": "store paths, each with its NAR",
     "export": "an export stream",
     "log": "a build log",
+    "plain": "plain bytes",
 }
 """What a payload holds, in words."""
 MOST_CONTENT = 64 << 20

@@ -61,6 +61,7 @@ def _declare(path: Path) -> None:
     if path.suffix not in RECORDINGS:
         vendors.load(path)
         return
+    from pix_inspect.base.safe_text import inert
     from pix_inspect.recording.notes import made_of
     from pix_inspect.recording.reader import RecordingReader
 
@@ -71,5 +72,7 @@ def _declare(path: Path) -> None:
         raise Problem(f"{path} was made without declarations; give a TOML file to --declare")
     for name, text in held.items():
         if not text:
-            raise Problem(f"{path} was made with {name}, too long to be kept: --declare that file")
-        vendors.declare(text, f"{path}/{name}")
+            raise Problem(
+                f"{path} was made with {inert(name)}, too long to be kept: --declare that file"
+            )
+        vendors.declare(text, f"{path}/{inert(name)}")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,24 @@ from hypothesis import strategies as st
 from pix.codec.declare import Operation
 from pix.codec.gates import NEWEST_MINOR, SERVE, Protocol
 from pix.codec.values import decode, encode, tree
+from pix.daemon import DaemonConnection, NixDaemonError
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, load_declarations, types, vendors
 from pix.protocol.logging import StderrLast
 from pix.protocol.names import family_called, users_of, wire_called
 from tests.support.playbook import Playbook, said
 from tests.support.strategies import values
-from tests.support.vendors import EXAMPLE, LEAF, TABLES, TREE, declared, kept, reply, request
+from tests.support.vendors import (
+    EXAMPLE,
+    LEAF,
+    TABLES,
+    TREE,
+    declared,
+    kept,
+    reply,
+    request,
+    serving,
+)
 
 NUMBERS = range(101, 110)
 with declared():
@@ -46,6 +58,9 @@ MISTAKES = {
     'vender = "x"': ":1: vender: there is no such key; did you mean vendor?",
     HEAD + "[operations]": ":2: operations: is to be an array",
     HEAD + "operations = [3]": ":2: operations[1]: is to be a table with the keys number, name, doc, protocol, introduced, obsolete, removed, instead, feature, early_log, many, notes, request, reply",
+    HEAD + '"a\\nb" = 3': """: 'a\\nb' holds a character that cannot be shown""",
+    OPERATION.replace("asks", r"\u001b[2J"): ":5: operations[1].doc: '\\x1b[2J' holds a character that cannot be shown",
+    OPERATION + r'notes = ["", "\u0007"]': ":6: operations[1].notes[2]: '\\x07' holds a character that cannot be shown",
     # features
     HEAD + "[features.a-b]": ":2: features.a-b: the key doc is missing; add it",
     HEAD + '[features."a b"]\ndoc = ""': ":2: features.a b: 'a b' cannot be a name here; write it as example-colours",
@@ -159,6 +174,34 @@ def test_what_a_file_declares_is_known_as_our_own_is() -> None:
         load_declarations(EXAMPLE)  # again: it is known
     assert not any(number in OPERATIONS for number in NUMBERS)
     assert "Leaf" not in types.OF_VENDORS
+
+
+def test_a_client_of_the_library_sends_them(tmp_path: Path) -> None:
+    with (
+        declared(),
+        serving(tmp_path / "d"),
+        DaemonConnection(tmp_path / "d", features=["example-shades"]) as daemon,
+    ):
+        assert daemon.call(request("QueryColour", path=LEAF)).colour.label == "DarkBlue"
+        with pytest.raises(NixDaemonError, match="this path has no colour"):
+            daemon.call(request("QueryColour", path=LEAF + "-absent"))
+        hint = types.OF_VENDORS["Leaf"].kind(shade=7)  # type: ignore[attr-defined]
+        answer = daemon.call(request("QueryLeaf", path=LEAF, hint=hint))
+        assert (answer.leaf.weight, answer.fallen) == (3, 1_700_000_000)
+        assert daemon.call(request("AddLeaf", label="x", nar=TREE)).path == LEAF
+        pulled = daemon.call(request("ImportLeaf", pressed=b"x" * 99))
+        assert pulled.paths == frozenset([f"{LEAF}-99"])
+
+
+def test_the_python_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(EXAMPLE.parents[1])
+    text = Path("docs/vendors.md").read_text()
+    (script,) = re.findall("```python\n(.*?)```", text, re.DOTALL)
+    with declared(), serving(tmp_path / "d"):
+        exec(script, {"socket": tmp_path / "d", "path": LEAF})
+    assert capsys.readouterr().out == "DarkBlue\n"
 
 
 def test_commands_of_the_serve_protocol() -> None:

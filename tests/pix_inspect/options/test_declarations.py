@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,17 +13,31 @@ from pathlib import Path
 import pytest
 
 from pix.codec.declare import DECLARED
+from pix.codec.gates import Protocol
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, vendors
+from pix.protocol.logging import StderrLast
 from pix_inspect.options.declarations import VARIABLE, declare_always, declare_argument
 from pix_inspect.recording.about import with_declarations
 from pix_inspect.recording.notes import made_of
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.session.session import Session
-from tests.support.processes import PIX, environment, pix
+from tests.support.otlp import collector
+from tests.support.playbook import Playbook
+from tests.support.processes import PIX, environment, pix, recording
 from tests.support.recording import growing
 from tests.support.relaying import until
-from tests.support.vendors import EXAMPLE, LEAF, PRESSED, TREE, declared, kept, serving
+from tests.support.vendors import (
+    EXAMPLE,
+    LEAF,
+    PRESSED,
+    TREE,
+    declared,
+    kept,
+    reply,
+    request,
+    serving,
+)
 
 LINES = f"""
 connect("s", features=["example-shades"])
@@ -196,6 +211,23 @@ def test_a_relay_that_does_not_know_them_records_what_passes(place: Path) -> Non
     assert "weight: 3" in found
 
 
+def test_the_process_that_sends_spans_knows_them(tmp_path: Path) -> None:
+    with collector() as received, declared():
+        words = ("--declare", str(EXAMPLE), "--otlp", received.url)
+        with recording(tmp_path, *words) as relay:
+            talk = Playbook(Protocol(38)).greet()
+            talk >> request("QueryColour", path=LEAF) << StderrLast()
+            talk << reply("QueryColour", colour=7)
+            client, daemon = relay.pair()
+            with client, daemon:
+                for side, data in talk.turns:
+                    assert data
+                    (client, daemon)[side].sendall(data)
+                    (daemon, client)[side].recv(len(data), socket.MSG_WAITALL)
+            until(lambda: any(each.name == "nix.worker/QueryColour" for each in received.spans))
+            assert relay.stop() == 0
+
+
 def test_it_is_sent_written_and_read(place: Path) -> None:
     env = {VARIABLE: str(EXAMPLE)}
     line = f'QueryColour(path="{LEAF}")'
@@ -259,9 +291,9 @@ def test_a_mistake_is_one_line(tmp_path: Path, by: str) -> None:
 
 
 def test_a_recording_without_declarations(tmp_path: Path) -> None:
-    recording = Path(__file__).parents[3] / "recordings/queries.pcapng"
-    ran = pix("explain", "--declare", recording, "Paint", cwd=tmp_path)
+    queries = Path(__file__).parents[3] / "recordings/queries.pcapng"
+    ran = pix("explain", "--declare", queries, "Paint", cwd=tmp_path)
     assert ran.returncode == 2
     assert ran.stderr == (
-        f"pix-inspect: {recording} was made without declarations; give a TOML file to --declare\n"
+        f"pix-inspect: {queries} was made without declarations; give a TOML file to --declare\n"
     )
