@@ -3,11 +3,14 @@
 Three pieces of work with Nix 2.34.8 (from the tests' lab, `make lab`): questions about a
 thousand paths, the upload of one large file, and a build of many small derivations. Each is
 done directly, through socat and through the relay in turn; printed are medians in seconds
-and the ratio to direct, run by run.
+and the ratio to direct, run by run, then the same of the processor time that client, daemon and
+relay used together: where other work runs beside it, only that says what the relay costs.
 """
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -26,6 +29,8 @@ RUNS = 5
 PATHS = 1000
 SIZE = 1 << 30
 DERIVATIONS = 200
+SETTLE = 0.2
+"""Seconds in which the rest of a recording is written, and children are waited for."""
 
 BUILD = """
 derivation {{
@@ -40,15 +45,18 @@ derivation {{
 
 
 @contextmanager
-def through(words: list[str], path: Path) -> Iterator[None]:
-    """Run a relay that listens on `path`, and wait until it relays: its start is not measured."""
+def through(words: list[str], path: Path) -> Iterator[list[int]]:
+    """Run a relay, if `words` are any, that listens on `path`; yield its process once it relays."""
+    if not words:
+        yield []
+        return
     child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 10
     while not path.exists() and time.monotonic() < until:
         time.sleep(0.01)
     greeted(path).close()
     try:
-        yield
+        yield [child.pid]
     finally:
         child.terminate()
         child.wait()
@@ -70,37 +78,50 @@ def ways(daemon: Daemon, folder: Path) -> dict[str, list[str]]:
     return found
 
 
+def processor(pids: list[int]) -> float:
+    """Return the seconds of processor time of these, and of our children that ended."""
+    done = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ticks = 0
+    for pid in pids:
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, stat[11:15]))  # its own and its children's, as proc(5) has it
+    return done.ru_utime + done.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+
+
 def measured(
     daemon: Daemon, folder: Path, names: tuple[str, ...], work: Callable[[Client, str], None]
-) -> dict[str, list[float]]:
-    """Return the seconds of each run of `work` by way."""
-    found: dict[str, list[float]] = {name: [] for name in names}
+) -> dict[str, list[tuple[float, float]]]:
+    """Return the seconds of each run of `work` by way, and those of processor time."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     relays = ways(daemon, folder)
     for run in range(RUNS + 1):
         for name in names:
             if name not in relays:
                 continue
-            stamp = f"{run}-{len(name)}"
-            if name == "direct":
-                start = time.perf_counter()
-                work(daemon.client(), stamp)
-            else:
-                with through(relays[name], folder / "relay"):
-                    start = time.perf_counter()
-                    work(daemon.client(socket=folder / "relay"), stamp)
-            if run:  # the first is a warm-up
-                found[name].append(time.perf_counter() - start)
+            with through(relays[name], folder / "relay") as pids:
+                pids = [daemon.process.pid, *pids]
+                client = daemon.client(socket=folder / "relay" if relays[name] else None)
+                used, start = processor(pids), time.perf_counter()
+                work(client, f"{run}-{len(name)}")
+                took = time.perf_counter() - start
+                time.sleep(SETTLE)
+                if run:  # the first is a warm-up
+                    found[name].append((took, processor(pids) - used))
             for left in folder.glob("*.pcapng"):
                 left.unlink()
     return {name: times for name, times in found.items() if times}
 
 
-def show(title: str, found: dict[str, list[float]]) -> None:
+def show(title: str, found: dict[str, list[tuple[float, float]]]) -> None:
     """Print a table."""
-    print(f"\n{title:44} {'s':>8} {'× direct':>9}")
-    for name, times in found.items():
-        ratio = statistics.median(t / d for t, d in zip(times, found["direct"], strict=True))
-        print(f"  {name:42} {statistics.median(times):8.3f} {ratio:9.2f}")
+    print(f"\n{title:44} {'s':>8} {'× direct':>9} {'processor':>10} {'× direct':>9}")
+    for name, runs in found.items():
+        line = f"  {name:42}"
+        for which, width in ((0, 8), (1, 10)):
+            pairs = zip(runs, found["direct"], strict=True)
+            ratio = statistics.median(run[which] / direct[which] for run, direct in pairs)
+            line += f" {statistics.median(run[which] for run in runs):{width}.3f} {ratio:9.2f}"
+        print(line)
 
 
 def main() -> None:

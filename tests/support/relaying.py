@@ -31,8 +31,8 @@ class Notes:
     events: list[tuple[Any, ...]] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
-    def chunk(self, side: int, view: memoryview, time: int) -> None:
-        self.sides[side].extend(view)
+    def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
+        self.sides[side].extend(data)
 
     def half_close(self, side: int, time: int) -> None:
         self.events.append(("half-close", side))

@@ -65,6 +65,10 @@ MISSED = 500
 TOLD = "the relay was told to stop"
 
 
+LARGEST_FREED = 16 << 20
+"""Bytes; the C library keeps up to twice the largest block that was ever given back."""
+
+
 T = TypeVar("T")
 
 
@@ -72,6 +76,9 @@ def only_relay() -> None:
     """Have the threads of this process suit relaying. For a process that does little else."""
     threading.stack_size(STACK)
     sys.setswitchinterval(SWITCH)
+    # payload that is kept comes and goes: memory that is kept costs no page fault each 4 KiB
+    with contextlib.suppress(MemoryError):
+        bytes(LARGEST_FREED)
     # what is there stays: of what comes from now on, connections that are over are soon found
     gc.freeze()
     gc.collect()

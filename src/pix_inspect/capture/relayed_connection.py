@@ -85,8 +85,8 @@ class Tap(Protocol):
     Where it records, it has the connection's `number`.
     """
 
-    def chunk(self, side: int, view: memoryview, time: int) -> None:
-        """These bytes are about to be passed on; the view is not valid afterwards."""
+    def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
+        """These bytes are about to be passed on; a view is not valid afterwards."""
 
     def half_close(self, side: int, time: int) -> None:
         """This side sends no more."""
@@ -207,10 +207,11 @@ class Connection:
 
     def _pump(self, side: int) -> None:
         source, target = self.ends[side], self.ends[1 - side]
-        small = buffer = memoryview(bytearray(SMALL_BUFFER))
+        spare = memoryview(bytearray(SMALL_BUFFER))
+        buffer: memoryview | None = None
         calm = 0
-        receive, clock = source.recv_into, time.monotonic_ns
-        send: Callable[[memoryview], int] = target.send
+        receive, receive_into, clock = source.recv, source.recv_into, time.monotonic_ns
+        send: Callable[[bytes | memoryview], int] = target.send
         tap = self.tap
         note = None if tap is None else tap.chunk
         if side == DAEMON:
@@ -218,27 +219,31 @@ class Connection:
             self.answered = True
         while True:
             try:
-                n = receive(buffer)
+                data = receive(SMALL_BUFFER) if buffer is None else buffer[: receive_into(buffer)]
+            except MemoryError:
+                if buffer is not None:
+                    raise
+                buffer = spare
+                continue
             except OSError:  # the peer closed with bytes of ours unread
                 self._tell("reset", side, now())
                 self._gone(side)
                 return
-            if n == 0:
+            if not (n := len(data)):
                 break
-            view = buffer[:n]
             if note is not None:
                 try:
-                    note(side, view, _EPOCH + clock())
+                    note(side, data, _EPOCH + clock())
                 except Exception as error:
                     note = None
                     self._fall(error)
             try:
                 try:
-                    sent = send(view)
+                    sent = send(data)
                 except BlockingIOError:
                     sent = 0
                 if sent < n:
-                    self._send_slowly(side, view[sent:])
+                    self._send_slowly(side, memoryview(data)[sent:])
             except OSError:
                 self._tell("note", Undelivered(side, n), now())
                 if self.process is None or not hung_up(target):
@@ -246,14 +251,14 @@ class Connection:
                     return
                 send = len  # nobody takes it any more, but it is recorded
             if n >= SMALL_BUFFER:
-                if buffer is small:
-                    with contextlib.suppress(OSError):  # no memory for it: the small one does
+                if buffer is None:
+                    with contextlib.suppress(OSError):  # no memory for it: small pieces do
                         buffer = memoryview(mmap.mmap(-1, LARGE_BUFFER))
                 calm = 0
-            elif buffer is not small:
+            elif buffer is not None:
                 calm += 1
                 if calm == CALM:
-                    buffer = small
+                    buffer = None
         self._tell("half_close", side, now())
         if not hung_up(source):
             with contextlib.suppress(OSError):

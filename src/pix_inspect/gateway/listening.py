@@ -126,7 +126,7 @@ class _Watch:
     def __init__(self, ended: Callable[[], None]) -> None:
         self._ended = ended
 
-    def chunk(self, side: int, view: memoryview, time: int) -> None:
+    def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
         """These bytes are about to be passed on."""
 
     def half_close(self, side: int, time: int) -> None:

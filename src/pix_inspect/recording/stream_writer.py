@@ -281,9 +281,9 @@ class Track:
             self._in_a_row = 0
         seq = self._seq
         here = seq[side]
-        alike = (len(kept) << 16) + length if flags == _FLAGS else -1
+        alike = ((len(kept) << 16) + length << 8) + flags
         begin, middle, end, tail = self._frames[side].get(alike) or self._frame(
-            side, len(kept), length, flags
+            side, len(kept), length, flags, alike
         )
         out += (
             BEGIN.pack(begin, time >> 32, time & SEQUENCE_MASK),
@@ -294,7 +294,7 @@ class Track:
         seq[side] = here + length & SEQUENCE_MASK
         self.offsets[side] += length
 
-    def _frame(self, side: int, kept: int, length: int, flags: int) -> Frame:
+    def _frame(self, side: int, kept: int, length: int, flags: int, alike: int) -> Frame:
         """Return what is alike in all packets of these lengths: the bytes around what differs."""
         headers = self._ways[side].headers(flags, 0, 0, length)
         head, tail = packet_frame(
@@ -306,11 +306,10 @@ class Track:
             headers[SEQUENCE_AT + 8 :],
             tail,
         )
-        if flags == _FLAGS:
-            frames = self._frames[side]
-            if len(frames) >= MOST_FRAMES:
-                frames.clear()
-            frames[(kept << 16) + length] = frame
+        frames = self._frames[side]
+        if len(frames) >= MOST_FRAMES:
+            frames.clear()
+        frames[alike] = frame
         return frame
 
     def _advance(self, side: int, size: int) -> None:

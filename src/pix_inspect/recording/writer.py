@@ -48,13 +48,13 @@ class ConnectionLog:
     def chunk(self, side: int, time: int, kept: bytes, length: int) -> None:
         """Record that `length` bytes of `side` pass at `time` (ns); `kept` are the first ones."""
         writer = self._writer
-        size = len(kept) + OVERHEAD
-        if writer.put - writer.taken + size > writer.queue_limit:
+        put = writer.put + len(kept) + OVERHEAD
+        if put - writer.taken > writer.queue_limit:
             self._lose(side, time, len(kept), length)
             return
         if self._losing[side] is not None:
             self._losing[side] = None
-        writer.put += size
+        writer.put = put
         self._append((self, side, time, kept, length))
 
     def half_close(self, side: int, time: int) -> None:

@@ -167,7 +167,7 @@ def test_bytes_one_at_a_time_arrive_one_at_a_time(tmp_path: Path) -> None:
 
 
 class Failing(Notes):
-    def chunk(self, side: int, view: memoryview, time: int) -> None:
+    def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
         raise ValueError("a bug in a decoder")
 
 
@@ -416,7 +416,7 @@ def test_all_that_a_client_said_before_it_left_arrives(tmp_path: Path) -> None:
 
 
 class Starving(Notes):
-    def chunk(self, side: int, view: memoryview, time: int) -> None:
+    def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
         raise MemoryError
 
 

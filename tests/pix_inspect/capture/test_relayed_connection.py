@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pix_inspect.capture.relayed_connection import _SO_SNDBUFFORCE, CLIENT
+from pix_inspect.capture.relayed_connection import _SO_SNDBUFFORCE, CLIENT, Connection
 from tests.support.relaying import WAIT, received, staged
 
 
@@ -133,3 +133,28 @@ def test_bytes_are_the_same_while_buffers_grow_and_shrink(
         client.close()
         assert bytes(stage.taps[0].sides[CLIENT]) == sent
         daemon.close()
+
+
+class Starved(socket.socket):
+    """A socket for whose next bytes there is no memory of their own."""
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        raise MemoryError
+
+
+def test_without_memory_for_what_is_received_the_bytes_go_on() -> None:
+    data = random.Random(1).randbytes(20_000)
+    (client, near), (far, daemon) = socket.socketpair(), socket.socketpair()
+    starved = Starved(fileno=near.detach())
+    connection = Connection(starved, far, None, None)
+    passing = threading.Thread(target=connection.run)
+    passing.start()
+    with client, daemon:
+        daemon.sendall(b"hello")
+        client.settimeout(WAIT)
+        assert client.recv(100) == b"hello"
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        assert received(daemon) == data
+    passing.join(WAIT)
+    assert not passing.is_alive()

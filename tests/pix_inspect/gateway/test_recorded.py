@@ -21,8 +21,8 @@ class Heard:
         self.bytes = (bytearray(), bytearray())
         self.events: list[Any] = []
 
-    def chunk(self, side: int, view: memoryview, time: int) -> None:
-        self.bytes[side].extend(view)
+    def chunk(self, side: int, data: bytes | memoryview, time: int) -> None:
+        self.bytes[side].extend(data)
 
     def half_close(self, side: int, time: int) -> None:
         self.events.append(side)
