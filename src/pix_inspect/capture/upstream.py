@@ -42,6 +42,11 @@ class CommandUpstream:
 
     words: tuple[str, ...]
 
+    @property
+    def serves(self) -> bool:
+        """Whether it is a program of the serve protocol, as `nix-store --serve` is."""
+        return "--serve" in self.words
+
     def connect(
         self, lineage: Lineage = (), *, heard: bool = False, number: int | None = None
     ) -> tuple[socket.socket, subprocess.Popen[bytes] | None]:

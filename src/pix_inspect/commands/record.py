@@ -18,6 +18,7 @@ from pix_inspect.base.state_directory import new_recording
 from pix_inspect.base.units import count
 from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relay import Relay, only_relay
+from pix_inspect.capture.upstream import CommandUpstream, Upstream
 from pix_inspect.machine.running_relays import registered
 from pix_inspect.machine.sockets import inherited
 from pix_inspect.options import capture as capture_options
@@ -136,7 +137,7 @@ def main(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost terminal must not end builds
     signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
     if not args.quiet:
-        _introduce(path, target)
+        _introduce(path, target, upstream)
     warn_of_trust(upstream, shared=allowed != frozenset({os.getuid()}))
     sender = _sender(target, args.otlp) if target is not None and args.otlp else None
     try:
@@ -184,10 +185,16 @@ def _listener(args: argparse.Namespace) -> Listener:
     return listen(args.listen, args.mode)
 
 
-def _introduce(path: Path | None, target: Path | None) -> None:
+def _introduce(path: Path | None, target: Path | None, upstream: Upstream) -> None:
     if path is not None:
         where = shlex.quote(str(path))
-        say(f"listening on {path}; send a client here with")
-        narrate(f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …")
+        if isinstance(upstream, CommandUpstream) and upstream.serves:
+            say(
+                f"listening on {path}; what an ssh:// store starts (remote-program) comes here with"
+            )
+            narrate(f"    socat - UNIX-CONNECT:{where}")
+        else:
+            say(f"listening on {path}; send a client here with")
+            narrate(f"    NIX_REMOTE=unix://{where} NIX_DAEMON_SOCKET_PATH={where} nix …")
     if target is not None:
         say(f"recording to {target}")

@@ -128,7 +128,7 @@ def _program(args: argparse.Namespace) -> Upstream:
         )
     upstream = upstream_of(None, args.upstream_command or "nix-store")
     assert isinstance(upstream, CommandUpstream)
-    if "--serve" not in upstream.words:
+    if not upstream.serves:
         asked = ["--serve", *(["--write"] if args.write else [])]
         asked += ["--store", args.store] if args.store else []
         upstream = CommandUpstream((*upstream.words, *asked))

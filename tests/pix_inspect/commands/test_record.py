@@ -59,6 +59,21 @@ def test_what_passes_is_recorded_for_its_user_alone(tmp_path: Path) -> None:
     session.close()
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [("cat --stdio", "NIX_REMOTE=unix://"), ("cat --serve", "socat - UNIX-CONNECT:")],
+)
+def test_how_clients_come_to_it_is_said(command: str, says: str, tmp_path: Path) -> None:
+    words = [*PIX, "record", "--listen", "s", "--upstream-command", command, "-o", "r.pcapng"]
+    with subprocess.Popen(
+        words, cwd=tmp_path, env=environment(tmp_path), stderr=subprocess.PIPE, text=True
+    ) as relay:
+        assert relay.stderr is not None
+        assert "listening on" in relay.stderr.readline()
+        assert says in relay.stderr.readline()
+        relay.terminate()
+
+
 EITHER = """
 import os, socket, sys
 client = socket.socket(fileno=os.dup(0))

@@ -311,7 +311,9 @@ TWO_PROTOCOLS = Chapter(
             "number and fields, and the reply follows at once: no log, no STDERR_LAST, and no "
             "error. What fails is told on the program's standard error, which ssh carries beside "
             "the stream, and the stream ends. Only a recording that has that text says why; "
-            "`pix-inspect stdio --serve` keeps it."
+            "`pix-inspect stdio --serve` keeps it, and so does a relay that starts the program: "
+            "`record --listen SOCKET --upstream-command 'nix-store --serve --write'`. A recording "
+            "may hold connections of both protocols."
         ),
         Example("serve.BuildDerivation", picture=True),
         Heading("What is different", "differences"),
