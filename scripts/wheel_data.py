@@ -1,6 +1,6 @@
-"""What a wheel has beside its modules: completions of shells and man pages, made when it is built.
+"""What a wheel has beside its modules: completions of shells, man pages, and the recordings.
 
-A hook of hatchling. They go where a prefix has them.
+A hook of hatchling. The first two are made when it is built and go where a prefix has them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ class WheelData(BuildHookInterface[Any]):
         sys.path.insert(0, str(Path(self.root) / "src"))
         from pix_inspect.cli import main
         from pix_inspect.commands.completion import PLACES, script
+        from pix_inspect.teach.bundled import ARCHIVE, packed
 
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
+        recordings = folder / ARCHIVE
+        recordings.write_bytes(packed(Path(self.root) / "recordings"))
+        build_data["force_include"][str(recordings)] = f"pix_inspect/{ARCHIVE}"
         for shell, place in PLACES.items():
             file = folder / shell
             file.write_text(script(shell))

@@ -46,6 +46,25 @@ def test_operations_and_frames_have_examples() -> None:
     assert missing <= {"STDERR_LAST"}
 
 
+def test_an_archive_is_the_folder_again() -> None:
+    data = bundled.packed(bundled.folder())
+    assert data == bundled.packed(bundled.folder())
+    with bundled.unpacked(data) as name:
+        for path in bundled.folder().rglob("*.*"):
+            again = Path(name, path.relative_to(bundled.folder()))
+            assert again.read_bytes() == path.read_bytes()
+    bundled.unpacked.cache_clear()
+
+
+def test_where_nothing_can_be_unpacked_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = bundled.packed(bundled.folder() / "tours")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(Problem, match=r"cannot unpack the bundled recordings: .*gone"):
+        bundled.unpacked(data)
+
+
 def test_an_unknown_recording_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="there are add-tree"):
         bundled.recording("nothing")
