@@ -19,11 +19,11 @@ BESIDES = frozenset({"call", "nar", "protocol"})
 
 def methods() -> Iterator[tuple[str, Callable[..., object], tuple[str, ...]]]:
     """Yield the methods that ask something, and the operations that they may ask."""
+    yield "query_path_info", DaemonConnection.query_path_info, ("QueryPathInfo",)
     for name in vars(Operations):
         method = getattr(DaemonConnection, name)
         if not name.startswith("_") and name not in BESIDES:
             yield name, method, _asked(name, method)
-    yield "query_path_info", DaemonConnection.query_path_info, ("QueryPathInfo",)
 
 
 def _asked(name: str, method: Callable[..., object]) -> tuple[str, ...]:
@@ -66,9 +66,9 @@ FROM_PIX = Chapter(
             [_row(*each) for each in methods()],
         ),
         Prose(
-            "Where two operations stand, daemons that do not know the first one are asked by the "
-            "other. All others are asked by `call` with an object of `pix.protocol.operations`: "
-            "its fields are what the page of the operation lists, in that order."
+            "Where two operations stand, the version in force decides which. Those that no method "
+            "asks are asked by `call`, with an object of `pix.protocol.operations`: its fields are "
+            "what the page of the operation lists, in that order."
         ),
         Heading("From an operation to bytes", "bytes"),
         Prose(

@@ -28,15 +28,15 @@ Section = tuple[str, str, str]
 def names(pages: Sequence[Page]) -> Iterator[Name]:
     """Yield what is explained: a page, or a row of a table."""
     for page in pages:
-        words = " ".join(dict.fromkeys((page.title, *page.names)))
-        yield words, page.kind, page.summary, f"{page.path}.html"
+        words = " ".join((page.title, *(name for name in page.names if name not in page.title)))
+        yield words, page.kind, _plain(page.summary), f"{page.path}.html"
         for block in page.blocks:
             if not isinstance(block, Grid):
                 continue
             for row, anchor in zip(block.rows, block.anchors, strict=False):
                 if anchor:
                     name = f"{page.names[0]}.{anchor}" if page.names else row[0]
-                    said = row[-1] if len(row) > 1 else ""
+                    said = _plain(row[-1]) if len(row) > 1 else ""
                     yield name, f"in {page.title}", said, f"{page.path}.html#{anchor}"
 
 
@@ -55,7 +55,11 @@ def sections(pages: Sequence[Page]) -> Iterator[Section]:
 
 def _section(page: Page, title: str, anchor: str, said: Sequence[str]) -> Section:
     where = f"{page.path}.html" + (f"#{anchor}" if anchor else "")
-    return title, where, " ".join(" ".join(said).replace("`", "").split())
+    return title, where, _plain(" ".join(said))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("`", "").split())
 
 
 def _texts(block: Block) -> Iterator[str]:
