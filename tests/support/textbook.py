@@ -53,6 +53,7 @@ def try_every_step(socket: Path, path: str, absent: str, size: int, minor: int) 
         daemon.ask(number(1), text(path.encode()))
         assert daemon.number() == 1, "the connection goes on after an error"
 
+    _try_the_exercises(names, socket, path)
     assert len(STEPS) == 4
     for asked, says in ((path, f", {size}, "), (absent, "None")):
         ran = subprocess.run(
@@ -63,3 +64,25 @@ def try_every_step(socket: Path, path: str, absent: str, size: int, minor: int) 
             check=True,
         )
         assert says in ran.stdout
+
+
+def offer_newest(socket: Path) -> None:
+    """What becomes of the client when it offers 1.38 to a daemon that has it."""
+    names: dict[str, Any] = {}
+    exec(program(2).replace("0x115", "0x126"), names)
+    with pytest.raises(AssertionError, match="does not want to talk") as caught:
+        names["Daemon"](str(socket))
+    client = caught.traceback[-1].frame.f_locals["self"]
+    client.stream.close()
+    client.socket.close()
+
+
+def _try_the_exercises(names: dict[str, Any], socket: Path, path: str) -> None:
+    number, text = names["number"], names["text"]
+    with connected(names, socket) as daemon:
+        daemon.socket.sendall((number(1) + text(path.encode())) * 10)
+        for _ in range(10):
+            daemon.ask()
+            assert daemon.number() == 1
+        daemon.ask(number(8), text(b"hello"), text(b"Hello"), number(0))
+        assert daemon.text().endswith(b"-hello")

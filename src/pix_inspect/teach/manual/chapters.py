@@ -100,7 +100,8 @@ PRIMITIVES = Chapter(
                 ("U64", "eight bytes, little endian"),
                 ("UInt", "a U64 that readers require to fit 32 bits"),
                 ("Time", "a U64 below 2^63, seconds since 1970"),
-                ("Bool", "a U64: writers send 0 or 1, readers take all but 0 as true"),
+                ("Bool", "a U64, 0 or 1; more is refused by real daemons, save for "
+                 "QueryValidPaths.substitute, where all but 0 is true"),
                 ("String", "a U64 length, the bytes, and zeros up to a multiple of eight"),
                 ("List, Set", "a U64 count, then the elements; any order is read"),
                 ("Map", "a U64 count, then each key and its value"),

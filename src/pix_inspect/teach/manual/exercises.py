@@ -11,7 +11,14 @@ from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.units import size
 from pix_inspect.filter.compiled import compile_filter, values_of
 from pix_inspect.session.session import Session
-from pix_inspect.teach.manual.blocks import Chapter, Code, Exercise, Heading, Prose
+from pix_inspect.teach.manual.blocks import (
+    Chapter,
+    Code,
+    Exercise,
+    Heading,
+    Prose,
+    Question,
+)
 
 LONGEST = 160
 MOST = 6
@@ -155,19 +162,25 @@ EXERCISES = Chapter(
         ),
         *FOUND,
         Heading("With the client of 40 lines", "client"),
-        Prose(
-            "Ask IsValidPath of ten paths. Then send ten requests before reading the first reply: "
-            "daemons understand it. How many times faster is it, at a distance of 10 ms "
-            "(`pix-inspect record --listen /tmp/far --delay 10ms`)?"
+        Question(
+            "Ask IsValidPath (1) of ten paths at a distance of 10 ms: "
+            "`pix-inspect record --listen /tmp/far --upstream /tmp/daemon --delay 10ms`. Then send "
+            "all ten requests before reading the first reply. What is gained?",
+            "Nine of ten round trips: about 20 ms in place of 200. The requests go out together, "
+            "with `daemon.socket.sendall`; then come, ten times, `daemon.ask()`, which sends "
+            "nothing and reads the log, and `daemon.number()`.",
         ),
-        Prose(
-            "Offer 1.38 in place of 1.21. What more does the daemon say, and where does the client "
-            "stumble? The page of the handshake has the fields and since when they are there."
+        Question(
+            "Offer 1.38 (0x126) in place of 1.21. Where does the client stumble?",
+            "Where it expects STDERR_LAST. The first of its two zeros is now the number of its "
+            "features; the daemon answers with its own, a count and no tag. And the daemon waits "
+            "for one more word.",
         ),
-        Prose(
-            "Add a text to the store: AddTextToStore (8) takes a name, a text and a set of "
-            "references, and replies with a path. At 1.25 and later clients send AddToStore, "
-            "with frames."
+        Question(
+            "Add a text to the store, by AddTextToStore (8): a name, a text, and a set of "
+            "references. What comes back?",
+            'The path: `daemon.ask(number(8), text(b"hello"), text(b"Hello"), number(0))`, and '
+            "then `daemon.text()`. The last word says that there are no references.",
         ),
         Code("A place to try things", "pix-inspect daemon --listen /tmp/daemon"),
     ),

@@ -225,10 +225,11 @@ BUILD = Chapter(
         Asked("build-with-log"),
         Bullets(
             (
-                "AddTempRoot comes first: a path that a collection deletes between two requests "
-                "would be missed. The root ends with the connection.",
-                "AddToStore sends the source, then a derivation for each package, as texts whose "
-                "path follows from their contents. The reply is the path.",
+                "SetOptions tells the daemon the settings of the command line.",
+                "AddToStore sends the source, then a derivation for each package, as a text whose "
+                "path follows from its contents. The reply is what the store now knows of it.",
+                "AddTempRoot keeps a path from being collected between two requests. The root "
+                "ends with the connection.",
                 "QueryMissing tells beforehand what will be built and what will be fetched.",
                 "BuildPaths does it. All that happens meanwhile is in the log, and the reply is "
                 "the word 1: a failure is an error, not a reply.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from pix.daemon import DaemonConnection
 from pix_inspect.teach.manual.client import STEPS, program
 from pix_store import EmbeddedDaemon
-from tests.support.textbook import EXAMPLE, try_every_step
+from tests.support.textbook import EXAMPLE, offer_newest, try_every_step
 
 
 def test_every_step_runs() -> None:
@@ -16,6 +16,7 @@ def test_every_step_runs() -> None:
         size = client.query_path_info(path).nar_size
         absent = str(Path(path).with_name("0" * 32 + "-absent"))
         try_every_step(daemon.path, path, absent, size, 38)
+        offer_newest(daemon.path)
 
 
 def test_it_is_40_lines_and_the_example() -> None:
