@@ -34,6 +34,7 @@ TEXTS = 2  # int k: a count, then count * k strings
 LIST = 3  # Program: a count, then so many times the program
 CHOICE = 4  # dict tag -> Program | None: a word that says which program follows
 CUSTOM = 5  # Callable[[Cursor], Scan]
+FAILURE = 6  # str: takes nothing; what is scanned tells of a failure, named so
 
 
 MOST_HELD = 64 << 10
@@ -62,10 +63,13 @@ class Cursor:
     then so many of the next bytes are skipped. `base` is the stream offset of `buf[0]`.
     `on_payload(start, length)`, when set, is told of each run of payload as its length
     becomes known (stream offset and bytes), which may be before the bytes arrive. `held`,
-    when set, is a stream offset from which on bytes are kept, MOST_HELD at most.
+    when set, is a stream offset from which on bytes are kept, MOST_HELD at most. `failures`
+    are those that were scanned, by name, until somebody takes them.
     """
 
-    __slots__ = ("base", "buf", "end", "held", "limits", "on_payload", "payload_bytes", "pos")
+    __slots__ = (
+        "base", "buf", "end", "failures", "held", "limits", "on_payload", "payload_bytes", "pos",
+    )  # fmt: skip
 
     def __init__(self, base: int = 0, limits: Limits | None = None) -> None:
         self.buf: Window = b""
@@ -76,6 +80,7 @@ class Cursor:
         self.on_payload: Callable[[int, int], None] | None = None
         self.payload_bytes = 0
         self.held: int | None = None
+        self.failures: dict[str, int] = {}
 
     @property
     def offset(self) -> int:
@@ -197,6 +202,10 @@ def scan(cursor: Cursor, program: Program) -> Scan:
         if step == CUSTOM:
             yield from arg(cursor)  # type: ignore[operator]  # as above
             continue
+        if step == FAILURE:
+            name: str = arg  # type: ignore[assignment]  # as above
+            cursor.failures[name] = cursor.failures.get(name, 0) + 1
+            continue
         start = cursor.offset
         n = yield from cursor.word()
         if step == TEXT:
@@ -243,7 +252,8 @@ def _texts(cursor: Cursor, left: int) -> Scan:
 def leap(cursor: Cursor, program: Program) -> bool:
     """Walk one value of `program` at once; False, changing nothing, where `scan` is needed.
 
-    It is needed when words that say how long something is have not arrived, or are wild.
+    It is needed when words that say how long something is have not arrived, or are wild, and to
+    hear of a failure.
     What has arrived whole costs a third of the time this way.
     """
     pos = behind(cursor.buf, cursor.pos, program, cursor.limits)
@@ -301,7 +311,7 @@ def behind(buf: Window, pos: int, program: Program, limits: Limits) -> int:
                     pos = behind(buf, pos, element, limits)
                     if pos < 0:
                         return -1
-            else:  # CUSTOM
+            else:  # CUSTOM, FAILURE
                 return -1
     except struct.error:  # a word has not arrived
         return -1

@@ -14,7 +14,7 @@ from enum import Enum
 from struct import error as StructError  # noqa: N812  (a class, whatever its name)
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pix.codec.cursor import CHOICE, Program, Step, merged, u64_at
+from pix.codec.cursor import CHOICE, FAILURE, Program, Step, merged, u64_at
 from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.codec.gates import ALWAYS, Gate, Protocol
 from pix.codec.irregular import Irregular, Irregularity
@@ -218,7 +218,7 @@ class Tagged(Wire):
 
 
 class Nonzero(Wire):
-    """A record whose first word is not 0; where that is 0, nothing more follows and it is None."""
+    """A failure: a record whose first word is not 0. None is a 0, and nothing more follows."""
 
     def __init__(self, inner: Record) -> None:
         self.inner = inner
@@ -232,8 +232,9 @@ class Nonzero(Wire):
         return None if value is None else convert(self.inner, value)
 
     def program(self, protocol: Protocol) -> Program:
-        rest: list[Step] = []
-        for field in self.inner.layout(protocol)[1:]:
+        first, *others = self.inner.layout(protocol)
+        rest: list[Step] = [(FAILURE, f"{first.name} is not 0")]
+        for field in others:
             rest += field.wire.program(protocol)
         return ((CHOICE, {0: (), None: merged(rest)}),)
 

@@ -16,12 +16,12 @@ Source: Nix `serialise.hh`, `serialise.cc`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, IntEnum
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from pix.codec.cursor import SKIP, TEXT, Program, u64_at
+from pix.codec.cursor import CHOICE, FAILURE, SKIP, TEXT, Program, u64_at
 from pix.codec.errors import DecodeError, EncodeError, TooLarge, Truncated
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.irregular import Irregular, Irregularity
@@ -326,17 +326,22 @@ class Named(IntEnum):
 
 
 class Enumeration(Wire):
-    """A number with a name; unknown numbers keep their number."""
+    """A number with a name; unknown numbers keep their number. Who scans is told of `failures`."""
 
-    def __init__(self, members: type[Named], doc: str = "") -> None:
+    def __init__(self, members: type[Named], doc: str = "", failures: Iterable[Named] = ()) -> None:
         self.members = members
         self.name = members.__name__
         self.doc = doc or (members.__doc__ or "").partition("\n")[0]
         self.by_value = members._value2member_map_
         self.by_label = {member.label: member for member in members}
+        self.failures = frozenset(failures)
 
     def program(self, protocol: Protocol) -> Program:
-        return ((SKIP, 8),)
+        if not self.failures:
+            return ((SKIP, 8),)
+        tells: dict[int | None, Program] = {None: ()}
+        tells.update((int(each), ((FAILURE, each.label),)) for each in self.failures)
+        return ((CHOICE, tells),)
 
     def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
         pos = reader.pos

@@ -264,6 +264,10 @@ class DaemonSide:
         while cursor.pos > cursor.end:
             yield
         exchange.reply = (start, cursor.offset)
+        if cursor.failures:
+            found = (name if n == 1 else f"{name} ×{n}" for name, n in cursor.failures.items())
+            exchange.note(Note(Reason.BUILD_FAILED, found=", ".join(found)))
+            cursor.failures = {}
         ledger.replied(exchange, cursor.offset)
 
     def _orphan(self, cursor: Cursor) -> Scan:

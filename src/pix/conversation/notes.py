@@ -20,6 +20,10 @@ class Reason(Worded):
     NOT_ALLOWED = "the daemon refuses this user (Determinate Nix: allowed-users)"
     NOT_STARTED = "the daemon could not start"
     SILENT = "the daemon said nothing: a user who is not allowed, or a crash"
+    SILENT_TO_SERVE = (
+        "the daemon said nothing to a client of nix-store --serve (0x390c9deb): ssh:// on one side,"
+        " ssh-ng:// or nix-daemon --stdio on the other, or a crash"
+    )
     CLIENT_LEFT = "the client closed before the daemon had done its part of the handshake"
     SILENT_TO_STRANGER = "the daemon said nothing: wrong magic, or a user who is not allowed"
     NO_MAGIC = "the daemon said {note.found}, which is not the magic number, and closed"
@@ -48,6 +52,7 @@ class Reason(Worded):
         "not answered: the daemon closes after the error of exchange {note.exchange}, said twice"
     )
     NO_ANSWER = "the daemon's stream ends without an answer"
+    BUILD_FAILED = "a build failed: {note.found}"
     PAYLOAD_FAILED = "the payload breaks off at byte {note.offset} with an error"
     NO_STATUS = "the error has no status (Nix 1.0 to 2.3 leave out 0)"
 
@@ -90,7 +95,10 @@ class Reason(Worded):
     @property
     def is_failure(self) -> bool:
         """Whether nothing came to be for this reason."""
-        return self in (Reason.UNREACHED, Reason.COMMAND_ENDED, Reason.NO_WORD)
+        return self in _FAILURES
+
+
+_FAILURES = (Reason.UNREACHED, Reason.COMMAND_ENDED, Reason.NO_WORD, Reason.BUILD_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

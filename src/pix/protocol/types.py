@@ -174,6 +174,13 @@ class BuildStatus(Named):
     CANCELLED = 16, "stopped because another build failed (Determinate Nix)"
 
 
+SUCCESSES = frozenset(
+    (BuildStatus.BUILT, BuildStatus.SUBSTITUTED, BuildStatus.ALREADY_VALID,
+     BuildStatus.RESOLVES_TO_ALREADY_VALID)
+)  # fmt: skip
+"""After these the outputs are there."""
+
+
 class GCAction(Named):
     """What CollectGarbage is to do."""
 
@@ -242,7 +249,9 @@ class _VerbosityWord(Word):
 
 VerbosityNumber = Annotated[int, _VerbosityWord(*_UINT, Meaning.VERBOSITY)]
 Mode = Annotated[BuildMode | int, Enumeration(BuildMode)]
-Status = Annotated[BuildStatus | int, Enumeration(BuildStatus)]
+Status = Annotated[
+    BuildStatus | int, Enumeration(BuildStatus, failures=frozenset(BuildStatus) - SUCCESSES)
+]
 Action = Annotated[GCAction | int, Enumeration(GCAction)]
 Trusted = Annotated[TrustedFlag | int, Enumeration(TrustedFlag)]
 Level = Annotated[Verbosity | int, VERBOSITIES]

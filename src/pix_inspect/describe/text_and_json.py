@@ -10,13 +10,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pix_inspect.base.safe_text import inert, plain
+from pix_inspect.base.safe_text import inert
 from pix_inspect.base.terminal_text import Tone, Toned
 from pix_inspect.base.units import duration, size
 from pix_inspect.describe.about import about
 from pix_inspect.describe.field_rows import FieldRow, rows
 from pix_inspect.payload.contents import PayloadContents
 from pix_inspect.session.exchange_view import ExchangeView, Part
+from pix_inspect.session.failures import failure_text
 from pix_inspect.session.session import ConnectionRow
 
 LONGEST_LIST = 50
@@ -58,7 +59,8 @@ def json_of(view: ExchangeView, started: int) -> dict[str, Any]:
         "error": _plain(error),
         "payload": _payload(view),
         "bytes": {"request": row.up, "reply": row.down},
-        "complete": view.row.complete,
+        "state": row.state,
+        "complete": row.complete,
         "notes": list(view.notes),
     }
 
@@ -128,8 +130,8 @@ def one_line(view: ExchangeView, started: int) -> str:
     took = "?" if timeless(view) else duration(row.took)
     head = f"#{row.number:<6} {row.connection:>4} {(row.started - started) / 1e9:>11.6f} {took:>9}"
     text = f"{head}  {SIGNS[row.state]} {row.name} {about(view)}".rstrip()
-    if (message := view.field("error", "message")) is not None:
-        text += f": {inert(plain(str(message.value)), LONGEST_COMMAND)}"
+    if said := failure_text(view):
+        text += f": {inert(said, LONGEST_COMMAND)}"
     return _toned(text, row.state)
 
 

@@ -19,6 +19,7 @@ from pix_inspect.describe.about import about
 from pix_inspect.findings.lookup import detector
 from pix_inspect.session.activities import log_line
 from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.session.failures import failure_text
 from pix_inspect.session.session import Session
 
 TABLES = """
@@ -135,8 +136,6 @@ def _rows(session: Session, i: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
     view = session.exchange(i)
     row, payload = view.row, view.payload
     timed = not session.made.timeless
-    message = view.field("error", "message")
-    error = message.value if message is not None else None
     took = row.took / 1e9 if timed and row.took is not None else None
     fields = [(part, *each) for part in ("request", "reply") for each in _fields(view, part)]
     texts = (value for part, _, value in fields if part == "request" and isinstance(value, str))
@@ -148,7 +147,7 @@ def _rows(session: Session, i: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
             row.state,
             (row.started - session.started) / 1e9 if timed else None, took, row.up, row.down,
             row.frames, payload.bytes if payload is not None else None,
-            _text(error) if isinstance(error, str) else None,
+            _text(failure_text(view) or None),
         ),
     )  # fmt: skip
     for each in fields:

@@ -22,6 +22,7 @@ from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.lookup import detector
 from pix_inspect.session.activities import log_line
 from pix_inspect.session.exchange_view import ExchangeView
+from pix_inspect.session.failures import failure_text
 from pix_inspect.session.growth import PAUSE, as_they_end
 from pix_inspect.session.row import State
 from pix_inspect.session.session import ConnectionRow, Session
@@ -127,9 +128,8 @@ class Exchange:
 
     @cached_property
     def error(self) -> str | None:
-        """What the daemon said went wrong, without colours."""
-        message = self._plain("error").get("message")
-        return plain(message) if isinstance(message, str) else None
+        """What went wrong, without colours: the daemon's error, or builds that failed."""
+        return failure_text(self._view) or None
 
     @property
     def log(self) -> Iterator[Line]:

@@ -25,6 +25,7 @@ from pix_inspect.describe.about import about
 from pix_inspect.recording.notes import Peer
 from pix_inspect.session.activities import Activity, activities, field_values, log_line, result_kind
 from pix_inspect.session.exchange_view import ExchangeView, Part
+from pix_inspect.session.failures import failure_text, failures
 from pix_inspect.session.session import ConnectionRow, Session
 
 Json = dict[str, Any]
@@ -325,11 +326,11 @@ class Sum:
 def _failure(view: ExchangeView) -> tuple[str, str] | None:
     """Return the kind of a failure, of which there are few, and what was said."""
     if view.row.state == "error":
-        message = view.field("error", "message")
         name = view.field("error", "name")
-        kind = name.value if name is not None and isinstance(name.value, str) else "Error"
-        text = message.value if message is not None else None
-        return f"nix.{kind}", _text(text) if isinstance(text, str) else ""
+        failed = next(failures(view), None)
+        status = failed.status if failed is not None else ""
+        kind = name.value if name is not None and isinstance(name.value, str) else status
+        return f"nix.{kind or 'Error'}", _text(failure_text(view))
     if view.row.state in ("cut", "opaque"):
         return view.row.state, "; ".join(map(_text, view.notes[:3]))
     return None

@@ -94,7 +94,8 @@ def _passes(look: Look) -> Iterator[Finding]:
     if row.operation == "SetOptions":
         yield from messages.settings(look)
     if row.state == "error":
-        yield from messages.error(look)
+        errors = list(messages.error(look))
+        yield from errors or messages.failed_builds(look)
     if row.frames and row.frames <= MOST_LOG and (look.decoded or row.frames < 8):
         yield from messages.ignored(look)
     if look.decoded or row.kind == "handshake" or row.state == "error":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pix.codec.irregular import Irregularity
 from pix.codec.wire import Node, String, pack_u64
@@ -13,11 +14,12 @@ from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.frames_alike import FramesAlike, is_wide
-from pix_inspect.findings.look import Look
+from pix_inspect.findings.look import MOST_SAID, Look
 from pix_inspect.forensics.messages import is_likely_text
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.forensics.repairs import is_turned_round
 from pix_inspect.session.exchange_view import LONGEST_TREE, ExchangeView, Part
+from pix_inspect.session.failures import asked_for, failures
 from pix_inspect.session.log_text import frame_text
 from pix_inspect.session.redaction import is_secret
 
@@ -33,6 +35,12 @@ UNTRUSTED_MAY_CHOOSE = frozenset(("substituters", "extra-substituters", "binary-
 NEVER_FORWARDED = frozenset(("experimental-features", "extra-experimental-features",
                              "plugin-files", "ssh-auth-sock"))  # fmt: skip
 """Settings that no client may set; the daemon passes over them."""
+
+BUILDING = frozenset(
+    ("BuildPaths", "BuildDerivation", "BuildPathsWithResults", "serve.BuildPaths",
+     "serve.BuildDerivation")
+)  # fmt: skip
+"""Operations that ask for builds, and fail when one does."""
 
 _IGNORED = re.compile(
     r"ignoring (?:the )?(?:client-specified setting|untrusted (?:setting|substituter|flake))",
@@ -107,6 +115,18 @@ def error(look: Look) -> Iterator[Finding]:
             diagnosis = look.forensics.met(look.view, number)
             yield look.found("peer-out-of-step", text, *where, diagnosis)
     yield from _of_another(look, text, where)
+
+
+def failed_builds(look: Look) -> Iterator[Finding]:
+    """The builds that failed, be it said in the answer or in an error in its place."""
+    if look.row.operation not in BUILDING:
+        return
+    beside = "" if look.said_errors else inert(look.last_words, MOST_SAID // 2)
+    for failure in failures(look.view):
+        named = replace(failure, what=failure.what or asked_for(look.view))
+        said = " ".join(f"{look.row.name}: {named}".split())
+        said = inert(said, MOST_SAID - len(beside)) + beside
+        yield look.found("failed-build", said, DAEMON, failure.offset, failure.field)
 
 
 def is_refused_operation(look: Look) -> bool:

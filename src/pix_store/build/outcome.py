@@ -9,15 +9,8 @@ import signal
 from collections.abc import Iterable, Sequence
 
 from pix.dataclass import dataclass, field
-from pix.protocol.types import BuildStatus
+from pix.protocol.types import SUCCESSES, BuildStatus
 from pix_store.store.refusal import bold, bold_red, quoted
-
-SUCCESSES = (
-    BuildStatus.BUILT,
-    BuildStatus.SUBSTITUTED,
-    BuildStatus.ALREADY_VALID,
-    BuildStatus.RESOLVES_TO_ALREADY_VALID,
-)
 
 SHOWN_LINES = 25
 """How many lines of its log the error of a failed build repeats."""

@@ -26,7 +26,7 @@ from tests.support.words import LAST, text, word
 KEYS = [
     "exchange", "connection", "kind", "operation", "code", "protocol", "version", "features",
     "time", "took", "request", "grpc", "standard_error", "log", "reply", "error", "payload",
-    "bytes", "complete", "notes",
+    "bytes", "state", "complete", "notes",
 ]  # fmt: skip
 
 
@@ -77,7 +77,8 @@ def test_json_is_one_object_an_exchange_with_all_the_keys(
         assert each["took"] == (None if row.took is None else row.took / 1e9)
         assert each["bytes"] == {"request": row.up, "reply": row.down}
         assert each["complete"] is (row.state in ("ok", "error"))
-        assert (each["error"] is not None) is (row.state == "error")
+        assert each["state"] == row.state
+        assert each["error"] is None or row.state == "error"
         assert all(frame["frame"].startswith("STDERR_") for frame in each["log"])
         if each["kind"] == "operation":
             assert isinstance(each["request"], dict)

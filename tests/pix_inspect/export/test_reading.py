@@ -31,7 +31,7 @@ def test_values_are_those_of_dump(path: Path, capsys: pytest.CaptureFixture[str]
             assert exchange.operation == line["operation"]
             assert exchange.request == (line["request"] or {})
             assert exchange.reply == (line["reply"] or {})
-            assert (exchange.error is None) == (line["error"] is None)
+            assert (exchange.error is None) == (line["state"] != "error")
             assert exchange.took == line["took"]
             assert exchange.client.connection == line["connection"]
             assert exchange.client.version == line["version"] or line["version"] is None

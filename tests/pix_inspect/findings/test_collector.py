@@ -24,9 +24,12 @@ from tests.support.typical import TypicalPlaybook, request_of
 from tests.support.words import OTHER, PATH, text, word
 
 OF_RECORDINGS = {
+    "build-failure": {"failed-build"},
+    "build-outputs": {"failed-build"},
     "by-hand": {"obsolete", "downgrade"},
     "import-over-1-21": set(),
     "old-client": {"downgrade"},
+    "serve-build-failure": {"failed-build"},
     "serve-closure": {"downgrade"},
     "serve-copy": {"downgrade"},
     "serve-read-only": {"standard-error"},
@@ -38,10 +41,18 @@ OF_RECORDINGS = {
 OF_SCENARIOS = {
     "add-missing": {"client-left", "cut-request"},
     "bad-option": {"restricted-setting", "ignored-setting"},
+    "build-dep-fail": {"failed-build"},
+    "build-fail": {"failed-build"},
+    "build-hash-mismatch": {"failed-build"},
     "build-interrupt": {"client-left"},
+    "build-no-output": {"failed-build"},
+    "build-rebuild": {"failed-build"},
+    "build-store-url": {"failed-build"},
+    "build-timeout": {"failed-build"},
     "copy-log": {"doubled-error", "newer-operation"},
     "copy-to": {"unsigned"},
     "mounted-root": {"doubled-error", "newer-operation"},
+    "query-invalid": {"failed-build"},
     "raw-bad-magic": {"refused", "wrong-magic"},
     "raw-import": {"cut-request", "doubled-error", "obsolete", "unknown-operation"},
     "raw-major-2": {"refused", "client-left", "unknown-version"},

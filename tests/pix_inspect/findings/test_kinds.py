@@ -289,6 +289,10 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
     "daemon-left": (
         lambda: asked(37, ASK, left=DAEMON), lambda: said(37, "IsValidPath", left=DAEMON)
     ),
+    "failed-build": (
+        lambda: answered("BuildPaths", error(37, b"builder failed")),
+        lambda: answered("EnsurePath", error(37, b"builder failed")),
+    ),
     "unanswered": (
         lambda: asked(37, ASK, closed=False), lambda: said(37, "IsValidPath", closed=False)
     ),
