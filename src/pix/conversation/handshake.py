@@ -12,7 +12,15 @@ from collections.abc import Generator
 
 from pix.codec.cursor import Cursor, Scan, scan
 from pix.codec.errors import DecodeError
-from pix.codec.gates import FAMILIES, GUIX_MINOR, WORKER, Protocol, negotiate, version_text
+from pix.codec.gates import (
+    FAMILIES,
+    GUIX_MINOR,
+    SERVE,
+    WORKER,
+    Protocol,
+    negotiate,
+    version_text,
+)
 from pix.codec.wire import pack_u64, text_of
 from pix.codec.words import foreign
 from pix.conversation.direction import Lane
@@ -150,7 +158,8 @@ class Handshake:
         if not self.client_magic:
             return Note(Reason.SILENT_TO_STRANGER)
         if not daemon.received:
-            return Note(Reason.CLIENT_LEFT if client_left else Reason.SILENT)
+            silent = Reason.SILENT_TO_SERVE if ledger.family is SERVE else Reason.SILENT
+            return Note(Reason.CLIENT_LEFT if client_left else silent)
         if daemon.received < 8 and not magic.startswith(head := bytes(daemon.buf[: daemon.end])):
             return Note(Reason.NO_MAGIC, found=repr(head))
         if theirs is None:

@@ -17,7 +17,9 @@ from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.session.exchange_view import ExchangeView, Part
 
 REFUSED = frozenset((Reason.NOT_STARTED, Reason.NOT_ALLOWED))
-CLOSED = frozenset((Reason.SILENT, Reason.SILENT_TO_STRANGER, Reason.VERSION_REFUSED))
+CLOSED = frozenset(
+    (Reason.SILENT, Reason.SILENT_TO_SERVE, Reason.SILENT_TO_STRANGER, Reason.VERSION_REFUSED)
+)
 """What is a refusal where it was the daemon that ended the connection."""
 UNREACHED = frozenset((Reason.UNREACHED, Reason.COMMAND_ENDED))
 UNFINISHED = frozenset((Reason.CLOSED_EARLY, Reason.NO_LAST, Reason.HANDSHAKE_CUT))

@@ -174,10 +174,17 @@ def test_wrong_magic_from_the_client() -> None:
     )
 
 
-def test_user_who_is_not_allowed_sees_nothing() -> None:
-    talk = Playbook(V38) >> HELLO[:16] << EOF >> EOF
+SERVED = pack_u64(0x390C9DEB) + pack_u64(0x207)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"), [(HELLO[:16], Reason.SILENT), (SERVED, Reason.SILENT_TO_SERVE)]
+)
+def test_user_who_is_not_allowed_sees_nothing(said: bytes, reason: Reason) -> None:
+    """Nor does a client of the other protocol."""
+    talk = Playbook(V38) >> said << EOF >> EOF
     (handshake,) = talk.exchanges()
-    assert handshake.notes == (Note(Reason.SILENT),)
+    assert handshake.notes == (Note(reason),)
     assert handshake.request_end == 16
 
 
