@@ -32,6 +32,8 @@ from pix.protocol.handshake import HELLOS, NOT_ALLOWED
 FEATURES = "features"
 LONGEST_TEXT = 1 << 16
 MOST_FEATURES = 1 << 10
+VERSION_END = 16
+"""Bytes of magic and version: who has said them waits for the other's."""
 REFUSING = 24
 """Bytes after which a daemon closes that refuses the client: Nix 2.26 says its features before."""
 
@@ -118,7 +120,7 @@ class Handshake:
         minor = negotiate(client, daemon, family)
         if family is not WORKER and (smaller := min(client, daemon)) >> 8 != family.major:
             wanted = f"a version {family.major}.N of the {family} protocol"
-            raise Misfit(Reason.UNDECODABLE, 8, wanted, version_text(smaller))
+            raise Misfit(Reason.UNKNOWN_MAJOR, 8, wanted, version_text(smaller))
         if family is WORKER and (newest := max(client & 0xFF, daemon & 0xFF)) >= GUIX_MINOR:
             found = f"1.{newest}: Guix, which shares only the magic"
             raise Misfit(Reason.GUIX, 8, "a Nix protocol version", found)
@@ -153,21 +155,26 @@ class Handshake:
         ours, theirs = self.versions
         client_left = ledger.first_left == CLIENT
         magic = pack_u64((ledger.family or WORKER).magics[DAEMON])
+        if not client.received and theirs is not None:
+            return Note(Reason.CLIENT_UNSEEN)
         if client.received < 8:
             return Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
         if not self.client_magic:
             return Note(Reason.SILENT_TO_STRANGER)
         if not daemon.received:
+            if client.received > VERSION_END and ledger.first_left != DAEMON:
+                return Note(Reason.ANSWERS_UNSEEN)
             silent = Reason.SILENT_TO_SERVE if ledger.family is SERVE else Reason.SILENT
             return Note(Reason.CLIENT_LEFT if client_left else silent)
         if daemon.received < 8 and not magic.startswith(head := bytes(daemon.buf[: daemon.end])):
             return Note(Reason.NO_MAGIC, found=repr(head))
         if theirs is None:
             return Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
-        if ours is not None and ours < theirs and daemon.received <= REFUSING and not client_left:
+        refusable = ours is not None and (ours < theirs or ours >> 8 != theirs >> 8)
+        if refusable and daemon.received <= REFUSING and not client_left:
             says, refuses = version_text(theirs), version_text(ours)
             return Note(Reason.VERSION_REFUSED, found=says, expected=refuses)
-        early = ledger.first_left == DAEMON and client.received <= REFUSING - 8
+        early = ledger.first_left == DAEMON and client.received <= VERSION_END
         if self._owing(handshake) == CLIENT and not early:
             return Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
         if client_left:

@@ -25,6 +25,11 @@ class Reason(Worded):
         " ssh-ng:// or nix-daemon --stdio on the other, or a crash"
     )
     CLIENT_LEFT = "the client closed before the daemon had done its part of the handshake"
+    ANSWERS_UNSEEN = (
+        "the client went on as one that was answered: what the daemon said is not in the recording,"
+        " or it said nothing"
+    )
+    CLIENT_UNSEEN = "the daemon answered, and what the client said is not in the recording"
     SILENT_TO_STRANGER = "the daemon said nothing: wrong magic, or a user who is not allowed"
     NO_MAGIC = "the daemon said {note.found}, which is not the magic number, and closed"
     CLOSED_EARLY = "the daemon ({note.found}) did not finish its part of the handshake"
@@ -68,6 +73,7 @@ class Reason(Worded):
 
     # opaque bytes: what stands there instead of what is declared
     WRONG_MAGIC = _MISFIT
+    UNKNOWN_MAJOR = _MISFIT
     GUIX = _MISFIT
     BEHIND_REFUSAL = _MISFIT
     NO_FRAME = _MISFIT
@@ -86,6 +92,7 @@ class Reason(Worded):
     )
     NOT_RECORDED = "{note.length} bytes were not recorded where structure was needed"
     NO_OPERATION = "{note.length} bytes at the end are not an operation"
+    NOT_AGREED = "{note.length} bytes behind a handshake that the daemon did not finish"
     FRAME_CUT = "the stream ends inside a frame"
     BEGAN_EARLIER = "began in the previous file"
     BEGINNING_UNSEEN = "its beginning was not recorded"

@@ -340,7 +340,8 @@ class Ledger:
         if self.requesting is not None:
             self._request_cut(end, Note(Reason.REQUEST_CUT, end, CLIENT))
         elif left > 0 and self.client.opaque is None and self._past_handshake(CLIENT):
-            self.give_up(CLIENT, cursor.offset, Note(Reason.NO_OPERATION, length=left))
+            why = Reason.NOT_AGREED if self.protocol is None else Reason.NO_OPERATION
+            self.give_up(CLIENT, cursor.offset, Note(why, length=left))
 
     def daemon_ends(self) -> None:
         """Give the last few bytes of the daemon's stream to the exchange they belong to."""

@@ -28,12 +28,15 @@ MOST_LOG = 20_000
 
 EXPLAINED_BEFORE = (
     Reason.BEGAN_EARLIER, Reason.BEGINNING_UNSEEN, Reason.GUESSED, Reason.UNDER_WAY_EARLIER,
-    Reason.UNKNOWN_REPLY, Reason.ASKED_UNSEEN,
+    Reason.UNKNOWN_REPLY, Reason.ASKED_UNSEEN, Reason.NOT_AGREED,
 )  # fmt: skip
 """Why bytes are opaque that are no finding of their own."""
 
 ENDED_BEFORE = frozenset((Reason.ANSWER_OPAQUE, Reason.BEHIND_DOUBLED))
 """Why an exchange has no end, where the finding is what stood before."""
+
+_UNKNOWN = {Reason.GUIX: "guix", Reason.UNKNOWN_MAJOR: "unknown-version"}
+"""What is not understood, and nobody's mistake."""
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
@@ -196,7 +199,8 @@ def _ended(look: Look) -> Iterator[Finding]:
         yield look.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)
         return
     why = look.forensics.left(row)
-    name = _graver("cut-request" if is_cut else "client-left", why)
+    left = "client-left" if look.who_left == CLIENT else "unanswered"
+    name = _graver("cut-request" if is_cut else left, why)
     yield look.found(name, said, CLIENT, look.view.span(CLIENT)[1], diagnosis=why)
 
 
@@ -221,9 +225,9 @@ def _opaque(look: Look) -> Iterator[Finding]:
         return
     if reason is Reason.NOT_RECORDED:
         yield look.found("not-recorded", said, side, offset)
-    elif reason is Reason.GUIX:
-        if side == CLIENT:
-            yield look.found("guix", said, side, offset)
+    elif reason in (Reason.GUIX, Reason.UNKNOWN_MAJOR):
+        if side == CLIENT:  # said once of both
+            yield look.found(_UNKNOWN[reason], said, side, offset)
     elif offset == 0:
         who = look.forensics.foreign(view, side)
         name = "foreign-text" if who is not None and who.text else "wrong-magic"

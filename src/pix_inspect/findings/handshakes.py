@@ -8,6 +8,7 @@ from pix.codec.gates import GUIX_MINOR, WORKER, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix.protocol.handshake import HELLOS
+from pix_inspect.base.safe_text import plain
 from pix_inspect.findings.downgrade import lost
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
@@ -22,6 +23,8 @@ CLOSED = frozenset(
 )
 """What is a refusal where it was the daemon that ended the connection."""
 UNREACHED = frozenset((Reason.UNREACHED, Reason.COMMAND_ENDED))
+HALF = frozenset((Reason.ANSWERS_UNSEEN, Reason.CLIENT_UNSEEN))
+"""Only one of the directions is there."""
 UNFINISHED = frozenset((Reason.CLOSED_EARLY, Reason.NO_LAST, Reason.HANDSHAKE_CUT))
 
 
@@ -86,6 +89,11 @@ def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
             yield look.found("no-word")
         elif not look.reasons.isdisjoint(UNREACHED):
             continue  # that says why
+        elif reason in HALF:
+            yield look.found("not-recorded", said)
+        elif reason is Reason.NOT_STARTED and (message := view.field("error", "message")):
+            why_not = " ".join(plain(str(message.value)).split())
+            yield look.found("refused", f"{note}: {why_not}", *look.daemon_start)
         elif reason in REFUSED or (reason in CLOSED and look.who_left == DAEMON):
             yield look.found("refused", said, *look.daemon_start)
         elif reason in CLOSED and reason is not Reason.SILENT_TO_STRANGER:

@@ -20,7 +20,6 @@ from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.kinds import KINDS, OF_LAYOUT
 from pix_inspect.forensics.mistakes import Diagnosis
-from pix_inspect.recording.reader import Chunk
 from pix_inspect.session import standard_error
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
@@ -36,8 +35,6 @@ OFTEN = 4
 
 MOST_SAID = 300
 MOST_FEATURES = 5
-MOST_ITEMS = 50_000
-"""Packets in which the end of a connection is looked for."""
 _TRUST: dict[object, bool] = {TrustedFlag.TRUSTED: True, TrustedFlag.NOT_TRUSTED: False}
 
 
@@ -161,17 +158,10 @@ class Look:
         said = [line for line in standard_error.lines(self.session, self.row) if line.strip()]
         return f"; its standard error ends with: {plain(said[-1]).strip()}" if said else ""
 
-    @cached_property
+    @property
     def who_left(self) -> int | None:
         """The side that ended its stream first, as far as the recording tells."""
-        row = self.row
-        for item in islice(self.session.reader.read_from(row.position), MOST_ITEMS):
-            if item.connection == row.connection and not isinstance(item, Chunk):
-                if item.side is not None:
-                    return item.side
-                if item.kind == "close":
-                    return None
-        return None
+        return self.session.connections[self.row.connection].left
 
     def found(
         self,

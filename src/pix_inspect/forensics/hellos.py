@@ -43,6 +43,8 @@ def other_hello(said: tuple[bytes, bytes], side: int) -> Diagnosis | None:
     misplaced = features_first(said[side], side)
     if misplaced is not None or min(map(len, said)) < HEAD:
         return misplaced
+    if side == CLIENT and len(said[CLIENT]) == HEAD:
+        return None  # it said no more, whatever it would have said
     versions = [int.from_bytes(data[8:HEAD], "little") for data in said]
     agreed = negotiate(*versions)
     if {version >> 8 for version in versions} != {1} or not OLDEST_MINOR <= agreed <= NEWEST_MINOR:

@@ -10,9 +10,10 @@ import re
 
 from pix.codec.gates import FAMILIES, SERVE, WORKER
 from pix.codec.wire import pack_u64
-from pix.conversation.exchange import SIDES
+from pix.conversation.exchange import DAEMON, SIDES
 from pix.dataclass import dataclass
 from pix_inspect.base.safe_text import inert
+from pix_inspect.base.units import count
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 
 LONGEST_TEXT = 400
@@ -37,6 +38,8 @@ _CAPNP = (
     " too"
 )
 _BOTH = "ssh:// on one side, ssh-ng:// or nix-daemon --stdio on the other: use one of them on both"
+_ECHO = "two clients are joined, or a terminal in between (ssh -t, cat) says all again"
+_SWAPPED = "two daemons are joined, or the directions are taken for each other"
 
 TEXTS = (
     (b"SSH-", "an SSH server's greeting: this is the ssh port, not a daemon"),
@@ -57,19 +60,6 @@ TEXTS = (
 """How texts begin that stand where the protocol should be."""
 
 NUMBERS = (
-    *(
-        (pack_u64(magic), f"{who} ({magic:#x}): {_BOTH}")
-        for magic, who in zip(
-            (*SERVE.magics, *WORKER.magics),
-            (
-                "a client of nix-store --serve",
-                "nix-store --serve",
-                "a client of nix-daemon",
-                "nix-daemon",
-            ),
-            strict=True,
-        )
-    ),
     *((bytes((kind, 3)), _TLS) for kind in (0x14, 0x15, 0x16, 0x17)),
     (pack_u64(13) + b"nix-archive-1", "a NAR, with nothing of the protocol before it"),
 )
@@ -86,6 +76,9 @@ _ASKED = re.compile(rb"\x01\0{7}[\x01-\x40]\0{7}[a-z][a-z0-9-]*\0*[\0-\xff]\0{0,
 Source: Nix hook-instance.cc."""
 
 
+_PROGRAMS = {WORKER: "nix-daemon", SERVE: "nix-store --serve"}
+
+
 @dataclass(frozen=True, slots=True)
 class Stranger:
     """Who speaks: `text` is what it says where that can be read; all inert."""
@@ -100,6 +93,12 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
 
     `raw` are the first bytes of a stream that does not begin with its magic number.
     """
+    for family, program in _PROGRAMS.items():
+        for speaker, magic in enumerate(family.magics):
+            if raw.startswith(pack_u64(magic)):
+                who = program if speaker == DAEMON else f"a client of {program}"
+                why = _BOTH if speaker == side else (_SWAPPED, _ECHO)[side]
+                return Stranger("", f"this is {who} ({magic:#x}): {why}")
     for begin, what in NUMBERS:
         if raw.startswith(begin):
             return Stranger("", f"this is {what}")
@@ -120,12 +119,14 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
     known = next((what for begin, what in TEXTS if raw.startswith(begin)), None)
     if text is None and known is None and at <= 0:
         return None
-    shown = inert((text or "").rstrip(), LONGEST_TEXT) or f"{max(at, 0)} bytes"
+    shown = inert((text or "").rstrip(), LONGEST_TEXT)
+    begins = repr(shown) if shown else f"{count(max(at, 0), 'byte')} of something else"
     evidence = [f"it is {known}"] if known is not None else []
     if at > 0:
         evidence.append(f"the {SIDES[side]}'s hello follows at byte {at:,}")
-    where = f"the {SIDES[side]} begins with {shown!r}"
-    return Stranger(shown, "", Diagnosis(Mistake.TEXT_IN_STREAM, where, evidence=tuple(evidence)))
+    where = f"the {SIDES[side]} begins with {begins}"
+    why = Diagnosis(Mistake.TEXT_IN_STREAM, where, evidence=tuple(evidence))
+    return Stranger(shown or begins, "", why)
 
 
 def _readable(raw: bytes) -> str | None:

@@ -45,6 +45,8 @@ class ConnectionRow:
     exchanges: int = 0
     errors: int = 0
     lost: int = 0
+    left: int | None = None
+    """The side that ended its stream before the other; None before, or where both did at once."""
     last: int = 0
     """When something passed last, 0 before anything did."""
     stalls: list[Stall] = field(default_factory=list)
@@ -105,6 +107,8 @@ class Watcher:
 
     def eof(self, side: int, time: int) -> None:
         """Take note that a side sends no more."""
+        if self.row.left is None:
+            self.row.left = side
         self.settle()
         if self._early is None:
             self.conversation.eof(side, time)

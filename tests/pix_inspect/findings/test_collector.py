@@ -200,6 +200,14 @@ def test_who_left(tmp_path: Path) -> None:
     planted.after(CLIENT, planted.request("BuildPaths")[1])
     assert kinds(saved(planted, tmp_path, left=CLIENT))["client-left"] == 1
     assert kinds(saved(planted, tmp_path, left=DAEMON))["daemon-left"] == 1
+    assert kinds(saved(planted, tmp_path))["unanswered"] == 1
+    talk = connected(tmp_path)
+    talk.ask("IsValidPath", path=PATH)
+    talk.answer("IsValidPath", valid=True)
+    talk.half_close(DAEMON)
+    talk.ask("IsValidPath", path=PATH)
+    talk.half_close(CLIENT)
+    assert found(talk) == {"daemon-left": 1}  # which closed before it was asked
 
 
 def test_what_goes_on_when_the_recording_ends(tmp_path: Path) -> None:

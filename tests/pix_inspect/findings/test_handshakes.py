@@ -19,6 +19,7 @@ V21, V34, V35, V37, V38 = (word(0x100 | minor) for minor in (21, 34, 35, 37, 38)
 NO_FEATURES, NO_CPU = word(0), word(0) * 2
 NIX = text(b"2.34.8") + word(1)
 LAST = word(STDERR_LAST)
+ASKED = word(1) + text(PATH.encode())
 
 CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     # a client that did all it had to do, or waits for the daemon
@@ -39,6 +40,19 @@ CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     "too old": (HELLO + V21, GREETING + V38, DAEMON, {"refused"}),
     "half a magic": (HELLO + V38, GREETING[:3], DAEMON, {"daemon-left"}),
     "half a hello": (HELLO[:4], b"", CLIENT, {"client-left"}),
+    "heard a version": (HELLO + V38, GREETING + V38, CLIENT, {"client-left"}),
+    "another major": (HELLO + word(0x226), GREETING + V38, DAEMON, {"refused"}),
+    "goes on, its daemon left": (
+        HELLO + V38 + NO_FEATURES + NO_CPU + ASKED, GREETING + V38, DAEMON, {"daemon-left"}
+    ),
+    # only one direction is there
+    "no daemon": (HELLO + V38 + NO_FEATURES + NO_CPU + ASKED, b"", None, {"not-recorded"}),
+    "no daemon, and it left": (
+        HELLO + V37 + NO_CPU + ASKED, b"", CLIENT, {"not-recorded"}
+    ),
+    "all said at once, refused": (HELLO + V37 + NO_CPU + ASKED, b"", DAEMON, {"refused"}),
+    "no client": (b"", GREETING + V37 + NIX + LAST + LAST, None, {"not-recorded"}),
+    "no client of --serve": (b"", word(0x5452EECB) + word(0x207), None, {"not-recorded"}),
     # a client that announces a version it does not speak
     "1.38 as 1.37": (
         HELLO + V38 + NO_CPU, GREETING + V38 + NO_FEATURES, CLIENT, {"misannounced-version"}
@@ -48,6 +62,10 @@ CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     "banner of three letters": (HELLO + V38, b"hi\n" + GREETING + V38, None, {"foreign-text"}),
     "nix-store --serve": (HELLO + V38, word(0x5452EECB) + word(0x205), None, {"wrong-magic"}),
     "client of --serve": (word(0x390C9DEB) + word(0x205), b"", None, {"handshake-stalled"}),
+    "serve 0x101": (
+        word(0x390C9DEB) + word(0x101), word(0x5452EECB) + word(0x101), None, {"unknown-version"}
+    ),
+    "an echo": (HELLO + V38, HELLO + V38, None, {"wrong-magic"}),
     "guix": (HELLO + V38 + word(0), GREETING + word(0x163), None, {"guix"}),
 }  # fmt: skip
 """What the client and the daemon say, who leaves first, and what is found besides a downgrade."""
@@ -75,7 +93,6 @@ def test_who_is_found_to_have_ended_it(name: str, tmp_path: Path) -> None:
     assert mistakes == ({Mistake.MISSING_FEATURES} if "misannounced-version" in expected else set())
 
 
-ASKED = word(1) + text(PATH.encode())
 UNKNOWN = word(1) + text(b"from-the-future")
 GARBLED = word(1) + word(1 << 50)
 

@@ -32,6 +32,8 @@ NAMED = {
     "tls alert": (DAEMON, b"\x15\x03\x03\x00\x02\x02\x28", "TLS"),
     "serve": (DAEMON, word(0x5452EECB) + word(0x205), "nix-store --serve"),
     "serve client": (CLIENT, word(0x390C9DEB) + word(0x205), "ssh:// on one side"),
+    "echo": (DAEMON, word(CLIENT_MAGIC) + word(0x126), "says all again"),
+    "swapped": (CLIENT, GREETING, "directions are taken for each other"),
     "capnp": (
         CLIENT, bytes(4) + b"\x05\0\0\0" + bytes.fromhex("0000000001000100") + b"\2\0\1\0" * 8,
         "Cap'n Proto",
