@@ -170,8 +170,8 @@ class Handshake:
             return Note(Reason.NO_MAGIC, found=repr(head))
         if theirs is None:
             return Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
-        refusable = ours is not None and (ours < theirs or ours >> 8 != theirs >> 8)
-        if refusable and daemon.received <= REFUSING and not client_left:
+        short = daemon.received <= REFUSING and not client_left
+        if short and ours is not None and (ours < theirs or ours >> 8 != theirs >> 8):
             says, refuses = version_text(theirs), version_text(ours)
             return Note(Reason.VERSION_REFUSED, found=says, expected=refuses)
         early = ledger.first_left == DAEMON and client.received <= VERSION_END

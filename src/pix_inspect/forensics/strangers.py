@@ -125,8 +125,8 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
     if at > 0:
         evidence.append(f"the {SIDES[side]}'s hello follows at byte {at:,}")
     where = f"the {SIDES[side]} begins with {begins}"
-    why = Diagnosis(Mistake.TEXT_IN_STREAM, where, evidence=tuple(evidence))
-    return Stranger(shown or begins, "", why)
+    printed = Diagnosis(Mistake.TEXT_IN_STREAM, where, evidence=tuple(evidence))
+    return Stranger(shown or begins, "", printed)
 
 
 def _readable(raw: bytes) -> str | None:
