@@ -6,7 +6,7 @@ type        what requests and replies are made of (types, derived_path, deletion
 frame       what the daemon says meanwhile: log, activities, results, error (logging)
 handshake   versions, features, trust (handshake), spoken by either side (shake_hands)
 name        every declared thing by its name (names); what payload holds (payload_items)
-vendor      what a user's TOML file declares besides (vendors)
+vendor      what a user's TOML file declares besides (vendors, declaration_file)
 text        hashes in Nix's base 32 (nix32); requests that a refusal leaves unread (unread)
 
 Nothing outside this package lists them again. Imports `pix.codec`. Begin at `operations`.
@@ -33,7 +33,7 @@ def load_declarations(path: Path | str) -> None:
     """Declare what a TOML file of a vendor's operations, features and types declares.
 
     All of it or nothing, once: what is declared already stays. To be called before anything is
-    decoded. Raises `pix.protocol.vendors.DeclarationError`, a Problem, with file, line and key.
+    decoded. Raises a Problem (`pix.protocol.declaration_file.DeclarationError`) with its place.
     """
     from pix.protocol import vendors
 

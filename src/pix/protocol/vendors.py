@@ -28,10 +28,9 @@ import copy
 import difflib
 import keyword
 import re
-import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from pix.codec.declare import (
     DECLARED,
@@ -52,8 +51,8 @@ from pix.codec.message import Message
 from pix.codec.payload import FRAMES, PULLED, RAW_EXPORT, RAW_NAR, WRITTEN, Carriage
 from pix.codec.records import MISSING, Maybe, Record, Tagged
 from pix.codec.wire import Boolean, Enumeration, Named, Reader, String, Wire, Word
-from pix.problem import Problem
 from pix.protocol import OPERATIONS_BY_NAME, names, types
+from pix.protocol.declaration_file import DeclarationError, DeclarationFile, Place
 
 LARGEST_FILE = 1 << 20
 """Bytes of a file of declarations."""
@@ -81,7 +80,6 @@ OPERATION = {
     "request": list, "reply": list,
 }  # fmt: skip
 """The keys of each kind of table, and what stands behind them."""
-MEANT = {str: "a text", int: "a number", bool: "true or false", list: "an array", dict: "a table"}
 
 CONTENTS = ("nar", "plain", "paths", "export", "log")
 CARRIAGES: dict[str, dict[str, Carriage]] = {
@@ -90,10 +88,6 @@ CARRIAGES: dict[str, dict[str, Carriage]] = {
 }
 BARE: dict[Carriage, str] = {RAW_NAR: "nar", RAW_EXPORT: "export"}
 """What ends by its own grammar holds nothing else."""
-
-
-class DeclarationError(Problem):
-    """A file says what cannot be: where, what is wrong with it, what to do."""
 
 
 def load(path: Path | str) -> None:
@@ -122,15 +116,7 @@ def declare(text: str, source: str) -> None:
     """
     if text in DECLARED.values():
         return
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
-        where = f"{source}:{place[1]}" if place else source
-        raise DeclarationError(f"{where}: is not TOML: {error}") from None
-    except (ValueError, RecursionError):  # digits, or brackets, without end
-        raise DeclarationError(f"{source}: a number is too long, or nested too deeply") from None
-    _File(text, source).read(found)()
+    _Declarations(DeclarationFile(text, source)).read()()
     for remembered in (
         names.declared,
         names.records,
@@ -143,12 +129,11 @@ def declare(text: str, source: str) -> None:
     DECLARED[name if name not in DECLARED else source] = text
 
 
-class _File:
-    """One file while it is read: what it declares is put into the tables at its end."""
+class _Declarations:
+    """What a file declares, while it is read: it is put into the tables at the end."""
 
-    def __init__(self, text: str, source: str) -> None:
-        self.text = text
-        self.source = source
+    def __init__(self, file: DeclarationFile) -> None:
+        self.file = file
         self.vendor = ""
         self.later: list[str] = []
         """The types that are not read yet."""
@@ -161,10 +146,9 @@ class _File:
         self.taken = {name.lower(): "declared already" for name in names.names()}
         self.taken |= {name.lower(): "declared already" for name in OPERATIONS_BY_NAME}
 
-    def read(self, found: dict[str, Any]) -> Callable[[], None]:
+    def read(self) -> Callable[[], None]:
         """Return what puts it into the tables. Raises DeclarationError."""
-        self._shown(found, ())
-        self._check(found, FILE, ("vendor",), ())
+        found = self.file.table(self.file.parsed(), FILE, ("vendor",), ())
         self.vendor = found["vendor"]
         for name, said in found.get("features", {}).items():
             self._feature(name, said, ("features", name))
@@ -177,7 +161,7 @@ class _File:
         for number, said in enumerate(found.get("operations", []), 1):
             many = said.get("many")
             if many is not None and many not in self.operations and many not in OPERATIONS_BY_NAME:
-                self._wrong(("operations", number, "many"), f"no operation is called {many!r}")
+                self.file.wrong(("operations", number, "many"), f"no operation is called {many!r}")
         return self._put
 
     def _put(self) -> None:
@@ -187,113 +171,51 @@ class _File:
             make()
         OPERATIONS_BY_NAME.update((each.name, each) for each in OPERATIONS.values())
 
-    # What is wrong ---------------------------------------------------------------------
+    # Names ------------------------------------------------------------------------------
 
-    def _wrong(self, place: tuple[str | int, ...], what: str) -> NoReturn:
-        """Raise the error of a place: a table, its number or name, and keys in it."""
-        line = self._line(place)
-        words = "".join(f"[{word}]" if type(word) is int else f".{word}" for word in place)
-        where = f"{self.source}:{line}" if line else self.source
-        raise DeclarationError(f"{where}: {f'{words[1:]}: ' if words else ''}{what}")
-
-    def _line(self, place: tuple[str | int, ...]) -> int | None:
-        """Return the line of a place, or of the table that it is in, as far as it is found."""
-        at, end, words = 0, len(self.text), place
-        if place[1:]:
-            head = rf"^\s*\[\s*{place[0]}\s*\.\s*[\"']?{re.escape(str(place[1]))}\b"
-            if place[0] == "operations":
-                head = r"^\s*\[\[\s*operations\s*\]\]"
-            heads = [each.end() for each in re.finditer(head, self.text, re.MULTILINE)]
-            number = place[1] if isinstance(place[1], int) else 1
-            if len(heads) >= number:
-                at, end, words = heads[number - 1], [*heads, end][number], place[2:]
-        for word in words:
-            found = re.compile(rf"(?<![\w-]){re.escape(str(word))}(?![\w-])").search(
-                self.text, at, end
-            )
-            at = found.end() if found else at
-        return self.text.count("\n", 0, at) + 1 if at else None
-
-    def _shown(self, said: object, place: tuple[str | int, ...]) -> None:
-        """Hold that all texts can be shown: a file may come from anywhere, with a recording."""
-        if isinstance(said, str) and not said.isprintable():
-            self._wrong(place, f"{said!a} holds a character that cannot be shown")
-        if isinstance(said, list):
-            said = dict(enumerate(said, 1))
-        if isinstance(said, dict):
-            for key, value in said.items():
-                self._shown(key, place)
-                self._shown(value, (*place, key))
-
-    def _check(
-        self,
-        said: object,
-        keys: dict[str, Any],
-        needed: Iterable[str],
-        place: tuple[str | int, ...],
-    ) -> dict[str, Any]:
-        """Return a table that has no other keys, and those that it needs."""
-        if not isinstance(said, dict):
-            self._wrong(place, f"is to be a table with the keys {', '.join(keys)}")
-        for key, value in said.items():
-            if key not in keys:
-                near = difflib.get_close_matches(key, keys, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(keys)}"
-                self._wrong((*place, key), f"there is no such key; {hint}")
-            if keys[key] is not object and type(value) is not keys[key]:
-                self._wrong((*place, key), f"is to be {MEANT[keys[key]]}")
-        for key in needed:
-            if said.get(key, "") == "":
-                self._wrong(place, f"the key {key} is missing; add it")
-        return said
-
-    def _name(
-        self, name: str, form: re.Pattern[str], example: str, place: tuple[str | int, ...]
-    ) -> str:
+    def _name(self, name: str, form: re.Pattern[str], example: str, place: Place) -> str:
         if not form.fullmatch(name) or keyword.iskeyword(name) or name in RESERVED:
-            self._wrong(place, f"{name!r} cannot be a name here; write it as {example}")
+            self.file.wrong(place, f"{name!r} cannot be a name here; write it as {example}")
         return name
 
-    def _new(self, name: str, what: str, place: tuple[str | int, ...]) -> None:
+    def _new(self, name: str, what: str, place: Place) -> None:
         """Take a name of a type or an operation, if nobody has it."""
         if name.lower() in self.taken:
-            self._wrong(place, f"{name} is {self.taken[name.lower()]}; choose another name")
+            self.file.wrong(place, f"{name} is {self.taken[name.lower()]}; choose another name")
         self.taken[name.lower()] = f"the name of {what} in this file"
 
     # Features, versions ----------------------------------------------------------------
 
-    def _feature(self, name: str, said: object, place: tuple[str | int, ...]) -> None:
+    def _feature(self, name: str, said: object, place: Place) -> None:
         self._name(name, FEATURE_NAME, "example-colours", place)
         if name in types.FEATURES:
-            self._wrong(place, "the feature is declared already; leave it out, it can be used")
-        found = self._check(said, FEATURE, ("doc",), place)
+            self.file.wrong(place, "the feature is declared already; leave it out, it can be used")
+        found = self.file.table(said, FEATURE, ("doc",), place)
         self.features[name] = types.Feature(name, found.get("offered", self.vendor), found["doc"])
 
-    def _known_feature(self, name: str | None, place: tuple[str | int, ...]) -> str | None:
+    def _known_feature(self, name: str | None, place: Place) -> str | None:
         known = types.FEATURES | self.features
         if name is not None and name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"declare it as [features.{name}]"
-            self._wrong(place, f"no feature is called {name!r}; {hint}")
+            self.file.wrong(place, f"no feature is called {name!r}; {hint}")
         return name
 
-    def _family(self, said: dict[str, Any], place: tuple[str | int, ...]) -> Family:
+    def _family(self, said: dict[str, Any], place: Place) -> Family:
         known = {family.name: family for family in FAMILIES}
         name = said.get("protocol", WORKER.name)
         if name not in known:
             write = " or ".join(known)
-            self._wrong((*place, "protocol"), f"no protocol is called {name!r}; write {write}")
+            self.file.wrong((*place, "protocol"), f"no protocol is called {name!r}; write {write}")
         return known[name]
 
-    def _minor(self, text: str, family: Family, place: tuple[str | int, ...]) -> int:
+    def _minor(self, text: str, family: Family, place: Place) -> int:
         try:
             return Protocol.parse(text, families=(family,)).minor
         except NoVersion as error:
-            self._wrong(place, str(error))
+            self.file.wrong(place, str(error))
 
-    def _gate(
-        self, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
-    ) -> dict[str, Any]:
+    def _gate(self, said: dict[str, Any], family: Family, place: Place) -> dict[str, Any]:
         """Return what a gate is made of, nothing for one that is always open."""
         found: dict[str, Any] = {
             key: self._minor(said[key], family, (*place, key))
@@ -301,13 +223,13 @@ class _File:
             if key in said
         }
         if found.get("since", -1) >= found.get("until", 1 << 8):
-            self._wrong((*place, "until"), "is the first version without it, so behind since")
+            self.file.wrong((*place, "until"), "is the first version without it, so behind since")
         for key in ("feature", "without"):
             if key in said:
                 found[key] = self._known_feature(said[key], (*place, key))
         return found
 
-    def _version(self, text: str, family: Family, place: tuple[str | int, ...]) -> Version:
+    def _version(self, text: str, family: Family, place: Place) -> Version:
         """Return the point in history of `1.35`, `1.35 (Example Nix 2)` or `Example Nix 2`."""
         if not text[:1].isdigit():
             return Version(remark=text, family=family)
@@ -316,15 +238,15 @@ class _File:
 
     # Types -----------------------------------------------------------------------------
 
-    def _type(self, name: str, said: object, place: tuple[str | int, ...]) -> None:
-        found = self._check(said, TYPE | KINDS, ("doc",), place)
+    def _type(self, name: str, said: object, place: Place) -> None:
+        found = self.file.table(said, TYPE | KINDS, ("doc",), place)
         family = self._family(found, place)
         self._name(name, TYPE_NAME, "QueryColour", place)
         called = family.prefix + name
         self._new(called, "a type", place)
         kinds = [key for key in KINDS if key in found]
         if len(kinds) != 1:
-            self._wrong(place, f"a type has one of the keys {', '.join(KINDS)}")
+            self.file.wrong(place, f"a type has one of the keys {', '.join(KINDS)}")
         make = {
             "fields": self._fields, "values": self._values, "of": self._of, "choices": self._choices
         }[kinds[0]]  # fmt: skip
@@ -332,81 +254,79 @@ class _File:
         wire.name, wire.doc = called, found["doc"]
         self.types[called] = wire
 
-    def _fields(
-        self, name: str, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
-    ) -> Record:
+    def _fields(self, name: str, said: dict[str, Any], family: Family, place: Place) -> Record:
         made = self._record(name, said["doc"], said["fields"], family, place)
         wire = record_of(record_in(family, made))
         if all(each.gate is not ALWAYS for each in wire.fields):
-            self._wrong(place, "one field at least is to be there in every version: no gate")
+            self.file.wrong(place, "one field at least is to be there in every version: no gate")
         return wire
 
-    def _values(
-        self, name: str, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
-    ) -> Enumeration:
+    def _values(self, name: str, said: dict[str, Any], family: Family, place: Place) -> Enumeration:
         numbers: dict[int, str] = {}
         for label, value in said["values"].items():
             here = (*place, label)
             self._name(label, TYPE_NAME, 'Red = [0, "like a rose"]', here)
             if not isinstance(value, list) or [type(each) for each in value] != [int, str]:
-                self._wrong(here, f'is to be a number and a text: {label} = [0, "what it means"]')
+                self.file.wrong(
+                    here, f'is to be a number and a text: {label} = [0, "what it means"]'
+                )
             if not 0 <= value[0] < 1 << 64:
-                self._wrong(here, f"{value[0]} does not fit 64 bits")
+                self.file.wrong(here, f"{value[0]} does not fit 64 bits")
             if value[0] in numbers:
-                self._wrong(here, f"{value[0]} is {numbers[value[0]]} already")
+                self.file.wrong(here, f"{value[0]} is {numbers[value[0]]} already")
             numbers[value[0]] = label
         if not numbers:
-            self._wrong(place, 'there is no value; write { Red = [0, "like a rose"] }')
+            self.file.wrong(place, 'there is no value; write { Red = [0, "like a rose"] }')
         pairs = {label: tuple(value) for label, value in said["values"].items()}
         return Enumeration(_AsWritten(name, pairs))  # type: ignore[arg-type]  # as enum has it
 
-    def _of(
-        self, name: str, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
-    ) -> Wire:
+    def _of(self, name: str, said: dict[str, Any], family: Family, place: Place) -> Wire:
         wire = self._wire(said["of"], family, place)
         if type(wire) not in (Word, Boolean, String):
-            self._wrong(place, f"{said['of']} is neither a number nor a text; name it as it is")
+            self.file.wrong(place, f"{said['of']} is neither a number nor a text; name it as it is")
         return copy.copy(wire)
 
-    def _choices(
-        self, name: str, said: dict[str, Any], family: Family, place: tuple[str | int, ...]
-    ) -> Tagged:
+    def _choices(self, name: str, said: dict[str, Any], family: Family, place: Place) -> Tagged:
         found: dict[int, tuple[str, type, Wire | None]] = {}
         for label, value in said["choices"].items():
             here = (*place, label)
             shapes = [type(each) for each in value] if isinstance(value, list) else []
             if shapes not in ([int], [int, str]) or value[0] < 0:
-                self._wrong(here, f'is to be a number and a type: {label} = [0, "U64"]')
+                self.file.wrong(here, f'is to be a number and a type: {label} = [0, "U64"]')
             wire = self._wire(value[1], family, here) if len(value) > 1 else None
             if type(wire) not in (Word, String, Record, type(None)):
-                self._wrong(here, "a choice is a number, a text, a type with fields, or nothing")
+                self.file.wrong(
+                    here, "a choice is a number, a text, a type with fields, or nothing"
+                )
             python = {Word: int, String: str, Record: dict, type(None): type(None)}[type(wire)]
             kind = wire.kind if isinstance(wire, Record) else python
             if value[0] in found or any(
                 kind is other or (isinstance(wire, Record) and isinstance(each, Record))
                 for _, other, each in found.values()
             ):
-                self._wrong(here, "cannot be told from another choice: one number, text, type each")
+                self.file.wrong(
+                    here, "cannot be told from another choice: one number, text, type each"
+                )
             found[value[0]] = (label, kind, wire)
         if not found:
-            self._wrong(place, 'there is no choice; write { number = [0, "U64"] }')
+            self.file.wrong(place, 'there is no choice; write { number = [0, "U64"] }')
         return Tagged(name, said["doc"], found)
 
-    def _wire(self, name: str, family: Family, place: tuple[str | int, ...]) -> Wire:
+    def _wire(self, name: str, family: Family, place: Place) -> Wire:
         """Return the type of that name, if it can stand in this protocol."""
         try:
             wire = names.wire_called(name, self.aliases | self.types)
         except names.UnknownName as error:
             later = [each for each in self.later if re.search(rf"\b{re.escape(each)}\b", name)]
-            self._wrong(
+            self.file.wrong(
                 place, f"{later[0]} is to stand above what it is used by" if later else str(error)
             )
         for part in wire.walk():
             if isinstance(part, Message) or (isinstance(part, Record) and part.payload is not None):
-                self._wrong(place, f"{name} is a whole message and cannot be part of another")
+                self.file.wrong(place, f"{name} is a whole message and cannot be part of another")
             for each in part.fields:
                 if each.gate is not ALWAYS and each.gate.family is not family:
-                    self._wrong(place, f"{name} is of the {each.gate.family} protocol")
+                    self.file.wrong(place, f"{name} is of the {each.gate.family} protocol")
         return wire
 
     # Records ---------------------------------------------------------------------------
@@ -417,7 +337,7 @@ class _File:
         doc: str,
         said: list[Any],
         family: Family,
-        place: tuple[str | int, ...],
+        place: Place,
         carriages: dict[str, Carriage] | None = None,
     ) -> type:
         """Return the class that a declaration in Python would begin with."""
@@ -428,13 +348,15 @@ class _File:
             here = (*place, called if isinstance(called, str) else number)
             is_payload = isinstance(each, dict) and "payload" in each
             keys, needed = (PAYLOAD, PAYLOAD) if is_payload else (FIELD, ("name", "type"))
-            found = self._check(each, keys, needed, here)
+            found = self.file.table(each, keys, needed, here)
             title = self._name(found["name"], FIELD_NAME, "nar_size", here)
             if title in annotations:
-                self._wrong(here, "is there twice")
+                self.file.wrong(here, "is there twice")
             if is_payload:
                 if carriages is None or number < len(said):
-                    self._wrong(here, "payload stands behind all fields of a request or a reply")
+                    self.file.wrong(
+                        here, "payload stands behind all fields of a request or a reply"
+                    )
                 annotations[title] = object
                 body[title] = self._payload(found, family, here, carriages)
             else:
@@ -443,9 +365,7 @@ class _File:
                 body[title] = self._field(found, wire, family, here)
         return type(name.rpartition(".")[2], (), {**body, "__annotations__": annotations})
 
-    def _field(
-        self, said: dict[str, Any], wire: Wire, family: Family, place: tuple[str | int, ...]
-    ) -> Any:
+    def _field(self, said: dict[str, Any], wire: Wire, family: Family, place: Place) -> Any:
         gate = self._gate(said, family, place)
         if "default" not in said:
             is_none = isinstance(wire, Maybe) or (isinstance(wire, String) and wire.optional)
@@ -454,7 +374,7 @@ class _File:
         try:
             wire.write(wire.value_of(said["default"]), raw, spoken)
         except EncodeError as error:
-            self._wrong((*place, "default"), str(error))
+            self.file.wrong((*place, "default"), str(error))
 
         def made() -> Any:
             return wire.read(Reader(raw, spoken))
@@ -467,38 +387,38 @@ class _File:
         self,
         said: dict[str, Any],
         family: Family,
-        place: tuple[str | int, ...],
+        place: Place,
         carriages: dict[str, Carriage],
     ) -> Any:
         content, ways = said["payload"], said["carried"]
         if content not in CONTENTS:
-            self._wrong((*place, "payload"), f"{content!r} is none of {', '.join(CONTENTS)}")
+            self.file.wrong((*place, "payload"), f"{content!r} is none of {', '.join(CONTENTS)}")
         carried: list[tuple[Gate, Carriage]] = []
         for way in ways if isinstance(ways, list) else [{"how": ways}]:
-            found = self._check(way, CARRIED, ("how",), (*place, "carried"))
+            found = self.file.table(way, CARRIED, ("how",), (*place, "carried"))
             carriage = carriages.get(found["how"])
             if carriage is None or not (family.has_log or carriage.inline):
                 known = ", ".join(
                     n for n, each in carriages.items() if family.has_log or each.inline
                 )
-                self._wrong((*place, "carried"), f"{found['how']!r} is none of {known}")
+                self.file.wrong((*place, "carried"), f"{found['how']!r} is none of {known}")
             if BARE.get(carriage, content) != content:
-                self._wrong((*place, "payload"), f"a {carriage.name} holds {BARE[carriage]}")
+                self.file.wrong((*place, "payload"), f"a {carriage.name} holds {BARE[carriage]}")
             gate = Gate(**self._gate(found, family, (*place, "carried")), family=family)
             carried.append((ALWAYS if gate == Gate(family=family) else gate, carriage))
         return payload(said["doc"], *carried, content=content)
 
     # Operations ------------------------------------------------------------------------
 
-    def _operation(self, said: object, place: tuple[str | int, ...]) -> None:
-        found = self._check(said, OPERATION, ("number", "name", "doc"), place)
+    def _operation(self, said: object, place: Place) -> None:
+        found = self.file.table(said, OPERATION, ("number", "name", "doc"), place)
         family = self._family(found, place)
         name = self._name(found["name"], TYPE_NAME, "QueryColour", (*place, "name"))
         number, code = found["number"], family.code(found["number"])
         if not 0 <= number <= LARGEST_NUMBER:
-            self._wrong((*place, "number"), f"is to be from 0 to {LARGEST_NUMBER:,}")
+            self.file.wrong((*place, "number"), f"is to be from 0 to {LARGEST_NUMBER:,}")
         if code in self.numbers:
-            self._wrong(
+            self.file.wrong(
                 (*place, "number"), f"{number} is {self.numbers[code]} already; choose another"
             )
         self._new(family.prefix + name, "an operation", (*place, "name"))
@@ -515,8 +435,8 @@ class _File:
         )
         notes = found.get("notes", [])
         if any(type(each) is not str for each in notes):
-            self._wrong((*place, "notes"), "is to be an array of texts")
-        said_by = f"An operation of {self.vendor}, as {Path(self.source).name} declares it."
+            self.file.wrong((*place, "notes"), "is to be an array of texts")
+        said_by = f"An operation of {self.vendor}, as {Path(self.file.source).name} declares it."
         declare = operation(
             number,
             introduced=introduced or Version(remark=self.vendor, family=family),

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pix.codec.declare import Operation
@@ -18,6 +18,7 @@ from pix.codec.values import decode, encode, tree
 from pix.daemon import DaemonConnection, NixDaemonError
 from pix.problem import Problem
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, load_declarations, types, vendors
+from pix.protocol.declaration_file import DeclarationError
 from pix.protocol.logging import StderrLast
 from pix.protocol.names import family_called, users_of, wire_called
 from tests.support.playbook import Playbook, said
@@ -69,6 +70,7 @@ MISTAKES = {
     TYPE.format(""): ":2: types.Thing: a type has one of the keys fields, values, of, choices",
     TYPE.format('of = "U64"\nvalues = {}'): ":2: types.Thing: a type has one of the keys fields, values, of, choices",
     TYPE.format('of = "U65"'): ":4: types.Thing.of: no type is called 'U65'; did you mean U64?",
+    TYPE.format('# of which = "U65"?\nof = "U65"'): ":5: types.Thing.of: no type is called 'U65'; did you mean U64?",
     TYPE.format('of = "List<U64>"'): ":4: types.Thing.of: List<U64> is neither a number nor a text; name it as it is",
     TYPE.format("values = {}"): ':4: types.Thing.values: there is no value; write { Red = [0, "like a rose"] }',
     TYPE.format("values = { Red = 0 }"): ':4: types.Thing.values.Red: is to be a number and a text: Red = [0, "what it means"]',
@@ -132,10 +134,28 @@ MISTAKES = {
 @pytest.mark.parametrize("text", MISTAKES)
 def test_a_mistake_is_said_with_its_place(text: str) -> None:
     before = [dict(table) for table in TABLES]
-    with kept(), pytest.raises(vendors.DeclarationError) as raised:
+    with kept(), pytest.raises(DeclarationError) as raised:
         vendors.declare(text, "acme.toml")
     assert str(raised.value) == "acme.toml" + MISTAKES[text]
     assert [dict(table) for table in TABLES] == before
+
+
+TOKENS = list(re.finditer(r'"[^"\n]*"|\b\d+\b|true|false|\[\]|\{\}|\w+ =', EXAMPLE.read_text()))
+OTHERS = ["0", "-1", "1e9", "true", "[]", "{}", '""', "[[0]]", '"frames"', '"Leaf"', '"List<Leaf>"', '"2.5"', '"serve"', '"Hint"', "name =", "of ="]  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(TOKENS), st.sampled_from(OTHERS))
+def test_whatever_a_file_says_it_is_declared_or_one_line(token: re.Match[str], other: str) -> None:
+    text = EXAMPLE.read_text()
+    before, said = [dict(table) for table in TABLES], ""
+    with kept():
+        try:
+            vendors.declare(text[: token.start()] + other + text[token.end() :], "acme.toml")
+        except DeclarationError as error:
+            said = str(error)
+        assert said.isprintable()
+        assert bool(said) == ([dict(table) for table in TABLES] == before)
 
 
 @pytest.mark.parametrize(
