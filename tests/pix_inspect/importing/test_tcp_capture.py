@@ -2,10 +2,14 @@
 
 `socat-any.pcap` (tcpdump, `any`, ns, SLL2) and `socat-lo.pcapng` (tshark, Ethernet) saw the same: a
 client of Nix 2.26.3 and a daemon of 2.34.8 with socat between, over IPv6 and then over IPv4.
+`lossy-tun.pcap` has two of their connections over a link that lost 3 of 100 packets, doubled as
+many and held up 20: each is there twice, as either end of the link saw it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import random
 from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
@@ -62,6 +66,18 @@ def test_real_captures(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert all(row.closed for row in rows)
     err = capsys.readouterr().err
     assert ("12 packets not of TCP port 29990 left out" in err) == (name == REAL[0])
+
+
+def test_both_ends_of_a_link_that_loses_packets_tell_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = lines(imported(HERE / "lossy-tun.pcap", PORT, tmp_path))
+    ends = [[line[1:] for line in found if line[0] == number] for number in range(1, 5)]
+    assert ends[0] == ends[1]
+    assert ends[2] == ends[3]
+    assert len(found) == 24
+    assert {line[5] for line in found} == {"ok"}
+    assert capsys.readouterr().err.count("\n") == 1  # and nothing is missing
 
 
 @pytest.mark.parametrize(
@@ -226,3 +242,26 @@ def test_a_port_is_for_captures_of_packets(tmp_path: Path) -> None:
     path.write_bytes(b"NIXWIRE1")
     with pytest.raises(Problem, match="--port is for captures of TCP, this is none"):
         captured([path], PORT)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_broken_captures_are_read_as_far_as_they_go_or_refused(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    data = bytearray((HERE / chance.choice(REAL)).read_bytes())
+    for _ in range(chance.choice((1, 3, 30))):
+        at = chance.randrange(len(data))
+        match chance.randrange(3):
+            case 0:
+                data[at] = chance.choice((0, 255, chance.randrange(256)))
+            case 1:
+                del data[at : at + chance.randrange(1, 200)]
+            case _:
+                data[at:at] = data[at : at + chance.randrange(1, 200)]
+    path = tmp_path / "x.pcap"
+    path.write_bytes(data)
+    with contextlib.suppress(Problem):
+        capture = captured([path], REAL_PORT)
+        found = list(capture.passed)
+        assert sum(len(each.data) for each in found) <= len(data)
+        assert all(each.missing >= 0 for each in found)
+        list(capture.remarks())
