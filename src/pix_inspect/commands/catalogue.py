@@ -51,7 +51,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "import": Command(
             "import_",
             "make a recording of what other tools captured",
-            "strace.log -o session.pcapng",
+            "capture.pcap --port 9999 -o session.pcapng",
         ),
     },
     "look": {

@@ -11,6 +11,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from pix_inspect.options.progress import Progress
 from pix_inspect.recording.about import caveats
 from pix_inspect.recording.notes import made_of
 from pix_inspect.recording.reader import RecordingReader
-from pix_inspect.session.growth import PAUSE, as_they_end
+from pix_inspect.session.growth import as_they_end, in_order
 from pix_inspect.session.session import Session
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def main(args: argparse.Namespace) -> int:
     )
     fit: Fit = "as it is" if args.format == "json" else "cut" if args.oneline else "wrap"
     progress = Progress(on=not sys.stdout.isatty())
-    source: Iterator[int | None] = in_order(session, last, progress)
+    source: Iterator[int | None] = islice(with_progress(session, progress), last)
     if args.follow:
         source = as_they_end(session)
     for i in source:
@@ -152,20 +153,9 @@ def filter_of(text: str | None) -> Filter | None:
         raise Problem(str(error)) from None
 
 
-def in_order(session: Session, last: int, progress: Progress) -> Iterator[int]:
-    """Yield the exchanges in order of start, each when it is over; what is open comes at the end.
-
-    Reads no further than the exchange of number `last`.
-    """
-    i = 0
-    while session.poll(PAUSE):
-        progress.show("reading", session.consumed, session.size)
-        while i < len(session) and session.row(i).took is not None:
-            yield i
-            i += 1
-            if i >= last:
-                return
-    yield from range(i, min(len(session), last))
+def with_progress(session: Session, progress: Progress) -> Iterator[int]:
+    """Yield the exchanges in order of start, and show how far the recording was read."""
+    return in_order(session, lambda: progress.show("reading", session.consumed, session.size))
 
 
 def report(session: Session, *, whole: bool) -> None:

@@ -20,7 +20,7 @@ from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.new_files import PRIVATE, check_target, save
 from pix_inspect.base.units import count
-from pix_inspect.commands.dump import LAST, filter_of, in_order, report
+from pix_inspect.commands.dump import filter_of, report, with_progress
 from pix_inspect.export.spans import Spans
 from pix_inspect.options.progress import Progress
 from pix_inspect.session.growth import as_they_end
@@ -67,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
     if args.follow and not collector:
         raise Problem("--follow is for a collector: -o http://HOST:4318")
     progress = Progress(on=not sys.stdout.isatty() or args.output != "-")
-    source: Iterator[int | None] = in_order(session, LAST, progress)
+    source: Iterator[int | None] = with_progress(session, progress)
     if args.follow:
         told = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -23,7 +23,7 @@ from pix_inspect.findings.lookup import detector
 from pix_inspect.session.activities import log_line
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.failures import failure_text
-from pix_inspect.session.growth import PAUSE, as_they_end
+from pix_inspect.session.growth import as_they_end, in_order
 from pix_inspect.session.row import State
 from pix_inspect.session.session import ConnectionRow, Session
 
@@ -199,17 +199,9 @@ class Recording:
 
     def __iter__(self) -> Iterator[Exchange]:
         session, wanted = self._session, self._wanted
-        for i in as_they_end(session) if self._follow else self._in_order():
+        for i in as_they_end(session) if self._follow else in_order(session):
             if i is not None and (wanted is None or wanted.matches(session, i)):
                 yield Exchange(session.exchange(i), session)
-
-    def _in_order(self) -> Iterator[int]:
-        session, i, more = self._session, 0, True
-        while more:
-            more = session.poll(PAUSE)
-            while i < len(session) and not (more and session.going_on(i)):
-                yield i
-                i += 1
 
     @property
     def clients(self) -> list[Client]:

@@ -1,7 +1,7 @@
 """An indexed recording: all its exchanges as numbers, each decoded when somebody looks.
 
 session    what a recording holds, finished or growing (session)
-growth     each exchange once it is over, while a recording grows (growth)
+growth     each exchange once it is over, while a recording is read or grows (growth)
 index      one packed record an exchange (index); its columns, and a row of them (row)
 follower   an open connection while it is read (connection_follower, guessed_beginning)
 view       one exchange with its messages, payload and log (exchange_view, payload_spans)

@@ -1,14 +1,28 @@
-"""A recording gone through while it grows: each exchange once, when it is over."""
+"""A recording gone through as it is read or grows: each exchange once, when it is over."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pix_inspect.session.session import Session
 
 PAUSE = 0.05
 """Seconds of reading at a time, and between two looks at a recording that grows."""
+
+
+def in_order(session: Session, more_read: Callable[[], object] = lambda: None) -> Iterator[int]:
+    """Yield the exchanges (from 0) in order of start; at the end what is not over, too.
+
+    Reads no further than it is asked; `more_read` is called whenever it has read more.
+    """
+    i, more = 0, True
+    while more:
+        more = session.poll(PAUSE)
+        more_read()
+        while i < len(session) and not (more and session.going_on(i)):
+            yield i
+            i += 1
 
 
 def as_they_end(session: Session, told: threading.Event | None = None) -> Iterator[int | None]:
