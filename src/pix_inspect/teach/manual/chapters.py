@@ -19,10 +19,10 @@ CONNECTION = Chapter(
     "From the first magic number to the last operation.",
     (
         Prose(
-            "A client connects to a Unix socket, by default "
-            "`/nix/var/nix/daemon-socket/socket`, or talks to `nix-daemon --stdio` through ssh. "
-            "Both sides say hello (see handshake), then the client sends one operation after the "
-            "other and the daemon answers each. There is no goodbye: the client closes."
+            "A client connects to a Unix socket, by default `/nix/var/nix/daemon-socket/socket`, "
+            "or talks to `nix-daemon --stdio` through ssh. Both sides say hello (see handshake), "
+            "then the client sends one operation after the other and the daemon answers each. "
+            "There is no goodbye: the client closes."
         ),
         Heading("The handshake", "handshake"),
         Prose(
@@ -45,20 +45,17 @@ CONNECTION = Chapter(
         Code("Step 2: the handshake", client.HANDSHAKE),
         Prose(
             "The client offers 1.21 (0x115), and every daemon goes down to that: Nix 2.1 to "
-            "today's. "
-            "Then the handshake is short. The daemon says its magic number, its version and "
-            "STDERR_LAST; the client says magic, version, that it wants no CPU of its own, and "
-            "that "
-            "no space is to be reserved. It sends these four words at once, and daemons read each "
-            "when they come to it. Lix since 2.94 refuses clients below 1.35, harmonia those below "
-            "1.37."
+            "today's. Then the handshake is short. The daemon says its magic number, its version "
+            "and STDERR_LAST; the client says magic, version, that it wants no CPU of its own, and "
+            "that no space is to be reserved. It sends these four words at once, and daemons read "
+            "each when they come to it. Lix since 2.94 refuses clients below 1.35, harmonia those "
+            "below 1.37."
         ),
         Prose(
             "On the wire the lowest byte of a word comes first. So the magic 0x6478696f can be "
-            "read "
-            "as ASCII, `oixd`, and STDERR_LAST as `stla`. The client's own magic 0x6e697863 is "
-            "`cxin`. A stream has no messages: `take` waits until all of the bytes are there, and "
-            "fewer of them mean that the daemon has hung up."
+            "read as ASCII, `oixd`, and STDERR_LAST as `stla`. The client's own magic 0x6e697863 "
+            "is `cxin`. A stream has no messages: `take` waits until all of the bytes are there, "
+            "and fewer of them mean that the daemon has hung up."
         ),
         Prose(
             '`Daemon("/nix/var/nix/daemon-socket/socket").version` is now what the daemon offers: '
@@ -177,12 +174,10 @@ LOG = Chapter(
             "STDERR_WRITE are missing, as they come with payload only."
         ),
         Prose(
-            "A first question is IsValidPath, which has the number 1. After "
-            "`daemon.ask(number(1), text(path))` the reply is the next word: `daemon.number()` "
-            "is 1 "
-            "for a path that is in the store, and 0 for one that is not. EnsurePath (10) for a "
-            "path "
-            "that cannot be had ends in an error, and the connection goes on."
+            "A first question is IsValidPath, which has the number 1. After `daemon.ask(number(1), "
+            "text(path))` the reply is the next word: `daemon.number()` is 1 for a path that is in "
+            "the store, and 0 for one that is not. EnsurePath (10) for a path that cannot be had "
+            "ends in an error, and the connection goes on."
         ),
     ),
 )

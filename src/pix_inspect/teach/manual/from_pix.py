@@ -102,10 +102,8 @@ FROM_PIX = Chapter(
             "pix-inspect run -o mine.pcapng -- python3 program.py\npix-inspect mine.pcapng",
         ),
         Prose(
-            "A client that is written anew finds its mistakes in the same way: "
-            "`pix-inspect check mine.pcapng` names where a stream is out of step, and which "
-            "mistake "
-            "explains it."
+            "A client that is written anew finds its mistakes in the same way: `pix-inspect check "
+            "mine.pcapng` names where a stream is out of step, and which mistake explains it."
         ),
     ),
 )

@@ -80,9 +80,8 @@ INTRODUCTION = Chapter(
         Prose(
             "A path is valid when all of it is there and the store's database knows it. The "
             "database keeps the hash of its contents, its size, the paths it refers to, and the "
-            "derivation that it came from. After a build, references are found by their hashes: "
-            "if the "
-            "32 characters of an input stand anywhere in an output, the output refers to it. "
+            "derivation that it came from. After a build, references are found by their hashes: if "
+            "the 32 characters of an input stand anywhere in an output, the output refers to it. "
             "All that can be reached by references is the closure: what has to be copied so that "
             "an entry works on another machine."
         ),
@@ -131,9 +130,8 @@ INTRODUCTION = Chapter(
         Example("IsValidPath", picture=True),
         Prose(
             "A line of such a table has the offset in the stream of one side, the bytes as "
-            "hexadecimal "
-            "numbers and as ASCII, and what they are. Both streams are counted from the beginning "
-            "of the connection."
+            "hexadecimal numbers, the same as ASCII where there is room, and what they are. Both "
+            "streams are counted from the beginning of the connection."
         ),
         Heading("How to go on", "order"),
         Bullets(
@@ -249,16 +247,13 @@ BUILD = Chapter(
         Prose(
             "BuildPathsWithResults (since 1.34) builds like BuildPaths and replies for each path "
             "with a BuildResult: a BuildStatus, an error message, times and outputs. A failed "
-            "build is "
-            "then a reply and no error. BuildDerivation has such a reply too; it sends the "
-            "derivation "
-            "along, which is how a remote builder is given its work."
+            "build is then a reply and no error. BuildDerivation has such a reply too; it sends "
+            "the derivation along, which is how a remote builder is given its work."
         ),
         Example("BuildResult"),
         Prose(
             "When the client hangs up, the daemon stops the build. A client that is killed "
-            "therefore "
-            "leaves nothing behind that still runs."
+            "therefore leaves nothing behind that still runs."
         ),
     ),
 )

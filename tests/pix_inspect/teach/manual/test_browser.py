@@ -48,7 +48,7 @@ async function main() {
     const frame = await load(path, width), page = frame.contentDocument;
     const view = frame.contentWindow;
     const style = view.getComputedStyle(page.body);
-    const boxes = [...page.querySelectorAll(".table, pre")];
+    const boxes = [...page.querySelectorAll(".bytes")];
     seen.push({path, width, needs: page.documentElement.scrollWidth, cut: cut(page, view),
       scrolled: boxes.filter((each) => each.scrollWidth > each.clientWidth).length,
       ink: style.color, paper: style.backgroundColor, menu: page.getElementById("menu").open,
@@ -143,6 +143,7 @@ def test_pages_fit_and_can_be_read(folder: Path, dark: bool, tmp_path: Path) -> 
     for page in seen_pages:
         assert page["needs"] <= page["width"], page
         assert page["cut"] == [], page
+        assert page["scrolled"] == 0, page
         assert page["menu"] is (page["width"] > 832)
         assert page["heading"] == page["main"] == 1
         assert page["unnamed"] == 0
