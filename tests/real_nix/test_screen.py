@@ -34,7 +34,12 @@ class Terminal:
         self.state = folder / "state"
         self._tmux(
             "new-session", "-d", "-x", "120", "-y", "40", "-s", "t", *command,
-            env={**os.environ, "XDG_STATE_HOME": str(self.state), "TERM": "xterm-256color"},
+            env={
+                **os.environ,
+                "XDG_STATE_HOME": str(self.state),
+                "XDG_CONFIG_HOME": str(self.state),
+                "TERM": "xterm-256color",
+            },
         )  # fmt: skip
 
     def _tmux(self, *words: str, env: dict[str, str] | None = None, check: bool = True) -> str:

@@ -54,9 +54,6 @@ def names(relay: Running) -> set[str]:
 def main(args: argparse.Namespace) -> int:
     """Open the relay's recording."""
     relay = chosen(args.relay, relays())
-    command = importlib.import_module("pix_inspect.commands.open")
-    parser = argparse.ArgumentParser()
-    command.arguments(parser)
-    words = ["--silence", f"{args.silence}ns", *(["--no-settings"] if args.no_settings else [])]
-    status: int = command.main(parser.parse_args([*words, "--", str(relay.recording)]))
+    args.files, args.upstream = [Path(str(relay.recording))], None
+    status: int = importlib.import_module("pix_inspect.commands.open").main(args)
     return status

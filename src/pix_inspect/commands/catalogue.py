@@ -81,6 +81,9 @@ GROUPS: dict[str, dict[str, Command]] = {
             "teach Wireshark the protocol, and to capture it live",
             "install",
         ),
+        "settings": Command(
+            "settings", "print or edit your keys, colours, columns and panes", "--edit"
+        ),
     },
     "find out": {
         "status": Command(

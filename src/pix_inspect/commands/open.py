@@ -11,6 +11,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.settings import NO_SETTINGS, Settings
+from pix_inspect.base.settings_file import SettingsFile, settings_file
 from pix_inspect.capture.upstream import socket_path
 from pix_inspect.options.quantities import time_given
 from pix_inspect.session.session import Session
@@ -26,13 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare the argument of every command that has a screen."""
-    parser.add_argument(
-        "--no-settings",
-        action="store_true",
-        help="begin with the usual theme, panes and columns, and remember nothing"
-        f" (also: {NO_SETTINGS}=1)",
-    )
+    """Declare the arguments of every command that watches on a screen."""
+    look_arguments(parser)
     parser.add_argument(
         "--silence",
         type=time_given,
@@ -42,9 +38,44 @@ def settings_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def look_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare how a screen looks when it begins."""
+    parser.add_argument(
+        "--theme",
+        metavar="NAME",
+        help="the colours to begin with: a theme, also of your own",
+    )
+    parser.add_argument(
+        "--no-settings",
+        action="store_true",
+        help="begin with the usual keys, theme, panes and columns, and remember nothing"
+        f" (also: {NO_SETTINGS}=1)",
+    )
+
+
 def settings_of(args: argparse.Namespace) -> Settings | None:
     """Return what the screen remembers, None when it is not to."""
     return None if args.no_settings else Settings.load()
+
+
+def own_settings(args: argparse.Namespace) -> SettingsFile | None:
+    """Return what the user has chosen, None where it is not to matter."""
+    if getattr(args, "no_settings", False) or os.environ.get(NO_SETTINGS):
+        return None
+    try:
+        return SettingsFile.read(settings_file())
+    except Problem:  # no place for it
+        return None
+
+
+def check_theme(args: argparse.Namespace) -> None:
+    """Raise Problem where there is no such theme: before anything runs that outlives the screen."""
+    if args.theme is not None:
+        from pix_inspect.ui.app.user_settings import theme_called
+        from pix_inspect.ui.app.user_themes import themes
+
+        file = own_settings(args)
+        theme_called(args.theme, [] if file is None else themes(file))
 
 
 def need_terminal(instead: str) -> None:
@@ -66,6 +97,7 @@ def main(args: argparse.Namespace) -> int:
         from pix_inspect.ui.app.app import Inspector
 
         app = Inspector(sessions[0], others=sessions[1:], settings=settings_of(args))
+        app.configure(own_settings(args), args.theme)
         app.upstream = args.upstream
         app.silence = args.silence
         app.run()

@@ -25,7 +25,7 @@ from pix_inspect.capture.capture import Capture
 from pix_inspect.capture.relay import Relay, only_relay
 from pix_inspect.capture.upstream import SocketUpstream, require, upstream_of
 from pix_inspect.commands.dump import filter_of
-from pix_inspect.commands.open import need_terminal
+from pix_inspect.commands.open import need_terminal, own_settings
 from pix_inspect.commands.record import listening_arguments, warn_of_mode
 from pix_inspect.compare.volatile import FIELDS, TEXTS
 from pix_inspect.options.capture import listen_argument, user_ids
@@ -175,20 +175,25 @@ def _client(args: argparse.Namespace) -> int:
         table = _Table(args.format == "json")
         status = _play(client, out, table, args)
         if args.open:
-            _show(args.recording, out, table)
+            _show(args, out, table)
     return status
 
 
-def _show(recording: Path, out: Path, table: _Table) -> None:
+def _show(args: argparse.Namespace, out: Path, table: _Table) -> None:
     """Show a recording and its replay until the user quits."""
     from pix_inspect.ui.app.replay import ReplayInspector
 
-    with contextlib.closing(Session(recording)) as first, contextlib.closing(Session(out)) as again:
+    with (
+        contextlib.closing(Session(args.recording)) as first,
+        contextlib.closing(Session(out)) as again,
+    ):
         pair = None
         if table.first is not None and table.first.again is not None:
             views = (first.read_all(), table.first.number), (again.read_all(), table.first.again)
             pair = tuple(session.exchange(number - 1) for session, number in views)
-        ReplayInspector(first, others=[again], pair=pair).run()  # type: ignore[arg-type]  # two
+        app = ReplayInspector(first, others=[again], pair=pair)  # type: ignore[arg-type]  # two
+        app.configure(own_settings(args))
+        app.run()
 
 
 def _play(client: ReplayClient, out: Path, table: _Table, args: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Iterator
 
 from pix_inspect.base.terminal_text import show
+from pix_inspect.commands.open import look_arguments, need_terminal, own_settings
 from pix_inspect.describe import annotated_bytes
 from pix_inspect.options.output import output_arguments
 from pix_inspect.session.session import Session
@@ -28,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="which one; without it all are listed")
     parser.add_argument("--text", action="store_true", help="print it, also on a terminal")
     output_arguments(parser, "a tour, or a step of one")
+    look_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -48,11 +50,12 @@ def main(args: argparse.Namespace) -> int:
     if args.text or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("\n".join(text(tour)))
         return 0
-    from pix_inspect.commands.open import need_terminal
     from pix_inspect.ui.app.touring import Touring
 
     need_terminal("`pix-inspect tour --text` prints it")
-    Touring(tour).run()
+    app = Touring(tour)
+    app.configure(own_settings(args), args.theme)
+    app.run()
     return 0
 
 

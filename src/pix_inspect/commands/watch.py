@@ -19,10 +19,15 @@ from pathlib import Path
 
 from pix.problem import Problem
 from pix_inspect.base.narrate import PREFIX, narrate, say
-from pix_inspect.base.settings import Settings
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.commands import record
-from pix_inspect.commands.open import need_terminal, settings_argument, settings_of
+from pix_inspect.commands.open import (
+    check_theme,
+    need_terminal,
+    own_settings,
+    settings_argument,
+    settings_of,
+)
 from pix_inspect.options.capture import upstream_from, user_ids, warn_of_trust
 from pix_inspect.session.session import Session
 
@@ -155,6 +160,7 @@ def main(args: argparse.Namespace) -> int:
         raise Problem("the screen follows a file: give -o FILE, or use `pix-inspect record -o -`")
     if not args.detach:
         need_terminal(f"`pix-inspect record --listen {shlex.quote(str(args.listen))}` has none")
+    check_theme(args)
     user_ids(args.allow_user)
     upstream = upstream_from(args, args.listen)
     recording = Path(args.output) if args.output is not None else new_recording("live")
@@ -165,12 +171,12 @@ def main(args: argparse.Namespace) -> int:
         relay.close()
         return 0
     try:
-        return _watch(relay, settings_of(args), args.silence)
+        return _watch(relay, args)
     finally:
         relay.close()
 
 
-def _watch(relay: RelayProcess, settings: Settings | None, silence: int) -> int:
+def _watch(relay: RelayProcess, args: argparse.Namespace) -> int:
     answer: str | None = None
     try:
         session = Session(relay.recording)
@@ -178,8 +184,9 @@ def _watch(relay: RelayProcess, settings: Settings | None, silence: int) -> int:
             gc.disable()  # until the first rows stand: nothing that is made until then is garbage
             from pix_inspect.ui.app.app import Inspector
 
-            app = Inspector(session, relay, settings=settings)
-            app.silence = silence
+            app = Inspector(session, relay, settings=settings_of(args))
+            app.configure(own_settings(args), args.theme)
+            app.silence = args.silence
             answer = app.run()
             if app.complaint is not None:
                 say(app.complaint)

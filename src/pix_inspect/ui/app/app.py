@@ -10,16 +10,17 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.theme import BUILTIN_THEMES, ThemeProvider
+from textual.theme import BUILTIN_THEMES, Theme, ThemeProvider
 
 from pix.problem import Problem
 from pix_inspect.base.settings import Settings
+from pix_inspect.base.settings_file import SettingsFile
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.ending import Ending
 from pix_inspect.ui.app.input_order import InputOrder
@@ -105,12 +106,35 @@ class Inspector(Ending):
         """What is to be said when the screen is gone."""
         self._settings = settings
         self.inputs = InputOrder(self, super().on_event)
-        if settings is not None and (theme := theme_of(settings.known, self)) is not None:
-            self.theme = theme
-        if self.no_color and self.theme.startswith("ansi"):
-            self.theme = DEFAULT_THEME  # without colour the others would be black on black
+        self._wear((settings and theme_of(settings.known, self)) or self.theme)
         self.usual_theme: str | None = None
         """The theme where there are more colours, None where there are."""
+        self._looks: dict[str, Any] = {}
+        """How the screen begins by the user's choice, whatever is remembered."""
+        self._mistakes: list[str] = []
+
+    def configure(self, file: SettingsFile | None, theme: str | None = None) -> None:
+        """Begin with what the user has chosen. Raises Problem where there is no such theme."""
+        own: list[Theme] = []
+        if file is not None and (file.values or file.mistakes):
+            from pix_inspect.ui.app.user_settings import UserSettings
+
+            keymap, own, self._looks = UserSettings.of(file)
+            self._mistakes = file.mistakes
+            for each in own:
+                self.register_theme(each)
+            self.set_keymap(keymap)
+        if theme is not None:
+            from pix_inspect.ui.app.user_settings import theme_called
+
+            self._looks["theme"] = theme_called(theme, own)
+        if "theme" in self._looks:
+            self._wear(self._looks["theme"])
+
+    def _wear(self, theme: str) -> None:
+        if self.no_color and theme.startswith("ansi"):
+            theme = DEFAULT_THEME  # without colour the others would be black on black
+        self.theme = theme
 
     def get_default_screen(self) -> Screen[object]:
         """Return the main screen of the first recording."""
@@ -126,12 +150,17 @@ class Inspector(Ending):
         """Open what else was asked for."""
         few = self.console.color_system == "standard" and not self.is_headless
         if few and not self.theme.startswith("ansi"):
-            self.register_theme(SIXTEEN)
-            self.usual_theme, self.theme = self.theme, SIXTEEN.name
+            sixteen = SIXTEEN if self.current_theme.dark else BUILTIN_THEMES["ansi-light"]
+            self.register_theme(sixteen)
+            self.usual_theme, self.theme = self.theme, sixteen.name
         for session in self._others:
             self.recordings.add(session)
         if self._settings is not None and self._settings.complaint is not None:
             self.warn(self._settings.complaint)
+        if self._mistakes:
+            more = len(self._mistakes) - 1
+            rest = f" (and {more} more: `pix-inspect settings` says all)" if more else ""
+            self.warn(self._mistakes[0] + rest)
 
     def on_unmount(self) -> None:
         """Close what was opened here."""
@@ -145,8 +174,9 @@ class Inspector(Ending):
 
     def recall(self, browse: MainScreen) -> None:
         """Have a main screen look as it was left the last time."""
-        if self._settings is not None:
-            left = recall(browse, self._settings.known)
+        known = self._settings.known if self._settings is not None else {}
+        if known or self._looks:
+            left = recall(browse, {**known, **self._looks})
             if left and browse.session is self.tabs[0].session:
                 self.warn(f"settings that make no sense are left out: {', '.join(left)}")
 
@@ -156,7 +186,12 @@ class Inspector(Ending):
         """Remember how the screen looks, and end."""
         found = [screen for screen in self.screen_stack if isinstance(screen, MainScreen)]
         if self._settings is not None and found and found[0].is_mounted:
-            trouble = self._settings.keep(remembered(self, found[0]))
+            now, before = remembered(self, found[0]), self._settings.known
+            for name in self._looks:  # chosen for every start, or for this one
+                del now[name]
+            trouble = self._settings.keep(
+                {**now, **{name: before[name] for name in self._looks if name in before}}
+            )
             if trouble is not None:
                 self.complaint = trouble
         super().exit(result, return_code, message)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from textual.message import Message
 from pix_inspect.base.narrate import say
 from pix_inspect.ui.app.pastes import PasteParser
 from pix_inspect.ui.widgets.guarded import TAKING_DOWN
+from pix_inspect.ui.widgets.pressed import pressed
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app.leaving import Answer
@@ -115,7 +116,8 @@ class Ending(App["Answer"]):
 
     def action_help_quit(self) -> None:
         """Say what ends the screen, as ctrl+c does not."""
-        self.notify("q quits; esc goes back a step", markup=False)
+        quits, back = pressed(self, "quit", "q"), pressed(self, "back", "esc")
+        self.notify(f"{quits} quits; {back} goes back a step", markup=False)
 
 
 @contextmanager

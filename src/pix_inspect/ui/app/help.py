@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 
 from pix_inspect.ui.app.keys import Key, Section, keys_of
 from pix_inspect.ui.widgets.guarded import Guarded
+from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.prose import Prose
 from pix_inspect.ui.widgets.text import fit
 
@@ -36,9 +37,9 @@ WRITTEN = 14
 class HelpText(Prose):
     """The keys in two columns."""
 
-    def __init__(self, found: list[Section]) -> None:
+    def __init__(self, found: list[Section], back: str) -> None:
         super().__init__("Keys")
-        self.border_subtitle = Content("↓↑ scroll  esc back")
+        self.border_subtitle = Content(f"↓↑ scroll  {back} back")
         self._lines: list[tuple[str, str, str]] = []
         for title, keys in found:
             if self._lines:
@@ -76,4 +77,5 @@ class Help(Guarded, ModalScreen[None]):
         """Show the text, nothing else."""
         mouse = [*MOUSE, *(BORDERS if self._borders else ())]
         here = keys_of(Help, self.app)
-        yield HelpText([*self._found, ("Mouse", mouse), ("This list", here)])
+        back = pressed(self.app, "help.back", "esc")
+        yield HelpText([*self._found, ("Mouse", mouse), ("This list", here)], back)

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from pix_inspect.base.units import count
 from pix_inspect.ui.widgets.guarded import Guarded
+from pix_inspect.ui.widgets.pressed import pressed
 
 Answer = Literal["leave", "stop"]
 
@@ -39,10 +40,14 @@ class Leaving(Guarded, ModalScreen[Answer | None]):
             yield Static(
                 Content(f"{count(self.clients, 'client')} {talk} connected through the relay.")
             )
+            leave, stop, stay = (
+                pressed(self.app, f"leaving.{name}", usual)
+                for name, usual in (("leave", "l"), ("stop", "s"), ("stay", "esc"))
+            )
             yield OptionList(
-                Option(Content("l  leave the relay running, recording goes on"), id="leave"),
-                Option(Content("s  stop it when the last client is done"), id="stop"),
-                Option(Content("esc  stay here"), id="stay"),
+                Option(Content(f"{leave}  leave the relay running, recording goes on"), id="leave"),
+                Option(Content(f"{stop}  stop it when the last client is done"), id="stop"),
+                Option(Content(f"{stay}  stay here"), id="stay"),
             )
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:

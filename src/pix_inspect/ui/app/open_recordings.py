@@ -14,6 +14,7 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.main.tabs import RunningRelay, Tab, TabBar, at_hand, is_recording, same
+from pix_inspect.ui.widgets.pressed import pressed
 
 if TYPE_CHECKING:
     from pix_inspect.ui.app.app import Inspector
@@ -122,7 +123,8 @@ class OpenRecordings:
             self.app.leave()
             return
         if tab.relay is not None and tab.relay.alive():
-            self.app.warn("this recording is being made for this screen: q quits")
+            quits = pressed(self.app, "quit", "q")
+            self.app.warn(f"this recording is being made for this screen: {quits} quits")
             return
         if tab is self.tab:
             at = self.tabs.index(tab)

@@ -15,6 +15,7 @@ from pix_inspect.session.session import Session
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.main.tabs import Tab, at_hand, is_recording, same
+from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.text import safe
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def show(what: Beside, main: MainScreen, recordings: OpenRecordings) -> None:
     elif (screen := _made(what, main)) is not None:
         main.app.push_screen(screen, go)
     else:
-        main.notify("mark an exchange with m, then compare another with it", markup=False)
+        mark = pressed(main.app, "timeline.mark", "m")
+        main.notify(f"mark an exchange with {mark}, then compare another with it", markup=False)
 
 
 def _made(what: Beside, main: MainScreen) -> OtherScreen[Any] | None:

@@ -19,8 +19,9 @@ from pix_inspect.ui.app.guide import guide
 from pix_inspect.ui.main.main_screen import MainScreen
 from pix_inspect.ui.main.places import Arrived, GoTo
 from pix_inspect.ui.main.tabs import Tab
+from pix_inspect.ui.widgets.pressed import pressed
 
-END = "this is the last step: q ends the tour, and pix-inspect tour lists the others"
+END = "this is the last step: {} ends the tour, and pix-inspect tour lists the others"
 
 
 class Stop(MainScreen):
@@ -71,7 +72,8 @@ class Touring(Inspector):
         """Go to another step; where there is none, say so and go back to this one."""
         to = self.number + by
         if not 0 <= to < len(self.tour.steps):
-            self.notify("this is the first step" if to < 0 else END, markup=False)
+            end = END.format(pressed(self, "quit", "q"))
+            self.notify("this is the first step" if to < 0 else end, markup=False)
         self.number = min(max(to, 0), len(self.tour.steps) - 1)
         self._go()
 
@@ -96,6 +98,7 @@ class Touring(Inspector):
         if message.to is self._to and isinstance(main, MainScreen):
             main.fields.focus()
             step, steps = self.tour.steps[self.number], len(self.tour.steps)
-            keys = f"{self.number + 1} of {steps} · {step.recording} · ] next · [ back"
+            ahead, back = pressed(self, "tour.next", "]"), pressed(self, "tour.previous", "[")
+            keys = f"{self.number + 1} of {steps} · {step.recording} · {ahead} next · {back} back"
             guide(main, self.tour.title, keys, self._place().text)
             self.arrived = True

@@ -13,6 +13,7 @@ from pix.conversation.exchange import CLIENT
 from pix_inspect.describe.field_rows import FieldRow
 from pix_inspect.ui.exchange.outline import Line, Outline, Path
 from pix_inspect.ui.widgets.lines import Lines
+from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.text import fit, fit_middle, safe
 
 ARROWS = ("→", "←")
@@ -170,7 +171,8 @@ class Fields(Lines):
         indent = "  " * (len(found.path) - 1)
         if found.row is None:
             yield Segment(f"{indent}  ", None)
-            yield Segment(f"… {found.more:,} more (enter shows the next)", self.tone("accent"))
+            enter = pressed(self.app, "fields.toggle", "enter")
+            yield Segment(f"… {found.more:,} more ({enter} shows the next)", self.tone("accent"))
             return
         row = found.row
         sign = ("▾ " if found.opened else "▸ ") if row.has_children else "  "

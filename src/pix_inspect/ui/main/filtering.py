@@ -19,6 +19,7 @@ from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.bar import Bar, Purpose
 from pix_inspect.ui.widgets.bar_lines import Mistake
+from pix_inspect.ui.widgets.pressed import pressed
 
 if TYPE_CHECKING:
     from pix_inspect.filter.compiled import Filter
@@ -190,14 +191,15 @@ class FilterController:
             return
         hits, total = len(sieve.hits), len(self._session)
         share = f"{sieve.looked * 100 // max(total, 1)} %"
+        back = pressed(self._timeline.app, "back", "esc")
         if self._stopped:
-            said = f"{hits:,} found, stopped at {share}, esc clears"
+            said = f"{hits:,} found, stopped at {share}, {back} clears"
         elif not sieve.done:
-            said = f"{hits:,} so far, {share}" + ("  esc stops" if sieve.filter.deep else "")
+            said = f"{hits:,} so far, {share}" + (f"  {back} stops" if sieve.filter.deep else "")
         elif hits:
             said = f"{hits:,} of {total:,}"
         else:
-            said = f"0 of {total:,}, esc clears"
+            said = f"0 of {total:,}, {back} clears"
         if sieve.unread:
             said = f"{len(sieve.unread):,} cannot be read; {said}"
         self._bar.say(self.text, said, bad=sieve.done and not hits)

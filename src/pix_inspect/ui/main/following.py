@@ -25,6 +25,7 @@ from pix_inspect.ui.main.status import Banner, Status, trouble
 from pix_inspect.ui.main.tabs import Tab
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
+from pix_inspect.ui.widgets.pressed import pressed
 
 if TYPE_CHECKING:
     from pix_inspect.machine.file_changes import FileChanges
@@ -262,10 +263,13 @@ class Silence:
             LiveWaits(self._session, relay).look() if relay is not None else waits(self._session)
         )
         past = duration(silence)
+        waits_key = pressed(self._timeline.app, "app.waiting", "H")
         # what is in the way says most
         found.sort(key=lambda wait: (why := wait.why) is None or why.at_work)
         return [
-            _silence(wait, past) for wait in found if wait.connection in late and not wait.idle
+            f"{_silence(wait, past)} {waits_key} shows who waits for whom."
+            for wait in found
+            if wait.connection in late and not wait.idle
         ][:1]
 
 
@@ -275,4 +279,4 @@ def _silence(wait: Wait, past: str) -> str:
     cause = f" {why.what}." if why is not None else f" It is {wait.work}." if wait.work else ""
     owes = f"{wait.debt[:1].upper()}{wait.debt[1:]}"
     said = f"Connection {wait.connection}: nothing was said for {past}.{cause}"
-    return f"{said} {owes}. H shows who waits for whom."
+    return f"{said} {owes}."

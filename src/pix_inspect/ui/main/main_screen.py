@@ -73,7 +73,7 @@ class MainScreen(Screen[None]):
         Binding("escape", "back", "Back", show=False, id="back"),
         Binding("r", "ask_again", "Into the REPL, to edit and send again",
                 show=False, id="view.ask_again"),
-        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="help"),
+        Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="app.help"),
         Binding("q", "leave", "Quit", id="quit"),
         Binding("colon", "repl", "REPL: ask the daemon", key_display=":", id="view.repl"),
         Binding("S", "app.show('statistics')", "Statistics", id="app.statistics"),

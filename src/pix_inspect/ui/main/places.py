@@ -16,6 +16,7 @@ from pix.dataclass import dataclass
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.ui.exchange.fields_pane import Fields
 from pix_inspect.ui.timeline.timeline import Timeline
+from pix_inspect.ui.widgets.pressed import pressed
 
 STEP = 1 / 20
 """Seconds between two looks whether the way can be gone on."""
@@ -95,7 +96,9 @@ class Journey:
             if there:
                 timeline.go_to(to.exchange)
             if timeline.chosen != to.exchange:
-                why = "let through by the filter: esc clears it" if there else "in this recording"
+                back = pressed(timeline.app, "back", "esc")
+                through = f"let through by the filter: {back} clears it"
+                why = through if there else "in this recording"
                 timeline.app.notify(f"#{to.exchange + 1} is not {why}", markup=False)
         if timeline.chosen != to.exchange:
             self._to = None

@@ -16,6 +16,7 @@ from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.bar import Bar, Purpose
 from pix_inspect.ui.widgets.bar_lines import Mistake
+from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.text import fit, safe
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class SearchController:
             looked = self._search.looked
             self._search.stopped = True
             self._search = None
-            self._say(f"stopped after {looked:,} exchanges, esc clears")
+            self._say(f"stopped after {looked:,} exchanges, {self._back} clears")
             return True
         there = bool(self.text)
         self.text = ""
@@ -171,7 +172,7 @@ class SearchController:
     def _tell_search(self, search: Search) -> None:
         if search is self._search:
             share = search.looked * 100 // max(search.count, 1)
-            self._say(f"{search.looked:,} looked through, {share} %  esc stops")
+            self._say(f"{search.looked:,} looked through, {share} %  {self._back} stops")
 
     def _found(self, search: Search, exchange: int, found: list[Hit]) -> None:
         if search is not self._search:
@@ -179,7 +180,7 @@ class SearchController:
         self._search = None
         if not found:
             unread = f" ({search.unread:,} cannot be read)" if search.unread else ""
-            self._say(f"not found in what is shown{unread}, esc clears", bad=True)
+            self._say(f"not found in what is shown{unread}, {self._back} clears", bad=True)
             return
         if search.wrapped:
             began = "from the first" if search.step > 0 else "from the last"
@@ -198,7 +199,13 @@ class SearchController:
         self._panes.choose(exchange)
         self._panes.show_hit(exchange, hit)
         count = f"{at + 1} of {len(found):,} in " if len(found) > 1 else ""
-        self._say(f"{count}#{exchange + 1}  {fit(safe(hit.said, 60), 30).rstrip()}  n N")
+        app = self._timeline.app
+        keys = f"{pressed(app, 'search.next', 'n')} {pressed(app, 'search.previous', 'N')}"
+        self._say(f"{count}#{exchange + 1}  {fit(safe(hit.said, 60), 30).rstrip()}  {keys}")
+
+    @property
+    def _back(self) -> str:
+        return pressed(self._timeline.app, "back", "esc")
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self._bar.say(self.text, text, what="search", bad=bad)

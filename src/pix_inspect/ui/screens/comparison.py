@@ -82,7 +82,7 @@ class Comparison:
     def _say(self, tell: Callable[[str], object], doing: str, done: int, whole: int) -> None:
         if self._closed:
             raise Problem("left")
-        tell(f"{doing} … {done * 100 // max(whole, 1)} %; esc stops")
+        tell(f"{doing} … {done * 100 // max(whole, 1)} %")
 
     def close(self) -> None:
         """Have it end soon, if it is running; its sessions are closed then."""

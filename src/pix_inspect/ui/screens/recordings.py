@@ -25,6 +25,7 @@ from pix_inspect.ui.screens.comparison import ORDER, Comparison, largest_first
 from pix_inspect.ui.screens.detail_screen import KEYS, DetailScreen, Head
 from pix_inspect.ui.screens.differences import DifferencesScreen
 from pix_inspect.ui.widgets.background import in_background
+from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.prose import Paragraph
 from pix_inspect.ui.widgets.text import fit, fit_right, safe
 
@@ -84,9 +85,12 @@ class RecordingsScreen(DetailScreen[Pairing, "Destination | None"]):
 
     def on_mount(self) -> None:
         self.list.empty = "reading …"
+        back = pressed(self.app, "screen.back", "esc")
         in_background(
             self,
-            lambda: self.comparison.run(lambda said: self.app.call_from_thread(self._tell, said)),
+            lambda: self.comparison.run(
+                lambda said: self.app.call_from_thread(self._tell, f"{said}; {back} stops")
+            ),
             self._show,
             what="cannot be compared",
             failed=self._failed,

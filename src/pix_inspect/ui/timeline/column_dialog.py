@@ -20,6 +20,7 @@ from pix_inspect.ui.timeline import columns
 from pix_inspect.ui.timeline.columns import COLUMNS
 from pix_inspect.ui.widgets.guarded import Guarded
 from pix_inspect.ui.widgets.lines import Lines
+from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.text import fit
 
 if TYPE_CHECKING:
@@ -135,5 +136,10 @@ class ColumnDialog(Guarded, ModalScreen[None]):
         with Vertical(id="column-dialog"):
             yield Static(Content("Columns and order"), id="column-title")
             yield ColumnList(self._timeline)
-            keys = "space show  enter sort  b group  esc back"
-            yield Static(Content(keys), id="column-keys")
+            keys = {"flip": ("space", "show"), "sort": ("enter", "sort"), "group": ("b", "group"),
+                    "back": ("esc", "back")}  # fmt: skip
+            said = (
+                f"{pressed(self.app, f'columns.{name}', usual)} {does}"
+                for name, (usual, does) in keys.items()
+            )
+            yield Static(Content("  ".join(said)), id="column-keys")

@@ -24,6 +24,7 @@ from pix.problem import Problem
 from pix_inspect.base.new_files import AlreadyThere
 from pix_inspect.ui.widgets.choices import NOTE, Choices
 from pix_inspect.ui.widgets.guarded import Guarded
+from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.text import fit, fit_end, safe
 from pix_inspect.ui.widgets.text_line import TextLine
 
@@ -127,7 +128,14 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
             yield Static(id="path-trouble", markup=False)
             if self._switch:
                 yield Static(id="path-switch", markup=False)
-            yield Static(Content("enter take  tab complete  ↓↑ choose  esc cancel"), id="path-keys")
+            complete, below, above, cancel = (
+                pressed(self.app, f"path.{name}", usual)
+                for name, usual in (
+                    ("complete", "tab"), ("next", "↓"), ("previous", "↑"), ("cancel", "esc")
+                )
+            )  # fmt: skip
+            keys = f"enter take  {complete} complete  {below}{above} choose  {cancel} cancel"
+            yield Static(Content(keys), id="path-keys")
 
     @property
     def line(self) -> Input:

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from pix_inspect.base.new_files import Stopped
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.guarded import Guarded
+from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.text import safe
 
 
@@ -61,7 +62,8 @@ class Writing(Guarded, ModalScreen[str]):
         with Vertical(id="writing"):
             yield Static(Content(safe(self._title, 300)))
             yield Static(id="pace")
-            yield Static(Content("esc stop"), id="path-keys")
+            stop = pressed(self.app, "writing.stop", "esc")
+            yield Static(Content(f"{stop} stop"), id="path-keys")
 
     def on_mount(self) -> None:
         self.set_interval(0.1, self._show)
