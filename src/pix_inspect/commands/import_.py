@@ -27,9 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "captures", nargs="*", type=Path, metavar="FILE",
-        help="a capture of TCP (pcap or pcapng, with --port) or of sockdump, a .nixwire file, or a"
-        " log of `strace -f -xx -s 1000000` (of -ff: its files, or what their names begin with);"
-        " also .gz, .xz or .zst",
+        help="a capture of TCP (pcap or pcapng, with --port; all its files) or of sockdump, a"
+        " .nixwire file, or a log of `strace -f -xx -s 1000000` (of -ff: its files, or what their"
+        " names begin with); also .gz, .xz or .zst",
     )  # fmt: skip
     parser.add_argument(
         "--port", type=port, metavar="N", help="the TCP port at which the daemon was reached"
@@ -67,11 +67,13 @@ def main(args: argparse.Namespace) -> int:
     if args.captures:
         if any((*streams, args.events)):
             raise Problem("give either captures or --client and --daemon, not both")
-        found = [captured(each, args.port) for each in files_of(args.captures)]
+        found = [captured(each, args.port) for each in files_of(args.captures, args.port)]
         about["formats"] = [each.form for each in found]
         if any(each.timeless for each in found):
             about["events"] = False
         passed = one_after_the_other(each.passed for each in found)
+    elif args.port is not None:
+        raise Problem("--port is for captures of TCP: name them, FILE…")
     elif None in streams:
         raise Problem("say what to import: FILE…, or --client FILE --daemon FILE")
     else:

@@ -47,17 +47,17 @@ class Captured(NamedTuple):
 def captured(paths: list[Path], port: int | None = None) -> Captured:
     """Return another tool's capture. Raises Problem.
 
-    It is one file, or those of the processes that strace followed. `port` is the daemon's, in a
-    capture of TCP.
+    It is one file, or those of the processes that strace followed, or those in which a capture of
+    TCP goes on. `port` is the daemon's there.
     """
+    if port is not None:
+        for path in paths:
+            if not _has_packets(_head(path), path):
+                raise Problem(f"{path}: --port is for captures of TCP, this is none")
+        capture = Capture(paths, port)
+        return Captured("tcp", capture.passed(), capture.remarks)
     path = paths[0]
-    with opened(path) as file:
-        if not file.seekable():
-            raise Problem(f"{path} is a pipe, and is read more than once: save it to a file first")
-        head = file.read(1 << 16)
-    packets = head.startswith(SECTION_MAGIC) or is_pcap(head)
-    if port is not None and not packets:
-        raise Problem(f"{path}: --port is for captures of TCP, this is none")
+    head = _head(path)
     told = Remarks()
     if head.startswith(MAGICS):
         return Captured("nixwire", nixwire(path, told), lambda: told.lines(str(path)))
@@ -65,30 +65,45 @@ def captured(paths: list[Path], port: int | None = None) -> Captured:
         timed = all(map(has_times, paths))
         passed = strace_log(paths, told)
         return Captured("strace", passed, lambda: told.lines(str(path)), not timed)
-    if not packets:
+    if not _has_packets(head, path):
         raise Problem(
             f"{path}: neither a capture of packets (pcap, pcapng), a .nixwire file nor a log of"
             " strace; two raw streams are imported with --client FILE --daemon FILE"
         )
-    if is_recording(head):
-        raise Problem(f"{path} is a recording already: pix-inspect open {path}")
-    if port is not None:
-        capture = Capture(path, port)
-        return Captured("tcp", capture.passed(), capture.remarks)
     with opened(path) as file:
-        packet_file = PacketFile(file)
-        first = next(iter(packet_file), None)
+        packets = PacketFile(file)
+        first = next(iter(packets), None)
         if first is None or first.link != USER0:
             raise Problem(
                 f"{path}: of a capture of TCP, say with --port N which port is the daemon's;"
-                f" {ports(packet_file)}"
+                f" {ports(packets)}"
             )
     dump = Dump(path)
     return Captured("sockdump", dump.passed(), dump.remarks)
 
 
-def files_of(paths: list[Path]) -> list[list[Path]]:
-    """Return the files of each capture; a prefix stands for what `strace -ff -o PREFIX` made."""
+def _head(path: Path) -> bytes:
+    """Return what a file begins with. Raises Problem, also for what is read only once."""
+    with opened(path) as file:
+        if not file.seekable():
+            raise Problem(f"{path} is a pipe, and is read more than once: save it to a file first")
+        return file.read(1 << 16)
+
+
+def _has_packets(head: bytes, path: Path) -> bool:
+    """Whether a file is a capture of packets by others. Raises Problem for a recording."""
+    if is_recording(head):
+        raise Problem(f"{path} is a recording already: pix-inspect open {path}")
+    return head.startswith(SECTION_MAGIC) or is_pcap(head)
+
+
+def files_of(paths: list[Path], port: int | None = None) -> list[list[Path]]:
+    """Return the files of each capture; a prefix stands for what `strace -ff -o PREFIX` made.
+
+    Captures of TCP, of which a port was said, are one.
+    """
+    if port is not None:
+        return [paths]
     return together(
         [
             each

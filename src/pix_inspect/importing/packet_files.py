@@ -54,18 +54,18 @@ class PacketFile:
         self._file = file
         self.damage: int | None = None
         """Where reading ended before the file did."""
-        self.read = 0
-        """Packets read in the last go."""
+
+    @property
+    def began(self) -> int:
+        """When the first packet passed; beyond all times where there is none."""
+        return next((packet.time for packet in self), LONGEST_TIME)
 
     def __iter__(self) -> Iterator[Packet]:
         self._file.seek(0)
         self.damage = None
-        self.read = 0
         head = self._file.read(4)
         self._file.seek(0)
-        for packet in self._blocks() if head == pcapng.SECTION_MAGIC else self._records():
-            self.read += 1
-            yield packet
+        yield from self._blocks() if head == pcapng.SECTION_MAGIC else self._records()
 
     def _take(self, count: int) -> bytes | None:
         """Return so many bytes, None with the damage noted where they are not there."""

@@ -1,13 +1,16 @@
 """TCP connections to one port in a packet capture, as the events of a recording.
 
 A daemon is reached over TCP through a bridge, such as `socat TCP-LISTEN:PORT,fork
-UNIX-CONNECT:SOCKET`. Which port that is has to be said; what else a capture holds is counted.
+UNIX-CONNECT:SOCKET`. Which port that is has to be said; what else a capture holds is counted. A
+capture may be in several files, as `tcpdump -C` and `dumpcap -b` write them.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from pix.conversation.exchange import CLIENT, DAEMON
@@ -15,7 +18,7 @@ from pix.problem import Problem
 from pix_inspect.base.units import count
 from pix_inspect.importing.hellos import CLIENT_HELLOS, DAEMON_HELLOS
 from pix_inspect.importing.opened import opened
-from pix_inspect.importing.packet_files import PacketFile
+from pix_inspect.importing.packet_files import Packet, PacketFile
 from pix_inspect.importing.raw_streams import Passed
 from pix_inspect.importing.remarks import Remarks
 from pix_inspect.importing.tcp_segments import End, Segment, Unread, segment
@@ -27,33 +30,38 @@ MOST_PORTS = 8
 
 
 class Capture:
-    """A capture file: `passed` yields its events, `remarks` says afterwards what it lacks."""
+    """A capture: `passed` yields its events, `remarks` says afterwards what it lacks."""
 
-    def __init__(self, path: Path, port: int) -> None:
-        self.path = path
+    def __init__(self, paths: list[Path], port: int) -> None:
+        self.paths = paths
+        self.name = str(paths[0]) if len(paths) == 1 else f"{paths[0]} and the others"
         self._port = port
         self._unread: Counter[Unread] = Counter()
         self._others = 0
         self._connections: list[Connection] = []
-        self._damage: int | None = None
+        self._damage: list[tuple[Path, int]] = []
+        """Files that are damaged, and where."""
         self._told = Remarks()
 
     def passed(self) -> Iterator[Passed]:
         """Yield what happened. Raises Problem where the port has no connections."""
-        with opened(self.path) as file:
-            packets = PacketFile(file)
-            self._note(packets)
-            self._damage = packets.damage
+        with contextlib.ExitStack() as stack:
+            files = [(PacketFile(stack.enter_context(opened(path))), path) for path in self.paths]
+            files.sort(key=lambda each: each[0].began)
+            packets = [file for file, _ in files]
+            self._note(chain.from_iterable(packets))
+            self._damage = [(path, at) for file, path in files if (at := file.damage) is not None]
             self._connections = [each for each in self._connections if each.settle()]
             if not self._connections:
+                there = ports(chain.from_iterable(packets))
                 raise Problem(
-                    f"{self.path}: nothing passed to TCP port {self._port} in it; {ports(packets)}"
+                    f"{self.name}: nothing passed to TCP port {self._port} in it; {there}"
                 )
-            yield from self._take(packets)
+            yield from self._take(chain.from_iterable(packets))
 
     def remarks(self) -> Iterator[str]:
         """Yield in words what was left out, and what is missing."""
-        name = self.path
+        name = self.name
         if self._others:
             yield f"{name}: {count(self._others, 'packet')} not of TCP port {self._port} left out"
         for reason in (Unread.LINK, Unread.FRAGMENT, Unread.CUT):
@@ -73,11 +81,11 @@ class Capture:
                 f"{name}: {count(lost, 'byte')} passed that the capture missed; a larger buffer"
                 " (`tcpdump -B 65536`) misses less"
             )
-        if self._damage is not None:
-            yield f"{name}: is cut off or damaged at offset {self._damage}: the rest is not read"
-        yield from self._told.lines(str(name))
+        for path, at in self._damage:
+            yield f"{path}: is cut off or damaged at offset {at}: the rest is not read"
+        yield from self._told.lines(name)
 
-    def _note(self, packets: PacketFile) -> None:
+    def _note(self, packets: Iterable[Packet]) -> None:
         """Go through the capture for the first time."""
         current: dict[tuple[End, End], Connection] = {}
         for number, packet in enumerate(packets):
@@ -110,7 +118,7 @@ class Capture:
             return CLIENT, to
         return (DAEMON, back) if found.source.port == self._port else None
 
-    def _take(self, packets: PacketFile) -> Iterator[Passed]:
+    def _take(self, packets: Iterable[Packet]) -> Iterator[Passed]:
         """Go through it again, and tell what passed."""
         waiting = self._connections[::-1]
         current: dict[tuple[End, End], Connection] = {}
@@ -138,12 +146,16 @@ class Capture:
             yield from connection.finish(time)
 
 
-def ports(packets: PacketFile) -> str:
+def ports(packets: Iterable[Packet]) -> str:
     """Return in words which TCP ports were connected to, those that speak Nix first."""
     servers: dict[tuple[End, End], End] = {}
     speaks: set[int] = set()
-    for found in filter(lambda each: isinstance(each, Segment), map(segment, packets)):
-        assert isinstance(found, Segment)
+    read = 0
+    for packet in packets:
+        read += 1
+        found = segment(packet)
+        if isinstance(found, Unread):
+            continue
         ends = (min(found.source, found.target), max(found.source, found.target))
         if found.flags & SYN:
             servers[ends] = found.source if found.flags & ACK else found.target
@@ -156,7 +168,7 @@ def ports(packets: PacketFile) -> str:
             speaks.add(found.source.port)
     seen = Counter(end.port for end in servers.values())
     if not seen:
-        return f"there is no TCP among its {count(packets.read, 'packet')}"
+        return f"there is no TCP among its {count(read, 'packet')}"
     order = sorted(seen, key=lambda port: (port not in speaks, -seen[port], port))
     words = [
         f"{port} ({count(seen[port], 'connection')}{', where Nix is spoken' * (port in speaks)})"

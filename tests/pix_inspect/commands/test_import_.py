@@ -149,6 +149,7 @@ def test_several_captures_become_one_recording(
         ([], "say what to import"),
         (["--client", "x"], "say what to import"),
         (["x", "--port", "65536"], "'65536' is not a port"),
+        (["--port", "9999"], "--port is for captures of TCP: name them, FILE…"),
         (["none"], "cannot read none"),
         (["--client", "none", "--daemon", "none"], "cannot read none"),
         (["x", "--client", "y"], "give either captures or --client and --daemon, not both"),

@@ -129,6 +129,18 @@ def test_several_connections_and_one_of_the_same_ports_again(tmp_path: Path) -> 
     assert remarks == []
 
 
+def test_a_capture_in_several_files_is_one(tmp_path: Path) -> None:
+    found = list(packets(spoken(b"hello " * 100).segments))
+    paths = [tmp_path / "late.pcapng", tmp_path / "early.pcap"]
+    paths[0].write_bytes(pcapng(found[4:]) + b"junk")
+    paths[1].write_bytes(pcap(found[:4]))
+    capture = captured(paths, PORT)
+    whole = list(capture.passed)
+    assert [each.what for each in whole] == ["open", "data", "data", *["half-close"] * 2, "close"]
+    (remark,) = capture.remarks()
+    assert remark.startswith(f"{paths[0]}: is cut off or damaged")
+
+
 def test_both_ends_may_have_the_port(tmp_path: Path) -> None:
     found, _ = passed(tmp_path, [spoken(port=PORT)])
     assert [(each.side, each.data) for each in found if each.data] == [
@@ -238,6 +250,8 @@ def test_what_to_do_is_said_where_a_recording_is_wanted(
 
 
 def test_a_port_is_for_captures_of_packets(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="is a recording already"):
+        captured([HERE / REAL[0], RECORDINGS / "queries.pcapng"], PORT)
     path = tmp_path / "x.nixwire"
     path.write_bytes(b"NIXWIRE1")
     with pytest.raises(Problem, match="--port is for captures of TCP, this is none"):
