@@ -46,7 +46,7 @@ def refused(daemon: Daemon, ask: Callable[[DaemonConnection], object]) -> str:
     """What a daemon says in refusing, on a connection of its own, which may end."""
     with (
         DaemonConnection(daemon.socket) as client,
-        pytest.raises(NixDaemonError, match="privileged|allowed|signature") as caught,
+        pytest.raises(NixDaemonError, match=r"privileged|allowed|signature") as caught,
     ):
         ask(client)
     return str(caught.value)
