@@ -24,6 +24,8 @@ from pix.protocol.derived_path import SingleDerivedPathWire
 from pix.protocol.handshake import HELLOS
 from pix.protocol.logging import STDERR_ERROR
 from pix.protocol.types import ValidPathInfo
+from pix_inspect.export.printer import Printer
+from pix_inspect.session.session import Session
 
 Leaves = list[tuple[str, Any]]
 Parts = dict[str, Any]
@@ -133,7 +135,42 @@ def _same(value: Any, wanted: Any) -> bool:
     return int(value, 0) == wanted if isinstance(wanted, int) else value == wanted
 
 
+def differences(
+    theirs: dict[tuple[int, int], Parts], ours: dict[tuple[int, int], Parts]
+) -> list[Any]:
+    """Say where tshark and dump differ; what was understood by neither is not compared."""
+    found: list[Any] = []
+    for place in sorted(theirs.keys() | ours.keys()):
+        one = theirs.get(place, {"log": [], "paths": []})
+        other = ours.get(place, {"log": [], "paths": []})
+        found += [
+            (place, part, one.get(part), other.get(part))
+            for part in ("request", "reply", "error")
+            if not alike(one.get(part, []), other.get(part, []))
+        ]
+        frames = [list(each["log"]) for each in (one, other)]
+        if [name for name, _ in frames[0]] != [name for name, _ in frames[1]] or not all(
+            alike(a, b) for (_, a), (_, b) in zip(*frames, strict=True)
+        ):
+            found.append((place, "log", *frames))
+        if "payload" in other and one.get("payload") != other["payload"]:
+            found.append((place, "payload", one.get("payload"), other["payload"]))
+        paths = one["paths"], other["paths"]
+        if len(paths[0]) != len(paths[1]) or not all(map(alike, *paths)):
+            found.append((place, "paths", *paths))
+    return found
+
+
 # What we say
+
+
+def dumped(path: Path) -> Iterator[str]:
+    """Yield the lines of `dump --format json`."""
+    session = Session(path).read_all()
+    printer = Printer(session, "json")
+    for i in range(len(session)):
+        yield from printer.lines(i)
+    session.close()
 
 
 def described(lines: Iterator[str]) -> dict[tuple[int, int], Parts]:

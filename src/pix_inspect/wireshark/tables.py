@@ -2,7 +2,7 @@
 
 `types` is a list; where a type is part of something it is named by its place in it, from 1. A
 gate is `since`, `before`, `feature` and `without` beside what it is about. What the keys of each
-kind of type are stands in `_TYPES`; `dissector.lua` has a function for each kind.
+kind of type are stands in `_TYPES`; `lua/types.lua` has a function for each kind.
 """
 
 from __future__ import annotations
@@ -27,14 +27,20 @@ from pix_inspect.recording.tcp_headers import PORT
 
 Value: TypeAlias = "str | int | bool | list[Any] | dict[str | int, Any] | None"
 
-MARK = "-- DECLARATIONS --"
-"""The line of `dissector.lua` in whose place the tables are put."""
+PARTS = (
+    "words", "types", "places", "values", "content", "lanes", "handshake", "requests", "answers",
+    "trees", "packets",
+)  # fmt: skip
+"""The files in `lua/` that follow the declarations, in their order."""
 
 
 def dissector() -> str:
     """Return the whole dissector: one file of Lua."""
-    text = files("pix_inspect.wireshark").joinpath("dissector.lua").read_text(encoding="utf-8")
-    return text.replace(MARK, f"local NIX = {lua(tables())}", 1)
+    folder = files("pix_inspect.wireshark") / "lua"
+    head, *parts = (
+        (folder / f"{name}.lua").read_text(encoding="utf-8") for name in ("head", *PARTS)
+    )
+    return "\n".join((head, f"local NIX = {lua(tables())}\n", *parts))
 
 
 def lua(value: Value) -> str:

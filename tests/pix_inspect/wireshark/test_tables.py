@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import re
 import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,16 +20,15 @@ from pix.protocol.operations import (
     IsValidPath,
     QueryPathInfo,
 )
-from pix_inspect.export.printer import Printer
 from pix_inspect.filter.fields import fields
-from pix_inspect.session.session import Session
+from pix_inspect.recording.tcp_headers import HEADERS, PORT
 from pix_inspect.wireshark.tables import dissector, lua
 from tests.support.captures import Run
 from tests.support.places import EVERY_RECORDING, RECORDINGS
 from tests.support.playbook import said
 from tests.support.recorded_runs import record
 from tests.support.recording import V38, Recording
-from tests.support.wireshark import Parts, alike, described, dissected, tshark
+from tests.support.wireshark import described, differences, dissected, dumped, tshark
 from tests.support.words import PATH
 
 MOST_RUNS = 200
@@ -45,40 +44,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plugins.mkdir(parents=True)
     (plugins / "nix-daemon.lua").write_text(dissector(), encoding="utf-8")
     return folder
-
-
-def dumped(path: Path) -> Iterator[str]:
-    session = Session(path).read_all()
-    printer = Printer(session, "json")
-    for i in range(len(session)):
-        yield from printer.lines(i)
-    session.close()
-
-
-def differences(
-    theirs: dict[tuple[int, int], Parts], ours: dict[tuple[int, int], Parts]
-) -> list[Any]:
-    """Say where tshark and dump differ; what was understood by neither is not compared."""
-    found: list[Any] = []
-    for place in sorted(theirs.keys() | ours.keys()):
-        one = theirs.get(place, {"log": [], "paths": []})
-        other = ours.get(place, {"log": [], "paths": []})
-        found += [
-            (place, part, one.get(part), other.get(part))
-            for part in ("request", "reply", "error")
-            if not alike(one.get(part, []), other.get(part, []))
-        ]
-        frames = [list(each["log"]) for each in (one, other)]
-        if [name for name, _ in frames[0]] != [name for name, _ in frames[1]] or not all(
-            alike(a, b) for (_, a), (_, b) in zip(*frames, strict=True)
-        ):
-            found.append((place, "log", *frames))
-        if "payload" in other and one.get("payload") != other["payload"]:
-            found.append((place, "payload", one.get("payload"), other["payload"]))
-        paths = one["paths"], other["paths"]
-        if len(paths[0]) != len(paths[1]) or not all(map(alike, *paths)):
-            found.append((place, "paths", *paths))
-    return found
 
 
 def compare(home: Path, path: Path) -> int:
@@ -118,6 +83,63 @@ def test_a_difference_would_be_seen(home: Path) -> None:
     name, value = ours[place]["reply"][-1]
     ours[place]["reply"][-1] = (name, f"{value}x" if isinstance(value, str) else value + 1)
     assert len(differences(dissected(home, path), ours)) == 1
+
+
+# Packets as networks deliver them
+
+
+def blocks(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        yield data[at : at + length]
+        at += length
+
+
+def packet(block: bytes) -> bytes:
+    """Return the packet in a block, empty for other blocks."""
+    kept = int.from_bytes(block[20:24], "little")
+    return block[28 : 28 + kept] if block[:4] == b"\6\0\0\0" else b""
+
+
+def test_packets_that_come_twice_or_too_early_are_read_once(home: Path, tmp_path: Path) -> None:
+    original = RECORDINGS / "build-with-log.pcapng"
+    disordered: list[bytes] = []
+    for block in blocks(original.read_bytes()):
+        before = packet(disordered[-1]) if disordered else b""
+        if len(packet(block)) > HEADERS and packet(block)[:20] == before[:20]:
+            disordered.insert(-1, block)
+        else:
+            disordered.append(block)
+        if len(packet(block)) > HEADERS:
+            disordered.append(block)
+    path = tmp_path / "disordered.pcapng"
+    path.write_bytes(b"".join(disordered))
+    assert len(disordered) > 100
+    assert differences(dissected(home, path), described(dumped(original))) == []
+
+
+def test_other_ports_and_links_are_known_by_the_first_word(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ethernet.pcap"
+    written = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1)]
+    for block in blocks((RECORDINGS / "add-tree.pcapng").read_bytes()):
+        if data := packet(block).replace(PORT.to_bytes(2), (5000).to_bytes(2)):
+            frame = bytes(12) + b"\x08\x00" + data
+            written.append(struct.pack("<4I", 0, 0, len(frame), len(frame)) + frame)
+    path.write_bytes(b"".join(written))
+    assert len(shown(home, path, "nix.setOptions.overrides.count == 0")) == 1
+    assert len(shown(home, path, 'nix.addToStore.reply.path contains "project"')) == 1
+
+
+def test_a_capture_that_began_late_is_read_from_its_first_operation(
+    home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "late.pcapng"
+    data = list(blocks((RECORDINGS / "lookups.pcapng").read_bytes()))
+    packets = [i for i, block in enumerate(data) if packet(block)]
+    path.write_bytes(b"".join(data[: packets[0]] + data[packets[9] :]))
+    assert shown(home, path, "nix.queryPathInfo.reply.info.nar_size > 0")
+    assert any("read as 1.38, a guess" in said for said in findings(home, path))
 
 
 # Filters
@@ -229,24 +251,14 @@ def test_damaged_recordings_do_no_harm(home: Path, tmp_path: Path) -> None:
     """Bytes that are anything: whatever is shown, the dissector raises nothing and ends."""
     chance = random.Random(7)
     for path in EVERY_RECORDING[::2]:
-        data = bytearray(path.read_bytes())
-        for packet in packets(bytes(data)):
-            if len(packet) and chance.random() < 0.3:
-                data[packet[chance.randrange(len(packet))]] = chance.randrange(256)
+        data = [bytearray(block) for block in blocks(path.read_bytes())]
+        for block in data:
+            size = len(packet(bytes(block))) - HEADERS
+            if size > 0 and chance.random() < 0.3:
+                block[28 + HEADERS + chance.randrange(size)] = chance.randrange(256)
         damaged = tmp_path / "damaged.pcapng"
-        damaged.write_bytes(data)
+        damaged.write_bytes(b"".join(data))
         assert "nix" in tshark(home, "-r", damaged, "-2", "-T", "json", "-J", "nix")
-
-
-def packets(data: bytes) -> Iterator[range]:
-    """Yield where what packets carry stands in a recording, behind the TCP header."""
-    at = 0
-    while at + 12 <= len(data):
-        kind, length = (int.from_bytes(data[at + i : at + i + 4], "little") for i in (0, 4))
-        kept = int.from_bytes(data[at + 20 : at + 24], "little")
-        if kind == 6:
-            yield range(at + 28 + 40, at + 28 + max(kept, 40))
-        at += length
 
 
 def test_values_become_lua() -> None:

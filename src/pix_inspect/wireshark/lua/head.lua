@@ -1,0 +1,20 @@
+-- The protocols of nix-daemon and of `nix-store --serve`, for Wireshark 4.0 and later, as
+-- `pix-inspect wireshark install` writes it.
+--
+-- NIX, below, are the declarations: types, operations and log frames, with the versions and
+-- features that have them. What follows knows no operation; it reads NIX. The parts, in order:
+--
+--   words       words and texts in bytes; cursors on bytes as they come
+--   types       where a value of a type ends
+--   places      types under a name: the fields that filters know; what is said of the irregular
+--   values      a value in Wireshark's tree
+--   content     what payload holds: archives, path infos
+--   lanes       the two directions of a conversation: turns, and what is left for a packet to show
+--   handshake   what both sides say first, or what is assumed where that is missing
+--   requests    payload, and the client's side        answers    the daemon's side
+--   trees       items of a packet as trees            packets    what Wireshark calls
+--
+-- A conversation hears each packet once, in order, one coroutine for each direction, and leaves
+-- `items` for it; these are shown then and whenever the packet is looked at again.
+--
+-- Offsets count the bytes of one direction from 0. What is held is bounded, and so is the tree.
