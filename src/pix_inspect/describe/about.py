@@ -30,8 +30,13 @@ def short(path: str) -> str:
 
 
 def short_command(peer: Peer) -> str:
-    """Return a client's command line, its program without folder, as it was; "" if unknown."""
-    program, space, arguments = (peer.command or "").partition(" ")
+    """Return a client's command line, its program without folder, as it was; "" if unknown.
+
+    Of a client that came over a network where it came from.
+    """
+    if not peer.command:
+        return peer.address or ""
+    program, space, arguments = peer.command.partition(" ")
     return (program.rpartition("/")[2] or program) + space + arguments
 
 

@@ -94,6 +94,8 @@ def connection_line(connection: ConnectionRow, *, command: bool = True) -> str:
     peer = connection.peer
     words = [f"connection {connection.number}"]
     words += [f"{key} {n}" for key, n in (("pid", peer.pid), ("uid", peer.uid)) if n is not None]
+    if command and peer.address is not None:
+        words.append(inert(peer.address, LONGEST_COMMAND))
     if peer.command is not None:
         shown = peer.command if command else peer.command.split(" ")[0].rpartition("/")[2]
         words.append(inert(shown, LONGEST_COMMAND))

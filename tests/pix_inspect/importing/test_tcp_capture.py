@@ -19,6 +19,8 @@ import pytest
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect import cli
+from pix_inspect.describe.about import short_command
+from pix_inspect.describe.text_and_json import connection_line
 from pix_inspect.importing.captures import captured
 from pix_inspect.importing.packet_files import PacketFile
 from pix_inspect.importing.raw_streams import Passed
@@ -64,6 +66,10 @@ def test_real_captures(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert [row.daemon_nix for row in rows] == ["2.34.8"] * 3
     assert [str(row.peer)[:7] for row in rows] == ["[::1]:3", "[::1]:3", "127.0.0"]
     assert all(row.closed for row in rows)
+    heading = connection_line(session.connections[3])
+    assert heading.startswith("── connection 3  127.0.0.1:")
+    assert connection_line(session.connections[3], command=False) == "── connection 3 ──"
+    assert short_command(session.connections[3].peer).startswith("127.0.0.1:")
     err = capsys.readouterr().err
     assert ("12 packets not of TCP port 29990 left out" in err) == (name == REAL[0])
 

@@ -132,7 +132,7 @@ def about_connection(connection: ConnectionRow) -> Iterator[Paragraph]:
     """Yield who made a connection and what was agreed on it."""
     words = [f"Connection {connection.number}"]
     peer = connection.peer
-    words += [peer.command] if peer.command else []
+    words += list(filter(None, (peer.command, peer.address)))
     words += [f"{name} {n}" for name, n in (("pid", peer.pid), ("uid", peer.uid)) if n is not None]
     words += ["from " + " ← ".join(peer.parents)] if peer.parents else []
     if connection.protocol is not None:
