@@ -26,7 +26,7 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 
 IN_THE_WHEEL = (
     "pix/py.typed", "pix_store/py.typed", "pix_inspect/py.typed", "pix_inspect/ui/app/app.tcss",
-    "pix_inspect/recordings.tar.xz", "pix_inspect/wireshark/dissector.lua",
+    "pix_inspect/recordings.tar.xz", "pix_inspect/wireshark/lua/head.lua",
     "data/share/man/man1/pix-inspect.1",
     "data/share/fish/vendor_completions.d/pix-inspect.fish", "dist-info/licenses/LICENSE",
 )  # fmt: skip
