@@ -128,6 +128,11 @@ def _program(args: argparse.Namespace) -> Upstream:
         )
     upstream = upstream_of(None, args.upstream_command or "nix-store")
     assert isinstance(upstream, CommandUpstream)
+    if "--stdio" in upstream.words:
+        raise Problem(
+            f"--serve: {upstream} speaks the worker protocol; leave --upstream-command out for"
+            " nix-store, or name another program that serves"
+        )
     if not upstream.serves:
         asked = ["--serve", *(["--write"] if args.write else [])]
         asked += ["--store", args.store] if args.store else []

@@ -290,8 +290,15 @@ def test_in_place_of_nix_store_with_its_standard_error_in_the_recording(tmp_path
     assert (found.kind.name, found.said) == ("standard-error", f"serve.DumpStorePath: {why}")
 
 
-@pytest.mark.parametrize("words", [("--upstream", "/d", "--serve"), ("--upstream", "/d", "--x")])
-def test_a_socket_does_not_speak_the_serve_protocol(words: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--upstream", "/d", "--serve"),
+        ("--upstream", "/d", "--x"),
+        ("--upstream-command", "nix-daemon --stdio", "--serve", "--write"),
+    ],
+)
+def test_a_daemon_does_not_speak_the_serve_protocol(words: tuple[str, ...], tmp_path: Path) -> None:
     done = pix("stdio", *words, cwd=tmp_path)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
