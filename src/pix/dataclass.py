@@ -56,8 +56,8 @@ def _with_slots(cls: T) -> T:
     of_bases = {name for base in cls.__mro__[1:] for name in vars(base).get("__slots__", ())}
     names = [
         name
-        for name, kind in vars(cls).get("__annotations__", {}).items()
-        if not str(kind).startswith("ClassVar")
+        for name, kind in cls.__annotations__.items()
+        if not str(kind).removeprefix("typing.").startswith("ClassVar")
     ]
     members = {name: value for name, value in vars(cls).items() if name not in names}
     for name in ("__dict__", "__weakref__"):

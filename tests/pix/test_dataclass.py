@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import threading
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -112,3 +112,22 @@ def test_threads_may_make_the_first_values_at_once() -> None:
         for thread in threads:
             thread.join()
         assert found == [Fresh(1)] * 4
+
+
+def test_slots_are_of_all_fields_whether_or_not_annotations_are_evaluated() -> None:
+    code = """
+from typing import ClassVar
+from pix.dataclass import dataclass
+@dataclass(slots=True, frozen=True)
+class Point:
+    x: int
+    usual: ClassVar[int] = 3
+    y: int = 0
+"""
+    for first in ("", "from __future__ import annotations"):
+        made: dict[str, Any] = {"__name__": __name__}
+        exec(compile(first + code, "points", "exec", dont_inherit=True), made)
+        point = made["Point"](1)
+        assert (point.x, point.y, point.usual) == (1, 0, 3)
+        assert made["Point"].__slots__ == ("x", "y")
+        assert not hasattr(point, "__dict__")
