@@ -11,8 +11,15 @@ from typing import Any
 
 import pytest
 
-from pix_inspect.teach.manual.client import STEPS, program
+from pix.daemon import DaemonConnection
+from pix_inspect.teach.manual.client import NAR, STEPS, program
+from tests.support.nars import Tree, nar
 
+TREE: Tree = {
+    b"bin": {b"run": ("executable", b"#!/bin/sh\n")},
+    b"empty": b"",
+    b"link": ("symlink", b"bin/run"),
+}
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/daemon_client.py"
 
 
@@ -32,8 +39,13 @@ def connected(names: dict[str, Any], socket: Path) -> Iterator[Any]:
     daemon.socket.close()
 
 
-def try_every_step(socket: Path, path: str, absent: str, size: int, minor: int) -> None:
-    """`path` is in the daemon's store, with a NAR of `size` bytes, `absent` is not."""
+def try_every_step(socket: Path, minor: int) -> None:
+    """The daemon speaks at most 1.`minor`, and takes paths from us."""
+    with DaemonConnection(socket) as client:
+        path = client.add_text_to_store("hello", "Hello, world!\n")
+        size = client.query_path_info(path).nar_size
+        folder = client.add_to_store("folder", nar(TREE))
+    absent = str(Path(path).with_name("0" * 32 + "-absent"))
     names = after(1)
     assert names["number"](26) == b"\x1a" + bytes(7)
     assert names["text"](b"hello") == b"\5" + bytes(7) + b"hello\0\0\0"
@@ -54,6 +66,13 @@ def try_every_step(socket: Path, path: str, absent: str, size: int, minor: int) 
         assert daemon.number() == 1, "the connection goes on after an error"
 
     _try_the_exercises(names, socket, path)
+    exec(NAR, names)
+    with connected(names, socket) as daemon:
+        assert names["contents"](daemon, path.encode()) == b"Hello, world!\n"
+        found = names["contents"](daemon, folder.encode())
+        assert found == {b"bin": {b"run": b"#!/bin/sh\n"}, b"empty": b"", b"link": b"bin/run"}
+        daemon.ask(number(1), text(path.encode()))
+        assert daemon.number() == 1, "the connection goes on after a NAR"
     assert len(STEPS) == 4
     for asked, says in ((path, f", {size}, "), (absent, "None")):
         ran = subprocess.run(

@@ -19,6 +19,7 @@ def test_a_folder_of_pages(
         assert f"begin with {folder / 'index'}.{ending}" in capsys.readouterr().err
     assert (folder / f"operations/QueryPathInfo.{ending}").stat().st_size > 1000
     assert len(list(folder.rglob(f"*.{ending}"))) > 120
+    assert (folder / "recordings/queries.pcapng").read_bytes()  # for the exercises
 
 
 def test_a_folder_with_other_things_is_left_alone(

@@ -245,6 +245,18 @@ PAYLOAD = Chapter(
             "the NAR, or its next token, was expected; inside a file's contents it cannot be "
             "told from them, the stream just ends."
         ),
+        Heading("The client reads a NAR", "client"),
+        Prose(
+            "As every token of a NAR is a string, the client of 40 lines has all that is needed to "
+            "read one: its own `text`, again and again, until the first parenthesis is closed. "
+            "That is the only end there is; after it the next request can be sent."
+        ),
+        Code("NarFromPath (38), and the tree that comes back", client.NAR),
+        Prose(
+            "Folders become dictionaries, files their contents, links their targets. `executable` "
+            "is a key like the others, with an empty string behind it; it stands before the "
+            "contents, which take its place."
+        ),
     ),
 )
 

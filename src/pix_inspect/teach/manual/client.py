@@ -73,6 +73,29 @@ QUESTION = """
 print(Daemon(sys.argv[1]).path_info(sys.argv[2].encode()))
 """
 
+NAR = """\
+def node(daemon: Daemon) -> object:
+    take = daemon.text
+    assert (take(), take()) == (b"(", b"type")
+    kind, found, tree = take(), b"", {}
+    while (word := take()) != b")":
+        if word == b"entry":
+            assert (take(), take()) == (b"(", b"name")
+            name, _ = take(), take()
+            tree[name] = node(daemon)
+            assert take() == b")"
+        else:
+            found = take()
+    return tree if kind == b"directory" else found
+
+
+def contents(daemon: Daemon, path: bytes) -> object:
+    daemon.ask(number(38), text(path))
+    assert daemon.text() == b"nix-archive-1"
+    return node(daemon)
+"""
+"""What reads a NAR, beyond the 40 lines: for the chapter on payload."""
+
 STEPS = (WORDS, HANDSHAKE, LOG, QUESTION)
 
 
