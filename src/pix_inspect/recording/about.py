@@ -26,9 +26,12 @@ def caveats(made: Made) -> Iterator[str]:
 def undeclared(made: Made) -> Iterator[str]:
     """Yield a line about each file that a recording was made with and that is not declared here."""
     for name, text in made.declared.items():
-        if text not in DECLARED.values():
+        shown = inert(name, 80)
+        if name in DECLARED and text and text != DECLARED[name]:
+            yield f"it was recorded with another {shown} than is declared now"
+        elif name not in DECLARED and text not in DECLARED.values():
             which = "the recording, which holds it" if text else "that file"
-            yield f"it was recorded with --declare {inert(name, 80)}: --declare {which}"
+            yield f"it was recorded with --declare {shown}: --declare {which}"
 
 
 def with_declarations() -> dict[str, dict[str, str]]:

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 from pix.codec.declare import wire_of
 from pix.codec.lazy import Made
-from pix.codec.lists import MapOf
+from pix.codec.lists import ListOf, MapOf
+from pix.codec.records import Record
 from pix.codec.wire import Node, String
 from pix.conversation.exchange import CLIENT
 from pix.protocol.types import Contents
@@ -129,7 +130,19 @@ def _blanked(node: Node) -> Iterator[Node]:
             if isinstance(text, str) and not (_PATHS.fullmatch(text) or _OPTION.fullmatch(text)):
                 yield argument
     else:
-        yield from (child for child in node.children or () if child.wire is _CONTENTS)
+        # fields of vendors may be anything
+        is_record = isinstance(node.wire, Record)
+        is_list = isinstance(node.wire, ListOf) and _is_secret_field(node.name)
+        for child in node.children or ():
+            if child.wire is _CONTENTS or (
+                isinstance(child.value, str)
+                and (is_list or (is_record and _is_secret_field(child.name)))
+            ):
+                yield child
+
+
+def _is_secret_field(name: str) -> bool:
+    return is_secret(name.replace("_", "-"))
 
 
 def _may_be_seen(name: str, value: object) -> bool:

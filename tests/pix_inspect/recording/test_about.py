@@ -12,9 +12,10 @@ from pix.protocol.logging import STDERR_LAST
 from pix_inspect.analysis.summary import summary
 from pix_inspect.capture.distance import Delay
 from pix_inspect.cli import main
-from pix_inspect.recording.about import made_distant
+from pix_inspect.recording.about import made_distant, undeclared
 from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
+from tests.support.vendors import EXAMPLE, declared
 from tests.support.words import word
 
 MS = 1_000_000
@@ -80,3 +81,18 @@ def test_times_that_are_made_up_are_said_and_not_judged(
         out, err = capsys.readouterr()
         assert (out, err.count("\n")) == ("", 1)
         assert "made up" in err
+
+
+def test_what_is_declared_here_need_not_be_said() -> None:
+    made = Made(declared={"vendor.toml": EXAMPLE.read_text()})
+    (said,) = undeclared(made)
+    assert said == (
+        "it was recorded with --declare vendor.toml: --declare the recording, which holds it"
+    )
+    with declared():
+        assert not list(undeclared(made))
+        (changed,) = undeclared(Made(declared={"vendor.toml": "vendor = 'x'"}))
+        assert changed == "it was recorded with another vendor.toml than is declared now"
+    assert list(undeclared(Made(declared={"long\x1b.toml": ""}))) == [
+        "it was recorded with --declare long␛.toml: --declare that file"
+    ]

@@ -11,6 +11,8 @@ from pix.codec.declare import wire_of
 from pix.codec.gates import Protocol
 from pix.codec.values import encode
 from pix.codec.wire import pack_u64
+from pix.protocol import vendors
+from pix.protocol.logging import StderrLast
 from pix.protocol.operations import SetOptions
 from pix_inspect.cli import main
 from pix_inspect.describe.text_and_json import text_of
@@ -18,6 +20,7 @@ from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.redaction import is_secret, redacted, secret_spans
 from tests.support.recording import connected
+from tests.support.vendors import kept, request
 
 V35 = Protocol(35)
 OVERRIDES = {
@@ -151,3 +154,27 @@ def test_an_excerpt_and_a_dump_are_equally_strong(
         assert "hunter2" not in capsys.readouterr().out
     assert main(["excerpt", str(path), "1..2"]) == 0
     assert "hunter2" not in capsys.readouterr().out
+
+
+def test_texts_of_vendors_are_blanked_by_the_name_of_their_field(tmp_path: Path) -> None:
+    fields = (
+        '{ name = "api_key", type = "String" }, { name = "tokens", type = "List<String>" },'
+        ' { name = "label", type = "String" }, { name = "notes", type = "Contents" }'
+    )
+    text = f"""vendor = "A"
+        [[operations]]
+        number = 101
+        name = "Ask"
+        doc = "asks"
+        request = [{fields}]
+    """
+    with kept():
+        vendors.declare(text, "a.toml")
+        said = request("Ask", api_key="hunter2", tokens=("hunter2",), label="seen", notes="hunter2")
+        session = connected(tmp_path).trip(said, StderrLast()).session()
+        view = session.exchange(1)
+        shown = "\n".join(text_of(redacted(view), 0))
+        assert shown.count("(redacted, 7 bytes)") == 4  # and what it is about
+        assert "label: seen" in shown
+        assert "hunter2" not in shown
+        assert len(secret_spans(view)) == 3
