@@ -1,26 +1,68 @@
 """Makes sessions in which nobody errs, cut and with gaps at random, and reads them.
 
-    python -m scripts.valid_sessions [--count 100000] [--from 0]
+    python -m scripts.valid_sessions [--count 100000] [--from 0] [--processes 2]
 
 Prints how many there were, and how often a mistake was named: never for certain, or it ends with
 status 1; where the client broke off first, that something is missing may be said on condition.
+How far it has come goes to standard error.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections import Counter
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
+from pix.dataclass import dataclass, field
 from tests.support.planted import found_in
 from tests.support.recording import Recording
 from tests.support.valid import impaired, session
 
 TOGETHER = 100
-"""Sessions in one recording."""
+"""Sessions in one recording: of each kind of finding the first 200 are kept."""
+TOLD = 10_000
+"""Sessions after which it is said how far it has come."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found in so many sessions: mistakes by label, and where each stands."""
+
+    sessions: int = 0
+    named: Counter[str] = field(default_factory=Counter)
+    on_condition: int = 0
+    places: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        named = f"{self.named.total()} {dict(self.named)}"
+        return f"{self.sessions} sessions; named: {named}; on condition: {self.on_condition}"
+
+
+def look(seeds: range) -> Tally:
+    """Make the sessions of these seeds in one recording, and read it."""
+    tally = Tally(len(seeds))
+    with tempfile.TemporaryDirectory() as folder:
+        recording = Recording(Path(folder) / "r.pcapng")
+        for seed in seeds:
+            random = Random(f"valid {seed}")
+            impaired(session(random), recording, random)
+        read = recording.session()
+        for found in found_in(read):
+            if found.mistake is None or found.diagnosis is None:
+                continue
+            if not found.diagnosis.certain:
+                tally.on_condition += 1
+                continue
+            tally.named[found.mistake.label] += 1
+            place = f"session {seeds[found.connection - 1]}: {found.place}"
+            tally.places.append("\n    ".join((place, *found.explanation)))
+        read.close()
+    return tally
 
 
 def main() -> int:
@@ -28,32 +70,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--from", type=int, default=0, dest="first")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    named: Counter[str] = Counter()
-    on_condition = 0
-    done = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in range(options.first, options.first + options.count, TOGETHER):
-            path = Path(folder) / "r.pcapng"
-            path.unlink(missing_ok=True)
-            recording = Recording(path)
-            for each in range(seed, min(seed + TOGETHER, options.first + options.count)):
-                random = Random(f"valid {each}")
-                impaired(session(random), recording, random)
-                done += 1
-            read = recording.session()
-            for found in found_in(read):
-                if found.mistake is None or found.diagnosis is None:
-                    continue
-                if not found.diagnosis.certain:
-                    on_condition += 1
-                    continue
-                named[found.mistake.label] += 1
-                said = f"session {seed + found.connection - 1}: {found.place}"
-                print(said, *found.explanation, sep="\n    ", file=sys.stderr)
-            read.close()
-    print(f"{done} sessions; named: {named.total()} {dict(named)}; on condition: {on_condition}")
-    return min(named.total(), 1)
+    last = options.first + options.count
+    seeds = range(options.first, last, TOGETHER)
+    whole = Tally()
+    with get_context("spawn").Pool(options.processes) as pool:
+        parts = (range(seed, min(seed + TOGETHER, last)) for seed in seeds)
+        for tally in pool.imap_unordered(look, parts):
+            whole.sessions += tally.sessions
+            whole.named += tally.named
+            whole.on_condition += tally.on_condition
+            for place in tally.places:
+                print(place, file=sys.stderr)
+            if whole.sessions % TOLD < tally.sessions:
+                print(whole, file=sys.stderr, flush=True)
+    print(whole)
+    return min(whole.named.total(), 1)
 
 
 if __name__ == "__main__":

@@ -318,6 +318,33 @@ def behind(buf: Window, pos: int, program: Program, limits: Limits) -> int:
     return pos
 
 
+def last_text(buf: Window, pos: int, program: Program) -> int:
+    """Return where the text stands that ends a whole value of `program`, which begins at `pos`.
+
+    -1 where it ends in something else, or holds more than this text and words.
+    """
+    last = len(program) - 1
+    for i, (step, arg) in enumerate(program):
+        if step == SKIP:
+            pos += arg  # type: ignore[operator]  # a step is paired with its argument
+        elif step == TEXT and i == last:
+            return pos
+        elif step in (CHOICE, LIST):
+            (n,) = u64_at(buf, pos)
+            pos += 8
+            inner: Program = () if not n else arg  # type: ignore[assignment]  # as above
+            if step == CHOICE:
+                choices: dict[int | None, Program] = arg  # type: ignore[assignment]  # as above
+                inner = choices.get(n, choices.get(None)) or ()
+            if i == last and (step == CHOICE or n == 1):
+                return last_text(buf, pos, inner)
+            if inner:
+                return -1
+        else:
+            return -1
+    return -1
+
+
 def merged(program: list[Step]) -> Program:
     """Return the program with neighbouring skips made one."""
     out: list[Step] = []

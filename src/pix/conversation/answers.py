@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pix.codec.cursor import MOST_HELD, Cursor, Program, Scan, Window, behind, leap, scan, u64_at
+from pix.codec.cursor import (
+    MOST_HELD,
+    Cursor,
+    Program,
+    Scan,
+    Window,
+    behind,
+    last_text,
+    leap,
+    scan,
+    u64_at,
+)
 from pix.codec.declare import STDERR_FRAMES, Frame
 from pix.codec.errors import DecodeError, WildLength
 from pix.codec.payload import WRITTEN
@@ -19,6 +30,8 @@ from pix.conversation.notes import Misfit, Note, Reason
 from pix.conversation.open_exchanges import Ledger
 from pix.protocol.logging import STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_WRITE
 
+MOST_HEADS = 64
+"""Heads of frames that are remembered."""
 _LAST = (STDERR_LAST,)
 _TURNING = (STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_WRITE)
 """Frames behind which something else follows than one more frame, or may."""
@@ -40,6 +53,11 @@ class DaemonSide:
         """The exchange of whose log the next frame is waited for."""
         self._telling: dict[int, tuple[Frame, Program]] = {}
         """The frames that only tell something, by code, each with its program."""
+        self._heads: dict[bytes, Frame] = {}
+        """What stands before the text that ends a frame, of those that passed: a build's lines
+        differ in their text alone."""
+        self._reach = 0
+        """How long that was the last time."""
 
     def handshake(self) -> Scan:
         """Scan the log loop that ends the handshake, where there is one."""
@@ -105,16 +123,28 @@ class DaemonSide:
             return 0
         known, limits, size = self._telling or self._tell(), cursor.limits, len(data)
         log, pos, base = exchange.log, 0, cursor.base + cursor.end
+        data, heads, reach = bytes(data), self._heads, self._reach
         while pos + 8 <= size:
-            found = known.get(u64_at(data, pos)[0])
-            if found is None:
-                break
-            end = behind(data, pos + 8, found[1], limits)
+            text = pos + reach
+            frame = heads.get(data[pos:text])
+            if frame is not None and text + 8 <= size:
+                end = text + (u64_at(data, text)[0] + 15 & -8)
+            else:
+                found = known.get(u64_at(data, pos)[0])
+                if found is None:
+                    break
+                frame, program = found
+                end = behind(data, pos + 8, program, limits)
+                if 0 <= end <= size and (text := last_text(data, pos + 8, program)) > pos:
+                    reach = self._reach = text - pos
+                    if len(heads) == MOST_HEADS:
+                        heads.clear()
+                    heads[data[pos:text]] = frame
             if not 0 <= end <= size:
                 break
             exchange.frames += 1
             if log is not None:
-                log.append(LogFrame(found[0], base + pos, base + end, time))
+                log.append(LogFrame(frame, base + pos, base + end, time))
             pos = end
         if pos:
             cursor.skip_to(base + pos)

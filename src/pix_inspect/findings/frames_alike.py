@@ -36,7 +36,10 @@ class FramesAlike:
         if seen is None:
             return False
         number = int.from_bytes(data, "little")
-        return any(number & counting == rest for counting, rest in seen)
+        for counting, rest in seen:  # noqa: SIM110 (any() costs as much as all else here)
+            if number & counting == rest:
+                return True
+        return False
 
     def add(self, code: int, data: bytes, node: Node) -> None:
         """Remember a frame if it is regular: all of its bytes, and what they are decoded to."""

@@ -36,6 +36,8 @@ class Kept:
         self._room = MOST_HELD
         self._again: tuple[int, list[bytes]] = (0, [])
         """Pieces that were read again, from such a one on: who wants one mostly wants the next."""
+        self._latest: tuple[int, int, bytes] = (0, 0, b"")
+        """The piece of which something was wanted last: its start, its end, its bytes."""
 
     def add(self, offset: int, data: bytes, length: int, position: int) -> None:
         """Add what was kept of `length` bytes at `offset`, from the packet at `position`."""
@@ -124,9 +126,14 @@ class Kept:
 
     def first(self, start: int, end: int) -> bytes:
         """Return the bytes from `start` on, up to `end` or the first elided byte."""
+        origin, stop, data = self._latest
+        if origin <= start and end <= stop:
+            return data[start - origin : end - origin]
         within = bisect_right(self._starts, start) - 1
         if within >= 0 and end <= (origin := self._starts[within]) + self._lengths[within]:
-            return self._piece(within)[start - origin : end - origin]
+            data = self._piece(within)
+            self._latest = (origin, origin + len(data), data)
+            return data[start - origin : end - origin]
         out = []
         for at, stop, i in self.pieces(start, end):
             if i is None:

@@ -2,7 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from pix.codec.cursor import CHOICE, LIST, SKIP, TEXT, TEXTS, Cursor, Limits, Program, merged, scan
+from pix.codec.cursor import (
+    CHOICE,
+    FAILURE,
+    LIST,
+    SKIP,
+    TEXT,
+    TEXTS,
+    Cursor,
+    Limits,
+    Program,
+    last_text,
+    leap,
+    merged,
+    scan,
+)
 from pix.codec.errors import DecodeError
 from pix.codec.wire import pack_u64
 from tests.support.readings import TRAILING, chunks
@@ -132,3 +146,39 @@ def test_neighbouring_skips_are_merged() -> None:
         (TEXT, None),
         (SKIP, 8),
     )
+
+
+@pytest.mark.parametrize(
+    ("program", "data", "at"),
+    [
+        (((TEXT, None),), text(b"hello"), 0),
+        (((SKIP, 16), (TEXT, None)), bytes(16) + text(b"hello"), 16),
+        (((SKIP, 8), (LIST, ((TEXT, None),))), bytes(8) + pack_u64(1) + text(b"a"), 16),
+        (((LIST, ((TEXT, None),)),), pack_u64(2) + text(b"a") * 2, -1),
+        (((LIST, ((TEXT, None),)),), pack_u64(0), -1),
+        (((LIST, ((SKIP, 8),)), (TEXT, None)), pack_u64(0) + text(b"a"), 8),
+        (((CHOICE, {0: (), 1: ((TEXT, None),)}),), pack_u64(1) + text(b"a"), 8),
+        (((CHOICE, {0: (), 1: ((TEXT, None),)}),), pack_u64(0), -1),
+        (((CHOICE, {0: (), 1: ((TEXT, None),)}), (TEXT, None)), pack_u64(1) + text(b"a") * 2, -1),
+        (((TEXT, None), (SKIP, 8)), text(b"a") + bytes(8), -1),
+        (((TEXT, None), (TEXT, None)), text(b"a") * 2, -1),
+        (((TEXTS, 1),), pack_u64(1) + text(b"a"), -1),
+        (((SKIP, 8),), bytes(8), -1),
+    ],
+)
+def test_the_text_that_ends_a_value(program: Program, data: bytes, at: int) -> None:
+    assert last_text(data, 0, program) == at
+
+
+def test_a_failure_is_heard_of_once_and_takes_nothing() -> None:
+    program: Program = ((LIST, ((CHOICE, {0: (), 1: ((FAILURE, "bad"),)}),)), (SKIP, 8))
+    for statuses, failures in (((0, 0), {}), ((1, 0, 1), {"bad": 2})):
+        data = pack_u64(len(statuses)) + b"".join(map(pack_u64, statuses)) + bytes(8)
+        cursor = Cursor()
+        cursor.feed(data)
+        assert leap(cursor, program) == (not failures)
+        if failures:
+            assert cursor.pos == 0
+            assert next(scan(cursor, program), "over") == "over"
+        assert cursor.offset == len(data)
+        assert cursor.failures == failures

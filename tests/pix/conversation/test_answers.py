@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from pix.codec.gates import Protocol
 from pix.codec.wire import pack_u64
-from pix.conversation import CLIENT, DAEMON
+from pix.conversation import CLIENT, DAEMON, Conversation
 from pix.conversation.notes import Note, Reason
 from pix.protocol.logging import (
     StderrError,
@@ -358,3 +360,46 @@ def test_wild_tag_in_a_result_is_opaque() -> None:
     _, asked, strange = talk.exchanges()
     assert strange.notes[0].expected == "a tag (0, 1)"
     assert not asked.complete
+
+
+def test_a_log_is_the_same_frames_however_it_is_cut() -> None:
+    """Lines of one activity are told by what stands before their text; others stand between."""
+    random = Random("log")
+    frames = []
+    for _ in range(300):
+        line = "x" * random.choice((0, 1, 7, 8, 40))
+        activity = random.choice((5, 5, 5, 6))
+        frames.append(
+            random.choice(
+                (
+                    StderrNext(text=line),
+                    StderrResult(id=activity, type=101, fields=(line,)),
+                    StderrResult(id=activity, type=101, fields=(line,)),
+                    StderrResult(id=activity, type=105, fields=(1, 2, 3)),
+                    StderrResult(id=activity, type=101, fields=(line, line)),
+                    StderrResult(id=activity, type=101, fields=(line, 7)),
+                    StderrResult(id=activity, type=104, fields=()),
+                    StderrStartActivity(id=activity, level=1, type=105, text=line, fields=(line,)),
+                    StderrStopActivity(id=activity),
+                )
+            )
+        )
+    log = b"".join(said(frame, V38) for frame in frames)
+    expected, at = [], 0
+    for frame in frames:
+        at += len(said(frame, V38))
+        expected.append(at)
+    for size in (len(log), 4096, 1000, 8):
+        talk = Playbook(V38).greet() >> VALID
+        start = talk.size[DAEMON]
+        conversation = Conversation(detail=True)
+        for side, data in talk.turns:
+            conversation.feed(side, data or b"")
+        for i in range(0, len(log), size):
+            conversation.feed(DAEMON, log[i : i + size])
+        asked = conversation.exchanges[-1]
+        assert [frame.end - start for frame in asked.log or ()] == expected
+        # one whose length cannot be true is what the scanner says of it
+        conversation.feed(DAEMON, pack_u64(0x6F6C6D67) + pack_u64(1 << 40))
+        assert asked.frames == len(frames)
+        assert conversation.is_opaque(DAEMON)
