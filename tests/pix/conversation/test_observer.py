@@ -429,7 +429,9 @@ def test_a_session_of_the_serve_protocol() -> None:
     assert {exchange.name for exchange in commands} == {
         operation.name for operation in operations_of(SERVE).values()
     }
-    assert all(exchange.complete and not exchange.notes for exchange in commands)
+    assert all(exchange.complete for exchange in commands)
+    reasons = {exchange.start: exchange.notes[0].reason for exchange in commands if exchange.notes}
+    assert reasons == {commands[5].start: Reason.BUILD_FAILED}
     assert {exchange.payload_bytes for exchange in commands} == {0, 5}
 
 
