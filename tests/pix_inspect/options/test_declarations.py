@@ -201,6 +201,21 @@ def test_it_is_replayed_to_the_daemon_and_recorded_again(place: Path) -> None:
         assert session.made.declared == {"vendor.toml": EXAMPLE.read_text()}
 
 
+def test_its_daemon_is_played(place: Path) -> None:
+    known = ("--declare", "r.pcapng", "r.pcapng")
+    playing = subprocess.Popen(
+        [*PIX, "replay", "daemon", *known, "--listen", "p"], cwd=place, env=environment(place),
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until(lambda: (place / "p").exists())
+        again = pix("replay", "client", *known, "--upstream", "p", cwd=place)
+    finally:
+        playing.terminate()
+        playing.wait()
+    assert again.stdout.splitlines()[-1] == f"{len(ASKED)} exchanges: {len(ASKED)} same"
+
+
 def test_a_relay_that_does_not_know_them_records_what_passes(place: Path) -> None:
     line = f'QueryLeaves(paths=["{LEAF}"])'
     words = ("run", "--quiet", "--upstream", "d", "-o", "unknown.pcapng", "--", *PIX, "send")
