@@ -32,7 +32,9 @@ from pix_inspect.options.capture import upstream_from, user_ids, warn_of_trust
 from pix_inspect.session.session import Session
 
 PATIENCE = 10.0
-"""Seconds for the relay to begin, and to write what is left when it ends."""
+"""Seconds for the relay to write what is left when it ends."""
+BEGINNING = 60.0
+"""Seconds for it to begin: on a machine that is busy with builds it takes its time."""
 
 SECTION = 28
 """Bytes of a recording from which on it can be followed."""
@@ -75,7 +77,7 @@ class RelayProcess:
             raise
 
     def _wait_for_beginning(self) -> None:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + BEGINNING
         while time.monotonic() < until:
             if self._process.poll() is not None:
                 said = self.said()
@@ -84,7 +86,7 @@ class RelayProcess:
                 return
             time.sleep(0.01)
         self.stop()
-        raise Problem(f"the relay did not begin within {PATIENCE:.0f} seconds")
+        raise Problem(f"the relay did not begin within {BEGINNING:.0f} seconds")
 
     @property
     def pid(self) -> int:

@@ -136,15 +136,18 @@ class RecordingFile:
         except OSError as error:
             whole = whole_blocks(blocks, written)
             self.pending = blocks[whole:]
-            self.size += whole
+            self._wrote(blocks[:whole])
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.size)
             self.failure = f"cannot write {self.path}: {error.strerror}"
             return False
-        self.size += written
-        self._last = blocks[-_KNOWN_BY:] or self._last
+        self._wrote(blocks)
         self.failure = self._stands
         return True
+
+    def _wrote(self, blocks: bytes) -> None:
+        self.size += len(blocks)
+        self._last = blocks[-_KNOWN_BY:] or self._last
 
     def gone(self) -> bool:
         """Return whether no name leads to the file, or it does not end as it was written."""

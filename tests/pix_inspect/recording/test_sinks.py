@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pix.conversation import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.recording.notes import Peer
+from pix_inspect.recording.pcapng import BLOCK
 from pix_inspect.recording.sinks import RecordingFile, rotated, whole_blocks
 from pix_inspect.recording.writer import ConnectionLog, RecordingWriter
 from tests.support.packets import chunks, conversation, events, items_of, kinds, stream, wait_until
@@ -139,6 +140,21 @@ def test_a_full_disk_that_gets_space_again_loses_nothing(path: Path, disk: Disk,
     items = items_of(path)
     assert stream(items, 1, CLIENT)[0] == b"".join(b"%05d" % n * 20 for n in range(0, 1000, 2))
     assert stream(items, 1, DAEMON)[0] == b"".join(b"%05d" % n * 20 for n in range(1, 1000, 2))
+
+
+def test_a_file_that_took_a_part_is_nobody_elses(path: Path, disk: Disk) -> None:
+    block = BLOCK.pack(6, 24) + bytes(12) + bytes(4)
+    sink = RecordingFile(path)
+    assert sink.write(block[:20] + b"\x01" * 4)
+    disk.room = 24 + 10
+    assert not sink.write(block[:20] + b"\x02" * 4 + block[:20] + b"\x03" * 4)
+    assert path.stat().st_size == sink.size == 48
+    assert not sink.gone(), "one block more is there, and it was written here"
+    disk.room = 1 << 20
+    assert sink.write(b"")
+    assert path.stat().st_size == sink.size == 72
+    assert not sink.gone()
+    sink.close()
 
 
 def test_what_did_not_fit_while_the_disk_was_full_is_stated(path: Path, disk: Disk) -> None:
