@@ -18,7 +18,12 @@ import pix
 from pix.problem import Problem
 from pix_inspect.base.crash_report import STATUS, report
 from pix_inspect.base.narrate import say
-from pix_inspect.base.standard_streams import is_of_output, let_go_of_output, open_closed
+from pix_inspect.base.standard_streams import (
+    is_of_output,
+    let_go_of_output,
+    open_closed,
+    write_every_character,
+)
 from pix_inspect.base.state_directory import RECORDINGS
 from pix_inspect.base.terminal_text import Tone, Toned, show
 from pix_inspect.commands.catalogue import COMMANDS, GROUPS, module_of, parser_of
@@ -30,6 +35,7 @@ INTERRUPTED = 130
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     open_closed()
+    write_every_character()
     status = 0
     try:
         status = _status(list(sys.argv[1:] if argv is None else argv))

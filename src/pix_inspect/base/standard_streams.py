@@ -1,5 +1,7 @@
 """The three standard streams, where some are closed, and the end of output that nobody takes.
 
+Where they have not all characters (a locale other than UTF-8) the others are written as escapes.
+
 A supervisor may start a program with any of them closed. The next file that is opened would
 get the number, and what is meant for people would stand in it.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 
@@ -24,6 +27,13 @@ def open_closed() -> None:
             descriptor = os.open(os.devnull, flags)  # the lowest free number: its own
             os.set_inheritable(descriptor, True)
             setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
+
+
+def write_every_character() -> None:
+    """From now on output fails for no character: `\\u2026` stands for one that is not there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def is_of_output(error: OSError) -> bool:

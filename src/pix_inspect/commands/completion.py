@@ -60,7 +60,9 @@ def main(args: argparse.Namespace) -> int:
         raise Problem(f"for which shell? pix-inspect completion {'|'.join(SHELLS)}")
     # of a wheel, it lies in the prefix that the package was installed to: PREFIX/lib/python3/*/
     installed = Path(__file__).parents[5] / PLACES[args.shell]
-    print(installed.read_text() if installed.is_file() else script(args.shell), end="")
+    print(
+        installed.read_text(encoding="utf-8") if installed.is_file() else script(args.shell), end=""
+    )
     return 0
 
 

@@ -7,7 +7,6 @@ they end, while it grows.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import re
 import sys
 from collections.abc import Iterator
@@ -87,8 +86,6 @@ def main(args: argparse.Namespace) -> int:
     if args.format == "pcapng":
         return _as_recording(session, args, wanted, range(first - 1, last))
     out = sys.stdout
-    with contextlib.suppress(AttributeError, ValueError):
-        out.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # unless replaced
     printer = Printer(
         session,
         "oneline" if args.oneline and args.format == "text" else args.format,

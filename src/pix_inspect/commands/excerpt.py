@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
         about = {"recording": str(args.recording), "first": first, "last": min(last, len(session))}
         print(json.dumps(about | {"redacted": not args.no_redact, "markdown": text}))
     else:
-        sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+        sys.stdout.write(text)
     report(session, whole=last >= len(session))
     if len(text) > MOST_OF_AN_ISSUE:
         say(

@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
         for name, text in _files(made, args.format):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
             total += 1
         if args.format != "man":
             _hand_out(folder / "recordings")

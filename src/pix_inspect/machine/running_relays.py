@@ -78,7 +78,7 @@ def registered(
             begun = path.with_suffix(".begun")  # who looks meanwhile finds all of it, or nothing
             begun.unlink(missing_ok=True)
             descriptor = os.open(begun, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "w") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(asdict(now), file)
             begun.replace(path)
 

@@ -64,7 +64,7 @@ def save(session: Session, marks: dict[int, str]) -> None:
             path.unlink(missing_ok=True)
             return
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(known, file, indent=1)
         fresh.replace(path)
     except OSError as error:

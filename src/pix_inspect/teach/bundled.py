@@ -89,7 +89,7 @@ def senders() -> dict[str, list[str]]:
 @lru_cache(maxsize=1)
 def _index() -> dict[str, Any]:
     try:
-        found = json.loads((folder() / EXAMPLES).read_text())
+        found = json.loads((folder() / EXAMPLES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

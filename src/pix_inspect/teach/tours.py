@@ -76,7 +76,7 @@ def tour(name: str) -> Tour:
 def read(path: Path) -> Tour:
     """Return the tour in a file. Raises Problem when it cannot be read."""
     try:
-        found = tomllib.loads(path.read_text())
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
         steps = tuple(
             Step(
                 step["recording"],

@@ -74,3 +74,31 @@ def test_what_ends_by_a_problem_is_silent_on_output_that_nobody_takes(tmp_path: 
     done = run_with(tmp_path, ["dump", str(cut)], "| true")
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["analyse", DUMP[1]],
+        ["explain", "QueryPathInfo"],
+        ["excerpt", DUMP[1], "3..4"],
+        ["tour", "build"],
+        ["help", "run"],
+        ["dump", "ä…"],
+    ],
+    ids=" ".join,
+)
+def test_characters_that_a_locale_lacks_are_escapes(tmp_path: Path, words: list[str]) -> None:
+    done, plain = (
+        subprocess.run(
+            [*PIX, *words],
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment(tmp_path) | {"PYTHONIOENCODING": encoding},
+            check=False,
+        )
+        for encoding in ("utf-8", "ascii")
+    )
+    assert plain.returncode == done.returncode in (0, 2)
+    for found, expected in ((plain.stdout, done.stdout), (plain.stderr, done.stderr)):
+        assert found == expected.decode().encode("ascii", "backslashreplace")

@@ -44,7 +44,7 @@ def site(pages: Sequence[Page], links: Links) -> Iterator[tuple[str, str]]:
     for page in pages:
         yield f"{page.path}.html", _Writer(page, links, menu, around.get(page.path)).page()
     for asset in ASSETS:
-        yield asset, files("pix_inspect.teach.manual").joinpath(asset).read_text()
+        yield asset, files("pix_inspect.teach.manual").joinpath(asset).read_text(encoding="utf-8")
     index = {"names": list(full_text.names(pages)), "sections": list(full_text.sections(pages))}
     yield "index.js", f"window.MANUAL = {json.dumps(index, ensure_ascii=False)};\n"
 
