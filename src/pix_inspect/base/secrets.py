@@ -22,7 +22,7 @@ _NAME = (
 )
 """What the name of a secret has in it, wherever a name and a value follow each other."""
 
-_SET = rf"{_NAME}[\w.-]{{0,64}}\\{{0,2}}[\"']?\s{{0,3}}(?:[:=]|%3[ad])\s{{0,3}}"
+_SET = rf"{_NAME}[\w.-]{{0,64}}\\{{0,2}}[\"']?\s{{0,3}}(?:=>|[:=]|%3[ad])\s{{0,3}}"
 """Such a name, what is left of it, and what stands between it and the value."""
 
 _QUERY = "|".join(
@@ -39,8 +39,9 @@ _END = r"\s\"'<>\0\\"
 _TELLING = (
     # whole lines and blocks first: what is inside them needs no shape of its own
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?P<gone>.{1,16384}?)(?=-----|\Z|\0)",
+    rf"{_SET}[|>][-+]?[ \t]*\n(?P<gone>[ \t]+[^\n\0]+(?:\n[ \t]+[^\n\0]+){{0,64}})",
     r"(?:authorization|cookie)\\{0,2}[\"']?\s{0,3}[:=]\s{0,3}(?P<gone>[^\r\n\0]+)",
-    r"(?:access-tokens|impure-env|netrc-file)\s{0,3}=\s{0,3}(?P<gone>[^\r\n\"'\0]+)",
+    r"(?:access-tokens|impure-env|netrc-file)\s{0,3}[:=]\s{0,3}(?P<gone>[^\r\n\"'\0]+)",
     # names of users
     r"(?:/home/|/Users/|/per-user/|user ')(?P<gone>[^/\s'\":\0]+)",
     # URLs: all before the last @ of an authority, values of parameters not known as harmless
@@ -58,6 +59,8 @@ _TELLING = (
     rf"{_SET}(?P<gone>[^{_END},;&*][^{_END},;&]{{0,{LONGEST}}})",
     rf"(?<!\S)--?[\w-]{{0,32}}{_NAME}[\w-]{{0,32}}[ \0]+[\"']?(?P<gone>[^{_END}-][^{_END}]*)",
     rf"(?<!\S)(?:-u|--user|--proxy-user|-U)[ =]?[\"']?(?P<gone>[^{_END}:]+:[^{_END}]+)",
+    rf"<[\w:.-]{{0,64}}{_NAME}[\w:.-]{{0,64}}>(?P<gone>[^<\0]{{1,{LONGEST}}})",
+    rf"\b(?:mysql|mariadb)\w*\b[^\n\0]{{0,200}}?\s-p(?P<gone>[^{_END}]+)",
     rf"\bsshpass\s+-p\s*[\"']?(?P<gone>[^{_END}]+)",
     rf"\b(?:login|password|passphrase|passwd|account)\s+(?:is\s+|was\s+)?(?P<gone>[^{_END}]{{3,}})",
     rf"\b(?:token|secret|key)\s+(?:is|was)\s+(?P<gone>[^{_END}]{{3,}})",
