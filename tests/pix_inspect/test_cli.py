@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 from pix.sockets import listen
 from pix_inspect.commands.catalogue import COMMANDS
 from tests.support.places import RECORDINGS
-from tests.support.processes import pix
+from tests.support.processes import environment, pix
 
 RECORDING = RECORDINGS / "queries.pcapng"
 
@@ -219,3 +221,22 @@ print(heavy)
 def test_capture_starts_without_the_screen() -> None:
     done = subprocess.run([sys.executable, "-c", LEAN], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_interrupt_while_it_starts_says_nothing(tmp_path: Path) -> None:
+    slow = tmp_path / "argparse"  # one of the first modules that are imported
+    slow.mkdir()
+    (slow / "__init__.py").write_text("import time\nprint('here', flush=True)\ntime.sleep(60)")
+    started = subprocess.Popen(
+        [sys.executable, "-m", "pix_inspect", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path)
+        | {"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline() == "here\n"
+    started.send_signal(signal.SIGINT)
+    assert started.communicate(timeout=60) == ("", "")
+    assert started.returncode == -signal.SIGINT
