@@ -5,7 +5,7 @@ Most of them are a list, below which its chosen row is told in full.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from textual.app import ComposeResult
@@ -21,6 +21,9 @@ from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.prose import Paragraph, Prose
 from pix_inspect.ui.widgets.row_list import RowList
 from pix_inspect.ui.widgets.text import safe
+
+ON_ROWS = ("enter", "filter")
+"""Actions on the chosen row."""
 
 T = TypeVar("T")
 Result = TypeVar("Result")
@@ -102,6 +105,11 @@ class DetailScreen(OtherScreen[Result], Generic[T, Result]):
         """Tell the chosen row in full."""
         row = self.list.chosen
         self.detail.say([("dim", self.HINT)] if row is None else self.paragraphs(row))
+
+    @property
+    def idle_actions(self) -> Sequence[str]:
+        """The actions that have nothing to do now: those on rows, while there is none."""
+        return ON_ROWS if self.list.chosen is None else ()
 
     @property
     def chosen(self) -> T | None:

@@ -27,6 +27,10 @@ class FooterKey:
     written: str
     does: str
     opens_screen: bool
+    about: str
+    """All of what it does, for a tooltip."""
+    idle: bool
+    """Whether there is nothing for it to do now; pressed, it says why."""
     end: int = 0
 
     @property
@@ -38,7 +42,8 @@ class FooterKey:
 class KeysFooter(Toned):
     """Keys with what they do, as far as that goes before a colon.
 
-    On a narrow screen those that open other screens stand alone, from the last one on; `…`
+    Those that have nothing to do now, the `idle_actions` of where they are bound, are dimmed. On a
+    narrow screen those that open other screens stand alone, from the last one on; `…`
     stands for keys that do not fit, which the help has.
     """
 
@@ -67,11 +72,13 @@ class KeysFooter(Toned):
         if not self.app.app_focus or screen is not self.screen:
             return
         found: dict[str, FooterKey] = {}
-        for _, binding, _, _ in screen.active_bindings.values():
+        for node, binding, _, _ in screen.active_bindings.values():
             if binding.show and binding.action not in found:
                 written, does = self.app.get_key_display(binding), binding.description
                 opens = binding.action.startswith("app.")
-                key = FooterKey(binding.key, written, does.partition(":")[0], opens)
+                idle = binding.action in getattr(node, "idle_actions", ())
+                said = does.partition(":")[0]
+                key = FooterKey(binding.key, written, said, opens, f"{written}  {does}", idle)
                 found[binding.action] = key
         keys, width = list(found.values()), self.size.width
         for key in reversed(keys):
@@ -95,9 +102,9 @@ class KeysFooter(Toned):
         for key in self.keys:
             ground = Style(bgcolor=self.tone("hovered").bgcolor if key is self._hovered else None)
             written = f" {key.written} " if key.does else key.written
-            yield Segment(written, self.tone("key") + ground)
+            yield Segment(written, self.tone("dim" if key.idle else "key") + ground)
             if key.does:
-                yield Segment(f"{key.does} ", self.tone("said") + ground)
+                yield Segment(f"{key.does} ", self.tone("dim" if key.idle else "said") + ground)
         if self.cut:
             yield Segment("…", self.tone.ground)
 
@@ -113,6 +120,7 @@ class KeysFooter(Toned):
     def _hover(self, key: FooterKey | None) -> None:
         if key is not self._hovered:
             self._hovered = key
+            self.tooltip = key.about if key else None
             self.refresh()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

@@ -55,7 +55,9 @@ class RowList(Lines, Generic[T]):
         key = None if before is None else self._key(before)
         at = (i for i, row in enumerate(rows) if key is not None and self._key(row) == key)
         self.cursor = next(at, min(self.cursor, max(len(rows) - 1, 0)))
-        self.rows, self.empty = rows, empty
+        had, self.rows, self.empty = bool(self.rows), rows, empty
+        if had != bool(rows) and self.is_attached:
+            self.screen.refresh_bindings()
         self.resize_lines()
         self.show_cursor()
         self.redraw()
