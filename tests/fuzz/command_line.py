@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Never
 
 from pix_inspect import cli
+from pix_inspect.recording.pcapng import SECTION_MAGIC
 
 STATUSES = (0, 1, 2, 126, 127)
 """Those of `run` among them, for a command that is not there."""
@@ -47,7 +48,9 @@ def said(words: list[str]) -> str:
     assert status in STATUSES, (status, err.getvalue())
     printed = out.buffer.getvalue()
     assert status != 2 or err.getvalue().startswith("pix-inspect: "), err.getvalue()
-    words_only = err.getvalue() + printed.decode("utf-8", "backslashreplace")
+    a_recording = printed.startswith(SECTION_MAGIC)  # of `dump --format pcapng`
+    words_only = err.getvalue()
+    words_only += "" if a_recording else printed.decode("utf-8", "backslashreplace")
     assert "Traceback" not in words_only, words_only
     assert "\x1b" not in words_only or b"\x1b" in b" ".join(map(os.fsencode, words)), words_only
     return words_only
