@@ -98,6 +98,6 @@ class Capture:
         if self.writer.failure is not None:
             say(f"the recording is incomplete: {self.writer.failure}")
         if self.writer.lost:
-            say(f"{self.writer.lost:,} bytes that passed were not recorded")
+            say(f"{self.writer.lost:,} bytes could not be written")
         if self.writer.vanished:
             say(f"{self.writer.vanished:,} bytes of the recording were deleted by somebody")
