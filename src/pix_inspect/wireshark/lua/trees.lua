@@ -208,18 +208,19 @@ local function show_item(item, packet, root, tvb, room, open)
   return r.room
 end
 
--- The first text that a message begins with, behind words at most.
+local is_word = {word = true, boolean = true, enumeration = true}
+
+-- The first text that a message begins with, behind words and empty lists at most.
 local function first_text(s, i, place, protocol)
   for _, k in ipairs(layout(place.type, protocol)) do
     local part = place.parts[k]
-    if part.kind == "list" and word(s, i) ~= 0 then
-      part, i = part.of, i + 8
-    end
+    local is_list = part.kind == "list"
+    if is_list and word(s, i) ~= 0 then part, i, is_list = part.of, i + 8, false end
     if part.kind == "record" then return first_text(s, i, part, protocol) end
     if part.kind == "text" then
       local n = word(s, i) or 0
       if n > 0 then return (s:sub(i + 8, i + 7 + math.min(n, 200)):gsub("%c+", " ")) end
-    elseif part.kind ~= "word" and part.kind ~= "boolean" and part.kind ~= "enumeration" then
+    elseif not is_list and not is_word[part.kind] then
       return nil
     end
     i = i + 8
