@@ -13,11 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from pix.codec.wire import pack_string, pack_u64
 from pix.daemon import DaemonConnection
+from pix.protocol.logging import StderrLast
 from pix_inspect.session.session import Session
 from pix_inspect.wireshark.tables import dissector
+from tests.support.places import ROOT
 from tests.support.processes import PIX, environment, pix
+from tests.support.recording import Recording
 from tests.support.relaying import WAIT, until
+from tests.support.wireshark import tshark
+from tests.support.words import PATH
 
 
 def test_the_dissector_is_printed(tmp_path: Path) -> None:
@@ -33,6 +39,22 @@ def test_it_says_what_it_wrote_and_removed(tmp_path: Path) -> None:
     assert done.stderr.count("removed") == 2
     done = pix("wireshark", "uninstall", "--to", "x", cwd=tmp_path)
     assert "nothing of ours is in x/plugins or x/extcap" in done.stderr
+
+
+def test_what_a_vendor_declares_is_dissected(tmp_path: Path) -> None:
+    if shutil.which("tshark") is None:
+        pytest.skip("tshark is not installed")
+    made = Recording(tmp_path / "r.pcapng")
+    talk = made.connect()
+    talk.client(pack_u64(101), pack_string(PATH.encode()))
+    talk.daemon(StderrLast(), pack_u64(7))
+    talk.close().save()
+    words = ["install", "--declare", ROOT / "examples/vendor.toml"]
+    assert pix("wireshark", *words, cwd=tmp_path, env={"HOME": str(tmp_path)}).returncode == 0
+    asked = f'nix.queryColour.path == "{PATH}"'
+    assert "QueryColour" in tshark(tmp_path, "-r", made.path, "-Y", asked)
+    answered = "nix.queryColour.reply.colour == 7"
+    assert "DarkBlue" in tshark(tmp_path, "-r", made.path, "-Y", answered, "-V")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +128,7 @@ def test_tshark_captures_and_dissects_live(tmp_path: Path) -> None:
         options += ["-o", f"extcap.nix_daemon.upstream:{upstream}"]
         wanted, shown = "nix.queryAllValidPaths.reply", tmp_path / "shown"
         with shown.open("wb") as out:
-            tshark = subprocess.Popen(
+            capture = subprocess.Popen(
                 ["tshark", "-i", "nix-daemon", "-l", *options, "-Y", wanted],
                 cwd=tmp_path,
                 env=home,
@@ -123,6 +145,6 @@ def test_tshark_captures_and_dissects_live(tmp_path: Path) -> None:
                     until(partial(changed, shown, before))
             assert shown.read_bytes().count(b"QueryAllValidPaths reply") == 2
         finally:
-            tshark.send_signal(signal.SIGINT)
-            tshark.wait(WAIT)
+            capture.send_signal(signal.SIGINT)
+            capture.wait(WAIT)
         until(lambda: not socket.exists())
