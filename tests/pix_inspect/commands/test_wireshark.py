@@ -49,8 +49,8 @@ def test_what_a_vendor_declares_is_dissected(tmp_path: Path) -> None:
     talk.client(pack_u64(101), pack_string(PATH.encode()))
     talk.daemon(StderrLast(), pack_u64(7))
     talk.close().save()
-    words = ["install", "--declare", ROOT / "examples/vendor.toml"]
-    assert pix("wireshark", *words, cwd=tmp_path, env={"HOME": str(tmp_path)}).returncode == 0
+    words = ["wireshark", "install", "--declare", str(ROOT / "examples/vendor.toml")]
+    assert pix(*words, cwd=tmp_path, env={"HOME": str(tmp_path)}).returncode == 0
     asked = f'nix.queryColour.path == "{PATH}"'
     assert "QueryColour" in tshark(tmp_path, "-r", made.path, "-Y", asked)
     answered = "nix.queryColour.reply.colour == 7"
