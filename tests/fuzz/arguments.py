@@ -16,7 +16,8 @@ LINES = [
     "payload R P -o O", "payload R P --unpack -o O", "decode T R", "decode T O", "encode T O",
     "import O -o O", "import --client O --daemon R -o O", "import R -o O", "status R", "status W",
     "list", "stop W", "attach W", "open R", "tour W", "send L", "send L L", "replay client R",
-    "record --listen O", "watch --listen O", "run -- W", "help W", "W", "W R", "R", "",
+    "record --listen O", "watch --listen O", "run -- W", "help W", "settings", "settings --keys",
+    "W", "W R", "R", "",
 ]  # fmt: skip
 OPTIONS = [
     "--json", "--format X", "--filter F", "--exchange S", "--from N", "--to N", "--all", "--redact",
@@ -24,7 +25,8 @@ OPTIONS = [
     "--everything", "--version V", "--features W", "--count N", "--bytes N", "--no-redact",
     "--no-example", "--payload Q", "--max-size Q", "--keep N", "--delay Q", "--jitter Q",
     "--mode N", "--allow-user W", "--upstream O", "--upstream-command W", "--timeout Q", "--yes",
-    "--silence Q", "--no-settings", "--detach", "--connection N", "--fast", "--text", "--now",
+    "--silence Q", "--no-settings", "--detach", "--theme W", "--connection N", "--fast",
+    "--text", "--now",
     "--check E", "--events O", "--force", "-o O", "--quiet", "-h", "--", "-", "--W", "-W",
 ]  # fmt: skip
 LONG, DEEP = "9" * 400, 3000

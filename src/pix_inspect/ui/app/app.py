@@ -132,9 +132,9 @@ class Inspector(Ending):
             self._wear(self._looks["theme"])
 
     def _wear(self, theme: str) -> None:
-        if self.no_color and theme.startswith("ansi"):
-            theme = DEFAULT_THEME  # without colour the others would be black on black
         self.theme = theme
+        if self.no_color and self.current_theme.ansi:
+            self.theme = DEFAULT_THEME  # without colour the others would be black on black
 
     def get_default_screen(self) -> Screen[object]:
         """Return the main screen of the first recording."""
@@ -149,7 +149,7 @@ class Inspector(Ending):
     def on_mount(self) -> None:
         """Open what else was asked for."""
         few = self.console.color_system == "standard" and not self.is_headless
-        if few and not self.theme.startswith("ansi"):
+        if few and not self.current_theme.ansi:
             sixteen = SIXTEEN if self.current_theme.dark else BUILTIN_THEMES["ansi-light"]
             self.register_theme(sixteen)
             self.usual_theme, self.theme = self.theme, sixteen.name
