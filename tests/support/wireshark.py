@@ -29,14 +29,21 @@ from pix_inspect.session.session import Session
 
 Leaves = list[tuple[str, Any]]
 Parts = dict[str, Any]
-"""`request`, `reply`, `error`: Leaves; `log`: (name, Leaves) of each; `payload`: bytes;
-`paths`: Leaves of each."""
+"""`request`, `reply`, `error`: Leaves; `log`: (name, Leaves) of each; `payload`: bytes; `paths`:
+Leaves of each; `blamed`: what tshark finds irregular, `notes`: whether we do."""
 
 FRAMES = {frame.name: frame for frame in STDERR_FRAMES.values()}
 GENERATED = {
     "nix.exchange", "nix.operation", "nix.part", "nix.frame", "nix.version", "nix.feature",
     "nix.response_in", "nix.response_to", "nix.time",
 }  # fmt: skip
+
+
+STATIC = {
+    f"nix.expert.{name}"
+    for name in ("error", "obsolete", "without_feature", "newer_operation", "missing")
+}
+"""Expert information that does not say that anything is wrong with the bytes."""
 
 
 def tshark(home: Path, *arguments: str | Path, status: int = 0, **options: Any) -> str:
@@ -83,6 +90,8 @@ def _take(found: Any, connection: int, node: str, children: list[Any]) -> None:
         return
     parts = found[connection, int(exchange)]
     part = _find(children, "nix.part")
+    experts = {name for name, _ in _walk(children) if name.startswith("nix.expert.")}
+    parts.setdefault("blamed", set()).update(experts - STATIC)
     leaves = list(_leaves(children))
     if part == "log":
         # a frame that breaks off is not in our log
@@ -155,6 +164,8 @@ def differences(
             found.append((place, "log", *frames))
         if "payload" in other and one.get("payload") != other["payload"]:
             found.append((place, "payload", one.get("payload"), other["payload"]))
+        if one.get("blamed") and not other.get("notes"):
+            found.append((place, "blamed", one["blamed"], other))
         paths = one["paths"], other["paths"]
         if len(paths[0]) != len(paths[1]) or not all(map(alike, *paths)):
             found.append((place, "paths", *paths))
@@ -181,8 +192,9 @@ def described(lines: Iterator[str]) -> dict[tuple[int, int], Parts]:
         said = json.loads(line)
         connection = said["connection"]
         counts[connection] += 1
-        if said["kind"] != "opaque":
-            found[connection, counts[connection]] = _parts(said)
+        place = connection, counts[connection]
+        found[place] = _parts(said) if said["kind"] != "opaque" else {"log": [], "paths": []}
+        found[place]["notes"] = said["notes"] or said["kind"] == "orphan"
     return found
 
 

@@ -20,6 +20,7 @@ from pix.protocol.operations import (
     IsValidPath,
     QueryPathInfo,
 )
+from pix.protocol.types import UnkeyedValidPathInfo
 from pix_inspect.filter.fields import fields
 from pix_inspect.recording.tcp_headers import HEADERS, PORT
 from pix_inspect.wireshark.tables import dissector, lua
@@ -230,6 +231,30 @@ def test_padding_that_is_not_zero_is_seen(home: Path, tmp_path: Path) -> None:
     talk.chunk(CLIENT, bytes(request))
     talk.session().close()
     assert any("padding is not zero" in each for each in findings(home, made.path))
+
+
+def test_the_largest_numbers_are_not_too_large(home: Path, tmp_path: Path) -> None:
+    made = Recording(tmp_path / "r.pcapng")
+    talk = made.connect()
+    info = UnkeyedValidPathInfo(
+        nar_hash="0" * 64,
+        references=frozenset(),
+        registration_time=(1 << 63) - 1,
+        nar_size=(1 << 64) - 1,
+    )
+    talk.trip(QueryPathInfo(path=PATH), StderrLast(), QueryPathInfo.Reply(info=info))
+    talk.session().close()
+    assert findings(home, made.path) == []
+    reply = said(QueryPathInfo.Reply(info=info), V38)
+    time = pack_u64(info.registration_time)
+    talk = Recording(made.path.with_name("wide.pcapng")).connect()
+    (
+        talk
+        >> QueryPathInfo(path=PATH)
+        << said(StderrLast(), V38) + reply.replace(time, pack_u64(1 << 63))
+    )
+    talk.session().close()
+    assert findings(home, talk.recording.path) == ["Nix readers refuse more than 63 bits here"]
 
 
 def test_payload_that_was_not_kept_is_said_to_be_missing(home: Path, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ local function field(make, ...)
   return made
 end
 
-local function finding(name, severity, text)
-  local made = ProtoExpert.new("nix.expert." .. name, text, expert.group.PROTOCOL, severity)
+local function finding(name, severity, text, group)
+  local made =
+    ProtoExpert.new("nix.expert." .. name, text, group or expert.group.PROTOCOL, severity)
   experts[#experts + 1] = made
   return made
 end
@@ -173,7 +174,7 @@ local own = {
   target = field(ProtoField.string, "nix.nar.target", "target", base.UNICODE),
 }
 local said = {
-  failed = finding("error", ERR, "The operation failed"),
+  failed = finding("error", NOTE, "The operation failed", expert.group.RESPONSE_CODE),
   obsolete = finding("obsolete", NOTE, "Obsolete operation"),
   unknown = finding("unknown_operation", ERR, "Not a known operation"),
   feature = finding("without_feature", ERR, "Needs a feature that was not negotiated"),

@@ -20,6 +20,13 @@ end
 
 local function tell(item, text) item:append_text(text) end
 
+-- Whether a word has more bits than readers take; beyond 53 a number here is not exact.
+local function is_wide(r, n, bits)
+  if not bits or bits >= 64 then return false end
+  if bits < 53 then return n >= 2 ^ bits end
+  return r.s:byte(r.i + 7) >= 2 ^ (bits - 56)
+end
+
 function show.word(place, r, tree)
   local n = peeked(r)
   local item = tree:add_le(place.field, range(r, r.i, 8))
@@ -27,7 +34,7 @@ function show.word(place, r, tree)
   if place.type.time and n > 0 and n < 2 ^ 40 then
     tell(item, os.date("!  (%Y-%m-%d %H:%M:%S UTC)", n))
   end
-  if place.type.bits and n >= 2 ^ place.type.bits then
+  if is_wide(r, n, place.type.bits) then
     note(item, odd.wide, ("Nix readers refuse more than %d bits here"):format(place.type.bits))
   end
   r.i = r.i + 8
