@@ -68,8 +68,8 @@ class Terminal:
         os.waitpid(self._pid, 0)
 
     def processor(self) -> float:
-        """Return the seconds of processor that it took, as clock_getcpuclockid(3) names them."""
-        return time.clock_gettime(~self._pid << 3 | 2)
+        """Return the seconds of processor that it took."""
+        return processor(self._pid)
 
     def wall(self) -> float:
         """Return the seconds since it was started."""
@@ -85,6 +85,11 @@ class Terminal:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self.read(left)
+
+
+def processor(pid: int) -> float:
+    """Return the seconds of processor that a process took, as clock_getcpuclockid(3) names them."""
+    return time.clock_gettime(~pid << 3 | 2)
 
 
 def started(arguments: list[str], text: str, compiled: str) -> tuple[float, float]:

@@ -103,9 +103,15 @@ class _Declared:
                 elif value is self._until_then.get(name, self):
                     delattr(cls, name)
             before = dict(vars(cls))
-            # what compares and shows is the same for all, so that less has to be compiled
-            dataclasses.dataclass(**{**self._about, "eq": False, "repr": False})(cls)
-            for name, method in _methods(dataclasses.fields(cls), **self._about).items():
+            # the one method that is compiled is the one that makes a value
+            kw_only, frozen = self._about["kw_only"], self._about["frozen"]
+            dataclasses.dataclass(init=False, eq=False, repr=False, kw_only=kw_only)(cls)
+            fields = dataclasses.fields(cls)
+            methods = _methods(fields, **self._about)
+            methods["__init__"] = _initializer(cls, fields, frozen, dataclasses.MISSING)
+            if frozen:
+                methods |= _frozen(dataclasses.FrozenInstanceError)
+            for name, method in methods.items():
                 if name not in before:
                     setattr(cls, name, method)
             if cls is not made:
@@ -115,6 +121,46 @@ class _Declared:
                     if name.startswith("__") and before.get(name, self) is not value:
                         setattr(made, name, value)
             self._cls = None
+
+
+def _initializer(
+    cls: type, fields: tuple[Any, ...], frozen: bool, missing: object
+) -> Callable[..., None]:
+    """Return what makes a value of these fields."""
+    names: dict[str, Any] = {"__assign": object.__setattr__, "__missing": missing}
+    parameters: dict[bool, list[str]] = {False: [], True: ["*"]}
+    lines = []
+    for field in fields:
+        parameter = value = name = field.name
+        if field.default is not missing:
+            names[f"__{name}"] = field.default
+            parameter = f"{name}=__{name}"
+        elif field.default_factory is not missing:
+            names[f"__{name}"] = field.default_factory
+            parameter = f"{name}=__missing"
+            value = f"__{name}() if {name} is __missing else {name}"
+        parameters[field.kw_only].append(parameter)
+        lines.append(f"__assign(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    keywords = parameters[True] if len(parameters[True]) > 1 else []
+    head = ", ".join(["self", *parameters[False], *keywords])
+    exec(f"def __init__({head}):\n " + "\n ".join(lines or ["pass"]), names)  # as namedtuple does
+    made: Callable[..., None] = names["__init__"]
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    return made
+
+
+def _frozen(error: type[Exception]) -> dict[str, Callable[..., None]]:
+    """Return what keeps a value as it was made."""
+
+    def __setattr__(value: object, name: str, to: object) -> None:  # noqa: N807
+        raise error(f"cannot assign to field {name!r}")
+
+    def __delattr__(value: object, name: str) -> None:  # noqa: N807
+        raise error(f"cannot delete field {name!r}")
+
+    return {"__setattr__": __setattr__, "__delattr__": __delattr__}
 
 
 def _methods(

@@ -131,3 +131,33 @@ class Point:
         assert (point.x, point.y, point.usual) == (1, 0, 3)
         assert made["Point"].__slots__ == ("x", "y")
         assert not hasattr(point, "__dict__")
+
+
+def test_what_is_wrong_with_the_arguments_is_said_of_the_class() -> None:
+    with pytest.raises(TypeError, match=r"Derived\.__init__\(\) missing 1 required keyword-only"):
+        Derived(["a"])  # type: ignore[call-arg]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del Frozen(1).x
+    assert dataclasses.replace(Frozen(1), y=3) == Frozen(1, 3)
+
+
+class Counted:
+    """A base that has something of its own to set up."""
+
+    made = 0
+
+    def __post_init__(self) -> None:
+        Counted.made += 1
+
+
+@dataclass(slots=True)
+class Told(Counted):
+    """What such a base is told of."""
+
+    x: int
+
+
+def test_a_base_sets_up_what_is_its_own() -> None:
+    before = Counted.made
+    assert Told(1).x == 1
+    assert Counted.made == before + 1

@@ -12,7 +12,6 @@ from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.settings import NO_SETTINGS, Settings
 from pix_inspect.base.settings_file import SettingsFile, settings_file
-from pix_inspect.capture.upstream import socket_path
 from pix_inspect.options.quantities import time_given
 from pix_inspect.session.session import Session
 
@@ -21,9 +20,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
     parser.add_argument(
-        "--upstream", type=socket_path, metavar="SOCKET", help="the daemon that the REPL talks to"
+        "--upstream", type=_socket, metavar="SOCKET", help="the daemon that the REPL talks to"
     )
     settings_argument(parser)
+
+
+def _socket(text: str) -> Path:
+    from pix_inspect.capture.upstream import socket_path
+
+    return socket_path(text)
 
 
 def settings_argument(parser: argparse.ArgumentParser) -> None:

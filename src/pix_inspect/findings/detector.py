@@ -20,6 +20,7 @@ from pix_inspect.findings.handshakes import handshake
 from pix_inspect.findings.look import Look, Surroundings
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.recording.stall_notes import Stall
+from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.row import KINDS, STATES, Row, packed
 from pix_inspect.session.session import ConnectionRow, Session
 
@@ -71,7 +72,13 @@ class Detector:
 
         Without `decoded`, fields are looked at only where the index gives a reason.
         """
-        look = Look(self._around, self.session.row(i), decoded)
+        return self._found(Look(self._around, self.session.row(i), decoded))
+
+    def of_view(self, view: ExchangeView) -> list[Finding]:
+        """Return the findings of an exchange that is decoded already."""
+        return self._found(Look(self._around, view.row, True, view))
+
+    def _found(self, look: Look) -> list[Finding]:
         return [look.weighed(found) for found in _passes(look)]
 
 

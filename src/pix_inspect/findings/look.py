@@ -127,14 +127,16 @@ class Surroundings:
 class Look:
     """One look at one exchange, and the remarks on it; `decoded`: at its fields, too."""
 
-    def __init__(self, around: Surroundings, row: Row, decoded: bool) -> None:
+    def __init__(
+        self, around: Surroundings, row: Row, decoded: bool, view: ExchangeView | None = None
+    ) -> None:
         self.around = around
         self.session = around.session
         self.row = row
         self.decoded = decoded
         self.notes = self.session.remarks(row.number - 1)
         self.reasons = {note.reason for note in self.notes}
-        self._view: ExchangeView | None = None
+        self._view = view
 
     @property
     def forensics(self) -> Forensics:

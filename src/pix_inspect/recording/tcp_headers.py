@@ -19,10 +19,10 @@ PORT = 26490
 (649 is NIX on the keys of a telephone.) Wireshark plugins bind to it.
 """
 
-TAKEN_PORTS = frozenset({57000})
-"""Client ports that a dissector of Wireshark claims."""
+TAKEN_PORT = 57000
+"""The client port that a dissector of Wireshark claims."""
 
-CLIENT_PORTS = tuple(port for port in range(49152, 65536) if port not in TAKEN_PORTS)
+CLIENT_PORTS: tuple[int, ...] = (*range(49152, TAKEN_PORT), *range(TAKEN_PORT + 1, 65536))
 
 HEADERS = 40
 """Bytes of the IPv4 and TCP headers before the data."""

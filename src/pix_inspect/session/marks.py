@@ -6,6 +6,7 @@ renamed recording keeps them. A file per recording, below `$XDG_STATE_HOME/pix-i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -33,6 +34,9 @@ def _file(session: Session) -> Path:
 
 def load(session: Session) -> dict[int, str]:
     """Return the notes by exchange (from 0), "" for a mark alone. Raises Problem."""
+    with contextlib.suppress(OSError):
+        if not any(state_directory("marks").iterdir()):  # as a rule
+            return {}
     path = _file(session)
     try:
         if path.stat().st_size > LARGEST_FILE:

@@ -20,7 +20,7 @@ from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.sinks import rotated
 from pix_inspect.recording.stream_writer import Loss
-from pix_inspect.recording.tcp_headers import CLIENT_PORTS, PORT, TAKEN_PORTS
+from pix_inspect.recording.tcp_headers import CLIENT_PORTS, PORT, TAKEN_PORT
 from pix_inspect.recording.writer import RecordingWriter
 from tests.support import wireshark as support
 from tests.support.captures import Connection, Run
@@ -184,7 +184,7 @@ def test_no_dissector_has_our_ports(tshark: Tshark) -> None:
     assert len(taken) > 100
     assert PORT not in taken
     assert not taken & set(CLIENT_PORTS)
-    assert taken & set(range(49152, 65536)) <= TAKEN_PORTS
+    assert taken & set(range(49152, 65536)) <= {TAKEN_PORT}
 
 
 def test_ports_used_again_are_other_streams(

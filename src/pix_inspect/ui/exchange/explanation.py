@@ -81,7 +81,7 @@ def found_in(view: ExchangeView) -> Iterator[Paragraph]:
     """Yield the findings of an exchange, each with what explains it and what to do."""
     if view.session is None or (view.row.took is None and view.row.kind != "opaque"):
         return
-    for finding in detector(view.session).of(view.row.number - 1):
+    for finding in detector(view.session).of_view(view):
         kind = finding.kind
         tone = {"note": "dim", "warning": "warn", "error": "bad"}[kind.grade]
         yield tone, safe(f"{SIGNS[kind.grade]} {kind.name}: {kind.what}. {finding.said}", 1000)

@@ -35,8 +35,14 @@ POLL = 0.015
 PAUSE = 0.004
 """Seconds of reading in one go, and between two while there is a lot to read."""
 
-LOOK = 1 / 20
-"""Seconds between two looks at a recording that grows."""
+MUCH = 1 << 18
+"""Bytes: as many are read before the next look in any case."""
+
+LOOK, RUSH = 1 / 20, 1 / 10
+"""Seconds between two looks at a recording that grows; where more comes than can be read."""
+
+SCREENFUL = 60
+"""Exchanges of one look of which nobody can read all."""
 
 SECOND = 1.0
 
@@ -73,7 +79,7 @@ class Following:
         self._live = False
         self._reading = True
         self._more: Timer | None = None
-        self._looked = 0.0
+        self._next = 0.0
         self._changes: FileChanges | None = None
         self._clock: Timer | None = None
         """Ticks while the recording is being written."""
@@ -138,16 +144,18 @@ class Following:
         if not self._live:
             self._check_live()
         if self._more is None:
-            wait = self._looked + LOOK - time.monotonic()
+            wait = self._next - time.monotonic()
             self._more = self._timeline.set_timer(max(wait, PAUSE), self._take)
 
     def _take(self) -> None:
         self._more = None
         if self._going:
             return
-        self._looked = time.monotonic()
+        now = time.monotonic()
         session, status, filter = self._tab.session, self._status, self._filter
+        known = len(session)
         changed = session.poll(POLL)
+        self._next = now + (LOOK if len(session) - known < SCREENFUL else RUSH)
         if changed:
             if filter.sieve is None:
                 self._timeline.grow(new=not self._reading)
@@ -176,10 +184,11 @@ class Following:
 
     def _read_on(self) -> None:
         """Go on at once while there is a lot to read; keys come in between."""
-        if self._more is None and (
-            self._reading or self._tab.session.consumed < self._tab.session.size
-        ):
+        left = self._tab.session.size - self._tab.session.consumed
+        if self._more is None and (self._reading or left > MUCH):
             self._more = self._timeline.set_timer(PAUSE, self._take)
+        elif left:  # half a packet, as a rule
+            self._look()
 
     def _check_live(self) -> None:
         """Find out whether more may come, and have a clock for as long as it may."""

@@ -83,7 +83,7 @@ class Glances:
         said = safe(about(view))
         if view.row.took is None:
             return said
-        found = detector(self._session).of(index)
+        found = detector(self._session).of_view(view)
         return f"{FLAG} {said}" if any(each.grade != "note" for each in found) else said
 
     def _keep(self, key: Hashable, said: str) -> None:
