@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -63,24 +63,38 @@ def attributes_of(span: Any) -> dict[str, Any]:
 
 
 class Received:
-    """What a collector was sent. `refusals`: statuses that it answers first, one each."""
+    """What a collector was sent.
+
+    `refusals`: statuses that it answers first, one each; `broken`: what it says before these in
+    place of an answer, and hangs up; `before`: what it does before it answers.
+    """
 
     def __init__(self) -> None:
         self.spans: list[Any] = []
         self.metrics: dict[str, Any] = {}
         self.refusals: list[int] = []
+        self.broken: list[bytes] = []
+        self.before: Callable[[Received], object] = lambda _: None
+        self.headers: dict[str, str] = {}
+        self.requests = 0
         self.answer = b"{}"
         self.url = ""
 
 
 @contextmanager
-def collector() -> Iterator[Received]:
+def collector(*, port: int = 0) -> Iterator[Received]:
     """A collector on the loopback interface."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.before(received)
+            if received.broken:
+                self.wfile.write(received.broken.pop(0))
+                self.close_connection = True
+                return
+            received.requests += 1
             status = received.refusals.pop(0) if received.refusals else 200
             if status == 200 and self.path == "/v1/traces":
                 received.spans += spans_in(json.loads(body))
@@ -89,13 +103,15 @@ def collector() -> Iterator[Received]:
             self.send_response(status if self.path.startswith("/v1/") else 404)
             if status == 429:
                 self.send_header("Retry-After", "7")
+            for name, value in received.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(received.answer)
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     received.url = f"http://127.0.0.1:{server.server_port}"

@@ -32,7 +32,7 @@ from pix_inspect.options.capture import (
 )
 
 SENDING = 10.0
-"""Seconds for the last spans to be delivered."""
+"""Seconds for the last spans to be delivered: more than the sender takes to give up."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     distance_arguments(parser)
     parser.add_argument(
         "--otlp", type=collector, metavar="URL",
-        help="send spans and metrics to this OpenTelemetry collector, such as http://HOST:4318",
+        help="send spans and metrics to this OpenTelemetry collector, such as http://HOST:4318;"
+        " while it is away they wait, up to 32 MiB, and 8 s at the end",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
 
@@ -157,8 +158,8 @@ def _sender(recording: Path, url: str) -> subprocess.Popen[bytes]:
     """Start what sends spans: a process that reads the recording, so that no client waits."""
     command = [sys.executable, "-m", "pix_inspect", "export", str(recording)]
     return subprocess.Popen(
-        [*command, "--to", "otlp", "-o", url, "--follow"],
-        stdin=subprocess.DEVNULL,
+        [*command, "--to", "otlp", "-o", url, "--follow", "--until-eof"],
+        stdin=subprocess.PIPE,  # ends with this process, however that ends
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -166,9 +167,12 @@ def _sender(recording: Path, url: str) -> subprocess.Popen[bytes]:
 
 def _end(sender: subprocess.Popen[bytes]) -> None:
     """Let the sender deliver what is left, for SENDING seconds."""
-    sender.terminate()
+    assert sender.stdin is not None
+    sender.stdin.close()
     try:
-        sender.wait(SENDING)
+        status = sender.wait(SENDING)
+        if status not in (0, 1):
+            say(f"what sends spans to the collector ended early, with status {status}")
     except subprocess.TimeoutExpired:
         sender.kill()
         sender.wait()

@@ -12,7 +12,7 @@ import pytest
 from pix_inspect.cli import main
 from tests.support.otlp import attributes_of, collector
 from tests.support.places import RECORDINGS
-from tests.support.processes import HELLO, recording
+from tests.support.processes import HELLO, is_there, recording, started_by
 from tests.support.relaying import until
 
 QUERIES = str(RECORDINGS / "queries.pcapng")
@@ -24,6 +24,9 @@ QUERIES = str(RECORDINGS / "queries.pcapng")
         (["--to", "sqlite"], "name a file with -o"),
         (["--to", "chrome", "-o", "http://127.0.0.1:1"], "a collector takes otlp, not chrome"),
         (["--to", "otlp", "--follow"], "--follow is for a collector"),
+        (["--to", "otlp", "--until-eof"], "--until-eof is for --follow"),
+        (["--to", "otlp", "-o", "htp:/x"], "write http://HOST:4318"),
+        (["--to", "otlp", "-o", "localhost:4318"], "write http://HOST:4318"),
         (["--to", "otlp", "--filter", "op ="], "a value is missing"),
         (["--to", "nothing"], "nothing"),
     ],
@@ -77,6 +80,45 @@ def test_a_relay_sends_what_passes_while_it_passes(tmp_path: Path) -> None:
         until(lambda: "nix.worker.io" in received.metrics)
         last = next(span for span in received.spans if span.name == "nix.worker connection")
         assert attributes_of(last)["nix.connection"] == 1
+
+
+def test_a_collector_that_comes_late_gets_all(tmp_path: Path) -> None:
+    with collector() as received:
+        url = received.url
+    with recording(tmp_path, "--otlp", url) as relay:
+        client, server = relay.pair()
+        client.sendall(HELLO)
+        assert server.recv(100) == HELLO
+        client.close()
+        server.close()
+        with collector(port=int(url.rpartition(":")[2])) as received:
+            assert relay.stop() == 0
+    names = {span.name for span in received.spans}
+    assert names == {"nix.worker/handshake", "nix.worker connection"}
+    assert any("2 spans sent to" in line for line in relay.said)
+
+
+def test_a_relay_ends_though_nobody_takes_its_spans(tmp_path: Path) -> None:
+    with collector() as received:
+        url = received.url
+    with recording(tmp_path, "--otlp", url) as relay:
+        client, server = relay.pair()
+        client.sendall(HELLO)
+        assert server.recv(100) == HELLO
+        client.close()
+        server.close()
+        assert relay.stop() == 0
+    said = "".join(relay.said)
+    assert "0 spans sent" in said
+    assert "2 were not taken in time" in said
+    assert "pix-inspect export r.pcapng --to otlp -o" in said
+
+
+def test_what_sends_spans_ends_with_the_relay_however_that_ends(tmp_path: Path) -> None:
+    with collector() as received, recording(tmp_path, "--otlp", received.url) as relay:
+        (sender,) = started_by(relay.process.pid)
+        relay.process.kill()
+        until(lambda: not is_there(sender))
 
 
 def test_following_ends_when_told_and_delivers_the_rest() -> None:

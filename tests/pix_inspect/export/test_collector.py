@@ -59,7 +59,40 @@ def test_what_is_rejected_is_counted(answer: bytes, rejected: int) -> None:
         assert there.rejected == rejected
 
 
-@pytest.mark.parametrize("url", ["localhost:4318", "ftp://x", "http://", "/x"])
+def test_a_redirect_is_not_followed() -> None:
+    with collector() as received:
+        received.refusals = [302]
+        received.headers = {"Location": "https://elsewhere/v1/traces"}
+        with pytest.raises(Problem, match=r"302 Found, and names https://elsewhere/v1/traces"):
+            Collector(received.url).send("traces", EMPTY)
+    assert received.requests == 1
+
+
+def test_no_tls_where_there_should_be_is_final() -> None:
+    with collector() as received:
+        url = received.url.replace("http:", "https:")
+        with pytest.raises(Problem, match="no TLS with it"):
+            Collector(url, pause=lambda _: pytest.fail("tried again")).send("traces", EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [("2", 2), ("900", LONGEST_PAUSE), ("soon", 0.25), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
+)
+def test_a_time_to_come_back_may_be_a_date(asked: str, pause: float) -> None:
+    pauses: list[float] = []
+    with collector() as received:
+        received.refusals = [503]
+        received.headers = {"Retry-After": asked}
+        Collector(received.url, pause=pauses.append).send("traces", EMPTY)
+    assert pause <= pauses[0] <= pause * 1.25
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:4318", "ftp://x", "http://", "/x", "htp:/x", "http:/x", "http://h:99999",
+     "http://[::1", "http://u:p@h", "http://h/a b", "http://h\n", "http://h?x", "http://é"],
+)  # fmt: skip
 def test_what_is_no_url_of_a_collector(url: str) -> None:
     with pytest.raises(Problem, match="write http://HOST:4318"):
         Collector(url)
