@@ -16,7 +16,12 @@ from pix.codec.values import encode
 from pix.codec.wire import Boolean, Enumeration, Meaning, String, Wire, Word
 from pix.conversation.exchange import CLIENT
 from pix.protocol.derived_path import SingleDerivedPath
-from pix.protocol.logging import StderrNext
+from pix.protocol.logging import (
+    StderrNext,
+    StderrResult,
+    StderrStartActivity,
+    StderrStopActivity,
+)
 from pix.protocol.types import FEATURES, TrustedFlag
 from tests.support.recording import Connection, Recording
 from tests.support.typical import TYPICAL, TypicalPlaybook, known
@@ -86,13 +91,28 @@ def session(random: Random) -> TypicalPlaybook:
             talk.ask(operation.name, encode(operation.request, request, protocol))
         for operation in asked:
             if random.random() < 0.3:
-                talk.daemon(StderrNext(text=random.choice(TEXTS)))
+                talk.daemon(*log(minor, random))
             if random.random() < 0.1:
                 talk.daemon(failure(minor, random))
                 continue
             reply = value_of(operation.reply, protocol, random)
             talk.answer(operation.name, encode(operation.reply, reply, protocol))
     return talk
+
+
+def log(minor: int, random: Random) -> list[Any]:
+    """What a daemon tells of its work as its version says it."""
+    line, activity = random.choice(TEXTS), 77 << 32 | random.randrange(3)
+    fields = tuple(random.choice((line, PATH, 0, 1, 7)) for _ in range(random.randrange(4)))
+    frames: list[Any] = [StderrNext(text=line)]
+    if minor >= 20:
+        kind = random.choice((0, 100, 101, 105))
+        frames += [
+            StderrStartActivity(id=activity, level=3, type=kind, text=line, fields=fields),
+            StderrResult(id=activity, type=kind, fields=fields),
+            StderrStopActivity(id=activity),
+        ]
+    return random.choices(frames, k=random.choice((1, 1, 2, 5)))
 
 
 def failure(minor: int, random: Random) -> bytes:

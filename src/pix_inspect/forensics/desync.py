@@ -15,6 +15,7 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix_inspect.base.safe_text import inert
 from pix_inspect.forensics.hellos import other_hello
+from pix_inspect.forensics.log_frames import broken_frame
 from pix_inspect.forensics.messages import nodes_of
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
 from pix_inspect.forensics.rules import (
@@ -87,7 +88,7 @@ class Forensics:
         found = None
         if len(suspects) < SUSPECTS:
             found = self.hello(view.row, side) or self.hello(view.row, 1 - side)
-        found = found or _first(case, *RULES[side])
+        found = found or _first(case, *RULES[side], *((broken_frame,) if side == DAEMON else ()))
         return replace(found or Diagnosis(), word=word_line(case))
 
     def hello(self, row: Row, side: int) -> Diagnosis | None:

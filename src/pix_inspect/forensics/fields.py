@@ -158,5 +158,10 @@ def _sizes(data: bytes, at: int) -> Iterator[int]:
     yield 8
     for wire in (_TEXT, _TEXTS):
         found = tree(wire, data[at:], NEWEST)
-        if found.error is None and found.end > 8 and is_regular(found):
+        if found.error is None and found.end > 8 and is_regular(found) and not _has_zeros(found):
             yield found.end
+
+
+def _has_zeros(found: Tree) -> bool:
+    """Whether what may be a text holds what no text does: then it is other fields."""
+    return any(isinstance(node.value, str) and "\0" in node.value for node, _ in all_nodes(found))

@@ -52,7 +52,7 @@ from pix_inspect.session.exchange_view import ExchangeView
 LONGEST_TEXT = 400
 SHORTEST_TEXT = 9
 """Bytes that are text rather than a number that looks like it."""
-ONE = pack_u64(1)
+ONE, LAST = pack_u64(1), pack_u64(STDERR_LAST)
 NAR_BEGINS = pack_string(b"nix-archive-1") + pack_string(b"(")
 MOST_STRING = 1 << 20
 """Bytes of a payload that is looked at as one string."""
@@ -278,7 +278,11 @@ def _no_last(case: Case) -> Diagnosis | None:
     if turn is None or case.reason is not Reason.NO_FRAME:
         return None
     for view in case.suspects[:1]:
-        operation = operation_of(view)
+        operation, exchange = operation_of(view), view.exchange
+        begun = exchange.daemon_start if exchange is not None else None
+        before = case.turns.read(DAEMON, case.offset - 8, case.offset)
+        if begun is not None and begun < case.offset and before == LAST:
+            return None  # it was taken for the last word of a frame that lacks that
         if operation is not None and turn.whole and operation.reply.payload is None:
             own = bytes(turn.data[case.offset - turn.start :])
             if own and fits(Message(operation.reply, own, case.protocol)):
