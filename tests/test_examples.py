@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +92,21 @@ def test_a_test_of_ones_own_client() -> None:
         [*words, "examples/test_my_client.py"], cwd=ROOT, capture_output=True, text=True
     )
     assert "3 passed" in ran.stdout
+
+
+def test_the_notebook_runs_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its code in one namespace, where a notebook runs: in its own folder."""
+    notebook = json.loads((ROOT / "examples/recording.ipynb").read_text())
+    assert notebook["nbformat"] == 4
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
+    program = "\n\n".join("".join(cell["source"]) for cell in code)
+    monkeypatch.delenv("RECORDING", raising=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT / "examples", capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.match(r"\d+ operations of \d+ clients\n", ran.stdout)
+    assert "\nQueryPathInfo " in ran.stdout
+    assert "questions were asked more than once\n" in ran.stdout
+    assert re.search(r"^  1 \|[ ░▒▓█]{40}\|$", ran.stdout, re.M)

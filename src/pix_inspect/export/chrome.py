@@ -147,12 +147,13 @@ class Lanes:
         kind = activity.kind.label if activity.known else activity.text
         if activity.ended is None:
             said["ended"] = "not within the operation"
+        args = {key: text for key, text in said.items() if text}
         yield {
             "ph": "X", "cat": "activity", "pid": process(connection),
             "tid": thread(connection, lane),
             "name": " ".join(filter(None, (kind, short(said["about"])))) or "activity",
             "ts": self._at(begun), "dur": max(over - begun, 0) / 1e3,
-            "args": {key: text for key, text in said.items() if text},
+            **({"args": args} if args else {}),
         }  # fmt: skip
         if activity.kind == ActivityType.BUILD:
             yield from self._builds(begun)
