@@ -18,6 +18,9 @@ MINUTE = 60_000_000_000
 
 LEAST_ABOUT = 14
 """Cells of the flexible column for which others give way."""
+ENOUGH_ABOUT = 24
+"""Cells of it beyond which others get more: names of operations, that they stand there whole."""
+LONGEST_NAME = 27
 
 CLOCKS = ("relative", "delta", "absolute", "marked")
 """What the time column can show: since the start, since the row before, the time of day,
@@ -81,13 +84,14 @@ def layout(
         del widths[column]
         gaps -= 1
     left = max(width - sum(widths.values()) - gaps, 0)
+    if OPERATION in widths:
+        more = max(0, min(left - ENOUGH_ABOUT, LONGEST_NAME - widths[OPERATION]))
+        widths[OPERATION] += more
+        left -= more
     if LANE in widths:
-        more = max(0, (left - 24) // 2)
+        more = max(0, (left - ENOUGH_ABOUT) // 2)
         widths[LANE] += more
         left -= more
-    if OPERATION in widths and left > 40:
-        widths[OPERATION] += 6
-        left -= 6
     widths[ABOUT] = left
     return [(column, widths[column]) for column in COLUMNS if column in widths]
 

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from pix_inspect.ui.timeline.columns import ABOUT, LEAST_ABOUT, Lane, layout, seconds, took
+from pix.protocol import OPERATIONS
+from pix_inspect.ui.timeline.columns import (
+    ABOUT,
+    ENOUGH_ABOUT,
+    LEAST_ABOUT,
+    LONGEST_NAME,
+    Lane,
+    layout,
+    seconds,
+    took,
+)
 from tests.support.rows import a_row
 
 
@@ -64,3 +74,11 @@ def test_a_bar_shows_when_and_how_long_and_since_when_the_connection_waited() ->
     assert bar(started=50, took=1) == "  ┄┄┄▏    "
     assert bar(started=50, took=None, state="open") == "  ┄┄┄▓▓▓▓▓"
     assert all(len(bar(started=at, took=at)) == 10 for at in range(101))
+
+
+def test_on_a_wide_screen_names_of_operations_stand_whole() -> None:
+    longest = max(len(each.name) for each in OPERATIONS.values())
+    widths = {column.name: cells for column, cells in layout(140, 30)}
+    assert widths["operation"] == LONGEST_NAME == longest
+    assert widths["about"] >= ENOUGH_ABOUT
+    assert {column.name: cells for column, cells in layout(78, 30)}["operation"] == 18
