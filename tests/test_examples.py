@@ -109,4 +109,4 @@ def test_the_notebook_runs_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -
     assert re.match(r"\d+ operations of \d+ clients\n", ran.stdout)
     assert "\nQueryPathInfo " in ran.stdout
     assert "questions were asked more than once\n" in ran.stdout
-    assert re.search(r"^  1 \|[ ░▒▓█]{40}\|$", ran.stdout, re.M)
+    assert re.search(r"^  1 \|[ ░▒▓█]{40}\|$", ran.stdout, re.MULTILINE)

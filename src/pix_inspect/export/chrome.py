@@ -33,7 +33,8 @@ def trace_events(session: Session, numbers: Iterable[int]) -> Iterator[bytes]:
     yield b'{"displayTimeUnit": "ns", "traceEvents": [\n'
     separator = b""
     for event in _events(session, numbers):
-        yield separator + json.dumps(event).encode()
+        # a lone surrogate, which JSON can escape, is refused by strict readers
+        yield separator + json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
         separator = b",\n"
     yield b"\n]}\n"
 

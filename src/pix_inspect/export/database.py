@@ -90,8 +90,9 @@ def write_database(session: Session, path: Path, numbers: Iterable[int]) -> int:
         base = sqlite3.connect(part)
         try:
             base.executescript("pragma journal_mode = off; pragma synchronous = off;" + TABLES)
-            about_file = (str(session.path), made.host, made.tool, made.listen, made.upstream)
-            base.execute("insert into recording values (?,?,?,?,?,?)", (*about_file, command))
+            path_text = str(session.path)
+            about_file = (path_text, made.host, made.tool, made.listen, made.upstream, command)
+            base.execute("insert into recording values (?,?,?,?,?,?)", [*map(_text, about_file)])
             rows: dict[str, Rows] = {}
             for i in numbers:
                 for table, row in _rows(session, i):
@@ -143,7 +144,7 @@ def _rows(session: Session, i: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
     yield (
         "exchanges",
         (
-            row.number, row.connection, row.kind, row.operation, row.code, about(view), path,
+            row.number, row.connection, row.kind, row.operation, row.code, _text(about(view)), path,
             row.state,
             (row.started - session.started) / 1e9 if timed else None, took, row.up, row.down,
             row.frames, payload.bytes if payload is not None else None,
@@ -158,7 +159,7 @@ def _rows(session: Session, i: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
             time = (frame.time - session.started) / 1e9 if timed and frame.time else None
             yield "log", (row.number, time, frame.name, _text(line.rstrip("\n")))
     for found in detector(session).of(i):
-        said = (found.kind.name, found.grade, found.place, found.said)
+        said = (found.kind.name, found.grade, _text(found.place), _text(found.said))
         yield "findings", (row.number, *said)
 
 

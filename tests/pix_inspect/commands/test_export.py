@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from pix_inspect.cli import main
-from tests.support.otlp import attributes_of, collector
+from pix_inspect.recording.notes import Peer
+from pix_inspect.recording.writer import RecordingWriter
+from tests.support.otlp import attributes_of, collector, spans_in
 from tests.support.places import RECORDINGS
 from tests.support.processes import HELLO, is_there, recording, started_by
-from tests.support.relaying import until
+from tests.support.relaying import WAIT, until
 
 QUERIES = str(RECORDINGS / "queries.pcapng")
 
@@ -51,6 +56,26 @@ def test_nothing_is_overwritten_unless_told_to(
         assert main([*words, "--replace", "--filter", "op = IsValidPath"]) == 0
         assert file.read_bytes() != before
     assert {file.name for file in tmp_path.iterdir()} == {"chrome", "sqlite", "otlp"}
+
+
+def test_whatever_a_recording_says_of_itself_is_text_elsewhere(tmp_path: Path) -> None:
+    """Lone surrogates and NUL, which JSON can escape and UTF-8 has not."""
+    name = tmp_path / "odd\udcff.pcapng"
+    writer = RecordingWriter(name, about={"host": "h\ud800\0"})
+    log = writer.open(Peer(command="a\udcff\0b"), {}, time=10**18)
+    log.chunk(0, 10**18, HELLO, len(HELLO))
+    log.close(10**18)
+    writer.close(WAIT)
+    for form in ("otlp", "chrome", "sqlite"):
+        words = ["export", str(name), "--to", form, "-o", str(tmp_path / form)]
+        assert main(words) == 0
+    for request in (tmp_path / "otlp").read_text().splitlines():
+        assert spans_in(json.loads(request))
+    events = json.loads((tmp_path / "chrome").read_text())["traceEvents"]
+    assert "a?" in events[0]["args"]["name"]
+    assert "\\ud" not in (tmp_path / "chrome").read_text()
+    with contextlib.closing(sqlite3.connect(tmp_path / "sqlite")) as base:
+        assert base.execute("select host from recording").fetchone()[0].startswith("h?")
 
 
 def test_a_recording_is_sent_to_a_collector(capsys: pytest.CaptureFixture[str]) -> None:
