@@ -150,7 +150,6 @@ function Content:feed(data, length)
   if not self.run then return end
   if data then
     append(self, data)
-    self.fresh = data
     -- kept while a path info may begin in it
     self.kept = self.kept or {}
     if not self.mark then self.kept, self.kept_at = {}, self.got - #data end

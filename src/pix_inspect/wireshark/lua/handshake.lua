@@ -92,8 +92,6 @@ end
 
 -- The handshake
 
-local function refuse(at, why) error({at = at, why = why}, 0) end
-
 function Conversation:hello(side)
   local lane = self[side]
   self:begin(lane, {part = side == CLIENT and "request" or "reply"})
@@ -102,7 +100,7 @@ function Conversation:hello(side)
   local handshake = self:begun_handshake()
   lane.open.exchange = handshake
   if side == DAEMON and magic == NIX.not_allowed then
-    self:done(lane).refused = true
+    self:done(lane)
     while lane.got == lane.pos do coroutine.yield() end
     misfit(lane.pos, "the end of the stream behind a refusal", "more bytes")
   end

@@ -16,8 +16,7 @@ local function finding(name, severity, text, group)
   return made
 end
 
-local WARN, NOTE, ERR, CHAT =
-  expert.severity.WARN, expert.severity.NOTE, expert.severity.ERROR, expert.severity.CHAT
+local WARN, NOTE, ERR = expert.severity.WARN, expert.severity.NOTE, expert.severity.ERROR
 local odd = {
   padding = finding("padding", ERR, NIX.irregular.padding),
   boolean = finding("boolean", WARN, "Not a canonical boolean"),

@@ -27,7 +27,6 @@ function Conversation:deliver(lane)
       if not run.bulk then
         run.exchange.payload = (run.exchange.payload or 0) + (to - run.start)
         local content = self:content(run.exchange, lane)
-        self.entries_at = run.start
         content:feed(data, to - run.start)
       end
       run.start = to
@@ -60,7 +59,7 @@ end
 
 -- Read the payload behind fields; false where an error stands in its place.
 function Conversation:inline(exchange, lane, how, content)
-  local start, fine, problem = lane.pos, true, nil
+  local start, fine, problem = lane.pos, true
   if how == "frames" then
     while true do
       local at, n = lane.pos, take(lane)
@@ -97,7 +96,7 @@ local function content_kind(declared, how, method)
   return declared.content
 end
 
--- The content address method in a request that is held.
+-- The content address method in the whole fields of a request, nil where it has none.
 local function method_of(record, protocol, bytes)
   local c = cursor(0)
   append(c, bytes)
@@ -130,20 +129,19 @@ function Conversation:requests()
     scan.record(operation.request.type, lane, protocol)
     local how = carriage(operation.payload, protocol)
     exchange.how, exchange.at_payload = how, operation.payload and true
+    arrived(lane)
     if how then
-      arrived(lane)
-      local method = operation.payload.content == "by method"
-        and method_of(operation.request.type, protocol, held(lane, start + 8, lane.pos)) or nil
-      exchange.content_kind = content_kind(operation.payload, how, method)
-      self:asked(exchange, self:done(lane))
-      if how == "pulled" then
-        self:pulled(exchange, lane)
-      elseif not self:inline(exchange, lane, how, exchange.content_kind) then
-        misfit(lane.pos, "a NAR token", "an error")
-      end
-    else
-      arrived(lane)
-      self:asked(exchange, self:done(lane))
+      local bytes = held(lane, start + 8, lane.pos)
+      local is_whole = #bytes == lane.pos - start - 8
+      exchange.content_kind = content_kind(operation.payload, how,
+        is_whole and method_of(operation.request.type, protocol, bytes) or nil)
+    end
+    self:done(lane)
+    exchange.asked_in, exchange.asked_at = self.packet.number, self.packet.time
+    if how == "pulled" then
+      self:pulled(exchange, lane)
+    elseif how and not self:inline(exchange, lane, how, exchange.content_kind) then
+      misfit(lane.pos, "a NAR token", "an error")
     end
     self:request_over(exchange)
   end
@@ -157,10 +155,6 @@ function Conversation:request_over(exchange)
     and self.pending[#self.pending] == exchange then
     table.remove(self.pending)
   end
-end
-
-function Conversation:asked(exchange, item)
-  exchange.asked_in, exchange.asked_at = self.packet.number, self.packet.time
 end
 
 function Conversation:pulled(exchange, lane)

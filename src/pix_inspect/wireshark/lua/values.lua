@@ -61,11 +61,10 @@ function show.text(place, r, tree)
   local n = peeked(r)
   local body, after = r.i + 8, r.i + 8 + padded(n)
   if after - 1 > #r.s then error(CUT, 0) end
-  local item
   if n == 0 then
-    item = tree:add(place.field, range(r, r.i, 8), "")
+    tree:add(place.field, range(r, r.i, 8), "")
   else
-    item = tree:add_packet_field(place.field, range(r, body, n), ENC_UTF_8)
+    local item = tree:add_packet_field(place.field, range(r, body, n), ENC_UTF_8)
     if not zeros(r.s, body + n, after - 1) then
       note(item, odd.padding, "padding is not zero: Nix readers refuse it")
     end
