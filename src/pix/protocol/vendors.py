@@ -56,6 +56,10 @@ from pix.protocol.declaration_file import DeclarationError, DeclarationFile, Pla
 
 LARGEST_FILE = 1 << 20
 """Bytes of a file of declarations."""
+LARGEST_RECORD = 1_000
+"""Types inside a record, each as often as it is there."""
+DEEPEST_RECORD = 30
+"""Types inside each other in it."""
 LARGEST_NUMBER = 0x7FFF
 """An index of recorded exchanges keeps 15 bits of an operation's number."""
 
@@ -291,8 +295,10 @@ class _Declarations:
         for label, value in said["choices"].items():
             here = (*place, label)
             shapes = [type(each) for each in value] if isinstance(value, list) else []
-            if shapes not in ([int], [int, str]) or value[0] < 0:
+            if shapes not in ([int], [int, str]):
                 self.file.wrong(here, f'is to be a number and a type: {label} = [0, "U64"]')
+            if not 0 <= value[0] < 1 << 64:
+                self.file.wrong(here, f"{value[0]} does not fit 64 bits")
             wire = self._wire(value[1], family, here) if len(value) > 1 else None
             if type(wire) not in (Word, String, Record, type(None)):
                 self.file.wrong(
@@ -343,6 +349,7 @@ class _Declarations:
         """Return the class that a declaration in Python would begin with."""
         annotations: dict[str, Any] = {}
         body: dict[str, Any] = {"__doc__": doc, "__module__": __name__, "__qualname__": name}
+        size = 0
         for number, each in enumerate(said, 1):
             called = each.get("name") if isinstance(each, dict) else None
             here = (*place, called if isinstance(called, str) else number)
@@ -361,6 +368,10 @@ class _Declarations:
                 body[title] = self._payload(found, family, here, carriages)
             else:
                 wire = self._wire(found["type"], family, (*here, "type"))
+                size += sum(1 for _ in wire.walk())
+                if size > LARGEST_RECORD or _depth(wire) >= DEEPEST_RECORD:
+                    most = f"{LARGEST_RECORD:,} types, {DEEPEST_RECORD} inside each other"
+                    self.file.wrong(here, f"is too much: what has fields holds at most {most}")
                 annotations[title] = Annotated[Any, wire]
                 body[title] = self._field(found, wire, family, here)
         return type(name.rpartition(".")[2], (), {**body, "__annotations__": annotations})
@@ -459,6 +470,11 @@ class _AsWritten(Named):
     @property
     def label(self) -> str:
         return self.name
+
+
+def _depth(wire: Wire) -> int:
+    """Return how many types stand inside each other, itself the first."""
+    return 1 + max(map(_depth, wire.parts()), default=0)
 
 
 def _aliases() -> Iterable[tuple[str, Wire]]:

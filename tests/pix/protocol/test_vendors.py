@@ -84,6 +84,8 @@ MISTAKES = {
     TYPE.format('choices = { a = [0, "U64"], b = [1, "UInt"] }'): ":4: types.Thing.choices.b: cannot be told from another choice: one number, text, type each",
     TYPE.format('choices = { a = [0, "Bool"] }'): ":4: types.Thing.choices.a: a choice is a number, a text, a type with fields, or nothing",
     TYPE.format('choices = { a = "U64" }'): ':4: types.Thing.choices.a: is to be a number and a type: a = [0, "U64"]',
+    TYPE.format("choices = { a = [-1] }"): ":4: types.Thing.choices.a: -1 does not fit 64 bits",
+    TYPE.format("choices = { a = [18446744073709551616] }"): ":4: types.Thing.choices.a: 18446744073709551616 does not fit 64 bits",
     TYPE.format("choices = {}"): ':4: types.Thing.choices: there is no choice; write { number = [0, "U64"] }',
     HEAD + '[types.StorePath]\ndoc = "x"\nof = "U64"': ":2: types.StorePath: StorePath is declared already; choose another name",
     HEAD + '[types.storepath]\ndoc = "x"\nof = "U64"': ":2: types.storepath: 'storepath' cannot be a name here; write it as QueryColour",
@@ -129,6 +131,27 @@ MISTAKES = {
     PAYLOAD.format("reply", 'payload = "nar", carried = "raw NAR" }, { name = "b", type = "U64"'): ":6: operations[1].reply.one: payload stands behind all fields of a request or a reply",
     PAYLOAD.format("reply", 'payload = "nar", carried = "written"') + 'protocol = "serve"': ":6: operations[1].reply.one.carried: 'written' is none of raw NAR, raw export",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("levels", "width", "where"),
+    [
+        (40, 1, "91: types.A29.fields.x0"),
+        (10, 12, "13: types.A3.fields.x3"),
+        (10, 10_000, "7: types.A1.fields.x500"),
+    ],
+)
+def test_types_in_types_come_to_an_end(levels: int, width: int, where: str) -> None:
+    """A file of a recording is from anywhere: it cannot ask for more work than it is long."""
+    text, inner = HEAD, "String"
+    for level in range(levels):
+        fields = ", ".join(
+            f'{{ name = "x{n}", type = "{inner}" }}' for n in range(width if level else 1)
+        )
+        text += f'[types.A{level}]\ndoc = "a thing"\nfields = [{fields}]\n'
+        inner = f"A{level}"
+    with pytest.raises(DeclarationError, match=rf"^acme\.toml:{where}: is too much: "):
+        vendors.declare(text, "acme.toml")
 
 
 @pytest.mark.parametrize("text", MISTAKES)
