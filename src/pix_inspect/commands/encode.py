@@ -63,8 +63,9 @@ def _values(data: bytes, source: str) -> Iterator[Any]:
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
             raise Problem(f"{source}: {where}: not JSON: {error.msg}") from None
-        except (RecursionError, ValueError) as error:
-            raise Problem(f"{source}: JSON that cannot be read: {error}") from None
+        except (RecursionError, ValueError):
+            what = "a number is too long, or nested too deeply"
+            raise Problem(f"{source}: JSON that cannot be read: {what}") from None
         yield value
         at = _blank(text, at)
 
