@@ -98,7 +98,7 @@ def is_free(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return OURS.encode() in file.read(400)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return False

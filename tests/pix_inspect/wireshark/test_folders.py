@@ -96,3 +96,9 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     assert not where.files[1].exists()
     assert uninstall(where) == []
     assert theirs.read_text() == "-- somebody's dissector\n"
+
+
+def test_a_file_where_folders_are_to_be_is_said_as_that(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Problem, match=r"cannot make .*/file/plugins: Not a directory"):
+        install(below(tmp_path / "file"))
