@@ -1,7 +1,8 @@
 """Whether `tests/` mirrors `src/`: each module has its test file, each test file its module.
 
 And whether each package's `__init__.py` names its modules, so that it can be found there what is
-where; `commands` need not, whose modules are named as they are.
+where, and in parentheses nothing that is not there; `commands` need not, whose modules are named
+as they are.
 
 Exceptions stand in `tests/mirror.toml`: `[elsewhere]` says which test file covers a module that
 has none of its own name, `[across]` why a test file belongs to no single module. An exception
@@ -26,11 +27,18 @@ def test_of(module: Path) -> Path:
     return module.with_name(f"test_{module.name.lstrip('_')}")
 
 
-def unnamed(package: Path) -> Iterator[str]:
-    """Yield the modules of a package that its docstring does not name."""
+def misnamed(package: Path) -> Iterator[str]:
+    """Yield the modules of a package that its docstring does not name, and those it invents."""
     said = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
     words = {*re.findall(r"\w+", said), "__init__", "__main__"}
-    yield from sorted({path.stem for path in package.glob("*.py")} - words)
+    modules = {path.stem for path in package.glob("*.py")}
+    for name in sorted(modules - words):
+        yield f"does not name {name}"
+    packages = {path.parent.name for path in package.glob("*/__init__.py")}
+    listed = re.findall(r"\s\((\w+(?:,\s+\w+)*)\)", said)
+    for name in sorted({name for names in listed for name in re.findall(r"\w+", names)}):
+        if name not in modules | packages:
+            yield f"names {name}, which is not there"
 
 
 def mistakes(root: Path) -> Iterator[str]:
@@ -66,8 +74,8 @@ def mistakes(root: Path) -> Iterator[str]:
             yield f"tests/{test} belongs to no module; rename it, or say why it is there"
     for package in sorted({path.parent for path in (root / "src").rglob("__init__.py")}):
         if package.name != "commands":
-            for name in unnamed(package):
-                yield f"{package.relative_to(root)}/__init__.py does not name {name}"
+            for mistake in misnamed(package):
+                yield f"{package.relative_to(root)}/__init__.py {mistake}"
     for name in across:
         if Path(name) not in tests or Path(name) in expected:
             yield f"tests/mirror.toml: tests/{name} is not an exception"

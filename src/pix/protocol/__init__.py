@@ -2,11 +2,12 @@
 
 operation   its number, request, reply, payload, and its life: since when, until when (operations
             of the worker protocol, serve: commands of the serve protocol)
-type        what requests and replies are made of (types, derived_path, deletion)
+type        what requests and replies are made of (types, derived_path)
 frame       what the daemon says meanwhile: log, activities, results, error (logging)
 handshake   versions, features, trust (handshake), spoken by either side (shake_hands)
 name        every declared thing by its name (names); what payload holds (payload_items)
 vendor      what a user's TOML file declares besides (vendors, declaration_file)
+deletion    which requests delete store paths; whoever sends asks first (deletion)
 text        hashes in Nix's base 32 (nix32); requests that a refusal leaves unread (unread)
 
 Nothing outside this package lists them again. Imports `pix.codec`. Begin at `operations`.

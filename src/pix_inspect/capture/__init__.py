@@ -1,6 +1,7 @@
 """Listening: bytes go from client to daemon and back, unchanged, and a copy into the recording.
 
-relay        accepts clients, connects each to the daemon (relay, peer, repeated_troubles)
+relay        who may connect, and each of them to the daemon (relay, repeated_troubles)
+peer         who it is that connected (peer)
 connection   the two pumps of one client, and how it ends (relayed_connection)
 tap          told each chunk before it goes on: scans it, keeps payload (tap, payload_limit)
 upstream     the daemon's socket, or a command in its place (upstream), ended with
