@@ -14,6 +14,7 @@ for _name in [name for name in os.environ if name == "NO_COLOR" or name.startswi
     if _name != "TEXTUAL_SNAPSHOT_TEMPDIR":
         del os.environ[_name]
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
+os.environ["XDG_CONFIG_HOME"] = "/nonexistent"  # nobody's own settings and declarations
 
 import signal
 from pathlib import Path
@@ -68,6 +69,12 @@ def captured_runs() -> tuple[captures.Run, ...]:
         return captures.runs()
     except captures.Missing as why:
         lacking(str(why))
+
+
+@pytest.fixture(scope="session")
+def some_runs(captured_runs: tuple[captures.Run, ...]) -> tuple[captures.Run, ...]:
+    """One in seven, each pair of versions and each scenario among them; all with ALL_CAPTURES=1."""
+    return captured_runs[:: 1 if os.environ.get("ALL_CAPTURES") == "1" else 7]
 
 
 @pytest.fixture(scope="session")

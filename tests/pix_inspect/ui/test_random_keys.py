@@ -27,7 +27,7 @@ from tests.support.random_keys import burst, messages
 from tests.support.screens import settled
 
 FIRST = int(os.environ.get("KEYS_SEED", "1"))
-RUNS = int(os.environ.get("KEYS_RUNS", "4"))
+RUNS = int(os.environ.get("KEYS_RUNS", "2"))
 BURSTS = 80
 SIZES = [(80, 24), (120, 40), (200, 60)]
 NAMES = ["build-failure", "two-clients", "add-tree", "queries"]
