@@ -132,7 +132,7 @@ def test_recordings(path: Path) -> None:
 def test_planted_mistakes(tmp_path: Path) -> None:
     met: set[Mistake] = set()
     for mistake, minor in product(PLANTED, (21, 38)):
-        for case in some(mistake, minor, 3):
+        for case in some(mistake, minor, 15):
             session = saved(case.talk, tmp_path, left=case.left)
             session.close()
             alike = decided_alike(session.path)
