@@ -14,10 +14,10 @@ for _name in [name for name in os.environ if name == "NO_COLOR" or name.startswi
     if _name != "TEXTUAL_SNAPSHOT_TEMPDIR":
         del os.environ[_name]
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
-os.environ["XDG_CONFIG_HOME"] = "/nonexistent"  # nobody's own settings and declarations
 
 import signal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
@@ -25,6 +25,9 @@ from syrupy.extensions.base import AbstractSyrupyExtension
 
 from tests.support import captures, golden
 from tests.support.surroundings import lacking
+
+_SETTINGS = TemporaryDirectory(prefix="pix-tests-")
+os.environ["XDG_CONFIG_HOME"] = _SETTINGS.name  # nobody's own settings and declarations
 
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "snapshots"
 
