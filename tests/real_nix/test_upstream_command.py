@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,14 @@ import pytest
 from pix_inspect.session.session import Session
 from tests.real_nix.daemons import Daemon
 from tests.real_nix.test_capture import SLOW, WAIT, begun
+from tests.support.planted import found_in
 from tests.support.processes import PIX, is_there, started_by
 from tests.support.relaying import until
+
+FAILS = """
+derivation { name = "fails-1.0"; system = builtins.currentSystem; builder = "/bin/sh";
+  args = [ "-c" "echo one; echo two; exit 1" ]; }
+"""
 
 pytestmark = pytest.mark.real_nix
 
@@ -28,6 +35,54 @@ def command(daemon: Daemon) -> tuple[str, dict[str, str]]:
     settings = daemon.state.folder / "etc/daemon"
     words = f"{daemon.nix.programs}/nix-daemon --stdio"
     return words, daemon.state.environment(daemon.nix, settings)
+
+
+TERMINAL = """
+import os, pty, sys, termios, threading, tty
+child, terminal = pty.fork()
+if not child:
+    tty.setraw(0)
+    said = termios.tcgetattr(0)
+    said[1] |= termios.OPOST | termios.ONLCR
+    termios.tcsetattr(0, termios.TCSANOW, said)
+    os.write(1, b"!")
+    os.execvp(sys.argv[1], sys.argv[1:])
+os.read(terminal, 1)
+
+def pump(source, target):
+    try:
+        while data := os.read(source, 4096):
+            os.write(target, data)
+    except OSError:
+        pass
+    os._exit(0)
+
+threading.Thread(target=pump, args=(0, terminal)).start()
+pump(terminal, 1)
+"""
+"""A program in a terminal that takes every byte, and makes CR LF of the line feeds it says."""
+
+
+def test_a_terminal_in_between_is_named(
+    daemon: Daemon, command: tuple[str, dict[str, str]], tmp_path: Path
+) -> None:
+    words, environment = command
+    script, recording = tmp_path / "terminal.py", tmp_path / "r.pcapng"
+    script.write_text(TERMINAL)
+    relay: list[str | Path] = [*PIX, "record", "--listen", tmp_path / "relay", "-o", recording]
+    behind = f"{sys.executable} {script} {words}"
+    with started(*relay, "--upstream-command", behind, env=environment, cwd=tmp_path) as process:
+        until(lambda: (tmp_path / "relay").exists())
+        client = daemon.client(socket=tmp_path / "relay")
+        done = client.run("nix-build", "--no-out-link", "-E", FAILS, check=False)
+        assert done.returncode
+        process.send_signal(signal.SIGINT)
+        process.wait(WAIT)
+    found = found_in(Session(recording).read_all())
+    errors = {finding.kind.name for finding in found if finding.grade == "error"}
+    assert errors - {"failed-build"} == {"line-ends"}, [
+        (each.kind.name, each.said) for each in found
+    ]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pix.codec.values import encode, tree
 from pix.codec.wire import Boolean, Enumeration, Node, String, Wire, Word
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
-from pix.protocol.logging import STDERR_ERROR, STDERR_LAST
+from pix.protocol.logging import STDERR_ERROR, STDERR_LAST, STDERR_NEXT
 from pix.protocol.types import FEATURES, UnkeyedValidPathInfo
 from pix_inspect.forensics.rules import is_only_success
 from tests.support.planted import found_in
@@ -438,6 +438,43 @@ def string_for_a_list(minor: int) -> Iterator[Case]:
                 yield Case(place.operation.name, node.name, talk)
 
 
+def line_ends(minor: int) -> Iterator[Case]:
+    """A terminal on the way: in texts of each message, and in the log and the error before it."""
+    for place in places(minor):
+        for node in place.nodes(String)[:MOST_NODES]:
+            if isinstance(node.wire, String) and node.wire.name in ("String", "Contents", "Json"):
+                lines = text(str(node.value or "{}").encode() + b"\nand more\n")
+                talk = place.change(node.start, node.end or 0, lines)
+                yield Case(place.operation.name, node.name, through_terminal(talk, place.side))
+    for operation in known(minor):
+        for length in (5, 7, 9, 14):  # no padding, one byte of it, and ten bytes
+            for ends in (False, True):
+                talk = begun(minor)
+                talk.ask(operation.name)
+                talk.daemon(word(STDERR_NEXT), text(b"x" * length + b"\n"))
+                talk.daemon(word(STDERR_NEXT), text(b"one\ntwo\n"))
+                if not ends:
+                    talk.answer(operation.name)
+                    talk.whole(*FOLLOWING)
+                how = f"log of {length}, {'ends' if ends else 'goes on'}"
+                left = CLIENT if ends else None
+                yield Case(operation.name, how, through_terminal(talk, DAEMON), left)
+        talk = begun(minor)
+        talk.ask(operation.name)
+        talk.daemon(error(minor, b"it failed:\nfor a reason"))
+        talk.whole(*FOLLOWING)
+        yield Case(operation.name, "error", through_terminal(talk, DAEMON))
+
+
+def through_terminal(talk: TypicalPlaybook, side: int) -> TypicalPlaybook:
+    """Have what a side says pass a terminal, behind the handshake."""
+    first = len(begun(talk.protocol.minor).turns) - 2
+    for i, (speaker, data) in enumerate(talk.turns):
+        if i >= first and speaker == side and data:
+            talk.turns[i] = (side, data.replace(b"\n", b"\r\n"))
+    return talk
+
+
 def printed(minor: int) -> Iterator[Case]:
     for place in places(minor):
         talk = begun(minor)
@@ -673,6 +710,18 @@ def missing_trust(minor: int) -> Iterator[Case]:
         yield from _greeted("", greeting(minor, daemon=hellos(minor)[1][:-8]))
 
 
+def doubled_hello(minor: int) -> Iterator[Case]:
+    """The client greets anew, behind another request; the daemon refuses it, or greets, too."""
+    version = word(0x100 | minor)
+    ours = word(CLIENT_MAGIC) + version
+    for daemon in (error(minor, b"invalid operation"), word(DAEMON_MAGIC) + version, b""):
+        for client in (ours, ours + hellos(minor)[0]):
+            talk = begun(minor)
+            talk.client(client)
+            talk.daemon(daemon)
+            yield Case("handshake", f"{len(client)}, {len(daemon)}", talk, CLIENT)
+
+
 def undue_trust(minor: int) -> Iterator[Case]:
     if minor < 35:
         for trust in range(3):
@@ -700,6 +749,7 @@ PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "counted zeros": counted_zeros,
     "other feature": other_feature,
     "string for a list": string_for_a_list,
+    "CR LF for LF": line_ends,
     "text in the stream": printed,
     "half a NAR": half_a_nar,
     "unended frames": unended_frames,
@@ -715,5 +765,6 @@ PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "misplaced features": misplaced_features,
     "missing trust word": missing_trust,
     "undue trust word": undue_trust,
+    "doubled hello": doubled_hello,
 }
 """By the name of the mistake."""

@@ -28,7 +28,10 @@ from tests.support.typical import TYPICAL, TypicalPlaybook, known
 from tests.support.words import PATH, text, word
 
 NUMBERS = (0, 0, 1, 1, 2, 3, 7, 11, 26, 64, 100, 4096, 65_535, 1 << 20)
-TEXTS = ("", "x", "some words", "built /nix/store\n", "a" * 40, "é", "line\nline", "\x1b[1mbold")
+TEXTS = (
+    "", "x", "some words", "built /nix/store\n", "a" * 40, "é", "line\nline",
+    "\x1b[1mbold", "dos\r\n", "\r\n",
+)  # fmt: skip
 LENGTHS = (0, 0, 1, 1, 2, 3, 8)
 
 

@@ -79,7 +79,9 @@ class Detector:
         return self._found(Look(self._around, view.row, True, view))
 
     def _found(self, look: Look) -> list[Finding]:
-        return [look.weighed(found) for found in _passes(look)]
+        found = [look.weighed(each) for each in _passes(look)]
+        changed = [each for each in found if each.kind.name == "line-ends"]
+        return [each for each in found if each not in changed[1:]]
 
 
 def _passes(look: Look) -> Iterator[Finding]:
@@ -245,8 +247,20 @@ def _opaque(look: Look) -> Iterator[Finding]:
     else:
         name = "wild-length" if reason is Reason.WILD_LENGTH else "desync"
         diagnosis = look.forensics.diagnose(view, side)
+        if diagnosis.mistake is None and look.is_behind_unknown:
+            return  # the number that is no operation is the finding
+        if diagnosis.mistake is Mistake.LINE_ENDS and _is_irregular_before(look):
+            return  # found there
         said = note.said if note is not None else ""
         yield look.found(_graver(name, diagnosis), said, side, offset, diagnosis=diagnosis)
+
+
+def _is_irregular_before(look: Look) -> bool:
+    """Whether fields of the exchange before are irregular, and were looked at."""
+    before = look.around.before(look.row)
+    if before is None or not look.decoded:
+        return False
+    return bool(messages.irregular(Look(look.around, look.session.row(before), True)))
 
 
 def _graver(name: str, diagnosis: Diagnosis | None) -> str:

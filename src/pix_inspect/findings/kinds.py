@@ -177,6 +177,11 @@ _ALL = (
          "What the client sent is whole, but the daemon stopped reading before its end.",
          "The field that the daemon met as an operation is named: what stands before it is where"
          " the daemon's reader ends.", "NixOS/nix#3943"),
+    Kind("line-ends", "error", "a terminal stands in between: line feeds became CR LF",
+         "What passes is not what was sent: each text with a line feed has more bytes than its"
+         " length says, and all behind it is out of step. Client and daemon are both right.",
+         "Take the terminal off the path: ssh -T, without -t, -tt or RequestTTY; no script(1) or"
+         " expect around the program; pipes in binary mode.", "termios(3): ONLCR; ssh(1)"),
     Kind("not-recorded", "note", "bytes that were not recorded where structure was needed",
          "The recorder was pressed or told to keep less; what depends on these bytes is not known.",
          "Record again: pix-inspect with a higher --payload or on a faster disk, strace with"
@@ -230,7 +235,8 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 """Every kind by its name."""
 
 OF_LAYOUT = frozenset(
-    ("misannounced-version", "unknown-operation", "cut-request", "desync", "wild-length",
+    ("misannounced-version", "unknown-operation", "cut-request", "desync", "line-ends",
+     "wild-length",
      "peer-out-of-step", "padding", "counted-zeros", "boolean", "wide-number", "big-endian",
      "unknown-value", "undecodable", "without-feature")
 )  # fmt: skip

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from pix.codec.gates import WORKER, newest, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.notes import Reason
 from pix.protocol.types import FEATURES, TrustedFlag
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.kinds import KINDS, OF_LAYOUT
-from pix_inspect.forensics.mistakes import Diagnosis
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.session import standard_error
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
@@ -161,6 +162,15 @@ class Look:
         return f"; its standard error ends with: {plain(said[-1]).strip()}" if said else ""
 
     @property
+    def is_behind_unknown(self) -> bool:
+        """Whether what the client says here follows a number that is not an operation."""
+        before = self.around.before(self.row)
+        if before is None or self.row.client_start < 0:
+            return False
+        notes = self.session.remarks(before)
+        return any(note.reason is Reason.UNKNOWN_OPERATION for note in notes)
+
+    @property
     def who_left(self) -> int | None:
         """The side that ended its stream first, as far as the recording tells."""
         return self.session.connections[self.row.connection].left
@@ -184,9 +194,12 @@ class Look:
     def weighed(self, finding: Finding) -> Finding:
         """Return a finding as what it is where the connection's layouts are not known.
 
-        What may as well have been cut off is a mistake only where the client left first.
+        What may as well have been cut off is a mistake only where the client left first. Changed
+        line ends are the path's, whatever came of them.
         """
         why = finding.diagnosis
+        if why is not None and why.mistake is Mistake.LINE_ENDS:
+            finding = replace(finding, kind=KINDS["line-ends"])
         if why is not None and why.mistake and not why.certain and self.who_left != CLIENT:
             finding = replace(finding, diagnosis=replace(why, mistake=None, where="", proviso=None))
         if finding.kind.name not in OF_LAYOUT or not self.around.unknown(finding.connection):

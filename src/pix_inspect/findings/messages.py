@@ -174,8 +174,17 @@ def ignored(look: Look) -> Iterator[Finding]:
                 yield look.found("ignored-setting", said, DAEMON, part.start)
 
 
-def irregular(look: Look) -> Iterator[Finding]:
-    """Parts that do not have the declared layout, and their irregular fields."""
+def irregular(look: Look) -> list[Finding]:
+    """Parts that do not have the declared layout, and their irregular fields.
+
+    Where line ends were changed on the way, that is the finding.
+    """
+    found = list(_irregular(look))
+    changed = look.forensics.line_ends(look.row) if found else None
+    return found if changed is None else [replace(found[0], diagnosis=changed)]
+
+
+def _irregular(look: Look) -> Iterator[Finding]:
     over = look.row.state in ("ok", "error")
     stopped = Reason.NO_STATUS in look.reasons
     for part in _distinct(look.view):

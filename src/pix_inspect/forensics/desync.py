@@ -15,6 +15,7 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix_inspect.base.safe_text import inert
 from pix_inspect.forensics.hellos import other_hello
+from pix_inspect.forensics.line_ends import line_ends
 from pix_inspect.forensics.log_frames import broken_frame
 from pix_inspect.forensics.messages import nodes_of
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
@@ -88,7 +89,8 @@ class Forensics:
         found = None
         if len(suspects) < SUSPECTS:
             found = self.hello(view.row, side) or self.hello(view.row, 1 - side)
-        found = found or _first(case, *RULES[side], *((broken_frame,) if side == DAEMON else ()))
+        in_log = (broken_frame,) if side == DAEMON else ()
+        found = found or _first(case, line_ends, *RULES[side], *in_log)
         return replace(found or Diagnosis(), word=word_line(case))
 
     def hello(self, row: Row, side: int) -> Diagnosis | None:
@@ -142,7 +144,12 @@ class Forensics:
         """Return why a request was answered, or given up, before its end."""
         if self._is_blind(row):
             return None
-        return _first(self._case(row), bare_payload, broken_request, unframed, broken_payload)
+        rules = (line_ends, bare_payload, broken_request, unframed, broken_payload)
+        return _first(self._case(row), *rules)
+
+    def line_ends(self, row: Row) -> Diagnosis | None:
+        """Return whether line ends were changed on the way, in either direction."""
+        return None if self._is_blind(row) else line_ends(self._case(row))
 
     def odd_operation(self, row: Row) -> Diagnosis | None:
         """Return why an operation is none: it may be the end of the request before."""
@@ -185,6 +192,8 @@ class Forensics:
         if self._is_blind(row):
             return None
         case = self._case(row)
+        if changed := line_ends(case):
+            return changed
         if exchange.error is not None:
             return _first(case, other_error)
         if exchange.request_done is None:
@@ -217,6 +226,8 @@ class Forensics:
             found = _unread_field(view, number)
             return None if found is None else Diagnosis(None, evidence=(found.where, READS_ON))
         before = self._suspects(view.row)
+        if changed := self.line_ends(view.row):
+            return changed
         for suspect in [*before[:1], view, *before[1:]]:
             found = _unread_field(suspect, number) or _unread_payload(suspect, number)
             if found is not None:

@@ -73,6 +73,9 @@ class Mistake(Enum):
                      " missing", "Nix worker-protocol-connection.cc: from 1.35 on")
     UNDUE_TRUST = ("undue trust word", "a word of trust at a version that has none",
                    "Nix worker-protocol-connection.cc: from 1.35 on")
+    LINE_ENDS = ("CR LF for LF", "a terminal or a text-mode pipe stands in between and made CR LF"
+                 " of each line feed", "termios(3): ONLCR; ssh(1): -T")
+    DOUBLED_HELLO = ("doubled hello", "a handshake begins on a connection that has had its own")
     DOUBLED_VERSION = "doubled version", "the client says its version twice", "NixOS/nix#11126"
     TEXT_IN_STREAM = "text in the stream", "something printed into the connection", "NixOS/nix#5290"
     # fmt: on

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation, wire_of
-from pix.codec.gates import NEWEST, Protocol, version_text
+from pix.codec.gates import FAMILIES, NEWEST, Protocol, version_text
 from pix.codec.payload import FRAMES, RAW_NAR, Carriage, Payload
 from pix.codec.records import Record
 from pix.codec.values import Tree, tree
@@ -175,6 +175,14 @@ def _named(repair: Repair, message: Message, title: str) -> Diagnosis:
     if repair.mistake is Mistake.LONG_REPLY and last == ONE and fits(message, head):
         return Diagnosis(Mistake.EXTRA_ONE, where)
     return Diagnosis(repair.mistake, where)
+
+
+def second_hello(case: Case) -> Diagnosis | None:
+    """The magic number, where a request or an answer begins."""
+    if case.word in {family.magics[case.side] for family in FAMILIES}:
+        where = f"the {SIDES[case.side]}'s magic number stands again at byte {case.offset:,}"
+        return Diagnosis(Mistake.DOUBLED_HELLO, where)
+    return None
 
 
 def other_protocol(case: Case) -> Diagnosis | None:
@@ -515,10 +523,10 @@ def _are_messages(case: Case, data: bytes) -> bool:
 
 Rule = Callable[[Case], "Diagnosis | None"]
 RULES: tuple[tuple[Rule, ...], tuple[Rule, ...]] = (
-    (other_protocol, _odd_code, bare_payload, broken_request, unframed, framed, broken_payload,
-     _narrow_length, _foreign_text),
-    (bare_payload, broken_request, unframed, framed, broken_payload, other_protocol, _odd_code,
-     broken_reply, run_on_reply, _narrow_length, other_error, _foreign_text, _no_last),
+    (second_hello, other_protocol, _odd_code, bare_payload, broken_request, unframed, framed,
+     broken_payload, _narrow_length, _foreign_text),
+    (second_hello, bare_payload, broken_request, unframed, framed, broken_payload, other_protocol,
+     _odd_code, broken_reply, run_on_reply, _narrow_length, other_error, _foreign_text, _no_last),
 )  # fmt: skip
 """What is asked, in order, of the client's stream and of the daemon's."""
 

@@ -22,7 +22,7 @@ from pix_inspect.recording.notes import Reading, Stuck
 from pix_inspect.session import exchange_view
 from pix_inspect.session.exchange_view import Part
 from pix_inspect.session.session import Session
-from tests.support.mistaken import error
+from tests.support.mistaken import error, through_terminal
 from tests.support.playbook import Playbook
 from tests.support.recording import Recording
 from tests.support.typical import TypicalPlaybook, carried, request_of
@@ -165,7 +165,7 @@ def elided(kept: int) -> Recorded:
     return Recorded(talk, kept={4: kept})
 
 
-def logged(line: bytes, *, asks: bool = True) -> Recorded:
+def logged(line: bytes, *, asks: bool = True, terminal: bool = False) -> Recorded:
     talk = TypicalPlaybook(37)
     talk.whole("IsValidPath")
     if asks:
@@ -173,7 +173,7 @@ def logged(line: bytes, *, asks: bool = True) -> Recorded:
     talk.daemon(word(STDERR_NEXT), text(line))
     if asks:
         talk.answer("IsValidPath")
-    return Recorded(talk)
+    return Recorded(through_terminal(talk, DAEMON) if terminal else talk)
 
 
 def stuck_before(turns: int, line: bytes) -> Recorded:
@@ -322,6 +322,9 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
     ),
     "peer-out-of-step": (
         lambda: failed(b"invalid operation 4711"), lambda: failed(b"invalid operation 1")
+    ),
+    "line-ends": (
+        lambda: logged(b"built\n", terminal=True), lambda: logged(b"built\r\n", terminal=False)
     ),
     "not-recorded": (lambda: elided(12), lambda: elided(1 << 20)),
     "padding": (

@@ -20,7 +20,7 @@ MINORS = (10, 21, 38)
 SILENT = {
     "missing field": 0.3, "extra field": 0.3, "short reply": 0.5, "short request": 0.6,
     "undue trust word": 0.5, "undue feature list": 0.3, "other version": 0.2, "32-bit number": 0.1,
-    "long request": 0.1, "other feature": 0.2,
+    "long request": 0.1, "other feature": 0.2, "CR LF for LF": 0.1,
 }  # fmt: skip
 """Of how many sessions nothing may be said, as their bytes can be explained in several ways."""
 
