@@ -244,6 +244,34 @@ def _long_length(
     return None
 
 
+def narrow_throughout(message: Message) -> bool:
+    """Whether every word of a message is written in four bytes, however its texts are filled up."""
+    if len(message.data) > MOST_BYTES or fits(message):
+        return False
+    return any(fits(message, _all_wide(message, padding)) for padding in _NARROW_PADDINGS)
+
+
+def _all_wide(message: Message, padding: _Fill) -> bytes:
+    """The bytes with four zeros behind each word, and texts filled up, as far as they are read."""
+    data, at = message.data, 0
+    for _ in range(_tries(data)):
+        start = min((n.start for n, _ in _nodes(message, data) if n.start >= at), default=len(data))
+        if start + 4 > len(data):
+            break
+        number = int.from_bytes(data[start : start + 4], "little")
+        body, rest = data[start + 4 :], b""
+        at = start + 8
+        if any(
+            n.start == start and isinstance(n.wire, String) and n.wire is not _TEXT
+            for n, _ in _nodes(message, data)
+        ) or (number <= len(body) and is_text(body[:number])):
+            body, rest = body[:number], body[number + padding(number) :]
+            body += bytes(-number & 7)
+            at += len(body)
+        data = data[:start] + pack_u64(number) + body + rest
+    return data
+
+
 def _list_of_one(message: Message, data: bytes) -> tuple[bytes, str] | None:
     """The first list whose count is the length of a text, made a list of that text."""
     for node, path in _nodes(message, data):
@@ -260,6 +288,13 @@ def _list_of_one(message: Message, data: bytes) -> tuple[bytes, str] | None:
     return None
 
 
+_NARROW_PADDINGS: tuple[_Fill, ...] = (
+    lambda n: -(n + 4) & 7,
+    lambda n: -n & 7,
+    lambda n: -n & 3,
+    lambda n: 0,
+)
+"""How many bytes a writer of four-byte lengths puts behind a text of so many."""
 _REPAIRS: tuple[tuple[Mistake, _Mend], ...] = (
     (Mistake.DOUBLED_LAST, _second_last),
     (Mistake.BIG_ENDIAN, _turned_round),
@@ -274,7 +309,7 @@ _REPAIRS: tuple[tuple[Mistake, _Mend], ...] = (
     ),
     *(
         (Mistake.NARROW_LENGTH, partial(_long_length, padding=padding))
-        for padding in (lambda n: -(n + 4) & 7, lambda n: -n & 7, lambda n: -n & 3, lambda n: 0)
+        for padding in _NARROW_PADDINGS
     ),
     (Mistake.NARROW_NUMBER, _first_wide),
     (Mistake.NARROW_NUMBER, _wide),

@@ -45,6 +45,7 @@ from pix_inspect.forensics.repairs import (
     is_text,
     is_text_byte,
     is_turned_round,
+    narrow_throughout,
 )
 from pix_inspect.forensics.turns import BEHIND, Turn, Turns
 from pix_inspect.session.exchange_view import ExchangeView
@@ -326,7 +327,8 @@ def _odd_code(case: Case) -> Diagnosis | None:
         if case.side == DAEMON:
             is_meant = _is_answer(case, low, rest)
         else:
-            is_meant = _is_request(pack_u64(low) + rest, case.protocol) is not None
+            meant = _is_request(pack_u64(low) + rest, case.protocol, narrow=True)
+            is_meant = meant is not None
         return Diagnosis(Mistake.NARROW_NUMBER, where) if is_meant else None
     return None
 
@@ -465,15 +467,19 @@ def reliable(suspects: list[ExchangeView], turns: Turns, first: int) -> list[Exc
     return suspects
 
 
-def _is_request(data: bytes, protocol: Protocol) -> Operation | None:
-    """Return the operation of which these bytes are one request and no more."""
+def _is_request(data: bytes, protocol: Protocol, *, narrow: bool = False) -> Operation | None:
+    """Return the operation of which these bytes are one request and no more.
+
+    `narrow`: or would be, if its words were not all of four bytes.
+    """
     number = int.from_bytes(data[:8], "little")
     operation = OPERATIONS.get(protocol.family.code(number)) if len(data) >= 16 else None
     if operation is None:
         return None
     request = operation.request
     message = Message(request, data[8:], protocol, payload=request.payload)
-    return operation if fits(message) else None
+    is_one = fits(message) or (narrow and narrow_throughout(message))
+    return operation if is_one else None
 
 
 def _is_answer(case: Case, code: int, rest: bytes) -> bool:
@@ -481,7 +487,8 @@ def _is_answer(case: Case, code: int, rest: bytes) -> bool:
     if code != STDERR_LAST:
         return fits(Message(STDERR_FRAMES[code].fields, rest, case.protocol))
     asked = [operation for view in case.suspects if (operation := operation_of(view))]
-    return any(fits(Message(operation.reply, rest, case.protocol)) for operation in asked)
+    replies = [Message(operation.reply, rest, case.protocol) for operation in asked]
+    return any(fits(reply) or narrow_throughout(reply) for reply in replies)
 
 
 def is_whole_frames(data: bytes) -> bool:
