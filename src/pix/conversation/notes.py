@@ -92,6 +92,7 @@ class Reason(Worded):
     )
     NOT_RECORDED = "{note.length} bytes were not recorded where structure was needed"
     NO_OPERATION = "{note.length} bytes at the end are not an operation"
+    NUMBER_CUT = "{note.length} bytes at the end begin the number of an operation"
     NOT_AGREED = "{note.length} bytes behind a handshake that the daemon did not finish"
     FRAME_CUT = "the stream ends inside a frame"
     BEGAN_EARLIER = "began in the previous file"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol as Interface
 from typing import TypeAlias
 
-from pix.codec.cursor import Limits
+from pix.codec.cursor import Limits, Window
 from pix.codec.declare import OPERATIONS
 from pix.codec.gates import Family, Protocol
 from pix.codec.payload import FRAMES, PULLED
@@ -340,8 +340,20 @@ class Ledger:
         if self.requesting is not None:
             self._request_cut(end, Note(Reason.REQUEST_CUT, end, CLIENT))
         elif left > 0 and self.client.opaque is None and self._past_handshake(CLIENT):
-            why = Reason.NOT_AGREED if self.protocol is None else Reason.NO_OPERATION
+            if self.protocol is None:
+                why = Reason.NOT_AGREED
+            else:
+                begun = self._begins_operation(cursor.buf[cursor.pos : cursor.end])
+                why = Reason.NUMBER_CUT if begun else Reason.NO_OPERATION
             self.give_up(CLIENT, cursor.offset, Note(why, length=left))
+
+    def _begins_operation(self, data: Window) -> bool:
+        """Whether fewer bytes than a word may begin an operation's number (0 is padding)."""
+        begun, number_of = int.from_bytes(data, "little"), self.in_force().family.code
+        return 0 < len(data) < 8 and any(
+            number_of(code) > 0 and number_of(code) % (1 << 8 * len(data)) == begun
+            for code in OPERATIONS
+        )
 
     def daemon_ends(self) -> None:
         """Give the last few bytes of the daemon's stream to the exchange they belong to."""

@@ -234,6 +234,8 @@ def _opaque(look: Look) -> Iterator[Finding]:
         return
     if reason is Reason.NOT_RECORDED:
         yield look.found("not-recorded", said, side, offset)
+    elif reason is Reason.NUMBER_CUT:
+        yield look.found("cut-request", said, side, offset)
     elif reason in (Reason.GUIX, Reason.UNKNOWN_MAJOR):
         if side == CLIENT:  # said once of both
             yield look.found(_UNKNOWN[reason], said, side, offset)

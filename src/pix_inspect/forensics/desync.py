@@ -98,7 +98,14 @@ class Forensics:
         first = self.session.connections[row.connection].handshake
         if first is None:
             return None
-        position = self.session.row(first).position
+        view = self.session.exchange(first)
+        if any(
+            data is None
+            for each in (CLIENT, DAEMON)
+            for _, data in view.bytes(each, *view.span(each))
+        ):
+            return None
+        position = view.row.position
         turns = Turns(self.session.reader, row.connection, position, side, HEAD)
         said = turns.read(CLIENT, 0, HELLO), turns.read(DAEMON, 0, HELLO)
         return other_hello(said, side)

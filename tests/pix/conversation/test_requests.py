@@ -23,7 +23,7 @@ from pix.protocol.operations import (
 )
 from pix.protocol.types import UnkeyedValidPathInfo
 from tests.support.nars import nar
-from tests.support.playbook import Playbook, said
+from tests.support.playbook import EOF, Playbook, said
 from tests.support.words import PATH, text
 
 HASH = "15e3c560894cbb27085cf65b5a2ecb18488c999497f4531b6907a7581ce6d527"
@@ -273,3 +273,20 @@ def test_what_is_no_nar_makes_the_rest_opaque() -> None:
     _, added, strange = talk.exchanges()
     assert "'nix-archive-1'" in strange.notes[0].expected
     assert not added.complete
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        (b"\x01", Reason.NUMBER_CUT),
+        (pack_u64(26)[:7], Reason.NUMBER_CUT),
+        (b"\0\0", Reason.NO_OPERATION),  # padding, for instance
+        (b"\x01\x01", Reason.NO_OPERATION),
+        (b"\xfd", Reason.NO_OPERATION),
+    ],
+)
+def test_what_is_left_of_a_number_is_told_from_what_is_none(left: bytes, reason: Reason) -> None:
+    talk = Playbook(Protocol(38)).greet() >> VALID << StderrLast() << YES
+    *_, rest = (talk >> left >> EOF).exchanges()
+    assert [note.reason for note in rest.notes] == [reason]
+    assert rest.kind == "opaque"
