@@ -180,7 +180,8 @@ def irregular(look: Look) -> list[Finding]:
     Where line ends were changed on the way, that is the finding.
     """
     found = list(_irregular(look))
-    changed = look.forensics.line_ends(look.row) if found else None
+    is_broken = any(each.grade != "note" for each in found)
+    changed = look.forensics.line_ends(look.row) if is_broken else None
     return found if changed is None else [replace(found[0], diagnosis=changed)]
 
 
