@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from typing import Literal, TypeAlias
 
 from pix.codec.cursor import Cursor, u64_at
-from pix.codec.errors import DecodeError, WildLength
+from pix.codec.errors import DecodeError, Truncated, WildLength
 from pix.codec.wire import text_of
 from pix.dataclass import dataclass, field
 
@@ -301,4 +301,4 @@ def check(data: bytes, *, strict: bool = True) -> tuple[list[Entry], int]:
             raise DecodeError(cursor.offset, "a NAR token", "a STDERR_ERROR word") from None
         if cursor.pos <= cursor.end:
             return entries, cursor.offset
-    raise DecodeError(len(data), "the rest of a NAR", "the end of the data")
+    raise Truncated(len(data), "the rest of a NAR", max(cursor.pos - cursor.end, 8))

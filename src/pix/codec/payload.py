@@ -82,6 +82,9 @@ class Bare(Carriage):
         rest = bytes(reader.buf[reader.pos :])
         try:
             end = self.check(rest)
+        except Truncated as error:
+            at = reader.offset + error.offset
+            raise Truncated(at, error.expected, error.missing) from None
         except DecodeError as error:
             raise DecodeError(reader.offset + error.offset, error.expected, error.found) from None
         reader.pos += end
