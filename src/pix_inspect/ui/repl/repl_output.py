@@ -60,6 +60,7 @@ class Output(Lines):
         self._said: list[tuple[str, str]] = []
         self._rows: list[tuple[str, str]] = []
         self._width = 0
+        self._awaited = ""
 
     @property
     def count(self) -> int:
@@ -72,7 +73,7 @@ class Output(Lines):
     def clear(self) -> None:
         self._said, self._rows, self.cursor = [], [], 0
         self.resize_lines()
-        self.entitle()
+        self._say_place()
         self.redraw()
 
     def add(self, lines: Iterable[tuple[str, str]]) -> None:
@@ -99,7 +100,7 @@ class Output(Lines):
         if first < len(self._rows) and asked < top:
             top = asked if first - asked < height else first
         self.scroll_to(y=max(top, 0), animate=False, force=True)
-        self.entitle(self.place)
+        self._say_place()
 
     @property
     def _asked(self) -> int:
@@ -107,16 +108,20 @@ class Output(Lines):
         rows = self._rows
         return next((i for i in range(len(rows) - 1, -1, -1) if _is_asked(*rows[i])), 0)
 
-    @property
-    def place(self) -> str:
-        """How much there is below what is shown."""
+    def say_awaited(self, awaited: str) -> None:
+        """Say in the title what is waited for, "" for nothing."""
+        self._awaited = awaited
+        self._say_place()
+
+    def _say_place(self) -> None:
+        """Say what is waited for, or how much there is below what is shown."""
         below = len(self._rows) - round(self.scroll_target_y) - self.inner.height
-        return f"▼ {below:,} lines more: PgDn" if below > 0 else ""
+        self.entitle(self._awaited or (f"▼ {below:,} lines more: PgDn" if below > 0 else ""))
 
     def watch_scroll_y(self, before: float, now: float) -> None:
         super().watch_scroll_y(before, now)
         if round(before) != round(now):
-            self.entitle(self.place)
+            self._say_place()
 
     def on_resize(self) -> None:
         width = self.inner.width
@@ -147,4 +152,4 @@ class Output(Lines):
         self.scroll_to(
             y=max(0, round(self.scroll_target_y) + int(pages * height)), animate=False, force=True
         )
-        self.entitle(self.place)
+        self._say_place()

@@ -159,11 +159,11 @@ class ReplPane(Vertical):
 
     def _say_busy(self) -> None:
         if self.talk.asks:
-            self.output.entitle("waiting for your word")
+            self.output.say_awaited("waiting for your word")
         elif self.talk.busy:
-            self.output.entitle("waiting for the daemon: Ctrl-C interrupts")
+            self.output.say_awaited("waiting for the daemon: Ctrl-C interrupts")
         else:
-            self.output.entitle(self.output.place)
+            self.output.say_awaited("")
 
     # Completion -------------------------------------------------------------------------
 
