@@ -149,6 +149,7 @@ def test_a_build_ends_with_who_wanted_it(
         building = begun(daemon.client(socket=path), tmp_path)
         running = builders(relay.pid)
         assert len(running) >= 2
+        until(lambda: last_of(recording)[0] == "BuildPaths")  # what is killed writes no more
         os.kill(building.pid if victim == "client" else relay.pid, signal.SIGKILL)
         until(lambda: not any(map(is_there, running)))
         building.communicate(timeout=WAIT)
