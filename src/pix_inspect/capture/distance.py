@@ -150,9 +150,9 @@ class Line:
 
 
 def _at_random(most: int) -> int:
-    from random import randint  # costs a relay that starts more than the rest of this module
+    from random import SystemRandom  # costs a relay that starts more than the rest of this module
 
-    return randint(0, most)
+    return SystemRandom().randint(0, most)
 
 
 def _wait_for_hang_up(sock: socket.socket) -> None:

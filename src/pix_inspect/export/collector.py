@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import random
 import re
 import ssl
 import time as clock
@@ -17,6 +16,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from random import Random
 from typing import Any
 
 import pix
@@ -30,6 +30,7 @@ PATIENCE = 30.0
 """Seconds for an answer."""
 MOST_OF_AN_ANSWER = 65_536
 
+_OWN = Random()  # pauses are no part of a sequence that others have seeded
 _MEANT_AS_URL = re.compile(r"[A-Za-z][\w+.-]*:(/|\d+(/|$))")
 
 
@@ -56,7 +57,7 @@ def meant_as_url(text: str) -> bool:
 def pause_before(tried: int, after: float | None = None) -> float:
     """Return the seconds to wait after `tried` tries (from 0) in vain."""
     wanted = after if after is not None else 2.0 ** min(tried, 16) * 0.25
-    return min(wanted, LONGEST_PAUSE) * random.uniform(1, 1.25)
+    return min(wanted, LONGEST_PAUSE) * _OWN.uniform(1, 1.25)
 
 
 class Collector:
