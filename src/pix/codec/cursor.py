@@ -290,7 +290,7 @@ def behind(buf: Window, pos: int, program: Program, limits: Limits) -> int:
                     pos += n + 15 & -8
             elif step == CHOICE:
                 (n,) = u64_at(buf, pos)
-                choices: dict[int | None, Program] = arg  # type: ignore[assignment]
+                choices: dict[int | None, Program] = arg  # type: ignore[assignment]  # as above
                 chosen = choices.get(n, choices.get(None))
                 if chosen is None:
                     return -1
@@ -304,7 +304,7 @@ def behind(buf: Window, pos: int, program: Program, limits: Limits) -> int:
                 if n > limits.count:
                     return -1
                 pos += 8
-                element: Program = arg  # type: ignore[assignment]
+                element: Program = arg  # type: ignore[assignment]  # as above
                 for _ in range(n):
                     if pos >= len(buf):
                         return -1
@@ -350,7 +350,7 @@ def merged(program: list[Step]) -> Program:
     out: list[Step] = []
     for step, arg in program:
         if step == SKIP and out and out[-1][0] == SKIP:
-            out[-1] = (SKIP, out[-1][1] + arg)  # type: ignore[operator]
+            out[-1] = (SKIP, out[-1][1] + arg)  # type: ignore[operator]  # as above
         else:
             out.append((step, arg))
     return tuple(out)

@@ -17,7 +17,7 @@ from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from tests.support.otlp import attributes_of, collector, spans_in
 from tests.support.places import RECORDINGS
-from tests.support.processes import HELLO, is_there, recording, started_by
+from tests.support.processes import HELLO, RelayProcess, is_there, recording, started_by
 from tests.support.relaying import WAIT, until
 
 QUERIES = str(RECORDINGS / "queries.pcapng")
@@ -95,11 +95,7 @@ def test_what_the_collector_rejects_is_the_exit_status(capsys: pytest.CaptureFix
 
 def test_a_relay_sends_what_passes_while_it_passes(tmp_path: Path) -> None:
     with collector() as received, recording(tmp_path, "--otlp", received.url) as relay:
-        client, server = relay.pair()
-        client.sendall(HELLO)
-        assert server.recv(100) == HELLO
-        client.close()
-        server.close()
+        greeted(relay)
         until(lambda: any(span.name.endswith("handshake") for span in received.spans))
         assert relay.stop() == 0
         until(lambda: "nix.worker.io" in received.metrics)
@@ -107,15 +103,20 @@ def test_a_relay_sends_what_passes_while_it_passes(tmp_path: Path) -> None:
         assert attributes_of(last)["nix.connection"] == 1
 
 
+def greeted(relay: RelayProcess) -> None:
+    """Let a client say hello, and both sides go."""
+    client, server = relay.pair()
+    client.sendall(HELLO)
+    assert server.recv(100) == HELLO
+    client.close()
+    server.close()
+
+
 def test_a_collector_that_comes_late_gets_all(tmp_path: Path) -> None:
     with collector() as received:
         url = received.url
     with recording(tmp_path, "--otlp", url) as relay:
-        client, server = relay.pair()
-        client.sendall(HELLO)
-        assert server.recv(100) == HELLO
-        client.close()
-        server.close()
+        greeted(relay)
         with collector(port=int(url.rpartition(":")[2])) as received:
             assert relay.stop() == 0
     names = {span.name for span in received.spans}
@@ -127,11 +128,7 @@ def test_a_relay_ends_though_nobody_takes_its_spans(tmp_path: Path) -> None:
     with collector() as received:
         url = received.url
     with recording(tmp_path, "--otlp", url) as relay:
-        client, server = relay.pair()
-        client.sendall(HELLO)
-        assert server.recv(100) == HELLO
-        client.close()
-        server.close()
+        greeted(relay)
         assert relay.stop() == 0
     said = "".join(relay.said)
     assert "0 spans sent" in said
