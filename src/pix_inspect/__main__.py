@@ -1,27 +1,56 @@
 """The program, from its first moment on: `pix-inspect` and `python -m pix_inspect`.
 
-Until there is something to end in order, an interrupt ends the process as the system does it:
-Python would print where it was.
+Until there is something to end in order, and after that is over, an interrupt ends the process
+as the system does it: Python would print where it was.
 """
 
+from __future__ import annotations
+
+import _thread
+import os
 import signal
 import sys
+import time
+
+SOON = 0.01
+"""Seconds."""
 
 _PYTHONS = signal.getsignal(signal.SIGINT)
-if _PYTHONS is signal.default_int_handler:  # and not ignored, as for what runs in the background
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def main() -> int:
     """Run the command line and return the exit status."""
     from pix_inspect import cli
 
+    sys.unraisablehook = _interrupt_again
     try:
         signal.signal(signal.SIGINT, _PYTHONS)
         return cli.main()
     except KeyboardInterrupt:
         return cli.INTERRUPTED
+    finally:
+        _leave_interrupts_to_the_system()
 
+
+def _leave_interrupts_to_the_system() -> None:
+    if _PYTHONS is signal.default_int_handler:  # not ignored, as for what runs in the background
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _interrupt_again(what: sys.UnraisableHookArgs) -> None:
+    """Have an interrupt that came where nothing can be raised come once more, elsewhere."""
+    if what.exc_type is KeyboardInterrupt:
+        _thread.start_new_thread(_interrupt_soon, ())
+    else:
+        sys.__unraisablehook__(what)
+
+
+def _interrupt_soon() -> None:
+    time.sleep(SOON)  # at once it would come in the same place
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+_leave_interrupts_to_the_system()
 
 if __name__ == "__main__":
     sys.exit(main())

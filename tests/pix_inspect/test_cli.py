@@ -223,6 +223,24 @@ def test_capture_starts_without_the_screen() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_an_interrupt_where_nothing_can_be_raised_ends_it_nevertheless(tmp_path: Path) -> None:
+    program = """if True:
+        import signal, sys, time
+        from pix_inspect import __main__, cli
+        class Odd:
+            def __del__(self):
+                signal.raise_signal(signal.SIGINT)
+        def work():
+            Odd()
+            time.sleep(60)
+        cli.main = work
+        sys.exit(__main__.main())
+    """
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_an_interrupt_while_it_starts_says_nothing(tmp_path: Path) -> None:
     slow = tmp_path / "argparse"  # one of the first modules that are imported
     slow.mkdir()

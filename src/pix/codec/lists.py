@@ -59,6 +59,8 @@ class ListOf(Wire):
     Sets are written in ascending order of their bytes, as Nix does; lists as they are.
     """
 
+    form = "a list"
+
     def __init__(self, element: Wire, *, unordered: bool = False) -> None:
         self.element = element
         self.unordered = unordered
@@ -218,6 +220,8 @@ class MapOf(Wire):
 
     Read as a dict in wire order, later duplicates winning; written in the dict's order.
     """
+
+    form = "values by name"
 
     def __init__(self, key: String, value: Wire) -> None:
         self.key = key

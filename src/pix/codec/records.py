@@ -348,6 +348,8 @@ class Record(Wire):
     part of this wire type's readings (`pix.codec.payload` has its own).
     """
 
+    form = "its fields by name"
+
     def __init__(
         self, name: str, doc: str, kind: type, fields: Sequence[Field], payload: Payload | None
     ) -> None:

@@ -177,11 +177,12 @@ class Wire:
     """A wire type. `name` is what the manual calls it, `doc` one line about it.
 
     `fields` are those of a record, `meaning` is that of a number, `by_label` has the values that
-    have names; other types have none.
+    have names; other types have none. `form` is what a value is, in Python and in JSON.
     """
 
     name: str = ""
     doc: str = ""
+    form: str = ""
     fields: tuple[Field, ...] = ()
     meaning: Meaning | None = None
     by_label: Mapping[str, Named] = {}
@@ -225,11 +226,15 @@ class Wire:
 
     def expected(self, value: object) -> EncodeError:
         """Return the error for a Python value of the wrong type."""
-        return EncodeError("", f"expected {self.name}, got {type(value).__name__} {clip(value)}")
+        takes = f"; it takes {self.form}" if self.form else ""
+        got = f"{type(value).__name__} {clip(value)}"
+        return EncodeError("", f"expected {self.name}, got {got}{takes}")
 
 
 class Word(Wire):
     """An unsigned integer of 8 bytes; readers may insist on fewer bits."""
+
+    form = "a number"
 
     def __init__(self, name: str, doc: str, bits: int = 64, meaning: Meaning | None = None) -> None:
         self.name = name
@@ -267,6 +272,8 @@ class Word(Wire):
 
 class Boolean(Wire):
     """0 or 1 in 8 bytes. Readers refuse other numbers; `lenient` ones take them for true."""
+
+    form = "true or false"
 
     def __init__(self, name: str, doc: str, *, lenient: bool = False) -> None:
         self.name = name
@@ -328,6 +335,8 @@ class Named(IntEnum):
 class Enumeration(Wire):
     """A number with a name; unknown numbers keep their number. Who scans is told of `failures`."""
 
+    form = "a name or a number"
+
     def __init__(self, members: type[Named], doc: str = "", failures: Iterable[Named] = ()) -> None:
         self.members = members
         self.name = members.__name__
@@ -379,6 +388,8 @@ class Enumeration(Wire):
 
 class String(Wire):
     """Bytes with a length, shown as text. `optional`: the empty string stands for None."""
+
+    form = "a text"
 
     def __init__(self, name: str, doc: str, *, optional: bool = False) -> None:
         self.name = name

@@ -66,7 +66,8 @@ def _scene(output: Path | None) -> Iterator[tuple[EmbeddedDaemon, RelayProcess]]
     recording = output or folder / "demo.pcapng"
     try:
         with EmbeddedDaemon(folder / "daemon", allow_build=True) as daemon:
-            relay = RelayProcess(folder / "sock", recording, ["--upstream", str(daemon.path)])
+            upstream = ["--upstream", str(daemon.path)]
+            relay = RelayProcess(folder / "sock", recording, upstream, held=True)
             try:
                 yield daemon, relay
             finally:

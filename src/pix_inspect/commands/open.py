@@ -94,6 +94,7 @@ def need_terminal(instead: str) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Show the recordings until the user quits."""
+    check_theme(args)
     sessions: list[Session] = []
     try:
         sessions.extend(Session(file) for file in args.files)

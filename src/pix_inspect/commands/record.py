@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from pix.problem import Problem
@@ -30,6 +32,9 @@ from pix_inspect.options.capture import (
     user_ids,
     warn_of_trust,
 )
+
+PIECE = 4 << 10
+"""Bytes of standard input that are read, and dropped, at a time."""
 
 SENDING = 10.0
 """Seconds for the last spans to be delivered: more than the sender takes to give up."""
@@ -57,6 +62,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         " while it is away they wait, up to 32 MiB, and 8 s at the end",
     )  # fmt: skip
     parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end, and hang up, when standard input does"
+    )
 
 
 def collector(text: str) -> str:
@@ -140,6 +148,8 @@ def main(args: argparse.Namespace) -> int:
     if not args.quiet:
         _introduce(path, target, upstream)
     warn_of_trust(upstream, shared=allowed != frozenset({os.getuid()}))
+    if args.until_eof:
+        threading.Thread(target=_stop_at_eof, args=(relay,), daemon=True).start()
     sender = _sender(target, args.otlp) if target is not None and args.otlp else None
     try:
         with registered(path, str(upstream), target) as taken.moved:
@@ -152,6 +162,15 @@ def main(args: argparse.Namespace) -> int:
     if not args.quiet:
         say(f"{count(taken.connections, 'connection')} recorded in {taken.where()}")
     return 0
+
+
+def _stop_at_eof(relay: Relay) -> None:
+    """End the relay when standard input does: who started it is gone."""
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), PIECE):
+            pass
+    relay.stop()
+    relay.stop()
 
 
 def _sender(recording: Path, url: str) -> subprocess.Popen[bytes]:

@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterator
 
 from pix_inspect.base.terminal_text import show
-from pix_inspect.commands.open import look_arguments, need_terminal, own_settings
+from pix_inspect.commands.open import check_theme, look_arguments, need_terminal, own_settings
 from pix_inspect.describe import annotated_bytes
 from pix_inspect.options.output import output_arguments
 from pix_inspect.session.session import Session
@@ -34,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """List the tours, or take one."""
+    check_theme(args)
     if args.name is None:
         found = [(name, tours.tour(name)) for name in tours.names()]
         if args.format == "json":

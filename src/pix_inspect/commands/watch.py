@@ -50,9 +50,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class RelayProcess:
-    """A relay in a process of its own. Raises Problem when it does not begin."""
+    """A relay in a process of its own. Raises Problem when it does not begin.
 
-    def __init__(self, socket: Path, recording: Path, options: list[str]) -> None:
+    It outlives this process unless it is `held`: then it goes when this one does, however that
+    goes.
+    """
+
+    def __init__(
+        self, socket: Path, recording: Path, options: list[str], *, held: bool = False
+    ) -> None:
         self.socket = socket
         self.recording = recording
         # What it says goes to a file without a name: a pipe would break when the screen goes.
@@ -64,8 +70,9 @@ class RelayProcess:
                 *(sys.executable, "-m", "pix_inspect", "record", "--quiet"),
                 *("--listen", str(socket), "-o", str(recording)),
                 *options,
+                *(["--until-eof"] if held else []),
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if held else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._words,
             start_new_session=True,
@@ -121,8 +128,10 @@ class RelayProcess:
         return True
 
     def close(self) -> None:
-        """Leave it to itself, if it is running."""
+        """Leave it to itself, if it is running and not held."""
         self._words.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         if self.alive():  # Popen would complain of a child that nobody waits for
             self._process.returncode = 0
 
@@ -136,7 +145,7 @@ def _size(path: Path) -> int:
 
 def options_of(args: argparse.Namespace) -> list[str]:
     """Return the command line of `record` that means what `args` mean."""
-    options = ["--mode", f"{args.mode:o}"]
+    options = ["--mode", f"{args.mode:o}", "--file-mode", f"{args.file_mode:o}"]
     for user in args.allow_user:
         options += ["--allow-user", user]
     if args.upstream is not None:
@@ -149,6 +158,8 @@ def options_of(args: argparse.Namespace) -> list[str]:
     for name in ("delay", "jitter"):
         if getattr(args, name):
             options += [f"--{name}", f"{getattr(args, name)}ns"]
+    if args.otlp:
+        options += ["--otlp", args.otlp]
     if args.rate:
         options += ["--rate", f"{args.rate:f}B"]
     return options
@@ -158,11 +169,13 @@ def main(args: argparse.Namespace) -> int:
     """Relay and show what passes until the user quits."""
     if args.listen is None:
         raise Problem("no socket to listen on: give --listen SOCKET")
+    if args.until_eof:
+        raise Problem("--until-eof is for `record`: a relay with a screen outlives it")
     if args.output == "-":
         raise Problem("the screen follows a file: give -o FILE, or use `pix-inspect record -o -`")
+    check_theme(args)
     if not args.detach:
         need_terminal(f"`pix-inspect record --listen {shlex.quote(str(args.listen))}` has none")
-    check_theme(args)
     user_ids(args.allow_user)
     upstream = upstream_from(args, args.listen)
     recording = Path(args.output) if args.output is not None else new_recording("live")

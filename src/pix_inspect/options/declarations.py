@@ -48,6 +48,8 @@ def declare_always() -> None:
 
 
 def _declare_here_and_below(text: str) -> Path:
+    if not text:
+        raise Problem("--declare names no file")
     path = Path(text)
     _declare(path)
     known = os.environ.get(VARIABLE, "").split(os.pathsep)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -104,4 +106,14 @@ def _read(name: str) -> tuple[str, bytes]:
     try:
         return name, Path(name).read_bytes()
     except OSError as error:
-        raise Problem(f"cannot read {name}: {error.strerror}") from None
+        hint = f"; - reads standard input: echo {shlex.quote(name)} | …" if _is_json(name) else ""
+        raise Problem(f"cannot read {name}: {error.strerror}{hint}") from None
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is a value rather than the name of a file."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -250,7 +250,7 @@ class Evaluator:
             return not value
         if isinstance(node.op, ast.USub) and isinstance(value, (int, float)):
             return -value
-        raise ExpressionError("not part of this language", node.col_offset)
+        raise ExpressionError("before a value stands not, before a number also -", node.col_offset)
 
     def _binop(self, node: ast.BinOp, local: dict[str, Any], depth: int) -> Any:
         first, second = (self._value(each, local, depth) for each in (node.left, node.right))
@@ -265,10 +265,11 @@ class Evaluator:
             isinstance(v, (int, float)) for v in (first, second)
         ):
             return self._number(first - second, node)
-        raise ExpressionError(
-            f"{type(first).__name__} and {type(second).__name__} cannot be combined so",
-            node.col_offset,
-        )
+        if not isinstance(node.op, (ast.Add, ast.Sub)):
+            raise ExpressionError("there is + and -, and no other arithmetic", node.col_offset)
+        sign = "+" if isinstance(node.op, ast.Add) else "-"
+        kinds = f"{type(first).__name__} and {type(second).__name__}"
+        raise ExpressionError(f"{sign} does not go with {kinds}", node.col_offset)
 
     def _number(self, value: int | float, node: ast.expr) -> int | float:
         if isinstance(value, int) and abs(value) >= LARGEST:

@@ -213,7 +213,7 @@ def test_text_goes_as_far_as_the_bytes_do() -> None:
         ("Bool", b"{", "line 1, column 2: not JSON"),
         ("Bool", b"\xff", "byte 0 is not UTF-8"),
         ("Bool", b"", "0 values, wanted one at least"),
-        ("Bool", b"true\n7", "value 2: Bool: expected Bool, got int 7"),
+        ("Bool", b"true\n7", "value 2: Bool: expected Bool, got int 7; it takes true or false"),
         ("BuildMode", b'"Nrmal"', "'Nrmal' is not a value of BuildMode (Normal, Repair, Check)"),
         ("ValidPathInfo", b'{"path": "x", "info": {"deriver": 7}}', "info.nar_hash"),
         ("QueryPathInfo", b'{"path": 7}', "QueryPathInfo: path: expected StorePath, got int 7"),
@@ -231,6 +231,12 @@ def test_bad_json_is_one_line_and_status_2(kind: str, data: bytes, message: str)
     assert (found.status, found.out) == (2, b"")
     assert found.err.count("\n") == 1
     assert message in found.err
+
+
+def test_a_value_in_the_place_of_a_file_is_known() -> None:
+    found = run("encode", "U64", '"x"')
+    assert found.err.endswith("""- reads standard input: echo '"x"' | …\n""")
+    assert "standard input" not in run("encode", "U64", "x").err
 
 
 def test_what_the_version_cannot_carry_is_said() -> None:

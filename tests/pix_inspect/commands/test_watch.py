@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ import pytest
 from pix.problem import Problem
 from pix_inspect.commands import open as open_command
 from pix_inspect.commands import record, watch
+from tests.support.processes import is_there
+from tests.support.relaying import until
 
 
 def parsed(module: object, words: list[str]) -> argparse.Namespace:
@@ -26,6 +31,7 @@ def parsed(module: object, words: list[str]) -> argparse.Namespace:
         ["--upstream", "/run/daemon", "--payload", "full"],
         ["--upstream-command", "nix-daemon --stdio", "--payload", "none"],
         ["--payload", "1M", "--max-size", "10M", "--keep", "7"],
+        ["--file-mode", "0640", "--otlp", "http://localhost:4318"],
         ["--delay", "10ms", "--rate", "20M", "--jitter", "1.5ms"],
     ],
 )
@@ -61,6 +67,25 @@ def test_a_relay_is_stopped(tmp_path: Path) -> None:
     assert not (tmp_path / "s").exists()
 
 
+def test_a_relay_that_is_held_goes_with_who_holds_it(tmp_path: Path) -> None:
+    program = f"""if True:
+        import os, signal
+        from pathlib import Path
+        from pix_inspect.commands.watch import RelayProcess
+        here = Path({str(tmp_path)!r})
+        options = ["--upstream-command", "cat"]
+        relay = RelayProcess(here / "s", here / "r.pcapng", options, held=True)
+        print(relay.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pid = int(done.stdout)
+    until(lambda: not is_there(pid))
+    assert not (tmp_path / "s").exists()
+
+
 def test_without_a_terminal_one_line_says_what_to_use() -> None:
     recording = Path(__file__).parents[3] / "recordings/queries.pcapng"
     with pytest.raises(Problem, match="pix-inspect dump"):
@@ -69,3 +94,7 @@ def test_without_a_terminal_one_line_says_what_to_use() -> None:
         watch.main(parsed(watch, ["--listen", "/tmp/pix-nobody"]))
     with pytest.raises(Problem, match="--listen"):
         watch.main(parsed(watch, []))
+    with pytest.raises(Problem, match="no theme 'nrod'; did you mean nord"):
+        open_command.main(parsed(open_command, [str(recording), "--theme", "nrod"]))
+    with pytest.raises(Problem, match="--until-eof is for `record`"):
+        watch.main(parsed(watch, ["--listen", "/tmp/pix-nobody", "--until-eof"]))

@@ -81,6 +81,8 @@ def test_problems_are_raised_where_there_is_no_command_line(tmp_path: Path) -> N
     declare_argument(parser)
     with pytest.raises(Problem, match="No such file"):
         parser.parse_args(["--declare", str(tmp_path / "nothing.toml")])
+    with pytest.raises(Problem, match="names no file"):
+        parser.parse_args(["--declare", ""])
 
 
 def test_a_file_that_is_too_long_to_be_kept_is_named(tmp_path: Path) -> None:

@@ -154,6 +154,21 @@ def test_nothing_beyond_the_language_is_carried_out(evaluator: Evaluator, line: 
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("1/0", "there is + and -, and no other arithmetic"),
+        ("1 - 'x'", "- does not go with int and str"),
+        ("[] + 1", "+ does not go with list and int"),
+        ("-'x'", "before a value stands not, before a number also -"),
+    ],
+)
+def test_what_arithmetic_there_is_is_said(evaluator: Evaluator, line: str, said: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        evaluator.run(line)
+    assert caught.value.message == said
+
+
 @given(st.text(max_size=80))
 def test_any_text_gives_a_value_or_one_error(line: str) -> None:
     with suppress(ExpressionError):
