@@ -32,8 +32,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
         nargs="*",
-        help="an operation, type, field, STDERR frame, enumeration, feature, 1.25, 1.21 1.38; what"
-        " the serve protocol has as serve.NAME, 2.7",
+        help="an operation, type, field, STDERR frame, enumeration, feature, 1.25, 1.21 1.38; a"
+        " finding or a mistake, as check names it; what the serve protocol has as serve.NAME, 2.7",
     )
     parser.add_argument(
         "--version",
@@ -174,6 +174,7 @@ def _index(form: str) -> int:
                 room(WIDTH),
                 initial_indent="  ",
                 subsequent_indent="  ",
+                break_on_hyphens=False,
             )
         )
     return 0

@@ -1,8 +1,9 @@
 """The protocol manual, one entry at a time, from the declarations the codec runs on.
 
 `entry(name)` finds an operation, a type, a field, a STDERR frame, an activity, a result, an
-enumeration or one of its values, a feature string, a protocol version or a pair of them, and
-returns what is known as titled paragraphs and tables. How they are shown is others' business.
+enumeration or one of its values, a feature string, a protocol version or a pair of them, a
+finding or a mistake, and returns what is known as titled paragraphs and tables. How they are shown
+is others' business.
 """
 
 from __future__ import annotations
@@ -24,7 +25,20 @@ from pix.protocol.handshake import HELLOS
 from pix.protocol.names import enumerations, records, scalars, users_of
 from pix.protocol.types import FEATURES
 from pix.untrusted import natural
+from pix_inspect.findings.kinds import KINDS, OF_LAYOUT, Kind
+from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.teach.errata import about
+
+MISTAKES = {mistake.label: mistake for mistake in Mistake}
+UNKNOWN_LAYOUT = (
+    "Where a version or a feature is in force that is not known here, what is found in layouts is"
+    " said as unknown-layout: the bytes may be right."
+)
+NAMED_WHEN = (
+    "Named in the diagnosis of a finding, such as desync, when it explains all the bytes up to"
+    " where their speaker stopped, and nothing else does. “If it did not end on purpose” stands"
+    " before it where the speaker may have been cut off there."
+)
 
 _VERSION = r"(?:1|2)\.\d{1,9}"
 
@@ -64,6 +78,8 @@ def names(*, values: bool = True) -> dict[str, str]:
     found.update((name, "enumeration") for name in enumerations())
     found.update((name, "feature") for name in FEATURES)
     found.update((f"{family.prefix}handshake", "handshake") for family in FAMILIES)
+    found.update((name, "finding") for name in KINDS)
+    found.update((mistake.label, "mistake") for mistake in Mistake)
     for name, wire in enumerations().items() if values else ():
         found.update((f"{name}.{label}", f"value of {name}") for label in wire.by_label)
     return found
@@ -125,6 +141,10 @@ def _find(name: str, protocol: Protocol | None) -> Entry | None:
             return _handshake(family, protocol)
     if name in scalars():
         return Entry(name, "type", scalars()[name].doc)
+    if name in KINDS:
+        return _finding(KINDS[name])
+    if name in MISTAKES:
+        return _mistake(MISTAKES[name])
     prefix = SERVE.prefix if name.startswith(SERVE.prefix) else ""
     owner, dot, rest = name.removeprefix(prefix).partition(".")
     return _inside(prefix + owner, rest, protocol) if dot else None
@@ -277,6 +297,25 @@ def _feature(name: str) -> Entry:
             table.rows.append((where, part.name, part.gate.text))
     tables = [("fields", table)] if table.rows else []
     return Entry(name, "feature", feature.doc, facts, tables)
+
+
+def _finding(kind: Kind) -> Entry:
+    facts = [
+        ("grade", kind.grade),
+        ("means", kind.why),
+        ("needs", kind.evidence),
+        ("what to do", kind.advice),
+        ("known from", kind.source),
+    ]
+    notes = (UNKNOWN_LAYOUT,) if kind.name in OF_LAYOUT else ()
+    summary = f"{kind.what[0].upper()}{kind.what[1:]}."
+    return Entry(kind.name, "finding", summary, [each for each in facts if each[1]], [], notes)
+
+
+def _mistake(mistake: Mistake) -> Entry:
+    facts = [("known from", mistake.source)] if mistake.source else []
+    summary = f"{mistake.what[0].upper()}{mistake.what[1:]}."
+    return Entry(mistake.label, "mistake", summary, facts, [], (NAMED_WHEN,))
 
 
 def _gated() -> Iterator[tuple[str, Field]]:

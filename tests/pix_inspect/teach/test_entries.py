@@ -9,6 +9,8 @@ from pix.problem import Problem
 from pix.protocol import STDERR_FRAMES, operations_of
 from pix.protocol.names import enumerations, records
 from pix.protocol.types import FEATURES
+from pix_inspect.findings.kinds import KINDS, Kind
+from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.teach.entries import entry, names
 from pix_inspect.teach.entry_text import text
 
@@ -29,6 +31,22 @@ def test_all_that_is_declared_is_named() -> None:
     assert set(FEATURES) <= set(known)
     assert {"BuildResult", "UnkeyedValidPathInfo", "BasicDerivation", "Trace"} <= set(records())
     assert {"BuildStatus", "ActivityType", "ResultType", "Verbosity"} <= set(enumerations())
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_a_finding_says_what_its_declaration_says(kind: Kind) -> None:
+    found = entry(kind.name)
+    said = dict(found.facts)
+    assert found.kind == "finding"
+    assert kind.what[1:] in found.summary
+    assert said["needs"] == kind.evidence
+    assert said.get("what to do", "") == kind.advice
+
+
+def test_a_mistake_has_an_entry_by_its_label() -> None:
+    for mistake in Mistake:
+        assert entry(mistake.label).kind == "mistake"
+    assert entry("Short Reply").title == "short reply"
 
 
 def test_every_version_has_an_entry() -> None:

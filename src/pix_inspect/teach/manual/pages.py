@@ -14,8 +14,10 @@ from pix.protocol import OPERATIONS, STDERR_FRAMES, Frame, Operation
 from pix.protocol.handshake import HELLOS
 from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
+from pix_inspect.findings.kinds import KINDS
+from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.teach.bundled import senders
-from pix_inspect.teach.entries import Entry, Table, entry, spoken_by
+from pix_inspect.teach.entries import NAMED_WHEN, UNKNOWN_LAYOUT, Entry, Table, entry, spoken_by
 from pix_inspect.teach.errata import ERRATA, about
 from pix_inspect.teach.manual.blocks import (
     Asked,
@@ -67,6 +69,7 @@ def _all(specimens: Specimens) -> Iterator[Page]:
     for family in FAMILIES:
         for minor in range(family.oldest, family.newest + 1):
             yield _version(Protocol(minor, family=family))
+    yield _findings()
 
 
 def _grid(title: str, table: Table, prefix: str) -> Grid:
@@ -248,6 +251,24 @@ def _version(version: Protocol) -> Page:
     return Page(f"versions/{name}", title, "version", summary, blocks, (name,))
 
 
+def _findings() -> Page:
+    heads = ("finding", "grade", "what", "means", "needs", "what to do")
+    rows = [(k.name, k.grade, k.what, k.why, k.evidence, k.advice) for k in KINDS.values()]
+    mistakes = [(each.label, each.what, each.source) for each in Mistake]
+    blocks: list[Block] = [
+        Prose(UNKNOWN_LAYOUT),
+        Grid("Findings", heads, rows, list(KINDS)),
+        Heading("Mistakes", "mistakes"),
+        Prose(NAMED_WHEN),
+        Grid("Mistakes of implementations", ("mistake", "what", "met in"), mistakes, names=()),
+    ]
+    return Page(
+        "findings/findings", "Findings and mistakes", "findings",
+        "What `check` says of a recording, which evidence that needs, and what to do.", blocks,
+        anchored=tuple(KINDS),
+    )  # fmt: skip
+
+
 def _chapter(chapter: Chapter, specimens: Specimens) -> Page:
     blocks: list[Block] = []
     for part in chapter.parts:
@@ -291,6 +312,7 @@ def _front(found: list[Page]) -> Page:
         "feature": "Features",
         "versions": "Versions",
         "version": "Versions, one by one",
+        "findings": "Findings",
     }
     blocks: list[Block] = [
         Prose(

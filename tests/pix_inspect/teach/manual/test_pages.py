@@ -8,6 +8,7 @@ from pix.protocol import OPERATIONS, STDERR_FRAMES
 from pix.protocol.handshake import HELLOS
 from pix.protocol.names import enumerations, records, scalars
 from pix.protocol.types import FEATURES
+from pix_inspect.findings.kinds import KINDS
 from pix_inspect.teach.errata import DIALECTS, ERRATA, Dialect, Erratum
 from pix_inspect.teach.manual.blocks import Page
 from pix_inspect.teach.manual.links import Links
@@ -42,6 +43,7 @@ def test_everything_declared_has_its_place(links: Links) -> None:
     assert {"ActivityType", "ResultType", "BuildStatus"} <= set(enumerations())
     wanted |= {f"types/scalars#{name}" for name in scalars()}
     wanted |= {f"features/{name}" for name in FEATURES}
+    wanted |= {f"findings/findings#{name}" for name in KINDS}
     assert wanted - links.anchors == set()
 
 
