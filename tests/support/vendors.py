@@ -33,7 +33,8 @@ TABLES: tuple[dict[Any, Any], ...] = (
 )  # fmt: skip
 REMEMBERED = (
     *(names.declared, names.records, names.enumerations, names.scalars, names.names),
-    *(fields.fields, fields.maps, fields.named_values, compiled._operations_lower),
+    *(fields.fields, fields.maps, fields.named_values, fields.values_by_path, fields.paths_of),
+    compiled.codes_by_name,
     *(entries.names, row._ranks, fingerprints._plain, round_trips.plain),
 )
 

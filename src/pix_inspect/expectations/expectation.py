@@ -6,9 +6,8 @@
     no error                             no exchange that the filter lets through
     any op = AddMultipleToStore          at least one
 
-Measures: took, bytes, up, down, frames. In a filter that watches over something a misspelt
-word must not turn into a text that is looked for and never found: words that resemble a
-name are refused unless quoted.
+Measures: took, bytes, up, down, frames. What can never fail watches over nothing: its filter is
+asked by `vacuous`, and a number that every recording reaches is refused.
 """
 
 from __future__ import annotations
@@ -16,28 +15,13 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from pix.codec.declare import OPERATIONS
 from pix.dataclass import dataclass
+from pix_inspect.expectations.vacuous import refuse_vacuous
 from pix_inspect.filter.compiled import Filter, compile_filter
-from pix_inspect.filter.fields import INDEXED, PARTS
-from pix_inspect.filter.syntax import (
-    TIME_UNITS,
-    UNITS,
-    Both,
-    Compare,
-    Either,
-    Expression,
-    FilterError,
-    Not,
-    Word,
-    parse,
-)
-from pix_inspect.findings.kinds import GRADES
-from pix_inspect.findings.kinds import KINDS as FINDINGS
-from pix_inspect.session.row import KINDS, STATES, TERMS, Column
+from pix_inspect.filter.syntax import TIME_UNITS, UNITS, Compare, FilterError, parse, terms
+from pix_inspect.session.row import TERMS, Column
 
 MEASURES = {term: column for term, column in TERMS.items() if column.measured}
 AGGREGATES = ("count", "max", "min", "mean", "sum")
@@ -142,61 +126,29 @@ def _number(tail: re.Match[str], what: str, measure: Column[Any] | None, text: s
     number = float(match["number"].replace("_", "")) * UNITS.get(unit, 1)
     if not math.isfinite(number):
         raise _error(text, "this number is beyond all measure", at)
+    if what == "count" and not number.is_integer():
+        raise _error(text, "a count is a whole number", at)
+    if not number and tail["operator"] == ">=":
+        raise _error(text, f"{name} is never less than 0: this always holds", at)
     return number
 
 
 def _filter(text: str, start: int, end: int) -> Filter:
     inside = text[start:end]
     try:
-        expression = parse(inside)
-        for word in _terms(expression):
-            if isinstance(word, Word) and not word.quoted:
-                _refuse_misspelt(word, inside)
-        return compile_filter(inside)
+        compiled = compile_filter(inside)
+        refuse_vacuous(parse(inside), inside)
+        return compiled
     except FilterError as error:
         raise _error(text, error.message, start + error.start) from None
-
-
-def _terms(expression: Expression | None) -> Iterator[Word | Compare]:
-    """What a filter is joined of: words that stand by themselves, and comparisons."""
-    if isinstance(expression, Not):
-        yield from _terms(expression.inner)
-    elif isinstance(expression, (Both, Either)):
-        for part in expression.parts:
-            yield from _terms(part)
-    elif expression is not None:
-        yield expression
 
 
 def _timed(chosen: Filter) -> bool:
     """Whether a filter asks for times."""
     return any(
         isinstance(term, Compare) and (column := TERMS.get(term.field)) and column.unit == "ns"
-        for term in _terms(parse(chosen.text))
+        for term in terms(parse(chosen.text))
     )
-
-
-def _refuse_misspelt(word: Word, text: str) -> None:
-    """Refuse a word that is, or resembles, a name that means nothing by itself."""
-    name = word.text.lower()
-    operations = {operation.name.lower(): operation.name for operation in OPERATIONS.values()}
-    alone = (*STATES, *KINDS, *operations, "finding")
-    if name in alone or "." in name:
-        return
-    quoted = f'; "{word.text}" in quotes is looked for as text'
-    if name in FINDINGS or name in GRADES:
-        meant = f"finding = {name}"
-    elif name in INDEXED or name in PARTS:
-        meant = f"{name} = …"
-    else:
-        near = difflib.get_close_matches(name, (*alone, *FINDINGS), 1, 0.75)
-        if not near:
-            return
-        meant = operations.get(near[0]) or (
-            f"finding = {near[0]}" if near[0] in FINDINGS else near[0]
-        )
-    said = f"{word.text!r} by itself is nothing; did you mean {meant}?{quoted}"
-    raise FilterError(said, text, word.start, word.end)
 
 
 def _error(text: str, said: str, at: int | None = None) -> ExpectationError:

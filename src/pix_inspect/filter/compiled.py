@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import operator
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -18,7 +19,15 @@ from pix.codec.gates import FAMILIES
 from pix.dataclass import dataclass
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME
 from pix_inspect.describe.about import about
-from pix_inspect.filter.fields import INDEXED, PARTS, fields, maps, named_values
+from pix_inspect.filter.fields import (
+    INDEXED,
+    PARTS,
+    Values,
+    fields,
+    maps,
+    named_values,
+    values_by_path,
+)
 from pix_inspect.filter.syntax import (
     TIME_UNITS,
     Both,
@@ -118,8 +127,8 @@ def _word(word: Word, text: str) -> tuple[bool, Test]:
         for column in (Row.state, Row.kind):
             if name in column.choices:
                 return False, _packed(column, column.choices.index(name))
-        if name in _operations_lower():
-            return False, _packed(Row.operation, *_operations_lower()[name])
+        if name in codes_by_name():
+            return False, _packed(Row.operation, *codes_by_name()[name])
         if name == "finding":
             return True, lambda subject: has_finding(subject.session, subject.row.number - 1)
         first = word.text.partition(".")[0]
@@ -135,7 +144,7 @@ def _said(value: Any) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _operations_lower() -> dict[str, list[int]]:
+def codes_by_name() -> dict[str, list[int]]:
     """Return the codes of operations by name; one of both protocols is known by its short name."""
     found: dict[str, list[int]] = {}
     for operation in OPERATIONS.values():
@@ -159,6 +168,7 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
     if field in INDEXED:
         return False, _indexed(compare, text)
     if first == "grpc" and field in PARTS:
+        _refuse_incomparable(compare, text)
         return False, _call(field.partition(".")[2], compare)
     if first not in PARTS:
         known = difflib.get_close_matches(field, [*INDEXED, *PARTS, *fields()], 1)
@@ -168,10 +178,11 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
         )
     if field == "finding":
         return True, _finding(compare, text)
-    value = _by_name(compare, text)
-    matches = _matcher(compare.operator, value)
     if field == "protocol":
         return False, _protocol(compare, text)
+    value = _by_name(compare, text)
+    _refuse_incomparable(compare, text)
+    matches = _matcher(compare.operator, value)
     if field == "about":
         return True, lambda subject: matches(about(subject.view))
     if field == "stderr":
@@ -199,7 +210,13 @@ def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
 def _by_name(compare: Compare, text: str) -> Value:
     """Return what is compared with: of values that have names, a number stands for its name."""
     names, value = named_values().get(compare.field, {}), compare.value
-    if not names or compare.operator not in ("=", "!=") or value.pattern is not None:
+    if not names or compare.operator not in ("=", "!=", "~"):
+        return value
+    if compare.operator == "~":
+        matches = _matcher("~", value)
+        if not any(map(matches, names)) and re.search(r"\d", value.text) is None:
+            said = f"no {compare.field} has {value.text!r} in it: {', '.join(names)}"
+            raise FilterError(said, text, compare.start, compare.end)
         return value
     if value.number is not None:
         meant = [name for name, number in names.items() if number == value.number]
@@ -210,6 +227,38 @@ def _by_name(compare: Compare, text: str) -> Value:
         said = f"{compare.field} is never {value.text!r}; {hint}"
         raise FilterError(said, text, compare.start, compare.end)
     return value
+
+
+OF_PARTS = {
+    "payload": Values.NUMBER,
+    **dict.fromkeys(("grpc.method", "grpc.caller", "stderr", "about", "notes"), Values.TEXT),
+}
+"""What the parts are that are neither fields nor made of them."""
+
+
+def _refuse_incomparable(compare: Compare, text: str) -> None:
+    """Refuse what is never so: a number beside a text, or the other way round."""
+    field, value = compare.field, compare.value
+    values = OF_PARTS.get(field) or values_by_path().get(field, Values.ANY)
+    if compare.operator == "~":
+        return
+    if compare.operator not in ("=", "!="):
+        what = "a name: = != ~" if field in named_values() else "text: = != ~"
+        fits = Values.NUMBER in values
+        if values is Values.BOOLEAN:
+            what = "true or false: = !="
+    else:
+        said = value.text.lower()
+        fits = (
+            Values.TEXT in values
+            or said == "none"
+            or (Values.NUMBER in values and value.number is not None)
+            or (Values.BOOLEAN in values and said in ("true", "false"))
+        )
+        what = "a number" if Values.NUMBER in values else "true or false"
+    if not fits:
+        said = f"{field} is {what}, and never {compare.operator} {value.text!r}"
+        raise FilterError(said, text, compare.start, compare.end)
 
 
 def _finding(compare: Compare, text: str) -> Test:
@@ -288,15 +337,19 @@ def _named(column: Column[Any], operator: str, value: Value, compare: Compare, t
             said = f"{field} is one of {', '.join(column.choices)}"
             raise FilterError(said, text, compare.start, compare.end)
         matches = _matcher(operator, value)
-        return _packed(column, *(i for i, name in enumerate(column.choices) if matches(name)))
+        chosen = [i for i, name in enumerate(column.choices) if matches(name)]
+        if not chosen:
+            said = f"no {field} has {value.text!r} in it: {', '.join(column.choices)}"
+            raise FilterError(said, text, compare.start, compare.end)
+        return _packed(column, *chosen)
     if operator == "~":
-        return _operations(_matcher("~", value))
+        return _operations(compare, text)
     if value.number is not None:
         number = int(value.number)
         codes = {family.code(number) for family in FAMILIES} if number >= 0 else ()
         found = _packed(column, *codes)
-    elif wanted in _operations_lower():
-        found = _packed(column, *_operations_lower()[wanted])
+    elif wanted in codes_by_name():
+        found = _packed(column, *codes_by_name()[wanted])
     elif wanted in KINDS:
         found = _packed(Row.kind, KINDS.index(wanted))
     else:
@@ -307,10 +360,14 @@ def _named(column: Column[Any], operator: str, value: Value, compare: Compare, t
     return found if operator == "=" else lambda subject: not found(subject)
 
 
-def _operations(matches: Callable[[str], bool]) -> Test:
-    """Return the test for what exchanges are called."""
-    at = Row.operation.at
+def _operations(compare: Compare, text: str) -> Test:
+    """Return the test for what exchanges are called; an unknown one by its number."""
+    matches, at = _matcher("~", compare.value), Row.operation.at
     named = {code for code, operation in OPERATIONS.items() if matches(operation.name)}
+    is_number = re.search(r"\d|operation", compare.value.text) is not None
+    if not named and not is_number and not any(map(matches, KINDS)):
+        said = f"no operation has {compare.value.text!r} in its name"
+        raise FilterError(said, text, compare.start, compare.end)
 
     def test(subject: Subject) -> bool:
         code = subject.row[1][at]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Flag, auto
 from functools import cache
 
 from pix.codec.lists import MapOf
 from pix.codec.records import Field
-from pix.codec.wire import Wire
+from pix.codec.wire import Boolean, Wire, Word
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME, STDERR_FRAMES
 from pix.protocol.handshake import HELLOS
 from pix.protocol.logging import STDERR_ERROR
@@ -59,6 +60,48 @@ def named_values() -> dict[str, dict[str, int]]:
             elif not wire.parts() and not wire.fields:
                 others.add(path)
     return {path: names for path, names in found.items() if path not in others}
+
+
+class Values(Flag):
+    """What the values of a field are, as far as a comparison asks."""
+
+    TEXT = auto()
+    NUMBER = auto()
+    BOOLEAN = auto()
+    ANY = TEXT | NUMBER | BOOLEAN
+
+
+@cache
+def values_by_path() -> dict[str, Values]:
+    """Return what stands at each path; a path may stand for fields of several operations."""
+    found: dict[str, Values] = {}
+    for path, field in _declared():
+        for wire in field.wire.walk():
+            found[path] = found.get(path, Values(0)) | _values(wire)
+    return found
+
+
+def _values(wire: Wire) -> Values:
+    if isinstance(wire, Boolean):
+        return Values.BOOLEAN
+    if isinstance(wire, Word) and not wire.by_label:
+        return Values.NUMBER
+    return Values.TEXT if wire.fields or not wire.parts() or isinstance(wire, MapOf) else Values(0)
+
+
+@cache
+def paths_of(code: int | None) -> frozenset[str]:
+    """Return the fields of an operation's request and reply; of the handshake for None."""
+    if code is None:
+        sides = [(client, daemon) for client, daemon in HELLOS.values()]
+    else:
+        sides = [(OPERATIONS[code].request, OPERATIONS[code].reply)]
+    return frozenset(
+        path
+        for client, daemon in sides
+        for part, record in (("request", client), ("reply", daemon))
+        for path, _ in _collect(part, record)
+    )
 
 
 def _declared() -> Iterator[tuple[str, Field]]:

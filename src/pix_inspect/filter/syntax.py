@@ -12,6 +12,7 @@ Numbers may carry units: ns us ms s min h for times, B K M G (1024) for sizes.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from pix.dataclass import dataclass
@@ -274,6 +275,17 @@ class _Parser:
             )
         name = "=" if operator.text == "==" else operator.text
         return Compare(field, name, value, start, token.end)
+
+
+def terms(expression: Expression | None) -> Iterator[Word | Compare]:
+    """Yield what a filter is joined of: words that stand by themselves, and comparisons."""
+    if isinstance(expression, Not):
+        yield from terms(expression.inner)
+    elif isinstance(expression, (Both, Either)):
+        for part in expression.parts:
+            yield from terms(part)
+    elif expression is not None:
+        yield expression
 
 
 def parse(text: str) -> Expression | None:

@@ -8,4 +8,4 @@ from pix_inspect.filter.fields import fields
 
 def test_every_field_of_every_declaration_can_be_named() -> None:
     for path in fields():
-        compile_filter(f"{path} = 1")
+        compile_filter(f"{path} ~ 1")

@@ -29,6 +29,17 @@ from pix_inspect.filter.syntax import FilterError
         ("log ~ /(/", 6, "not a regular expression"),
         ("conn = two", 0, "wants a number"),
         ("state = fine", 0, "is one of"),
+        ("state ~ eror", 0, "no state has 'eror' in it: open, ok"),
+        ("op ~ Bulid", 0, "no operation has 'Bulid' in its name"),
+        ("request.mode ~ Nrmal", 0, "no request.mode has 'Nrmal' in it: Normal"),
+        ("request.path > 5", 0, "request.path is text: = != ~, and never > '5'"),
+        ("reply.result.status > 5", 0, "reply.result.status is a name: = != ~"),
+        ("reply.valid > 0", 0, "reply.valid is true or false: = !="),
+        ("ok reply.valid = 1", 3, "reply.valid is true or false, and never = '1'"),
+        ("reply.info.nar_size = big", 0, "reply.info.nar_size is a number"),
+        ("payload != much", 0, "payload is a number"),
+        ("about > 5", 0, "about is text"),
+        ("grpc.caller < 5", 0, "grpc.caller is text"),
     ],
 )
 def test_says_where_a_mistake_is(text: str, start: int, about: str) -> None:
