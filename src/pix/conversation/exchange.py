@@ -115,7 +115,7 @@ class Exchange:
     @property
     def failed(self) -> bool:
         """Whether it ended in an error, or never came to be."""
-        return self.error is not None or any(note.reason.is_failure for note in self.notes)
+        return self.error is not None or any(note.is_failure for note in self.notes)
 
     @property
     def took(self) -> int | None:

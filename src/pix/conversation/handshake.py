@@ -168,8 +168,10 @@ class Handshake:
             return Note(Reason.CLIENT_LEFT if client_left else silent)
         if daemon.received < 8 and not magic.startswith(head := bytes(daemon.buf[: daemon.end])):
             return Note(Reason.NO_MAGIC, found=repr(head))
-        if theirs is None:
+        if theirs is None and not client_left:
             return Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
+        if theirs is None:
+            return Note(Reason.CLIENT_LEFT)
         short = daemon.received <= REFUSING and not client_left
         if short and ours is not None and (ours < theirs or ours >> 8 != theirs >> 8):
             says, refuses = version_text(theirs), version_text(ours)

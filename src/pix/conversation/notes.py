@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pix.codec.errors import DecodeError, WildLength
 from pix.codec.irregular import Worded
-from pix.conversation.exchange import SIDES
+from pix.conversation.exchange import DAEMON, SIDES
 from pix.dataclass import dataclass
 
 _MISFIT = "expected {note.expected}, found {note.found}"
@@ -100,13 +100,16 @@ class Reason(Worded):
     GUESSED = "what follows is read as protocol {note.found}, which is a guess"
     UNDER_WAY_EARLIER = "began in the previous file: {note.found} was under way"
 
-    @property
-    def is_failure(self) -> bool:
-        """Whether nothing came to be for this reason."""
-        return self in _FAILURES
 
-
-_FAILURES = (Reason.UNREACHED, Reason.COMMAND_ENDED, Reason.NO_WORD, Reason.BUILD_FAILED)
+_FAILURES = frozenset(
+    (
+        Reason.UNREACHED, Reason.COMMAND_ENDED, Reason.NO_WORD, Reason.BUILD_FAILED,
+        Reason.NOT_ALLOWED, Reason.NOT_STARTED, Reason.SILENT, Reason.SILENT_TO_SERVE,
+        Reason.SILENT_TO_STRANGER, Reason.NO_MAGIC, Reason.VERSION_REFUSED, Reason.CLOSED_EARLY,
+        Reason.NO_LAST,
+    )
+)  # fmt: skip
+"""Of a handshake: its daemon owed the next word, and its client is not known to have left first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,12 @@ class Note:
     expected: str = ""
     found: str = ""
     cause: Note | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether nothing came to be for this reason."""
+        is_owed = self.reason is Reason.HANDSHAKE_CUT and self.side == DAEMON
+        return is_owed or self.reason in _FAILURES
 
     @property
     def speaker(self) -> str:

@@ -18,6 +18,7 @@ from pix.codec.declare import STDERR_FRAMES
 from pix.codec.errors import DecodeError
 from pix.codec.gates import WORKER, Family, Protocol
 from pix.codec.lazy import Made
+from pix.codec.records import Record
 from pix.codec.values import Tree, tree
 from pix.codec.wire import Node, Wire
 from pix.conversation import Conversation
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from pix_inspect.session.session import Row, Session
 
 NEVER = 1 << 62
+MAGIC = 8
+"""Bytes of a side's first word."""
 LONGEST_TREE = 64 << 20
 """Bytes of one request or reply that are turned into a tree."""
 FEW = 10_000
@@ -279,11 +282,9 @@ class ExchangeView:
         if exchange is None:
             return []
         protocol = self.protocol or Protocol(0, family=self.family or WORKER)
-        hellos = HELLOS[protocol.family]
         parts: list[Part] = []
         if exchange.kind == "handshake":
-            end = exchange.request_end
-            parts.append(self._part("request", CLIENT, 0, end, hellos[CLIENT], protocol))
+            parts.append(self._hello("request", CLIENT, exchange.request_end, protocol))
         elif exchange.kind == "operation" and exchange.operation is not None:
             end = exchange.payload_start or exchange.request_end
             parts.append(
@@ -294,7 +295,7 @@ class ExchangeView:
         if exchange.kind == "handshake":
             if exchange.daemon_start is not None:
                 end = exchange.reply[1] if exchange.reply is not None else exchange.daemon_end
-                parts.append(self._part("reply", DAEMON, 0, end, hellos[DAEMON], protocol))
+                parts.append(self._hello("reply", DAEMON, end, protocol))
         elif exchange.reply is not None and exchange.operation is not None:
             start, end = exchange.reply
             if exchange.reply_payload_start is not None:
@@ -309,6 +310,14 @@ class ExchangeView:
             part.start = start
             parts.append(part)
         return parts
+
+    def _hello(self, name: str, side: int, end: int | None, protocol: Protocol) -> Part:
+        """Return a side's part of the handshake; behind a wrong magic nothing is a field."""
+        hello, first = HELLOS[protocol.family][side], self.kept[side].first(0, MAGIC)
+        if len(first) < MAGIC or int.from_bytes(first, "little") == protocol.family.magics[side]:
+            return self._part(name, side, 0, end, hello, protocol)
+        alone = Record(hello.name, hello.doc, hello.kind, hello.fields[:1], None)
+        return self._part(name, side, 0, MAGIC, alone, protocol)
 
     def _part(
         self, name: str, side: int, start: int, end: int | None, wire: Wire, protocol: Protocol

@@ -11,6 +11,7 @@ from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.findings.collector import Findings
 from pix_inspect.forensics.mistakes import Mistake
+from pix_inspect.session.session import Session
 from tests.support.recording import Recording
 from tests.support.words import PATH, text, word
 
@@ -39,6 +40,7 @@ CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     "nothing, nobody knows who": (HELLO + V38, b"", None, {"handshake-stalled"}),
     "too old": (HELLO + V21, GREETING + V38, DAEMON, {"refused"}),
     "half a magic": (HELLO + V38, GREETING[:3], DAEMON, {"daemon-left"}),
+    "half a magic, its client left": (HELLO + V38, GREETING[:3], CLIENT, {"client-left"}),
     "half a hello": (HELLO[:4], b"", CLIENT, {"client-left"}),
     "heard a version": (HELLO + V38, GREETING + V38, CLIENT, {"client-left"}),
     "another major": (HELLO + word(0x226), GREETING + V38, DAEMON, {"refused"}),
@@ -72,6 +74,10 @@ CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
 
 
 def of(client: bytes, daemon: bytes, left: int | None, folder: Path) -> Findings:
+    return Findings(saved_of(client, daemon, left, folder)).finish()
+
+
+def saved_of(client: bytes, daemon: bytes, left: int | None, folder: Path) -> Session:
     made = Recording(folder / "r.pcapng")
     connection = made.open()
     connection.chunk(CLIENT, client)
@@ -81,7 +87,7 @@ def of(client: bytes, daemon: bytes, left: int | None, folder: Path) -> Findings
         connection.half_close(left)
         connection.half_close(1 - left)
     connection.close()
-    return Findings(made.session()).finish()
+    return made.session()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -91,6 +97,15 @@ def test_who_is_found_to_have_ended_it(name: str, tmp_path: Path) -> None:
     assert set(found.counts) - {"downgrade"} == expected
     mistakes = {finding.mistake for finding in found.kept} - {None, Mistake.TEXT_IN_STREAM}
     assert mistakes == ({Mistake.MISSING_FEATURES} if "misannounced-version" in expected else set())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_client_that_got_no_answer_it_can_use_fails_no_error(name: str, tmp_path: Path) -> None:
+    """Unless it was the client that left, or one direction is not there to be read."""
+    client, daemon, left, expected = CASES[name]
+    state = saved_of(client, daemon, left, tmp_path).row(0).state
+    failed = expected & {"daemon-left", "refused", "handshake-stalled"}
+    assert (state == "error") == bool(failed), state
 
 
 UNKNOWN = word(1) + text(b"from-the-future")

@@ -42,7 +42,7 @@ def state_of(exchange: Exchange) -> str:
         return "opaque"
     if exchange.ended is None:
         return "open"
-    if exchange.error is not None:
+    if exchange.failed:
         return "error"
     return "ok" if exchange.complete else "cut"
 
