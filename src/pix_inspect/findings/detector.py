@@ -199,18 +199,15 @@ def _ended(look: Look) -> Iterator[Finding]:
     is_cut = Reason.REQUEST_CUT in reasons
     if not is_cut and Reason.REQUEST_OPAQUE in reasons:
         return
-    if not is_cut and look.who_left == DAEMON:
-        if look.said_errors:
-            return  # that is the finding
-        said += look.last_words
-        last = look.view.span(DAEMON)[1] or None
-        why = look.forensics.left(row) if row.state == "error" else None
-        yield look.found(_graver("daemon-left", why), said, DAEMON, last, diagnosis=why)
-        return
-    why = look.forensics.left(row)
-    left = "client-left" if look.who_left == CLIENT else "unanswered"
-    name = _graver("cut-request" if is_cut else left, why)
-    yield look.found(name, said, CLIENT, look.view.span(CLIENT)[1], diagnosis=why)
+    if look.who_left == DAEMON and look.said_errors:
+        return  # that is the finding
+    why, side, name = look.forensics.left(row, look.who_left), CLIENT, "unanswered"
+    if look.who_left == DAEMON:
+        said, side, name = said + look.last_words, DAEMON, "daemon-left"
+    elif look.who_left == CLIENT:
+        name = "cut-request" if is_cut else "client-left"
+    last = look.view.span(side)[1]
+    yield look.found(_graver(name, why), said, side, last or None, diagnosis=why)
 
 
 def _is_refused(look: Look) -> bool:
@@ -235,7 +232,8 @@ def _opaque(look: Look) -> Iterator[Finding]:
     if reason is Reason.NOT_RECORDED:
         yield look.found("not-recorded", said, side, offset)
     elif reason is Reason.NUMBER_CUT:
-        yield look.found("cut-request", said, side, offset)
+        name = "cut-request" if look.who_left == CLIENT else "unanswered"
+        yield look.found(name, said, side, offset)
     elif reason in (Reason.GUIX, Reason.UNKNOWN_MAJOR):
         if side == CLIENT:  # said once of both
             yield look.found(_UNKNOWN[reason], said, side, offset)

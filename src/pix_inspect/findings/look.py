@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pix.codec.gates import WORKER, newest, version_text
-from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.exchange import DAEMON
 from pix.conversation.notes import Reason
 from pix.protocol.types import FEATURES, TrustedFlag
 from pix_inspect.base.safe_text import inert, plain
@@ -194,13 +194,13 @@ class Look:
     def weighed(self, finding: Finding) -> Finding:
         """Return a finding as what it is where the connection's layouts are not known.
 
-        What may as well have been cut off is a mistake only where the client left first. Changed
-        line ends are the path's, whatever came of them.
+        What may as well have been cut off is a mistake only where the side left first that it is
+        about. Changed line ends are the path's, whatever came of them.
         """
         why = finding.diagnosis
         if why is not None and why.mistake is Mistake.LINE_ENDS:
             finding = replace(finding, kind=KINDS["line-ends"])
-        if why is not None and why.mistake and not why.certain and self.who_left != CLIENT:
+        if why is not None and why.proviso is not None and why.proviso.side != self.who_left:
             finding = replace(finding, diagnosis=replace(why, mistake=None, where="", proviso=None))
         if finding.kind.name not in OF_LAYOUT or not self.around.unknown(finding.connection):
             return finding

@@ -6,7 +6,8 @@ rule        what a mistake looks like in the bytes (rules)
 repair      an edit of the bytes that makes the rest fit (repairs), a field put in or out (fields),
             also inside a STDERR frame (log_frames), or changed on the way (line_ends)
 message     what a side said in one turn (messages), or in the handshake (hellos)
-turn        who spoke when (turns); who speaks where nobody should (strangers)
+turn        who spoke when (turns); who broke off (endings), or speaks where nobody should
+            (strangers)
 
 Imports `session` and below. Begin at `mistakes`, then `rules`.
 """

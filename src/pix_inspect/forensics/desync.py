@@ -14,6 +14,7 @@ from pix.codec.payload import FRAMES
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix_inspect.base.safe_text import inert
+from pix_inspect.forensics.endings import broken_off
 from pix_inspect.forensics.hellos import other_hello
 from pix_inspect.forensics.line_ends import line_ends
 from pix_inspect.forensics.log_frames import broken_frame
@@ -190,8 +191,23 @@ class Forensics:
         """Return who speaks where the magic should be."""
         return stranger(view.kept[side].first(0, SEARCHED), side)
 
-    def left(self, row: Row) -> Diagnosis | None:
-        """Return why somebody may have left in the middle of the operation `row`."""
+    def left(self, row: Row, by: int | None) -> Diagnosis | None:
+        """Return why `by` may have left first, in the middle of the operation `row`."""
+        found = self._left(row, by)
+        if by is None or self._is_blind(row):
+            return found
+        case = self._case(row)
+        view, timed = self.session.exchange(row.number - 1), not self.session.made.timeless
+        for side, says in ((CLIENT, request_of), (DAEMON, reply_of)):
+            message = says(view, case)
+            if message is not None and (
+                said := broken_off(message, side, by, case.turns, timed=timed)
+            ):
+                found = found or Diagnosis()
+                return replace(found, evidence=(*found.evidence, said))
+        return found
+
+    def _left(self, row: Row, by: int | None) -> Diagnosis | None:
         view = self.session.exchange(row.number - 1)
         exchange = view.exchange
         if exchange is None or exchange.operation is None or view.protocol is None:
@@ -210,8 +226,11 @@ class Forensics:
                 or _first(case, unframed, broken_payload)
                 or _unended(view)
             )
-        if explained := _first(case, bare_payload, broken_request, unframed):
+        explained = _first(case, bare_payload, broken_request, unframed)
+        if explained is not None and (explained.certain or by != DAEMON):
             return explained
+        if by == DAEMON:
+            return _on_condition(_first(case, broken_reply), Proviso.CRASHED)
         if exchange.reply is not None:
             return _on_condition(_first(case, broken_reply))
         if exchange.daemon_start is not None:
@@ -283,11 +302,11 @@ def _first(case: Case, *rules: Rule) -> Diagnosis | None:
     return next(filter(None, (rule(case) for rule in rules)), None)
 
 
-def _on_condition(found: Diagnosis | None) -> Diagnosis | None:
+def _on_condition(found: Diagnosis | None, proviso: Proviso = Proviso.LEFT) -> Diagnosis | None:
     """Say of what looks cut short that it may be on purpose; another version's layout is none."""
-    if found is None or found.mistake is Mistake.OTHER_VERSION:
+    if found is None or (found.mistake is Mistake.OTHER_VERSION and proviso is Proviso.LEFT):
         return found  # it has its own proviso
-    return replace(found, proviso=Proviso.LEFT)
+    return replace(found, proviso=proviso)
 
 
 def _unended(view: ExchangeView) -> Diagnosis | None:

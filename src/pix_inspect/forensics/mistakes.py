@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 from pix.codec.irregular import Worded
+from pix.conversation.exchange import CLIENT, DAEMON
 from pix.dataclass import dataclass
 
 _EIGHT_BYTES = "NixOS/nix serialise.hh: every number takes eight bytes"
@@ -87,10 +88,18 @@ class Mistake(Enum):
 
 
 class Proviso(Worded):
-    """What else may have been the case, where a mistake is not certain."""
+    """What else may have been the case, where a mistake is not certain: why the side that left
+    first did.
+    """
 
     LEFT = "if it did not end on purpose"
     KILLED = "if it was not killed"
+    CRASHED = "if it did not crash"
+
+    @property
+    def side(self) -> int:
+        """The side that it is about."""
+        return DAEMON if self is Proviso.CRASHED else CLIENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Turn:
     start: int
     end: int
     data: bytearray = field(default_factory=bytearray)
+    time: int = 0
+    """When its last byte passed, in ns since 1970."""
 
     @property
     def whole(self) -> bool:
@@ -50,10 +52,14 @@ class Turns:
         self, reader: RecordingReader, connection: int, position: int, side: int, offset: int
     ) -> None:
         self.all: list[Turn] = []
+        self.closed: dict[int, int] = {}
+        """When each side's stream ended, if that was seen."""
         for item in reader.read_from(position):
             if item.connection != connection:
                 continue
             if not isinstance(item, Chunk):
+                if item.kind in ("half-close", "reset") and item.side is not None:
+                    self.closed.setdefault(item.side, item.time)
                 if item.kind == "close":
                     break
                 continue
@@ -68,7 +74,7 @@ class Turns:
             turn = self.all[-1]
             if turn.whole and len(turn.data) < MOST_TURN:
                 turn.data += item.data[: MOST_TURN - len(turn.data)]
-            turn.end = item.offset + item.length
+            turn.end, turn.time = item.offset + item.length, item.time
             if item.side == side and not turn.whole and item.offset > offset + BEHIND:
                 break
         if self.all and self.all[0].start:  # where it began is not known

@@ -49,7 +49,7 @@ def expected(connection: Connection) -> list[Any]:
         )
         if e.kind == "opaque":
             state = "opaque"
-        elif e.error is not None:
+        elif e.failed:
             state = "error"
         else:
             state = "ok" if e.complete else "cut"

@@ -87,4 +87,4 @@ def test_a_recording_that_grows_is_followed(tmp_path: Path) -> None:
     writer.close()
     assert second is not None
     assert second.name == "handshake"
-    assert second.state == "cut"
+    assert second.state == "error"

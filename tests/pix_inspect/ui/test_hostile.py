@@ -151,4 +151,4 @@ async def test_bytes_that_nobody_understands(tmp_path: Path) -> None:
     async with live(made).run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         check(pilot)
-        assert browse(pilot).session.row(0).state in ("cut", "opaque")
+        assert browse(pilot).session.row(0).state in ("error", "opaque")

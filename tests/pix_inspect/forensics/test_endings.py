@@ -1,0 +1,102 @@
+"""A message that broke off: what is certain of it, and the mistake on condition, by who left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix_inspect.findings.collector import Findings
+from pix_inspect.findings.finding import Finding
+from pix_inspect.forensics.mistakes import Mistake, Proviso
+from tests.support.recording import Recording
+from tests.support.typical import TypicalPlaybook
+from tests.support.words import PATH, text, word
+
+QUIET_MS = 4000
+ASKED = word(1) + text(PATH.encode())
+TWO_WORDS_SHORT = word(26) + text(PATH.encode())[:-16]
+INFO = "ca (MaybeContentAddress of 47 bytes)"
+
+
+def ended(folder: Path, left: int | None, *turns: tuple[int, bytes]) -> Finding:
+    """Return what is found of a connection that is silent for four seconds, and then left."""
+    made = Recording(folder / "r.pcapng")
+    connection = made.open()
+    for side, data in (*TypicalPlaybook(38).turns, *turns):
+        if data:
+            connection.chunk(side, data)
+    connection.wait(QUIET_MS)
+    for side in () if left is None else (left, 1 - left):
+        connection.half_close(side)
+    connection.close()
+    (found,) = Findings(made.session()).finish().kept
+    return found
+
+
+def answered(operation: str, less: int) -> list[tuple[int, bytes]]:
+    talk = TypicalPlaybook(38)
+    talk.whole(operation)
+    *asked, (side, data) = [
+        (side, data) for side, data in talk.turns[len(TypicalPlaybook(38).turns) :] if data
+    ]
+    return [*asked, (side, data[:-less])]
+
+
+@pytest.mark.parametrize(
+    ("operation", "less", "left", "kind", "mistake", "proviso", "said"),
+    [
+        ("QueryMissing", 8, CLIENT, "client-left", Mistake.SHORT_REPLY, Proviso.LEFT,
+         "the reply is at least 8 bytes short of nar_size (U64): the client, to which it is owed,"
+         " closed 4 s after the last byte"),
+        ("QueryMissing", 8, DAEMON, "daemon-left", Mistake.SHORT_REPLY, Proviso.CRASHED,
+         "short of nar_size (U64): the daemon closed 4 s after the last byte, and the client was"
+         " still there"),
+        ("AddTempRoot", 8, DAEMON, "daemon-left", Mistake.MISSING_ONE, Proviso.CRASHED,
+         "short of done (U64): the daemon closed 4 s"),
+        ("QueryPathInfo", 8, CLIENT, "client-left", None, None, f"8 bytes short of {INFO}"),
+        ("QueryPathInfo", 3, DAEMON, "daemon-left", None, None, f"3 bytes short of {INFO}"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_broke_off(
+    operation: str, less: int, left: int, kind: str, mistake: Mistake | None,
+    proviso: Proviso | None, said: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    found = ended(tmp_path, left, *answered(operation, less))
+    assert found.kind.name == kind
+    assert found.diagnosis is not None
+    assert (found.diagnosis.mistake, found.diagnosis.proviso) == (mistake, proviso)
+    assert said in found.diagnosis.evidence[-1]
+
+
+@pytest.mark.parametrize(
+    ("left", "kind", "said"),
+    [
+        (CLIENT, "cut-request", "the client closed 4 s after the last byte, and the daemon was"),
+        (DAEMON, "daemon-left", "the daemon, to which it is owed, closed 4 s after the last byte"),
+    ],
+)
+def test_a_request_that_broke_off_is_not_the_fault_of_who_stayed(
+    left: int, kind: str, said: str, tmp_path: Path
+) -> None:
+    found = ended(tmp_path, left, (CLIENT, TWO_WORDS_SHORT))
+    assert found.kind.name == kind
+    assert found.mistake is None
+    assert found.diagnosis is not None
+    assert said in found.diagnosis.evidence[-1]
+
+
+@pytest.mark.parametrize("turns", [answered("QueryMissing", 8), [(CLIENT, TWO_WORDS_SHORT)]])
+def test_where_nobody_is_known_to_have_left_nothing_is_said_of_anybody(
+    turns: list[tuple[int, bytes]], tmp_path: Path
+) -> None:
+    found = ended(tmp_path, None, *turns)
+    assert found.kind.name == "unanswered"
+    assert not found.explanation
+
+
+def test_half_a_number_of_an_operation(tmp_path: Path) -> None:
+    half = (CLIENT, ASKED[:4])
+    assert ended(tmp_path, CLIENT, half).kind.name == "cut-request"
+    assert ended(tmp_path, None, half).kind.name == "unanswered"
