@@ -17,7 +17,7 @@ from tests.real_nix.daemons import Daemon
 from tests.real_nix.test_capture import SLOW, WAIT, begun
 from tests.support.planted import found_in
 from tests.support.processes import PIX, is_there, started_by
-from tests.support.relaying import until
+from tests.support.relaying import listens, until
 
 FAILS = """
 derivation { name = "fails-1.0"; system = builtins.currentSystem; builder = "/bin/sh";
@@ -72,7 +72,7 @@ def test_a_terminal_in_between_is_named(
     relay: list[str | Path] = [*PIX, "record", "--listen", tmp_path / "relay", "-o", recording]
     behind = f"{sys.executable} {script} {words}"
     with started(*relay, "--upstream-command", behind, env=environment, cwd=tmp_path) as process:
-        until(lambda: (tmp_path / "relay").exists())
+        until(lambda: listens(tmp_path / "relay"))
         client = daemon.client(socket=tmp_path / "relay")
         done = client.run("nix-build", "--no-out-link", "-E", FAILS, check=False)
         assert done.returncode
@@ -145,7 +145,7 @@ def test_a_build_ends_with_who_wanted_it(
         recording,
     ]
     with started(*line, env=env, cwd=tmp_path) as relay:
-        until(path.exists)
+        until(lambda: listens(path))
         building = begun(daemon.client(socket=path), tmp_path)
         running = builders(relay.pid)
         assert len(running) >= 2

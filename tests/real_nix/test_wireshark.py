@@ -11,7 +11,7 @@ import pytest
 
 from tests.real_nix.daemons import Daemon
 from tests.support.processes import environment, pix
-from tests.support.relaying import WAIT, until
+from tests.support.relaying import WAIT, listens, until
 from tests.support.surroundings import lacking
 from tests.support.wireshark import described, differences, dissected, dumped, tshark
 
@@ -41,7 +41,7 @@ def test_several_clients_are_captured_as_they_speak(daemon: Daemon, tmp_path: Pa
             stderr=subprocess.DEVNULL,
         )
     try:
-        until(socket.exists)
+        until(lambda: listens(socket))
         client = daemon.client(socket=socket)
         (tmp_path / "file").write_text("hello\n")
         client.run("nix-store", "--add", tmp_path / "file")

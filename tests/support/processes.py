@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pix.sockets import connect, listen
-from tests.support.relaying import WAIT, until
+from tests.support.relaying import WAIT, listens, until
 
 PIX = [sys.executable, "-m", "pix_inspect"]
 HELLO = b"cxin\0\0\0\0\x26\x01\0\0\0\0\0\0"
@@ -123,7 +123,7 @@ def recording(
     reading = threading.Thread(target=lambda: relay.said.extend(errors))
     reading.start()
     try:
-        until(lambda: (place / "s").exists() or process.poll() is not None)
+        until(lambda: listens(place / "s") or process.poll() is not None)
         assert process.poll() is None, relay.said
         if "--quiet" not in words:
             relay.says("listening on")

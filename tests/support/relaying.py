@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from pix.sockets import connect, listen
 from pix_inspect.capture.relay import Relay
 from pix_inspect.capture.relayed_connection import Tap
 from pix_inspect.capture.upstream import SocketUpstream
+from pix_inspect.machine.listeners import listening
 from pix_inspect.recording.notes import Comment, Peer
 
 WAIT = 60.0
@@ -88,10 +90,10 @@ def staged(
 ) -> Iterator[Stage]:
     """Run a relay with a daemon's socket behind it; hang up on everybody at the end."""
     upstream = folder / "daemon"
-    listening: socket.socket | None = None
+    accepting: socket.socket | None = None
     if daemon:
-        listening = listen(upstream).sock
-        listening.settimeout(WAIT)
+        accepting = listen(upstream).sock
+        accepting.settimeout(WAIT)
     taps: list[Any] = []
     said: list[str] = []
 
@@ -105,13 +107,13 @@ def staged(
     thread = threading.Thread(target=relay.serve)
     thread.start()
     try:
-        yield Stage(relay, folder / "relay", listening, taps, said, thread)
+        yield Stage(relay, folder / "relay", accepting, taps, said, thread)
     finally:
         relay.stop()
         relay.stop()
         thread.join(WAIT)
-        if listening is not None:
-            listening.close()
+        if accepting is not None:
+            accepting.close()
         assert not thread.is_alive()
 
 
@@ -121,6 +123,13 @@ def until(so: Callable[[], bool]) -> None:
     while not so():
         assert time.monotonic() < end, "it did not come to be"
         time.sleep(0.002)
+
+
+def listens(path: Path) -> bool:
+    """Whether clients can connect to a socket; its file is there a moment before."""
+    if sys.platform == "linux":
+        return listening(str(path)) is not None
+    return path.exists()
 
 
 def received(sock: socket.socket) -> bytes:

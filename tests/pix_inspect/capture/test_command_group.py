@@ -20,7 +20,7 @@ from pix_inspect.capture.relayed_connection import DAEMON, Connection
 from pix_inspect.capture.upstream import CommandUpstream
 from pix_inspect.recording.notes import Peer
 from tests.support.processes import PIX, environment, is_there, started_by
-from tests.support.relaying import WAIT, Notes, until
+from tests.support.relaying import WAIT, Notes, listens, until
 
 READY = "echo ready; while :; do sleep 0.01; done"
 DEAF = f"trap '' TERM; {READY}"
@@ -160,7 +160,7 @@ def relay_of_command(place: Path, how: str, script: str) -> Iterator[tuple[int, 
     client = ours
     try:
         if how == "record":
-            until((place / "s").exists)
+            until(lambda: listens(place / "s"))
             client = socket.socket(socket.AF_UNIX)
             client.settimeout(WAIT)
             client.connect(str(place / "s"))

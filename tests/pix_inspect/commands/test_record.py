@@ -26,7 +26,7 @@ from pix_inspect.findings.collector import Findings
 from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.session.session import Session
 from tests.support.processes import HELLO, PIX, environment, pix, recording
-from tests.support.relaying import WAIT, received, until
+from tests.support.relaying import WAIT, listens, received, until
 from tests.support.serving import serving
 
 ROOT = os.getuid() == 0
@@ -92,7 +92,7 @@ def test_one_relay_for_both_protocols(tmp_path: Path) -> None:
     )
     absent = "/nix/store/00000000000000000000000000000000-absent"
     with serving(tmp_path / "d"):
-        until((tmp_path / "s").exists)
+        until(lambda: listens(tmp_path / "s"))
         for family in (SERVE, WORKER, SERVE):
             with DaemonConnection(tmp_path / "s", family=family, timeout=WAIT) as connection:
                 if family is WORKER:
@@ -200,7 +200,7 @@ def test_a_stderr_that_is_closed_ends_nothing(tmp_path: Path) -> None:
     os.close(into)
     assert os.read(out, 1)
     os.close(out)
-    until((tmp_path / "s").exists)
+    until(lambda: listens(tmp_path / "s"))
     listening.close()  # the daemon goes: there would be something to say
     with connect(tmp_path / "s") as client:
         client.settimeout(WAIT)
@@ -432,7 +432,7 @@ def test_a_recording_can_be_piped(tmp_path: Path) -> None:
     with (tmp_path / "piped.pcapng").open("wb") as out:
         words = [*PIX, "record", "--listen", "s", "--upstream", "d", "-o", "-", "--quiet"]
         relay = subprocess.Popen(words, cwd=tmp_path, env=environment(tmp_path), stdout=out)
-        until((tmp_path / "s").exists)
+        until(lambda: listens(tmp_path / "s"))
         client = connect(tmp_path / "s")
         server, _ = daemon.sock.accept()
         client.sendall(HELLO)
@@ -557,7 +557,7 @@ def recording_of(place: Path, script: str) -> Iterator[subprocess.Popen[bytes]]:
     words = [sys.executable, "-c", script, "record", "--listen", "s", "--upstream", "d", "-o"]
     process = subprocess.Popen([*words, "r.pcapng"], cwd=place, env=environment(place), stderr=-3)
     try:
-        until((place / "s").exists)
+        until(lambda: listens(place / "s"))
         yield process
     finally:
         process.kill()

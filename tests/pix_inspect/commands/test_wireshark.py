@@ -21,7 +21,7 @@ from pix_inspect.wireshark.tables import dissector
 from tests.support.places import ROOT
 from tests.support.processes import PIX, environment, pix
 from tests.support.recording import Recording
-from tests.support.relaying import WAIT, until
+from tests.support.relaying import WAIT, listens, until
 from tests.support.wireshark import tshark
 from tests.support.words import PATH
 
@@ -81,7 +81,7 @@ def daemon(place: Path) -> Iterator[Path]:
     words = [*PIX, "daemon", "--listen", "d"]
     process = subprocess.Popen(words, cwd=place, env=environment(place), stderr=-3)
     try:
-        until((place / "d").exists)
+        until(lambda: listens(place / "d"))
         yield place / "d"
     finally:
         process.terminate()
@@ -99,7 +99,7 @@ def test_it_captures_by_hand_until_nobody_reads(tmp_path: Path) -> None:
             env=environment(tmp_path),
         )
         with (tmp_path / "pipe").open("rb", buffering=0) as pipe:
-            until((tmp_path / "s").exists)
+            until(lambda: listens(tmp_path / "s"))
             with DaemonConnection(tmp_path / "s") as connection:
                 assert connection.query_all_valid_paths() == frozenset()
             data = b""
@@ -136,7 +136,7 @@ def test_tshark_captures_and_dissects_live(tmp_path: Path) -> None:
                 stderr=subprocess.DEVNULL,
             )
         try:
-            until(socket.exists)
+            until(lambda: listens(socket))
             for _ in range(2):
                 before = shown.read_bytes()
                 with DaemonConnection(socket) as connection:

@@ -26,7 +26,7 @@ from tests.support.otlp import collector
 from tests.support.playbook import Playbook
 from tests.support.processes import PIX, environment, pix, recording
 from tests.support.recording import growing
-from tests.support.relaying import until
+from tests.support.relaying import listens, until
 from tests.support.vendors import (
     EXAMPLE,
     LEAF,
@@ -210,7 +210,7 @@ def test_its_daemon_is_played(place: Path) -> None:
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        until(lambda: (place / "p").exists())
+        until(lambda: listens(place / "p"))
         again = pix("replay", "client", *known, "--upstream", "p", cwd=place)
     finally:
         playing.terminate()

@@ -26,7 +26,7 @@ from pix_inspect.session.session import Session
 from tests.support.nars import nar
 from tests.support.places import RECORDINGS
 from tests.support.processes import PIX, environment
-from tests.support.relaying import until
+from tests.support.relaying import listens, until
 from tests.support.replayed import END, LAST, P, Q, played, story
 
 NEW, OLD = Protocol(38), Protocol(21)
@@ -172,7 +172,7 @@ def test_the_command_listens_records_and_ends(tmp_path: Path) -> None:
         text=True,
     )
     try:
-        until(where.exists)
+        until(lambda: listens(where))
         with DaemonConnection(where) as daemon, pytest.raises(NixDaemonError, match="no answer"):
             daemon.is_valid_path(P)
         process.send_signal(signal.SIGINT)
