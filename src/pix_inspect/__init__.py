@@ -22,10 +22,11 @@ Begin at `capture.relay` for how we listen, at `session.session` for what is rea
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # that of `typing` takes its time, in which an interrupt is a traceback
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pix_inspect.export.reading import Recording
 
 

@@ -11,6 +11,7 @@ import errno
 import gc
 import mmap
 import os
+import resource
 import select
 import signal
 import socket
@@ -57,10 +58,15 @@ MOST_UNANSWERED = 1000
 """Connections to which the daemon has said nothing yet, after which a detour is looked for."""
 
 RESERVE = 8 << 20
-"""Bytes that must be free before another client is let in beside others: what those may need."""
+"""Bytes that must be free before another client is let in beside others."""
+
+GROWTH = 128 << 10
+"""Bytes more that must be free for each of those: what it may come to need."""
 
 MISSED = 500
 """Milliseconds after which a signal is seen that came just before the wait it should end."""
+
+_M_ARENA_MAX = -8
 
 TOLD = "the relay was told to stop"
 
@@ -74,6 +80,8 @@ T = TypeVar("T")
 
 def only_relay() -> None:
     """Have the threads of this process suit relaying. For a process that does little else."""
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        _share_memory()
     threading.stack_size(STACK)
     sys.setswitchinterval(SWITCH)
     # payload that is kept comes and goes: memory that is kept costs no page fault each 4 KiB
@@ -87,6 +95,17 @@ def only_relay() -> None:
     first.start()
     first.join()
     sys.unraisablehook = _unless_of_memory
+
+
+def _share_memory() -> None:
+    """Have all threads take memory from one place: each of its own holds back what others need.
+
+    A thread's own is 64 MiB of address space in the C library of GNU; others know no such option.
+    """
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _unless_of_memory(what: sys.UnraisableHookArgs) -> None:
@@ -171,7 +190,7 @@ class Relay:
         """
         try:
             if self._starting:  # else nobody would give back what is short
-                mmap.mmap(-1, RESERVE).close()
+                mmap.mmap(-1, RESERVE + self._starting * GROWTH).close()
             client, address = self.listener.sock.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return False

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pix.problem import Problem
+from pix_inspect.base.narrate import say
 from pix_inspect.recording.source import PACKED_HEAD, CompressedSource, is_packed, open_source
 
 MOST_AT_ONCE = 2 << 30
@@ -17,6 +18,8 @@ MOST_AT_ONCE = 2 << 30
 def opened(path: Path) -> BinaryIO:
     """Return the contents of a file. Raises Problem, also when it cannot be unpacked whole."""
     try:
+        if stat.S_ISFIFO(path.stat().st_mode):
+            say(f"reads {path}, a pipe, until its writers are done")
         file = path.open("rb")
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe is read once
             return file

@@ -75,7 +75,11 @@ def open_source(path: Path) -> Source:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Problem(f"{path} is not a file: save the recording to a file first")
-    magic = os.pread(descriptor, len(_XZ), 0)
+    try:
+        magic = os.pread(descriptor, len(_XZ), 0)
+    except OSError as error:
+        os.close(descriptor)
+        raise Problem(f"cannot read {path}: {error.strerror}") from None
     if magic[:2] == _GZIP:
         stream = os.fdopen(descriptor, "rb")
         import gzip
@@ -282,7 +286,11 @@ class CompressedSource:
 
     def read(self, position: int, count: int) -> bytes:
         """Return up to `count` bytes from `position` of what is decompressed."""
-        return os.pread(self._spool.fileno(), max(0, min(count, self.end - position)), position)
+        count = max(0, min(count, self.end - position))
+        try:
+            return os.pread(self._spool.fileno(), count, position)
+        except OSError as error:
+            raise Problem(f"cannot read what {self.path} holds: {error.strerror}") from None
 
     def unpacked(self) -> BinaryIO:
         """Return what is decompressed so far as a file of its own."""

@@ -457,6 +457,24 @@ def test_without_memory_for_a_large_buffer_the_bytes_go_on(
         daemon.close()
 
 
+def test_who_is_connected_may_come_to_need_memory_that_another_would_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with staged(tmp_path) as stage:
+        client, daemon = stage.pair()
+        with monkeypatch.context() as scarce:
+            scarce.setattr("pix_inspect.capture.relay.GROWTH", 1 << 60)
+            waiting = stage.client()
+            until(lambda: any("cannot accept a client for now" in line for line in stage.said))
+        client.sendall(b"still here")
+        assert daemon.recv(100) == b"still here"
+        server = stage.accept()
+        waiting.sendall(b"at last")
+        assert server.recv(100) == b"at last"
+        for end in (client, daemon, waiting, server):
+            end.close()
+
+
 def test_while_no_thread_can_be_started_clients_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,12 +35,13 @@ def test_what_is_cut_is_said(tmp_path: Path) -> None:
         opened(path)
 
 
-def test_a_pipe_is_read(tmp_path: Path) -> None:
+def test_a_pipe_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(TEXT,))
     writer.start()
     assert contents(path) == TEXT
+    assert "a pipe, until its writers are done" in capsys.readouterr().err
     writer.join()
 
 

@@ -27,6 +27,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         RecordingReader(Path("/dev/zero"))
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a Linux")
+def test_what_cannot_be_read_is_one_line() -> None:
+    with pytest.raises(Problem, match="cannot read /proc/self/mem: Input/output error"):
+        RecordingReader(Path("/proc/self/mem"))
+
+
 def test_gzip_is_read_directly_whatever_its_name(tmp_path: Path) -> None:
     made = conversation()
     path = save(tmp_path / "s.recording", gzip.compress(made.data))

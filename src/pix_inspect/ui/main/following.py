@@ -287,5 +287,5 @@ def _silence(wait: Wait, past: str) -> str:
     why = wait.why
     cause = f" {why.what}." if why is not None else f" It is {wait.work}." if wait.work else ""
     owes = f"{wait.debt[:1].upper()}{wait.debt[1:]}"
-    said = f"Connection {wait.connection}: nothing was said for {past}.{cause}"
+    said = f"Connection {wait.connection}: nothing was said for over {past}.{cause}"
     return f"{said} {owes}."

@@ -30,7 +30,7 @@ AGAIN = 1.0
 """Seconds between two looks."""
 COLUMNS = {"CONN": 6, "FOR": 12, "OWES": 8, "OPERATION": 19}
 """The heads of columns and their widths, each with a space at its end; the cause has the rest."""
-NARROW = {"CONN": 5, "FOR": 8, "OWES": 7, "OPERATION": 13}
+NARROW = {"CONN": 5, "FOR": 11, "OWES": 7, "OPERATION": 13}
 WIDE_FROM = 100
 MOST_ROWS = 6
 """Connections that are seen at once, as long as there is much to tell of one."""
@@ -171,7 +171,7 @@ class WaitingScreen(DetailScreen[Wait, "GoTo | None"]):
         pid = f" (pid {row.pid})" if row.pid is not None else ""
         if row.command or pid:
             client = safe(short_command(row.command), 500) or "unknown"
-            said += [("text", ""), ("dim", f"the client: {client}{pid}")]
+            said += [("text", ""), ("dim", f"The client: {client}{pid}")]
         tree = row.here.tree if row.here is not None else None
         if tree is not None and tree.members:
             said += [("text", ""), ("name", "The daemon's processes")]

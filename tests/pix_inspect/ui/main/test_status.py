@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pix_inspect.recording.notes import Made
+from pix_inspect.ui.app.app import SIXTEEN
 from pix_inspect.ui.main.status import Banner, sockets
 from tests.support.recording import growing
 from tests.support.screens import browse, opened, settled
@@ -47,6 +48,19 @@ async def test_what_was_cut_is_said(tmp_path: Path) -> None:
         assert "cut off" in banner.render_line(0).text
         await pilot.press("escape")
         assert not banner.display
+
+
+async def test_in_sixteen_colours_the_banner_is_not_of_the_colour_of_its_words(
+    tmp_path: Path,
+) -> None:
+    app = opened(growing(tmp_path / "r.pcapng").save())
+    app.register_theme(SIXTEEN)
+    async with app.run_test() as pilot:
+        app.theme = SIXTEEN.name
+        banner = browse(pilot).query_one(Banner)
+        banner.say(["one thing."])
+        await settled(pilot)
+        assert banner.styles.color != banner.styles.background
 
 
 async def test_what_was_dismissed_comes_back_only_when_it_is_so_again(tmp_path: Path) -> None:
