@@ -1,6 +1,6 @@
 """Plants every known mistake at every operation and counts what is said of each.
 
-    python -m scripts.planted_mistakes [--minors 10,21,38] [--share 1/4] [MISTAKE ...]
+    python -m scripts.planted_mistakes [--minors 10,21,38] [--every 4] [MISTAKE ...]
 
 right: that mistake is named, or one whose bytes are the same, and no other. silent: none is.
 wrong: another is named. The table goes to stdout, what was wrong or silent to stderr.

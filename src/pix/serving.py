@@ -15,7 +15,7 @@ from typing import Any
 from pix.codec.cursor import Limits
 from pix.codec.declare import OPERATIONS, Operation
 from pix.codec.errors import DecodeError, Lost, PixError
-from pix.codec.gates import GUIX_MINOR, OLDEST_MINOR, SERVE, WORKER, Protocol, negotiate
+from pix.codec.gates import OLDEST_MINOR, SERVE, WORKER, Protocol, is_guix, negotiate
 from pix.codec.incoming import Incoming
 from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Bare, Carriage
 from pix.codec.values import encode
@@ -133,7 +133,7 @@ class ServedConnection:
             minor = negotiate(heard.version, hello.version, family)
             protocol = Protocol(minor, family=family)
             too_old = min(heard.version, protocol.number) < family.major << 8 | oldest
-            if too_old or (family is WORKER and heard.version & 0xFF >= GUIX_MINOR):
+            if too_old or (family is WORKER and is_guix(heard.version)):
                 raise Refusal(f"a client of version {heard.version:#x} was turned away")
             return protocol
 

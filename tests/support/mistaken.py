@@ -466,8 +466,17 @@ def string_for_a_list(minor: int) -> Iterator[Case]:
 
 def line_ends(minor: int) -> Iterator[Case]:
     """A terminal on the way: in texts of each message, and in the log and the error before it."""
-    if minor == OLDEST_MINOR:
-        return  # a line feed is the end of its number, 0x10a: the handshake is broken, too
+    if minor == OLDEST_MINOR:  # a line feed is in its number, 0x10a: the handshake is broken
+        for side in (CLIENT, DAEMON):
+            for name, going in (("stops", ()), ("goes on", FOLLOWING)):
+                talk = TypicalPlaybook(minor)
+                talk.whole(*going)
+                talk.turns = [
+                    (who, data.replace(b"\n", b"\r\n") if who == side and data else data)
+                    for who, data in talk.turns
+                ]
+                yield Case("handshake", f"{side} {name}", talk, CLIENT)
+        return
     for place in places(minor):
         for node in place.nodes(String)[:MOST_NODES]:
             if isinstance(node.wire, String) and node.wire.name in ("String", "Contents", "Json"):
@@ -757,6 +766,44 @@ def undue_trust(minor: int) -> Iterator[Case]:
             yield from _greeted(str(trust), talk)
 
 
+# A terminal on the way --------------------------------------------------------------------------
+
+
+def terminal_echo(minor: int) -> Iterator[Case]:
+    """The hello comes back with its control characters made visible, alone or in front of all."""
+    client = word(CLIENT_MAGIC) + word(0x100 | minor)
+    visible = b"".join(b"^%c" % (byte ^ 64) if byte < 32 else bytes((byte,)) for byte in client)
+    for name, banner in (("alone", b""), ("behind a banner", b"Welcome\r\n")):
+        yield Case(
+            "handshake", name,
+            TypicalPlaybook(minor, [(CLIENT, client), (DAEMON, banner + visible)]), CLIENT,
+        )  # fmt: skip
+        talk = TypicalPlaybook(minor)
+        side, data = talk.turns[1]
+        talk.turns[1] = (side, banner + visible + (data or b""))
+        yield Case("handshake", f"{name}, and goes on", talk)
+
+
+def swallowed_bytes(minor: int) -> Iterator[Case]:
+    """The daemon reads the request without the bytes of its first number, or of a later one."""
+    for operation in known(minor):
+        data = word(operation.code) + request_of(operation, Protocol(minor))
+        words = first_text(data)
+        for taken in (b"\x03\x1a\x1c", b"\x11\x13", b"\x04\x12\x15\x16\x17"):
+            at = next((i for i in range(0, words - 15, 8) if data[i] in taken), None)
+            number = int.from_bytes(data[at + 1 : at + 9], "little") if at is not None else 0
+            if number:
+                talk = begun(minor)
+                talk.ask(operation.name)
+                talk.daemon(error(minor, b"serialised integer %d is too large" % number))
+                yield Case(operation.name, f"byte {at}", talk, DAEMON)
+
+
+def first_text(data: bytes) -> int:
+    """Where a request's words end, and a text or the end follows."""
+    return next((i for i in range(8, len(data), 8) if any(data[i + 1 : i + 8])), len(data))
+
+
 PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "missing one": missing_one,
     "extra one": extra_one,
@@ -794,5 +841,7 @@ PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "missing trust word": missing_trust,
     "undue trust word": undue_trust,
     "doubled hello": doubled_hello,
+    "terminal echo": terminal_echo,
+    "swallowed bytes": swallowed_bytes,
 }
 """By the name of the mistake."""

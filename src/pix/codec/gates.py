@@ -168,6 +168,11 @@ def newest(family: Family) -> Protocol:
     return Protocol(family.newest, family=family)
 
 
+def is_guix(version: int) -> bool:
+    """Whether a version word is one that only Guix says."""
+    return version >> 8 == WORKER.major and version & 0xFF >= GUIX_MINOR
+
+
 def version_text(number: int) -> str:
     """Return a version word from the wire as text: 0x126 is `1.38`."""
     return f"{number >> 8}.{number & 0xFF}"

@@ -14,10 +14,10 @@ from pix.codec.cursor import Cursor, Scan, scan
 from pix.codec.errors import DecodeError
 from pix.codec.gates import (
     FAMILIES,
-    GUIX_MINOR,
     SERVE,
     WORKER,
     Protocol,
+    is_guix,
     negotiate,
     version_text,
 )
@@ -121,8 +121,8 @@ class Handshake:
         if family is not WORKER and (smaller := min(client, daemon)) >> 8 != family.major:
             wanted = f"a version {family.major}.N of the {family} protocol"
             raise Misfit(Reason.UNKNOWN_MAJOR, 8, wanted, version_text(smaller))
-        if family is WORKER and (newest := max(client & 0xFF, daemon & 0xFF)) >= GUIX_MINOR:
-            found = f"1.{newest}: Guix, which shares only the magic"
+        if family is WORKER and (guix := next(filter(is_guix, (client, daemon)), None)):
+            found = f"{version_text(guix)}: Guix, which shares only the magic"
             raise Misfit(Reason.GUIX, 8, "a Nix protocol version", found)
         ours, theirs = self.features
         protocol = Protocol(minor, (ours or frozenset()) & (theirs or frozenset()), family)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 
 from pix.codec.errors import Lost
-from pix.codec.gates import GUIX_MINOR, SERVE, Protocol, negotiate, version_text
+from pix.codec.gates import SERVE, Protocol, is_guix, negotiate, version_text
 from pix.codec.words import foreign
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.transport import Stream
@@ -88,7 +88,7 @@ def turned_away(ours: Protocol, lost: Lost) -> Lost:
 def _agree(ours: Protocol, theirs: int) -> Protocol:
     """Return the version that follows from both sides'. Raises NixDaemonError."""
     text = version_text(theirs)
-    if theirs & 0xFF >= GUIX_MINOR:
+    if is_guix(theirs):
         raise NixDaemonError(f"this is a Guix daemon ({text}), whose protocol is another one")
     if theirs >> 8 != 1:
         raise NixDaemonError(f"the daemon speaks version {text} ({theirs:#x}); 1.x is known")

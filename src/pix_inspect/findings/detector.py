@@ -81,7 +81,12 @@ class Detector:
     def _found(self, look: Look) -> list[Finding]:
         found = [look.weighed(each) for each in _passes(look)]
         changed = [each for each in found if each.kind.name == "line-ends"]
-        return [each for each in found if each not in changed[1:]]
+        if changed and look.row.kind != "handshake":
+            told = 0 if look.around.changed_hello(look.row.connection) is not None else 1
+            changed = changed[told:]
+        else:
+            changed = changed[1:]
+        return [each for each in found if each not in changed]
 
 
 def _passes(look: Look) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pix.codec.gates import GUIX_MINOR, WORKER, version_text
+from pix.codec.gates import WORKER, is_guix, version_text
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix.protocol.handshake import HELLOS
@@ -51,7 +51,10 @@ def handshake(look: Look) -> Iterator[Finding]:
     if magics != family.magics or not all(isinstance(version, int) for version in versions):
         return  # behind a wrong magic nothing is a version
     one, two = (int(version) for version in versions if isinstance(version, int))
-    if family is WORKER and (one & 0xFF >= GUIX_MINOR or two & 0xFF >= GUIX_MINOR):
+    if family is WORKER and (is_guix(one) or is_guix(two)):
+        return
+    if changed := look.around.changed_hello(row.connection):
+        yield look.found("line-ends", changed.where, diagnosis=changed)
         return
     if unknown := look.around.unknown(row.connection):
         yield look.found("unknown-version", unknown, *look.daemon_start)

@@ -224,6 +224,19 @@ _ALL = (
          " length says, and all behind it is out of step. Client and daemon are both right.",
          "Take the terminal off the path: ssh -T, without -t, -tt or RequestTTY; no script(1) or"
          " expect around the program; pipes in binary mode.", "termios(3): ONLCR; ssh(1)"),
+    Kind("terminal", "error", "a terminal that is not raw stands in between",
+         "The client's hello as an echo in front of the daemon's; or a number that the daemon read,"
+         " as many bytes off in the request as there are bytes before it that a terminal takes.",
+         "It repeats what passes, takes ^C, ^S, ^Q and others for itself, and makes LF of CR."
+         " Client and daemon are both right.",
+         "Take the terminal off the path: ssh -T, without -t, -tt or RequestTTY; no script(1) or"
+         " expect around the program; stty raw -echo where there has to be one.",
+         "termios(3); ssh(1)"),
+    Kind("misread", "error", "the daemon complains of what was not sent",
+         "The daemon's error, and the bytes that it is about: they are right.",
+         "It reads what stands before them otherwise, or they changed on their way.",
+         "Look for a terminal on the path (ssh -t, script, expect); compare the request with its"
+         " declaration (explain).", "Nix archive.cc, serialise.cc"),
     Kind("not-recorded", "note", "bytes that were not recorded where structure was needed",
          "The length of what is missing, where the recorder noted it.",
          "The recorder was pressed or told to keep less; what depends on these bytes is not known.",
@@ -292,8 +305,8 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 """Every kind by its name."""
 
 OF_LAYOUT = frozenset(
-    ("misannounced-version", "unknown-operation", "cut-request", "desync", "line-ends",
-     "wild-length",
+    ("misannounced-version", "unknown-operation", "cut-request", "desync", "line-ends", "terminal",
+     "misread", "wild-length",
      "peer-out-of-step", "padding", "counted-zeros", "boolean", "wide-number", "big-endian",
      "unknown-value", "undecodable", "without-feature")
 )  # fmt: skip

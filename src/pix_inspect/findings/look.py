@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pix.codec.gates import WORKER, newest, version_text
-from pix.conversation.exchange import DAEMON
+from pix.conversation.exchange import DAEMON, SIDES
 from pix.conversation.notes import Reason
 from pix.protocol.types import FEATURES, TrustedFlag
 from pix_inspect.base.safe_text import inert, plain
@@ -34,7 +34,15 @@ LOOK_BACK = 400
 OFTEN = 4
 """Connections that one process opens one after the other before it is worth a note."""
 
+CHANGED_VERSION = 0x10A0D
+"""1.10, which is 0x10a: with CR LF for its LF, and the first of its zeros."""
 MOST_SAID = 300
+OF_PATH = {
+    Mistake.LINE_ENDS: "line-ends",
+    Mistake.ECHO: "terminal",
+    Mistake.SWALLOWED: "terminal",
+}
+"""What neither side does, and the findings that say so."""
 MOST_FEATURES = 5
 _TRUST: dict[object, bool] = {TrustedFlag.TRUSTED: True, TrustedFlag.NOT_TRUSTED: False}
 
@@ -79,11 +87,8 @@ class Surroundings:
         row = self.session.connections[connection]
         said = []
         family = row.family or WORKER
-        if row.handshake is not None:
-            view = self.session.exchange(row.handshake)
-            versions = [view.field(part, "version") for part in ("request", "reply")]
-            words = [each.value for each in versions if each is not None]
-            numbers = [int(word) for word in words if isinstance(word, int)]
+        if row.handshake is not None and self.changed_hello(connection) is None:
+            numbers = [each for each in self._versions(row.handshake) if each is not None]
             if row.protocol is not None and (worst := max(numbers, default=0)) >> 8 != (
                 family.major
             ):
@@ -99,6 +104,23 @@ class Surroundings:
             self._unknown.clear()
         self._unknown[connection] = "; ".join(said)
         return self._unknown[connection]
+
+    def changed_hello(self, connection: int) -> Diagnosis | None:
+        """Return that line ends were changed in a connection's handshake."""
+        handshake = self.session.connections[connection].handshake
+        versions = self._versions(handshake) if handshake is not None else []
+        if CHANGED_VERSION not in versions:
+            return None
+        side = SIDES[versions.index(CHANGED_VERSION)]
+        where = f"the {side}'s version is 1.10, and a CR stands before its LF, at byte 8"
+        return Diagnosis(Mistake.LINE_ENDS, where)
+
+    def _versions(self, handshake: int) -> list[int | None]:
+        """Return what the client and the daemon said as their version, None where it is none."""
+        view = self.session.exchange(handshake)
+        fields = (view.field(part, "version") for part in ("request", "reply"))
+        values = [each.value if each is not None else None for each in fields]
+        return [int(value) if isinstance(value, int) else None for value in values]
 
     def before(self, row: Row) -> int | None:
         """Return the index of the exchange before on the same connection."""
@@ -198,10 +220,14 @@ class Look:
         about. Changed line ends are the path's, whatever came of them.
         """
         why = finding.diagnosis
-        if why is not None and why.mistake is Mistake.LINE_ENDS:
-            finding = replace(finding, kind=KINDS["line-ends"])
+        if why is not None and why.mistake in OF_PATH:
+            finding = replace(finding, kind=KINDS[OF_PATH[why.mistake]])
         if why is not None and why.proviso is not None and why.proviso.side != self.who_left:
             finding = replace(finding, diagnosis=replace(why, mistake=None, where="", proviso=None))
+        if finding.kind.name in OF_LAYOUT and (
+            changed := self.around.changed_hello(self.row.connection)
+        ):
+            return replace(finding, kind=KINDS["line-ends"], diagnosis=changed)
         if finding.kind.name not in OF_LAYOUT or not self.around.unknown(finding.connection):
             return finding
         family = self.session.connections[finding.connection].family or WORKER

@@ -114,6 +114,8 @@ def error(look: Look) -> Iterator[Finding]:
         if number != look.row.wire_number and Reason.REPEATED_ERROR not in look.reasons:
             diagnosis = look.forensics.met(look.view, number)
             yield look.found("peer-out-of-step", text, *where, diagnosis)
+    elif (diagnosis := look.forensics.complaint(look.view, text)) is not None:
+        yield look.found("misread", text, *where, diagnosis)
     yield from _of_another(look, text, where)
 
 

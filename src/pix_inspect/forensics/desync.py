@@ -7,6 +7,7 @@ speaker stopped.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
@@ -39,6 +40,7 @@ from pix_inspect.forensics.rules import (
     word_line,
 )
 from pix_inspect.forensics.strangers import SEARCHED, Stranger, stranger
+from pix_inspect.forensics.terminals import echo, sent_archive, sent_padding, swallowed
 from pix_inspect.forensics.turns import Turns
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.session import Row, Session
@@ -54,6 +56,10 @@ HEAD = 64
 HELLO = 4096
 """Bytes of either stream in which the handshake stands."""
 UNSEEN = frozenset((Reason.NOT_RECORDED, Reason.ASKED_UNSEEN, Reason.TOO_FAR_AHEAD))
+NO_ARCHIVE, NO_PADDING = "look like a Nix archive", "non-zero padding"
+"""What Nix says of a NAR that does not begin as one, and of padding. Source: Nix archive.cc,
+serialise.cc."""
+_WIDE_NUMBER = re.compile(r"\b\d{10,20}\b")
 FRAMES_WALKED = 1_000_000
 PAYLOAD_SEARCHED = 1 << 20
 
@@ -189,7 +195,24 @@ class Forensics:
 
     def foreign(self, view: ExchangeView, side: int) -> Stranger | None:
         """Return who speaks where the magic should be."""
-        return stranger(view.kept[side].first(0, SEARCHED), side)
+        said = view.kept[side].first(0, SEARCHED)
+        handshake = self.session.connections[view.row.connection].handshake
+        if side == DAEMON and handshake is not None:
+            client = self.session.exchange(handshake).kept[CLIENT].first(0, HELLO)
+            if repeated := echo(client, said):
+                return Stranger("", repeated.where, repeated)
+        return stranger(said, side)
+
+    def complaint(self, view: ExchangeView, text: str) -> Diagnosis | None:
+        """Return what explains an error of the daemon that what was sent does not bear out."""
+        if self._is_blind(view.row):
+            return None
+        if NO_ARCHIVE in text:
+            return sent_archive(view)
+        if NO_PADDING in text:
+            return sent_padding(view)
+        found = (swallowed(view, int(number)) for number in _WIDE_NUMBER.findall(text))
+        return next(filter(None, found), None)
 
     def left(self, row: Row, by: int | None) -> Diagnosis | None:
         """Return why `by` may have left first, in the middle of the operation `row`."""
@@ -248,6 +271,8 @@ class Forensics:
         """Return what the daemon took for operation `number`, which it says is invalid."""
         if number >= 1 << 64 or self._is_blind(view.row):
             return None
+        if lost := swallowed(view, number):
+            return lost
         if view.protocol == OLDEST:
             found = _unread_field(view, number)
             return None if found is None else Diagnosis(None, evidence=(found.where, READS_ON))

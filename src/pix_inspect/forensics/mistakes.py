@@ -76,6 +76,10 @@ class Mistake(Enum):
                    "Nix worker-protocol-connection.cc: from 1.35 on")
     LINE_ENDS = ("CR LF for LF", "a terminal or a text-mode pipe stands in between and made CR LF"
                  " of each line feed", "termios(3): ONLCR; ssh(1): -T")
+    ECHO = ("terminal echo", "a terminal stands in between and says the client's words again",
+            "termios(3): ECHO, ECHOCTL")
+    SWALLOWED = ("swallowed bytes", "a terminal takes such bytes for itself: they did not arrive",
+                 "termios(3): ISIG, IXON, ICANON")
     DOUBLED_HELLO = ("doubled hello", "a handshake begins on a connection that has had its own")
     DOUBLED_VERSION = "doubled version", "the client says its version twice", "NixOS/nix#11126"
     TEXT_IN_STREAM = "text in the stream", "something printed into the connection", "NixOS/nix#5290"

@@ -30,6 +30,7 @@ from tests.support.words import OTHER, PATH, text, word
 
 HELLO = word(CLIENT_MAGIC)
 GREETING = word(DAEMON_MAGIC)
+NO_ARCHIVE = b"bad archive: input doesn't look like a Nix archive"
 V38, V37, V21 = word(0x126), word(0x125), word(0x115)
 
 
@@ -325,6 +326,14 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
     ),
     "line-ends": (
         lambda: logged(b"built\n", terminal=True), lambda: logged(b"built\r\n", terminal=False)
+    ),
+    "terminal": (
+        lambda: hello((CLIENT, HELLO + V37), (DAEMON, b"cxin^@^@^@^@%^A" + GREETING)),
+        lambda: hello((CLIENT, HELLO + V37), (DAEMON, b"cxin, it says\n" + GREETING)),
+    ),
+    "misread": (
+        lambda: answered("AddToStore", error(37, NO_ARCHIVE)),
+        lambda: answered("IsValidPath", error(37, NO_ARCHIVE)),
     ),
     "not-recorded": (lambda: elided(12), lambda: elided(1 << 20)),
     "padding": (
