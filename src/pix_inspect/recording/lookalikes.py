@@ -16,14 +16,17 @@ WORD = 8
 REST = 3
 """Zeros of the rest of a word from which on LBMSRS takes what follows."""
 SHORT = (8, 20)
-"""Bytes of a packet that is only a header to RPCAP, or to STUN."""
+"""Bytes of a packet that is only a header to RPCAP, or to STUN: those that passed, kept or not."""
 
 
-def cut_of(data: bytes | memoryview) -> int:
-    """Return how many bytes are to go ahead in a packet of their own, 0 for none."""
+def cut_of(data: bytes | memoryview, length: int) -> int:
+    """Return how many bytes are to go ahead in a packet of their own, 0 for none.
+
+    Of the packet's `length` bytes, `data` are those that were kept.
+    """
     head = bytes(data[:WORD])
     if head[:1] == b"\5":
         return WORD if head[1:2] in (b"\0", b"\1") and len(data) > WORD else 0
     zeros = len(head) - len(head.lstrip(b"\0"))
-    taken = REST <= zeros < len(head) or (0 < zeros < len(head) and len(data) in SHORT)
+    taken = REST <= zeros < len(head) or (0 < zeros < len(head) and length in SHORT)
     return zeros if taken else 0

@@ -146,7 +146,7 @@ class Track:
             self._notes
             or self.ended[side]
             or not len(kept) <= length <= LARGEST_SEGMENT
-            or (kept and kept[0] in FIRST)
+            or (kept and kept[0] in FIRST and cut_of(kept, length))
         ):
             self._pieces(side, time, kept, length, out)
         elif length:
@@ -254,7 +254,8 @@ class Track:
         length = max(length, len(kept))
         done = 0
         while done < length:
-            size = cut_of(view[done:]) or min(LARGEST_SEGMENT, length - done)
+            left = length - done
+            size = cut_of(view[done:], left) or min(LARGEST_SEGMENT, left)
             piece = view[done : done + size]
             done += size
             flags = _FLAGS if done == length else ACK
