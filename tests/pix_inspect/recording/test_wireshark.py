@@ -165,6 +165,22 @@ def test_what_looks_like_another_protocol(tshark: Tshark, tmp_path: Path, data: 
     assert b"".join(chunk.data for chunk in chunks(items_of(made.path))) == data
 
 
+def test_a_length_before_what_was_not_kept_looks_like_no_other_protocol(
+    tshark: Tshark, tmp_path: Path
+) -> None:
+    made = Recording(tmp_path / "r.pcapng")
+    talk = made.open()
+    lengths = [*range(1, 300), *range(0x100, 0x10000, 0x101), 0x8000, 0x6000, 1 << 16, 1 << 20]
+    for length in lengths:
+        talk.chunk(CLIENT, pack_u64(length), 8 + length)
+    talk.close()
+    made.save()
+    assert {protocols for _, protocols, _ in taken(tshark, made.path)} == {"raw:ip:tcp"}
+    heads = [chunk.data for chunk in chunks(items_of(made.path)) if chunk.data]
+    assert b"".join(heads) == b"".join(map(pack_u64, lengths))
+    assert pack_u64(0x8000) in heads, "most take one packet"
+
+
 def test_whoever_wants_no_heuristics_can_have_none(tshark: Tshark, tmp_path: Path) -> None:
     made = Recording(tmp_path / "r.pcapng")
     talk = made.open()
