@@ -19,7 +19,7 @@ import typing
 from collections.abc import Generator, Iterable, Iterator
 from typing import TypeAlias, cast
 
-from pix.codec.cursor import TEXT, TEXTS, Cursor, Program, scan
+from pix.codec.cursor import TEXT, TEXTS, Cursor, Program, scan, u64_at
 from pix.codec.errors import DecodeError, EncodeError, Truncated, WildLength
 from pix.codec.gates import Gate, Protocol
 from pix.codec.nar import check, scan_nar
@@ -153,9 +153,16 @@ class Frames(Carriage):
     doc = "frames of a length and so many bytes without padding, ended by a length of 0"
 
     def scan(self, cursor: Cursor) -> Generator[None, None, bool]:
-        while n := (yield from frame_length(cursor)):
-            cursor.payload(n)
-        return True
+        while True:
+            while cursor.pos + 8 <= cursor.end:
+                (n,) = u64_at(cursor.buf, cursor.pos)
+                if n > LONGEST_FRAME:
+                    raise _wild(cursor.offset, n)
+                cursor.pos += 8
+                if not n:
+                    return True
+                cursor.payload(n)
+            yield
 
     def read(self, reader: Reader) -> bytes:
         return b"".join(self.parts(reader))
@@ -178,8 +185,12 @@ def frame_length(cursor: Cursor) -> Generator[None, None, int]:
     """Scan the length of a frame, 0 at the end, and return it. Raises DecodeError."""
     n = yield from cursor.word()
     if n > LONGEST_FRAME:
-        raise WildLength(cursor.offset - 8, "the length of a frame", f"{n:#x}")
+        raise _wild(cursor.offset - 8, n)
     return n
+
+
+def _wild(offset: int, length: int) -> WildLength:
+    return WildLength(offset, "the length of a frame", f"{length:#x}")
 
 
 class Pulled(Carriage):

@@ -137,6 +137,9 @@ class RecordingTap:
 
     def _payload(self, side: int, start: int, length: int, position: int) -> None:
         """Mark for elision what of this run lies beyond the limit."""
+        if position >= self._limit and length >= WORTH_ELIDING:  # nearly all of an upload
+            self._skips[side].append((start, start + length))
+            return
         limit = 0 if self._pressed() else self._limit
         kept = 0 if position >= limit else min(limit - position, length)
         if length - kept >= WORTH_ELIDING or (limit == 0 and kept < length):
