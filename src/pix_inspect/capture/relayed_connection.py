@@ -57,6 +57,8 @@ CLIENT, DAEMON = 0, 1
 SMALL_BUFFER = 4 << 10
 LARGE_BUFFER = 256 << 10
 """Bytes; memory that is asked for when a read fills the small one, and given back after CALM."""
+AHEAD = 512 << 10
+"""Bytes of the socket that bulk goes to: whoever reads there finds some while we are elsewhere."""
 CALM = 64
 """Reads in a row that would have fitted the small buffer."""
 PATIENCE = 0.05
@@ -254,6 +256,7 @@ class Connection:
                 if buffer is None:
                     with contextlib.suppress(OSError):  # no memory for it: small pieces do
                         buffer = memoryview(mmap.mmap(-1, LARGE_BUFFER))
+                    _make_room(target, AHEAD)
                 calm = 0
             elif buffer is not None:
                 calm += 1
@@ -285,7 +288,7 @@ class Connection:
                     told = True
                     self._tell("note", Stuck(1 - side, len(rest), began), now())
                 if side == CLIENT and hung_up(source):
-                    _make_room(target)
+                    _make_room(target, ROOM)
 
     def _refused(self, side: int) -> None:
         """A side's partner takes no more; its last words may still be on their way back."""
@@ -356,11 +359,12 @@ class Partner:
             self._done.put(None)
 
 
-def _make_room(sock: socket.socket) -> None:
+def _make_room(sock: socket.socket, size: int) -> None:
     """Have a socket take what its peer does not read yet, as far as the system grants it."""
     for option in (socket.SO_SNDBUF, _SO_SNDBUFFORCE):
         with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, option, ROOM)
+            if sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) < size:
+                sock.setsockopt(socket.SOL_SOCKET, option, size)
 
 
 def hung_up(sock: socket.socket) -> bool:
