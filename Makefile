@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/runs
 READY := $(VENV)/ready
+# one more than processors: many tests wait for a program, a terminal, a daemon
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # the tests start hundreds of processes: each would compile everything anew
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,7 +36,7 @@ demo: $(RUNS) ## see it at work, without Nix; as text where there is no terminal
 	@$(BIN)/pix-inspect demo $(ARGS)
 
 test: $(READY) ## run the tests (those with real Nix after `make lab`)
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(READY) ## format, lint, types, imports, mirror, then the tests
 	$(BIN)/ruff format --check .

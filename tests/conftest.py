@@ -53,13 +53,15 @@ for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 
 
 def _rank(item: pytest.Item) -> int:
-    if item.get_closest_marker("real_nix"):  # first where there is a processor for them alone
-        return -1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+    if item.get_closest_marker("real_nix"):
+        return 2
     return 1 if item.get_closest_marker("slow") else 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_rank)
+    # What is slow comes last where somebody waits for the first failure, and first where several
+    # processes would wait for the last of them.
+    items.sort(key=_rank, reverse="PYTEST_XDIST_WORKER" in os.environ)
     for item in items:
         if item.get_closest_marker("real_nix"):  # one processor for the daemons, one for the rest
             item.add_marker(pytest.mark.xdist_group("real_nix"))
