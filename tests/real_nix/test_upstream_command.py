@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,12 +64,22 @@ pump(terminal, 1)
 """A program in a terminal that takes every byte, and makes CR LF of the line feeds it says."""
 
 
+def known_since_1970(daemon: Daemon, environment: dict[str, str]) -> None:
+    """Add what is to be built, at a time without a line feed among its bytes."""
+    local = daemon.client().env | environment | {"NIX_REMOTE": "local"}
+    subprocess.run(["nix-instantiate", "-E", FAILS], env=local, check=True, capture_output=True)
+    database = sqlite3.connect(daemon.state.folder / "var/nix/db/db.sqlite")
+    with closing(database), database:
+        assert database.execute("UPDATE ValidPaths SET registrationTime = 1").rowcount == 1
+
+
 def test_a_terminal_in_between_is_named(
     daemon: Daemon, command: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:
     words, environment = command
     script, recording = tmp_path / "terminal.py", tmp_path / "r.pcapng"
     script.write_text(TERMINAL)
+    known_since_1970(daemon, environment)
     relay: list[str | Path] = [*PIX, "record", "--listen", tmp_path / "relay", "-o", recording]
     behind = f"{sys.executable} {script} {words}"
     with started(*relay, "--upstream-command", behind, env=environment, cwd=tmp_path) as process:
