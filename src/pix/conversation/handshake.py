@@ -158,6 +158,9 @@ class Handshake:
         if not client.received and theirs is not None:
             return Note(Reason.CLIENT_UNSEEN)
         if client.received < 8:
+            head = bytes(client.buf[: client.end])
+            if not any(pack_u64(family.magics[CLIENT]).startswith(head) for family in FAMILIES):
+                return Note(Reason.NO_MAGIC, 0, CLIENT, found=repr(head))
             return Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
         if not self.client_magic:
             return Note(Reason.SILENT_TO_STRANGER)
@@ -167,7 +170,7 @@ class Handshake:
             silent = Reason.SILENT_TO_SERVE if ledger.family is SERVE else Reason.SILENT
             return Note(Reason.CLIENT_LEFT if client_left else silent)
         if daemon.received < 8 and not magic.startswith(head := bytes(daemon.buf[: daemon.end])):
-            return Note(Reason.NO_MAGIC, found=repr(head))
+            return Note(Reason.NO_MAGIC, 0, DAEMON, found=repr(head))
         if theirs is None and not client_left:
             return Note(Reason.HANDSHAKE_CUT, daemon.received, DAEMON)
         if theirs is None:

@@ -31,7 +31,7 @@ class Reason(Worded):
     )
     CLIENT_UNSEEN = "the daemon answered, and what the client said is not in the recording"
     SILENT_TO_STRANGER = "the daemon said nothing: wrong magic, or a user who is not allowed"
-    NO_MAGIC = "the daemon said {note.found}, which is not the magic number, and closed"
+    NO_MAGIC = "the {note.speaker} said {note.found}, which is not the magic number"
     CLOSED_EARLY = "the daemon ({note.found}) did not finish its part of the handshake"
     NO_LAST = "the daemon did not finish its part of the handshake: STDERR_LAST is missing"
     VERSION_REFUSED = (
@@ -133,8 +133,11 @@ class Note:
     @property
     def is_failure(self) -> bool:
         """Whether nothing came to be for this reason."""
-        is_owed = self.reason is Reason.HANDSHAKE_CUT and self.side == DAEMON
-        return is_owed or self.reason in _FAILURES
+        if self.reason is Reason.HANDSHAKE_CUT:
+            return self.side == DAEMON
+        if self.reason is Reason.HANDSHAKE_OPAQUE:
+            return self.cause is not None and self.cause.reason is Reason.WRONG_MAGIC
+        return self.reason in _FAILURES
 
     @property
     def speaker(self) -> str:

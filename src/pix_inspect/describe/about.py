@@ -107,7 +107,7 @@ def _handshake(view: ExchangeView) -> str:
     words = []
     for name, part in (("client", "request"), ("daemon", "reply")):
         version = view.field(part, "version")
-        if version is not None and isinstance(version.value, int):
+        if version is not None and isinstance(version.value, int) and version.value < 1 << 16:
             words.append(f"{name} {version_text(version.value)}")
     nix, trusted = view.field("reply", "daemon_nix_version"), view.field("reply", "trusted")
     if nix is not None and nix.value:

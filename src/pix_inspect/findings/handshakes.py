@@ -15,7 +15,8 @@ from pix_inspect.findings.look import Look
 from pix_inspect.forensics.desync import HELLO
 from pix_inspect.forensics.hellos import features_first
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
-from pix_inspect.session.exchange_view import ExchangeView, Part
+from pix_inspect.forensics.strangers import stranger
+from pix_inspect.session.exchange_view import MAGIC, ExchangeView, Part
 
 REFUSED = frozenset((Reason.NOT_STARTED, Reason.NOT_ALLOWED))
 CLOSED = frozenset(
@@ -106,7 +107,12 @@ def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
             name = "misannounced-version" if why is not None else "client-left"
             yield look.found(name, said, CLIENT, view.span(CLIENT)[1], diagnosis=why)
         elif reason is Reason.NO_MAGIC:
-            yield look.found("foreign-text", said, DAEMON, 0)
+            side = note.side if note.side is not None else DAEMON
+            who = stranger(view.kept[side].first(0, MAGIC), side)
+            name = "foreign-text" if who is not None and who.text else "wrong-magic"
+            why = who.diagnosis if who is not None else None
+            named = f"; {who.what}" if who is not None and who.what else ""
+            yield look.found(name, f"{note}{named}{look.last_words}", side, 0, diagnosis=why)
         elif reason in UNFINISHED:
             why = look.forensics.hello(look.row, note.side or CLIENT)
             if why is not None and not why.certain and look.who_left != CLIENT:

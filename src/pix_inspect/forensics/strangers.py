@@ -33,6 +33,12 @@ _HOOK = (
     "the build hook (build-remote): Nix starts it and asks it on its standard input whether it"
     " takes a build; what it does with other machines is ssh:// or ssh-ng://"
 )
+_PROXY = "the head that a load balancer puts before a connection (the PROXY protocol): turn it off"
+_SOCKS = "a client of a SOCKS proxy: the daemon's address was given as a proxy's"
+_DOCKER = (
+    "output as containers send it without a terminal (docker attach, the exec API): a head of eight"
+    " bytes before each piece; docker exec -i passes it bare"
+)
 _CAPNP = (
     "Cap'n Proto RPC, which Lix's daemons speak on a second socket: the other end has to speak it,"
     " too"
@@ -49,6 +55,7 @@ TEXTS = (
     *((answer, _HOOK) for answer in (b"# accept", b"# decline", b"# postpone")),
     (b"started", "what OpenSSH says before the daemon does; Nix clients read over it"),
     *((shell, _SHELL) for shell in (b"bash: ", b"sh: ", b"zsh:", b"fish: ", b"-bash: ")),
+    (b"PROXY ", _PROXY),
     (b"Last login", _BANNER),
     (b"Welcome", _BANNER),
     (b"Permission denied", _SSH),
@@ -60,6 +67,7 @@ TEXTS = (
 """How texts begin that stand where the protocol should be."""
 
 NUMBERS = (
+    (b"\r\n\r\n\0\r\nQUIT\n", f"{_PROXY}, version 2"),
     *((bytes((kind, 3)), _TLS) for kind in (0x14, 0x15, 0x16, 0x17)),
     (pack_u64(13) + b"nix-archive-1", "a NAR, with nothing of the protocol before it"),
 )
@@ -71,6 +79,12 @@ _CAPNP_ROOT = bytes.fromhex("0000000001000100")
 
 _SETTINGS = re.compile(rb"\0\0[\0-\x7f]\x04\0\0\0\0\0")
 """The frame that an HTTP/2 server begins with: SETTINGS, of stream 0 (RFC 9113)."""
+_SOCKS_ASKED = re.compile(
+    rb"\x05[\x01-\x08]\0[^\0]|\x05[\x01-\x08]\0$|\x04\x01(?!\0\0)..", re.DOTALL
+)
+"""How a SOCKS client begins: version 5 and its methods (RFC 1928), or 4, CONNECT and a port."""
+_DOCKER_HEAD = re.compile(rb"[\x01\x02]\0\0\0\0[\0-\x10](?!\0\0)..", re.DOTALL)
+"""Standard output or error, three zeros, and the length, the highest byte first."""
 _ASKED = re.compile(rb"\x01\0{7}[\x01-\x40]\0{7}[a-z][a-z0-9-]*\0*[\0-\xff]\0{0,7}")
 """How a build hook is given its settings: 1, a name and a value, again and again, then 0.
 Source: Nix hook-instance.cc."""
@@ -108,6 +122,9 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
         return Stranger("", f"this is a server of {_GRPC}")
     if _ASKED.match(raw) is not None:
         return Stranger("", f"this is what is said to {_HOOK}")
+    for head, what in ((_SOCKS_ASKED, _SOCKS), (_DOCKER_HEAD, _DOCKER)):
+        if head.match(raw) is not None:
+            return Stranger("", f"this is {what}")
     magics = [pack_u64(family.magics[side]) for family in FAMILIES]
     if any(raw.startswith(magic[::-1]) for magic in magics):
         mistake = Diagnosis(Mistake.BIG_ENDIAN, f"the {SIDES[side]}'s magic number")
@@ -116,11 +133,11 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
     if at == 8 and int.from_bytes(raw[:8], "little") >> 8 in {each.major for each in FAMILIES}:
         return Stranger("", "its version, and then its magic number: the magic comes first")
     text = _readable(raw[: at if at > 0 else LONGEST_TEXT])
-    known = next((what for begin, what in TEXTS if raw.startswith(begin)), None)
+    begun, known = next((each for each in TEXTS if raw.startswith(each[0])), (b"", None))
     if text is None and known is None and at <= 0:
         return None
-    shown = inert((text or "").rstrip(), LONGEST_TEXT)
-    begins = repr(shown) if shown else f"{count(max(at, 0), 'byte')} of something else"
+    shown = inert((text or begun.decode()).rstrip(), LONGEST_TEXT)
+    begins = f"“{shown}”" if shown else f"{count(at, 'byte')} of something else"
     evidence = [f"it is {known}"] if known is not None else []
     if at > 0:
         evidence.append(f"the {SIDES[side]}'s hello follows at byte {at:,}")

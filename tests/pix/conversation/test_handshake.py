@@ -239,7 +239,7 @@ def test_foreign_text_is_shown(banner: bytes) -> None:
 def test_foreign_text_shorter_than_a_word() -> None:
     talk = Playbook(V38) >> HELLO[:16] << b"no\n" << EOF >> EOF
     (handshake,) = talk.exchanges()
-    assert handshake.notes == (Note(Reason.NO_MAGIC, found="b'no\\n'"),)
+    assert handshake.notes == (Note(Reason.NO_MAGIC, 0, DAEMON, found="b'no\\n'"),)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,13 @@ NAMED = {
     ),
     "version first": (DAEMON, word(0x126) + word(DAEMON_MAGIC), "the magic comes first"),
     "turned round": (CLIENT, word(CLIENT_MAGIC)[::-1] + word(0x126)[::-1], "turned round"),
+    "socks 5": (CLIENT, b"\x05\x01\x00", "SOCKS"),
+    "socks 5, at once": (CLIENT, b"\x05\x01\x00" + word(CLIENT_MAGIC), "SOCKS"),
+    "socks 4": (CLIENT, b"\x04\x01\x00\x16\x7f\0\0\1\0", "SOCKS"),
+    "proxy 1": (CLIENT, b"PROXY TCP4 192.0.2.1 192.0.2.2 111 222\r\n", "load balancer"),
+    "proxy 2": (CLIENT, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12), "load balancer"),
+    "docker": (DAEMON, b"\1\0\0\0\0\0\0\x38" + GREETING, "containers"),
+    "docker, an error": (DAEMON, b"\2\0\0\0\0\0\1\x14OCI runtime exec failed", "containers"),
     "shell": (DAEMON, b"bash: nix-daemon: command not found\n", "login shell"),
 }  # fmt: skip
 
@@ -80,5 +87,7 @@ def test_who_is_named(name: str) -> None:
 def test_what_is_no_text_has_no_name() -> None:
     random = Random("strangers")
     raws = [bytes(random.choice(range(128, 160)) for _ in range(64)) for _ in range(100)]
-    raws += [word(n) * 4 for n in (0, 1, 0x100, DAEMON_MAGIC + 1, 1 << 40)]
+    raws += [
+        word(n) * 4 for n in (0, 1, 2, 5, 0x100, 0x104, 0x105, 0x110, DAEMON_MAGIC + 1, 1 << 40)
+    ]
     assert {stranger(raw, side) for raw in raws for side in (CLIENT, DAEMON)} == {None}
