@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pix
@@ -84,13 +85,18 @@ def _run(words: list[str]) -> int:
     declare_always()
     gc.disable()
     module, parser = module_of(name), parser_of(name)
-    if not gc.get_freeze_count():
-        gc.freeze()  # what modules made stays
+    _freeze()
     gc.enable()
     intermixed = getattr(module, "INTERMIXED", False)
     parse = parser.parse_intermixed_args if intermixed else parser.parse_args
     status: int = module.main(parse(rest))
     return status
+
+
+@cache
+def _freeze() -> None:
+    """Have the collector leave alone what modules made; of several lines in one process, once."""
+    gc.freeze()
 
 
 def _chosen(words: list[str]) -> tuple[str, list[str]]:
