@@ -34,7 +34,7 @@ from tests.support.recording import Recording, saved
 
 FILTERS = ("finding", "notes ~ /./")
 EXPECTED = tuple(map(expectation, ("no finding = error", "count(finding = note) < 2")))
-BROKEN = 300
+BROKEN = 150
 RARE = {Mistake.UNDUE_FEATURES, Mistake.MISSING_TRUST, Mistake.UNDUE_TRUST}
 """Mistakes that few of the planted sessions have."""
 ELSEWHERE = {

@@ -38,7 +38,8 @@ def test_running_stopped_gone() -> None:
         [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         command = f"{sys.executable} -c input()"
-        assert process_state(child.pid, "another command") == "gone"
+        # while it is being executed, nothing is told of its words
+        assert eventually(lambda: process_state(child.pid, "another command") == "gone")
         child.send_signal(signal.SIGSTOP)
         os.waitpid(child.pid, os.WUNTRACED)
         assert process_state(child.pid, command) == "stopped"

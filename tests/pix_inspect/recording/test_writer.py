@@ -318,7 +318,7 @@ def test_millions_of_lost_chunks_take_no_memory(path: Path) -> None:
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert len(writer.queue) <= entries + 20
-    assert grown < 10_000
+    assert grown < 100_000  # of two million bytes
     writer.close()
 
 
