@@ -28,7 +28,7 @@ MOST_LOG = 20_000
 """Log frames of one exchange that are read for what the daemon complains of."""
 
 EXPLAINED_BEFORE = (
-    Reason.BEGAN_EARLIER, Reason.BEGINNING_UNSEEN, Reason.GUESSED, Reason.UNDER_WAY_EARLIER,
+    Reason.BEGAN_EARLIER, Reason.GUESSED, Reason.UNDER_WAY_EARLIER,
     Reason.UNKNOWN_REPLY, Reason.ASKED_UNSEEN, Reason.NOT_AGREED,
 )  # fmt: skip
 """Why bytes are opaque that are no finding of their own."""
@@ -234,7 +234,7 @@ def _opaque(look: Look) -> Iterator[Finding]:
     offset = max(starts[side], 0)
     if reason in EXPLAINED_BEFORE:
         return
-    if reason is Reason.NOT_RECORDED:
+    if reason in (Reason.NOT_RECORDED, Reason.BEGINNING_UNSEEN):
         yield look.found("not-recorded", said, side, offset)
     elif reason is Reason.NUMBER_CUT:
         name = "cut-request" if look.who_left == CLIENT else "unanswered"

@@ -73,7 +73,8 @@ def handshake(look: Look) -> Iterator[Finding]:
     if hears_features:
         for feature in sorted(offered ^ known):
             who = "client" if feature in offered else "daemon"
-            yield look.found("ignored-feature", f"{feature}: only the {who} knows it")
+            shown = feature or "a feature without a name"
+            yield look.found("ignored-feature", f"{shown}: only the {who} knows it")
     last = view.field("request", "reserve_space")
     odd = last is not None and last.irregular is not None and view.protocol is not None
     if odd or (hears_features and client.get("reserve_space")):

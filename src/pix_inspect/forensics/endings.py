@@ -9,18 +9,18 @@ from __future__ import annotations
 from pix.codec.errors import Truncated
 from pix.conversation.exchange import SIDES
 from pix_inspect.base.units import count, duration
-from pix_inspect.forensics.messages import MOST_MISSING, Message
+from pix_inspect.forensics.messages import Message
 from pix_inspect.forensics.turns import Turns
 
 
 def broken_off(message: Message, side: int, left: int, turns: Turns, *, timed: bool) -> str:
     """Return what is certain of the message that a side said last; `left` closed first.
 
-    `timed`: times are true. Empty where the message is not the last that was said, or whole.
+    `timed`: times are true. Empty where the message is whole, irregular, or not the last one.
     """
     error = message.decoded().error
     last = turns.all[-1]
-    if not isinstance(error, Truncated) or error.missing > MOST_MISSING or last.side != side:
+    if not isinstance(error, Truncated) or not message.may_be_cut or last.side != side:
         return ""
     short = f"at least {count(error.missing, 'byte')} short of {error.expected}"
     when = ""

@@ -21,6 +21,12 @@ INFO = "ca (MaybeContentAddress of 47 bytes)"
 
 
 def ended(folder: Path, left: int | None, *turns: tuple[int, bytes]) -> Finding:
+    """Return the one finding of such a connection."""
+    (found,) = all_found(folder, left, *turns)
+    return found
+
+
+def all_found(folder: Path, left: int | None, *turns: tuple[int, bytes]) -> list[Finding]:
     """Return what is found of a connection that is silent for four seconds, and then left."""
     made = Recording(folder / "r.pcapng")
     connection = made.open()
@@ -31,8 +37,7 @@ def ended(folder: Path, left: int | None, *turns: tuple[int, bytes]) -> Finding:
     for side in () if left is None else (left, 1 - left):
         connection.half_close(side)
     connection.close()
-    (found,) = Findings(made.session()).finish().kept
-    return found
+    return Findings(made.session()).finish().kept
 
 
 def answered(operation: str, less: int) -> list[tuple[int, bytes]]:
@@ -94,6 +99,16 @@ def test_where_nobody_is_known_to_have_left_nothing_is_said_of_anybody(
     found = ended(tmp_path, None, *turns)
     assert found.kind.name == "unanswered"
     assert not found.explanation
+
+
+def test_what_is_irregular_is_not_said_to_be_short(tmp_path: Path) -> None:
+    turns = answered("QueryPathInfo", 8)
+    side, data = turns[-1]
+    rest = turns[:-1]
+    at = data.index(b"/nix/store")
+    found = all_found(tmp_path, CLIENT, *rest, (side, data[: at + 13] + data[at + 14 :]))
+    assert found
+    assert all("short of" not in line for each in found for line in each.explanation)
 
 
 def test_half_a_number_of_an_operation(tmp_path: Path) -> None:
