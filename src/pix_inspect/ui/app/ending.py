@@ -7,11 +7,14 @@ its end, and the exit status tells.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import io
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from textual.app import App
@@ -20,6 +23,7 @@ from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from pix.untrusted import natural
 from pix_inspect.base.narrate import say
 from pix_inspect.ui.app.pastes import PasteParser
 from pix_inspect.ui.widgets.guarded import TAKING_DOWN
@@ -28,7 +32,12 @@ from pix_inspect.ui.widgets.pressed import pressed
 if TYPE_CHECKING:
     from pix_inspect.ui.app.leaving import Answer
 
-ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+SIZE = ("COLUMNS", "LINES")
+"""What the environment says of the terminal, and is believed before it."""
+MOST = 2000
+"""Columns or lines that are believed."""
 
 
 class _Enduring(io.TextIOBase):
@@ -50,6 +59,11 @@ class _Enduring(io.TextIOBase):
         return self._terminal.fileno()
 
 
+def _lenient(encoding: str) -> partial[codecs.IncrementalDecoder]:
+    """Return what makes a decoder that takes any bytes: not every terminal sends UTF-8."""
+    return partial(codecs.getincrementaldecoder(encoding), errors="replace")
+
+
 class Terminal(LinuxDriver):
     """A terminal that may go at any time."""
 
@@ -59,9 +73,15 @@ class Terminal(LinuxDriver):
         self._file = terminal
 
     def run_input_thread(self) -> None:
-        """Read what is typed. Textual has no other place to name the parser."""
+        """Read what is typed. Textual has no other place to name the parser and the decoder."""
         linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
+        linux_driver.getincrementaldecoder = _lenient  # type: ignore[attr-defined,assignment]
         super().run_input_thread()
+
+    def process_message(self, message: Message) -> None:
+        """Pass on what was typed, but not once all is over: it came back from being suspended."""
+        if not self._loop.is_closed():
+            super().process_message(message)
 
 
 class Ending(App["Answer"]):
@@ -69,10 +89,21 @@ class Ending(App["Answer"]):
 
     ALLOW_SELECT = False  # lines are drawn by their panes, and terminals select with shift
     ENDING_KEYS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend"),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            id="app.suspend",
+            priority=True,  # in dialogs, too
+        ),
     ]
 
     def __init__(self) -> None:
+        for name in SIZE:
+            number = natural(os.environ.get(name, "0"))
+            if number is None or number > MOST:
+                del os.environ[name]
         super().__init__(driver_class=Terminal)
         self._ended_by: signal.Signals | None = None
         self._signals = False

@@ -2,12 +2,15 @@
 
 A paste is what stands between two sequences of the terminal (xterm, "Bracketed Paste Mode").
 One whose first sequence is torn between two reads is left to Textual, which is only slower.
+
+Sequences that no terminal should send, such as a key of the number 99999999999, are dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual._parser import Parser
 from textual._xterm_parser import XTermParser
 from textual.events import Paste
 from textual.message import Message
@@ -28,7 +31,7 @@ class PasteParser(XTermParser):
         if self._pasted is None:
             typed, start, data = data.partition(START)
             if typed or not start:
-                yield from super().feed(typed)
+                yield from self._keys(typed)
             if not start:
                 return
             self._pasted = [""]
@@ -43,3 +46,18 @@ class PasteParser(XTermParser):
         self._pasted = None
         if rest:
             yield from self.feed(rest)
+
+    def tick(self) -> Iterable[Message]:
+        """Yield what a sequence was that did not go on."""
+        yield from self._readable(super().tick())
+
+    def _keys(self, typed: str) -> Iterable[Message]:
+        # one by one: what follows a sequence that cannot be read is not lost with it
+        for piece in typed or [""]:
+            yield from self._readable(super().feed(piece))
+
+    def _readable(self, messages: Iterable[Message]) -> Iterable[Message]:
+        try:
+            yield from messages
+        except (ValueError, OverflowError):
+            Parser.__init__(self)

@@ -52,7 +52,7 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_ends_the_screen_in_order(terminal: Open, number: signal.Signals) -> None:
     screen = terminal(*COMMAND, "open", RECORDING)
     screen.wait_for(SHOWN)
@@ -88,6 +88,17 @@ def test_a_relay_goes_on_and_how_to_come_back_to_it_is_said(terminal: Open, tmp_
         daemon.close()
 
 
+def test_a_size_that_no_terminal_has_is_not_believed(tmp_path: Path) -> None:
+    sized = ("env", f"COLUMNS={'9' * 400}", "LINES=99999")
+    screen = Terminal(*sized, *COMMAND, "open", RECORDING, folder=tmp_path)
+    try:
+        screen.wait_for(SHOWN)
+        screen.send(b"q")
+        assert screen.ended() == 0
+    finally:
+        screen.close()
+
+
 def test_ctrl_z_suspends_and_the_screen_comes_back(terminal: Open) -> None:
     screen = terminal(*COMMAND, "open", RECORDING)
     screen.wait_for(SHOWN)
@@ -97,6 +108,14 @@ def test_ctrl_z_suspends_and_the_screen_comes_back(terminal: Open) -> None:
     screen.wait_for(LEFT[0])
     until(lambda: state_of(screen.pid) == "T")
     os.kill(screen.pid, signal.SIGCONT)
+    screen.wait_for(SHOWN)
+    screen.send(b"\x0f")  # from a dialog as well
+    screen.wait_for(b"Open a recording")
+    screen.send(b"\x1a")
+    until(lambda: state_of(screen.pid) == "T")
+    os.kill(screen.pid, signal.SIGCONT)
+    screen.wait_for(b"Open a recording")
+    screen.send(b"\x1b")
     screen.wait_for(SHOWN)
     screen.send(b"q")
     assert screen.ended() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual._xterm_parser import XTermParser
 from textual.events import Key, Paste
 from textual.message import Message
@@ -42,6 +43,22 @@ def test_reads_may_end_anywhere() -> None:
     assert said(PasteParser(), list(plain)) == said(XTermParser(), list(plain)) == whole
     for at in range(1, len(plain)):
         assert said(PasteParser(), [plain[:at], plain[at:]]) == whole, at
+
+
+@pytest.mark.parametrize("odd", ["\x1b[99999999999u", "\x1b[1114112u", "\x1b[:~", "\x1b[;:A"])
+def test_a_sequence_that_no_terminal_should_send_is_dropped(odd: str) -> None:
+    found = said(PasteParser(), [f"a{odd}b{START}op{END}c"])
+    assert (found[0], found[-3:]) == ("a", ["b", "paste 'op'", "c"])
+
+
+def test_what_is_no_utf_8_ends_nothing(tmp_path: Path) -> None:
+    screen = Terminal(*COMMAND, "open", str(RECORDINGS / "lookups.pcapng"), folder=tmp_path)
+    try:
+        screen.wait_for(b"SetOptions")
+        screen.send(b"\x9b\xff\xe4/")
+        screen.wait_for(b"for example")
+    finally:
+        screen.close()
 
 
 def test_a_megabyte_is_refused_in_words_and_lines_but_one_are_said(tmp_path: Path) -> None:
