@@ -105,7 +105,7 @@ def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
             yield look.found("handshake-stalled", said, *look.daemon_start)
         elif reason is Reason.CLIENT_LEFT:
             why = look.forensics.hello(look.row, DAEMON)
-            name = "misannounced-version" if why is not None else "client-left"
+            name = "misannounced-version" if why is not None and why.certain else "client-left"
             yield look.found(name, said, CLIENT, view.span(CLIENT)[1], diagnosis=why)
         elif reason is Reason.NO_MAGIC:
             side = note.side if note.side is not None else DAEMON
@@ -119,8 +119,10 @@ def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
             if why is not None and not why.certain and look.who_left != CLIENT:
                 why = None  # whoever it was may have broken off
             side = CLIENT if note.side == CLIENT else DAEMON
-            name = "misannounced-version" if why is not None else "handshake-stalled"
-            if why is None and look.who_left == side:
+            name = "handshake-stalled"
+            if why is not None and why.certain:
+                name = "misannounced-version"
+            elif look.who_left == side:
                 name = ("client-left", "daemon-left")[side]
             yield look.found(name, said, side, view.span(side)[1], diagnosis=why)
     if look.row.took is None and view.span(CLIENT)[1]:

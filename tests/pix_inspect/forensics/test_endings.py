@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol.logging import (
+    STDERR_NEXT,
+    STDERR_RESULT,
+    STDERR_START_ACTIVITY,
+    STDERR_STOP_ACTIVITY,
+)
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.finding import Finding
 from pix_inspect.forensics.mistakes import Mistake, Proviso
+from tests.support.mistaken import error
 from tests.support.recording import Recording
 from tests.support.typical import TypicalPlaybook
 from tests.support.words import PATH, text, word
@@ -115,3 +123,48 @@ def test_half_a_number_of_an_operation(tmp_path: Path) -> None:
     half = (CLIENT, ASKED[:4])
     assert ended(tmp_path, CLIENT, half).kind.name == "cut-request"
     assert ended(tmp_path, None, half).kind.name == "unanswered"
+
+
+LOGGED = (
+    word(STDERR_NEXT) + text(b"a line\n")
+    + word(STDERR_START_ACTIVITY) + word(5) + word(3) + word(101) + text(b"building")
+    + word(1) + word(1) + text(PATH.encode()) + word(0)
+    + word(STDERR_RESULT) + word(5) + word(101) + word(1) + word(1) + text(b"another")
+    + word(STDERR_STOP_ACTIVITY) + word(5)
+)  # fmt: skip
+LEAVES = {CLIENT: {"client-left", "cut-request"}, DAEMON: {"daemon-left", "refused"}}
+OF_NOBODY = {"unanswered", "handshake-stalled", "no-word", "failed-build", "obsolete"}
+
+
+@pytest.mark.parametrize("minor", [10, 21, 32, 38])
+@pytest.mark.parametrize("left", [CLIENT, DAEMON, None])
+def test_nobody_is_said_to_have_left_who_did_not_nor_to_err(
+    minor: int, left: int | None, tmp_path: Path
+) -> None:
+    """A session in which nobody errs, broken off in the middle of each turn."""
+    talk = TypicalPlaybook(minor)
+    talk.ask("BuildPaths")
+    talk.daemon(LOGGED if minor >= 20 else LOGGED[: LOGGED.index(word(STDERR_START_ACTIVITY))])
+    talk.answer("BuildPaths")
+    talk.ask("EnsurePath")
+    talk.daemon(error(minor, b"there is no such path"))
+    talk.whole("QueryReferrers")
+    turns = [(side, data) for side, data in talk.turns if data]
+    random = Random(f"broken off {minor} {left}")
+    for i, (side, data) in enumerate(turns):
+        for at in sorted({0, *random.sample(range(len(data)), min(8, len(data)))}):
+            made = Recording(tmp_path / "r.pcapng")
+            connection = made.open(talk.protocol)
+            for who, said in (*turns[:i], (side, data[:at])):
+                if said:
+                    connection.chunk(who, said)
+            for who in () if left is None else (left, 1 - left):
+                connection.half_close(who)
+            connection.close()
+            session = made.session()
+            found = Findings(session).finish().kept
+            session.close()
+            leaves = LEAVES[left] if left is not None else set()
+            assert {each.kind.name for each in found} <= OF_NOBODY | leaves, (i, at)
+            certain = [each for each in found if each.diagnosis and each.diagnosis.certain]
+            assert not certain, (i, at)
