@@ -15,8 +15,17 @@ from typing import TYPE_CHECKING, Any
 from pix.codec.cursor import CUSTOM, LIST, TEXTS, Cursor, Program, Scan, merged, scan, u64_at
 from pix.codec.errors import DecodeError, EncodeError, Truncated
 from pix.codec.gates import Protocol
-from pix.codec.lazy import Lazy
-from pix.codec.wire import Node, Reader, String, Wire, bytes_of, pack_u64, text_of
+from pix.codec.wire import (
+    LazyNodes,
+    Node,
+    Reader,
+    String,
+    Wire,
+    are_usual_texts,
+    bytes_of,
+    pack_u64,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from pix.codec.records import Field
@@ -25,8 +34,8 @@ EMPTY = (0,)
 """The length of an empty string, as `u64_at` returns it."""
 
 
-class Texts(Lazy[Node]):
-    """The nodes of a list of strings, made when they are looked at."""
+class Texts(LazyNodes):
+    """The nodes of a list of strings."""
 
     __slots__ = ("_base", "_buf", "_starts", "_wire")
 
@@ -51,6 +60,15 @@ class Texts(Lazy[Node]):
         reader.pos = self._starts[i]
         self._wire.tree(reader, str(i), out)
         return out[0]
+
+    def plain(self) -> list[str | None]:
+        at, buf = self._wire.at, self._buf
+        return [at(buf, pos) for pos in self._starts]
+
+    @property
+    def are_usual(self) -> bool:
+        starts = self._starts
+        return not starts or are_usual_texts(self._buf, starts[0], len(starts))
 
 
 class ListOf(Wire):
@@ -114,6 +132,17 @@ class ListOf(Wire):
                 raise DecodeError(reader.offset, f"element {i} of {count}", "nothing")
         node.end = reader.base + reader.pos
 
+    def texts(self, buf: bytes, pos: int) -> list[str | None]:
+        """Return the strings of a list of them that stands whole at `pos`."""
+        assert isinstance(self.element, String)
+        (count,) = u64_at(buf, pos)
+        pos += 8
+        found, at = [], self.element.at
+        for _ in range(count):
+            found.append(at(buf, pos))
+            pos += u64_at(buf, pos)[0] + 15 & -8
+        return found
+
     def read(self, reader: Reader) -> Any:
         count = reader.u64()
         if count > reader.end - reader.pos:  # an element takes 8 bytes at least
@@ -149,7 +178,10 @@ class ListOf(Wire):
         return bytes(out)
 
     def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
-        return [each(child) for child in node.children or ()]
+        children = node.children or ()
+        if each is Node.plain and isinstance(children, LazyNodes):
+            return children.plain()
+        return [each(child) for child in children]
 
     def value_of(self, plain: Any) -> Any:
         if not isinstance(plain, list):

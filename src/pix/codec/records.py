@@ -18,9 +18,20 @@ from pix.codec.cursor import CHOICE, FAILURE, Program, Step, merged, u64_at
 from pix.codec.errors import DecodeError, EncodeError, GateError
 from pix.codec.gates import ALWAYS, Gate, Protocol
 from pix.codec.irregular import Irregular, Irregularity
-from pix.codec.lazy import Lazy
 from pix.codec.lists import ListOf, MapOf
-from pix.codec.wire import Boolean, Enumeration, Node, Reader, String, Wire, Word, pack_u64
+from pix.codec.wire import (
+    WIDE,
+    Boolean,
+    Enumeration,
+    LazyNodes,
+    Node,
+    Reader,
+    String,
+    Wire,
+    Word,
+    are_usual_texts,
+    pack_u64,
+)
 from pix.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -281,7 +292,7 @@ Plan: TypeAlias = "tuple[tuple[Ending, Field], ...]"
 """The fields of a record, and how the end of each is found."""
 
 
-class Fields(Lazy[Node]):
+class Fields(LazyNodes):
     """The nodes of a record's fields; the simple ones are made when they are looked at."""
 
     __slots__ = ("_base", "_buf", "_plan", "_rows")
@@ -312,6 +323,45 @@ class Fields(Lazy[Node]):
             row = self._rows[i] = made[0]
         found: Node = row
         return found
+
+    def plain(self) -> dict[str, Any]:
+        found, buf = {}, self._buf
+        for i, row in enumerate(self._rows):
+            ending, field = self._plan[i]
+            wire: Any = field.wire
+            if type(row) is not int:
+                found[row.name] = row.plain()
+            elif ending is TEXT:
+                found[field.name] = wire.at(buf, row)
+            elif ending is WORD:
+                found[field.name] = wire.shown(u64_at(buf, row)[0])
+            elif ending is TEXTS:
+                found[field.name] = wire.texts(buf, row)
+            else:
+                found[field.name] = self.item(i).plain()
+        return found
+
+    @property
+    def are_usual(self) -> bool:
+        buf = self._buf
+        for i, row in enumerate(self._rows):
+            ending, field = self._plan[i]
+            wire: Any = field.wire
+            if type(row) is not int:
+                usual = row.is_usual
+            elif ending is TEXT:
+                usual = are_usual_texts(buf, row, 1)
+            elif ending is MAYBE_WORD:
+                usual = self.item(i).is_usual
+            else:
+                (n,) = u64_at(buf, row)
+                if ending is WORD:
+                    usual = n < WIDE and wire.of(n)[1] is None
+                else:
+                    usual = are_usual_texts(buf, row + 8, n if ending is TEXTS else 2 * n)
+            if not usual:
+                return False
+        return True
 
 
 def _behind(buf: bytes, pos: int, end: int, count: int) -> int:
@@ -459,7 +509,10 @@ class Record(Wire):
                 raise error.inside(field.name) from None
 
     def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
-        return {child.name: each(child) for child in node.children or ()}
+        children = node.children or ()
+        if each is Node.plain and isinstance(children, LazyNodes):
+            return children.plain()
+        return {child.name: each(child) for child in children}
 
     def value_of(self, plain: Any) -> Any:
         if not isinstance(plain, dict):

@@ -25,6 +25,7 @@ from pix.codec.cursor import CHOICE, FAILURE, SKIP, TEXT, Program, u64_at
 from pix.codec.errors import DecodeError, EncodeError, TooLarge, Truncated
 from pix.codec.gates import NEWEST, Protocol
 from pix.codec.irregular import Irregular, Irregularity
+from pix.codec.lazy import Lazy
 
 if TYPE_CHECKING:
     from pix.codec.records import Field
@@ -34,6 +35,25 @@ PADDINGS = tuple(bytes(n) for n in range(8))
 """The right padding by its length."""
 
 BAD_PADDING = Irregular(Irregularity.PADDING)
+
+WIDE = 1 << 48
+"""A number that no size and no time is: these take six bytes at most."""
+
+
+def is_wide(value: object) -> bool:
+    """Whether a value is a WIDE number: it may have been turned round."""
+    return type(value) is int and value >= WIDE
+
+
+def are_usual_texts(buf: bytes, pos: int, count: int) -> bool:
+    """Whether so many strings, whole from `pos` on, have right padding, and none ends in a NUL."""
+    for _ in range(count):
+        (n,) = u64_at(buf, pos)
+        end = pos + 8 + n
+        pos += n + 15 & -8
+        if n and (not buf[end - 1] or (pos > end and buf[end:pos] != PADDINGS[pos - end])):
+            return False
+    return True
 
 
 class Node:
@@ -81,6 +101,36 @@ class Node:
     def plain(self) -> Any:
         """Return the value as JSON would hold it: names for enumerations, lists and objects."""
         return self.wire.plain(self)
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing in it is irregular, no number is WIDE and no text ends in a NUL."""
+        value, children = self.value, self.children
+        if self.irregular is not None:
+            return False
+        if value is not None and (value[-1:] == "\0" if type(value) is str else is_wide(value)):
+            return False
+        if isinstance(children, LazyNodes):
+            return children.are_usual
+        return children is None or all(child.is_usual for child in children)
+
+
+class LazyNodes(Lazy[Node]):
+    """Nodes that stand in bytes and are made when somebody looks at them.
+
+    `plain` and `are_usual` are read from the bytes.
+    """
+
+    __slots__ = ()
+
+    def plain(self) -> Any:
+        """Return what their node is as JSON would hold it."""
+        raise NotImplementedError
+
+    @property
+    def are_usual(self) -> bool:
+        """Whether each `is_usual`."""
+        raise NotImplementedError
 
 
 class Reader:
@@ -231,17 +281,16 @@ class Wire:
         return EncodeError("", f"expected {self.name}, got {got}{takes}")
 
 
-class Word(Wire):
-    """An unsigned integer of 8 bytes; readers may insist on fewer bits."""
+class Numeral(Wire):
+    """A value that is one word."""
 
-    form = "a number"
+    def of(self, n: int) -> tuple[Any, Irregular | None]:
+        """Return the value that a number stands for, and what is irregular about it."""
+        raise NotImplementedError
 
-    def __init__(self, name: str, doc: str, bits: int = 64, meaning: Meaning | None = None) -> None:
-        self.name = name
-        self.doc = doc
-        self.bits = bits
-        self.meaning = meaning
-        self.limit = 1 << bits
+    def shown(self, n: int) -> Any:
+        """Return what a number stands for as JSON would hold it."""
+        return self.of(n)[0]
 
     def program(self, protocol: Protocol) -> Program:
         return ((SKIP, 8),)
@@ -253,8 +302,27 @@ class Word(Wire):
         (n,) = u64_at(reader.buf, pos)
         reader.pos = pos + 8
         start = reader.base + pos
-        odd = None if n < self.limit else Irregular(Irregularity.WIDE, self.bits)
-        out.append(Node(name, self, start, start + 8, n, None, field, odd))
+        value, odd = self.of(n)
+        out.append(Node(name, self, start, start + 8, value, None, field, odd))
+
+    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
+        return self.shown(node.value)
+
+
+class Word(Numeral):
+    """An unsigned integer of 8 bytes; readers may insist on fewer bits."""
+
+    form = "a number"
+
+    def __init__(self, name: str, doc: str, bits: int = 64, meaning: Meaning | None = None) -> None:
+        self.name = name
+        self.doc = doc
+        self.bits = bits
+        self.meaning = meaning
+        self.limit = 1 << bits
+
+    def of(self, n: int) -> tuple[int, Irregular | None]:
+        return n, None if n < self.limit else Irregular(Irregularity.WIDE, self.bits)
 
     def read(self, reader: Reader) -> int:
         n = reader.u64()
@@ -270,7 +338,7 @@ class Word(Wire):
         out += pack_u64(value)
 
 
-class Boolean(Wire):
+class Boolean(Numeral):
     """0 or 1 in 8 bytes. Readers refuse other numbers; `lenient` ones take them for true."""
 
     form = "true or false"
@@ -280,18 +348,8 @@ class Boolean(Wire):
         self.doc = doc
         self.lenient = lenient
 
-    def program(self, protocol: Protocol) -> Program:
-        return ((SKIP, 8),)
-
-    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
-        pos = reader.pos
-        if pos + 8 > reader.end:
-            raise Truncated(reader.base + pos, f"{name} ({self.name})", pos + 8 - reader.end)
-        (n,) = u64_at(reader.buf, pos)
-        reader.pos = pos + 8
-        start = reader.base + pos
-        odd = None if n < 2 else Irregular(Irregularity.BOOLEAN, n)
-        out.append(Node(name, self, start, start + 8, n != 0, None, field, odd))
+    def of(self, n: int) -> tuple[bool, Irregular | None]:
+        return n != 0, None if n < 2 else Irregular(Irregularity.BOOLEAN, n)
 
     def read(self, reader: Reader) -> bool:
         n = reader.u64()
@@ -332,7 +390,7 @@ class Named(IntEnum):
         return cls._value2member_map_.get(value, value)  # type: ignore[return-value]
 
 
-class Enumeration(Wire):
+class Enumeration(Numeral):
     """A number with a name; unknown numbers keep their number. Who scans is told of `failures`."""
 
     form = "a name or a number"
@@ -347,21 +405,18 @@ class Enumeration(Wire):
 
     def program(self, protocol: Protocol) -> Program:
         if not self.failures:
-            return ((SKIP, 8),)
+            return super().program(protocol)
         tells: dict[int | None, Program] = {None: ()}
         tells.update((int(each), ((FAILURE, each.label),)) for each in self.failures)
         return ((CHOICE, tells),)
 
-    def tree(self, reader: Reader, name: str, out: list[Node], field: Field | None = None) -> None:
-        pos = reader.pos
-        if pos + 8 > reader.end:
-            raise Truncated(reader.base + pos, f"{name} ({self.name})", pos + 8 - reader.end)
-        (n,) = u64_at(reader.buf, pos)
-        reader.pos = pos + 8
-        start = reader.base + pos
+    def of(self, n: int) -> tuple[Any, Irregular | None]:
         value = self.by_value.get(n, n)
-        odd = None if value is not n else Irregular(Irregularity.UNKNOWN, self.name)
-        out.append(Node(name, self, start, start + 8, value, None, field, odd))
+        return value, None if value is not n else Irregular(Irregularity.UNKNOWN, self.name)
+
+    def shown(self, n: int) -> Any:
+        value = self.by_value.get(n, n)
+        return value.label if isinstance(value, Named) else value
 
     def read(self, reader: Reader) -> Named | int:
         return self.members.of(reader.u64())
@@ -372,9 +427,6 @@ class Enumeration(Wire):
         if not 0 <= value < 1 << 64:
             raise EncodeError("", f"{value} does not fit {self.name}")
         out += pack_u64(value)
-
-    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
-        return node.value.label if isinstance(node.value, Named) else node.value
 
     def value_of(self, plain: Any) -> Any:
         if isinstance(plain, str):
@@ -411,10 +463,15 @@ class String(Wire):
         if after > reader.end:
             raise Truncated(start, f"{name} ({self.name} of {n} bytes)", after - reader.end)
         reader.pos = after
-        value = text_of(buf[body : body + n])
         odd = None if buf[body + n : after] == PADDINGS[-n & 7] else BAD_PADDING
         end = reader.base + after
-        out.append(Node(name, self, start, end, value or self.empty, None, field, odd))
+        out.append(Node(name, self, start, end, self.at(buf, pos), None, field, odd))
+
+    def at(self, buf: bytes, pos: int) -> str | None:
+        """Return the text that stands whole at `pos`."""
+        (n,) = u64_at(buf, pos)
+        pos += 8
+        return str(buf[pos : pos + n], "utf-8", "surrogateescape") if n else self.empty
 
     @property
     def empty(self) -> str | None:

@@ -6,12 +6,11 @@ Declarations only; nothing here says who sends what. Layouts: Nix `worker-protoc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from pix.codec.declare import feature, field, record, since, wire_of, without
 from pix.codec.records import Maybe, Tagged
-from pix.codec.wire import Boolean, Enumeration, Meaning, Named, Node, String, Wire, Word
+from pix.codec.wire import Boolean, Enumeration, Meaning, Named, String, Wire, Word
 from pix.dataclass import dataclass
 from pix.protocol.derived_path import SingleDerivedPath, SingleDerivedPathWire
 
@@ -240,8 +239,8 @@ class _VerbosityWord(Word):
 
     by_label = VERBOSITIES.by_label
 
-    def plain(self, node: Node, each: Callable[[Node], Any] = Node.plain) -> Any:
-        return getattr(Verbosity.of(node.value), "label", node.value)
+    def shown(self, n: int) -> Any:
+        return getattr(Verbosity.of(n), "label", n)
 
     def value_of(self, plain: Any) -> Any:
         return int(VERBOSITIES.value_of(plain)) if isinstance(plain, str) else plain

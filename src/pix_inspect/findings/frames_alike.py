@@ -6,20 +6,15 @@ other bytes of a regular frame is regular, and need not be decoded.
 
 from __future__ import annotations
 
-from pix.codec.wire import Node, String, Word
+from pix.codec.wire import WIDE, Node, String, Word, is_wide
 
 LONGEST = 4096
 """Bytes of a frame that is remembered."""
 MOST = 16
 """Frames of one kind and length that are remembered."""
 MOST_LENGTHS = 1024
-SMALL = 6
+SMALL = (WIDE.bit_length() - 1) // 8
 """Bytes that the number of a size or a time has at most."""
-
-
-def is_wide(value: object) -> bool:
-    """Whether a value is a number that no size and no time is: it may have been turned round."""
-    return type(value) is int and value >= 1 << 8 * SMALL
 
 
 class FramesAlike:

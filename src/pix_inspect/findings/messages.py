@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pix.codec.irregular import Irregularity
-from pix.codec.wire import Node, String, pack_u64
+from pix.codec.wire import Node, String, is_wide, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
-from pix_inspect.findings.frames_alike import FramesAlike, is_wide
+from pix_inspect.findings.frames_alike import FramesAlike
 from pix_inspect.findings.look import MOST_SAID, Look
 from pix_inspect.forensics.messages import is_likely_text
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
@@ -224,7 +224,7 @@ def _distinct(view: ExchangeView) -> Iterator[Part]:
 def _fields(look: Look, part: Part) -> Iterator[Finding]:
     """The irregular fields of a part, each with its path."""
     assert part.node is not None
-    stack: list[tuple[Node, str]] = [(part.node, part.name)]
+    stack = [] if part.node.is_usual else [(part.node, part.name)]
     while stack:
         node, path = stack.pop()
         odd = node.irregular

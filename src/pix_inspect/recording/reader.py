@@ -80,6 +80,8 @@ class RecordingReader:
         """What a listener was told of lies before here: `consumed`, and while it is told more."""
         self._told = 0
         self._listed = _Listed()
+        self._latest_piece = (0, b"")
+        """What `read_from` read last, and where: who wants an exchange mostly wants the next."""
         self._damaged = False
         self._set_back = False
         self._source: Source = source or open_source(path)
@@ -146,10 +148,17 @@ class RecordingReader:
         window = _NEAR
         flows = self._contents.flows_at(position)
         packet_head, tcp_head, new = pcapng.PACKET.unpack_from, _HEAD.unpack_from, tuple.__new__
+        start, buffer = self._latest_piece
+        if start > position or start + len(buffer) > self._within:
+            start, buffer = position, b""
         while position < self._within:
-            buffer = self._source.read(position, min(window, self._within - position))
-            window = min(window * 2, _WINDOW)
-            start = position
+            if whole_block(buffer, position - start) is None:
+                start = position
+                buffer = self._source.read(position, min(window, self._within - position))
+                if window == _NEAR:
+                    self._latest_piece = (start, buffer)
+                window = min(window * 2, _WINDOW)
+            begun = position
             while (block := whole_block(buffer, p := position - start)) is not None:
                 kind, total = block
                 if kind == pcapng.ENHANCED_PACKET and total >= _SMALLEST:
@@ -177,7 +186,7 @@ class RecordingReader:
                 elif kind == pcapng.SECTION_HEADER:
                     flows = self._contents.flows_at(position)
                 position += total
-            if position > start:
+            if position > begun:
                 continue
             total = self._length_at(position)
             if position + total > self._within or total < pcapng.SMALLEST_BLOCK:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pix.codec.cursor import Limits
-from pix.codec.declare import STDERR_FRAMES
+from pix.codec.declare import OPERATIONS, STDERR_FRAMES
 from pix.codec.errors import DecodeError
 from pix.codec.gates import WORKER, Family, Protocol
 from pix.codec.lazy import Made
@@ -22,8 +22,9 @@ from pix.codec.records import Record
 from pix.codec.values import Tree, tree
 from pix.codec.wire import Node, Wire
 from pix.conversation import Conversation
-from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange, LogFrame, exchange_of
 from pix.conversation.notes import Note
+from pix.conversation.round_trips import before_reply
 from pix.dataclass import dataclass, field
 from pix.protocol.handshake import HELLOS
 from pix.protocol.logging import STDERR_ERROR
@@ -109,7 +110,6 @@ class ExchangeView:
         self._said: Callable[[str], str] = str
         self._reader = reader
         self._begin()
-        self._read()
 
     def go_on(self, place: Place) -> ExchangeView:
         """Return the view with what passed since; `place` says where the exchange stands now.
@@ -120,10 +120,11 @@ class ExchangeView:
         view.place = place
         view.row = place.row
         view._seen = list(self._seen)
+        view._forget()
         if self.row.starts != place.row.starts:
             view._begin()  # a side has said its first word: only now its offsets are known
-        view._forget()
-        view._read()
+        else:
+            view._read()
         return view
 
     def shown_by(self, shown: Callable[[Node], Node], said: Callable[[str], str]) -> ExchangeView:
@@ -143,10 +144,13 @@ class ExchangeView:
         reader = self._reader
         self.kept = (Kept(reader, connection, CLIENT), Kept(reader, connection, DAEMON))
         self.exchange: Exchange | None = None
-        self._talk = self._conversation()
+        self._talk: Conversation | None = None
         self._seen = list(self.row.starts)
         self._read_to = -1
         """The position of the last packet that was read."""
+        if not self._read_plain():
+            self._talk = self._conversation()
+            self._read()
 
     def _conversation(self) -> Conversation | None:
         place = self.place
@@ -164,6 +168,49 @@ class ExchangeView:
             daemon_nix=place.daemon_nix,
             offsets=(client, daemon),
         )
+
+    def _read_plain(self) -> bool:
+        """Read a round trip of which the index says all but its bytes, if it is two packets."""
+        place = self.place
+        row, protocol = place.row, place.protocol
+        if row.state != "ok" or row.code is None or row.frames or place.notes:
+            return False
+        operation = OPERATIONS.get(row.code)
+        if operation is None or protocol is None:
+            return False
+        if operation.request.payload is not None or operation.reply.payload is not None:
+            return False
+        packets: list[Chunk] = []
+        for item in self._reader.read_from(row.position):
+            if item.connection != row.connection:
+                continue
+            side = len(packets)
+            if (
+                not isinstance(item, Chunk)
+                or item.side != side
+                or item.offset != row.starts[side]
+                or item.offset + item.length != place.ends[side]
+                or len(item.data) != item.length
+                or item.position >= place.until
+            ):
+                return False
+            packets.append(item)
+            if side == DAEMON:
+                break
+        else:
+            return False
+        asked, answer = packets
+        for kept, item in zip(self.kept, packets, strict=True):
+            kept.add(item.offset, item.data, item.length, item.position)
+        number, start, end = 1, asked.offset, asked.offset + asked.length
+        exchange = exchange_of((number, operation, start, end, asked.time), protocol)
+        exchange.daemon_start, exchange.daemon_end = answer.offset, answer.offset + answer.length
+        exchange.reply = (answer.offset + len(before_reply(protocol)), exchange.daemon_end)
+        exchange.answered = exchange.ended = answer.time
+        exchange.settled = exchange.complete = True
+        exchange.log, exchange.payload_runs = [], []
+        self.exchange = exchange
+        return True
 
     def _read(self) -> None:
         place, talk, seen = self.place, self._talk, self._seen
@@ -415,7 +462,7 @@ class ExchangeView:
         """What is irregular about the exchange, with offsets; of a long log, about its first
         FEW frames."""
         found = list(map(str, self.place.notes))
-        for part in self.parts_with(self.log[:FEW]):
+        for part in self.parts_with(self.log[:FEW] if self.row.frames else ()):
             if part.error is not None:
                 found.append(f"{part.name}: {part.error}")
             if part.node is not None:
@@ -425,8 +472,8 @@ class ExchangeView:
 
 def irregular(node: Node, path: str) -> list[str]:
     """Return what is irregular in a tree, in words, each with its place."""
-    found = []
-    stack = [(node, path)]
+    found: list[str] = []
+    stack = [] if node.is_usual else [(node, path)]
     while stack:
         node, path = stack.pop()
         if node.irregular is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Gate, Protocol
 from pix.codec.lists import ListOf, MapOf
 from pix.codec.records import Maybe, Tagged
 from pix.codec.values import decode, encode, tree
-from pix.codec.wire import String, Wire, Word, pack_u64
+from pix.codec.wire import Node, String, Wire, Word, is_wide, pack_u64
 from pix.protocol.operations import AddToStore, QueryRealisation, RegisterDrvOutput
 from pix.protocol.types import (
     FEATURES,
@@ -90,6 +91,39 @@ def test_every_cut_record_is_truncated_and_its_tree_partial(name: str, data: st.
     scanner = scan(cursor, wire.program(protocol))
     ended = next(scanner, "ended") == "ended"
     assert not ended or cursor.pos > cursor.end
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+@RELAXED
+@given(data=st.data())
+def test_what_is_read_from_bytes_is_what_the_nodes_say(name: str, data: st.DataObject) -> None:
+    """Whole, cut or with a byte changed: the JSON form, and whether all of it is usual."""
+    wire, protocol = RECORDS[name], data.draw(PROTOCOLS)
+    raw = bytearray(encode(wire, data.draw(values(wire, protocol)), protocol))
+    if raw and data.draw(st.booleans()):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    for node in tree(wire, bytes(raw), protocol).nodes:
+        looked_at = tree(wire, bytes(raw), protocol).nodes[0]
+        usual = all(map(is_usual_alone, nodes_of(looked_at)))
+        assert node.plain() == plain_of(looked_at)
+        assert node.is_usual == looked_at.is_usual == usual
+
+
+def nodes_of(node: Node) -> Iterator[Node]:
+    """Yield a node and all below it."""
+    yield node
+    for child in node.children or ():
+        yield from nodes_of(child)
+
+
+def plain_of(node: Node) -> Any:
+    """Return the JSON form of a node as it is made of its children's."""
+    return node.wire.plain(node, plain_of)
+
+
+def is_usual_alone(node: Node) -> bool:
+    ends_in_nul = isinstance(node.value, str) and node.value.endswith("\0")
+    return node.irregular is None and not is_wide(node.value) and not ends_in_nul
 
 
 GATED = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange
 from pix.protocol import operations as ops
 from pix.protocol.logging import ActivityType, StderrLast, StderrNext, StderrStartActivity
 from pix_inspect.describe.text_and_json import json_of
@@ -15,11 +15,33 @@ from pix_inspect.session import exchange_view as views
 from pix_inspect.session.exchange_view import Part
 from pix_inspect.session.session import Session
 from pix_inspect.waits.waits import LATEST, waits
+from tests.support.places import RECORDINGS
 from tests.support.playbook import said
 from tests.support.recording import V38, growing
 from tests.support.words import PATH
 
 FALSE = bytes(8)
+
+
+@pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.pcapng")), ids=lambda path: path.stem)
+def test_a_round_trip_read_at_once_is_as_its_conversation_says(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(path).read_all()
+    at_once = [session.exchange(i) for i in range(len(session))]
+    monkeypatch.setattr(views.ExchangeView, "_read_plain", lambda view: False)
+    told = [session.exchange(i) for i in range(len(session))]
+    assert [known(view) for view in at_once] == [known(view) for view in told]
+    assert [json_of(view, 0) for view in at_once] == [json_of(view, 0) for view in told]
+    assert [view.notes for view in at_once] == [view.notes for view in told]
+    session.close()
+
+
+def known(view: views.ExchangeView) -> dict[str, object]:
+    """Return all that a view's exchange knows."""
+    names = {*vars(Exchange), *vars(view.exchange)} - {"__dict__", "__weakref__"}
+    return {name: getattr(view.exchange, name) for name in names if not name.startswith("__")
+            and not callable(getattr(view.exchange, name))}  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(8))
