@@ -15,7 +15,7 @@ from pix.codec.payload import FRAMES
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix_inspect.base.safe_text import inert
-from pix_inspect.forensics.endings import broken_off
+from pix_inspect.forensics.endings import broken_off, unanswered
 from pix_inspect.forensics.hellos import other_hello
 from pix_inspect.forensics.line_ends import line_ends
 from pix_inspect.forensics.log_frames import broken_frame
@@ -228,6 +228,10 @@ class Forensics:
             ):
                 found = found or Diagnosis()
                 return replace(found, evidence=(*found.evidence, said))
+        exchange = view.exchange
+        if found is None and timed and exchange is not None and exchange.daemon_start is None:
+            said = unanswered(by, case.turns)
+            return Diagnosis(evidence=(said,)) if said else None
         return found
 
     def _left(self, row: Row, by: int | None) -> Diagnosis | None:

@@ -100,6 +100,13 @@ def test_a_request_that_broke_off_is_not_the_fault_of_who_stayed(
     assert said in found.diagnosis.evidence[-1]
 
 
+@pytest.mark.parametrize(("left", "who"), [(CLIENT, "client"), (DAEMON, "daemon")])
+def test_how_long_nothing_was_answered(left: int, who: str, tmp_path: Path) -> None:
+    found = ended(tmp_path, left, (CLIENT, ASKED))
+    said = f"nothing was answered: the {who} closed 4 s after the request"
+    assert found.explanation == (said,)
+
+
 @pytest.mark.parametrize("turns", [answered("QueryMissing", 8), [(CLIENT, TWO_WORDS_SHORT)]])
 def test_where_nobody_is_known_to_have_left_nothing_is_said_of_anybody(
     turns: list[tuple[int, bytes]], tmp_path: Path
