@@ -9,6 +9,7 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix.protocol.handshake import HELLOS
 from pix_inspect.base.safe_text import plain
+from pix_inspect.base.units import duration
 from pix_inspect.findings.downgrade import lost
 from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.look import Look
@@ -26,6 +27,8 @@ CLOSED = frozenset(
 UNREACHED = frozenset((Reason.UNREACHED, Reason.COMMAND_ENDED))
 HALF = frozenset((Reason.ANSWERS_UNSEEN, Reason.CLIENT_UNSEEN))
 """Only one of the directions is there."""
+STALLED = 1_000_000_000
+"""Nanoseconds from which on a handshake that goes on is not only one that the recording cut."""
 UNFINISHED = frozenset((Reason.CLOSED_EARLY, Reason.NO_LAST, Reason.HANDSHAKE_CUT))
 
 
@@ -126,7 +129,12 @@ def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
                 name = ("client-left", "daemon-left")[side]
             yield look.found(name, said, side, view.span(side)[1], diagnosis=why)
     if look.row.took is None and view.span(CLIENT)[1]:
-        yield look.found("handshake-stalled")
+        lasted = 0 if look.session.made.timeless else look.session.last - look.row.started
+        if lasted >= STALLED:
+            said = f"it had gone on for {duration(lasted)} when the recording ended"
+            yield look.found("handshake-stalled", said)
+        else:
+            yield look.found("unanswered", "handshake goes on")
 
 
 def _doubled_version(look: Look, view: ExchangeView) -> Iterator[Finding]:

@@ -115,6 +115,17 @@ def test_a_client_that_got_no_answer_it_can_use_fails_no_error(name: str, tmp_pa
     assert (state == "error") == bool(failed), state
 
 
+@pytest.mark.parametrize(("ms", "kind"), [(2, "unanswered"), (2000, "handshake-stalled")])
+def test_a_handshake_that_the_recording_cut_is_not_a_stalled_one(
+    ms: int, kind: str, tmp_path: Path
+) -> None:
+    made = Recording(tmp_path / "r.pcapng")
+    connection = made.open()
+    connection.chunk(CLIENT, HELLO + V38)
+    connection.wait(ms).chunk(DAEMON, GREETING + V38)
+    assert set(Findings(made.session()).finish().counts) == {kind}
+
+
 UNKNOWN = word(1) + text(b"from-the-future")
 GARBLED = word(1) + word(1 << 50)
 
