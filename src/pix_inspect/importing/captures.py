@@ -68,7 +68,8 @@ def captured(paths: list[Path], port: int | None = None) -> Captured:
     if not _has_packets(head, path):
         raise Problem(
             f"{path}: neither a capture of packets (pcap, pcapng), a .nixwire file nor a log of"
-            " strace; two raw streams are imported with --client FILE --daemon FILE"
+            " strace; two raw streams, as of socat -r and -R, are imported with --client FILE"
+            " --daemon FILE"
         )
     with opened(path) as file:
         packets = PacketFile(file)
