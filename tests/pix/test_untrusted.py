@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
+from pathlib import Path
 
 import pytest
 
-from pix.untrusted import natural, parse_json
+from pix.untrusted import file_bytes, natural, parse_json
 
 
 def test_numbers() -> None:
@@ -33,3 +35,15 @@ def test_any_bytes() -> None:
         data = bytes(dice.choices(b'[]{}":,0123456789.eE-+\\u\x80 tf', k=dice.randrange(40)))
         with contextlib.suppress(ValueError):
             parse_json(data)
+
+
+def test_a_file_is_read_whole_and_nothing_else_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 3_000_000)
+    assert file_bytes(path, 3_000_000) == b"x" * 3_000_000
+    with pytest.raises(OSError, match="longer than 2,999,999 bytes"):
+        file_bytes(path, 2_999_999)
+    os.mkfifo(tmp_path / "pipe")
+    for other, why in [("pipe", "not a file"), (".", "Is a dir"), ("/dev/zero", "not a file")]:
+        with pytest.raises(OSError, match=why):
+            file_bytes(tmp_path / other, 1)

@@ -53,6 +53,7 @@ from pix.codec.records import MISSING, Maybe, Record, Tagged
 from pix.codec.wire import Boolean, Enumeration, Named, Reader, String, Wire, Word
 from pix.protocol import OPERATIONS_BY_NAME, names, types
 from pix.protocol.declaration_file import DeclarationError, DeclarationFile, Place
+from pix.untrusted import file_bytes
 
 LARGEST_FILE = 1 << 20
 """Bytes of a file of declarations."""
@@ -100,12 +101,9 @@ def load(path: Path | str) -> None:
     To be called before anything is decoded. Raises DeclarationError.
     """
     try:
-        with Path(path).open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+        raw = file_bytes(Path(path), LARGEST_FILE)
     except OSError as error:
         raise DeclarationError(f"{path}: {error.strerror}") from None
-    if len(raw) > LARGEST_FILE:
-        raise DeclarationError(f"{path}: is longer than {LARGEST_FILE:,} bytes")
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:

@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from pix.problem import Problem
+from pix.untrusted import file_bytes
 
 MOST = 1 << 20
 """Bytes that the file may have."""
+
+DEEPEST = 20
+"""Tables within tables."""
 
 HEADER = re.compile(r"\s*\[\[?([^\]]+)\]")
 NAME = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -38,20 +42,16 @@ class SettingsFile:
     def read(cls, path: Path) -> SettingsFile:
         """Return what a file says; nothing where there is none."""
         try:
-            with path.open("rb") as file:
-                raw = file.read(MOST + 1)
+            raw = file_bytes(path, MOST)
         except FileNotFoundError:
             return cls(path)
         except OSError as error:
             return cls(path)._unread(0, f"cannot be read: {error.strerror}")
-        if len(raw) > MOST:
-            return cls(path)._unread(0, f"is longer than {MOST:,} bytes, and left out")
         import tomllib  # only where there is a file
 
         try:
             text = raw.decode()
-            found = cls(path, text)
-            found.values = tomllib.loads(text)
+            values = tomllib.loads(text)
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
             return cls(path)._unread(line, "is not UTF-8: all settings are left out")
@@ -61,8 +61,13 @@ class SettingsFile:
             line = int(at[1]) if at is not None and at[1] else text.rstrip().count("\n") + 1
             why = AT_LINE.sub("", said)
             return cls(path)._unread(line, f"is not TOML: {why}: all settings are left out")
-        except RecursionError:
+        except (ValueError, RecursionError):
+            why = "a number is too long, or nested too deeply: all settings are left out"
+            return cls(path)._unread(0, why)
+        if _is_deep(values):
             return cls(path)._unread(0, "is nested too deeply: all settings are left out")
+        found = cls(path, text)
+        found.values = values
         return found
 
     def wrong(self, name: str, what: str) -> None:
@@ -98,6 +103,13 @@ def settings_file() -> Path:
     except RuntimeError:
         raise Problem("this user has no home directory; set XDG_CONFIG_HOME") from None
     return folder / "pix-inspect/settings.toml"
+
+
+def _is_deep(values: dict[str, Any]) -> bool:
+    tables = [values]
+    for _ in range(DEEPEST):
+        tables = [each for table in tables for each in table.values() if isinstance(each, dict)]
+    return bool(tables)
 
 
 def flat(values: dict[str, Any], around: str = "") -> Iterator[tuple[str, Any]]:

@@ -17,11 +17,13 @@ from typing import Any
 
 from pix.dataclass import dataclass
 from pix.problem import Problem
-from pix.untrusted import parse_json
+from pix.untrusted import file_bytes, parse_json
 from pix_inspect.base.state_directory import state_directory
 from pix_inspect.machine.relay_chain import PREFIX
 
 FOLDER = "running"
+LARGEST = 1 << 20
+"""Bytes of a file there."""
 CONNECTED = "03"
 """State of a socket in /proc/net/unix."""
 
@@ -140,7 +142,7 @@ def connections(relay: Running) -> int | None:
 
 def _read(path: Path) -> Running | None:
     try:
-        said: dict[str, Any] = parse_json(path.read_bytes())
+        said: dict[str, Any] = parse_json(file_bytes(path, LARGEST))
         listen, upstream, recording = said["listen"], said["upstream"], said["recording"]
         if not isinstance(upstream, str) or not all(
             isinstance(path, str | None) for path in (listen, recording)

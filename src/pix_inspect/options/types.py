@@ -15,7 +15,10 @@ from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.protocol.names import UnknownName, family_called, wire_called
 from pix.protocol.types import FEATURES
-from pix.untrusted import natural
+from pix.untrusted import natural, rest_of
+
+MOST_DATA = 256 << 20
+"""Bytes of values that are held in memory."""
 
 ALL = -1
 """As a count: until there are no more."""
@@ -101,10 +104,11 @@ def _count(text: str) -> int:
 
 
 def _read(name: str) -> tuple[str, bytes]:
-    if name == "-":
-        return "standard input", sys.stdin.buffer.read()
     try:
-        return name, Path(name).read_bytes()
+        if name == "-":
+            return "standard input", rest_of(sys.stdin.buffer, MOST_DATA)
+        with Path(name).open("rb") as file:  # or a pipe
+            return name, rest_of(file, MOST_DATA)
     except OSError as error:
         hint = f"; - reads standard input: echo {shlex.quote(name)} | …" if _is_json(name) else ""
         raise Problem(f"cannot read {name}: {error.strerror}{hint}") from None

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 from pix.problem import Problem
-from pix.untrusted import natural, parse_json
+from pix.untrusted import file_bytes, natural, parse_json
 from pix_inspect.base.state_directory import state_directory
 from pix_inspect.session.session import Session
 
@@ -39,9 +39,7 @@ def load(session: Session) -> dict[int, str]:
             return {}
     path = _file(session)
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            return {}
-        known = parse_json(path.read_bytes())
+        known = parse_json(file_bytes(path, LARGEST_FILE))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

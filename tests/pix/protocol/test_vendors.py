@@ -186,7 +186,7 @@ def test_whatever_a_file_says_it_is_declared_or_one_line(token: re.Match[str], o
     [
         (None, "No such file or directory"),
         (b"vendor = '\xff'", "byte 10 is not UTF-8"),
-        (b" " * (vendors.LARGEST_FILE + 1), "is longer than 1,048,576 bytes"),
+        (b" " * (vendors.LARGEST_FILE + 1), "longer than 1,048,576 bytes"),
     ],
 )
 def test_a_file_that_cannot_be_read(tmp_path: Path, raw: bytes | None, what: str) -> None:

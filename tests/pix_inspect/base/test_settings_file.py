@@ -67,9 +67,11 @@ def test_where_there_is_no_file_there_is_nothing_to_say(tmp_path: Path) -> None:
         (b"a = 1\na = 2\n", ":2: is not TOML: Cannot overwrite a value"),
         (b"a = 1\nb = '\xff'\n", ":2: is not UTF-8"),
         (b"a = " + b"[" * 5000, "nested too deeply"),
-        (b"#" * (MOST + 1), "is longer than 1,048,576 bytes"),
+        (b"[" + b"a." * 50_000 + b"a]", "nested too deeply"),
+        (b"a = " + b"9" * 5000, "a number is too long"),
+        (b"#" * (MOST + 1), "longer than 1,048,576 bytes"),
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_what_is_broken_is_one_line_and_nothing_is_chosen(
     tmp_path: Path, raw: bytes, said: str

@@ -233,6 +233,12 @@ def test_bad_json_is_one_line_and_status_2(kind: str, data: bytes, message: str)
     assert message in found.err
 
 
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_a_file_without_end_is_refused(command: str) -> None:
+    found = run(command, "U64", "/dev/zero")
+    assert found.err == "pix-inspect: cannot read /dev/zero: longer than 268,435,456 bytes\n"
+
+
 def test_a_value_in_the_place_of_a_file_is_known() -> None:
     found = run("encode", "U64", '"x"')
     assert found.err.endswith("""- reads standard input: echo '"x"' | …\n""")

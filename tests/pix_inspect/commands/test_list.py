@@ -50,7 +50,7 @@ def test_a_relay_with_its_connections(tmp_path: Path) -> None:
 def test_what_a_killed_relay_left_is_cleared_away(tmp_path: Path) -> None:
     running = tmp_path / "state" / "pix-inspect" / "running"
     with recording(tmp_path) as relay:
-        until(lambda: running.is_dir() and len(list(running.iterdir())) == 1)
+        until(lambda: len(list(running.glob("*.json"))) == 1)
         relay.process.kill()
         relay.process.wait()
     assert pix("list", cwd=tmp_path).stdout == "no relay runs\n"
