@@ -239,7 +239,7 @@ def _long_length(
             continue
         whole = pack_u64(length) + body + bytes(-length & 7)
         shown = inert(body[:LONGEST_SHOWN].decode("utf-8", "replace"))
-        where = f"{length} stands before {shown!r}, at byte {message.base + start:,}"
+        where = f"{length} stands before '{shown}', at byte {message.base + start:,}"
         return data[:start] + whole + rest[filled:], where
     return None
 
@@ -283,7 +283,7 @@ def _list_of_one(message: Message, data: bytes) -> tuple[bytes, str] | None:
         text = data[start + 8 : start + 8 + min(length, LONGEST_SHOWN)]
         if length >= 4 and len(text) >= 4 and is_text(text):
             shown = inert(text.decode("ascii"))
-            where = f"{shown!r} stands for {inert(path, 80)}, at byte {message.base + start:,}"
+            where = f"'{shown}' stands for {inert(path, 80)}, at byte {message.base + start:,}"
             return data[:start] + pack_u64(1) + data[start:], where
     return None
 
@@ -327,7 +327,7 @@ def _too_long(message: Message) -> Repair | None:
     where = f"{follows}, from byte {message.base + decoded.end:,} on"
     if is_text(rest) and not is_in_string(data, decoded.end):
         shown = inert(rest[:LONGEST_SHOWN].decode("ascii").rstrip())
-        return Repair(Mistake.TEXT_IN_STREAM, f"{where}: {shown!r}")
+        return Repair(Mistake.TEXT_IN_STREAM, f"{where}: '{shown}'")
     if message.name == "reply":
         return Repair(Mistake.LONG_REPLY, where)
     return None if _is_unknown_operation(message, rest) else Repair(Mistake.LONG_REQUEST, where)

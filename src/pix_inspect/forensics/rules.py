@@ -307,7 +307,7 @@ def _narrow_length(case: Case) -> Diagnosis | None:
     length = int.from_bytes(data[:4], "little")
     if 4 <= length <= LONGEST_LENGTH and is_text(data[4 : 4 + min(length, 32)]):
         shown = inert(data[4 : 4 + min(length, 32)].decode("ascii", "replace"))
-        return Diagnosis(Mistake.NARROW_LENGTH, f"{length} stands before {shown!r}")
+        return Diagnosis(Mistake.NARROW_LENGTH, f"{length} stands before '{shown}'")
     return None
 
 
@@ -514,7 +514,7 @@ def _foreign_text(case: Case) -> Diagnosis | None:
     for behind in (end, end - 1, end - 4):  # the next message may begin like a text
         if behind == len(data) or _are_messages(case, data[behind:]):
             shown = inert(data[at:behind][:LONGEST_TEXT].decode("ascii").rstrip())
-            return Diagnosis(Mistake.TEXT_IN_STREAM, f"the {SIDES[case.side]} says {shown!r}")
+            return Diagnosis(Mistake.TEXT_IN_STREAM, f"the {SIDES[case.side]} says '{shown}'")
     return None
 
 

@@ -137,7 +137,7 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
     if text is None and known is None and at <= 0:
         return None
     shown = inert((text or begun.decode()).rstrip(), LONGEST_TEXT)
-    begins = f"“{shown}”" if shown else f"{count(at, 'byte')} of something else"
+    begins = f"'{shown}'" if shown else f"{count(at, 'byte')} of something else"
     evidence = [f"it is {known}"] if known is not None else []
     if at > 0:
         evidence.append(f"the {SIDES[side]}'s hello follows at byte {at:,}")
