@@ -401,7 +401,7 @@ class ExchangeView:
                 continue
             if exchange.payload_side is None and not exchange.payload_bytes:
                 return None
-            runs = exchange.payload_runs or []
+            runs = list(self._passed(exchange.payload_runs or []))
             spans = self._bare(exchange, side) if carriage.bare else [run for run in runs if run[2]]
             kept = sum(self.kept[where].count(at, at + length) for where, at, length in spans)
             return PayloadView(
@@ -415,6 +415,12 @@ class ExchangeView:
                 runs,
             )
         return None
+
+    def _passed(self, runs: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+        """Yield the runs of a payload as far as they passed; a frame's head announces more."""
+        for side, at, length in runs:
+            if (passed := min(length, self.kept[side].end - at)) > 0 or not length:
+                yield side, at, passed
 
     def _bare(self, exchange: Exchange, side: int) -> list[tuple[int, int, int]]:
         """Return where a payload stands that is neither framed nor pulled."""
