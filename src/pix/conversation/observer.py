@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 
-from pix.codec.cursor import Limits, Scan, behind
+from pix.codec.cursor import Limits, Program, Scan, behind
 from pix.codec.declare import OPERATIONS
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Family, Protocol
@@ -41,6 +41,9 @@ from pix.conversation.open_exchanges import (
 )
 from pix.conversation.requests import ClientSide
 from pix.conversation.round_trips import Plain, RoundTripSeen, Shape, before_reply, plain
+
+MOST_REMEMBERED = 4096
+"""Bytes of an answer that is remembered to know it again."""
 
 
 class Conversation:
@@ -101,6 +104,9 @@ class Conversation:
         self._answer: Shape = (0, None)
         self._plain: Plain = {}
         self._before_reply = b""
+        self._program: Program = ()
+        self._walked = b""
+        """The last answer that was walked through to its end, by this program."""
         self._round_trip: RoundTripSeen | None = None
         if not (detail or lockstep):
             self._round_trip = getattr(observer, "round_trip", None)
@@ -168,10 +174,8 @@ class Conversation:
             asked = self.asked
             if asked is not None:
                 length, program = self._answer
-                before = self._before_reply
-                if (side == DAEMON and data.startswith(before)) and (
-                    length == size
-                    or (program and behind(data, len(before), program, self.limits) == size)
+                if (side == DAEMON and data.startswith(self._before_reply)) and (
+                    length == size or (program and self._is_whole(data, program))
                 ):
                     start = self._answering.base
                     self._answering.base = end = start + size
@@ -194,6 +198,20 @@ class Conversation:
             data = data[taken:]
         self._scan(side, data, time)
         return False
+
+    def _is_whole(self, answer: bytes, program: Program) -> bool:
+        """Whether an answer ends where its data does.
+
+        Many repeat the one before, word for word: those need no walk through what they hold.
+        """
+        if program is self._program and answer == self._walked:
+            return True
+        size = len(answer)
+        if behind(answer, len(self._before_reply), program, self.limits) != size:
+            return False
+        if size <= MOST_REMEMBERED:
+            self._program, self._walked = program, answer
+        return True
 
     def _scan(self, side: int, data: bytes | bytearray | memoryview, time: int) -> None:
         """Have a side's scanner look at its next bytes."""
