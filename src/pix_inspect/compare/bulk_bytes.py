@@ -80,8 +80,15 @@ class _Pass:
         reader = session.reader.again()
         ahead = next(rows, None)
         while reader.consumed < until and (items := reader.poll(BATCH)):
+            following = iter([*items[1:], None])
             for item in items:
+                after = next(following)
                 if type(item) is not Chunk:
+                    continue
+                if ahead is not None and type(after) is Chunk and self._is_pair(ahead, item, after):
+                    if self._wanted(ahead[0] - 1):
+                        yield Spoken(ahead, item[4], after[4])
+                    ahead = next(rows, None)
                     continue
                 while ahead is not None and ahead[1][_POSITION] <= item[6]:
                     if self._wanted(ahead[0] - 1) and not self._expect(ahead):
@@ -96,6 +103,21 @@ class _Pass:
             ahead = next(rows, None)
         for row in self._rows.values():
             yield Spoken(row, None, None)
+
+    def _is_pair(self, row: Row, asked: Chunk, answer: Chunk) -> bool:
+        """Return whether two packets are one exchange whole, and nothing else is waited for."""
+        took, connection, client, daemon, up, down = _EXPECTED(row[1])
+        return (
+            asked == (connection, CLIENT, asked[2], client, asked[4], up, row[1][_POSITION])
+            and answer[:2] == (connection, DAEMON)
+            and answer[3] == daemon
+            and answer[5] == down == len(answer[4])
+            and up == len(asked[4])
+            and took >= 0
+            and not self._lanes.get((connection, CLIENT))
+            and not self._lanes.get((connection, DAEMON))
+            and not self._apart(row)
+        )
 
     def _expect(self, row: Row) -> bool:
         """Return whether the bytes of an exchange will be put together."""

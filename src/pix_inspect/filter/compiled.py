@@ -11,11 +11,12 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from pix.codec.gates import FAMILIES
+from pix.codec.wire import LazyNodes
 from pix.dataclass import dataclass
 from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME
 from pix_inspect.describe.about import about
@@ -49,18 +50,28 @@ from pix_inspect.session.session import Row, Session
 class Subject:
     """One exchange that is being decided on; decoded only when asked."""
 
-    __slots__ = ("_view", "row", "session")
+    __slots__ = ("_shown", "_view", "row", "session")
 
     def __init__(self, session: Session, row: Row) -> None:
         self.session = session
         self.row = row
         self._view: ExchangeView | None = None
+        self._shown: list[str] | None = None
 
     @property
     def view(self) -> ExchangeView:
         if self._view is None:
             self._view = self.session.exchange(self.row.number - 1)
         return self._view
+
+    @property
+    def shown(self) -> Iterable[str]:
+        """Everything shown of the exchange, in lower case; made once, unless it has a log."""
+        if self._shown is None:
+            if self.row.frames:
+                return _texts(self.view)
+            self._shown = list(_texts(self.view))
+        return self._shown
 
 
 Test: TypeAlias = Callable[[Subject], bool]
@@ -455,29 +466,47 @@ def _leaves(plain: Any, path: tuple[str, ...]) -> Iterator[Any]:
 def _log_values(subject: Subject) -> Iterator[Any]:
     for part in subject.view.log:
         yield part.name
-        yield from _part_values(part)
+        for value in _fields(part):
+            yield from _leaves(value, ())
 
 
-def _part_values(part: Part | None) -> Iterator[Any]:
-    if part is not None and part.node is not None:
-        yield from (
-            value for field in part.node.children or () for value in _leaves(field.plain(), ())
-        )
+def _fields(part: Part) -> Iterable[Any]:
+    """Return the values of a part's fields, in their JSON form."""
+    if part.node is None:
+        return ()
+    if isinstance(part.node.children, LazyNodes):
+        return part.node.plain().values()  # type: ignore[no-any-return]
+    return [field.plain() for field in part.node.children or ()]
 
 
 def _shows(subject: Subject, needle: str) -> bool:
     """Whether `needle` occurs in anything shown of the exchange."""
-    row = subject.row
-    if needle in row.name.lower():
+    if needle in subject.row.name.lower():
         return True
-    view = subject.view
-    if needle in about(view).lower() or any(needle in note.lower() for note in view.notes):
-        return True
-    if any(needle in line.lower() for line in view.standard_error):
-        return True
-    return any(
-        needle in str(value).lower()
-        for part in view.parts
-        for value in _part_values(part)
-        if value is not None
-    )
+    return any(needle in text for text in subject.shown)
+
+
+def _texts(view: ExchangeView) -> Iterator[str]:
+    yield about(view).lower()
+    yield from map(str.lower, view.notes)
+    yield from map(str.lower, view.standard_error)
+    for part in view.parts:
+        found: list[str] = []
+        for value in _fields(part):
+            _add_texts(value, found)
+        yield from found
+
+
+def _add_texts(plain: Any, found: list[str]) -> None:
+    """Add all that `_leaves` yields, as texts in lower case."""
+    if isinstance(plain, str):
+        found.append(plain.lower())
+    elif isinstance(plain, list):
+        for element in plain:
+            _add_texts(element, found)
+    elif isinstance(plain, dict):
+        for key, value in plain.items():
+            found.append(key.lower())
+            _add_texts(value, found)
+    elif plain is not None:
+        found.append(str(plain).lower())
