@@ -46,6 +46,7 @@ def _lines(
     for relay, clients in running:
         where = inert(relay.listen or STREAMS)
         now = "" if clients is None else f"  {count(clients, 'connection')}"
+        now += "  suspended" if relay.is_suspended else ""
         yield Toned(f"relay {relay.pid}: {where} ⇄ {inert(relay.upstream)}{now}", Tone.HEADING)
         yield f"    {inert(relay.recording or 'recorded into a pipe')}"
     if kept:
@@ -62,4 +63,5 @@ def _json(relay: Running, clients: int | None) -> dict[str, object]:
         "upstream": relay.upstream,
         "recording": relay.recording,
         "connections": clients,
+        "suspended": relay.is_suspended,
     }

@@ -80,6 +80,8 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
     where = inert(str(recording))
     if relay is not None:
         where = f"relay {relay.pid}: {inert(relay.listen or 'standard streams')}"
+        if relay.is_suspended:
+            where += f"  suspended: `kill -CONT {relay.pid}` lets it go on"
     show([Toned(f"{where}  {count(len(found), 'open connection')}", Tone.HEADING)])
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
     for wait in found:

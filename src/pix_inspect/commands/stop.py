@@ -52,6 +52,9 @@ def main(args: argparse.Namespace) -> int:
     until = time.monotonic() + PATIENCE
     while birth(relay.pid) == relay.born:
         if time.monotonic() > until:
+            if relay.is_suspended:
+                how = f"`kill -CONT {relay.pid}` lets it go on, and end"
+                raise Problem(f"relay {relay.pid} is suspended and hears nothing: {how}")
             left = connections(relay)
             who = "its clients" if left is None else count(left, "connected client")
             say(f"relay {relay.pid} takes no more clients, and waits for {who}; --now hangs up")

@@ -19,11 +19,13 @@ from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.untrusted import file_bytes, parse_json
 from pix_inspect.base.state_directory import state_directory
+from pix_inspect.machine.processes import STATES, process_state
 from pix_inspect.machine.relay_chain import PREFIX
 
 FOLDER = "running"
 LARGEST = 1 << 20
 """Bytes of a file there."""
+SUSPENDED = (STATES["T"], STATES["t"])
 CONNECTED = "03"
 """State of a socket in /proc/net/unix."""
 
@@ -42,6 +44,11 @@ class Running:
     upstream: str
     recording: str | None
     stoppable: bool = True
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether its process was stopped by a signal: it serves nobody until SIGCONT."""
+        return process_state(self.pid, "") in SUSPENDED
 
 
 def birth(pid: int) -> int | None:

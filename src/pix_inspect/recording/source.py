@@ -8,6 +8,7 @@ after a full disk, or that somebody empties, ends the reading process with SIGBU
 """
 
 import contextlib
+import errno
 import importlib
 import os
 import stat
@@ -71,6 +72,8 @@ def open_source(path: Path) -> Source:
     except OSError as error:
         if str(path) == "-":
             raise Problem("a recording is not read from a pipe: save it to a file first") from None
+        if error.errno == errno.ENXIO:
+            raise Problem(f"{path} is a socket, and no relay that runs is known by it") from None
         raise Problem(f"cannot open {path}: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

@@ -31,6 +31,7 @@ def test_a_relay_with_its_connections(tmp_path: Path) -> None:
             "upstream": str(tmp_path / "d"),
             "recording": str(tmp_path / "r.pcapng"),
             "connections": 2,
+            "suspended": False,
         }
         until(
             lambda: json.loads(pix("list", "--json", cwd=tmp_path).stdout)["relays"] == [expected]

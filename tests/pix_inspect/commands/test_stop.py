@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,20 @@ def test_clients_are_waited_for_unless_it_is_now(tmp_path: Path) -> None:
         assert client.recv(100) == b""
         client.close()
         server.close()
+
+
+def test_one_that_is_suspended_is_said_to_be(tmp_path: Path) -> None:
+    with recording(tmp_path) as relay:
+        registered(relay)
+        pid = relay.process.pid
+        os.kill(pid, signal.SIGSTOP)
+        assert pix("list", cwd=tmp_path).stdout.splitlines()[0].endswith("  suspended")
+        assert f"suspended: `kill -CONT {pid}`" in pix("status", cwd=tmp_path).stdout
+        done = pix("stop", cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert f"relay {pid} is suspended and hears nothing: `kill -CONT {pid}`" in done.stderr
+        os.kill(pid, signal.SIGCONT)
+        assert relay.process.wait(WAIT) == 0
 
 
 def test_what_runs_for_a_command_ends_with_that(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from pix.problem import Problem
+from pix.sockets import listen
 from pix_inspect.recording.reader import RecordingReader
 from tests.support.packets import conversation, items_of, save
 from tests.support.recording import section
@@ -25,6 +26,11 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         RecordingReader(tmp_path)
     with pytest.raises(Problem, match="is not a file"):
         RecordingReader(Path("/dev/zero"))
+
+
+def test_a_socket_is_no_recording(tmp_path: Path) -> None:
+    with listen(tmp_path / "s").sock, pytest.raises(Problem, match="s is a socket"):
+        RecordingReader(tmp_path / "s")
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a Linux")
