@@ -105,7 +105,8 @@ def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
         elif reason in REFUSED or (reason in CLOSED and look.who_left == DAEMON):
             yield look.found("refused", said, *look.daemon_start)
         elif reason in CLOSED and reason is not Reason.SILENT_TO_STRANGER:
-            yield look.found("handshake-stalled", said, *look.daemon_start)
+            name = "handshake-stalled" if reason is Reason.VERSION_REFUSED else "no-answer"
+            yield look.found(name, said, *look.daemon_start)
         elif reason is Reason.CLIENT_LEFT:
             why = look.forensics.hello(look.row, DAEMON)
             name = "misannounced-version" if why is not None and why.certain else "client-left"

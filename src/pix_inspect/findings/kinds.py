@@ -66,6 +66,12 @@ _ALL = (
          " could not start. The reason stands in the daemon's own log only.",
          "Look into the daemon's log; compare both versions; `nix store info` as root.",
          "Nix daemon.cc: it closes without a word"),
+    Kind("no-answer", "error", "the connection ended without an answer to the client's hello",
+         "Both streams from their beginning, and that both ended; who closed first was not seen.",
+         "The client got nothing that it can use: it speaks to something else than it expects, its"
+         " user is not in allowed-users, or the daemon crashed or was stopped.",
+         "Look into the daemon's log; see that both ends speak the same protocol.",
+         "Nix daemon.cc: it closes without a word"),
     Kind("handshake-stalled", "warning", "the handshake was never finished",
          "Both streams from their beginning.",
          "Each side waits for a word that the other does not owe by its own version, or the"

@@ -37,7 +37,7 @@ CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     ),
     "heard nothing": (HELLO + V38, b"", CLIENT, {"client-left"}),
     "not allowed": (HELLO + V38, b"", DAEMON, {"refused"}),
-    "nothing, nobody knows who": (HELLO + V38, b"", None, {"handshake-stalled"}),
+    "nothing, nobody knows who": (HELLO + V38, b"", None, {"no-answer"}),
     "too old": (HELLO + V21, GREETING + V38, DAEMON, {"refused"}),
     "half a magic": (HELLO + V38, GREETING[:3], DAEMON, {"daemon-left"}),
     "half a magic, its client left": (HELLO + V38, GREETING[:3], CLIENT, {"client-left"}),
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     "banner": (HELLO + V38, b"Welcome to builder01\n" + GREETING + V38, None, {"foreign-text"}),
     "banner of three letters": (HELLO + V38, b"hi\n" + GREETING + V38, None, {"foreign-text"}),
     "nix-store --serve": (HELLO + V38, word(0x5452EECB) + word(0x205), None, {"wrong-magic"}),
-    "client of --serve": (word(0x390C9DEB) + word(0x205), b"", None, {"handshake-stalled"}),
+    "client of --serve": (word(0x390C9DEB) + word(0x205), b"", None, {"no-answer"}),
     "serve 0x101": (
         word(0x390C9DEB) + word(0x101), word(0x5452EECB) + word(0x101), None, {"unknown-version"}
     ),
@@ -110,7 +110,7 @@ def test_a_client_that_got_no_answer_it_can_use_fails_no_error(name: str, tmp_pa
     client, daemon, left, expected = CASES[name]
     state = saved_of(client, daemon, left, tmp_path).row(0).state
     failed = expected & {
-        "daemon-left", "refused", "handshake-stalled", "foreign-text", "wrong-magic"
+        "daemon-left", "refused", "no-answer", "handshake-stalled", "foreign-text", "wrong-magic"
     }  # fmt: skip
     assert (state == "error") == bool(failed), state
 

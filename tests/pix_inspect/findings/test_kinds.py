@@ -233,6 +233,9 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
         lambda: hello((CLIENT, HELLO + V21), (DAEMON, GREETING + V37), left=DAEMON),
         lambda: hello((CLIENT, HELLO + V37), (DAEMON, GREETING + V21), left=CLIENT),
     ),
+    "no-answer": (
+        lambda: hello((CLIENT, HELLO + V37)), lambda: hello((CLIENT, HELLO + V37), left=CLIENT)
+    ),
     "handshake-stalled": (
         lambda: shaken(V37, V37, (CLIENT, word(0) * 2)),
         lambda: shaken(

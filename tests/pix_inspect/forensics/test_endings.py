@@ -140,7 +140,7 @@ LOGGED = (
     + word(STDERR_STOP_ACTIVITY) + word(5)
 )  # fmt: skip
 LEAVES = {CLIENT: {"client-left", "cut-request"}, DAEMON: {"daemon-left", "refused"}}
-OF_NOBODY = {"unanswered", "handshake-stalled", "no-word", "failed-build", "obsolete"}
+OF_NOBODY = {"no-answer", "unanswered", "handshake-stalled", "no-word", "failed-build", "obsolete"}
 
 
 @pytest.mark.parametrize("minor", [10, 21, 32, 38])
