@@ -195,7 +195,8 @@ class FileSource:
             descriptor = os.open(newer, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             return None
-        if os.fstat(descriptor).st_size == 0:
+        about = os.fstat(descriptor)
+        if about.st_size == 0 or not stat.S_ISREG(about.st_mode):
             os.close(descriptor)
             return None
         return descriptor

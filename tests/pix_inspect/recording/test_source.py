@@ -15,6 +15,7 @@ import pytest
 from pix.problem import Problem
 from pix.sockets import listen
 from pix_inspect.recording.reader import RecordingReader
+from pix_inspect.recording.source import open_source
 from tests.support.packets import conversation, items_of, save
 from tests.support.recording import section
 
@@ -26,6 +27,18 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         RecordingReader(tmp_path)
     with pytest.raises(Problem, match="is not a file"):
         RecordingReader(Path("/dev/zero"))
+
+
+def test_a_folder_in_the_place_of_what_was_opened_does_not_follow_it(tmp_path: Path) -> None:
+    path = tmp_path / "r.pcapng"
+    path.write_bytes(b"whole")
+    source = open_source(path)
+    path.unlink()
+    path.mkdir()
+    (path / "file").touch()
+    assert not source.extend()
+    assert source.read(0, 100) == b"whole"
+    source.close()
 
 
 def test_a_socket_is_no_recording(tmp_path: Path) -> None:
