@@ -167,6 +167,18 @@ def test_lists_and_flags_are_plain() -> None:
     assert trips_of(talk, detail=True) == trips_of(talk, lockstep=True) == 0
 
 
+def test_bytes_that_answered_one_operation_are_no_answer_to_another() -> None:
+    asked = QueryValidPaths(paths=frozenset({PATH}), substitute=False)
+    answer = said(StderrLast(), V38) + said(QueryValidPaths.Reply(paths=frozenset({PATH})), V38)
+    talk = Playbook(V38).greet()
+    for _ in range(3):
+        talk >> asked << answer
+    assert trips_of(talk) == 3
+    assert trips_of(talk >> asked << answer + bytes(8)) == 3
+    talk = Playbook(V38).greet() >> asked << answer >> QueryPathInfo(path=PATH) << answer
+    assert trips_of(talk) == 1
+
+
 def test_serve_replies_have_nothing_before_them() -> None:
     v7 = Protocol(7, family=SERVE)
     talk = Playbook(v7).greet()
