@@ -78,6 +78,11 @@ class Terminal(LinuxDriver):
         linux_driver.getincrementaldecoder = _lenient  # type: ignore[attr-defined,assignment]
         super().run_input_thread()
 
+    def resume_application_mode(self) -> None:
+        """Read and draw again, but not for what is about to end: nobody would end the reading."""
+        if not self._app._exit:
+            super().resume_application_mode()
+
     def process_message(self, message: Message) -> None:
         """Pass on what was typed, but not once all is over: it came back from being suspended."""
         if not self._loop.is_closed():
@@ -113,6 +118,8 @@ class Ending(App["Answer"]):
         self._signals = True
         with _handlers_kept():
             answer = super().run(**options)
+        if isinstance(self._driver, Terminal):
+            self._driver.exit_event.set()  # a thread that reads would be waited for
         if self._exception is not None:
             raise self._exception
         if self._ended_by is not None:

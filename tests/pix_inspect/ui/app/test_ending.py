@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,24 @@ def test_ctrl_z_suspends_and_the_screen_comes_back(terminal: Open) -> None:
     screen.wait_for(SHOWN)
     screen.send(b"q")
     assert screen.ended() == 0
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.1, 0.2])
+def test_suspended_while_it_ends_it_ends(terminal: Open, gap: float) -> None:
+    screen = terminal(*COMMAND, "open", RECORDING)
+    screen.wait_for(SHOWN)
+    screen.send(b"q")
+    time.sleep(gap)
+    with suppress(OSError):
+        os.kill(screen.pid, signal.SIGTSTP)
+        time.sleep(gap)
+    ending = threading.Thread(target=screen.ended)
+    ending.start()
+    while ending.is_alive():
+        with suppress(ProcessLookupError):
+            os.kill(screen.pid, signal.SIGCONT)
+        ending.join(0.2)
+    assert screen.status in (0, -signal.SIGTSTP)
 
 
 def test_a_mistake_of_ours_ends_it_with_a_report_of_where_it_is(
