@@ -161,7 +161,19 @@ def _orphan(look: Look) -> Iterator[Finding]:
     if Reason.REPEATED_ERROR in look.reasons:
         yield look.found("doubled-error", str(look.notes[0]), *look.daemon_start)
     elif Reason.OUT_OF_STEP not in look.reasons:
-        yield look.found("stray-frame", "", *look.daemon_start)
+        side, start = look.daemon_start
+        early = _early_answers(look, "", start)
+        yield from [look.found("stray-frame", "", side, start)] if early is None else early
+
+
+def _early_answers(look: Look, said: str, offset: int | None) -> list[Finding] | None:
+    """Say once of a connection that answers stand before their questions, else None."""
+    if (early := look.forensics.early_answers(look.row)) is None:
+        return None
+    number, why = early
+    if number != look.row.number:
+        return []
+    return [look.found("other-order", said, DAEMON, offset, diagnosis=why)]
 
 
 def _noted(look: Look) -> Iterator[Finding]:
@@ -249,6 +261,8 @@ def _opaque(look: Look) -> Iterator[Finding]:
         yield look.found(name, said, side, offset, diagnosis=who.diagnosis if who else None)
     elif reason is Reason.BEHIND_REFUSAL:
         yield look.found("desync", said, side, offset)
+    elif reason is Reason.UNASKED and (early := _early_answers(look, said, offset)) is not None:
+        yield from early
     else:
         name = "wild-length" if reason is Reason.WILD_LENGTH else "desync"
         diagnosis = look.forensics.diagnose(view, side)

@@ -238,6 +238,13 @@ _ALL = (
          "Take the terminal off the path: ssh -T, without -t, -tt or RequestTTY; no script(1) or"
          " expect around the program; stty raw -echo where there has to be one.",
          "termios(3); ssh(1)"),
+    Kind("other-order", "warning", "answers are recorded before what they answer",
+         "All bytes of the connection: they fit from beginning to end once each answer stands"
+         " behind its question, and the first that does not is no copy of the one before.",
+         "What each side said is right, but not when: the rest is not shown as exchanges, and no"
+         " time between the two directions is true.",
+         "Record both directions by one clock: a relay, or one capture of both. Where they were,"
+         " the daemon answers without waiting for questions."),
     Kind("misread", "error", "the daemon complains of what was not sent",
          "The daemon's error, and the bytes that it is about: they are right.",
          "It reads what stands before them otherwise, or they changed on their way.",

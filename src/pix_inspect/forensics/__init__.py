@@ -7,8 +7,8 @@ repair      an edit of the bytes that makes the rest fit (repairs), a field put 
             also inside a STDERR frame (log_frames), or changed on the way (line_ends),
             or by a terminal (terminals)
 message     what a side said in one turn (messages), or in the handshake (hellos)
-turn        who spoke when (turns); who broke off (endings), or speaks where nobody should
-            (strangers)
+turn        who spoke when (turns), recorded in another order (order); who broke off (endings), or
+            speaks where nobody should (strangers)
 
 Imports `session` and below. Begin at `mistakes`, then `rules`.
 """

@@ -21,6 +21,7 @@ from pix_inspect.forensics.line_ends import line_ends
 from pix_inspect.forensics.log_frames import broken_frame
 from pix_inspect.forensics.messages import nodes_of
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
+from pix_inspect.forensics.order import early_answers
 from pix_inspect.forensics.rules import (
     RULES,
     Case,
@@ -69,6 +70,8 @@ class Forensics:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._early: dict[int, tuple[int, int, Diagnosis | None]] = {}
+        """By connection: when something passed last, the exchange that was asked of, the answer."""
 
     def diagnose(self, view: ExchangeView, side: int) -> Diagnosis:
         """Return what the first impossible word of an opaque exchange is, and what explains it."""
@@ -116,6 +119,20 @@ class Forensics:
         turns = Turns(self.session.reader, row.connection, position, side, HEAD)
         said = turns.read(CLIENT, 0, HELLO), turns.read(DAEMON, 0, HELLO)
         return other_hello(said, side)
+
+    def early_answers(self, row: Row) -> tuple[int, Diagnosis] | None:
+        """Return that what the daemon says unasked is asked later on the connection, and the
+        number of the exchange of which that was found first.
+        """
+        connection = self.session.connections[row.connection]
+        if connection.handshake is None:
+            return None
+        last, number, found = self._early.get(row.connection, (-1, 0, None))
+        if last != connection.last:
+            number, position = row.number, self.session.row(connection.handshake).position
+            found = early_answers(self.session.reader, row.connection, position)
+            self._early[row.connection] = (connection.last, number, found)
+        return None if found is None else (number, found)
 
     def _suspects(self, row: Row) -> list[ExchangeView]:
         """The operations before on the same connection, the newest first."""

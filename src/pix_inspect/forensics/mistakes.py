@@ -80,6 +80,8 @@ class Mistake(Enum):
             "termios(3): ECHO, ECHOCTL")
     SWALLOWED = ("swallowed bytes", "a terminal takes such bytes for itself: they did not arrive",
                  "termios(3): ISIG, IXON, ICANON")
+    EARLY_ANSWERS = ("early answers", "answers stand before their questions: the two directions"
+                     " were put together in another order, or the daemon does not wait")
     DOUBLED_HELLO = ("doubled hello", "a handshake begins on a connection that has had its own")
     DOUBLED_VERSION = "doubled version", "the client says its version twice", "NixOS/nix#11126"
     TEXT_IN_STREAM = "text in the stream", "something printed into the connection", "NixOS/nix#5290"

@@ -177,6 +177,13 @@ def logged(line: bytes, *, asks: bool = True, terminal: bool = False) -> Recorde
     return Recorded(through_terminal(talk, DAEMON) if terminal else talk)
 
 
+def overtaken(name: str) -> Recorded:
+    """IsValidPath, and an operation whose question its answer overtakes: not said of a copy."""
+    talk = TypicalPlaybook(37)
+    talk.whole("IsValidPath").answer(name)
+    return Recorded(talk.ask(name))
+
+
 def stuck_before(turns: int, line: bytes) -> Recorded:
     """An operation with a log; the client reads nothing for a while before the last turns."""
     recorded = logged(line)
@@ -316,6 +323,7 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
         lambda: upload(ends=True, fails=False),
     ),
     "stray-frame": (lambda: logged(b"hello", asks=False), lambda: logged(b"hello")),
+    "other-order": (lambda: overtaken("QueryMissing"), lambda: overtaken("IsValidPath")),
     "error-of-another": (
         lambda: one_after_the_other(OTHER), lambda: one_after_the_other(PATH)
     ),

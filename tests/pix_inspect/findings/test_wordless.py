@@ -39,9 +39,9 @@ RARE = {Mistake.UNDUE_FEATURES, Mistake.MISSING_TRUST, Mistake.UNDUE_TRUST}
 """Mistakes that few of the planted sessions have."""
 ELSEWHERE = {
     Mistake.DOUBLED_VERSION, Mistake.MISSING_FEATURES,
-    Mistake.OTHER_PROTOCOL, Mistake.FRAMED_NAR,
+    Mistake.OTHER_PROTOCOL, Mistake.FRAMED_NAR, Mistake.EARLY_ANSWERS,
 }  # fmt: skip
-"""Mistakes of handshakes, and of those who speak the serve protocol: not planted here."""
+"""Of handshakes, of the order, and of those who speak the serve protocol: not planted here."""
 
 
 class Decided(NamedTuple):

@@ -41,8 +41,10 @@ def test_a_mistake_is_named_wherever_it_is_and_no_other(mistake: str, tmp_path: 
 
 
 def test_every_mistake_is_planted() -> None:
-    """Those of the serve protocol are planted in `test_serve_mistakes`."""
-    planted = set(PLANTED) | IN_HANDSHAKES
+    """Those of the serve protocol are planted in `test_serve_mistakes`, early answers in
+    `test_order`.
+    """
+    planted = set(PLANTED) | IN_HANDSHAKES | {Mistake.EARLY_ANSWERS.label}
     planted |= {Mistake.OTHER_PROTOCOL.label, Mistake.FRAMED_NAR.label}
     assert planted == {mistake.label for mistake in Mistake}
 
