@@ -222,7 +222,7 @@ class Conversation:
         if side == DAEMON and self._ledger.heard:
             self._ledger.hear()
         cursor.feed(data)
-        if side == CLIENT and self._missing:
+        if side == CLIENT and self._missing and not lane.eof:
             length, self._missing = self._missing, 0
             number = int.from_bytes(data[:8], "little")
             known = self._ledger.in_force().family.code(number) in OPERATIONS
