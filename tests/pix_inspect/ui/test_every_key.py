@@ -1,4 +1,6 @@
-"""Every key of every screen and pane is pressed once; whatever it does, the screen goes on."""
+"""Every key of every screen and pane is pressed once, elsewhere than in CI one in three; whatever
+it does, the screen goes on.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.app.help import Help
 from pix_inspect.ui.widgets.writing import Writing
 from tests.support.screens import SCENES, SIZE, Scene, at_rest, until
+from tests.support.surroundings import one_in
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +97,7 @@ async def test_every_key(scene: Scene, tmp_path: Path, monkeypatch: pytest.Monke
         async with app.run_test(size=SIZE) as pilot:
             screen = await scene.reach(pilot)
             if todo is None:
-                todo = keys_of(scene, screen)
+                todo = keys_of(scene, screen)[:: one_in(3)]
                 assert todo
             while todo:
                 key = todo.pop(0)

@@ -25,9 +25,10 @@ from pix_inspect.ui.widgets.writing import Writing
 from tests.support.places import RECORDINGS
 from tests.support.random_keys import burst, messages
 from tests.support.screens import settled
+from tests.support.surroundings import complete
 
 FIRST = int(os.environ.get("KEYS_SEED", "1"))
-RUNS = int(os.environ.get("KEYS_RUNS", "2"))
+RUNS = int(os.environ.get("KEYS_RUNS", "2" if complete() else "1"))
 BURSTS = 80
 SIZES = [(80, 24), (120, 40), (200, 60)]
 NAMES = ["build-failure", "two-clients", "add-tree", "queries"]
