@@ -11,7 +11,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 PATIENCE = 60.0
@@ -52,6 +52,13 @@ class Terminal:
             assert time.monotonic() < until, self.text[-2000:]
             assert self._read() or what in self.text, self.text[-2000:]
         self.text = self.text.partition(what)[2]
+
+    def read_until(self, holds: Callable[[], bool]) -> None:
+        """Read until something holds: who is not read from waits."""
+        until = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < until, self.text[-2000:]
+            self._read()
 
     def _read(self) -> bool:
         """Read for a moment; return whether there may be more."""

@@ -12,7 +12,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
@@ -77,6 +77,19 @@ class Terminal(LinuxDriver):
         linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
         linux_driver.getincrementaldecoder = _lenient  # type: ignore[attr-defined,assignment]
         super().run_input_thread()
+
+    def _sigtstp_application(self, *_: object) -> None:
+        self._between(super()._sigtstp_application)
+
+    def _sigcont_application(self, *_: object) -> None:
+        self._between(super()._sigcont_application)
+
+    def _between(self, does: Callable[[], None]) -> None:
+        """Do it between two steps of the application: amid one, a lock may be held that it needs,
+        such as that of what is to be drawn.
+        """
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(does)
 
     def resume_application_mode(self) -> None:
         """Read and draw again, but not for what is about to end: nobody would end the reading."""
