@@ -299,9 +299,11 @@ def test_gap_is_stepped_over_to_the_next_operation() -> None:
 
 def test_nothing_begins_behind_a_gap_at_the_end_of_a_stream() -> None:
     conversation = Playbook(V38).greet().play()
+    conversation.eof(DAEMON)
     conversation.feed(CLIENT, said(IsValidPath(path=PATH), V38)[:12])
     conversation.gap(CLIENT, 100)
     conversation.eof(CLIENT)
+    conversation.gap(CLIENT, 8)
     conversation.feed(CLIENT, bytes(16))
     conversation.close()
     assert all(each.ended is not None for each in conversation.exchanges)
