@@ -57,7 +57,8 @@ class Terminal:
         self._tmux("send-keys", *keys)
 
     def shown(self) -> str:
-        return self._tmux("capture-pane", "-p")
+        """What stands there, and what was pushed out above: "Pane is dead" pushes a line."""
+        return self._tmux("capture-pane", "-p", "-S", "-")
 
     def wait_for(self, *words: str) -> str:
         until = time.monotonic() + SECONDS
