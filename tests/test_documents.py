@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pix.daemon import DaemonConnection
 from pix.protocol import vendors
 from pix_inspect.cli import main
 from pix_inspect.commands.catalogue import COMMANDS, parser_of
@@ -178,6 +179,36 @@ def test_every_question_of_the_text_is_answered_by_the_engine(
     assert repeated[0][3] == 6
     assert "program-1.0.drv" in failures[0][1]
     assert ("old-client", "1.21", None, 1) in versions
+
+
+# docs/client.md
+
+
+def test_the_client_of_the_text_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = "\n".join(
+        re.findall("```python\n(.*?)```", (ROOT / "docs/client.md").read_text(), re.DOTALL)
+    )
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    (tmp_path / "store").mkdir()
+    monkeypatch.chdir(tmp_path)
+    store_dir = str(tmp_path / "store/store")
+    with (
+        EmbeddedDaemon(store=tmp_path / "store", store_dir=store_dir, allow_build=True) as daemon,
+        EmbeddedDaemon(store_dir=store_dir) as other,
+    ):
+        monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(daemon.path))
+        exec(program, {"other": other.path})
+        with DaemonConnection(other.path) as client:
+            (copied,) = client.query_all_valid_paths()
+        assert copied.endswith("-examples")
+    assert (tmp_path / "store/store" / f"{'0' * 32}-shout").read_text() == "Hello!\n"
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split()[0] == "1.38"
+    assert said[1] == f"{(tmp_path / 'tree.nar').stat().st_size} bytes"
+    assert {"build: reading", "BUILT", "set()"} <= set(said)
+    assert any("is not valid" in line for line in said)
 
 
 # docs/agents.md

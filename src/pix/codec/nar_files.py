@@ -41,10 +41,13 @@ def nar_of_contents(size: int, pieces: Iterable[P]) -> Iterator[P | bytes]:
     yield file_end(size)
 
 
-def nar_of(path: Path) -> Iterator[bytes]:
-    """Yield the NAR of `path` in pieces. Raises Problem for what a NAR cannot hold."""
+def nar_of(path: Path | str) -> Iterator[bytes]:
+    """Yield the NAR of a file, link or directory in pieces.
+
+    Raises Problem for what a NAR cannot hold, and for what cannot be read or changed meanwhile.
+    """
     yield token(MAGIC)
-    yield from _node(path)
+    yield from _node(Path(path))
 
 
 def _node(path: Path) -> Iterator[bytes]:

@@ -173,8 +173,8 @@ class Operations:
     ) -> str:
         """Add a file or a tree whose path follows from its contents; return that path.
 
-        `source` is a NAR for `fixed:r:ALGO` and `fixed:git:ALGO`, and the file's own bytes for
-        `fixed:ALGO` and `text:ALGO`. It is read once, in pieces.
+        `source` is a NAR for `fixed:r:ALGO` and `fixed:git:ALGO` (`nar_of` makes it of files), and
+        the file's own bytes for `fixed:ALGO` and `text:ALGO`. It is read once, in pieces.
         """
         refs = several(references)
         if self.protocol.minor >= 25:
@@ -366,7 +366,7 @@ class Operations:
 
     def collect_garbage(
         self,
-        action: int,
+        action: GCAction | int,
         paths: Iterable[str] = (),
         ignore_liveness: bool = False,
         max_freed: int = UNLIMITED,
