@@ -3,22 +3,33 @@
 What may stand anywhere (a log line, an error, an argument, bytes that nobody understands) has no
 declaration that says what it is, so it is known by its shape and by the word before it. What is
 blanked in vain costs a reader a word; what is missed costs somebody a password.
+
+Megabytes are looked at: letters are folded before and not by the engine, which then skips to the
+first letters of what is looked for; and no pattern goes over a character more often than its
+bounds say.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
+from string import ascii_lowercase, ascii_uppercase
 
 BLANK = "*"
 
-LONGEST = 4096
-"""Characters of one secret that are looked for, which keeps the search linear."""
+_FOLDED = str.maketrans(ascii_uppercase + "\u017f\u212a", ascii_lowercase + "sk")
+"""Each letter as the one character that patterns have; the last two are a long s and Kelvin."""
 
 _NAME = (
-    r"(?:token|secret|passw|passphrase|passcode|(?<![a-z])pass(?![a-z])|pwd|credential|"
-    r"auth(?!ors?\b)|private|signature|cookie|api[-_]?key|(?<!public)[-_.]keys?(?![a-z])|"
-    r"(?<![a-z])(?:creds?|otp|pin|sig|jwt|session)(?![a-z]))"
+    # by their first letters: the engine looks for these alone
+    r"(?:token|secret|otp(?<![a-z]otp)(?![a-z])|jwt(?<![a-z]jwt)(?![a-z])|"
+    r"p(?:assw|assphrase|asscode|ass(?<![a-z]pass)(?![a-z])|wd|rivate|in(?<![a-z]pin)(?![a-z]))|"
+    r"c(?:redential|ookie|reds?(?<![a-z]cred)(?<![a-z]creds)(?![a-z]))|"
+    r"a(?:uth(?!ors?\b)|pi[-_]?key)|"
+    r"s(?:ignature|ig(?<![a-z]sig)(?![a-z])|ession(?<![a-z]session)(?![a-z]))|"
+    + "|".join(rf"{mark}key(?<!public.key)s?(?![a-z])" for mark in ("-", "_", r"\."))
+    + ")"
 )
 """What the name of a secret has in it, wherever a name and a value follow each other."""
 
@@ -27,7 +38,7 @@ _SET = rf"{_NAME}[\w.-]{{0,64}}\\{{0,2}}[\"']?\s{{0,3}}(?:=>|[:=]|%3[ad])\s{{0,3
 
 _QUERY = "|".join(
     """
-    rev ref narHash lastModified revCount dir shallow submodules allRefs compression priority
+    rev ref narhash lastmodified revcount dir shallow submodules allrefs compression priority
     parallel-compression trusted want-mass-query region scheme endpoint root real store state
     log max-connections remote-program remote-store local-nar-cache index-debug-info
     """.split()
@@ -36,30 +47,42 @@ _QUERY = "|".join(
 
 _END = r"\s\"'<>\0\\"
 
+_SHAPES = "|".join(
+    rf"{shape[0]}(?<![a-z0-9].){shape[1:]}"
+    for shape in (
+        "gh[a-z]_", "github_pat_", "gl[a-z]{2,6}-", "xox[a-z]-", "pypi-", "npm_", "sk-",
+        "hv[sb]\\.", "dckr_pat_", "age-secret-key-", "sg\\.", "aiza", "akia", "asia",
+    )
+)  # fmt: skip
+"""How the tokens of well-known services begin."""
+
+_ENCLOSED = (
+    r"[|>][-+]?[ \t]*\n(?P<block>[ \t]+[^\n\0]+(?:\n[ \t]+[^\n\0]+){0,64})"
+    r"|\\{0,2}\"(?P<double>[^\"\0]+)"
+    r"|\\{0,2}'(?P<single>[^'\0]+)"
+)
+_BARE = rf"[^{_END},;&][^{_END},;&]*"
+"""What is set: a block of YAML or what is quoted; or what ends by itself."""
+
 _TELLING = (
-    # whole lines and blocks first: what is inside them needs no shape of its own
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?P<gone>.{1,16384}?)(?=-----|\Z|\0)",
-    rf"{_SET}[|>][-+]?[ \t]*\n(?P<gone>[ \t]+[^\n\0]+(?:\n[ \t]+[^\n\0]+){{0,64}})",
+    r"-----begin [a-z0-9 ]{0,40}private key-----(?P<gone>.+?)(?=-----|\Z|\0)",
     r"(?:authorization|cookie)\\{0,2}[\"']?\s{0,3}[:=]\s{0,3}(?P<gone>[^\r\n\0]+)",
     r"(?:access-tokens|impure-env|netrc-file)\s{0,3}[:=]\s{0,3}(?P<gone>[^\r\n\"'\0]+)",
     # names of users
-    r"(?:/home/|/Users/|/per-user/|user ')(?P<gone>[^/\s'\":\0]+)",
-    # URLs: all before the last @ of an authority, values of parameters not known as harmless
-    rf"://(?P<gone>[^{_END}]{{1,{LONGEST}}})@",
+    r"(?:/home/|/users/|/per-user/|user ')(?P<gone>[^/\s'\":\0]+)",
+    # URLs: all before the last @ of an authority, values of parameters not known as harmless;
+    # of what has no @, nothing is looked at again
+    rf"://(?:(?P<gone>[^{_END}]+)@|[^{_END}]+)",
     rf"(?<![\w@:/.+-])(?P<gone>[\w.+-]{{1,64}}:[^{_END}@/:]{{1,256}})@[\w.-]+",
-    rf"[?&](?!(?:{_QUERY})=)[\w.%~-]{{1,64}}=(?P<gone>[^&{_END}]{{1,{LONGEST}}})",
+    rf"[?&](?!(?:{_QUERY})=)[\w.%~-]{{1,64}}=(?P<gone>[^&{_END}]+)",
     # tokens by their shape
-    r"(?<![a-z0-9])(?P<gone>(?:gh[a-z]_|github_pat_|gl[a-z]{2,6}-|xox[a-z]-|pypi-|npm_|sk-|"
-    r"hv[sb]\.|dckr_pat_|AGE-SECRET-KEY-|SG\.|AIza|AKIA|ASIA)[\w.-]{8,})",
-    r"(?<![\w])(?P<gone>eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?)",
-    r"\b(?:Bearer|Basic|Negotiate|Digest)\s+(?P<gone>[\w.~+/=-]{3,})",
-    # a name and its value: quoted, bare, or as the next word of a command line
-    rf"{_SET}\\{{0,2}}\"(?P<gone>[^\"\0]{{1,{LONGEST}}})",
-    rf"{_SET}\\{{0,2}}'(?P<gone>[^'\0]{{1,{LONGEST}}})",
-    rf"{_SET}(?P<gone>[^{_END},;&*][^{_END},;&]{{0,{LONGEST}}})",
+    rf"(?P<gone>(?:{_SHAPES})[\w.-]{{8,}})",
+    r"(?<!\w)(?:(?P<gone>eyj[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?)|eyj[\w-]*)",
+    r"\b(?:bearer|basic|negotiate|digest)\s+(?P<gone>[\w.~+/=-]{3,})",
+    # a name and its value, as the next word of a command line or otherwise
     rf"(?<!\S)--?[\w-]{{0,32}}{_NAME}[\w-]{{0,32}}[ \0]+[\"']?(?P<gone>[^{_END}-][^{_END}]*)",
-    rf"(?<!\S)(?:-u|--user|--proxy-user|-U)[ =]?[\"']?(?P<gone>[^{_END}:]+:[^{_END}]+)",
-    rf"<[\w:.-]{{0,64}}{_NAME}[\w:.-]{{0,64}}>(?P<gone>[^<\0]{{1,{LONGEST}}})",
+    rf"(?<!\S)(?:-u|--user|--proxy-user)[ =]?[\"']?(?P<gone>[^{_END}:]+:[^{_END}]+)",
+    rf"<[\w:.-]{{0,64}}{_NAME}[\w:.-]{{0,64}}>(?P<gone>[^<\0]+)",
     rf"\b(?:mysql|mariadb)\w*\b[^\n\0]{{0,200}}?\s-p(?P<gone>[^{_END}]+)",
     rf"\bsshpass\s+-p\s*[\"']?(?P<gone>[^{_END}]+)",
     rf"\b(?:login|password|passphrase|passwd|account)\s+(?:is\s+|was\s+)?(?P<gone>[^{_END}]{{3,}})",
@@ -75,15 +98,13 @@ _NAMED = (
 
 
 @cache
-def _compiled() -> list[re.Pattern[str]]:
-    return [re.compile(pattern, re.IGNORECASE | re.DOTALL) for pattern in _TELLING]
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.DOTALL)
 
 
 def cleaned(text: str) -> str:
     """Return a text of the same length in which what tells too much is blanked."""
-    for pattern in _compiled():
-        text = pattern.sub(_blanked, text)
-    return text
+    return _blanked(text, _spans(text.translate(_FOLDED)))
 
 
 def cleaned_bytes(data: bytes) -> bytes:
@@ -92,11 +113,32 @@ def cleaned_bytes(data: bytes) -> bytes:
     Values of names that say secret are found without a declaration, too: a stream that is out
     of step is shown as bytes.
     """
-    text = cleaned(data.decode("latin-1"))
-    return re.sub(_NAMED, _blanked, text, flags=re.IGNORECASE).encode("latin-1")
+    folded = data.lower().decode("latin-1")
+    spans = [*_spans(folded), *(m.span("gone") for m in _compiled(_NAMED).finditer(folded))]
+    return _blanked(data.decode("latin-1"), spans).encode("latin-1")
 
 
-def _blanked(match: re.Match[str]) -> str:
-    start, end = match.span("gone")
-    whole, begin = match[0], match.start()
-    return whole[: start - begin] + BLANK * (end - start) + whole[end - begin :]
+def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    pieces, at = [], 0
+    for start, end in sorted(spans):
+        if end > at:
+            start = max(start, at)
+            pieces += text[at:start], BLANK * (end - start)
+            at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _spans(folded: str) -> Iterator[tuple[int, int]]:
+    """Yield where secrets stand in a text without capitals, in any order."""
+    for pattern in _TELLING:
+        for match in _compiled(pattern).finditer(folded):
+            yield match.span("gone")
+    enclosed, bare = _compiled(_ENCLOSED), _compiled(_BARE)
+    reached = 0  # a name in what is bare is set to a part of that
+    for name in _compiled(_SET).finditer(folded):
+        at = name.end()
+        if match := enclosed.match(folded, at):
+            yield match.span(match.lastindex or 0)
+        elif at >= reached and (match := bare.match(folded, at)):
+            yield match.span()
+            reached = match.end()

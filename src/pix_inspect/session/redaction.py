@@ -10,7 +10,8 @@ was sent, and where, is still shown. Recordings themselves are not touched.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
 from pix.codec.declare import wire_of
 from pix.codec.lazy import Made
@@ -96,7 +97,8 @@ def is_secret(name: str) -> bool:
 
 def redacted(view: ExchangeView) -> ExchangeView:
     """Return the exchange as it may be shown: another view, whose trees are blanked."""
-    return view.shown_by(_shown, cleaned)
+    once = cache(cleaned)  # each look at the view makes its trees anew
+    return view.shown_by(lambda node: _shown(node, once), once)
 
 
 def secret_spans(view: ExchangeView) -> list[tuple[int, int]]:
@@ -151,18 +153,18 @@ def _may_be_seen(name: str, value: object) -> bool:
     return isinstance(value, str) and all(map(_PATHS.fullmatch, value.split()))
 
 
-def _shown(node: Node, hidden: frozenset[int] = frozenset()) -> Node:
+def _shown(node: Node, clean: Callable[[str], str], hidden: frozenset[int] = frozenset()) -> Node:
     """Return a node for others to see; its children are made as they are looked at."""
     value = node.value
     if isinstance(value, str):
         if node.start in hidden:
             value = f"(redacted, {len(value.encode('utf-8', 'surrogateescape')):,} bytes)"
         else:
-            value = cleaned(value)
+            value = clean(value)
     children = node.children
     if children:
         below = hidden | {each.start for each in _blanked(node)}
-        children = Made(children, lambda child: _shown(child, below))
+        children = Made(children, lambda child: _shown(child, clean, below))
     return Node(
         node.name, node.wire, node.start, node.end, value, children, node.field, node.irregular
     )

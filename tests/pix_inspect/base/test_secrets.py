@@ -116,13 +116,25 @@ def test_values_behind_names_that_say_secret_in_bytes_that_nobody_understands() 
     "piece",
     [
         "a", "token", "://", "://a", "token=", '"token":"', "-----BEGIN A PRIVATE KEY-----", "a:",
-        "?a=", "--token ",
+        "?a=", "--token ", "eyJ-", "ghp_", "<token", "password ", "cookie:\n", "key: |\n a\n",
     ],
 )  # fmt: skip
 def test_hostile_text_is_read_in_bounded_work(piece: str) -> None:
-    """Long runs of what begins like a secret end; none of them takes a second to a hundred."""
-    said = piece * (20_000 // len(piece))
+    """Long runs of what begins like a secret end: with work that grows as their square, never."""
+    said = piece * (500_000 // len(piece))
     assert len(cleaned(said)) == len(said)
+
+
+def test_what_is_set_to_something_set_is_blanked_to_its_end() -> None:
+    assert cleaned("token=secret=x y") == "token=******** y"
+    assert cleaned('token=secret="x y" z') == 'token=*******"***" z'
+    assert cleaned("https://h/?key=a&b=c") == "https://h/?key=*&b=*"
+
+
+def test_letters_are_folded_one_by_one() -> None:
+    """The capital dotted I of Turkish is two characters as a small letter."""
+    said = "\u0130\u0130 PA\u017f\u017fWORD=hunter2 \u0130"
+    assert cleaned(said) == said.replace("hunter2", "*******")
 
 
 def test_any_bytes_keep_their_length() -> None:

@@ -19,6 +19,7 @@ from pix_inspect.describe.text_and_json import text_of
 from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.redaction import is_secret, redacted, secret_spans
+from pix_inspect.session.session import Session
 from tests.support.recording import connected
 from tests.support.vendors import kept, request
 
@@ -112,6 +113,22 @@ def test_an_environment_is_redacted_too(tmp_path: Path) -> None:
     assert "hunter2" not in str(shown)
     assert "hunter2" in str([part.node.plain() for part in view.parts if part.node])
     assert shown[0]["derivation"]["env"] == {"API_TOKEN": "(redacted, 7 bytes)", "name": "hello"}
+
+
+def test_a_text_is_looked_through_once_a_view(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def cleaned(text: str) -> str:
+        looked.append(text)
+        return text
+
+    monkeypatch.setattr("pix_inspect.session.redaction.cleaned", cleaned)
+    view = redacted(Session(recording).read_all().exchange(1))
+    assert list(text_of(view, 0)) == list(text_of(view, 0))
+    assert "cache.example-1:abc" in looked
+    assert len(looked) == len(set(looked))
 
 
 def test_only_what_is_known_to_be_harmless_is_shown(tmp_path: Path) -> None:
