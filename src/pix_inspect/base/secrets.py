@@ -119,7 +119,8 @@ def cleaned_bytes(data: bytes) -> bytes:
 
 
 def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    pieces, at = [], 0
+    pieces: list[str] = []
+    at = 0
     for start, end in sorted(spans):
         if end > at:
             start = max(start, at)
@@ -131,14 +132,13 @@ def _blanked(text: str, spans: Iterable[tuple[int, int]]) -> str:
 def _spans(folded: str) -> Iterator[tuple[int, int]]:
     """Yield where secrets stand in a text without capitals, in any order."""
     for pattern in _TELLING:
-        for match in _compiled(pattern).finditer(folded):
-            yield match.span("gone")
+        yield from (found.span("gone") for found in _compiled(pattern).finditer(folded))
     enclosed, bare = _compiled(_ENCLOSED), _compiled(_BARE)
     reached = 0  # a name in what is bare is set to a part of that
     for name in _compiled(_SET).finditer(folded):
         at = name.end()
-        if match := enclosed.match(folded, at):
+        if (match := enclosed.match(folded, at)) is not None:
             yield match.span(match.lastindex or 0)
-        elif at >= reached and (match := bare.match(folded, at)):
+        elif at >= reached and (match := bare.match(folded, at)) is not None:
             yield match.span()
             reached = match.end()

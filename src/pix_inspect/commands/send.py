@@ -7,8 +7,10 @@ the line or the connection is wrong.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.terminal_text import room, show
 from pix_inspect.capture.own_relay import OwnRelay
+from pix_inspect.machine.listeners import suspended_listener
 from pix_inspect.options.output import output_arguments
 from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.options.quantities import timeout_argument
@@ -26,6 +29,9 @@ from pix_inspect.repl.repl import Client, Session
 from pix_inspect.repl.text import shown
 from pix_inspect.repl.values import Answer, plain
 from pix_inspect.teach.entry_text import WIDTH
+
+PATIENCE = 2.0
+"""Seconds after which it is said what is waited for."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,10 +118,35 @@ def _refuse(what: str) -> bool:
 
 
 def carried_out(session: Session, line: str) -> Any:
-    """Return the value of a line. Raises Problem for all that can be wrong with it."""
+    """Return the value of a line; a long wait is said. Raises Problem for all that can be wrong."""
     try:
-        return session.run(line)
+        with _not_silently(session):
+            return session.run(line)
     except ExpressionError as error:
         raise Problem(f"{error.message} (column {error.column + 1})") from None
     except (EncodeError, NixDaemonError) as error:
         raise Problem(str(error)) from None
+
+
+@contextlib.contextmanager
+def _not_silently(session: Session) -> Iterator[None]:
+    timer = threading.Timer(PATIENCE, lambda: say(_awaited(session)))
+    timer.daemon = True
+    with contextlib.suppress(RuntimeError):  # no thread is to be had: all else goes on
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _awaited(session: Session) -> str:
+    """Return what a session waits for, and what would end that."""
+    where = session.destination
+    pid = suspended_listener(where)
+    if pid is not None:
+        return (
+            f"waiting for {where}: process {pid}, which listens there, is suspended:"
+            f" `kill -CONT {pid}` lets it go on"
+        )
+    return f"waiting for {where}; Ctrl-C ends this"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pix.dataclass import dataclass
 from pix_inspect.machine.kernel_queues import QUEUES, SHOW_QUEUES, unix_sockets
-from pix_inspect.machine.processes import parent
+from pix_inspect.machine.processes import SUSPENDED, holders, parent, process_state
 
 LISTENING = 10
 SHOW_FILE, SHOW_WAITING = 0x2, 0x8
@@ -57,3 +57,14 @@ def accepting(having: Sequence[int]) -> int:
     Else the youngest, which has it from one before it.
     """
     return next((pid for pid in having if parent(pid) in having), having[-1])
+
+
+def suspended_listener(path: str) -> int | None:
+    """Return the process that would accept at a path if it were not suspended, None where none is.
+
+    Of other users' processes nothing is known.
+    """
+    socket = listening(path)
+    having = holders([socket.inode]).get(socket.inode) if socket is not None else None
+    pid = accepting(having) if having else None
+    return pid if pid is not None and process_state(pid, "") in SUSPENDED else None

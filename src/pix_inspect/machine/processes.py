@@ -17,6 +17,7 @@ from pix.dataclass import dataclass
 from pix_inspect.machine.doings import Deed, Doing, doing
 
 STATES = {"T": "stopped", "t": "stopped by a debugger", "Z": "dead but not waited for"}
+SUSPENDED = (STATES["T"], STATES["t"])
 DAEMONS = re.compile(r"(?:.*/)?(?:nix|lix|snix|harmonia)[^/]*\Z")
 
 

@@ -19,13 +19,12 @@ from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.untrusted import file_bytes, parse_json
 from pix_inspect.base.state_directory import state_directory
-from pix_inspect.machine.processes import STATES, process_state
+from pix_inspect.machine.processes import SUSPENDED, process_state
 from pix_inspect.machine.relay_chain import PREFIX
 
 FOLDER = "running"
 LARGEST = 1 << 20
 """Bytes of a file there."""
-SUSPENDED = (STATES["T"], STATES["t"])
 CONNECTED = "03"
 """State of a socket in /proc/net/unix."""
 

@@ -235,8 +235,7 @@ class Session:
 
     def _told(self, connection: Client) -> str:
         nix = f", Nix {connection.daemon_nix_version}" if connection.daemon_nix_version else ""
-        where = self._daemon() if self.program is None else self.program
-        return f"connected to {where}: protocol {connection.protocol}{nix}"
+        return f"connected to {self.destination}: protocol {connection.protocol}{nix}"
 
     def close(self) -> None:
         """Close the connection, if there is one, and what is driven by hand."""
@@ -244,6 +243,13 @@ class Session:
             if each is not None:
                 each.close()
         self.connection = self.talk = None
+
+    @property
+    def destination(self) -> str:
+        """Whom it asks: the path of a socket, or what is started."""
+        if self.service is not None:
+            return "the service"
+        return str(self._daemon() if self.program is None else self.program)
 
     def _daemon(self) -> Path:
         upstream = upstream_of(self.socket_path, None)

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import socket
 import stat
 import subprocess
 import sys
@@ -15,10 +16,39 @@ from pathlib import Path
 
 import pytest
 
+from pix.problem import Problem
+from pix_inspect.commands import send
+from pix_inspect.repl.repl import Session as Repl
 from pix_inspect.session.session import Session
 from pix_store import EmbeddedDaemon
 
 WAIT = 30.0
+
+
+def test_a_long_wait_is_said_and_by_whom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that never answers, and is then found to be suspended."""
+    path = str(tmp_path / "s")
+    said: list[str] = []
+    session = Repl(path)
+
+    def heard(line: str) -> None:
+        said.append(line)
+        session.interrupt()
+
+    monkeypatch.setattr(send, "say", heard)
+    monkeypatch.setattr(send, "PATIENCE", 0.2)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        for pid in (None, 4711):
+            monkeypatch.setattr(send, "suspended_listener", lambda path, pid=pid: pid)
+            with pytest.raises(Problem, match="interrupted"):
+                send.carried_out(session, "QueryAllValidPaths()")
+    assert said == [
+        f"waiting for {path}; Ctrl-C ends this",
+        f"waiting for {path}: process 4711, which listens there, is suspended: `kill -CONT 4711`"
+        " lets it go on",
+    ]
 
 
 @pytest.fixture

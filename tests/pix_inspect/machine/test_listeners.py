@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from pix_inspect.machine.listeners import accepting, listening
+from pix_inspect.machine.listeners import accepting, listening, suspended_listener
 from tests.pix_inspect.machine.test_kernel_queues import told
 
 pytestmark = pytest.mark.skipif(not told(), reason="the kernel does not tell of its sockets")
@@ -45,3 +47,21 @@ def test_who_was_started_for_a_socket_accepts_on_it() -> None:
     own, above = os.getpid(), os.getppid()
     assert accepting([above, own]) == own
     assert accepting([own]) == own
+
+
+def test_who_listens_and_is_suspended(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        assert suspended_listener(path) is None
+        child = subprocess.Popen(["/bin/sleep", "600"], stdin=server.fileno())
+    try:
+        assert suspended_listener(path) is None
+        child.send_signal(signal.SIGSTOP)
+        os.waitpid(child.pid, os.WUNTRACED)
+        assert suspended_listener(path) == child.pid
+    finally:
+        child.kill()
+        child.wait()
+    assert suspended_listener(path) is None
