@@ -19,36 +19,24 @@ import importlib
 import multiprocessing
 import os
 import resource
-import signal
 import sys
 import time
 import traceback
 from pathlib import Path
 from random import Random
-from types import FrameType
 from typing import Any
 
 from tests.fuzz.checks import check
+from tests.fuzz.patience import Hang, Patience
 from tests.fuzz.sessions import corpus, packed, unpacked
 
 KINDS = {"codec": 1.0, "arguments": 0.03, "imports": 0.02, "live_relay": 0.005, "cuts": 0.005}
 """By kind, each a module with `prepare()` and `one(random)`: the share of `--count` it takes."""
 
-SECONDS = 20
-"""An input that takes longer hangs; the usual one takes milliseconds."""
-
 MEMORY = 2 << 30
 """Bytes of address space a process may have."""
 
 BATCH = 500
-
-
-class Hang(BaseException):
-    """An input took too long."""
-
-
-def hang(signum: int, frame: FrameType | None) -> None:
-    raise Hang
 
 
 def module(kind: str) -> Any:
@@ -59,7 +47,6 @@ def module(kind: str) -> Any:
 def prepare(kind: str) -> None:
     """Set a process up: what it starts from, and its bounds."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.signal(signal.SIGALRM, hang)
     module(kind).prepare()
 
 
@@ -67,15 +54,14 @@ def batch(task: tuple[str, int, int, int]) -> list[tuple[str, str]]:
     """Try inputs `start` to `stop` of run `seed`; return what was found: which input, and how."""
     kind, seed, start, stop = task
     one = module(kind).one
+    patience = Patience()
     found = []
     for index in range(start, stop):
-        signal.alarm(SECONDS)
         try:
-            one(Random(f"{seed}:{index}"))
+            with patience.bounded():
+                one(Random(f"{seed}:{index}"))
         except (Exception, Hang):
             found.append((f"{seed}:{index}", traceback.format_exc()))
-        finally:
-            signal.alarm(0)
     return found
 
 
