@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import _thread
 import os
-import signal
 import sys
 import time
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # the other makes enumerations first: interrupts come meanwhile
 
 SOON = 0.01
 """Seconds."""

@@ -241,6 +241,22 @@ def test_an_interrupt_where_nothing_can_be_raised_ends_it_nevertheless(tmp_path:
     assert (done.returncode, done.stderr) == (130, "")
 
 
+def test_little_is_imported_before_interrupts_are_seen_to() -> None:
+    """Python prints where it was for one that comes meanwhile."""
+    program = """if True:
+        import __future__, os, sys
+        before = set(sys.modules)
+        import pix_inspect.__main__
+        print(sorted(set(sys.modules) - before))
+    """
+    command = [sys.executable, "-S", "-c", program]
+    paths = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": paths}
+    )
+    assert done.stdout == "['pix_inspect', 'pix_inspect.__main__']\n"
+
+
 def test_an_interrupt_while_it_starts_says_nothing(tmp_path: Path) -> None:
     slow = tmp_path / "argparse"  # one of the first modules that are imported
     slow.mkdir()
