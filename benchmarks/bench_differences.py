@@ -1,10 +1,11 @@
 """What it costs to compare two recordings of 200,000 exchanges, against `diff` on their texts.
 
-The recordings are QueryPathInfo on one connection. Three pairs:
+The recordings are QueryPathInfo on one connection. Pairs:
 - the same twice;
 - another store: another registration time in each answer, which does not count;
 - another client: every 1,000th request left out, every 500th asked twice, every 250th answered
   otherwise.
+Then the last with answers that all differ.
 
 Prints seconds and MiB of `pix-inspect diff A B`, those of `tshark -T fields -e tcp.payload` for
 both and `diff` of the two texts (where there is a tshark; it tells bytes apart, not what they
@@ -23,9 +24,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.bench_session import write
+from benchmarks.recordings import Answer, Vary, alike, varied, write
 
 COUNT = 200_000
 RUNS = 3
@@ -67,35 +67,42 @@ def median(
     return statistics.median(seconds), statistics.median(most)
 
 
-def another_store(i: int, info: dict[str, Any]) -> int:
+def another_store(i: int, info: Answer) -> int:
     """Each path was registered at another time."""
     info["registration_time"] = 2 + i
     return 1
 
 
-def another_client(i: int, info: dict[str, Any]) -> int:
+def another_client(i: int, info: Answer) -> int:
     """Some requests are left out, some come twice, some are answered otherwise."""
     info["nar_size"] += i % 250 == 7
     return 0 if i % 1000 == 3 else 1 + (i % 500 == 5)
+
+
+def another_varied() -> Vary:
+    """Return what makes another client of varied answers."""
+    vary = varied()
+    return lambda i, info: vary(i, info) and another_client(i, info)
+
+
+PAIRS: dict[str, tuple[Vary, Vary]] = {
+    "the same": (alike(), alike()),
+    "another store": (alike(), another_store),
+    "another client": (alike(), another_client),
+    "varied": (varied(), another_varied()),
+}
 
 
 def main() -> None:
     """Measure."""
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder) / "first.pcapng", Path(folder) / "second.pcapng"
-        write(first, COUNT)
-        print(f"{COUNT:,} exchanges, {first.stat().st_size >> 20:,} MiB each")
+        print(f"{COUNT:,} exchanges each")
         print("                   diff A B          tshark and diff        ratio")
-        for name, vary in (
-            ("the same", None),
-            ("another store", another_store),
-            ("another client", another_client),
-        ):
-            second.unlink(missing_ok=True)
-            if vary is None:
-                shutil.copy(first, second)
-            else:
-                write(second, COUNT, vary)
+        for name, both in PAIRS.items():
+            for path, vary in zip((first, second), both, strict=True):
+                path.unlink(missing_ok=True)
+                write(path, COUNT, vary)
             mine, most = median(ours, first, second)
             line = f"{name:<14} {mine:6.1f} s {most:5.0f} MiB"
             if shutil.which("tshark") is not None:

@@ -26,7 +26,7 @@ from typing import Any
 
 from textual.screen import Screen
 
-from benchmarks.bench_session import write
+from benchmarks.recordings import alike, write
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
 from pix_inspect.ui.main.main_screen import MainScreen
@@ -201,7 +201,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for count in (10_000, COUNT):
             path = Path(folder) / f"{count}.pcapng"
-            write(path, count)
+            write(path, count, alike())
             print(f"{count:,} exchanges, {path.stat().st_size >> 20} MiB")
             for what in ("browse", "follow") if count == COUNT else ["browse"]:
                 subprocess.run([sys.executable, "-m", __spec__.name, what, str(path)], check=True)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from benchmarks.bench_screen import deaf, p99, resident
-from benchmarks.bench_session import write
+from benchmarks.recordings import alike, write
 from pix_inspect.analysis.statistics import Statistics
 from pix_inspect.session.session import Session
 from pix_inspect.ui.app.app import Inspector
@@ -67,7 +67,7 @@ def main() -> None:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "million.pcapng"
-        write(path, number)
+        write(path, number, alike())
         session = Session(path).read_all()
         print(f"{number:,} exchanges counted from the index")
         count(session)

@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.bench_session import write
+from benchmarks.recordings import alike, write
 
 COUNT = 5_000
 PAGES = 60
@@ -136,7 +136,7 @@ def main() -> None:
     print(f"{COUNT:,} exchanges  first row  all read  page-down   worst  resident")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write(folder / "r.pcapng", COUNT)
+        write(folder / "r.pcapng", COUNT, alike())
         ours = [sys.executable, "-m", "pix_inspect", "open", "--no-settings"]
         mine = measure(
             [*ours, str(folder / "r.pcapng")], "QueryPathInfo", "reading", f"{COUNT + 1:,} ops"
