@@ -285,8 +285,8 @@ class Inspector(Ending):
         from pix_inspect.ui.app.keys import sections
 
         if not isinstance(self.screen, Help):
-            borders = isinstance(self.screen, MainScreen)
-            self.push_screen(Help(sections(self.screen), borders=borders))
+            timeline = isinstance(self.screen, MainScreen)
+            self.push_screen(Help(sections(self.screen), timeline=timeline))
 
     # Leaving ----------------------------------------------------------------------------
 

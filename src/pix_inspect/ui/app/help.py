@@ -1,4 +1,4 @@
-"""The help: a screen over another, with the keys that work there."""
+"""The help: a screen over another, with the keys that work there, and what its signs mean."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 
+from pix_inspect.base.units import duration
 from pix_inspect.ui.app.keys import Key, Section, keys_of
+from pix_inspect.ui.timeline.columns import SLOW, VERY_SLOW
+from pix_inspect.ui.timeline.glances import FLAG
 from pix_inspect.ui.widgets.guarded import Guarded
 from pix_inspect.ui.widgets.pressed import pressed
 from pix_inspect.ui.widgets.prose import Prose
@@ -29,6 +32,16 @@ BORDERS: list[Key] = [
     ("double click", "On a title: maximise the pane, and back", ""),
 ]
 """What it does besides where panes have any size."""
+
+SIGNS: list[Key] = [
+    ("✓  ✗", "Answered; an error, or a build that failed", ""),
+    ("◐", "Not answered yet", ""),
+    ("✂  ?", "Cut off; not understood, and shown as bytes", ""),
+    ("△  ▲", f"Took {duration(SLOW)}, {duration(VERY_SLOW)} or longer", ""),
+    (FLAG, "Something is irregular: Findings say what", ""),
+    ("◆", "Marked", ""),
+]
+"""What stands in the timeline."""
 
 WRITTEN = 14
 """Cells for what is pressed."""
@@ -62,20 +75,21 @@ class HelpText(Prose):
 
 
 class Help(Guarded, ModalScreen[None]):
-    """The keys of the screen below."""
+    """The keys of the screen below; `timeline`: the signs that stand there, too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1", "dismiss", "Back", key_display="esc", id="help.back"),
     ]
 
-    def __init__(self, found: list[Section], *, borders: bool) -> None:
+    def __init__(self, found: list[Section], *, timeline: bool) -> None:
         super().__init__()
         self._found = found
-        self._borders = borders
+        self._timeline = timeline
 
     def compose(self) -> ComposeResult:
         """Show the text, nothing else."""
-        mouse = [*MOUSE, *(BORDERS if self._borders else ())]
+        mouse = [*MOUSE, *(BORDERS if self._timeline else ())]
+        signs = [("Signs in the timeline", SIGNS)] if self._timeline else []
         here = keys_of(Help, self.app)
         back = pressed(self.app, "help.back", "esc")
-        yield HelpText([*self._found, ("Mouse", mouse), ("This list", here)], back)
+        yield HelpText([*self._found, *signs, ("Mouse", mouse), ("This list", here)], back)

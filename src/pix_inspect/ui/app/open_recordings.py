@@ -114,7 +114,8 @@ class OpenRecordings:
                 except Problem as problem:
                     self.app.warn(str(problem))
 
-        dialog = PathDialog("Open a recording", "", check, offers=at_hand(), wanted=is_recording)
+        offers = at_hand(self.tab.session.path)
+        dialog = PathDialog("Open a recording", "", check, offers=offers, wanted=is_recording)
         self.app.push_screen(dialog, go_on)
 
     async def close(self, tab: Tab) -> None:

@@ -95,7 +95,7 @@ def _ask_for_other(main: MainScreen, recordings: OpenRecordings) -> None:
 
     offers = [Offer(str(other.session.path), f"open as {other.title}") for other in others]
     known = {offer.path for offer in offers} | {str(tab.session.path)}
-    offers += [offer for offer in at_hand() if offer.path not in known]
+    offers += [offer for offer in at_hand(tab.session.path) if offer.path not in known]
     title = f"Compare {safe(tab.title)} with another recording"
     main.app.push_screen(PathDialog(title, "", check, offers=offers, wanted=is_recording), go_on)
 

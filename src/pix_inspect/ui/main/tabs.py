@@ -101,17 +101,24 @@ def is_recording(name: str) -> bool:
     return name.endswith(RECORDINGS)
 
 
-def at_hand() -> list[Offer]:
-    """Return what may be meant: relays that run, then recordings that nobody named."""
+def at_hand(beside: Path) -> list[Offer]:
+    """Return what may be meant: relays that run, recordings that nobody named, and what lies
+    `beside` the recording on the screen."""
     from pix_inspect.machine.recent_recordings import recordings
     from pix_inspect.machine.running_relays import relays
-    from pix_inspect.ui.widgets.path_dialog import Offer
+    from pix_inspect.ui.widgets.path_dialog import Offer, names_at
+
+    near = [
+        Offer(name)
+        for name in names_at(f"{beside.parent}/", is_recording)
+        if not name.endswith("/") and Path(name) != beside
+    ]
 
     try:
         running = [relay for relay in reversed(relays()) if relay.recording is not None]
         kept = recordings()
     except Problem:
-        return []
+        return near
     offers = [
         Offer(str(relay.recording), safe(f"● {relay.listen or 'standard streams'}", 40))
         for relay in running
@@ -121,7 +128,8 @@ def at_hand() -> list[Offer]:
         if str(path) not in known:
             day = time.strftime("%Y-%m-%d %H:%M", time.localtime(about.st_mtime))
             offers.append(Offer(str(path), f"{day}  {size(about.st_size):>8}"))
-    return offers
+    known = {offer.path for offer in offers}
+    return offers + [offer for offer in near if offer.path not in known]
 
 
 class TabBar(Toned):

@@ -165,7 +165,7 @@ class PathDialog(Guarded, ModalScreen[Chosen | None]):
         text = self.line.value
         self.offered = self._offers if not text else ()
         self.offered = self.offered or [Offer(name) for name in names_at(text, self._wanted)]
-        width = min(DIALOG, self.size.width) - 4
+        width = min(DIALOG, self.size.width) - 6  # a frame, a margin, a scroll bar
         folder = safe(str(Path(text or ".").expanduser().parent.absolute()), 300)
         empty = f"new in {folder}" if self._new else f"nothing of this name in {folder}"
         self._choices.say(

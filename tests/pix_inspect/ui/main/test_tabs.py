@@ -121,18 +121,25 @@ async def test_running_relays_and_recent_recordings_are_offered(
     kept.mkdir(parents=True)
     growing(kept / "2026-11-21-live-1.pcapng")
     made = growing(tmp_path / "made.pcapng")
+    near = growing(tmp_path / "near.pcapng")
     with registered(Path("/run/pix.sock"), "/nix/socket", made.path):
-        offers = at_hand()
+        assert [Path(offer.path).name for offer in at_hand(near.path)] == [
+            "made.pcapng",
+            "2026-11-21-live-1.pcapng",
+        ]
+        offers = at_hand(tmp_path / "shown.pcapng")
         assert [Path(offer.path).name for offer in offers] == [
             "made.pcapng",
             "2026-11-21-live-1.pcapng",
+            "near.pcapng",
         ]
         assert offers[0].said == "● /run/pix.sock"
         async with recorded("queries").run_test(size=SIZE) as pilot:
             await settled(pilot)
             await pilot.press("ctrl+o")
             dialog = await dialog_of(pilot)
-            assert len(dialog.offered) == 2
+            assert [offer.path for offer in dialog.offered[:2]] == [o.path for o in offers[:2]]
+            assert any(offer.path.endswith("/copy.pcapng") for offer in dialog.offered)
             await pilot.press("down", "enter")
             await settled(pilot)
             assert on_screen(pilot) == "made"
