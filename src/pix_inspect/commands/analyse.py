@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pix_inspect.analysis.round_trips import Analysis, Analyst, Distance
@@ -15,11 +14,12 @@ from pix_inspect.commands.dump import report_reading
 from pix_inspect.options.output import output_arguments
 from pix_inspect.options.progress import Progress
 from pix_inspect.options.quantities import rate_given, time_given
+from pix_inspect.options.recording import recording_argument
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path, help="the recording")
+    recording_argument(parser)
     parser.add_argument(
         "--at-rtt",
         type=time_given,

@@ -144,14 +144,14 @@ GROUPS: dict[str, dict[str, Command]] = {
         "decode": Command(
             "decode", "read a value of a type from bytes", "BuildResult reply.bin --version 1.37"
         ),
+        "encode": Command(
+            "encode", "write a value of a type as bytes", "BuildResult reply.json > reply.bin"
+        ),
         "spec": Command(
             "spec", "print commands, operations, fields and findings as one JSON document", "--json"
         ),
         "completion": Command(
             "completion", "complete command lines in bash, zsh or fish", "bash > pix-inspect.bash"
-        ),
-        "encode": Command(
-            "encode", "write a value of a type as bytes", "BuildResult reply.json > reply.bin"
         ),
     },
 }

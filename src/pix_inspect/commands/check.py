@@ -9,7 +9,6 @@ import argparse
 import dataclasses
 import difflib
 import json
-from pathlib import Path
 
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
@@ -24,6 +23,7 @@ from pix_inspect.findings.kinds import GRADES, KINDS
 from pix_inspect.findings.text import MOST_PLACES, lines
 from pix_inspect.options.output import output_arguments
 from pix_inspect.options.progress import Progress
+from pix_inspect.options.recording import recording_argument
 from pix_inspect.session.session import Session
 
 STEP = 0.1
@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         " all hold and no finding that is shown is an error, 1 when not, 2 when something is wrong"
         " with the recording or an expectation."
     )
-    parser.add_argument("recording", type=Path, help="the recording")
+    recording_argument(parser)
     parser.add_argument(
         "expectations",
         nargs="*",

@@ -35,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--write", action="store_true", help="with --serve: let the client add and build")
     add("--store", type=Path, metavar="DIR", help="keep the store there (default: in memory)")
     add("--store-dir", default=DIRECTORY, metavar="PATH", help="what store paths begin with")
-    add("--version", default=NEWEST, help="newest protocol to speak (default 1.38)")
+    add("--version", default=NEWEST, metavar="1.N", help="newest protocol to speak (default 1.38)")
     add("--features", default="", metavar="A,B", help="feature strings to offer (1.38)")
     add("--allow-build", action="store_true", help="run builders, as this user, unconfined")
     add("--untrusted", action="store_true", help="trust no client, as Nix does others than root")
@@ -51,7 +51,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="whose signatures are taken, as NAME:BASE64, several with spaces between",
     )
     add("--mode", type=socket_mode, default=0o600, help="permissions of the socket (default 0600)")
-    add("--allow-user", action="append", default=[], metavar="USER", help="let this user in, too")
+    add(
+        "--allow-user",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let this user connect too",
+    )
     output_arguments(parser, "that says where it listens")
 
 

@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pix.problem import Problem
@@ -23,6 +22,7 @@ from pix_inspect.export.printer import Printer
 from pix_inspect.export.recording_subset import part_of
 from pix_inspect.options.output import output_arguments
 from pix_inspect.options.progress import Progress
+from pix_inspect.options.recording import recording_argument
 from pix_inspect.recording.about import caveats
 from pix_inspect.recording.notes import made_of
 from pix_inspect.recording.reader import RecordingReader
@@ -37,7 +37,7 @@ LAST = 1 << 62
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
+    recording_argument(parser)
     output_arguments(
         parser, "an exchange", pcapng="a recording of the connections that what matches stands in"
     )

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from pix_inspect.base.narrate import say
 from pix_inspect.commands.dump import report, selection
 from pix_inspect.export.excerpt import MOST_BYTES, MOST_OF_AN_ISSUE, excerpt
 from pix_inspect.options.output import output_arguments
+from pix_inspect.options.recording import recording_argument
 from pix_inspect.session.session import Session
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
+    recording_argument(parser)
     parser.add_argument(
         "exchanges", type=selection, metavar="N..M", help="5, 5..9, 5.. or ..9, counted from 1"
     )

@@ -21,13 +21,14 @@ from typing import Any
 
 from pix.problem import Problem
 from pix_inspect.base.narrate import say
-from pix_inspect.base.new_files import PRIVATE, check_target, save
+from pix_inspect.base.new_files import PRIVATE, AlreadyThere, check_target, save
 from pix_inspect.base.units import count
 from pix_inspect.commands.dump import filter_of, report, with_progress
 from pix_inspect.export.collector import Collector, meant_as_url
 from pix_inspect.export.delivery import Delivery
 from pix_inspect.export.spans import Spans
 from pix_inspect.options.progress import Progress
+from pix_inspect.options.recording import recording_argument
 from pix_inspect.session.growth import as_they_end
 from pix_inspect.session.session import ConnectionRow, Session
 
@@ -50,7 +51,7 @@ FLUSH = 8.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
+    recording_argument(parser)
     parser.add_argument(
         "--to", choices=FORMATS, required=True, metavar="FORMAT",
         help="; ".join(f"{name}: {text}" for name, text in FORMATS.items()),
@@ -59,14 +60,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", default="-", metavar="OUT",
         help="the file (default: standard output), or with otlp the URL of a collector",
     )  # fmt: skip
-    parser.add_argument("--filter", metavar="TEXT", help="only exchanges that match")
+    parser.add_argument("--filter", metavar="EXPR", help="only exchanges that match")
     parser.add_argument(
         "--follow", action="store_true", help="with a collector: go on while the recording grows"
     )
     parser.add_argument(
         "--until-eof", action="store_true", help="with --follow: end when standard input does"
     )
-    parser.add_argument("--replace", action="store_true", help="overwrite the file")
+    parser.add_argument(
+        "--force", "--replace", action="store_true", help="replace OUT if it is there"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -94,10 +97,13 @@ def main(args: argparse.Namespace) -> int:
         return _follow(session, numbers, collector)
     if collector is not None:
         return _deliver(session, numbers, collector)
-    if args.to == "sqlite":
-        _database(session, numbers, args)
-    else:
-        _write(_pieces(session, numbers, args.to), args)
+    try:
+        if args.to == "sqlite":
+            _database(session, numbers, args)
+        else:
+            _write(_pieces(session, numbers, args.to), args)
+    except AlreadyThere as there:
+        raise Problem(f"{there}; --force replaces it") from None
     progress.clear()
     report(session, whole=True)
     return 0
@@ -150,7 +156,7 @@ def _write(pieces: Iterator[bytes], args: argparse.Namespace) -> None:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
         return
-    save(Path(args.output), pieces, mode=PRIVATE, replace=args.replace)
+    save(Path(args.output), pieces, mode=PRIVATE, replace=args.force)
     say(f"written to {args.output}")
 
 
@@ -160,7 +166,7 @@ def _database(session: Session, numbers: Iterator[int | None], args: argparse.Na
     if args.output == "-":
         raise Problem("a database is not printed: name a file with -o FILE.sqlite")
     path = Path(args.output)
-    check_target(path, replace=args.replace)
+    check_target(path, replace=args.force)
     written = write_database(session, path, (i for i in numbers if i is not None))
     say(f"{count(written, 'exchange')} written to {path}")
 

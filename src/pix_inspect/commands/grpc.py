@@ -52,7 +52,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="record what passes to the daemon, and for which call (default: a new recording)",
     )
     capture_options.arguments(parser)
-    parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
+    parser.add_argument("--quiet", action="store_true", help="print only what goes wrong")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -18,7 +18,9 @@ from pix_inspect.session.session import Session
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="recordings, a tab each"
+    )
     parser.add_argument(
         "--upstream", type=_socket, metavar="SOCKET", help="the daemon that the REPL talks to"
     )
@@ -48,12 +50,12 @@ def look_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theme",
         metavar="NAME",
-        help="the colours to begin with: a theme, also of your own",
+        help="the colour theme to begin with, such as nord, or one of your own",
     )
     parser.add_argument(
         "--no-settings",
         action="store_true",
-        help="begin with the usual keys, theme, panes and columns, and remember nothing"
+        help="use the default keys, theme, panes and columns, and remember nothing"
         f" (also: {NO_SETTINGS}=1)",
     )
 

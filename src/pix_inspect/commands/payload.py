@@ -15,13 +15,14 @@ from pix.codec.wire import Node
 from pix.problem import Problem
 from pix.untrusted import natural
 from pix_inspect.base.narrate import say
-from pix_inspect.base.new_files import save
+from pix_inspect.base.new_files import AlreadyThere, save
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.terminal_text import Fit, show
 from pix_inspect.base.units import count, size
 from pix_inspect.describe.about import about
 from pix_inspect.describe.field_rows import node_row
 from pix_inspect.options.output import output_arguments
+from pix_inspect.options.recording import recording_argument
 from pix_inspect.payload.contents import NOT_KEPT, PayloadContents, Place
 from pix_inspect.payload.unpacking import archive_of, mode_of, pieces_of, unpack
 from pix_inspect.session.session import Row, Session
@@ -29,7 +30,7 @@ from pix_inspect.session.session import Row, Session
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("recording", type=Path, help="a recording (.pcapng, also .gz, .xz or .zst)")
+    recording_argument(parser)
     parser.add_argument(
         "which",
         nargs="?",
@@ -215,7 +216,10 @@ def _save(contents: PayloadContents, entry: str | None, args: argparse.Namespace
     if args.output == "-":
         _print(pieces)
         return
-    written = save(Path(args.output), pieces, mode=mode, replace=args.force)
+    try:
+        written = save(Path(args.output), pieces, mode=mode, replace=args.force)
+    except AlreadyThere as there:
+        raise Problem(f"{there}; --force replaces it") from None
     say(f"{size(written)} in {args.output}")
 
 

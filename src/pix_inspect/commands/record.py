@@ -61,7 +61,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="send spans and metrics to this OpenTelemetry collector, such as http://HOST:4318;"
         " while it is away they wait, up to 32 MiB, and 8 s at the end",
     )  # fmt: skip
-    parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
+    parser.add_argument("--quiet", action="store_true", help="print only what goes wrong")
     parser.add_argument(
         "--until-eof", action="store_true", help="end, and hang up, when standard input does"
     )

@@ -32,6 +32,7 @@ from pix_inspect.options.capture import listen_argument, user_ids
 from pix_inspect.options.output import output_arguments
 from pix_inspect.options.payload_limit import payload_limit
 from pix_inspect.options.quantities import timeout_argument
+from pix_inspect.options.recording import recording_argument
 from pix_inspect.replay.client import Options, ReplayClient
 from pix_inspect.replay.comparison import Ignored, Judge, Outcome, Verdict
 from pix_inspect.replay.daemon import PlayedDaemon
@@ -82,7 +83,7 @@ def volatile_lines() -> Iterator[str]:
 
 
 def _client_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recording", type=Path, metavar="FILE", help="the recording")
+    recording_argument(parser)
     parser.add_argument("--upstream", metavar="SOCKET", help="the daemon's socket")
     parser.add_argument(
         "--upstream-command", metavar="COMMAND", help="start this for each connection instead"
@@ -132,7 +133,7 @@ def _version_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _daemon_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recording", type=Path, metavar="FILE", help="the recording")
+    recording_argument(parser)
     listen_argument(parser, required=True)
     _version_arguments(parser)
     parser.add_argument(
@@ -147,7 +148,7 @@ def _daemon_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much payload to keep in OUT (default 64K)",
     )
     listening_arguments(parser)
-    parser.add_argument("--quiet", action="store_true", help="say nothing but trouble")
+    parser.add_argument("--quiet", action="store_true", help="print only what goes wrong")
 
 
 def main(args: argparse.Namespace) -> int:

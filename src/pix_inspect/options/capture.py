@@ -82,7 +82,7 @@ def distance_arguments(parser: argparse.ArgumentParser) -> None:
         type=rate_given,
         default=0.0,
         metavar="SIZE",
-        help="let so many bytes a second pass each way, such as 20M",
+        help="let at most so many bytes a second pass each way, such as 20M",
     )
     parser.add_argument(
         "--jitter",

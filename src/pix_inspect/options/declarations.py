@@ -28,9 +28,8 @@ def declare_argument(parser: argparse.ArgumentParser) -> None:
         type=_declare_here_and_below,
         action="append",
         metavar="FILE",
-        help="know the operations, features and types of a vendor that a TOML file declares, or a"
-        f" recording that was made with one (also: {VARIABLE}=FILE, $XDG_CONFIG_HOME/pix-inspect"
-        "/declare/*.toml)",
+        help="know a vendor's operations too: a TOML file that declares them, or a recording"
+        f" made with one (also: {VARIABLE}=FILE)",
     )
 
 

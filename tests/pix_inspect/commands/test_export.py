@@ -52,8 +52,8 @@ def test_nothing_is_overwritten_unless_told_to(
         assert main(words) == 0
         before = file.read_bytes()
         assert main(words) == 2
-        assert "already exists" in capsys.readouterr().err
-        assert main([*words, "--replace", "--filter", "op = IsValidPath"]) == 0
+        assert "already exists; --force replaces it" in capsys.readouterr().err
+        assert main([*words, "--force", "--filter", "op = IsValidPath"]) == 0
         assert file.read_bytes() != before
     assert {file.name for file in tmp_path.iterdir()} == {"chrome", "sqlite", "otlp"}
 

@@ -64,7 +64,7 @@ def test_a_payload_and_its_files_are_saved(tmp_path: Path, capsys: Captured) -> 
     assert main(["payload", path, "2", "-o", str(out)]) == 0
     assert out.read_bytes() == nar(FILES)
     assert main(["payload", path, "2:bin/hello", "-o", str(out)]) == 2
-    assert "already exists" in capsys.readouterr().err
+    assert "already exists; --force replaces it" in capsys.readouterr().err
     assert main(["payload", path, "2:bin/hello", "-o", str(out), "--force"]) == 0
     assert os.access(out, os.X_OK)
     assert main(["payload", path, "2", "--unpack", "-o", str(tmp_path / "tree")]) == 0
