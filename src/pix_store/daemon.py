@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 from pix import __version__
 from pix.codec.gates import Protocol
@@ -99,12 +98,7 @@ class EmbeddedDaemon:
     def __enter__(self) -> EmbeddedDaemon:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> EmbeddedDaemon:

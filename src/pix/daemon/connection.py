@@ -15,7 +15,6 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pix.codec.cursor import Limits
@@ -133,12 +132,7 @@ class DaemonConnection(Operations):
     def __enter__(self) -> DaemonConnection:
         return self.connect()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _logged(self, frame: Any) -> None:

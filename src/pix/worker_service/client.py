@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any
 
 from pix.codec.declare import STDERR_FRAMES, Operation
@@ -81,12 +80,7 @@ class WorkerServiceClient(Operations):
     def __enter__(self) -> WorkerServiceClient:
         return self.connect()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def ended(self) -> str | None:

@@ -512,8 +512,6 @@ METHODS = (
     ),
 )
 """The methods, in the file's order."""
-
-METHODS_BY_NAME = {method.name: method for method in METHODS}
 METHODS_BY_OPERATION = {method.ways[0].operation.name: method for method in METHODS}
 """By the operation that a method is named after."""
 

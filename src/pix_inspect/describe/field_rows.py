@@ -18,6 +18,7 @@ from pix.codec.lists import PAIR, MapOf
 from pix.codec.records import Maybe, Record, Tagged
 from pix.codec.wire import Meaning, Named, Node
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
+from pix.dataclass import dataclass
 from pix.protocol.types import verbosity_name
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.base.units import count, duration, moment, size
@@ -45,56 +46,37 @@ LONGEST_VALUE = 4096
 """Characters of one value that a row shows; the bytes pane has them all."""
 
 
+@dataclass(eq=False, repr=False)
 class FieldRow:
     """One row: `label`, `value` (inert text), where its bytes are, and its children.
 
     `side` is None and `start`, `end` are -1 for a row without bytes of its own. `doc` is
-    the declaration's line about it, `gate` when it exists, in words.
+    the declaration's line about it, `gate` when it exists, in words. `make` makes its children.
     """
 
-    def __init__(
-        self,
-        label: str,
-        value: str = "",
-        *,
-        kind: RowKind = "field",
-        side: int | None = None,
-        start: int = -1,
-        end: int = -1,
-        depth: int = 0,
-        doc: str = "",
-        gate: str = "",
-        node: Node | None = None,
-        part: Part | None = None,
-        irregular: bool = False,
-        make: Callable[[FieldRow], Sequence[FieldRow]] | None = None,
-    ) -> None:
-        self.label = label
-        self.value = value
-        self.kind: RowKind = kind
-        self.side = side
-        self.start = start
-        self.end = end
-        self.depth = depth
-        self.doc = doc
-        self.gate = gate
-        self.node = node
-        self.part = part
-        self.irregular = irregular
-        self._make = make
+    label: str
+    value: str = ""
+    kind: RowKind = "field"
+    side: int | None = None
+    start: int = -1
+    end: int = -1
+    depth: int = 0
+    doc: str = ""
+    gate: str = ""
+    node: Node | None = None
+    part: Part | None = None
+    irregular: bool = False
+    make: Callable[[FieldRow], Sequence[FieldRow]] | None = None
 
     @property
     def has_children(self) -> bool:
         """Whether the row can be opened."""
-        return self._make is not None
+        return self.make is not None
 
     @cached_property
     def children(self) -> Sequence[FieldRow]:
         """The rows below this one."""
-        return self._make(self) if self._make is not None else ()
-
-    def __repr__(self) -> str:
-        return f"<FieldRow {self.label} {self.value!r} [{self.start}, {self.end})>"
+        return self.make(self) if self.make is not None else ()
 
 
 def value_text(node: Node, *, named: bool = True) -> str:

@@ -70,12 +70,12 @@ def excerpt(
     return "\n".join(lines) + "\n"
 
 
-def fenced(lines: Iterable[str], language: str = "text") -> Iterator[str]:
+def fenced(lines: Iterable[str]) -> Iterator[str]:
     """Yield lines between code fences that nothing in them can end."""
     body = [line[:LONGEST_LINE] + "…" if len(line) > LONGEST_LINE else line for line in lines]
     longest = max((len(run) for line in body for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
-    yield fence + language
+    yield f"{fence}text"
     yield from body
     yield fence
 

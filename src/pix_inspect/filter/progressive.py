@@ -76,13 +76,6 @@ class Sieve:
                 break
         return changed or len(self.hits) != before
 
-    def advance_all(self) -> None:
-        """Look at everything there is."""
-        while not self.done:
-            self.advance(1.0)
-            while (i := self.take_slow()) is not None:
-                self.settle(i, self.filter.matches(self.session, i))
-
     def _look_through(self, last: int) -> None:
         test, hits = self.filter.test, self.hits
         subject: Subject | None = None

@@ -37,7 +37,6 @@ def lines(
     counts: dict[str, int],
     most: int = MOST_PLACES,
     *,
-    advice: bool = True,
     clean: Callable[[str], str] = str,
 ) -> Iterator[str]:
     """Yield the lines of findings; `counts` says how many of a kind there are in all.
@@ -55,6 +54,5 @@ def lines(
         left = times - min(most, len(findings))
         if left:
             yield f"    … {left:,} more (finding = {name} shows them)"
-        if advice:
-            said = " ".join(text for text in (kind.why, kind.advice) if text)
-            yield f"    {said}"
+        said = " ".join(text for text in (kind.why, kind.advice) if text)
+        yield f"    {said}"

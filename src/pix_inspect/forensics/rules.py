@@ -55,8 +55,6 @@ SHORTEST_TEXT = 9
 """Bytes that are text rather than a number that looks like it."""
 ONE, LAST = pack_u64(1), pack_u64(STDERR_LAST)
 NAR_BEGINS = pack_string(b"nix-archive-1") + pack_string(b"(")
-MOST_STRING = 1 << 20
-"""Bytes of a payload that is looked at as one string."""
 ERROR_TYPE = pack_string(b"Error")
 """What an error begins with from 1.26 on."""
 MOST_FIELDS = 4

@@ -41,11 +41,6 @@ class Process:
         """Whether it cannot go on writing."""
         return self.doing is not None and self.doing.deed is Deed.WRITES
 
-    @property
-    def in_trouble(self) -> bool:
-        """Whether it does not run, or cannot write to something."""
-        return self.state not in (None, "running") or self.writing
-
 
 def process(pid: int, command: str = "") -> Process:
     """Return what is known of a process; one of another `command` has its number by now."""

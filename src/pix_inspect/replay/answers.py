@@ -156,7 +156,7 @@ class Repertoire:
 
     # Not found ---------------------------------------------------------------------------
 
-    def regrets(self, request: Any, payload: Digest | None = None) -> str:
+    def regrets(self, request: Any) -> str:
         """Return why there is no answer to a request, and what would have been the nearest."""
         operation: Operation = request.operation
         recorded = self._by_operation.get(operation.name, [])

@@ -15,7 +15,6 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from pix.codec.gates import SERVE, WORKER, Protocol
 from pix.protocol.handshake import DaemonHello
@@ -69,12 +68,7 @@ class PlayedDaemon:
     def __enter__(self) -> PlayedDaemon:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -28,9 +28,6 @@ def test_it_lets_through_what_the_filter_says(text: str, monkeypatch: pytest.Mon
     session = Session(RECORDINGS / "build-with-log.pcapng").read_all()
     chosen = compile_filter(text)
     expected = [i for i in range(len(session)) if chosen.matches(session, i)]
-    whole = Sieve(session, chosen)
-    whole.advance_all()
-    assert list(whole.hits) == expected
     pieces = Sieve(session, chosen)
     steps = 0
     while not pieces.done:

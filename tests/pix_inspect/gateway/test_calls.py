@@ -24,7 +24,7 @@ from pix.sockets import listen
 from pix.worker_service import status_details
 from pix.worker_service.descriptors import class_of
 from pix.worker_service.messages import read, request_of
-from pix.worker_service.methods import METHODS_BY_NAME
+from pix.worker_service.methods import METHODS
 from pix_store import EmbeddedDaemon
 from tests.real_nix.test_daemon import Drv
 from tests.support.every_method import ask_all
@@ -154,7 +154,7 @@ def test_the_nar_of_what_is_not_there(asked: Service) -> None:
 
 
 def test_an_impure_hash_and_digits_reach_the_daemon(asked: Service, daemon: EmbeddedDaemon) -> None:
-    layout = METHODS_BY_NAME["BuildDerivation"]
+    layout = next(method for method in METHODS if method.name == "BuildDerivation")
     pb = asked.pb
     for held, digits in ((b"\1" * 32, "01" * 32), (b"AB" * 16, "ab" * 16), (b"impure", "impure")):
         made = pb.Derivation(platform="x", builder=pb.StorePath(path="builtin:fetchurl"))

@@ -44,7 +44,7 @@ def test_running_stopped_gone() -> None:
         os.waitpid(child.pid, os.WUNTRACED)
         assert process_state(child.pid, command) == "stopped"
         stopped = process(child.pid, command)
-        assert (stopped.words, stopped.in_trouble) == ("stopped", True)
+        assert stopped.words == "stopped"
         child.kill()
         child.wait()
         assert process_state(child.pid, command) == "gone"
@@ -54,7 +54,6 @@ def test_what_a_process_waits_for() -> None:
     with subprocess.Popen(["/bin/sleep", "600"]) as child:
         try:
             assert eventually(lambda: doing(child.pid) == Doing(Deed.SLEEPS))
-            assert not process(child.pid).in_trouble
         finally:
             child.kill()
 
@@ -66,7 +65,6 @@ def test_a_process_whose_output_nobody_reads() -> None:
             assert eventually(lambda: process(child.pid).writing)
             found = process(child.pid)
             assert "standard error" in found.words or "a pipe" in found.words
-            assert found.in_trouble
         finally:
             child.kill()
 

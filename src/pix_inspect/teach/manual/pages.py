@@ -6,7 +6,7 @@ bundled recordings, read when the pages are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from pix.codec.gates import FAMILIES, RELEASES, SERVE, WORKER, Family, Protocol
 from pix.codec.records import Record
@@ -39,12 +39,9 @@ from pix_inspect.teach.manual.specimens import Specimens
 IN_ORDER = "Fields, in wire order"
 
 
-def pages(specimens: Specimens, progress: Callable[[str], None] = lambda name: None) -> list[Page]:
-    """Return every page, the front page first; `progress` hears of each."""
-    found: list[Page] = []
-    for page in _all(specimens):
-        progress(page.title)
-        found.append(page)
+def pages(specimens: Specimens) -> list[Page]:
+    """Return every page, the front page first."""
+    found = list(_all(specimens))
     return [_front(found), *found]
 
 
