@@ -147,6 +147,11 @@ def record_of(cls: type) -> Record:
     return found
 
 
+def fields_of(value: Any, record: type) -> dict[str, Any]:
+    """Return what a value has for each field of a record, by name."""
+    return {each.name: getattr(value, each.name) for each in record_of(record).fields}
+
+
 def wire_of(annotation: Any) -> Wire:
     """Return the wire type of an annotation. Raises TypeError for one that has none."""
     if get_origin(annotation) is Annotated:

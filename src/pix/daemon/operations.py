@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from pix.codec.declare import record_of
+from pix.codec.declare import fields_of, record_of
 from pix.codec.errors import EncodeError, GateError
 from pix.codec.gates import Protocol as Version
 from pix.codec.payload import Source, pieces
@@ -214,15 +214,7 @@ class Operations:
         known = instance(UnkeyedValidPathInfo, instance(ValidPathInfo, info).info)
         request = op.AddToStoreNar(
             path=info.path,
-            deriver=known.deriver,
-            nar_hash=known.nar_hash,
-            references=known.references,
-            registration_time=known.registration_time,
-            nar_size=known.nar_size,
-            ultimate=known.ultimate,
-            sigs=known.sigs,
-            ca=known.ca,
-            provenance=known.provenance,
+            **fields_of(known, UnkeyedValidPathInfo),
             repair=repair,
             dont_check_sigs=dont_check_sigs,
             nar=source,

@@ -9,13 +9,13 @@ delay nothing of this runs.
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import threading
 import time
 from collections import deque
 
 from pix.dataclass import dataclass
+from pix_inspect.capture.relayed_connection import wait_for
 from pix_inspect.recording.notes import Distance
 
 PIECE = 64 << 10
@@ -100,7 +100,7 @@ class Line:
                 break
             with self._changed:
                 self._changed.wait_for(lambda: self._bytes < WINDOW or self._cut)
-        _wait_for_hang_up(self.source)
+        wait_for(self.source)
         self._send_off(HANG_UP)
 
     def _send_off(self, piece: bytes | None) -> None:
@@ -153,10 +153,3 @@ def _at_random(most: int) -> int:
     from random import SystemRandom  # costs a relay that starts more than the rest of this module
 
     return SystemRandom().randint(0, most)
-
-
-def _wait_for_hang_up(sock: socket.socket) -> None:
-    poll = select.poll()
-    with contextlib.suppress(OSError, ValueError):
-        poll.register(sock, 0)
-        poll.poll()

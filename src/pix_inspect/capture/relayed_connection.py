@@ -217,7 +217,7 @@ class Connection:
         tap = self.tap
         note = None if tap is None else tap.chunk
         if side == DAEMON:
-            _wait_to_receive(source)
+            wait_for(source, select.POLLIN)
             self.answered = True
         while True:
             try:
@@ -267,7 +267,7 @@ class Connection:
             with contextlib.suppress(OSError):
                 target.shutdown(socket.SHUT_WR)
             # it may still read; that it hangs up later must not go unnoticed
-            _wait_for_hang_up(source)
+            wait_for(source)
         self._gone(side)
 
     def _send_slowly(self, side: int, rest: memoryview) -> None:
@@ -294,7 +294,7 @@ class Connection:
         """A side's partner takes no more; its last words may still be on their way back."""
         with contextlib.suppress(OSError):
             self.ends[side].shutdown(socket.SHUT_RD)
-        _wait_for_hang_up(self.ends[side])
+        wait_for(self.ends[side])
         self._gone(side)
 
     def _gone(self, side: int) -> None:
@@ -374,15 +374,9 @@ def hung_up(sock: socket.socket) -> bool:
     return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
 
 
-def _wait_to_receive(sock: socket.socket) -> None:
+def wait_for(sock: socket.socket, events: int = 0) -> None:
+    """Wait until the other side is gone entirely, or for one of these events."""
     poll = select.poll()
     with contextlib.suppress(OSError, ValueError):
-        poll.register(sock, select.POLLIN)
-        poll.poll()
-
-
-def _wait_for_hang_up(sock: socket.socket) -> None:
-    poll = select.poll()
-    with contextlib.suppress(OSError, ValueError):
-        poll.register(sock, 0)
+        poll.register(sock, events)
         poll.poll()

@@ -41,6 +41,8 @@ class Opened:
     @property
     def words(self) -> str:
         """What it is, inert."""
+        if self.name.endswith("/ptmx"):
+            return "the programs on a terminal that it made"
         name = f" {inert(self.name, 300)}" if self.name else ""
         stream = STREAMS.get(self.descriptor)
         if stream is not None:

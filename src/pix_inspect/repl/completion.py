@@ -200,9 +200,12 @@ def _variables(session: Session, typed: str) -> Iterator[Suggestion]:
 
 def _names(session: Session, typed: str) -> Iterator[Suggestion]:
     yield from _variables(session, typed)
-    for function in sorted(session.functions.values(), key=lambda each: (each.kind, each.name)):
-        if function.name.startswith(typed) and (typed or function.kind != TYPE):
-            yield Suggestion(f"{function.name}(", function.kind, function.doc)
+    named = sorted(session.functions.values(), key=lambda each: (each.kind, each.name))
+    found = [each for each in named if each.name.startswith(typed)]
+    found = found or [each for each in named if each.name.lower().startswith(typed.lower())]
+    for each in found:
+        if typed or each.kind != TYPE:
+            yield Suggestion(f"{each.name}(", each.kind, each.doc)
 
 
 def _values(parameter: Parameter | None, typed: str) -> Iterator[Suggestion]:

@@ -10,6 +10,7 @@ What can be named is given by the caller.
 from __future__ import annotations
 
 import ast
+import difflib
 import operator
 import warnings
 from collections.abc import Callable, Mapping
@@ -152,10 +153,14 @@ class Evaluator:
             return self.variables[node.id]
         if node.id in self.functions:
             return self.functions[node.id]
-        raise ExpressionError(f"nothing is called {node.id}", node.col_offset)
+        known = {name.lower(): name for name in (*self.functions, *self.variables)}
+        near = difflib.get_close_matches(node.id.lower(), known, 1)
+        hint = f"; did you mean {known[near[0]]}?" if near else ""
+        raise ExpressionError(f"nothing is called {node.id}{hint}", node.col_offset)
 
     def _call(self, node: ast.Call, local: dict[str, Any], depth: int) -> Any:
         if not isinstance(node.func, ast.Name) or node.func.id not in self.functions:
+            self._value(node.func, local, depth)  # what is not there is said before
             name = ast.unparse(node.func)[:60]
             raise ExpressionError(f"{name} cannot be called", node.col_offset)
         if any(isinstance(each, ast.Starred) for each in node.args):

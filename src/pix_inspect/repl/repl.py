@@ -283,10 +283,9 @@ class Session:
 
     def new_connection(self) -> DaemonConnection:
         """Return a new connection that has greeted. Raises Problem, NixDaemonError."""
-        protocol = _parsed(self.version, self.features, self.family)
         if self.service is not None:
             raise Problem("this needs a connection to a daemon, and not to a service")
-        protocol = _parsed(self.version, self.features)
+        protocol = _parsed(self.version, self.features, self.family)
         connection = DaemonConnection(
             self.socket_path,
             version=protocol.text,
@@ -462,7 +461,7 @@ def _check(holds: bool, otherwise: str) -> None:
         raise ExpressionError(otherwise)
 
 
-def _parsed(version: str, features: tuple[str, ...], family: Family = WORKER) -> Version:
+def _parsed(version: str, features: tuple[str, ...], family: Family) -> Version:
     """Return what is to be spoken. Raises Problem."""
     protocol = Version.parse(version, features, (family,))
     if protocol.minor < family.oldest:

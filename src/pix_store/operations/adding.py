@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pix.codec.declare import wire_of
+from pix.codec.declare import fields_of, wire_of
 from pix.codec.incoming import Incoming
 from pix.codec.nar_files import nar_of_contents
 from pix.codec.payload import EXPORT_MAGIC
@@ -128,20 +128,8 @@ def _added(
 @answers(op.AddToStoreNar)
 def add_to_store_nar(caller: Caller, request: op.AddToStoreNar) -> None:
     """Add a path with its metadata."""
-    told = ValidPathInfo(
-        path=request.path,
-        info=UnkeyedValidPathInfo(
-            deriver=request.deriver,
-            nar_hash=request.nar_hash,
-            references=request.references,
-            registration_time=request.registration_time,
-            nar_size=request.nar_size,
-            ultimate=request.ultimate,
-            sigs=request.sigs,
-            ca=request.ca,
-            provenance=request.provenance,
-        ),
-    )
+    asked = UnkeyedValidPathInfo(**fields_of(request, UnkeyedValidPathInfo))
+    told = ValidPathInfo(path=request.path, info=asked)
     with meant(ends=True):
         info = _info(caller, told)
     _import(

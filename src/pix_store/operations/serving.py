@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pix.codec.declare import fields_of
 from pix.codec.wire import pack_u64
 from pix.protocol import operations as op
 from pix.protocol import serve
@@ -178,18 +179,7 @@ def add_to_store_nar(caller: Caller, request: serve.AddToStoreNar) -> op.Done:
     _may_write(caller, "importing paths is not allowed")
     if not request.nar_size:
         raise Refusal("narInfo is too old and missing the narSize field")
-    asked = op.AddToStoreNar(
-        path=request.path,
-        deriver=request.deriver,
-        nar_hash=request.nar_hash,
-        references=request.references,
-        registration_time=request.registration_time,
-        nar_size=request.nar_size,
-        ultimate=request.ultimate,
-        sigs=request.sigs,
-        ca=request.ca,
-        dont_check_sigs=True,
-        nar=request.nar,
-    )
+    told = fields_of(request, serve.AddToStoreNar)
+    asked = op.AddToStoreNar(**told, dont_check_sigs=True, nar=request.nar)
     adding.add_to_store_nar(caller, asked)
     return op.Done()

@@ -41,6 +41,19 @@ def test_kinds_and_directions(tmp_path: Path) -> None:
     assert descriptor(OWN, read) is None
 
 
+def test_who_made_a_terminal_waits_for_those_on_it() -> None:
+    made, on_it = os.openpty()
+    try:
+        (mine, theirs) = (descriptor(OWN, number) for number in (made, on_it))
+        assert mine is not None
+        assert theirs is not None
+        assert mine.words == "the programs on a terminal that it made"
+        assert theirs.words == f"the terminal {os.ttyname(on_it)}"
+    finally:
+        os.close(made)
+        os.close(on_it)
+
+
 @pytest.mark.parametrize(
     ("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
 )

@@ -42,6 +42,7 @@ def ways(session: Session, line: str) -> list[str]:
     [
         ("QueryPathInfo", ["QueryPathInfo(", "QueryPathInfos("]),
         ("x = QueryAllV", ["x = QueryAllValidPaths("]),
+        ("queryallv", ["QueryAllValidPaths("]),
         ("QueryPathInfo(", ["QueryPathInfo(path=", "QueryPathInfo(info"]),
         ("QueryPathInfo(p", ["QueryPathInfo(path="]),
         ("BuildPaths(paths=[], ", ["BuildPaths(paths=[], mode="]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ def test_results_are_objects_with_fields(session: Session) -> None:
         ('AddToStore(name="x")', "dump is missing"),
         ('AddToStore(name="x", dump=5)', 'expected bytes, got int; nar("./dir")'),
         ("nothing", "nothing is called nothing"),
+        ("QueryPathinfo(a)", "nothing is called QueryPathinfo; did you mean QueryPathInfo?"),
+        ("a(5)", "a cannot be called"),
         ("QueryPathInfo(path=a).reply.inf", "has no field inf (info)"),
         ("QueryPathInfo(path=a).reply.info.references[5]", "out of range"),
         ("u64(-1)", "from 0 to 2^64"),
@@ -123,6 +126,16 @@ def test_payload_comes_from_files_and_results_go_to_files(session: Session, tmp_
         session.run(f'save(b"", "{tmp_path}/out.nar")')
     session.run(f'save(t, "{tmp_path}/t.json")')
     assert '"operation": "AddToStore"' in (tmp_path / "t.json").read_text()
+
+
+def test_a_program_is_spoken_to_in_the_serve_protocol(session: Session) -> None:
+    program = f"{sys.executable} -m pix_inspect daemon --serve"
+    assert session.run(f"connect(serve={program!r})").endswith(": protocol 2.8")
+    asked = "QueryValidPaths(lock=False, substitute=False, paths=[]).reply.paths"
+    assert session.run(f"{asked} == []")
+    with pytest.raises(ExpressionError, match="nothing is called IsValidPath"):
+        session.run("IsValidPath(a)")
+    session.close()
 
 
 def test_a_daemon_that_dies_says_so_and_another_can_be_asked(tmp_path: Path) -> None:

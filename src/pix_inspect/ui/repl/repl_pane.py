@@ -204,7 +204,7 @@ class ReplPane(Vertical):
         elif found.suggestions:
             before = self._before()
             typed = before[found.start :]
-            if len(found.common) > len(typed) and found.common.startswith(typed):
+            if found.common != typed and found.common.lower().startswith(typed.lower()):
                 self._write(found.start, found.common)
 
     def on_choices_taken(self, message: Choices.Taken[Suggestion]) -> None:
