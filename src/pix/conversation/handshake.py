@@ -121,9 +121,11 @@ class Handshake:
         if family is not WORKER and (smaller := min(client, daemon)) >> 8 != family.major:
             wanted = f"a version {family.major}.N of the {family} protocol"
             raise Misfit(Reason.UNKNOWN_MAJOR, 8, wanted, version_text(smaller))
-        if family is WORKER and (guix := next(filter(is_guix, (client, daemon)), None)):
-            found = f"{version_text(guix)}: Guix, which shares only the magic"
-            raise Misfit(Reason.GUIX, 8, "a Nix protocol version", found)
+        if family is WORKER and (guix := list(filter(is_guix, (client, daemon)))):
+            found = f"{version_text(guix[0])}: Guix, which shares only the magic"
+            says_more = HELLOS[WORKER][DAEMON].has("daemon_nix_version", Protocol(minor))
+            reason = Reason.GUIX_AND_NIX if len(guix) == 1 and says_more else Reason.GUIX
+            raise Misfit(reason, 8, "a Nix protocol version", found)
         ours, theirs = self.features
         protocol = Protocol(minor, (ours or frozenset()) & (theirs or frozenset()), family)
         if ledger.protocol is None and (
@@ -165,6 +167,8 @@ class Handshake:
         if not self.client_magic:
             return Note(Reason.SILENT_TO_STRANGER)
         if not daemon.received:
+            if client.received < VERSION_END and ledger.first_left not in (CLIENT, DAEMON):
+                return Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
             if client.received > VERSION_END and ledger.first_left != DAEMON:
                 return Note(Reason.ANSWERS_UNSEEN)
             silent = Reason.SILENT_TO_SERVE if ledger.family is SERVE else Reason.SILENT

@@ -29,7 +29,9 @@ class Reason(Worded):
         "the client went on as one that was answered: what the daemon said is not in the recording,"
         " or it said nothing"
     )
-    CLIENT_UNSEEN = "the daemon answered, and what the client said is not in the recording"
+    CLIENT_UNSEEN = (
+        "the daemon spoke: what the client said is not in the recording, or it said nothing"
+    )
     SILENT_TO_STRANGER = "the daemon said nothing: wrong magic, or a user who is not allowed"
     NO_MAGIC = "the {note.speaker} said {note.found}, which is not the magic number"
     CLOSED_EARLY = "the daemon ({note.found}) did not finish its part of the handshake"
@@ -75,6 +77,7 @@ class Reason(Worded):
     WRONG_MAGIC = _MISFIT
     UNKNOWN_MAJOR = _MISFIT
     GUIX = _MISFIT
+    GUIX_AND_NIX = _MISFIT
     BEHIND_REFUSAL = _MISFIT
     NO_FRAME = _MISFIT
     UNKNOWN_REPLY = _MISFIT
@@ -101,6 +104,9 @@ class Reason(Worded):
     UNDER_WAY_EARLIER = "began in the previous file: {note.found} was under way"
 
 
+GUIX = frozenset((Reason.GUIX, Reason.GUIX_AND_NIX))
+"""One side or both are Guix's; with Nix from 1.33 on, which says more, no handshake comes to be."""
+_NO_HELLO = frozenset((Reason.WRONG_MAGIC, Reason.GUIX_AND_NIX))
 _FAILURES = frozenset(
     (
         Reason.UNREACHED, Reason.COMMAND_ENDED, Reason.NO_WORD, Reason.BUILD_FAILED,
@@ -136,7 +142,7 @@ class Note:
         if self.reason is Reason.HANDSHAKE_CUT:
             return self.side == DAEMON
         if self.reason is Reason.HANDSHAKE_OPAQUE:
-            return self.cause is not None and self.cause.reason is Reason.WRONG_MAGIC
+            return self.cause is not None and self.cause.reason in _NO_HELLO
         return self.reason in _FAILURES
 
     @property

@@ -31,7 +31,7 @@ from pix.conversation.answers import DaemonSide
 from pix.conversation.direction import Lane
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.handshake import Handshake
-from pix.conversation.notes import Note, Reason, note_of
+from pix.conversation.notes import GUIX, Note, Reason, note_of
 from pix.conversation.open_exchanges import (
     TOGETHER,
     Collector,
@@ -355,7 +355,7 @@ class Conversation:
             next(lane.scanner)
         except DecodeError as error:
             note = note_of(error)
-            if note.reason is Reason.GUIX:  # neither side can be understood as Nix
+            if note.reason in GUIX:  # neither side can be understood as Nix
                 for each in self._lanes:
                     self._ledger.give_up(each.side, min(16, each.cursor.offset), note)
             self._ledger.give_up(side, error.offset, note)

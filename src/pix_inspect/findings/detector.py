@@ -36,7 +36,11 @@ EXPLAINED_BEFORE = (
 ENDED_BEFORE = frozenset((Reason.ANSWER_OPAQUE, Reason.BEHIND_DOUBLED))
 """Why an exchange has no end, where the finding is what stood before."""
 
-_UNKNOWN = {Reason.GUIX: "guix", Reason.UNKNOWN_MAJOR: "unknown-version"}
+_UNKNOWN = {
+    Reason.GUIX: "guix",
+    Reason.GUIX_AND_NIX: "guix-and-nix",
+    Reason.UNKNOWN_MAJOR: "unknown-version",
+}
 """What is not understood, and nobody's mistake."""
 
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
@@ -251,7 +255,7 @@ def _opaque(look: Look) -> Iterator[Finding]:
     elif reason is Reason.NUMBER_CUT:
         name = "cut-request" if look.who_left == CLIENT else "unanswered"
         yield look.found(name, said, side, offset)
-    elif reason in (Reason.GUIX, Reason.UNKNOWN_MAJOR):
+    elif reason in _UNKNOWN:
         if side == CLIENT:  # said once of both
             yield look.found(_UNKNOWN[reason], said, side, offset)
     elif offset == 0:

@@ -94,6 +94,13 @@ _ALL = (
          "Both versions, behind both right magic numbers.",
          "Guix shares the magic number and nothing else.", "Its traffic is shown as bytes.",
          deep=False),
+    Kind("guix-and-nix", "error", "Guix on one side, Nix on the other",
+         "Both versions, behind both right magic numbers; that of Nix is 1.33 or newer.",
+         "From 1.33 on Nix says and awaits more in the handshake than Guix does: one of them waits"
+         " for a word that never comes, or reads on out of step.",
+         "Give each the other end that it is made for: GUIX_DAEMON_SOCKET,"
+         " NIX_DAEMON_SOCKET_PATH.",
+         "Guix nix-daemon.cc; Nix worker-protocol-connection.cc", deep=False),
     Kind("unknown-version", "note", "a version or a feature that is not known here is in force",
          "Both versions and lists of features.",
          "What it changed is not known: all is read by the layouts of 1.38 and of the features"
@@ -157,10 +164,11 @@ _ALL = (
          " the end of the stream.",
          "The message says why; its place is the machine on which that program runs.",
          "Nix nix-store.cc: opServe", deep=False),
-    Kind("failed-build", "error", "a build failed",
+    Kind("failed-build", "error", "a build failed, or could not begin",
          "The answer, or the error in its place.",
          "What was to be built is not there. Client and daemon understood each other.",
-         "Read the build's log (nix log); what a status means: explain BuildStatus.",
+         "Read what is said, and the build's log if it began (nix log); what a status means:"
+         " explain BuildStatus.",
          "Nix build-result.hh", deep=False),
     Kind("unanswered", "note", "an operation was going on when the recording ended",
          "The request; the connection was open when the recording ended, or who closed is not"

@@ -247,7 +247,8 @@ class Forensics:
                 return replace(found, evidence=(*found.evidence, said))
         exchange = view.exchange
         if found is None and timed and exchange is not None and exchange.daemon_start is None:
-            said = unanswered(by, case.turns)
+            whole = exchange.request_done is not None
+            said = unanswered(by, case.turns, is_whole=whole)
             return Diagnosis(evidence=(said,)) if said else None
         return found
 

@@ -30,12 +30,13 @@ def broken_off(message: Message, side: int, left: int, turns: Turns, *, timed: b
     return f"{said}, to which it is owed, closed{when}"
 
 
-def unanswered(left: int, turns: Turns) -> str:
-    """Return how long after a request that has no answer it was that `left` closed first."""
+def unanswered(left: int, turns: Turns, *, is_whole: bool) -> str:
+    """Return how long after a request that has no answer, and may lack its end, `left` closed."""
     if not turns.all or turns.all[-1].side != CLIENT or left not in turns.closed:
         return ""
     waited = _waited(left, turns)
-    return f"nothing was answered: the {SIDES[left]} closed {waited} after the request"
+    what = "the request" if is_whole else "its last byte"
+    return f"nothing was answered: the {SIDES[left]} closed {waited} after {what}"
 
 
 def _waited(left: int, turns: Turns) -> str:

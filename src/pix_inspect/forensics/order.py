@@ -2,12 +2,14 @@
 
 Neither side errs then: it is tried whether both streams fit from beginning to end when the order
 between them is left open. An answer of which a part only stands too early, or that only says the
-one before it again, may as well be the daemon's mistake, and explains nothing.
+one before it again, may as well be the daemon's mistake, and explains nothing. Nor does an error,
+which fits any question, or one word too many that fits the next by chance.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 
 from pix.codec.cursor import Limits
 from pix.conversation import Conversation
@@ -19,6 +21,8 @@ from pix_inspect.recording.reader import Chunk, RecordingReader
 MOST_READ = 16 << 20
 """Bytes of a connection that are read again."""
 _NO_LIMIT = 1 << 62
+ONE_WORD = 16
+"""Bytes of an answer that may be any operation's: STDERR_LAST, and a word behind it."""
 
 
 def early_answers(reader: RecordingReader, connection: int, position: int) -> Diagnosis | None:
@@ -39,10 +43,10 @@ def early_answers(reader: RecordingReader, connection: int, position: int) -> Di
         return None
     if exchanges[-1].daemon_end != len(said.streams[DAEMON]):
         return None
-    early = next(filter(said.is_early, exchanges), None)
-    if early is None:
+    early = list(filter(said.is_early, exchanges))
+    if not early or not (said.is_early_hello(exchanges[0]) or said.are_telling(early)):
         return None
-    where = f"from #{early.number} of the connection on, {early.name}"
+    where = f"from #{early[0].number} of the connection on, {early[0].name}"
     whole = f"in another order all its {count(len(exchanges), 'exchange')} are whole"
     return Diagnosis(Mistake.EARLY_ANSWERS, where, evidence=(whole,))
 
@@ -68,11 +72,32 @@ class _Said:
         return len(stream) <= MOST_READ
 
     def is_early(self, exchange: Exchange) -> bool:
-        """Whether a whole answer, no copy of what precedes it, precedes its question."""
+        """Whether a whole answer precedes its question, and is neither an error nor a copy of the
+        one before.
+        """
         start, end = exchange.daemon_start, exchange.daemon_end
-        if exchange.operation is None or start is None or end is None:
+        if exchange.operation is None or exchange.error is not None or start is None or end is None:
             return False
-        if end > self._heard[bisect_right(self._asked, exchange.start) - 1]:
+        if end > self._had(exchange.start):
             return False
         answers = self.streams[DAEMON]
         return not answers[:start].endswith(answers[start:end])
+
+    def are_telling(self, early: list[Exchange]) -> bool:
+        """Whether early answers would not fit as well if there was one too many before them."""
+        lengths = {(each.daemon_end or 0) - (each.daemon_start or 0) for each in early}
+        two_ahead = any(
+            (other.daemon_end or 0) <= self._had(one.start) for one, other in pairwise(early)
+        )
+        return two_ahead or len(lengths) > 1 or max(lengths) > ONE_WORD
+
+    def is_early_hello(self, exchange: Exchange) -> bool:
+        """Whether the daemon's part of a handshake, its last word too, precedes the client's."""
+        end = exchange.daemon_end
+        if exchange.kind != "handshake" or exchange.request_end is None or end is None:
+            return False
+        return end <= self._had(exchange.request_end - 1)
+
+    def _had(self, offset: int) -> int:
+        """Return how much the daemon had said when its client said the byte at `offset`."""
+        return self._heard[bisect_right(self._asked, offset) - 1]

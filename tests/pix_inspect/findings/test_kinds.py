@@ -264,6 +264,10 @@ SCENES: dict[str, tuple[Callable[[], Recorded], Callable[[], Recorded]]] = {
         lambda: shaken(word(0x1A3), word(0x1A3), (CLIENT, word(0) * 2)),
         lambda: shaken(V38, V38, (CLIENT, word(0) * 3)),
     ),
+    "guix-and-nix": (
+        lambda: shaken(V38, word(0x163), (CLIENT, word(0))),
+        lambda: shaken(V21, word(0x163), (CLIENT, word(0) * 2)),
+    ),
     "unknown-version": (
         lambda: offered(features(b"new"), features(b"new")),
         lambda: offered(features(b"new"), features()),

@@ -107,6 +107,13 @@ def test_how_long_nothing_was_answered(left: int, who: str, tmp_path: Path) -> N
     assert found.explanation == (said,)
 
 
+def test_how_long_nothing_was_answered_behind_half_a_payload(tmp_path: Path) -> None:
+    added = b"".join(map(text, (b"x", b"text:sha256"))) + word(0) * 2
+    found = ended(tmp_path, CLIENT, (CLIENT, word(7) + added + word(64) + bytes(24)))
+    assert found.kind.name == "cut-request"
+    assert found.explanation[-1].endswith("the client closed 4 s after its last byte")
+
+
 @pytest.mark.parametrize("turns", [answered("QueryMissing", 8), [(CLIENT, TWO_WORDS_SHORT)]])
 def test_where_nobody_is_known_to_have_left_nothing_is_said_of_anybody(
     turns: list[tuple[int, bytes]], tmp_path: Path

@@ -9,7 +9,7 @@ import pytest
 
 from pix.codec.gates import Protocol
 from pix.conversation.exchange import CLIENT, DAEMON
-from pix.protocol.logging import StderrNext
+from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix_inspect.findings.collector import Findings
 from pix_inspect.forensics.mistakes import Mistake
 from tests.support.playbook import Playbook, Turn
@@ -85,6 +85,37 @@ def test_an_answer_that_is_said_twice_is_no_question_of_order(tmp_path: Path) ->
     names = [name for name, _ in found(tmp_path, the_last_one(talk(copies=True)))]
     assert "other-order" not in names
     assert "desync" in names
+
+
+ASKED = [Playbook(V35).ask("IsValidPath", path=path).turns[0] for path in OTHERS[:2]]
+SAID = [Playbook(V35).answer("IsValidPath", valid=valid).turns[0] for valid in (True, False)]
+SET = Playbook(V35).ask("SetOptions").turns[0]
+LAST = (Playbook(V35) << StderrLast()).turns[0]
+FAILED = (Playbook(V35) << StderrError(type="Error", name="Error", message="interrupted")).turns[0]
+
+EARLY: dict[str, tuple[list[Turn], list[str]]] = {
+    "an idle daemon fails, and its client asks": (
+        [ASKED[0], SAID[0], FAILED, ASKED[1]], ["stray-frame", "client-left"]
+    ),
+    "one answer too many": ([ASKED[0], SAID[0], SAID[1], ASKED[1]], ["desync"]),
+    "one STDERR_LAST too many": ([ASKED[0], SAID[0], LAST, SET], ["desync"]),
+    "two answers ahead": ([SAID[0], SAID[1], ASKED[0], ASKED[1]], ["other-order"]),
+    "answers of two lengths": (
+        [SAID[0], ASKED[0], LAST, SET, SAID[1], ASKED[1]], ["other-order"]
+    ),
+}  # fmt: skip
+"""What follows a handshake, and what is found."""
+
+
+@pytest.mark.parametrize("name", EARLY)
+def test_what_may_be_one_answer_too_many_is_no_question_of_order(name: str, tmp_path: Path) -> None:
+    said, expected = EARLY[name]
+    assert [name for name, _ in found(tmp_path, Playbook(V35).greet().turns + said)] == expected
+
+
+def test_an_answer_of_one_word_behind_a_hello_that_is_early_is_one_of_order(tmp_path: Path) -> None:
+    turns = [*Playbook(V35).greet().turns, ASKED[0], SAID[0]]
+    assert found(tmp_path, daemon_first(turns)) == [("other-order", Mistake.EARLY_ANSWERS)]
 
 
 def test_what_does_not_fit_in_any_order_is_out_of_step(tmp_path: Path) -> None:
