@@ -22,10 +22,9 @@ from pix.codec.gates import WORKER, Family, Protocol, newest
 from pix.daemon.dialogue import Dialogue, Log, Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.operations import Operations
-from pix.daemon.path_info import PathInfo
 from pix.daemon.transport import Stream
 from pix.problem import Problem
-from pix.protocol.operations import NarFromPath, QueryPathInfo
+from pix.protocol.operations import NarFromPath
 from pix.protocol.types import TrustedFlag
 from pix.sockets import connect
 
@@ -190,10 +189,3 @@ class DaemonConnection(Operations):
         The connection is busy until the last one, and over when the iterator is given up.
         """
         return self._in_use().ask_for_nar(NarFromPath(path=path))
-
-    def query_path_info(self, path: str) -> PathInfo:
-        """Return what the store knows about `path`. Raises NixDaemonError when it is not valid."""
-        info = self.call(QueryPathInfo(path=path)).info
-        if info is None:
-            raise NixDaemonError(f"path '{path}' is not valid")
-        return PathInfo.of(info)

@@ -25,6 +25,7 @@ from pix.daemon import upload
 from pix.daemon.arguments import expected, instance, iterable, one_by_one, several
 from pix.daemon.dialogue import Write
 from pix.daemon.errors import NixDaemonError
+from pix.daemon.path_info import PathInfo
 from pix.daemon.path_names import base_name, derived_path
 from pix.daemon.upload import Item
 from pix.protocol import operations as op
@@ -93,6 +94,13 @@ class Operations:
     def query_all_valid_paths(self) -> set[str]:
         """Return every valid path."""
         return set(self.call(op.QueryAllValidPaths()).paths)
+
+    def query_path_info(self, path: str) -> PathInfo:
+        """Return what the store knows about `path`. Raises NixDaemonError when it is not valid."""
+        info = self.call(op.QueryPathInfo(path=path)).info
+        if info is None:
+            raise NixDaemonError(f"path '{path}' is not valid")
+        return PathInfo.of(info)
 
     def query_path_infos(self, paths: Iterable[str]) -> list[ValidPathInfo]:
         """Return what is known of those of `paths` that are valid (Determinate Nix)."""

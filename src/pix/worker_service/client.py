@@ -22,9 +22,7 @@ from pix.codec.payload import pieces
 from pix.daemon.dialogue import Log, Write
 from pix.daemon.errors import NixDaemonError
 from pix.daemon.operations import Operations
-from pix.daemon.path_info import PathInfo
 from pix.protocol.logging import StderrError, StderrNext
-from pix.protocol.operations import QueryPathInfo
 from pix.protocol.types import Trace, TrustedFlag
 from pix.untrusted import parse_json
 from pix.worker_service import status_details
@@ -167,13 +165,6 @@ class WorkerServiceClient(Operations):
     def nar(self, path: str) -> Iterator[bytes]:
         """Say that this cannot be asked: the file's NarFromPath returns a path."""
         raise NixDaemonError(f"nix.proto's NarFromPath returns a path, not the NAR of {path}")
-
-    def query_path_info(self, path: str) -> PathInfo:
-        """Return what the store knows about `path`. Raises NixDaemonError when it is not valid."""
-        info = self.call(QueryPathInfo(path=path)).info
-        if info is None:
-            raise NixDaemonError(f"path '{path}' is not valid")
-        return PathInfo.of(info)
 
 
 def _stream(method: Method, head: Any, payload: Iterator[Any]) -> Iterator[Any]:

@@ -138,7 +138,8 @@ def _exchanges(
         return 1 if changes else 0
     for side, view in zip("AB", (first, second), strict=True):
         row = view.row
-        head = f"{side}  #{row.number} {inert(row.name)} {about(view)}, took {duration(row.took)}"
+        what = f"{inert(row.name)} {about(view)}".rstrip()
+        head = f"{side}  #{row.number} {what}, took {duration(row.took)}"
         show([Toned(head, Tone.HEADING)])
     most = ELEMENTS if args.limit is None else args.limit or EVERY
     show(f"  {'  ' * line.depth}{line.text}" for line in lines(changes, most, WIDTH))

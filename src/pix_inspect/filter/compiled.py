@@ -174,7 +174,6 @@ def _packed(column: Column[Any], *values: int) -> Test:
 
 def _compare(compare: Compare, text: str) -> tuple[bool, Test]:
     field = compare.field
-    value = compare.value
     first = field.partition(".")[0]
     if field in INDEXED:
         return False, _indexed(compare, text)

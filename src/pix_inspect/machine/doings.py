@@ -120,7 +120,7 @@ def doing(pid: int) -> Doing | None:
 
 def _thread(pid: int, thread: str, ours: bool) -> Doing | None:
     place = Path(f"/proc/{pid}/task/{thread}")
-    fields = _read(place / "stat").rpartition(")")[2].split()
+    fields = text_at(place / "stat").rpartition(")")[2].split()
     state = fields[0] if fields else ""
     if state == "R":
         return Doing(Deed.COMPUTES)
@@ -128,8 +128,8 @@ def _thread(pid: int, thread: str, ours: bool) -> Doing | None:
         return Doing(Deed.DISK)
     if state != "S":
         return None
-    where = _read(place / "wchan")
-    call = _read(place / "syscall").split() if ours else []
+    where = text_at(place / "wchan")
+    call = text_at(place / "syscall").split() if ours else []
     name = _BY_NUMBER.get(call[0]) if len(call) > 4 else None
     if name is None:
         return next((Doing(deed) for pattern, deed in WHERE if pattern.search(where)), None)
@@ -196,7 +196,8 @@ def _is_of_this_machine(pid: int) -> bool:
         return False
 
 
-def _read(path: Path) -> str:
+def text_at(path: Path) -> str:
+    """Return what a file of /proc holds, "" where it cannot be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pix.dataclass import dataclass
-from pix_inspect.machine.doings import Deed, Doing, doing
+from pix_inspect.machine.doings import Deed, Doing, doing, text_at
 
 STATES = {"T": "stopped", "t": "stopped by a debugger", "Z": "dead but not waited for"}
 SUSPENDED = (STATES["T"], STATES["t"])
@@ -65,13 +65,6 @@ def process_state(pid: int, command: str) -> str | None:
     return STATES.get(state, "running")
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
 def sockets_of(pid: int) -> list[int]:
     """Return the inodes of a process's sockets in the order of its descriptors."""
     found = []
@@ -107,10 +100,10 @@ def named_after(pid: int) -> list[int]:
     """
     found = []
     for number in _processes():
-        words = _read(Path(f"/proc/{number}/cmdline")).split("\0")
+        words = text_at(Path(f"/proc/{number}/cmdline")).split("\0")
         after = [name for name, word in pairwise(words) if word == str(pid)]
         if any(DAEMONS.match(name) for name in after):
-            fields = _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
+            fields = text_at(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
             if len(fields) > 19:
                 found.append((int(fields[19]), number))
     return [number for _, number in sorted(found)]

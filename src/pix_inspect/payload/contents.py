@@ -155,9 +155,7 @@ class PayloadContents:
             depth = depths[number]
             last, total = number + 1, max(entry.size, 0)
             while (
-                waiting
-                and depths[waiting[-1][0]] > depth
-                and self._seen[waiting[-1][0]][0] == (item)
+                waiting and depths[waiting[-1][0]] > depth and self._seen[waiting[-1][0]][0] == item
             ):
                 _, last, below = waiting.pop()
                 total += below
