@@ -26,8 +26,8 @@ def duration(ns: int | None) -> str:
 
 def size(count: int) -> str:
     """Return a number of bytes as text, such as `1.21 MiB`."""
-    if count < 1000:
-        return f"{count} B"
+    if count < 1024:
+        return f"{count:,} B"
     value = float(count)
     for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
         value /= 1024

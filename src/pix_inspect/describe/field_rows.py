@@ -106,7 +106,7 @@ def _number(node: Node, value: int) -> str:
         return f"{version_text(value)} ({value:#x})"
     if meaning is Meaning.MAGIC:
         return f"{value:#x}"
-    if meaning is Meaning.SIZE and value >= 1000:
+    if meaning is Meaning.SIZE and value >= 1024:
         return f"{value:,} ({size(value)})"
     return f"{value:,}"
 

@@ -34,7 +34,8 @@ def test_duration(ns: int | None, text: str) -> None:
 @pytest.mark.parametrize(
     ("number", "text"),
     [
-        (0, "0 B"), (999, "999 B"), (1000, "0.977 KiB"), (1024, "1 KiB"), (1_268_000, "1.21 MiB"),
+        (0, "0 B"), (999, "999 B"), (1000, "1,000 B"), (1023, "1,023 B"), (1024, "1 KiB"),
+        (1_268_000, "1.21 MiB"),
         (1 << 30, "1 GiB"), (1 << 60, "1 EiB"), ((1 << 64) - 1, "16 EiB"),
     ],
 )  # fmt: skip

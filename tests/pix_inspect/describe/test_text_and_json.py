@@ -67,6 +67,6 @@ def test_payload_that_was_not_kept_is_said(tmp_path: Path) -> None:
     assert said["payload"] == {"bytes": 1000, "kept": 3}
     (payload,) = (line for line in text_of(session.exchange(1), 0) if "payload" in line)
     assert payload.strip() == (
-        "payload dump: 0.977 KiB, a NAR or a plain file, as the method says, carried as frames;"
+        "payload dump: 1,000 B, a NAR or a plain file, as the method says, carried as frames;"
         " 997 B not kept"
     )
