@@ -82,7 +82,7 @@ def test_the_time_of_a_recording_by_path() -> None:
     }
     wrong = run("time_by_path.py", recording, "op =")
     assert wrong.stderr == (
-        "time_by_path: a value is missing after '=', at character 5 of the filter\n"
+        "time_by_path: a value is missing after '=' (at character 5 of the filter)\n"
     )
 
 

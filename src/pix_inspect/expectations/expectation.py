@@ -152,5 +152,5 @@ def _timed(chosen: Filter) -> bool:
 
 
 def _error(text: str, said: str, at: int | None = None) -> ExpectationError:
-    where = f", at character {at + 1}" if at is not None else ""
+    where = f" (at character {at + 1})" if at is not None else ""
     return ExpectationError(f"{text!r}: {said}{where}")

@@ -23,7 +23,7 @@ class FilterError(Exception):
     """A mistake in a filter: `message`, and the characters `[start, end)` it is about."""
 
     def __init__(self, message: str, text: str, start: int, end: int | None = None) -> None:
-        super().__init__(f"{message}, at character {start + 1} of the filter")
+        super().__init__(f"{message} (at character {start + 1} of the filter)")
         self.message = message
         self.text = text
         self.start = start

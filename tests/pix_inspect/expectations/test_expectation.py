@@ -89,7 +89,7 @@ def test_nonsense_is_told_with_its_place(text: str, said: str, place: str | None
         at = text.index(place) if place else len(text)
         if place == "5":
             at = text.rindex("5")
-        assert told.endswith(f"at character {at + 1}")
+        assert told.endswith(f"(at character {at + 1})")
 
 
 @given(st.text(max_size=60))
