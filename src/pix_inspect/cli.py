@@ -17,11 +17,12 @@ from pathlib import Path
 
 import pix
 from pix.problem import Problem
-from pix_inspect.base.crash_report import STATUS, report
+from pix_inspect.base.crash_report import crashed
 from pix_inspect.base.narrate import say
 from pix_inspect.base.standard_streams import (
     is_of_output,
     let_go_of_output,
+    let_go_of_unsaid,
     open_closed,
     write_every_character,
 )
@@ -45,19 +46,15 @@ def main(argv: list[str] | None = None) -> int:
         let_go_of_output()
     except OSError as error:
         if not is_of_output(error):
-            return _crashed(error)
+            return crashed(error)
         let_go_of_output()
         say(f"cannot write: {error.strerror}")
         return 2
     except Exception as error:
-        return _crashed(error)
+        return crashed(error)
+    finally:
+        let_go_of_unsaid()
     return status
-
-
-def _crashed(error: Exception) -> int:
-    """Say that we made a mistake: the last resort, without a traceback that might tell much."""
-    say(report(error))
-    return STATUS
 
 
 def _status(words: list[str]) -> int:

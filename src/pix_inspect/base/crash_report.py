@@ -15,10 +15,25 @@ from pathlib import Path
 
 import pix
 from pix.problem import Problem
+from pix_inspect.base.narrate import say
+from pix_inspect.base.refusals import refusal
 from pix_inspect.base.state_directory import state_directory
 
 STATUS = os.EX_SOFTWARE
 """The exit status after a mistake of our own."""
+
+
+def crashed(error: Exception) -> int:
+    """Say what the system refused, or that we made a mistake; return the exit status.
+
+    The last resort: there is no traceback, which might tell much.
+    """
+    refused = refusal(error)
+    if refused is not None:
+        say(refused)
+        return 2
+    say(report(error))
+    return STATUS
 
 
 def report(error: BaseException) -> str:

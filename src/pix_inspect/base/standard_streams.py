@@ -13,6 +13,7 @@ import errno
 import io
 import os
 import sys
+from typing import TextIO
 
 _FLAGS = {"stdin": os.O_RDONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}
 """To write to what is open for reading fails as it does on a closed descriptor."""
@@ -47,5 +48,17 @@ def is_of_output(error: OSError) -> bool:
 
 def let_go_of_output() -> None:
     """Drop what was not written, so that the interpreter does not complain of it at its exit."""
+    _let_go_of(sys.stdout)
+
+
+def let_go_of_unsaid() -> None:
+    """Drop what was said and cannot be written: it would become the status of the exit."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _let_go_of(sys.stderr)
+
+
+def _let_go_of(stream: TextIO) -> None:
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

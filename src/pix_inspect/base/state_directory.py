@@ -22,8 +22,7 @@ def state_directory(name: str = "") -> Path:
 
     Raises Problem.
     """
-    base = os.environ.get("XDG_STATE_HOME", "")
-    folder = (Path(base) if base.startswith("/") else _home() / ".local/state") / "pix-inspect"
+    folder = _place()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _make(folder)
@@ -38,9 +37,39 @@ def state_directory(name: str = "") -> Path:
     return folder
 
 
+def existing(name: str) -> Path | None:
+    """Return the directory called `name` in it, to read what it has; None where there is none.
+
+    Raises Problem when others may write there, or it is not known what is there.
+    """
+    try:
+        folder = _place()
+    except Problem:  # whoever has no home has nothing there
+        return None
+    try:
+        for each in (folder, folder / name):
+            _check(each)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Problem(
+            f"cannot read {folder / name}: {error.strerror}; set XDG_STATE_HOME"
+        ) from None
+    return folder / name
+
+
+def _place() -> Path:
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base.startswith("/") else _home() / ".local/state") / "pix-inspect"
+
+
 def _make(folder: Path) -> None:
-    """Make a folder; one that is there must be nobody else's to write: what it holds is trusted."""
     folder.mkdir(mode=0o700, exist_ok=True)
+    _check(folder)
+
+
+def _check(folder: Path) -> None:
+    """What it holds is trusted, so it must be nobody else's to write."""
     found = folder.stat()
     if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise Problem(

@@ -18,6 +18,7 @@ from pix_inspect.base.line_history import MOST_LINES, history_file
 from pix_inspect.base.narrate import narrate, say
 from pix_inspect.base.safe_text import inert
 from pix_inspect.base.terminal_text import room
+from pix_inspect.base.units import size
 from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.commands.send import carried_out, connection_arguments, session_of
 from pix_inspect.options.output import output_arguments
@@ -29,6 +30,8 @@ from pix_inspect.teach.entry_text import WIDTH
 
 PROMPT = ">>> "
 NARROWEST = 20
+LONGEST = 64 << 20
+"""Characters of a line of piped input: an upload may stand in it."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +76,7 @@ def _typed(terminal: bool) -> Iterator[str]:
         )
     while True:
         try:
-            line = input(PROMPT if terminal else "")
+            line = input(PROMPT) if terminal else _piped()
         except EOFError:
             if terminal:
                 print()
@@ -89,6 +92,16 @@ def _typed(terminal: bool) -> Iterator[str]:
             continue
         if line.strip() and not line.lstrip().startswith("#"):
             yield line
+
+
+def _piped() -> str:
+    """Return the next line of the input. Raises EOFError, and Problem for one without end."""
+    line = sys.stdin.readline(LONGEST)
+    if not line:
+        raise EOFError
+    if len(line) == LONGEST:
+        raise Problem(f"a line of the input is longer than {size(LONGEST)}: it was not read")
+    return line.rstrip("\n")
 
 
 def _carry_out(session: Session, line: str, form: str, *, paged: bool) -> bool:

@@ -19,6 +19,7 @@ import threading
 from pathlib import Path
 
 from pix.problem import Problem
+from pix_inspect.base.crash_report import crashed
 from pix_inspect.base.narrate import all_said, never_wait, say
 from pix_inspect.base.state_directory import new_recording
 from pix_inspect.capture.capture import Capture
@@ -82,6 +83,8 @@ def main(args: argparse.Namespace) -> int:
     except Problem as problem:
         say(str(problem))
         status = 2
+    except Exception as error:
+        status = crashed(error)
     finally:
         all_said()
         os._exit(status)

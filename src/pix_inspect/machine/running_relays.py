@@ -18,7 +18,7 @@ from typing import Any
 from pix.dataclass import dataclass
 from pix.problem import Problem
 from pix.untrusted import file_bytes, parse_json
-from pix_inspect.base.state_directory import state_directory
+from pix_inspect.base.state_directory import existing, state_directory
 from pix_inspect.machine.processes import SUSPENDED, process_state
 from pix_inspect.machine.relay_chain import PREFIX
 
@@ -101,7 +101,7 @@ def registered(
 def relays() -> list[Running]:
     """Return the relays that run, the newest last; removes registrations of those that do not."""
     found = []
-    for path in newest_first(state_directory(FOLDER), "*.json"):
+    for path in newest_first(existing(FOLDER), "*.json"):
         entry = _read(path)
         if entry is not None and birth(entry.pid) == entry.born:
             found.append(entry)
@@ -111,10 +111,10 @@ def relays() -> list[Running]:
     return found[::-1]
 
 
-def newest_first(folder: Path, pattern: str) -> list[Path]:
-    """Return the files that match, the one changed last first."""
+def newest_first(folder: Path | None, pattern: str) -> list[Path]:
+    """Return the files that match, the one changed last first; of no folder, none."""
     found = []
-    for path in folder.glob(pattern):
+    for path in folder.glob(pattern) if folder is not None else ():
         with contextlib.suppress(OSError):  # gone meanwhile
             found.append((path.stat().st_mtime_ns, path))
     return [path for _, path in sorted(found, reverse=True)]

@@ -16,7 +16,7 @@ from pix_inspect.base.units import duration
 from pix_inspect.recording import pcapng
 from pix_inspect.recording.packet import read_packet, whole_block
 from pix_inspect.recording.sections import SMALLEST_SECTION, Contents, Damage, section_about
-from pix_inspect.recording.source import CompressedSource, Source, open_source
+from pix_inspect.recording.source import Source, open_source
 from pix_inspect.recording.stream_reader import Chunk, ChunkSeen, Event, Item, Listener
 from pix_inspect.recording.tcp_headers import ACK, HEADERS, PSH, SEQUENCE_MASK, SYN
 
@@ -205,7 +205,7 @@ class RecordingReader:
         path = self.path
         head = self._source.read(0, SMALLEST_SECTION)
         if not head:
-            raise Problem(f"{path} is empty: not a recording")
+            raise Problem(f"{path}{self._source.fault or ' is empty: not a recording'}")
         if head[:4] != pcapng.SECTION_MAGIC[: len(head)]:
             if is_pcap(head):
                 raise Problem(f"{path} is a capture in the pcap format, not a recording: {FOREIGN}")
@@ -270,7 +270,7 @@ class RecordingReader:
             return True
         if self._source.extend():
             return True
-        if isinstance(self._source, CompressedSource) and self._source.fault:
+        if self._source.fault:
             self._contents.warn(self._source.fault)
         return False
 

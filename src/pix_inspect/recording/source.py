@@ -40,6 +40,8 @@ class Source(Protocol):
     path: Path
     end: int
     """Bytes there are so far."""
+    fault: str | None
+    """Why there are no more, where that is not the end; what came before can be read."""
 
     def extend(self) -> bool:
         """Look for more; return whether there is."""
@@ -72,7 +74,7 @@ def open_source(path: Path) -> Source:
     except OSError as error:
         if str(path) == "-":
             raise Problem("a recording is not read from a pipe: save it to a file first") from None
-        if error.errno == errno.ENXIO:
+        if error.errno == errno.ENXIO and path.is_socket():
             raise Problem(f"{path} is a socket, and no relay that runs is known by it") from None
         raise Problem(f"cannot open {path}: {error.strerror}") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -141,6 +143,8 @@ class _Xz:
 
 class FileSource:
     """A plain file, followed as it grows and into its successors when it is rotated."""
+
+    fault: str | None = None
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
@@ -237,10 +241,7 @@ class FileSource:
 
 
 class CompressedSource:
-    """A compressed file, decompressed into an unnamed temporary file as it is asked for.
-
-    `fault` says what the decompressor found wrong; what came before it can be read.
-    """
+    """A compressed file, decompressed into an unnamed temporary file as it is asked for."""
 
     def __init__(self, path: Path, stream: BinaryIO, decompressed: Any) -> None:
         self.path = path
@@ -278,15 +279,20 @@ class CompressedSource:
         if not size:
             return False
         try:
-            os.pwrite(self._spool.fileno(), b"".join(pieces), self.end)
+            self._keep(b"".join(pieces))
         except OSError as error:
             directory = tempfile.gettempdir()
             raise Problem(
                 f"no room to decompress {self.path} in {directory}: {error.strerror}; "
                 "set TMPDIR to another directory"
             ) from None
-        self.end += size
         return True
+
+    def _keep(self, data: bytes) -> None:
+        while data:  # of a disk that is nearly full, not all is taken at once
+            taken = os.pwrite(self._spool.fileno(), data, self.end)
+            self.end += taken
+            data = data[taken:]
 
     def read(self, position: int, count: int) -> bytes:
         """Return up to `count` bytes from `position` of what is decompressed."""

@@ -57,6 +57,13 @@ def test_other_closed_streams_change_nothing_of_the_output(tmp_path: Path, redir
         assert done.returncode == expected.returncode
 
 
+@pytest.mark.parametrize("redirected", ["2>/dev/full", "2</dev/null", "2>&-", ">/dev/full 2>&1"])
+def test_what_cannot_be_said_changes_no_status(tmp_path: Path, redirected: str) -> None:
+    for words, status in ((["payload", DUMP[1]], 0), (["nonsense"], 2), (["export"], 2)):
+        assert run_with(tmp_path, words, "2>&1").stdout.startswith("pix-inspect: ")
+        assert run_with(tmp_path, words, redirected).returncode == status
+
+
 def test_a_file_does_not_get_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     (tmp_path / "c").write_bytes(HELLO)
     (tmp_path / "d").write_bytes(b"")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pix.problem import Problem
-from pix_inspect.base.state_directory import new_recording, state_directory
+from pix_inspect.base.state_directory import existing, new_recording, state_directory
 
 
 def test_what_it_makes_is_the_users_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,6 +37,21 @@ def test_a_folder_that_others_may_write_is_refused(
     monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
     with pytest.raises(Problem, match="others may write into"):
         state_directory(name)
+
+
+def test_to_read_it_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert existing("running") is None
+    assert not (tmp_path / "state").exists()
+    assert state_directory("running") == existing("running")
+    (tmp_path / "state" / "pix-inspect" / "running").chmod(0o777)
+    with pytest.raises(Problem, match="others may write into"):
+        existing("running")
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/1/nothing")  # where nothing can be made
+    assert existing("running") is None
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
+    with pytest.raises(Problem, match="Not a directory; set XDG_STATE_HOME"):
+        existing("running")
 
 
 @pytest.mark.parametrize("value", ["", "relative/path"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from pix.problem import Problem
-from pix_inspect.commands import send
+from pix_inspect.commands import repl, send
 from pix_inspect.repl.repl import Session as Repl
 from pix_inspect.session.session import Session
 from pix_store import EmbeddedDaemon
@@ -151,3 +152,16 @@ def wait_for(master: int, text: str) -> None:
         ready, _, _ = select.select([master], [], [], max(until - time.monotonic(), 0))
         assert ready, f"no {text!r} in {seen!r}"
         seen += os.read(master, 4096).decode(errors="replace")
+
+
+def test_piped_input_without_an_end_of_line_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repl, "LONGEST", 8)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("x = 1\nx" + "x" * 100))
+    lines = repl._typed(False)
+    assert next(lines) == "x = 1"
+    with pytest.raises(Problem, match="longer than 8 B"):
+        next(lines)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("x = 12"))
+    assert list(repl._typed(False)) == ["x = 12"]

@@ -71,7 +71,7 @@ def test_a_cut_gzip_gives_what_it_has(tmp_path: Path) -> None:
     items = reader.poll()
     assert items == plain[: len(items)]
     assert "cannot be decompressed further" in reader.warnings[0]
-    with pytest.raises(Problem, match=r"empty|cut off"):
+    with pytest.raises(Problem, match="cannot be decompressed"):
         RecordingReader(save(tmp_path / "s.pcapng.gz", data[:11]))
 
 

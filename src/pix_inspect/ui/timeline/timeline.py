@@ -21,7 +21,7 @@ from pix.dataclass import dataclass
 from pix_inspect.session.row import STATES
 from pix_inspect.session.session import Session
 from pix_inspect.ui.timeline.arrangement import Grouped
-from pix_inspect.ui.timeline.columns import CLOCKS, SORTABLE
+from pix_inspect.ui.timeline.columns import CLOCKS, LANE, SORTABLE
 from pix_inspect.ui.timeline.marks import Marks
 from pix_inspect.ui.timeline.rows import Rows
 from pix_inspect.ui.timeline.timeline_lines import TimelineHead, TimelineLines
@@ -409,7 +409,9 @@ class Timeline(Vertical):
 
     def action_lane(self) -> None:
         """Show or hide the waterfall."""
-        self.hide(self.painter.hidden ^ {"lane"})
+        self.hide(self.painter.hidden ^ {LANE.name})
+        if LANE.name not in self.painter.hidden and LANE not in dict(self.lines.columns):
+            self.app.notify("there is no room for the waterfall now", markup=False)
 
     def action_columns(self) -> None:
         """Have the user choose columns."""

@@ -31,3 +31,11 @@ async def test_columns_are_chosen_and_sorted_by() -> None:
         await pilot.press("escape")
         await pilot.press("s", "s", "s")
         await settled(pilot)
+
+
+async def test_what_there_is_no_room_for_is_said() -> None:
+    for width, said in ((80, ["there is no room for the waterfall now"]), (200, [])):
+        async with recorded("two-clients").run_test(size=(width, 24)) as pilot:
+            await settled(pilot)
+            await pilot.press("w", "w")
+            assert [each.message for each in pilot.app._notifications] == said
