@@ -19,6 +19,7 @@ from pix.problem import Problem
 from pix_inspect.base.narrate import say
 from pix_inspect.base.new_files import PRIVATE, save
 from pix_inspect.base.settings_file import SettingsFile, flat, settings_file
+from pix_inspect.options.output import output_arguments
 
 HEAD = """\
 # What the screens of pix-inspect begin with. Take away a # and change what stands behind it;
@@ -49,6 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--keys", action="store_true", help="print all that a key can be chosen for, as Markdown"
     )
+    output_arguments(parser, "in all")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -63,12 +65,37 @@ def main(args: argparse.Namespace) -> int:
         edit(path)
     file = SettingsFile.read(path)
     chosen = UserSettings.of(file)
-    if not args.edit:
+    if args.format == "json":
+        print(json.dumps(as_json(path, file, chosen)))
+    elif not args.edit:
         print(f"# {path}" + ("" if path.exists() else " (not there yet: --edit makes it)"))
         print("\n".join(listing(file.values, chosen)))
     for mistake in file.mistakes:
         say(mistake)
     return 2 if file.mistakes else 0
+
+
+def as_json(path: Path, file: SettingsFile, chosen: Any) -> dict[str, Any]:
+    """Return what is chosen and makes sense, the keys that are in force, and the mistakes."""
+    from pix_inspect.ui.app.user_keys import actions, written
+    from pix_inspect.ui.app.user_settings import LOOKS
+
+    looks = {"theme": "theme"} | {name: look.remembered for name, look in LOOKS.items()}
+    keys = {}
+    for action in actions().values():
+        ours = chosen.keymap.get(action.name)
+        keys[action.name] = list(map(written, action.keys if ours is None else ours.split(",")))
+    return {
+        "file": str(path),
+        "chosen": {
+            name: value
+            for name, value in flat(file.values)
+            if name in looks and looks[name] in chosen.looks
+        },
+        "keys": keys,
+        "themes": [theme.name for theme in chosen.themes],
+        "mistakes": file.mistakes,
+    }
 
 
 def edit(path: Path) -> None:

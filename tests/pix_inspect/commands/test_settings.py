@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -113,3 +114,19 @@ def test_the_page_on_settings_has_the_table_of_keys(capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     assert printed == "\n".join([*table(), ""])
     assert printed in (ROOT / "docs/settings.md").read_text()
+
+
+def test_as_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path.parent.mkdir()
+    path.write_text('theme = "nord"\n[keys]\nquit = "f5,f6"\n')
+    assert main(["settings", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["file"] == str(path)
+    assert said["chosen"] == {"theme": "nord"}
+    assert said["keys"]["quit"] == ["f5", "f6"]
+    assert set(said["keys"]) == set(actions())
+    path.write_text('theme = "nrod"\n')
+    assert main(["settings", "--json"]) == 2
+    said = json.loads(capsys.readouterr().out)
+    assert said["chosen"] == {}
+    assert len(said["mistakes"]) == 1

@@ -381,6 +381,7 @@ class Timeline(Vertical):
             if best != self.lines.cursor:
                 self.lines.move_to(best)
                 return
+        self.app.notify("nothing here is slower", markup=False)
 
     def action_mark(self) -> None:
         """Mark the exchange, or take its mark away."""
@@ -409,7 +410,8 @@ class Timeline(Vertical):
 
     def action_lane(self) -> None:
         """Show or hide the waterfall."""
-        self.hide(self.painter.hidden ^ {LANE.name})
+        if LANE.name in self.painter.hidden or LANE in dict(self.lines.columns):
+            self.hide(self.painter.hidden ^ {LANE.name})
         if LANE.name not in self.painter.hidden and LANE not in dict(self.lines.columns):
             self.app.notify("there is no room for the waterfall now", markup=False)
 
