@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import textwrap
 from types import ModuleType
 from typing import NamedTuple, NoReturn
 
@@ -178,7 +179,11 @@ class Parser(argparse.ArgumentParser):
 
 
 class Formatter(argparse.HelpFormatter):
-    """Fills paragraphs, and leaves indented lines as they are: examples can be copied."""
+    """Fills paragraphs, and leaves indented lines as they are: examples can be copied. Names with
+    hyphens stay whole."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n".join(

@@ -15,7 +15,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix.serving import Refusal
 from pix_inspect.base.narrate import narrate, say
-from pix_inspect.commands.record import socket_mode, warn_of_mode
+from pix_inspect.commands.record import listening_arguments, warn_of_mode
 from pix_inspect.options.capture import allow_many_connections, listen_argument, user_ids
 from pix_inspect.options.output import output_arguments
 from pix_store.connection.serve import StandardStreams
@@ -50,14 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEYS",
         help="whose signatures are taken, as NAME:BASE64, several with spaces between",
     )
-    add("--mode", type=socket_mode, default=0o600, help="permissions of the socket (default 0600)")
-    add(
-        "--allow-user",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="let this user connect too",
-    )
+    listening_arguments(parser)
     output_arguments(parser, "that says where it listens")
 
 

@@ -18,7 +18,7 @@ from pix_inspect.importing.captures import (
 )
 from pix_inspect.importing.raw_streams import raw_streams
 from pix_inspect.importing.remarks import Remarks
-from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.options.payload_limit import payload_argument
 from pix_inspect.recording.about import caveats, with_declarations
 from pix_inspect.recording.notes import Made
 
@@ -42,13 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="REC", help="the recording to make"
     )
-    parser.add_argument(
-        "--payload",
-        type=payload_limit,
-        default="64K",
-        metavar="full|none|SIZE",
-        help="how much of each payload to keep (default 64K)",
-    )
+    payload_argument(parser)
 
 
 def port(text: str) -> int:

@@ -42,6 +42,15 @@ SENDING = 10.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    relay_arguments(parser)
+    parser.add_argument("--quiet", action="store_true", help="print only what goes wrong")
+    parser.add_argument(
+        "--until-eof", action="store_true", help="end, and hang up, when standard input does"
+    )
+
+
+def relay_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what every relay that listens takes."""
     listen_argument(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="the recording (- for stdout; default: a new one)"
@@ -61,10 +70,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="send spans and metrics to this OpenTelemetry collector, such as http://HOST:4318;"
         " while it is away they wait, up to 32 MiB, and 8 s at the end",
     )  # fmt: skip
-    parser.add_argument("--quiet", action="store_true", help="print only what goes wrong")
-    parser.add_argument(
-        "--until-eof", action="store_true", help="end, and hang up, when standard input does"
-    )
 
 
 def collector(text: str) -> str:

@@ -28,9 +28,9 @@ from pix_inspect.commands.dump import filter_of
 from pix_inspect.commands.open import need_terminal, own_settings
 from pix_inspect.commands.record import listening_arguments, warn_of_mode
 from pix_inspect.compare.volatile import FIELDS, TEXTS
-from pix_inspect.options.capture import listen_argument, user_ids
+from pix_inspect.options.capture import listen_argument, upstream_arguments, user_ids
 from pix_inspect.options.output import output_arguments
-from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.options.payload_limit import payload_argument
 from pix_inspect.options.quantities import timeout_argument
 from pix_inspect.options.recording import recording_argument
 from pix_inspect.replay.client import Options, ReplayClient
@@ -84,10 +84,7 @@ def volatile_lines() -> Iterator[str]:
 
 def _client_arguments(parser: argparse.ArgumentParser) -> None:
     recording_argument(parser)
-    parser.add_argument("--upstream", metavar="SOCKET", help="the daemon's socket")
-    parser.add_argument(
-        "--upstream-command", metavar="COMMAND", help="start this for each connection instead"
-    )
+    upstream_arguments(parser)
     _version_arguments(parser)
     parser.add_argument("--fast", action="store_true", help="do not keep the recorded pauses")
     parser.add_argument(
@@ -107,13 +104,7 @@ def _client_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", action="store_true", help="compare STDERR frames too")
     timeout_argument(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="record the replay to OUT")
-    parser.add_argument(
-        "--payload",
-        type=payload_limit,
-        default="64K",
-        metavar="full|none|SIZE",
-        help="how much payload to keep and compare (default 64K)",
-    )
+    payload_argument(parser, "how much payload to keep and compare")
     parser.add_argument(
         "--open",
         action="store_true",
@@ -140,13 +131,7 @@ def _daemon_arguments(parser: argparse.ArgumentParser) -> None:
         "--pace", action="store_true", help="take as long over each answer as the daemon took"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="record to OUT")
-    parser.add_argument(
-        "--payload",
-        type=payload_limit,
-        default="64K",
-        metavar="full|none|SIZE",
-        help="how much payload to keep in OUT (default 64K)",
-    )
+    payload_argument(parser, "how much payload to keep in OUT")
     listening_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="print only what goes wrong")
 

@@ -22,7 +22,7 @@ from pix_inspect.base.terminal_text import room, show
 from pix_inspect.capture.own_relay import OwnRelay
 from pix_inspect.machine.listeners import suspended_listener
 from pix_inspect.options.output import output_arguments
-from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.options.payload_limit import payload_argument
 from pix_inspect.options.quantities import timeout_argument
 from pix_inspect.repl.expressions import ExpressionError
 from pix_inspect.repl.repl import Client, Session
@@ -58,13 +58,7 @@ def connection_arguments(parser: argparse.ArgumentParser, recording: str) -> Non
     parser.add_argument("--features", default="", metavar="A,B", help="offer these features")
     timeout_argument(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=recording)
-    parser.add_argument(
-        "--payload",
-        type=payload_limit,
-        default="64K",
-        metavar="full|none|SIZE",
-        help="how much to record of each NAR, upload or log (default 64K)",
-    )
+    payload_argument(parser)
 
 
 def session_of(

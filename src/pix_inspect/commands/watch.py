@@ -42,7 +42,7 @@ SECTION = 28
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: those of `record`, and whether there is a screen."""
-    record.arguments(parser)
+    record.relay_arguments(parser)
     parser.add_argument(
         "--detach", action="store_true", help="start the relay, say how to watch it, and return"
     )
@@ -169,8 +169,6 @@ def main(args: argparse.Namespace) -> int:
     """Relay and show what passes until the user quits."""
     if args.listen is None:
         raise Problem("no socket to listen on: give --listen SOCKET")
-    if args.until_eof:
-        raise Problem("--until-eof is for `record`: a relay with a screen outlives it")
     if args.output == "-":
         raise Problem("the screen follows a file: give -o FILE, or use `pix-inspect record -o -`")
     check_theme(args)

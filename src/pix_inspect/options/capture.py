@@ -23,7 +23,7 @@ from pix_inspect.capture.upstream import (
     upstream_of,
 )
 from pix_inspect.machine.sockets import same_socket
-from pix_inspect.options.payload_limit import payload_limit
+from pix_inspect.options.payload_limit import payload_argument
 from pix_inspect.options.quantities import rate_given, size_given, time_given
 
 
@@ -38,8 +38,8 @@ def listen_argument(parser: argparse.ArgumentParser, **more: Any) -> None:
     )
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what every kind of capture takes."""
+def upstream_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which daemon is asked, or which command stands for it."""
     parser.add_argument(
         "--upstream",
         metavar="SOCKET",
@@ -50,13 +50,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COMMAND",
         help="start this for each client instead, such as 'nix-daemon --stdio'",
     )
-    parser.add_argument(
-        "--payload",
-        type=payload_limit,
-        default="64K",
-        metavar="full|none|SIZE",
-        help="how much to keep of each NAR, upload or log (default 64K)",
-    )
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what every kind of capture takes."""
+    upstream_arguments(parser)
+    payload_argument(parser)
     parser.add_argument(
         "--max-size",
         type=size_given,

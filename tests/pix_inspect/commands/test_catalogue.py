@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from pix_inspect.commands import catalogue
@@ -28,3 +29,8 @@ def test_every_argument_says_what_it_is() -> None:
                     parsers += action.choices.values()
                 else:
                     assert action.help, (name, action.dest)
+
+
+def test_names_with_hyphens_stay_whole() -> None:
+    for name in COMMANDS:
+        assert not re.search(r"\w-$", parser_of(name).format_help(), re.MULTILINE), name
