@@ -15,6 +15,7 @@ for _name in [name for name in os.environ if name == "NO_COLOR" or name.startswi
         del os.environ[_name]
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
+import gc
 import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,6 +66,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("real_nix"):  # one processor for the daemons, one for the rest
             item.add_marker(pytest.mark.xdist_group("real_nix"))
+
+
+def pytest_collection_finish() -> None:
+    # What is collected stays until the end, and looking through it for garbage every few hundred
+    # objects, while screen after screen is put up and taken down, is half of the work.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session")
