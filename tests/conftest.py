@@ -17,6 +17,8 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 import gc
 import signal
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -66,6 +68,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("real_nix"):  # one processor for the daemons, one for the rest
             item.add_marker(pytest.mark.xdist_group("real_nix"))
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    # Several processes would each compile every test, at the same time: each begins with a share,
+    # and by the time it comes to the others' these are compiled.
+    name = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if not name:
+        return
+    root, count = session.config.rootpath, int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    folders = [root / each for each in session.config.args]
+    tests = sorted(path for folder in folders for path in folder.rglob("test_*.py"))
+    for path in tests[int(name) :: count]:
+        with suppress(Exception):  # collecting says what is wrong
+            import_module(".".join(path.relative_to(root).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:

@@ -173,6 +173,8 @@ class Recording:
             path.write_bytes(self.data)
             return path
         data = self.data
+        if not self._saved:  # a file cut to nothing and written again is waited for by ext4
+            self.path.unlink(missing_ok=True)
         with self.path.open("ab" if self._saved else "wb") as file:
             file.write(data[self._saved :])
         self._saved = len(data)

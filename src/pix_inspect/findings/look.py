@@ -54,6 +54,7 @@ class Surroundings:
         self.session = session
         self._trust: dict[int, bool | None] = {}
         self._unknown: dict[int, str] = {}
+        self._hellos: dict[int, list[int | None]] = {}
         self._counted = 0
         self._opened: dict[tuple[int, str], int] = {}
         self._often: dict[int, int] = {}
@@ -117,10 +118,17 @@ class Surroundings:
 
     def _versions(self, handshake: int) -> list[int | None]:
         """Return what the client and the daemon said as their version, None where it is none."""
+        with contextlib.suppress(KeyError):
+            return self._hellos[handshake]
         view = self.session.exchange(handshake)
         fields = (view.field(part, "version") for part in ("request", "reply"))
         values = [each.value if each is not None else None for each in fields]
-        return [int(value) if isinstance(value, int) else None for value in values]
+        said = [int(value) if isinstance(value, int) else None for value in values]
+        if None not in said:  # else more may come
+            if len(self._hellos) > 10_000:
+                self._hellos.clear()
+            self._hellos[handshake] = said
+        return said
 
     def before(self, row: Row) -> int | None:
         """Return the index of the exchange before on the same connection."""
