@@ -41,22 +41,24 @@ from pix_inspect.filter.syntax import (
     Word,
     parse,
 )
-from pix_inspect.findings.lookup import any_finding, has_finding, suggestion
+from pix_inspect.findings.finding import Finding
+from pix_inspect.findings.lookup import any_finding, detector, suggestion
 from pix_inspect.session.exchange_view import ExchangeView, Part
 from pix_inspect.session.row import KINDS, TERMS, Column
 from pix_inspect.session.session import Row, Session
 
 
 class Subject:
-    """One exchange that is being decided on; decoded only when asked."""
+    """One exchange that is being decided on; decoded, and looked at for findings, when asked."""
 
-    __slots__ = ("_shown", "_view", "row", "session")
+    __slots__ = ("_found", "_shown", "_view", "row", "session")
 
     def __init__(self, session: Session, row: Row) -> None:
         self.session = session
         self.row = row
         self._view: ExchangeView | None = None
         self._shown: list[str] | None = None
+        self._found: dict[bool, list[Finding]] = {}
 
     @property
     def view(self) -> ExchangeView:
@@ -72,6 +74,14 @@ class Subject:
                 return _texts(self.view)
             self._shown = list(_texts(self.view))
         return self._shown
+
+    def findings(self, decoded: bool = True) -> list[Finding]:
+        """What is irregular in it; without `decoded`, as far as the index gives a reason."""
+        found = self._found.get(decoded)
+        if found is None:
+            look = detector(self.session)
+            found = self._found[decoded] = look.of(self.row.number - 1, decoded=decoded)
+        return found
 
 
 Test: TypeAlias = Callable[[Subject], bool]
@@ -141,7 +151,7 @@ def _word(word: Word, text: str) -> tuple[bool, Test]:
         if name in codes_by_name():
             return False, _packed(Row.operation, *codes_by_name()[name])
         if name == "finding":
-            return True, lambda subject: has_finding(subject.session, subject.row.number - 1)
+            return True, lambda subject: bool(subject.findings())
         first = word.text.partition(".")[0]
         if "." in word.text and first in ("request", "reply", "error"):
             path = _checked_path(word.text, text, word.start, word.end)
@@ -280,8 +290,10 @@ def _finding(compare: Compare, text: str) -> Test:
     if hint is not None:
         raise FilterError(f"no finding {value.text!r}{hint}", text, compare.start, compare.end)
     matches = _matcher("~" if operator == "~" else "=", value)
-    found = any_finding(name, matches, equal=operator != "!=")
-    return lambda subject: found(subject.session, subject.row.number - 1)
+    found = any_finding(name, matches)
+    if operator == "!=":
+        return lambda subject: not found(subject.findings)
+    return lambda subject: found(subject.findings)
 
 
 def _call(name: str, compare: Compare) -> Test:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from pix_inspect.findings.detector import Detector
+from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.kinds import GRADES, KINDS, SHALLOW
 from pix_inspect.session.session import Session
+
+Finder: TypeAlias = Callable[[bool], list[Finding]]
+"""Returns the findings of an exchange; True: fields are looked at in any case."""
 
 _DETECTORS: WeakKeyDictionary[Session, Detector] = WeakKeyDictionary()
 
@@ -34,29 +38,20 @@ def suggestion(name: str) -> str | None:
     return f"; did you mean {near[0]}?" if near else f": one of {', '.join(known)}"
 
 
-def any_finding(
-    name: str | None, matches: Callable[[Any], bool], *, equal: bool
-) -> Callable[[Session, int], bool]:
-    """Return whether an exchange has a finding whose name, grade or text matches.
+def any_finding(name: str | None, matches: Callable[[Any], bool]) -> Callable[[Finder], bool]:
+    """Return whether one of an exchange's findings has a name, grade or text that matches.
 
     `name` is the one name that can match, None for a text that is looked for, in what is said
-    and in the diagnosis; `equal` False turns the answer round.
+    and in the diagnosis.
     """
-    shallow = name in SHALLOW
+    decoded = name not in SHALLOW
 
-    def test(session: Session, i: int) -> bool:
-        found = detector(session).of(i, decoded=not shallow)
-        hit = any(
+    def test(findings: Finder) -> bool:
+        return any(
             matches(finding.kind.name)
             or matches(finding.grade)
             or (name is None and any(map(matches, (finding.said, *finding.explanation))))
-            for finding in found
+            for finding in findings(decoded)
         )
-        return hit == equal
 
     return test
-
-
-def has_finding(session: Session, i: int) -> bool:
-    """Return whether there is anything to be found in exchange `i` (from 0)."""
-    return bool(detector(session).of(i))

@@ -18,7 +18,7 @@ from pix.codec.irregular import Irregularity
 from pix.conversation.notes import Note, Reason
 from pix_inspect.expectations.expectation import expectation
 from pix_inspect.expectations.verdicts import verdicts
-from pix_inspect.filter.compiled import compile_filter
+from pix_inspect.filter.compiled import Subject, compile_filter
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import KINDS
 from pix_inspect.findings.look import Look
@@ -71,10 +71,11 @@ def decided(session: Session) -> Decided:
     texts = [*FILTERS]
     for name in sorted(thorough.counts):
         texts += [f"finding = {name}", f"finding ~ /^{name}$/"]
-    filters = {}
-    for text in texts:
-        wanted = compile_filter(text)
-        filters[text] = [i for i in range(len(session)) if wanted.matches(session, i)]
+    subjects = [Subject(session, row) for row in session.rows(0, len(session))]
+    filters = {
+        text: [each.row.number for each in subjects if test(each)]
+        for text, test in ((text, compile_filter(text).test) for text in texts)
+    }
     return Decided(
         findings,
         thorough.counts,
