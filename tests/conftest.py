@@ -89,7 +89,7 @@ def pytest_collection_finish() -> None:
     # objects, while screen after screen is put up and taken down, is half of the work.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(20_000, 10, 5)
 
 
 @pytest.fixture(scope="session")

@@ -44,10 +44,9 @@ Tshark = Callable[..., str]
 
 
 def warnings(tshark: Tshark, path: Path) -> list[str]:
-    """The expert's errors and warnings, and what is malformed."""
-    lines = tshark("-r", path, "-q", "-z", "expert,warn").splitlines()
-    found = [line.strip() for line in lines if re.match(r"\s+\d", line)]
-    return found + tshark("-r", path, "-Y", "_ws.malformed").splitlines()
+    """The expert's errors and warnings, and the packets that are malformed."""
+    lines = tshark("-r", path, "-Y", "_ws.malformed", "-z", "expert,warn").splitlines()
+    return [line.strip() for line in lines if re.match(r"\s*\d", line)]
 
 
 def fields(tshark: Tshark, path: Path, *names: str, only: str = "") -> list[list[str]]:
