@@ -49,6 +49,7 @@ def existing(name: str) -> Path | None:
     try:
         for each in (folder, folder / name):
             _check(each)
+        os.scandir(folder / name).close()
     except FileNotFoundError:
         return None
     except OSError as error:

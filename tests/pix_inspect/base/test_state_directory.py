@@ -44,6 +44,14 @@ def test_to_read_it_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert existing("running") is None
     assert not (tmp_path / "state").exists()
     assert state_directory("running") == existing("running")
+
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as here:
+        here.setattr(os, "scandir", refused)
+        with pytest.raises(Problem, match="cannot read"):
+            existing("running")
     (tmp_path / "state" / "pix-inspect" / "running").chmod(0o777)
     with pytest.raises(Problem, match="others may write into"):
         existing("running")

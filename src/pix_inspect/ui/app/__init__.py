@@ -1,6 +1,7 @@
 """The program: keys, commands, recordings in tabs, and what opens what.
 
-app         what is begun and ended (app, ending, leaving, remembering)
+app         what is begun and ended (app, ending, leaving, remembering), in fewer characters
+            (look_alikes)
 key         what each does, and where (keys, help, palette); in their order (input_order), pastes
             (pastes)
 choice      keys, themes and looks of the user's own (user_settings, user_keys, user_themes)

@@ -25,6 +25,7 @@ from textual.message import Message
 
 from pix.untrusted import natural
 from pix_inspect.base.narrate import say
+from pix_inspect.ui.app.look_alikes import drawn
 from pix_inspect.ui.app.pastes import PasteParser
 from pix_inspect.ui.widgets.guarded import TAKING_DOWN
 from pix_inspect.ui.widgets.pressed import pressed
@@ -45,10 +46,11 @@ class _Enduring(io.TextIOBase):
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
+        self._encoding = terminal.encoding or "utf-8"
 
     def write(self, text: str) -> int:
         with suppress(OSError, ValueError):
-            self._terminal.write(text)
+            self._terminal.write(drawn(text, self._encoding))
         return len(text)
 
     def flush(self) -> None:
