@@ -32,6 +32,8 @@ from pix.protocol.logging import STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_
 
 MOST_HEADS = 64
 """Heads of frames that are remembered."""
+UNSEEN = frozenset((Reason.NOT_RECORDED, Reason.READS_UNSEEN, Reason.TOO_FAR_AHEAD))
+"""Why it is not known what the client asked."""
 _LAST = (STDERR_LAST,)
 _TURNING = (STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_WRITE)
 """Frames behind which something else follows than one more frame, or may."""
@@ -307,17 +309,20 @@ class DaemonSide:
         code = yield from cursor.word()
         has_log = ledger.in_force().family.has_log
         frame = STDERR_FRAMES.get(code) if has_log else None
+        asked = ledger.client.opaque
+        is_unseen = asked is not None and asked.notes[0].reason in UNSEEN
         if frame is None or code == STDERR_LAST:
             found = foreign(code) if frame is None else frame.name
             said = "silence, or an error" if has_log else "silence"
             wanted, at_sea = f"{said}, as nothing was asked", ledger.at_sea
-            asked = ledger.client.opaque
-            if asked is not None and asked.notes[0].reason is Reason.NOT_RECORDED:
+            if is_unseen:
                 raise Misfit(Reason.ASKED_UNSEEN, start, wanted, found)
             if at_sea is None:
                 raise Misfit(Reason.UNASKED, start, wanted, found)
             raise Misfit(Reason.UNASKED_OUT_OF_STEP, start, wanted, found, at_sea.number)
         orphan = ledger.strayed(start)
+        if is_unseen:
+            orphan.note(Note(Reason.ASKED_UNSEEN))
         if code == STDERR_ERROR:
             yield from self._error(orphan, cursor, start)
         else:

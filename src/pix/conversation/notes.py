@@ -83,6 +83,7 @@ class Reason(Worded):
     UNKNOWN_REPLY = _MISFIT
     UNASKED = _MISFIT
     ASKED_UNSEEN = "what this answers was not recorded"
+    READS_UNSEEN = "how much of this the daemon asked for is not known"
     UNASKED_OUT_OF_STEP = (
         f"{_MISFIT} from a daemon that is out of step since exchange {{note.exchange}}"
     )

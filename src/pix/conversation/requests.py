@@ -7,12 +7,14 @@ answer is the next operation. Source: Nix `remote-store.cc`.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from pix.codec.cursor import Cursor, Scan, leap, scan, u64_at
 from pix.codec.errors import DecodeError, WildLength
 from pix.codec.payload import PULLED
 from pix.codec.words import foreign
 from pix.conversation.exchange import CLIENT, Exchange
-from pix.conversation.notes import Note, Reason
+from pix.conversation.notes import Misfit, Note, Reason
 from pix.conversation.open_exchanges import Ledger
 from pix.protocol.logging import STDERR_READ
 
@@ -51,20 +53,28 @@ class ClientSide:
             if program and not leap(cursor, program):
                 yield from scan(cursor, program)
             payload = operation.request.payload
+            is_told = True
             if payload is not None:
                 exchange.payload_start = cursor.offset
                 exchange.payload_side = CLIENT
                 carriage = payload.carriage(protocol)
                 if carriage is PULLED:
-                    yield from self._pulled(exchange, cursor)
+                    is_told = yield from self._pulled(exchange, cursor)
                 elif carriage is not None and not (yield from carriage.scan(cursor)):
                     raise DecodeError(cursor.offset, "a NAR token", "a STDERR_ERROR word")
             while cursor.pos > cursor.end:
                 yield
             ledger.requested(exchange, cursor.offset)
+            if not is_told:
+                while cursor.end == cursor.pos:
+                    yield
+                raise _reads_unseen(cursor.offset)
 
-    def _pulled(self, exchange: Exchange, cursor: Cursor) -> Scan:
-        """The strings that answer STDERR_READ, until the daemon says it is done."""
+    def _pulled(self, exchange: Exchange, cursor: Cursor) -> Generator[None, None, bool]:
+        """The strings that answer STDERR_READ, until the daemon says it is done.
+
+        False where its stream ends before.
+        """
         ledger = self.ledger
         lane = ledger.client
 
@@ -81,15 +91,12 @@ class ClientSide:
             yield from cursor.arrived()
             yield from lane.wait(settled)
             if exchange.answers >= exchange.reads:
-                if ledger.daemon.opaque is None or exchange.settled or exchange.reply is not None:
-                    return
+                is_told = exchange.settled or exchange.reply is not None
+                if is_told or ledger.daemon.opaque is None:
+                    return is_told
                 while cursor.end == cursor.pos:
                     yield
-                raise DecodeError(
-                    cursor.offset,
-                    "answers to STDERR_READ",
-                    "bytes to a daemon that is not understood",
-                )
+                raise _reads_unseen(cursor.offset)
             start = cursor.offset
             length = yield from cursor.word()
             if length > cursor.limits.string:
@@ -106,3 +113,8 @@ class ClientSide:
                 if frame.frame.code == STDERR_READ:
                     frame.answer = (start, cursor.offset)
                     break
+
+
+def _reads_unseen(offset: int) -> Misfit:
+    found = "bytes to a daemon that is not understood, or has left"
+    return Misfit(Reason.READS_UNSEEN, offset, "answers to STDERR_READ", found)

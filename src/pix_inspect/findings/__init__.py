@@ -3,7 +3,7 @@
 finding     one irregularity (finding)
 kind        what sorts there are, how grave, what to do (kinds, downgrade)
 detector    looks at one exchange (detector, handshakes, messages; look is what it may know;
-            frames_alike need not be looked at)
+            frames_alike need not be looked at; half_recorded blames nobody for what is missing)
 collector   all findings of a session (collector), as lines (text)
 lookup      the findings of one exchange, remembered (lookup)
 

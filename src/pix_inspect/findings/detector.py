@@ -16,6 +16,7 @@ from pix.conversation.notes import Note, Reason
 from pix_inspect.base.units import duration, size
 from pix_inspect.findings import messages
 from pix_inspect.findings.finding import Finding
+from pix_inspect.findings.half_recorded import without_blame
 from pix_inspect.findings.handshakes import handshake
 from pix_inspect.findings.look import Look, Surroundings
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
@@ -29,7 +30,7 @@ MOST_LOG = 20_000
 
 EXPLAINED_BEFORE = (
     Reason.BEGAN_EARLIER, Reason.GUESSED, Reason.UNDER_WAY_EARLIER,
-    Reason.UNKNOWN_REPLY, Reason.ASKED_UNSEEN, Reason.NOT_AGREED,
+    Reason.UNKNOWN_REPLY, Reason.ASKED_UNSEEN, Reason.READS_UNSEEN, Reason.NOT_AGREED,
 )  # fmt: skip
 """Why bytes are opaque that are no finding of their own."""
 
@@ -83,7 +84,7 @@ class Detector:
         return self._found(Look(self._around, view.row, True, view))
 
     def _found(self, look: Look) -> list[Finding]:
-        found = [look.weighed(each) for each in _passes(look)]
+        found = without_blame([look.weighed(each) for each in _passes(look)], look)
         changed = [each for each in found if each.kind.name == "line-ends"]
         if changed and look.row.kind != "handshake":
             told = 0 if look.around.changed_hello(look.row.connection) is not None else 1
@@ -162,6 +163,8 @@ def _operation(look: Look) -> Iterator[Finding]:
 
 
 def _orphan(look: Look) -> Iterator[Finding]:
+    if Reason.ASKED_UNSEEN in look.reasons:
+        return
     if Reason.REPEATED_ERROR in look.reasons:
         yield look.found("doubled-error", str(look.notes[0]), *look.daemon_start)
     elif Reason.OUT_OF_STEP not in look.reasons:
@@ -192,11 +195,18 @@ def _noted(look: Look) -> Iterator[Finding]:
 
 
 def _early(look: Look, note: Note) -> Iterator[Finding]:
-    """A request that is answered too early: without payload to leave, it was over for both."""
+    """A request that is answered too early: without payload to leave, it was over for both.
+
+    To a client that had left before, the error says what it left behind.
+    """
     diagnosis = look.forensics.answered_early(look.row)
     side, start = look.daemon_start
-    name = _graver("early-answer", diagnosis)
-    yield look.found(name, str(note), side, start, diagnosis=diagnosis)
+    name = "early-answer"
+    if look.who_left == CLIENT and look.forensics.left_unanswered(look.row):
+        name, side, start = "cut-request", CLIENT, note.offset
+    elif diagnosis is not None and not diagnosis.certain:
+        diagnosis = None  # it may have left for what it was answered
+    yield look.found(_graver(name, diagnosis), str(note), side, start, diagnosis=diagnosis)
 
 
 def _not_read(look: Look) -> Iterator[Finding]:

@@ -264,6 +264,13 @@ _ALL = (
          "Record again: pix-inspect with a higher --payload or on a faster disk, strace with"
          " -s 1000000, others without a snapshot length.",
          deep=False),
+    Kind("half-recorded", "warning", "one side says nothing more, and the other goes on",
+         "An import: whether it kept all is not known. Behind the last byte of one side the other"
+         " answers what is not there, or asks on without an answer.",
+         "What the one said since is not in what was imported; or the other speaks unasked, or"
+         " asks without waiting.",
+         "Record both directions to their end: a relay does; strace with -f and without a filter of"
+         " descriptors, a capture of TCP without one of a direction."),
     # What is said -------------------------------------------------------------------------
     Kind("padding", "error", "padding that is not zero",
          "The bytes behind a text.",

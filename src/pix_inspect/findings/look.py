@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pix_inspect.forensics.desync import Forensics
 
 LOOK_BACK = 400
-"""Exchanges in which the one before on the same connection is looked for."""
+"""Exchanges in which the one before or behind on the same connection is looked for."""
 
 OFTEN = 4
 """Connections that one process opens one after the other before it is worth a note."""
@@ -133,6 +133,13 @@ class Surroundings:
     def before(self, row: Row) -> int | None:
         """Return the index of the exchange before on the same connection."""
         for i in range(row.number - 2, max(row.number - 2 - LOOK_BACK, -1), -1):
+            if self.session.row(i).connection == row.connection:
+                return i
+        return None
+
+    def behind(self, row: Row) -> int | None:
+        """Return the index of the exchange behind on the same connection."""
+        for i in range(row.number, min(row.number + LOOK_BACK, len(self.session))):
             if self.session.row(i).connection == row.connection:
                 return i
         return None

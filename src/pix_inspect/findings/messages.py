@@ -189,13 +189,14 @@ def irregular(look: Look) -> list[Finding]:
 
 def _irregular(look: Look) -> Iterator[Finding]:
     over = look.row.state == "ok" or (look.row.state == "error" and look.row.kind != "handshake")
-    stopped = Reason.NO_STATUS in look.reasons
+    stopped, ended = Reason.NO_STATUS in look.reasons, Reason.REQUEST_CUT in look.reasons
     for part in _distinct(look.view):
         if part.error is not None and part.end is not None and over:
             length = part.end - part.start
             kept = look.view.kept[part.side].count(part.start, part.end)
             is_all = length == kept <= LONGEST_TREE
-            if is_all and not (stopped and part.name == "error"):
+            is_cut = (part.name == "error" and stopped) or (part.name == "request" and ended)
+            if is_all and not is_cut:
                 yield look.found(
                     "undecodable", str(part.error), part.side, part.error.offset, part.name
                 )

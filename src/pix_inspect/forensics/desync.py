@@ -178,6 +178,13 @@ class Forensics:
         rules = (line_ends, bare_payload, broken_request, unframed, broken_payload)
         return _first(self._case(row), *rules)
 
+    def left_unanswered(self, row: Row) -> bool:
+        """Whether the client had closed before the first word of its answer."""
+        exchange = self.session.exchange(row.number - 1).exchange
+        closed = self._case(row).turns.closed.get(CLIENT)
+        said = exchange.answered if exchange is not None else None
+        return closed is not None and said is not None and closed <= said
+
     def line_ends(self, row: Row) -> Diagnosis | None:
         """Return whether line ends were changed on the way, in either direction."""
         return None if self._is_blind(row) else line_ends(self._case(row))

@@ -13,7 +13,7 @@ from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Operation
 from pix.codec.errors import DecodeError, Truncated
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, WORKER, Protocol
 from pix.codec.lists import MapOf
-from pix.codec.payload import Payload
+from pix.codec.payload import PULLED, Payload
 from pix.codec.records import Field, Record
 from pix.codec.values import Tree, tree
 from pix.codec.wire import Meaning, Node, Reader, String, Wire, Word
@@ -49,6 +49,10 @@ class Requests(Following):
         if operation is None or _is_gone(operation):
             raise DecodeError(at, "an operation", str(code))
         Fields(operation.request).tree(reader, f"then {operation.name}", out)
+        payload = operation.request.payload
+        if payload is not None and payload.carriage(reader.protocol) is PULLED:
+            while reader.pos < reader.end:
+                reader.string()  # each answers a STDERR_READ, which is not there
 
 
 def _is_gone(operation: Operation) -> bool:

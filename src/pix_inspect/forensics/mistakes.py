@@ -95,16 +95,19 @@ class Mistake(Enum):
 
 class Proviso(Worded):
     """What else may have been the case, where a mistake is not certain: why the side that left
-    first did.
+    first did, or whether something is missing.
     """
 
     LEFT = "if it did not end on purpose"
     KILLED = "if it was not killed"
     CRASHED = "if it did not crash"
+    ALL_SAID = "if that is all that was said"
 
     @property
-    def side(self) -> int:
-        """The side that it is about."""
+    def side(self) -> int | None:
+        """The side that has to have left first; None where it need not."""
+        if self is Proviso.ALL_SAID:
+            return None
         return DAEMON if self is Proviso.CRASHED else CLIENT
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pix.codec.declare import OPERATIONS, STDERR_FRAMES, Frame, Operation, wire_of
 from pix.codec.gates import FAMILIES, NEWEST, Protocol, version_text
-from pix.codec.payload import FRAMES, RAW_NAR, Carriage, Payload
+from pix.codec.payload import FRAMES, PULLED, RAW_NAR, Carriage, Payload
 from pix.codec.records import Record
 from pix.codec.values import Tree, tree
 from pix.codec.wire import Wire, pack_string, pack_u64
@@ -594,7 +594,14 @@ def request_of(view: ExchangeView, case: Case) -> Message | None:
     own = bytes(turn.data[start - turn.start :])
     beyond = case.turns.read(CLIENT, turn.end, turn.end + BEHIND)
     request = operation.request
-    rest = Requests(), stops, beyond, turn is case.turns.all[-1]
+    if _carriage(request, view.protocol) is PULLED and not exchange.reads:
+        return None  # what the daemon asked for is not there
+    is_last = turn is case.turns.all[-1]
+    if exchange.error is not None and exchange.request_done is None:
+        is_last = not any(
+            other.side == CLIENT and other.start > turn.start for other in case.turns.all
+        )
+    rest = Requests(), stops, beyond, is_last
     return Message(request, own, view.protocol, start, "request", request.payload, *rest)
 
 

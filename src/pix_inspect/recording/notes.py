@@ -181,6 +181,11 @@ class Made(Comment):
         """Whether its times are made up."""
         return self.events is False
 
+    @property
+    def is_import(self) -> bool:
+        """Whether others recorded it, of which it is not known whether they kept all."""
+        return self.formats is not None or self.events is not None
+
 
 class Section(Comment):
     """What a file begins with, in its section header."""

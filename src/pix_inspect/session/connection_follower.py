@@ -47,8 +47,8 @@ class ConnectionRow:
     lost: int = 0
     left: int | None = None
     """The side that ended its stream before the other; None before, or where both did at once."""
-    last: int = 0
-    """When something passed last, 0 before anything did."""
+    spoke: list[int] = field(default_factory=lambda: [0, 0])
+    """When each side said something last, 0 before it did."""
     stalls: list[Stall] = field(default_factory=list)
     guessed: bool = False
     """Its beginning was not recorded, and its version is what fits."""
@@ -58,6 +58,11 @@ class ConnectionRow:
     """For what it was used, where it is the gateway's."""
     standard_error: list[tuple[int, str]] = field(default_factory=list)
     """What the command that stands for the daemon wrote there: when, and a piece of it."""
+
+    @property
+    def last(self) -> int:
+        """When something passed last, 0 before anything did."""
+        return max(self.spoke)
 
 
 class Watcher:
@@ -91,7 +96,7 @@ class Watcher:
         self, side: int, time: int, offset: int, data: bytes, length: int, position: int
     ) -> None:
         """Take what passes next; the reader's `ChunkSeen`."""
-        self.row.last = time
+        self.row.spoke[side] = time
         self._latest = (side, offset, position)
         if self._early is not None:
             data, length = self._behind(side, time, offset, data, length, position)

@@ -325,6 +325,19 @@ def test_gap_in_structure_is_opaque() -> None:
     assert strange.request_end == talk.size[CLIENT] + 166
 
 
+def test_what_answers_a_gap_is_said_to_do_so() -> None:
+    """Log lines as well as replies: of neither is known what was asked."""
+    conversation = Playbook(V38).greet().play()
+    conversation.gap(CLIENT, 8)
+    conversation.feed(CLIENT, bytes(40))
+    for each in (StderrNext(text="copying\n"), StderrLast()):
+        conversation.feed(DAEMON, said(each, V38))
+    conversation.close()
+    *_, told, answered = conversation.exchanges
+    assert (told.kind, answered.kind) == ("orphan", "opaque")
+    assert [each.notes[0].reason for each in (told, answered)] == [Reason.ASKED_UNSEEN] * 2
+
+
 def test_resumed_between_two_operations() -> None:
     talk = Playbook(V38).greet() >> VALID << StderrLast() << YES
     behind = len(talk.turns)

@@ -123,6 +123,16 @@ def test_pulled_payload_that_ends_early() -> None:
     assert imported.error is not None
 
 
+def test_what_nobody_is_seen_to_ask_for_is_no_operation() -> None:
+    """Of a daemon that ends in the middle, or whose bytes are not there."""
+    talk = Playbook(Protocol(21)).greet() >> ImportPaths() << StderrRead(length=32768)
+    talk >> text(NAR[:16]) << EOF >> text(NAR[16:32]) >> VALID
+    _, imported, behind = talk.exchanges()
+    assert [note.reason for note in imported.notes] == [Reason.ANSWER_CUT]
+    assert [note.reason for note in behind.notes] == [Reason.READS_UNSEEN]
+    assert behind.start == imported.request_end
+
+
 def test_add_to_store_before_1_25_is_always_a_nar() -> None:
     flat = nar(b"just a file")
     talk = Playbook(Protocol(21)).greet()

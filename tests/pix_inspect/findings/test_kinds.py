@@ -447,8 +447,10 @@ def test_what_is_too_long_for_a_tree_is_not_undecodable(
 
 
 def test_all_kinds_are_here() -> None:
-    """Standard error is told of in `tests/pix_inspect/session/test_standard_error.py`."""
-    assert set(SCENES) | {"undecodable", "standard-error"} == set(KINDS)
+    """Standard error is told of in `tests/pix_inspect/session/test_standard_error.py`, imports in
+    `test_half_recorded.py`.
+    """
+    assert set(SCENES) | {"undecodable", "standard-error", "half-recorded"} == set(KINDS)
 
 
 def test_every_kind_says_what_to_do() -> None:

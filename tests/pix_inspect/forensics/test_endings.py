@@ -107,6 +107,37 @@ def test_how_long_nothing_was_answered(left: int, who: str, tmp_path: Path) -> N
     assert found.explanation == (said,)
 
 
+def killed(folder: Path, *turns: tuple[int, bytes | None]) -> list[tuple[str, Mistake | None]]:
+    """Return what is found of a connection; None ends a side's stream."""
+    made = Recording(folder / "r.pcapng")
+    connection = made.open()
+    for side, data in (*TypicalPlaybook(38).turns, *turns):
+        if data is None:
+            connection.half_close(side)
+        elif data:
+            connection.chunk(side, data)
+    connection.close()
+    return [(each.kind.name, each.mistake) for each in Findings(made.session()).finish().kept]
+
+
+GONE = (CLIENT, None)
+SAID = (DAEMON, error(38, b"unexpected end-of-file"))
+
+
+@pytest.mark.parametrize("cut", [8, 12, 16, 40, 64])
+def test_an_error_for_a_client_that_was_killed_in_its_request_says_nothing_of_the_client(
+    cut: int, tmp_path: Path
+) -> None:
+    asked = (CLIENT, (word(26) + text(PATH.encode()))[:cut])
+    on_condition = Mistake.SHORT_REQUEST if cut == 8 else None
+    assert killed(tmp_path, asked, GONE, SAID) == [("cut-request", on_condition)]
+    twice = killed(tmp_path, asked, GONE, SAID, SAID)
+    assert twice == [("cut-request", on_condition), ("doubled-error", None)]
+    assert killed(tmp_path, asked, SAID) == [("early-answer", None)]
+    assert killed(tmp_path, asked, SAID, GONE) == [("early-answer", None)]
+    assert killed(tmp_path, asked, SAID, (DAEMON, None), GONE) == [("early-answer", None)]
+
+
 def test_how_long_nothing_was_answered_behind_half_a_payload(tmp_path: Path) -> None:
     added = b"".join(map(text, (b"x", b"text:sha256"))) + word(0) * 2
     found = ended(tmp_path, CLIENT, (CLIENT, word(7) + added + word(64) + bytes(24)))

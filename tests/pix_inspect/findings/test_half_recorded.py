@@ -1,0 +1,114 @@
+"""An import of which one direction stops being there: nobody is blamed for what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pix.codec.gates import Protocol
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix_inspect.findings.collector import Findings
+from pix_inspect.forensics.mistakes import Mistake, Proviso
+from tests.support.playbook import Turn
+from tests.support.recording import Recording
+from tests.support.typical import TypicalPlaybook
+from tests.support.words import PATH, text, word
+
+HELLO = TypicalPlaybook(35).turns
+QUERY, VALID, INFO = (
+    TypicalPlaybook(35).whole(name).turns[len(HELLO) :]
+    for name in ("QueryReferrers", "IsValidPath", "QueryPathInfo")
+)
+Found = list[tuple[str, "Mistake | None", "Proviso | None"]]
+
+
+def found(turns: list[Turn], folder: Path, *, left: int | None = None, **about: Any) -> Found:
+    """Return the kinds found on a connection but for notes, with their mistakes and conditions."""
+    made = Recording(folder / "r.pcapng", **about)
+    connection = made.open(Protocol(35))
+    for side, data in turns:
+        if data:
+            connection.chunk(side, data)
+    if left is not None:
+        connection.half_close(left)
+    connection.close()
+    kept = Findings(made.session()).finish().kept
+    return [
+        (each.kind.name, each.mistake, each.diagnosis.proviso if each.diagnosis else None)
+        for each in kept
+        if each.grade != "note"
+    ]
+
+
+def without(side: int, turns: list[Turn]) -> list[Turn]:
+    return [turn for turn in turns if turn[0] != side]
+
+
+def half(turns: list[Turn]) -> list[Turn]:
+    """What is asked breaks off, and is answered."""
+    (side, data), *rest = turns
+    return [(side, (data or b"")[:24]), *rest]
+
+
+SHORT = ("half-recorded", Mistake.SHORT_REQUEST, Proviso.ALL_SAID)
+HALF = ("half-recorded", None, None)
+
+STOPPED: dict[str, tuple[list[Turn], Found, set[str]]] = {
+    "a request that is not there is answered": (
+        HELLO + QUERY + without(CLIENT, INFO),
+        [("half-recorded", Mistake.LONG_REPLY, Proviso.ALL_SAID)], {"desync"},
+    ),
+    "so is one that is not whole": (HELLO + half(QUERY), [SHORT], {"desync"}),
+    "and others behind it": (
+        HELLO + half(QUERY) + without(CLIENT, VALID), [SHORT, SHORT], {"desync"}
+    ),
+    "so is half a hello": (
+        [*HELLO[:2], (CLIENT, word(0x123)), *without(CLIENT, HELLO[3:])], [HALF],
+        {"handshake-stalled"},
+    ),
+    "no answer is there, and the next question is": (
+        HELLO + QUERY + without(DAEMON, INFO) + without(DAEMON, VALID), [HALF, HALF],
+        {"client-left"},
+    ),
+    "nor is the rest of the daemon's hello": (
+        [*HELLO[:3], *without(DAEMON, HELLO[3:]), *without(DAEMON, VALID)], [HALF],
+        {"client-left"},
+    ),
+}  # fmt: skip
+"""What passed, what is found of it in an import, and what kinds where a relay has recorded it."""
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_what_may_be_missing_is_nobodys_mistake_in_an_import(name: str, tmp_path: Path) -> None:
+    turns, expected, _ = STOPPED[name]
+    left = CLIENT if "client-left" in STOPPED[name][2] else None
+    assert found(turns, tmp_path, left=left, formats=["strace"]) == expected
+    assert found(turns, tmp_path, left=left, events=False) == expected
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_what_a_relay_did_not_hear_was_not_said(name: str, tmp_path: Path) -> None:
+    turns, _, expected = STOPPED[name]
+    left = CLIENT if "client-left" in expected else None
+    assert {kind for kind, _, _ in found(turns, tmp_path, left=left)} == expected
+
+
+@pytest.mark.parametrize(
+    ("turns", "left", "expected"),
+    [
+        (HELLO + QUERY + [(DAEMON, word(1))], None, [("desync", Mistake.EXTRA_ONE, None)]),
+        (HELLO + without(DAEMON, QUERY), CLIENT, [("client-left", None, None)]),
+        (
+            [*HELLO, (CLIENT, word(26) + text(PATH.encode())[:-8])], CLIENT,
+            [("cut-request", None, None)],
+        ),
+    ],
+    ids=["a word that is no answer", "one question", "half a question"],
+)  # fmt: skip
+def test_what_nobody_goes_on_behind_is_as_elsewhere(
+    turns: list[Turn], left: int | None, expected: Found, tmp_path: Path
+) -> None:
+    assert found(turns, tmp_path, left=left, formats=["tcp"]) == expected
+    assert found(turns, tmp_path, left=left) == expected
