@@ -10,7 +10,7 @@ import argparse
 import importlib
 import textwrap
 from types import ModuleType
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from pix.problem import Problem
 from pix_inspect.options.declarations import declare_argument
@@ -172,7 +172,11 @@ STATUSES = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """Takes options by their whole names, and says what is wrong in one line."""
+
+    def __init__(self, **about: Any) -> None:
+        about.setdefault("formatter_class", Formatter)
+        super().__init__(allow_abbrev=False, **about)
 
     def error(self, message: str) -> NoReturn:
         raise Problem(f"{message}; see {self.prog} --help")
@@ -200,14 +204,17 @@ def module_of(name: str) -> ModuleType:
 def parser_of(name: str) -> Parser:
     """Return the parser of a command's arguments."""
     _, summary, example = COMMANDS[name]
-    parser = Parser(
-        prog=f"pix-inspect {name}",
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        allow_abbrev=False,
-        formatter_class=Formatter,
-    )
+    parser = Parser(prog=f"pix-inspect {name}", description=_sentence(summary))
     module_of(name).arguments(parser)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action._choices_actions:
+                action.choices[each.dest].description = _sentence(each.help or "")
     declare_argument(parser)
     more = f"{parser.epilog}\n\n" if parser.epilog else ""
     parser.epilog = f"{more}example:\n  pix-inspect {name} {example}"
     return parser
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -50,18 +50,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--list-volatile", action=_ListVolatile, nargs=0, help="say what is not compared"
     )
     sides = parser.add_subparsers(dest="side", required=True, metavar="client|daemon")
-    client = sides.add_parser(
-        "client",
-        help="send the recorded requests to a daemon and compare its answers",
-        allow_abbrev=False,
-    )
-    _client_arguments(client)
-    daemon = sides.add_parser(
-        "daemon",
-        help="answer clients as the recorded daemon did",
-        allow_abbrev=False,
-    )
-    _daemon_arguments(daemon)
+    asks = "send the recorded requests to a daemon and compare its answers"
+    _client_arguments(sides.add_parser("client", help=asks))
+    answers = "answer clients as the recorded daemon did"
+    _daemon_arguments(sides.add_parser("daemon", help=answers))
 
 
 class _ListVolatile(argparse.Action):

@@ -26,16 +26,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         ("install", "write a dissector and a capture interface to Wireshark's personal folders"),
         ("uninstall", "remove them"),
     ):
-        each = actions.add_parser(name, help=text, allow_abbrev=False)
+        each = actions.add_parser(name, help=text)
         each.add_argument(
             "--to", type=Path, metavar="DIR", help="in plugins and extcap of this folder instead"
         )
-    actions.add_parser("print", help="print the dissector", allow_abbrev=False)
-    _extcap_arguments(
-        actions.add_parser(
-            "extcap", help="answer Wireshark, which runs this to capture", allow_abbrev=False
-        )
-    )
+    actions.add_parser("print", help="print the dissector")
+    runs = "answer Wireshark, which runs this to capture"
+    _extcap_arguments(actions.add_parser("extcap", help=runs))
 
 
 def _extcap_arguments(parser: argparse.ArgumentParser) -> None:
