@@ -24,7 +24,7 @@ from collections import deque
 from functools import partial
 
 from pix.codec.cursor import Limits, Program, Scan, behind
-from pix.codec.declare import OPERATIONS
+from pix.codec.declare import OPERATIONS, Operation
 from pix.codec.errors import DecodeError
 from pix.codec.gates import Family, Protocol
 from pix.conversation.answers import DaemonSide
@@ -40,8 +40,18 @@ from pix.conversation.open_exchanges import (
     PayloadSeen,
 )
 from pix.conversation.requests import ClientSide
-from pix.conversation.round_trips import Plain, RoundTripSeen, Shape, before_reply, plain
+from pix.conversation.round_trips import (
+    Passed,
+    Plain,
+    RoundTripSeen,
+    Shape,
+    before_reply,
+    glance,
+    plain,
+)
 
+AT_ONCE = 512
+"""Chunks among which round trips are looked for at a time."""
 MOST_REMEMBERED = 4096
 """Bytes of an answer that is remembered to know it again."""
 
@@ -57,7 +67,8 @@ class Conversation:
 
     An observer that has `round_trip` is told of a plain one by that alone, when it is over,
     and no Exchange is made: a request in one chunk of `bytes` while nothing else is under
-    way, and then its reply in one chunk, without log, error or payload.
+    way, and then its reply in one chunk, without log, error or payload. Who has many chunks at
+    once takes those of plain round trips by `round_trips` and feeds the rest.
     """
 
     def __init__(
@@ -101,7 +112,7 @@ class Conversation:
                 lane.gives_way = partial(self._go_first, self._lanes[1 - lane.side])
         self.asked: Asked | None = None
         """The plain request that waits for its answer, and of which nobody was told."""
-        self._answer: Shape = (0, None)
+        self._answer: Shape = (0, None, None)
         self._plain: Plain = {}
         self._before_reply = b""
         self._program: Program = ()
@@ -173,7 +184,7 @@ class Conversation:
             size = len(data)
             asked = self.asked
             if asked is not None:
-                length, program = self._answer
+                length, program, _ = self._answer
                 if (side == DAEMON and data.startswith(self._before_reply)) and (
                     length == size or (program and self._is_whole(data, program))
                 ):
@@ -183,7 +194,7 @@ class Conversation:
                     tell(asked, start, end, time)
                     return True
             elif side == CLIENT and (found := self._plain.get(data[:8])) is not None:
-                operation, (length, program), answer = found
+                operation, (length, program, _), answer = found
                 if length == size or (program and behind(data, 8, program, self.limits) == size):
                     ledger = self._ledger
                     ledger.count = number = ledger.count + 1
@@ -198,6 +209,21 @@ class Conversation:
             data = data[taken:]
         self._scan(side, data, time)
         return False
+
+    def round_trips(self, passed: list[Passed], at: int) -> list[Operation]:
+        """Take the plain round trips that stand next, each a request and its answer.
+
+        Returns what was asked; the observer is not told. This is `feed`, for many at once.
+        """
+        if self._tell is None or self.asked is not None:
+            return []
+        found, up, down = glance(
+            passed[at : at + AT_ONCE], self._plain, self._before_reply, self.limits
+        )
+        self._ledger.count += len(found)
+        self._asking.base += up
+        self._answering.base += down
+        return found
 
     def _is_whole(self, answer: bytes, program: Program) -> bool:
         """Whether an answer ends where its data does.

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeAlias
 
-from pix.codec.cursor import SKIP, Program
+from pix.codec.cursor import SKIP, Limits, Program, behind
 from pix.codec.declare import Operation
 from pix.codec.gates import Protocol
+from pix.codec.plans import Plan, hops, is_whole, plan_of
 from pix.codec.wire import pack_u64
 from pix.conversation.exchange import Asked
 from pix.protocol import operations_of
@@ -25,9 +26,13 @@ RoundTripSeen: TypeAlias = Callable[[Asked, int, int, int], None]
 """Told of a plain round trip that is over, in place of `started` and `ended`: what was asked,
 `[start, end)` of the answer in the daemon's stream, and when it came."""
 
-Shape: TypeAlias = "tuple[int, Program | None]"
+Passed: TypeAlias = "tuple[int, int, int, bytes, int, int]"
+"""A chunk that passed: side, time, stream offset, what was kept of it, its length, and where it
+stands, which is for whoever asks."""
+
+Shape: TypeAlias = "tuple[int, Program | None, Plan | None]"
 """A message with the word before it, if there is one: its length if that is fixed, else the program
-behind the word."""
+behind the word, and its plan where it has one."""
 
 Plain: TypeAlias = "dict[bytes, tuple[Operation, Shape, Shape]]"
 """By the first word of the request: operation, request, answer."""
@@ -55,5 +60,51 @@ def before_reply(protocol: Protocol) -> bytes:
 
 def _shape(program: Program, ahead: int) -> Shape:
     if all(step == SKIP for step, _ in program):
-        return ahead + sum(arg for _, arg in program if isinstance(arg, int)), None
-    return 0, program
+        return ahead + sum(arg for _, arg in program if isinstance(arg, int)), None, None
+    return 0, program, plan_of(program)
+
+
+def glance(
+    passed: list[Passed], kinds: Plain, before: bytes, limits: Limits
+) -> tuple[list[Operation], int, int]:
+    """Return what the plain round trips ask for with which `passed` begins, a request and its
+    answer each, and how many bytes of either side they are.
+
+    An answer that repeats the one before, word for word, needs no walk through what it holds.
+    """
+    found: list[Operation] = []
+    steps, most, ahead = hops(limits.string), limits.count, len(before)
+    number, same = b"", None
+    up = down = 0
+    for (side, _, _, request, size, _), (other, _, _, answer, length, _) in zip(
+        passed[::2], passed[1::2], strict=False
+    ):
+        if not (number and request.startswith(number)):
+            if (plain := kinds.get(number := request[:8])) is None:
+                break
+            operation, (fixed, program, _), (fixed_answer, answers, plan) = plain
+            same = None
+        if (
+            side
+            or not other
+            or len(request) != size
+            or len(answer) != length
+            or not (fixed == size or (program and behind(request, 8, program, limits) == size))
+            or not (
+                answer == same
+                or (
+                    answer.startswith(before)
+                    and (
+                        fixed_answer == length
+                        or (plan and is_whole(answer, ahead, plan, steps, most))
+                        or (answers and behind(answer, ahead, answers, limits) == length)
+                    )
+                )
+            )
+        ):
+            break
+        same = answer
+        found.append(operation)
+        up += size
+        down += length
+    return found, up, down

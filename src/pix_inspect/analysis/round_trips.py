@@ -15,13 +15,14 @@ from pathlib import Path
 
 from pix.codec.declare import Operation
 from pix.conversation import CLIENT, Asked, Conversation, Exchange
+from pix.conversation.round_trips import Passed
 from pix.dataclass import dataclass, field
 from pix_inspect.analysis.runs import SHORTEST_RUN, Run, advice
 from pix_inspect.analysis.statistics import Tally
 from pix_inspect.recording.notes import lost_bytes, note_of
 from pix_inspect.recording.reader import Event, RecordingReader
 from pix_inspect.recording.stall_notes import Stall, take
-from pix_inspect.recording.stream_reader import ChunkSeen
+from pix_inspect.recording.stream_reader import ChunksSeen
 
 MOST_REMEMBERED = 1_000_000
 """Distinct requests remembered, to know what is asked again."""
@@ -254,10 +255,12 @@ class _Watched:
         self.first = None
         self.in_run = self.distinct = self.run_thinking = 0
 
-    def chunk(
-        self, side: int, time: int, offset: int, data: bytes, length: int, position: int
-    ) -> None:
-        """Take what passes next; the reader's `ChunkSeen`."""
+    def chunks(self, passed: list[Passed]) -> None:
+        """Take what passes next; the reader's `ChunksSeen`."""
+        for side, time, offset, data, length, _ in passed:
+            self._chunk(side, time, offset, data, length)
+
+    def _chunk(self, side: int, time: int, offset: int, data: bytes, length: int) -> None:
         found = self.analyst.found
         self.bytes += length
         self.last = time
@@ -324,10 +327,10 @@ class Analyst:
         self.predicted = max(self.predicted, found.elapsed)
         return found
 
-    def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+    def connection(self, number: int, time: int, position: int) -> ChunksSeen:
         """Return what takes the chunks of a connection."""
         self.found.started = self.found.started or time
-        return self._watch(number).chunk
+        return self._watch(number).chunks
 
     def _watch(self, number: int) -> _Watched:
         watched = self._watched.get(number)

@@ -11,13 +11,14 @@ from pathlib import Path
 from struct import Struct
 from typing import Any
 
+from pix.conversation.round_trips import Passed
 from pix.problem import Problem
 from pix_inspect.base.units import duration
 from pix_inspect.recording import pcapng
 from pix_inspect.recording.packet import read_packet, whole_block
 from pix_inspect.recording.sections import SMALLEST_SECTION, Contents, Damage, section_about
 from pix_inspect.recording.source import Source, open_source
-from pix_inspect.recording.stream_reader import Chunk, ChunkSeen, Event, Item, Listener
+from pix_inspect.recording.stream_reader import Chunk, ChunksSeen, Event, Flow, Item, Listener
 from pix_inspect.recording.tcp_headers import ACK, HEADERS, PSH, SEQUENCE_MASK, SYN
 
 __all__ = ["Chunk", "Event", "Item", "RecordingReader"]
@@ -284,6 +285,12 @@ class RecordingReader:
         before = time
         packet_head, tcp_head = pcapng.PACKET.unpack_from, _HEAD.unpack_from
         length_of = pcapng.U32.unpack_from
+        run: list[Passed] = []
+        """What is told next: chunks of the connection of `interface`, and nothing between them."""
+        add, current = run.append, -1
+        flow: Flow | None = None
+        expected: list[int] = []
+        offsets: list[int] = []
         # The usual packet (data in order, no comment) is read here; all else by _slow.
         try:
             while p + pcapng.SMALLEST_BLOCK <= size and left > 0:
@@ -295,48 +302,63 @@ class RecordingReader:
                         and captured >= 40
                         and total == _PLAIN + (captured + 3 & -4)
                         and end <= size
-                        and interface < len(flows)
                         and length_of(buffer, end - 4)[0] == total
-                        and (flow := flows[interface]) is not None
                     ):
+                        if interface != current:
+                            if run and flow:
+                                self._tell(listener, flow, run)
+                            flow = flows[interface] if interface < len(flows) else None
+                            current = -1
+                            if flow is not None and flow.opened:
+                                current, expected, offsets = interface, flow.next, flow.offsets
                         version, source, seq, flags = tcp_head(buffer, p + 28)
                         side = source - 1
                         length = original - 40
                         if (
-                            0 <= side <= 1
-                            and flow.next[side] == seq
+                            interface == current
+                            and 0 <= side <= 1
+                            and expected[side] == seq
                             and flags | PSH == _DATA
                             and version == 0x45
                             and 0 < length >= captured - 40
                             and (following := seq + length) <= SEQUENCE_MASK
-                            and flow.opened
                         ):
-                            offset = flow.offsets[side]
-                            data = buffer[p + 68 : p + 28 + captured]
+                            offset = offsets[side]
                             time = high << 32 | low
-                            if (seen := flow.seen) is None:
-                                seen = flow.seen = listener.connection(flow.number, time, base + p)
-                            seen(side, time, offset, data, length, base + p)
-                            flow.next[side] = following
-                            flow.offsets[side] = offset + length
+                            data = buffer[p + 68 : p + 28 + captured]
+                            add((side, time, offset, data, length, base + p))
+                            expected[side] = following
+                            offsets[side] = offset + length
                             left -= 1
                             p = end
                             continue
                 kind, total = pcapng.BLOCK.unpack_from(buffer, p)
                 if p + total > size:
                     break
+                if run and flow:
+                    self._tell(listener, flow, run)
                 latest = self.latest
                 left -= self._slow(buffer, p, base + p, listener)
                 if self.latest > latest:  # a remark that came later than the data before it
                     time = self.latest
                 p += total
-                flows = self._contents.flows
+                flows, current = self._contents.flows, -1
+            if run and flow:
+                self._tell(listener, flow, run)
         finally:
             self.consumed = self._within = base + p
             self._told += enough - left
             if time != before:
                 self._look_back(before, time, base + p)
             self.latest = max(self.latest, time)
+
+    def _tell(self, listener: Listener, flow: Flow, run: list[Passed]) -> None:
+        """Tell the listener of a connection's chunks, and begin anew."""
+        if (seen := flow.seen) is None:
+            _, time, _, _, _, position = run[0]
+            seen = flow.seen = listener.connection(flow.number, time, position)
+        seen(run)
+        run.clear()
 
     def _look_back(self, before: int, time: int, position: int) -> None:
         """Say, once, that what stands behind `before` in the file is earlier."""
@@ -377,7 +399,7 @@ class RecordingReader:
             self._look_back(self.latest, item.time, position)
             self.latest = max(self.latest, item.time)
             if isinstance(item, Chunk):
-                listener.connection(item.connection, item.time, position)(*item[1:])
+                listener.connection(item.connection, item.time, position)([item[1:]])
             else:
                 listener.event(item)
         return len(items)
@@ -386,14 +408,12 @@ class RecordingReader:
 class _Listed(list[Item]):
     """A listener that is a list of what it was told."""
 
-    def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+    def connection(self, number: int, time: int, position: int) -> ChunksSeen:
         """Return what adds the connection's chunks to the list."""
-        add, new = self.append, tuple.__new__  # what Chunk() comes down to, at half its price
 
-        def seen(
-            side: int, time: int, offset: int, data: bytes, length: int, position: int
-        ) -> None:
-            add(new(Chunk, (number, side, time, offset, data, length, position)))
+        def seen(chunks: list[Passed]) -> None:
+            new = tuple.__new__  # what Chunk() comes down to, at half its price
+            self.extend([new(Chunk, (number, *chunk)) for chunk in chunks])
 
         return seen
 

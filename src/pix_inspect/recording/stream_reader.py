@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from pix.conversation.round_trips import Passed
 from pix.dataclass import dataclass
 from pix_inspect.recording.notes import EVENT, LOST, RECORDER, Ending, EventKind
 from pix_inspect.recording.packet import Packet
@@ -54,14 +55,14 @@ class Event:
 
 Item = Chunk | Event
 
-ChunkSeen: TypeAlias = Callable[[int, int, int, bytes, int, int], None]
-"""Told of a chunk: side, time, offset, data, length and position, as a Chunk has them."""
+ChunksSeen: TypeAlias = "Callable[[list[Passed]], None]"
+"""Told of chunks of a connection that stand one behind the other, without its number."""
 
 
 class Listener(Protocol):
     """Who is told of what stands in a recording while it is read."""
 
-    def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+    def connection(self, number: int, time: int, position: int) -> ChunksSeen:
         """Return what is told of a connection's chunks, from this one to its next event."""
 
     def event(self, event: Event) -> None:
@@ -96,7 +97,7 @@ class Flow:
         self.ended: list[str | None] = [None, None]
         """By side, how it ended: None, "half-close" or "reset"."""
         self.closed = False
-        self.seen: ChunkSeen | None = None
+        self.seen: ChunksSeen | None = None
         """What is told of chunks, once it was asked for."""
 
     def begin(self, side: int, seq: int, offset: int) -> None:

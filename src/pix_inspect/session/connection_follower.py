@@ -14,6 +14,7 @@ from pix.codec.gates import FAMILIES, Family, Protocol
 from pix.conversation import Conversation
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange
 from pix.conversation.notes import Note, Reason
+from pix.conversation.round_trips import Passed
 from pix.dataclass import dataclass, field
 from pix_inspect.recording.notes import FARTHEST, Continuation, Peer, State
 from pix_inspect.recording.stall_notes import Stall
@@ -92,10 +93,25 @@ class Watcher:
         """What passed of a connection whose beginning is to be guessed, with `_held` bytes."""
         self._held = 0
 
+    def chunks(self, passed: list[Passed]) -> None:
+        """Take what passes next; the reader's `ChunksSeen`."""
+        at = 0
+        while at < len(passed):
+            if self._early is None and (asked := self.conversation.round_trips(passed, at)):
+                row, first, at = self.row, at, at + 2 * len(asked)
+                self._index.round_trips(asked, passed[first:at], row.number)
+                row.exchanges += len(asked)
+                side, time, offset, _, _, position = passed[at - 1]
+                row.spoke[:] = passed[at - 2][1], time
+                self._latest = (side, offset, position)
+            else:
+                self.chunk(*passed[at])
+                at += 1
+
     def chunk(
         self, side: int, time: int, offset: int, data: bytes, length: int, position: int
     ) -> None:
-        """Take what passes next; the reader's `ChunkSeen`."""
+        """Take a chunk."""
         self.row.spoke[side] = time
         self._latest = (side, offset, position)
         if self._early is not None:

@@ -15,8 +15,10 @@ from itertools import chain
 from struct import Struct, error
 from typing import TypeAlias
 
+from pix.codec.declare import Operation
 from pix.conversation.exchange import CLIENT, DAEMON, Asked, Exchange, exchange_of
 from pix.conversation.notes import Note
+from pix.conversation.round_trips import Passed
 from pix_inspect.session.row import COLUMNS, KINDS, NOWHERE, STATES, Record, Row, State
 
 _RECORD = Struct("<" + "".join(column.code for column in COLUMNS.values()))
@@ -68,31 +70,45 @@ class Index:
         """Make the record of a plain round trip that is over, as `_record` would."""
         _, connection, position, _ = self.open[number]
         _, operation, client, up, started = asked
-        block, at = self._blocks[number >> _SHIFT], (number & _MASK) * _SIZE
-        try:
-            _RECORD.pack_into(
-                block, at, operation.code, connection, _OPERATION, _OK,
-                time - started if time > started else 0, started, up - client, end - start, 0,
-                True, position, client, start,
+        self._keep(number, (
+            operation.code, connection, _OPERATION, _OK,
+            time - started if time > started else 0, started, up - client,
+            end - start, 0, True, position, client, start,
+        ))  # fmt: skip
+        del self.open[number]  # last: a thread may look while another writes
+
+    def round_trips(self, asked: list[Operation], passed: list[Passed], connection: int) -> None:
+        """Make the records of plain round trips that are over: each a request and its answer."""
+        number, pack = self.length, _RECORD.pack_into
+        for operation, (_, started, client, _, up, position), (_, time, daemon, _, down, _) in zip(
+            asked, passed[::2], passed[1::2], strict=True
+        ):
+            if not number & _MASK:
+                self._blocks.append(bytearray(_SIZE << _SHIFT))
+            record = (
+                operation.code, connection, _OPERATION, _OK,
+                time - started if time > started else 0, started, up, down, 0,
+                True, position, client, daemon,
             )  # fmt: skip
+            try:
+                pack(self._blocks[-1], (number & _MASK) * _SIZE, *record)
+            except error:
+                self._keep(number, record)
+            number += 1
+        self.length = number  # last, as above
+
+    def _keep(self, number: int, record: Record) -> None:
+        """Put a record where it belongs; times that none can hold are the latest it can."""
+        try:
+            _RECORD.pack_into(self._blocks[number >> _SHIFT], (number & _MASK) * _SIZE, *record)
         except error:
-            exchange = exchange_of(asked)
-            exchange.daemon_start, exchange.daemon_end = start, end
-            exchange.ended, exchange.complete = time, True
-            self.announced(number, exchange)
-            self.end(number)
-        else:
-            del self.open[number]  # last: a thread may look while another writes
+            self._aside[number] = tuple(min(value, _LATEST) for value in record)
 
     def end(self, number: int) -> None:
         """Make the record of an exchange that is over."""
         exchange, connection, position, received = self.open[number]
         assert isinstance(exchange, Exchange)
-        record = _record(exchange, connection, position, received, over=True)
-        try:
-            _RECORD.pack_into(self._blocks[number >> _SHIFT], (number & _MASK) * _SIZE, *record)
-        except error:
-            self._aside[number] = record
+        self._keep(number, _record(exchange, connection, position, received, over=True))
         if exchange.failed and exchange.kind != "opaque":
             self.errors += 1
         if exchange.notes and len(self._notes) < _MOST_REMARKED:

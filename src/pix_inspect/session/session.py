@@ -44,7 +44,7 @@ from pix_inspect.recording.notes import (
 )
 from pix_inspect.recording.reader import Event, RecordingReader
 from pix_inspect.recording.stall_notes import take
-from pix_inspect.recording.stream_reader import ChunkSeen
+from pix_inspect.recording.stream_reader import ChunksSeen
 from pix_inspect.session.connection_follower import ConnectionRow, Watcher
 from pix_inspect.session.exchange_view import ExchangeView, Place
 from pix_inspect.session.index import Index
@@ -135,9 +135,9 @@ class Session:
 
     # What passes ----------------------------------------------------------------------
 
-    def connection(self, number: int, time: int, position: int) -> ChunkSeen:
+    def connection(self, number: int, time: int, position: int) -> ChunksSeen:
         """Return what takes the chunks of a connection, which may not have been seen before."""
-        return (self._watchers.get(number) or self._watch(number, time, position)).chunk
+        return (self._watchers.get(number) or self._watch(number, time, position)).chunks
 
     def event(self, event: Event) -> None:
         """Take what happened to a connection or to the recording."""

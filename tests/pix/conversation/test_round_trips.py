@@ -12,7 +12,7 @@ from pix.codec.gates import SERVE, WORKER, Protocol
 from pix.codec.wire import pack_u64
 from pix.conversation import CLIENT, DAEMON, Asked, Conversation, Exchange, Limits
 from pix.conversation.notes import Reason
-from pix.conversation.round_trips import before_reply
+from pix.conversation.round_trips import Passed, before_reply
 from pix.protocol import operations_of, serve
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
 from pix.protocol.operations import (
@@ -77,10 +77,9 @@ def _all_of(exchange: Exchange) -> dict[str, Any]:
 
 
 def played(
-    observer: Slow, session: Session, size: int | None = None, seed: str | None = None
+    conversation: Conversation, session: Session, size: int | None = None, seed: str | None = None
 ) -> Conversation:
     """Play a session in pieces of `size` bytes; with a seed also gaps, ends and looks at it."""
-    conversation = Conversation(observer)
     random = Random(seed)
     for time, (side, data) in enumerate(session):
         for at in range(0, len(data), size or len(data)):
@@ -100,13 +99,62 @@ def played(
     return conversation
 
 
+class AtOnce(Conversation):
+    """A conversation that is given the chunks between two other things at once."""
+
+    def __init__(self, observer: Fast) -> None:
+        super().__init__(observer)
+        self._seen = observer
+        self._passed: list[Passed] = []
+
+    def feed(self, side: int, data: bytes | bytearray | memoryview, time: int = 0) -> bool:
+        self._passed.append((side, time, 0, bytes(data), len(data), 0))
+        return False
+
+    def take(self) -> None:
+        """Take what was given, as the reader of a recording does."""
+        passed, self._passed, at = self._passed, [], 0
+        while at < len(passed):
+            starts = self.received(CLIENT), self.received(DAEMON)
+            asked = self.round_trips(passed, at)
+            for number, operation in enumerate(asked, self._ledger.count - len(asked) + 1):
+                (_, time, _, _, up, _), (_, then, _, _, down, _) = passed[at : at + 2]
+                ends = starts[CLIENT] + up, starts[DAEMON] + down
+                question = number, operation, starts[CLIENT], ends[CLIENT], time
+                self._seen.round_trip(question, starts[DAEMON], ends[DAEMON], then)
+                starts, at = ends, at + 2
+            if not asked:
+                side, time, _, data, _, _ = passed[at]
+                super().feed(side, data, time)
+                at += 1
+
+    def announce(self) -> None:
+        if self._passed:
+            self.take()
+        super().announce()
+
+    def gap(self, side: int, length: int, time: int = 0) -> None:
+        self.take()
+        super().gap(side, length, time)
+
+    def eof(self, side: int, time: int = 0) -> None:
+        self.take()
+        super().eof(side, time)
+
+
 def same(session: Session, size: int | None = None, seed: str | None = None) -> int:
-    """Hold what is told with and without round trips against each other; return their number."""
-    fast, slow = Fast(), Slow()
-    one, other = played(fast, session, size, seed), played(slow, session, size, seed)
+    """Hold what is told with and without round trips, one by one and many at once, against each
+    other; return their number.
+    """
+    fast, slow, many = Fast(), Slow(), Fast()
+    one = played(Conversation(fast), session, size, seed)
+    other = played(Conversation(slow), session, size, seed)
+    third = played(AtOnce(many), session, size, seed)
     assert fast.told == slow.told
+    assert many.told == slow.told
+    assert many.trips >= fast.trips
     for side in (CLIENT, DAEMON):
-        assert one.received(side) == other.received(side)
+        assert one.received(side) == other.received(side) == third.received(side)
     return fast.trips
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from pix.conversation import CLIENT, DAEMON
+from pix.conversation.round_trips import Passed
 from pix.problem import Problem
 from pix_inspect.recording import pcapng, tcp_headers
 from pix_inspect.recording.notes import Stuck
 from pix_inspect.recording.reader import Chunk, Event, Item, RecordingReader
-from pix_inspect.recording.stream_reader import ChunkSeen
+from pix_inspect.recording.stream_reader import ChunksSeen
 from tests.support.packets import block, chunks, conversation, events, items_of, kinds, save, stream
 from tests.support.recording import ABOUT, START, Recording, section
 
@@ -91,8 +92,12 @@ def test_what_a_listener_is_told_can_be_read_again_at_once(tmp_path: Path) -> No
     told: list[Item] = []
 
     class Reading:
-        def connection(self, number: int, time: int, position: int) -> ChunkSeen:
-            return lambda *chunk: self.look(Chunk(number, *chunk))
+        def connection(self, number: int, time: int, position: int) -> ChunksSeen:
+            def seen(chunks: list[Passed]) -> None:
+                for chunk in chunks:
+                    self.look(Chunk(number, *chunk))
+
+            return seen
 
         def event(self, event: Event) -> None:
             self.look(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from pix_inspect.session import index
 from pix_inspect.session.connection_follower import Watcher
 from pix_inspect.session.index import Index
 from pix_inspect.session.session import Row, Session
+from tests.fuzz.sessions import corpus, mutated
 from tests.support import captures
 from tests.support.playbook import said
-from tests.support.recorded import in_pieces, interleaved, record
+from tests.support.recorded import START, Step, in_pieces, interleaved, record
 from tests.support.recording import V38, Connection, growing
 from tests.support.words import PATH
 
@@ -177,6 +179,62 @@ def test_a_round_trip_at_a_glance_makes_the_same_rows_at_each_step(
             patch.delattr(Watcher, "round_trip")
             assert list(at_each_step(path)) == fast
     assert len(trips) > 100 or size
+
+
+def all_of(path: Path) -> list[Any]:
+    """What a session knows at the end of its recording."""
+    session = Session(path).read_all()
+    known: list[Any] = [
+        list(session.rows(0, len(session))),
+        [session.remarks(i) for i in range(len(session))],
+        [session.column(name)(i) for name in ("took", "up", "down") for i in range(len(session))],
+        [(line.exchanges, line.errors, line.spoke) for line in session.connections.values()],
+        [session.errors, session.last, session.lost, session.under_way()],
+    ]
+    session.close()
+    return known
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_round_trips_at_once_make_the_same_rows(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorded and broken sessions, of which several share a recording, in any pieces."""
+    random = Random(f"at once {seed}")
+    sessions = corpus()
+    trips: list[int] = []
+    made = Index.round_trips
+
+    def counted(self: Index, asked: list[Any], *what: Any) -> None:
+        trips.append(len(asked))
+        made(self, asked, *what)
+
+    monkeypatch.setattr(Index, "round_trips", counted)
+    for i in range(40):
+        passed: list[Step] = []
+        for number in range(1, random.randint(2, 5)):
+            passed.append(Step(START, number, "open", CLIENT, b""))
+            session = random.choice(sessions)
+            if random.random() < 0.5:
+                session = mutated(session, sessions, random)
+            time = START
+            for side, data in session:
+                time += random.choice((0, 1, 1000, 50_000))
+                passed.append(Step(time, number, "data", side, data))
+        passed.sort(key=lambda step: step.time)
+        pieces = random.choice((None, None, 8, 64, 1000))
+        path = record(
+            tmp_path / f"{i}.pcapng",
+            in_pieces(passed, pieces) if pieces else passed,
+            random.choice((None, None, 16)),
+        )
+        with monkeypatch.context() as patch:
+            patch.setattr("pix_inspect.session.session.BATCH", 1)
+            one_by_one = all_of(path)
+        for batch in (500, random.randint(2, 20)):
+            monkeypatch.setattr("pix_inspect.session.session.BATCH", batch)
+            assert all_of(path) == one_by_one
+    assert sum(trips) > 100
 
 
 def test_what_does_not_fit_a_record_is_kept_aside(asked: Asked) -> None:
