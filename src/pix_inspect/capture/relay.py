@@ -63,6 +63,10 @@ RESERVE = 8 << 20
 GROWTH = 128 << 10
 """Bytes more that must be free for each of those: what it may come to need."""
 
+SPARE = 8
+"""Descriptors that must be free, too: each client that is let in takes one more or, where a command
+is started for it, several, and where all are taken by those who need another, none goes on."""
+
 MISSED = 500
 """Milliseconds after which a signal is seen that came just before the wait it should end."""
 
@@ -191,6 +195,7 @@ class Relay:
         try:
             if self._starting:  # else nobody would give back what is short
                 mmap.mmap(-1, RESERVE + self._starting * GROWTH).close()
+                self._spare()
             client, address = self.listener.sock.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return False
@@ -206,6 +211,15 @@ class Relay:
             client.close()
             self._report(f"a client could not be served: {_why(error)}")
         return True
+
+    def _spare(self) -> None:
+        """Raises OSError where there are not enough descriptors."""
+        spare: list[int] = []
+        try:
+            while len(spare) < SPARE:
+                spare.append(os.dup(self._wake))
+        finally:
+            _close(*spare)
 
     def _begin(self, client: socket.socket, lineage: Lineage) -> None:
         _, uid, _ = peer_ids(client)

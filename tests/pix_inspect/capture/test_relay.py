@@ -322,8 +322,11 @@ with staged(Path({folder!r})) as stage:
             spare.append(os.open("/dev/null", os.O_RDONLY))
     except OSError:
         pass
-    os.close(spare.pop())
-    waiting = stage.client()          # takes the last descriptor: the relay cannot accept it
+    for _ in range({free}):
+        os.close(spare.pop())
+    waiting = stage.client()          # takes one of them: the relay cannot serve it
+    while not any("cannot accept" in line for line in stage.said):
+        pass
     for client, daemon in held:       # those who are connected notice nothing
         client.sendall(b"still here")
         assert daemon.recv(100) == b"still here"
@@ -336,9 +339,11 @@ print("fine", stage.said)
 """
 
 
-def test_short_of_descriptors_it_waits_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("free", [1, 4])
+def test_short_of_descriptors_it_waits_and_goes_on(tmp_path: Path, free: int) -> None:
+    """Also where there is one for the client, but none for its connection to the daemon."""
     root = str(Path(__file__).parents[3])
-    script = SHORT_OF_DESCRIPTORS.format(root=root, folder=str(tmp_path))
+    script = SHORT_OF_DESCRIPTORS.format(root=root, folder=str(tmp_path), free=free)
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
