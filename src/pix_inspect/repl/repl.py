@@ -268,7 +268,8 @@ class Session:
         try:
             return connect(path, patience, before=lambda sock: sign_client(sock, "repl"))
         except OSError as error:
-            raise Problem(complaint(SocketUpstream(daemon), error, 'connect("…")')) from None
+            named_with = '--upstream or connect("…")'
+            raise Problem(complaint(SocketUpstream(daemon), error, named_with)) from None
 
     def _started(self, program: CommandUpstream) -> socket.socket:
         """Start a program and return a socket to it; its complaints are said. Raises Problem."""
