@@ -181,15 +181,27 @@ def test_every_question_of_the_text_is_answered_by_the_engine(
     assert ("old-client", "1.21", None, 1) in versions
 
 
-# docs/client.md
+# docs/reading.md, docs/client.md
+
+
+def program_of(document: str) -> str:
+    """Return the Python of a text, all of its pieces in one."""
+    return "\n".join(re.findall("```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL))
+
+
+def test_the_recording_of_the_text_is_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(program_of("docs/reading.md"), {})
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("16 BuildPaths Cannot build '/nix/store/")
+    assert last.strip().startswith("nix log /nix/store/")
 
 
 def test_the_client_of_the_text_does_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    program = "\n".join(
-        re.findall("```python\n(.*?)```", (ROOT / "docs/client.md").read_text(), re.DOTALL)
-    )
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "store").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -199,7 +211,7 @@ def test_the_client_of_the_text_does_what_it_says(
         EmbeddedDaemon(store_dir=store_dir) as other,
     ):
         monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(daemon.path))
-        exec(program, {"other": other.path})
+        exec(program_of("docs/client.md"), {"other": other.path})
         with DaemonConnection(other.path) as client:
             (copied,) = client.query_all_valid_paths()
         assert copied.endswith("-examples")
