@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pix.conversation import CLIENT, DAEMON
 from pix.daemon import DaemonConnection
 from pix.protocol import vendors
 from pix_inspect.cli import main
@@ -205,13 +206,22 @@ def test_the_client_of_the_text_does_what_it_says(
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "store").mkdir()
     monkeypatch.chdir(tmp_path)
+    with contextlib.closing(Session(ROOT / "recordings/build-with-log.pcapng").read_all()) as seen:
+        views = [seen.exchange(i) for i in range(len(seen))]
+        sent, received = (
+            b"".join(
+                piece or b"" for view in views for _, piece in view.bytes(side, *view.span(side))
+            )
+            for side in (CLIENT, DAEMON)
+        )
     store_dir = str(tmp_path / "store/store")
     with (
         EmbeddedDaemon(store=tmp_path / "store", store_dir=store_dir, allow_build=True) as daemon,
         EmbeddedDaemon(store_dir=store_dir) as other,
     ):
         monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(daemon.path))
-        exec(program_of("docs/client.md"), {"other": other.path})
+        given = {"other": other.path, "sent": sent, "received": received}
+        exec(program_of("docs/client.md"), given)
         with DaemonConnection(other.path) as client:
             (copied,) = client.query_all_valid_paths()
         assert copied.endswith("-examples")
@@ -221,6 +231,7 @@ def test_the_client_of_the_text_does_what_it_says(
     assert said[1] == f"{(tmp_path / 'tree.nar').stat().st_size} bytes"
     assert {"build: reading", "BUILT", "set()"} <= set(said)
     assert any("is not valid" in line for line in said)
+    assert any(line.startswith("14 BuildPaths(paths=('/nix/store/") for line in said)
 
 
 # docs/agents.md
