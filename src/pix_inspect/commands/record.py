@@ -53,8 +53,9 @@ def relay_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what every relay that listens takes."""
     listen_argument(parser)
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the recording (- for stdout; default: a new one)"
-    )
+        "-o", "--output", metavar="FILE",
+        help="the recording (default: a new one; of `record`, - is standard output)",
+    )  # fmt: skip
     parser.add_argument(
         "--file-mode",
         type=socket_mode,

@@ -38,7 +38,9 @@ LONGEST_FOLDER = 80
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the recording")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="the recording (default: a new one)"
+    )
     capture_options.arguments(parser)
     distance_arguments(parser)
     parser.add_argument("--quiet", action="store_true", help="no summary at the end")

@@ -47,7 +47,9 @@ DRAINING = 1.0
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments; those that a client of either program adds are taken."""
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the recording")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="the recording (default: a new one)"
+    )
     capture_options.arguments(parser)
     parser.add_argument("--stdio", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--process-ops", action="store_true", help=argparse.SUPPRESS)
