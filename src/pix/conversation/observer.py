@@ -158,6 +158,11 @@ class Conversation:
         return self._ledger.handshake
 
     @property
+    def count(self) -> int:
+        """How many exchanges began."""
+        return self._ledger.count
+
+    @property
     def pending(self) -> deque[Exchange]:
         """The operations that wait for their answer, oldest first."""
         self.announce()

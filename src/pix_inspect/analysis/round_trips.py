@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable
 from hashlib import blake2b
 from heapq import nlargest
+from itertools import groupby
 from pathlib import Path
 
 from pix.codec.declare import Operation
-from pix.conversation import CLIENT, Asked, Conversation, Exchange
+from pix.conversation import CLIENT, DAEMON, Asked, Conversation, Exchange
 from pix.conversation.round_trips import Passed
 from pix.dataclass import dataclass, field
 from pix_inspect.analysis.runs import SHORTEST_RUN, Run, advice
@@ -24,6 +25,8 @@ from pix_inspect.recording.reader import Event, RecordingReader
 from pix_inspect.recording.stall_notes import Stall, take
 from pix_inspect.recording.stream_reader import ChunksSeen
 
+BATCH = 500
+"""Chunks that are read at a time: of more the processor's caches hold less."""
 MOST_REMEMBERED = 1_000_000
 """Distinct requests remembered, to know what is asked again."""
 MOST_RUNS = 1000
@@ -104,30 +107,31 @@ class Distance:
     rate: float = 0.0
 
 
+def _path(request: bytes) -> str:
+    """Return the one store path that a request names at its beginning, "" otherwise."""
+    found = STORE_PATH.findall(request[:1024])
+    return found[0].decode(errors="replace") if len(found) == 1 else ""
+
+
 class _Request:
     """What a client says for one exchange, as a number that is equal for equal requests.
 
     In whatever pieces it comes; of payload that was not kept only the length counts.
     """
 
-    __slots__ = ("_digest", "_digested", "_first", "_more", "size")
+    __slots__ = ("_digest", "_digested", "_more", "first", "size")
 
     def __init__(self) -> None:
         self.size = 0
-        self._first = b""
+        self.first = b""
+        """What stood in the first packet of the latest request."""
         self._more: list[bytes] | None = None
         self._digest = blake2b(digest_size=8)
         self._digested = False
 
-    @property
-    def path(self) -> str:
-        """The one store path that the latest request named at its beginning, "" otherwise."""
-        found = STORE_PATH.findall(self._first[:1024])
-        return found[0].decode(errors="replace") if len(found) == 1 else ""
-
     def add(self, data: bytes, length: int) -> None:
         if not self.size:
-            self._first = data
+            self.first = data
         elif self._more is None:
             self._more = [data]
         else:
@@ -135,7 +139,7 @@ class _Request:
         self.size += length
         if self.size > HELD:
             if not self._digested:
-                self._digest.update(self._first)
+                self._digest.update(self.first)
                 self._digested = True
             self._digest.update(b"".join(self._more or ()))
             self._more = []
@@ -143,7 +147,7 @@ class _Request:
     def take(self) -> int:
         """Return the number, and begin anew."""
         if self.size <= HELD:
-            whole = self._first if self._more is None else b"".join((self._first, *self._more))
+            whole = self.first if self._more is None else b"".join((self.first, *self._more))
             found = hash(whole) if len(whole) == self.size else hash((whole, self.size))
         else:
             found = hash((self._digest.digest(), self.size))
@@ -151,6 +155,13 @@ class _Request:
         self.size = 0
         self._more = None
         return found
+
+
+def _key(request: bytes) -> int:
+    """Return the number of a request that is there as a whole."""
+    whole = _Request()
+    whole.add(request, len(request))
+    return whole.take()
 
 
 class _Watched:
@@ -192,20 +203,70 @@ class _Watched:
         if exchange.daemon_start is not None and exchange.daemon_end is not None:
             down = exchange.daemon_end - exchange.daemon_start
         sent, answered = exchange.request_done or ended, exchange.answered or ended
-        split = self.analyst.count(exchange.name, up, down, exchange.started, sent, answered, ended)
+        self.analyst.found.exchanges += 1
+        split = self.analyst.split(exchange.name)
+        split.count += 1
+        split.up += up
+        split.down += down
+        split.spend([max(ended - exchange.started, 0)])  # a clock may have been set back
+        answered = max(answered, sent)
+        split.requesting += max(sent - exchange.started, 0)
+        split.waiting += max(min(ended, answered) - sent, 0)
+        split.answering += max(ended - answered, 0)
         split.errors += exchange.error is not None
         split.reads += exchange.reads
         if exchange.kind == "handshake":
             self.analyst.found.handshakes += max(ended - exchange.started, 0)
-        self._end(exchange.number, exchange.operation, up, exchange.started, ended)
+        said, key = self.request.size, self.request.take()
+        self.before = (exchange.number, ended)
+        if (operation := exchange.operation) is None:
+            return
+        self._run(operation, exchange.number, exchange.started)
+        self.in_run += 1
+        if said:  # what came with the request before says nothing of its own
+            first = self.request.first
+            self.distinct += self.analyst.remember(key, self.run, operation.name, up, first)
 
     def round_trip(self, asked: Asked, start: int, end: int, time: int) -> None:
         """Take note of a plain round trip."""
         number, operation, request, request_end, started = asked
-        up = request_end - request
-        self._begin(operation.code, started)
-        self.analyst.count(operation.name, up, end - start, started, started, time, time)
-        self._end(number, operation, up, started, time)
+        self.request.take()
+        question = (CLIENT, started, request, self.request.first, request_end - request, 0)
+        self._round_trips(number, operation, [question, (DAEMON, time, start, b"", end - start, 0)])
+
+    def _round_trips(self, number: int, operation: Operation, passed: list[Passed]) -> None:
+        """Take note of plain round trips of one operation, numbered from here on."""
+        analyst = self.analyst
+        questions, answers = passed[::2], passed[1::2]
+        self._begin(operation.code, questions[0][1])
+        self._run(operation, number, questions[0][1])
+        run, name, remember = self.run, operation.name, analyst.remember
+        before = questions[0][1]
+        up = down = thinking = distinct = 0
+        times: list[int] = []
+        for (_, started, _, request, sent, _), (_, ended, _, _, got, _) in zip(
+            questions, answers, strict=True
+        ):
+            if started > before:
+                thinking += started - before
+            before = ended
+            times.append(ended - started if ended > started else 0)
+            up += sent
+            down += got
+            key = hash(request) if sent <= HELD else _key(request)
+            distinct += remember(key, run, name, sent, request)
+        self.before = (number + len(times) - 1, before)
+        self.in_run += len(times)
+        self.run_thinking += thinking
+        self.distinct += distinct
+        analyst.found.thinking += thinking
+        analyst.found.exchanges += len(times)
+        split = analyst.split(name)
+        split.count += len(times)
+        split.up += up
+        split.down += down
+        split.spend(times)
+        split.waiting += sum(times)
 
     def _begin(self, code: int | None, started: int) -> None:
         if code is not None and self.before is not None:
@@ -216,22 +277,12 @@ class _Watched:
                 return
         self.end_run()
 
-    def _end(
-        self, number: int, operation: Operation | None, up: int, started: int, ended: int
-    ) -> None:
-        analyst = self.analyst
-        said = self.request.size
-        key = self.request.take()
-        self.before = (number, ended)
-        if operation is None:
-            return
+    def _run(self, operation: Operation, number: int, started: int) -> None:
+        """Begin a run of equal operations, if none is under way."""
         if self.first is None:
             self.first = (operation, number, started)
-            analyst.runs += 1
-            self.run = analyst.runs
-        self.in_run += 1
-        if said:  # what came with the request before says nothing of its own
-            self.distinct += analyst.remember(key, self.run, operation.name, up, self.request)
+            self.analyst.runs += 1
+            self.run = self.analyst.runs
 
     def end_run(self) -> None:
         """Close the run of equal operations that is under way, if it is long enough."""
@@ -257,8 +308,34 @@ class _Watched:
 
     def chunks(self, passed: list[Passed]) -> None:
         """Take what passes next; the reader's `ChunksSeen`."""
-        for side, time, offset, data, length, _ in passed:
-            self._chunk(side, time, offset, data, length)
+        at = 0
+        while at < len(passed):
+            if not self.request.size and (asked := self._asked(passed, at)):
+                number = self.talk.count - len(asked) + 1
+                for operation, alike in groupby(asked):
+                    count = sum(1 for _ in alike)
+                    first, at = at, at + 2 * count
+                    self._round_trips(number, operation, passed[first:at])
+                    number += count
+            else:
+                side, time, offset, data, length, _ = passed[at]
+                self._chunk(side, time, offset, data, length)
+                at += 1
+
+    def _asked(self, passed: list[Passed], at: int) -> list[Operation]:
+        """Take the plain round trips that stand next; return what was asked."""
+        found, talk = self.analyst.found, self.talk
+        up, down = talk.received(CLIENT), talk.received(DAEMON)
+        if asked := talk.round_trips(passed, at):
+            up, down = talk.received(CLIENT) - up, talk.received(DAEMON) - down
+            found.up += up
+            found.down += down
+            found.round_trips += len(asked)
+            self.bytes += up + down
+            self.turns += 2 * len(asked) - (self.last_side == CLIENT)
+            self.last_side = DAEMON
+            self.last = passed[at + 2 * len(asked) - 1][1]
+        return asked
 
     def _chunk(self, side: int, time: int, offset: int, data: bytes, length: int) -> None:
         found = self.analyst.found
@@ -315,7 +392,7 @@ class Analyst:
         """Read to the end of the recording. Raises Problem."""
         found = self.found
         reader = self.reader
-        while reader.follow(self, 20_000):
+        while reader.follow(self, BATCH):
             found.ended = max(found.ended, reader.latest)
             self._progress(reader.consumed, reader.size)
         reader.close()
@@ -376,26 +453,14 @@ class Analyst:
             watched.talk.close(event.time)
             self._leave(watched)
 
-    def count(
-        self, name: str, up: int, down: int, started: int, sent: int, answered: int, ended: int
-    ) -> Split:
-        """Add an exchange that is over; return its operation's split."""
-        found = self.found
-        found.exchanges += 1
-        split = found.operations.get(name)
+    def split(self, name: str) -> Split:
+        """Return the split of an operation, of which an exchange is over."""
+        split = self.found.operations.get(name)
         if split is None:
-            split = found.operations[name] = Split(name)
-        split.count += 1
-        split.up += up
-        split.down += down
-        split.spend(max(ended - started, 0))  # a clock may have been set back
-        answered = max(answered, sent)
-        split.requesting += max(sent - started, 0)
-        split.waiting += max(min(ended, answered) - sent, 0)
-        split.answering += max(ended - answered, 0)
+            split = self.found.operations[name] = Split(name)
         return split
 
-    def remember(self, key: int, run: int, name: str, size: int, request: _Request) -> bool:
+    def remember(self, key: int, run: int, name: str, size: int, request: bytes) -> bool:
         """Count a request that was made before; return whether it is new to its run."""
         seen = self._seen
         last = seen.get(key)
@@ -404,7 +469,7 @@ class Analyst:
             self.found.repeated_bytes += size
             again = self._again.get(key)
             if again is None and len(self._again) < MOST_COUNTED:
-                again = self._again[key] = Again(name, request.path)
+                again = self._again[key] = Again(name, _path(request))
             if again is not None:
                 again.count += 1
                 again.bytes += size

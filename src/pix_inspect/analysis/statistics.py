@@ -53,14 +53,16 @@ class Tally:
     starts: dict[int, int] = field(default_factory=dict)
     histogram: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
 
-    def spend(self, took: int) -> None:
-        self.total += took
-        if took > self.longest:
-            self.longest = took
-        shift = took.bit_length() - DIGITS
-        rounded = took >> shift << shift if shift > 0 else took
-        self.durations[rounded] = self.durations.get(rounded, 0) + 1
-        self.histogram[bisect_right(BUCKETS, took)] += 1
+    def spend(self, times: list[int]) -> None:
+        """Add what exchanges took."""
+        durations, histogram = self.durations, self.histogram
+        for took in times:
+            shift = took.bit_length() - DIGITS
+            rounded = took >> shift << shift if shift > 0 else took
+            durations[rounded] = durations.get(rounded, 0) + 1
+            histogram[bisect_right(BUCKETS, took)] += 1
+        self.total += sum(times)
+        self.longest = max(self.longest, *times)
 
     def percentile(self, percent: float) -> int | None:
         """Return the duration that `percent` of the exchanges do not exceed (nearest rank)."""

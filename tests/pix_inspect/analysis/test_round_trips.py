@@ -45,19 +45,22 @@ def test_round_trips_at_a_glance_come_to_the_same(
 ) -> None:
     data = path.read_bytes()
     trips: list[int] = []
-    told = analysis._Watched.round_trip
+    told = analysis._Watched._round_trips
 
     def counted(watched: analysis._Watched, *what: Any) -> None:
         trips.append(watched.number)
         told(watched, *what)
 
-    monkeypatch.setattr(analysis._Watched, "round_trip", counted)
+    monkeypatch.setattr(analysis._Watched, "_round_trips", counted)
     for size in (len(data), *range(len(data) // 7, len(data), len(data) // 7)):
         cut = tmp_path / "cut.pcapng"
         cut.write_bytes(data[:size])
         found = Analyst(cut, Distance(50 * MS)).read()
         with monkeypatch.context() as patch:
             patch.delattr(analysis._Watched, "round_trip")
+            assert Analyst(cut, Distance(50 * MS)).read() == found
+        with monkeypatch.context() as patch:
+            patch.setattr(analysis, "BATCH", 1)
             assert Analyst(cut, Distance(50 * MS)).read() == found
     assert trips
 
