@@ -5,19 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pix_inspect.describe.annotated_bytes import WORD, ByteLine
-from pix_inspect.teach.manual.blocks import (
-    Block,
-    Bullets,
-    Bytes,
-    Code,
-    Facts,
-    Grid,
-    Heading,
-    Page,
-    Picture,
-    Prose,
-    Question,
-)
+from pix_inspect.teach.manual import blocks
 
 Name = tuple[str, str, str, str]
 """Words, of what kind, what it is, where."""
@@ -25,13 +13,13 @@ Section = tuple[str, str, str]
 """A title, where, and the text."""
 
 
-def names(pages: Sequence[Page]) -> Iterator[Name]:
+def names(pages: Sequence[blocks.Page]) -> Iterator[Name]:
     """Yield what is explained: a page, or a row of a table."""
     for page in pages:
         words = " ".join((page.title, *(name for name in page.names if name not in page.title)))
         yield words, page.kind, _plain(page.summary), f"{page.path}.html"
         for block in page.blocks:
-            if not isinstance(block, Grid):
+            if not isinstance(block, blocks.Grid):
                 continue
             for row, anchor in zip(block.rows, block.anchors, strict=False):
                 if anchor:
@@ -40,12 +28,12 @@ def names(pages: Sequence[Page]) -> Iterator[Name]:
                     yield name, f"in {page.title}", said, f"{page.path}.html#{anchor}"
 
 
-def sections(pages: Sequence[Page]) -> Iterator[Section]:
+def sections(pages: Sequence[blocks.Page]) -> Iterator[Section]:
     """Yield the text below each heading of each page, without marks."""
     for page in pages:
         title, anchor, said = page.title, "", [page.summary]
         for block in page.blocks:
-            if isinstance(block, Heading):
+            if isinstance(block, blocks.Heading):
                 yield _section(page, title, anchor, said)
                 title, anchor, said = f"{page.title}: {block.text}", block.anchor, []
             else:
@@ -53,7 +41,7 @@ def sections(pages: Sequence[Page]) -> Iterator[Section]:
         yield _section(page, title, anchor, said)
 
 
-def _section(page: Page, title: str, anchor: str, said: Sequence[str]) -> Section:
+def _section(page: blocks.Page, title: str, anchor: str, said: Sequence[str]) -> Section:
     where = f"{page.path}.html" + (f"#{anchor}" if anchor else "")
     return title, where, _plain(" ".join(said))
 
@@ -62,25 +50,25 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("`", "").split())
 
 
-def _texts(block: Block) -> Iterator[str]:
+def _texts(block: blocks.Block) -> Iterator[str]:
     match block:
-        case Prose(text):
+        case blocks.Prose(text):
             yield text
-        case Bullets(items):
+        case blocks.Bullets(items):
             yield from items
-        case Facts(pairs):
+        case blocks.Facts(pairs):
             yield from (f"{name} {value}" for name, value in pairs)
-        case Grid():
+        case blocks.Grid():
             yield block.caption
             yield from (" ".join(row) for row in block.rows)
-        case Bytes(caption, lines):
+        case blocks.Bytes(caption, lines):
             yield caption
             yield from map(_line, lines)
-        case Code(caption, text):
+        case blocks.Code(caption, text):
             yield f"{caption} {text}"
-        case Question(asked, answer):
+        case blocks.Question(asked, answer):
             yield f"{asked} {answer}"
-        case Heading() | Picture():
+        case blocks.Heading() | blocks.Picture():
             pass
 
 

@@ -13,22 +13,7 @@ from importlib.resources import files
 from pix.conversation.exchange import CLIENT
 from pix_inspect.base.units import count
 from pix_inspect.describe.annotated_bytes import ByteLine
-from pix_inspect.teach.manual import full_text
-from pix_inspect.teach.manual.blocks import (
-    Around,
-    Block,
-    Bullets,
-    Bytes,
-    Code,
-    Facts,
-    Grid,
-    Heading,
-    Page,
-    Picture,
-    Prose,
-    Question,
-    neighbours,
-)
+from pix_inspect.teach.manual import blocks, full_text
 from pix_inspect.teach.manual.links import Links
 
 ASSETS = ("style.css", "search.js")
@@ -36,9 +21,9 @@ REFERENCE = (("operations/handshake", "Handshake"), ("versions/versions", "Versi
 """What stands in the menu behind the chapters."""
 
 
-def site(pages: Sequence[Page], links: Links) -> Iterator[tuple[str, str]]:
+def site(pages: Sequence[blocks.Page], links: Links) -> Iterator[tuple[str, str]]:
     """Yield every file of the manual: its path and its text."""
-    around = neighbours(pages)
+    around = blocks.neighbours(pages)
     chapters = [(page.path, page.title) for page in pages if page.kind == "chapter"]
     menu = (("index", "Contents"), *chapters, *REFERENCE)
     for page in pages:
@@ -53,7 +38,11 @@ class _Writer:
     """Writes one page."""
 
     def __init__(
-        self, page: Page, links: Links, menu: Sequence[tuple[str, str]], around: Around | None
+        self,
+        page: blocks.Page,
+        links: Links,
+        menu: Sequence[tuple[str, str]],
+        around: blocks.Around | None,
     ) -> None:
         self.here = page
         self.links = links
@@ -137,40 +126,40 @@ class _Writer:
             out.append(shown)
         return "".join(out)
 
-    def _block(self, block: Block) -> str:
+    def _block(self, block: blocks.Block) -> str:
         match block:
-            case Heading(text, anchor):
+            case blocks.Heading(text, anchor):
                 own = f' id="{escape(anchor)}"' if anchor else ""
                 return f"<h2{own}>{escape(text)}</h2>"
-            case Prose(text):
+            case blocks.Prose(text):
                 return f"<p>{self._text(text)}</p>"
-            case Bullets(items):
+            case blocks.Bullets(items):
                 return "<ul>" + "".join(f"<li>{self._text(item)}</li>" for item in items) + "</ul>"
-            case Facts(pairs):
+            case blocks.Facts(pairs):
                 rows = "".join(
                     f"<dt>{escape(name)}</dt><dd>{self._text(value, prose=False)}</dd>"
                     for name, value in pairs
                 )
                 return f"<dl>{rows}</dl>"
-            case Grid():
+            case blocks.Grid():
                 return self._grid(block)
-            case Bytes(caption, lines):
+            case blocks.Bytes(caption, lines):
                 return self._bytes(caption, lines)
-            case Code(caption, text):
+            case blocks.Code(caption, text):
                 name, code = escape(caption), text.strip("\n")
                 return (
                     f'<figure class="code"><figcaption>{name}</figcaption><pre tabindex="0" '
                     f'aria-label="{name}"><code>{escape(code)}</code></pre></figure>'
                 )
-            case Question(asked, answer):
+            case blocks.Question(asked, answer):
                 return (
                     f'<div class="question"><p>{self._text(asked)}</p><details><summary>Answer'
                     f"</summary><p>{self._text(answer)}</p></details></div>"
                 )
-            case Picture(_, svg, _):
+            case blocks.Picture(_, svg, _):
                 return f'<figure tabindex="0">{svg}</figure>'
 
-    def _grid(self, grid: Grid) -> str:
+    def _grid(self, grid: blocks.Grid) -> str:
         heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in grid.heads)
         rows = []
         for i, row in enumerate(grid.rows):

@@ -6,29 +6,15 @@ from collections.abc import Iterator, Sequence
 from os.path import relpath
 
 from pix_inspect.describe.annotated_bytes import text as annotated_text
-from pix_inspect.teach.manual.blocks import (
-    Around,
-    Block,
-    Bullets,
-    Bytes,
-    Code,
-    Facts,
-    Grid,
-    Heading,
-    Page,
-    Picture,
-    Prose,
-    Question,
-    neighbours,
-)
+from pix_inspect.teach.manual import blocks
 from pix_inspect.teach.manual.links import Links
 
 WIDTH = 110
 
 
-def site(pages: Sequence[Page], links: Links) -> Iterator[tuple[str, str]]:
+def site(pages: Sequence[blocks.Page], links: Links) -> Iterator[tuple[str, str]]:
     """Yield every file of the manual: its path and its text."""
-    around = neighbours(pages)
+    around = blocks.neighbours(pages)
     for page in pages:
         writer = _Writer(page, links, around.get(page.path, (None, None)))
         yield f"{page.path}.md", writer.page()
@@ -38,7 +24,7 @@ def site(pages: Sequence[Page], links: Links) -> Iterator[tuple[str, str]]:
 class _Writer:
     """Writes one page."""
 
-    def __init__(self, page: Page, links: Links, around: Around) -> None:
+    def __init__(self, page: blocks.Page, links: Links, around: blocks.Around) -> None:
         self.here = page
         self.links = links
         self.around = around
@@ -67,37 +53,37 @@ class _Writer:
             out.append(f"[{shown}]({self._href(target)})" if target else shown)
         return "".join(out)
 
-    def _block(self, block: Block) -> str:
+    def _block(self, block: blocks.Block) -> str:
         match block:
-            case Heading(text, anchor):
+            case blocks.Heading(text, anchor):
                 own = f'<a id="{anchor}"></a>\n' if anchor else ""
                 return f"{own}## {_plain(text)}"
-            case Prose(text):
+            case blocks.Prose(text):
                 return self._text(text)
-            case Bullets(items):
+            case blocks.Bullets(items):
                 return "\n".join(f"* {self._text(item)}" for item in items)
-            case Facts(pairs):
+            case blocks.Facts(pairs):
                 return "\n".join(
                     f"* {_plain(name)}: {self._text(value, prose=False)}" for name, value in pairs
                 )
-            case Grid():
+            case blocks.Grid():
                 return self._grid(block)
-            case Bytes(caption, lines):
+            case blocks.Bytes(caption, lines):
                 shown = "\n".join(annotated_text(lines, WIDTH))
                 return f"{_plain(caption)}\n\n```text\n{shown}\n```"
-            case Code(caption, text):
+            case blocks.Code(caption, text):
                 code = text.strip("\n")
                 return f"{_plain(caption)}:\n\n```\n{code}\n```"
-            case Question(asked, answer):
+            case blocks.Question(asked, answer):
                 said = self._text(answer)
                 fold = f"<details><summary>Answer</summary>\n\n{said}\n\n</details>"
                 return f"{self._text(asked)}\n\n{fold}"
-            case Picture(name, svg, says):
+            case blocks.Picture(name, svg, says):
                 self.pictures.append((f"pictures/{name}.svg", f"{svg}\n"))
                 folder = self.here.path.rpartition("/")[0] or "."
                 return f"![{_plain(says)}]({relpath(f'pictures/{name}.svg', folder)})"
 
-    def _grid(self, grid: Grid) -> str:
+    def _grid(self, grid: blocks.Grid) -> str:
         out = [f"| {' | '.join(grid.heads)} |", f"|{' --- |' * len(grid.heads)}"]
         for i, row in enumerate(grid.rows):
             anchor = grid.anchors[i] if i < len(grid.anchors) else ""

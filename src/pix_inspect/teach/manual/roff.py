@@ -8,19 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pix
 from pix.conversation.exchange import CLIENT
 from pix_inspect.describe.annotated_bytes import WORD, ByteLine
-from pix_inspect.teach.manual.blocks import (
-    Block,
-    Bullets,
-    Bytes,
-    Code,
-    Facts,
-    Grid,
-    Heading,
-    Page,
-    Picture,
-    Prose,
-    Question,
-)
+from pix_inspect.teach.manual import blocks
 
 WIDTH = 70
 """Columns of bytes and what they are: man pages are read at 80."""
@@ -37,7 +25,7 @@ _SPECIAL = {
 }  # fmt: skip
 
 
-def man_page(pages: Sequence[Page], name: str, section: int, summary: str) -> str:
+def man_page(pages: Sequence[blocks.Page], name: str, section: int, summary: str) -> str:
     """Return one man page of these pages, each a section of it unless it is the only one."""
     lines = [
         f'.TH {_escaped(name).upper()} {section} "" "pix\\-inspect {_escaped(pix.__version__)}"',
@@ -56,31 +44,31 @@ def man_page(pages: Sequence[Page], name: str, section: int, summary: str) -> st
     return "\n".join(lines) + "\n"
 
 
-def _block(block: Block, heading: str) -> Iterator[str]:
+def _block(block: blocks.Block, heading: str) -> Iterator[str]:
     match block:
-        case Heading(text):
+        case blocks.Heading(text):
             yield f'{heading} "{_quoted(text)}"'
-        case Prose(text):
+        case blocks.Prose(text):
             yield from _paragraph(text)
-        case Bullets(items):
+        case blocks.Bullets(items):
             for item in items:
                 yield from (r".IP \(bu 2", _text(item))
-        case Facts(pairs):
+        case blocks.Facts(pairs):
             for name, value in pairs:
                 yield from (".TP", f"\\fB{_escaped(name)}\\fR", _text(value) or r"\&")
-        case Grid():
+        case blocks.Grid():
             yield from _grid(block)
-        case Bytes(caption, lines):
+        case blocks.Bytes(caption, lines):
             yield from _paragraph(caption)
             yield from _verbatim(_bytes(lines))
-        case Code(caption, text):
+        case blocks.Code(caption, text):
             yield from _paragraph(caption)
             # a program's lines are long: they begin at the edge
             paragraph, *program = _verbatim(text.strip("\n").splitlines())
             yield from (paragraph, ".in 0", *program, ".in")
-        case Question(asked, answer):
+        case blocks.Question(asked, answer):
             yield from (*_paragraph(asked), ".RS 4", *_paragraph(answer), ".RE")
-        case Picture(says=says):
+        case blocks.Picture(says=says):
             yield from _paragraph(says)
 
 
@@ -97,7 +85,7 @@ def _bytes(lines: Iterable[ByteLine]) -> Iterator[str]:
             yield f"  {line.offset:06x}  {first:<23}  {said}"[:WIDTH].rstrip()
 
 
-def _grid(grid: Grid) -> Iterator[str]:
+def _grid(grid: blocks.Grid) -> Iterator[str]:
     """Yield a table as paragraphs: a man page is too narrow for five columns of prose."""
     for row in grid.rows:
         cells = [f"{head}: {cell}" if i > 1 else cell for i, (head, cell) in
