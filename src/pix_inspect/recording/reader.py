@@ -144,9 +144,10 @@ class RecordingReader:
     def read_from(self, position: int) -> Iterator[Item]:
         """Yield again what stands from a block's `position` on, up to what has been read.
 
-        Lazy; `poll` may go on in between. Raises Problem if rotation deleted that part.
+        Lazy; `poll` may go on in between. What somebody cut off since is left out, and warned of.
+        Raises Problem if rotation deleted that part.
         """
-        window = _NEAR
+        window, asked = _NEAR, 0
         flows = self._contents.flows_at(position)
         packet_head, tcp_head, new = pcapng.PACKET.unpack_from, _HEAD.unpack_from, tuple.__new__
         start, buffer = self._latest_piece
@@ -154,8 +155,8 @@ class RecordingReader:
             start, buffer = position, b""
         while position < self._within:
             if whole_block(buffer, position - start) is None:
-                start = position
-                buffer = self._source.read(position, min(window, self._within - position))
+                start, asked = position, min(window, self._within - position)
+                buffer = self._source.read(position, asked)
                 if window == _NEAR:
                     self._latest_piece = (start, buffer)
                 window = min(window * 2, _WINDOW)
@@ -190,8 +191,12 @@ class RecordingReader:
             if position > begun:
                 continue
             total = self._length_at(position)
-            if position + total > self._within or total < pcapng.SMALLEST_BLOCK:
-                position = self._source.next_file(position) or self._within
+            is_cut = position + total > self._within or asked >= total > len(buffer)
+            if is_cut or total < pcapng.SMALLEST_BLOCK:
+                following = self._source.next_file(position)
+                if following is None:
+                    self._contents.warn(": somebody cut off a part that had been read")
+                position = following or self._within
             elif total <= len(buffer) or total > LARGEST_BLOCK:
                 position += total
             else:

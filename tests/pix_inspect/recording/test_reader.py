@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time as clock
@@ -15,6 +16,7 @@ from pix.problem import Problem
 from pix_inspect.recording import pcapng, tcp_headers
 from pix_inspect.recording.notes import Stuck
 from pix_inspect.recording.reader import Chunk, Event, Item, RecordingReader
+from pix_inspect.recording.sinks import rotated
 from pix_inspect.recording.stream_reader import ChunksSeen
 from tests.support.packets import block, chunks, conversation, events, items_of, kinds, save, stream
 from tests.support.recording import ABOUT, START, Recording, section
@@ -254,6 +256,33 @@ def test_files_that_rotated_read_as_one_when_put_together(tmp_path: Path) -> Non
     assert stream(together, 1, CLIENT) == (b"before", 6)
     again = list(reader.read_from(0))
     assert [item for item in again if isinstance(item, Chunk)] == chunks(together)
+
+
+def test_what_is_cut_off_once_it_was_read_is_left_out(tmp_path: Path) -> None:
+    path = conversation().save(tmp_path / "s.pcapng")
+    data = path.read_bytes()
+    for size in range(0, len(data), 61):
+        save(path, data)
+        reader = RecordingReader(path)
+        whole = reader.poll()
+        os.truncate(path, size)
+        left = list(reader.read_from(0))
+        assert left == whole[: len(left)]
+        assert len(left) < len(whole)
+        assert reader.warnings == [f"{path}: somebody cut off a part that had been read"]
+        reader.close()
+
+
+def test_a_file_that_was_cut_before_it_was_rotated(tmp_path: Path) -> None:
+    data = conversation().data
+    path = save(tmp_path / "s.pcapng", data[:-20])
+    reader = RecordingReader(path)
+    first = reader.poll()
+    path.rename(rotated(path, 1))
+    save(path, data)
+    second = reader.poll()
+    assert len(second) == len(first) + 1
+    assert len(list(reader.read_from(0))) == len(first) + len(second)
 
 
 def test_recordings_put_together_keep_their_connections_apart(tmp_path: Path) -> None:
