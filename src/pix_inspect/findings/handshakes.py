@@ -89,13 +89,17 @@ def handshake(look: Look) -> Iterator[Finding]:
 
 def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
     """What became of a handshake that was not finished: who refused, left, or kept silent."""
+    ended = [note for note in look.notes if note.reason in UNREACHED]
+    is_silent = not view.span(DAEMON)[1]
+    how = "" if is_silent else "".join(f"; {note}" for note in ended)
     for note in look.notes:
-        said, reason = f"{note}{look.last_words}", note.reason
-        if reason in UNREACHED:
-            yield look.found("unreachable", said)
+        said, reason = f"{note}{how}{look.last_words}", note.reason
+        if note in ended:
+            if is_silent:
+                yield look.found("unreachable", said)
         elif reason is Reason.NO_WORD:
             yield look.found("no-word")
-        elif not look.reasons.isdisjoint(UNREACHED):
+        elif ended and is_silent:
             continue  # that says why
         elif reason in HALF:
             yield look.found("not-recorded", said)

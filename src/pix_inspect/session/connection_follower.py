@@ -71,7 +71,7 @@ class Watcher:
 
     __slots__ = (
         "_asked", "_early", "_held", "_index", "_latest", "_opened_at", "_passed", "_pieces",
-        "_recent", "_resumes_at", "conversation", "row",
+        "_recent", "_resumes_at", "_unfinished", "conversation", "row",
     )  # fmt: skip
 
     def __init__(self, row: ConnectionRow, position: int, index: Index) -> None:
@@ -86,6 +86,8 @@ class Watcher:
         """The chunk that is passing: side, stream offset, position."""
         self._asked: int | None = None
         """The index of the exchange that is `asked` of the conversation."""
+        self._unfinished: int | None = None
+        """The index of the last exchange that nobody finished."""
         self._early: Exchange | None = None
         self._passed = [0, 0]
         self._resumes_at: tuple[int, int] | None = None
@@ -147,6 +149,12 @@ class Watcher:
         if not self.row.exchanges and not self.received(CLIENT) + self.received(DAEMON):
             self._end_wordless(time)
 
+    def failed(self, why: Note) -> None:
+        """Take note of what the relay knows of a connection that came to nothing."""
+        self.row.failure = why
+        if self._unfinished is not None and self.row.left == DAEMON:
+            self._index.remark(self._unfinished, why)
+
     def received(self, side: int) -> int:
         """Return how many bytes of a side have passed."""
         if self._early is not None:
@@ -194,6 +202,8 @@ class Watcher:
         if exchange.kind == "handshake":
             self.row.protocol = exchange.protocol
             self.row.daemon_nix = self.conversation.daemon_nix
+        if not exchange.complete and exchange.kind != "opaque":
+            self._unfinished = exchange.number - 1
         self._index.end(exchange.number - 1)  # what is over can be looked at with all of this
         if exchange.failed:
             self.row.errors += 1

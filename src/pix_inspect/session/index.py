@@ -115,6 +115,10 @@ class Index:
             self._notes[number] = exchange.notes
         del self.open[number]  # last: a thread may look while another writes
 
+    def remark(self, number: int, note: Note) -> None:
+        """Add a remark on an exchange that is over."""
+        self._notes[number] = (*self._notes.get(number, ()), note)
+
     def _live(self, number: int) -> tuple[Exchange, int, int, Received] | None:
         """Return what is `open`, as an exchange in any case."""
         live = self.open.get(number)

@@ -166,10 +166,10 @@ class Session:
             watcher.boundary(said)
             return
         if number in self.connections:
-            if isinstance(said, Refused):
-                self.connections[number].failure = Note(Reason.UNREACHED, found=said.why)
-            elif isinstance(said, CommandEnded):
-                self.connections[number].failure = Note(Reason.COMMAND_ENDED, found=said.how)
+            if isinstance(said, Refused) and watcher is not None:
+                watcher.failed(Note(Reason.UNREACHED, found=said.why))
+            elif isinstance(said, CommandEnded) and watcher is not None:
+                watcher.failed(Note(Reason.COMMAND_ENDED, found=said.how))
             elif isinstance(said, StandardError):
                 pieces = self.connections[number].standard_error
                 if len(pieces) < MOST_NOTES:

@@ -11,6 +11,7 @@ from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix.protocol.logging import STDERR_LAST
 from pix_inspect.findings.collector import Findings
 from pix_inspect.forensics.mistakes import Mistake
+from pix_inspect.recording.notes import CommandEnded
 from pix_inspect.session.session import Session
 from tests.support.recording import Recording
 from tests.support.words import PATH, text, word
@@ -157,3 +158,41 @@ def test_what_is_not_known_is_said(
     assert {finding.grade for finding in found.kept} <= {
         "error" if "wild-length" in names else "note"
     }
+
+
+def ended_with(daemon: bytes, left: int, folder: Path, *asked: bytes) -> Findings:
+    """Return what is found where the command that stands for the daemon ends with a status."""
+    made = Recording(folder / "r.pcapng")
+    connection = made.open()
+    connection.chunk(CLIENT, HELLO + V37 + NO_CPU)
+    for side, data in ((DAEMON, daemon), *((CLIENT, each) for each in asked)):
+        if data:
+            connection.chunk(side, data)
+    for side in (left, 1 - left):
+        connection.half_close(side)
+    connection.remark({"note": CommandEnded("signal 11").json()})
+    connection.close()
+    return Findings(made.session()).finish()
+
+
+@pytest.mark.parametrize(
+    ("daemon", "asked", "kind"),
+    [
+        (b"", (), "unreachable"),
+        (GREETING + V37, (), "daemon-left"),
+        (GREETING + V37 + NIX + LAST, (ASKED,), "daemon-left"),
+    ],
+    ids=["without a word", "in its hello", "in an operation"],
+)
+def test_with_which_status_the_daemons_command_ended(
+    daemon: bytes, asked: tuple[bytes, ...], kind: str, tmp_path: Path
+) -> None:
+    found = ended_with(daemon, DAEMON, tmp_path, *asked)
+    assert set(found.counts) == {kind}
+    assert "the command that stands for the daemon ended with signal 11" in found.kept[0].said
+
+
+def test_a_command_that_ends_behind_its_client_explains_nothing(tmp_path: Path) -> None:
+    found = ended_with(GREETING + V37 + NIX + LAST, CLIENT, tmp_path, ASKED)
+    assert set(found.counts) == {"client-left"}
+    assert "signal" not in found.kept[0].said
