@@ -28,8 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "captures", nargs="*", type=Path, metavar="FILE",
         help="a capture of TCP (pcap or pcapng, with --port; all its files) or of sockdump, a"
-        " .nixwire file, or a log of `strace -f -xx -s 1000000` (of -ff: its files, or what their"
-        " names begin with); also .gz, .xz or .zst",
+        " .nixwire file, a log of `socat -x`, or one of `strace -f -xx -s 1000000` (of -ff: its"
+        " files, or what their names begin with); also .gz, .xz or .zst",
     )  # fmt: skip
     parser.add_argument(
         "--port", type=port, metavar="N", help="the TCP port at which the daemon was reached"

@@ -18,6 +18,7 @@ from pix_inspect.importing.opened import opened
 from pix_inspect.importing.packet_files import PacketFile
 from pix_inspect.importing.raw_streams import Passed
 from pix_inspect.importing.remarks import Remarks
+from pix_inspect.importing.socat import Log, is_socat
 from pix_inspect.importing.sockdump import USER0, Dump
 from pix_inspect.importing.strace import (
     has_times,
@@ -65,11 +66,14 @@ def captured(paths: list[Path], port: int | None = None) -> Captured:
         timed = all(map(has_times, paths))
         passed = strace_log(paths, told)
         return Captured("strace", passed, lambda: told.lines(str(path)), not timed)
+    if is_socat(head):
+        log = Log(path)
+        return Captured("socat", log.passed(), log.remarks)
     if not _has_packets(head, path):
         raise Problem(
             f"{path}: neither a capture of packets (pcap, pcapng), a .nixwire file nor a log of"
-            " strace; two raw streams, as of socat -r and -R, are imported with --client FILE"
-            " --daemon FILE"
+            " strace or of socat -x; two raw streams, as of socat -r and -R, are imported with"
+            " --client FILE --daemon FILE"
         )
     with opened(path) as file:
         packets = PacketFile(file)
