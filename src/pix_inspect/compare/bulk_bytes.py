@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from pix.conversation.exchange import CLIENT, DAEMON
-from pix_inspect.recording.reader import Chunk
+from pix.conversation.round_trips import Passed
+from pix_inspect.recording.stream_reader import ChunksSeen, Event
 from pix_inspect.session.row import packed
 from pix_inspect.session.session import Row, Session
 
@@ -19,7 +21,8 @@ MOST = 8 << 20
 """Bytes of one side of an exchange that are put together."""
 BATCH = 500
 
-_POSITION = Row.position.at
+_POSITION, _TOOK = Row.position.at, Row.took.at
+_WHOLE = packed("connection", "client_start", "up", "position", "daemon_start", "down")
 _EXPECTED = packed("took", "connection", "client_start", "daemon_start", "up", "down")
 
 
@@ -57,7 +60,10 @@ def spoken(
 
 
 class _Pass:
-    """One pass: what each side of each connection is to say next, and what has been said."""
+    """One pass: what each side of each connection is to say next, and what has been said.
+
+    It listens to the reader of the recording.
+    """
 
     def __init__(
         self,
@@ -68,56 +74,68 @@ class _Pass:
         self._session = session
         self._wanted = wanted
         self._apart = apart
-        self._lanes: dict[tuple[int, int], deque[_Piece]] = {}
+        self._coming = session.rows(0, len(session))
+        self._ahead = next(self._coming, None)
+        """The exchange that begins next."""
+        self._found: list[Spoken] = []
+        self._lanes: dict[int, tuple[deque[_Piece], deque[_Piece]]] = {}
+        """By connection and side, what is put together."""
         self._rows: dict[int, Row] = {}
         self._requests: dict[int, bytes] = {}
         self._replies: dict[int, bytes] = {}
 
     def run(self) -> Iterator[Spoken]:
-        session = self._session
-        rows = session.rows(0, len(session))
-        until = session.consumed
-        reader = session.reader.again()
-        ahead = next(rows, None)
-        while reader.consumed < until and (items := reader.poll(BATCH)):
-            following = iter([*items[1:], None])
-            for item in items:
-                after = next(following)
-                if type(item) is not Chunk:
-                    continue
-                if ahead is not None and type(after) is Chunk and self._is_pair(ahead, item, after):
-                    if self._wanted(ahead[0] - 1):
-                        yield Spoken(ahead, item[4], after[4])
-                    ahead = next(rows, None)
-                    continue
-                while ahead is not None and ahead[1][_POSITION] <= item[6]:
-                    if self._wanted(ahead[0] - 1) and not self._expect(ahead):
-                        yield Spoken(ahead, None, None)
-                    ahead = next(rows, None)
-                lane = self._lanes.get(item[:2])
-                if lane:
-                    yield from self._take(item, lane)
-        while ahead is not None:
+        until = self._session.consumed
+        reader = self._session.reader.again()
+        while reader.consumed < until and reader.follow(self, BATCH):
+            found, self._found = self._found, []
+            yield from found
+        while (ahead := self._ahead) is not None:
             if self._wanted(ahead[0] - 1):
                 yield Spoken(ahead, None, None)
-            ahead = next(rows, None)
+            self._ahead = next(self._coming, None)
         for row in self._rows.values():
             yield Spoken(row, None, None)
 
-    def _is_pair(self, row: Row, asked: Chunk, answer: Chunk) -> bool:
-        """Return whether two packets are one exchange whole, and nothing else is waited for."""
-        took, connection, client, daemon, up, down = _EXPECTED(row[1])
-        return (
-            asked == (connection, CLIENT, asked[2], client, asked[4], up, row[1][_POSITION])
-            and answer[:2] == (connection, DAEMON)
-            and answer[3] == daemon
-            and answer[5] == down == len(answer[4])
-            and up == len(asked[4])
-            and took >= 0
-            and not self._lanes.get((connection, CLIENT))
-            and not self._lanes.get((connection, DAEMON))
-            and not self._apart(row)
-        )
+    def event(self, event: Event) -> None:
+        """What happens besides says nothing."""
+
+    def connection(self, number: int, time: int, position: int) -> ChunksSeen:
+        """Return what takes the chunks of a connection."""
+        return partial(self._chunks, number, *self._lanes_of(number))
+
+    def _lanes_of(self, connection: int) -> tuple[deque[_Piece], deque[_Piece]]:
+        return self._lanes.setdefault(connection, (deque(), deque()))
+
+    def _chunks(
+        self, number: int, client: deque[_Piece], daemon: deque[_Piece], passed: list[Passed]
+    ) -> None:
+        found, wanted, coming = self._found, self._wanted, self._coming
+        chunks = iter(enumerate(passed, 1))
+        for following, (side, _, offset, data, length, position) in chunks:
+            ahead = self._ahead
+            if ahead is not None and side == CLIENT and following < len(passed):
+                other, _, start, answer, size, _ = passed[following]
+                if (  # two packets that are one exchange whole, and nothing else is waited for
+                    _WHOLE(ahead[1]) == (number, offset, length, position, start, size)
+                    and other == DAEMON
+                    and len(data) == length
+                    and len(answer) == size
+                    and not (client or daemon)
+                    and ahead[1][_TOOK] >= 0
+                    and not self._apart(ahead)
+                ):
+                    if wanted(ahead[0] - 1):
+                        found.append(Spoken(ahead, data, answer))
+                    self._ahead = next(coming, None)
+                    next(chunks)
+                    continue
+            while (ahead := self._ahead) is not None and ahead[1][_POSITION] <= position:
+                if wanted(ahead[0] - 1) and not self._expect(ahead):
+                    found.append(Spoken(ahead, None, None))
+                self._ahead = next(coming, None)
+            if lane := daemon if side else client:
+                found += self._take(side, offset, data, length, lane)
 
     def _expect(self, row: Row) -> bool:
         """Return whether the bytes of an exchange will be put together."""
@@ -128,15 +146,14 @@ class _Pass:
         if self._apart(row):
             return False
         self._rows[number] = row
-        for side, start, size in ((CLIENT, client, up), (DAEMON, daemon, down)):
-            lane = self._lanes.get((connection, side))
-            if lane is None:
-                lane = self._lanes[connection, side] = deque()
-            lane.append(_Piece(number, start, size))
+        asking, answering = self._lanes_of(connection)
+        asking.append(_Piece(number, client, up))
+        answering.append(_Piece(number, daemon, down))
         return True
 
-    def _take(self, item: Chunk, lane: deque[_Piece]) -> Iterator[Spoken]:
-        _, side, _, offset, data, length, _ = item
+    def _take(
+        self, side: int, offset: int, data: bytes, length: int, lane: deque[_Piece]
+    ) -> Iterator[Spoken]:
         last, kept = offset + length, offset + len(data)
         while lane and (piece := lane[0]).start < last:
             begin, end = max(offset, piece.seen), min(last, piece.end)

@@ -32,6 +32,8 @@ from pix_inspect.session.session import Row, Session
 
 SETTING_UP = frozenset(("handshake", "SetOptions"))
 """What is said once on a connection: aligned by its name, and what is asked counts as answer."""
+MOST = (1 << 64) - 1
+"""The largest fingerprint of an answer; answers are summed up in as many bits."""
 
 _OPERATION = KINDS.index("operation")
 _SEEN = packed("kind", "complete", "operation")
@@ -63,14 +65,14 @@ def apart(row: Row) -> bool:
     return kind != _OPERATION or not complete or code not in _plain()
 
 
-def digest(data: bytes, size: int = 16) -> bytes:
-    """Return so many bytes that stand for `data`."""
-    return blake2b(data, digest_size=size).digest()
+def digest(data: bytes) -> bytes:
+    """Return 16 bytes that stand for `data`."""
+    return blake2b(data, digest_size=16).digest()
 
 
 def number(data: bytes) -> int:
-    """Return 64 bits that stand for `data`."""
-    return int.from_bytes(digest(data, 8), "little")
+    """Return 64 bits that stand for `data`, in this process."""
+    return hash(data) & MOST
 
 
 class Fingerprints:
@@ -94,10 +96,10 @@ class Fingerprints:
         `meant`: the answer's is of its meaning, and `asked` is not to be relied on.
         """
         row = said.row
-        if said.request is not None and said.reply is not None and row.code is not None:
+        if said.request is not None and said.reply is not None and (code := row.code) is not None:
             protocol = session.connections[row.connection].protocol
             if protocol is not None:
-                found = self._plain(row.code, said.request, said.reply, protocol, meant)
+                found = self._plain(code, said.request, said.reply, protocol, meant)
                 if found is not None:
                     return found
         return self._viewed(session.exchange(row.number - 1), meant)

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.dataclass import dataclass, field
 from pix_inspect.analysis.statistics import Tally
-from pix_inspect.compare.bulk_bytes import spoken
+from pix_inspect.compare.bulk_bytes import Spoken, spoken
 from pix_inspect.compare.changes import VOLATILE, Change
 from pix_inspect.compare.exchanges import compare_exchanges, payload_changes
-from pix_inspect.compare.fingerprints import SETTING_UP, Fingerprints, apart, payload_operations
+from pix_inspect.compare.fingerprints import (
+    MOST,
+    SETTING_UP,
+    Fingerprints,
+    apart,
+    payload_operations,
+)
 from pix_inspect.describe.about import about
 from pix_inspect.session.session import Session
 
 SIDES = (CLIENT, DAEMON)
 
-MOST = (1 << 64) - 1
-"""Answers are summed up in so many bits."""
+FEW = 100
+"""One in so many is looked at alone: all of them are not read for it."""
 
 SLOWER = 3.0
 """How many times as long something has to take to be worth a line, and at least SLOW more."""
@@ -254,7 +260,13 @@ class _Alignment:
         for group in range(len(sums)):
             if doubtful[group]:
                 sums[group] = 0
-        for said in spoken(session, lambda i: bool(doubtful[group_of[i]]), apart):
+        wanted = [i for i, group in enumerate(group_of) if doubtful[group]]
+        said_by: Iterable[Spoken]
+        if len(wanted) * FEW < len(session):
+            said_by = (Spoken(session.row(i), None, None) for i in wanted)
+        else:
+            said_by = spoken(session, lambda i: bool(doubtful[group_of[i]]), apart)
+        for said in said_by:
             self._tell()
             i = said.row.number - 1
             answered = self.prints.of(session, said, meant=True).answered

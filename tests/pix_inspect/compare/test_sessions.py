@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,24 @@ def test_a_recording_does_not_differ_from_itself(
 ) -> None:
     assert main(["diff", str(path), str(path)]) == 0
     assert "no difference" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("few", [0, 1 << 40])
+def test_few_that_are_looked_at_alone_differ_as_in_a_pass(
+    few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = sorted(RECORDINGS.glob("*.pcapng"))
+    judged = 0
+    for one, other in pairwise(paths):
+        sessions = Session(one).read_all(), Session(other).read_all()
+        expected = compare_sessions(*sessions)
+        with monkeypatch.context() as patch:
+            patch.setattr("pix_inspect.compare.sessions.FEW", few)
+            found = compare_sessions(*sessions)
+        assert found.pairings == expected.pairings
+        assert found.tallies == expected.tallies
+        judged += sum(bool(pairing.pair) for pairing in found.pairings)
+    assert judged > 10
 
 
 def test_what_only_one_did_is_told(capsys: pytest.CaptureFixture[str]) -> None:
