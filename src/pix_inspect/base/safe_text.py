@@ -13,6 +13,9 @@ import unicodedata
 _INVISIBLE = "\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc"
 """Printable by their category, and not to be seen."""
 
+_JOINING = re.compile("[\u1161-\u11ff\ud7b0-\ud7fb\U0001f3fb-\U0001f3ff]")
+"""Vowels and finals of Korean syllables, and skin tones: drawn into what stands before them."""
+
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "␛"}
 
 
@@ -31,12 +34,13 @@ def _is_safe(char: str) -> bool:
     """Whether a character stands for itself: it can be seen, alone, in a cell of its own.
 
     Not so are controls, separators, bidi overrides, surrogates, private and unassigned
-    characters (Unicode's "other"), and marks that fall on what stands before them.
+    characters (Unicode's "other"), and marks and letters that join what stands before them.
     """
     return (
         char.isprintable()
-        and unicodedata.category(char) not in ("Mn", "Me")
+        and unicodedata.category(char)[0] != "M"
         and char not in _INVISIBLE
+        and not _JOINING.match(char)
     )
 
 

@@ -15,6 +15,8 @@ from tests.support.places import RECORDINGS
 from tests.support.screens import browse, drag, region, settled, to_repl
 
 SIZE = (120, 40)
+WIDE = (200, 40)
+"""With room for the waterfall."""
 
 
 def remembering(path: Path, name: str = "queries") -> Inspector:
@@ -24,16 +26,16 @@ def remembering(path: Path, name: str = "queries") -> Inspector:
 async def test_how_the_screen_looked_is_remembered(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     app = remembering(path)
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=WIDE) as pilot:
         await settled(pilot)
         app.theme = "nord"
-        await pilot.press("e", "L", "t", "w", "plus")
+        await pilot.press("w", "e", "L", "t", "plus")
         await settled(pilot)
         width = region(pilot, "timeline-frame").width
         await pilot.press("q")
     assert json.loads(path.read_text())["theme"] == "nord"
     again = remembering(path, "two-clients")
-    async with again.run_test(size=SIZE) as pilot:
+    async with again.run_test(size=WIDE) as pilot:
         await settled(pilot)
         screen = browse(pilot)
         assert again.theme == "nord"
