@@ -68,7 +68,7 @@ def raised_now(error: BaseException) -> str:
 @pytest.mark.parametrize(
     ("limits", "words", "said"),
     [
-        ("ulimit -n 10", ["demo"], "Too many open files"),
+        ("ulimit -n 7", ["demo"], "Too many open files"),
         ("mkdir gone; cd gone; rmdir ../gone", ["record", "--listen", "s"], "is gone"),
         ("mkdir gone; cd gone; rmdir ../gone", ["stdio", "--upstream", "s"], "is gone"),
         ("ulimit -f 0", ["spec"], "set TMPDIR"),
