@@ -167,9 +167,10 @@ def _key(request: bytes) -> int:
 class _Watched:
     """One connection on the way through the recording."""
 
-    def __init__(self, analyst: Analyst, number: int) -> None:
+    def __init__(self, analyst: Analyst, number: int, opened: int) -> None:
         self.analyst = analyst
         self.number = number
+        self.opened = opened
         self.talk = Conversation(self)
         self.request = _Request()
         self.before: tuple[int, int] | None = None
@@ -213,7 +214,7 @@ class _Watched:
         split.requesting += max(sent - exchange.started, 0)
         split.waiting += max(min(ended, answered) - sent, 0)
         split.answering += max(ended - answered, 0)
-        split.errors += exchange.error is not None
+        split.errors += exchange.failed and exchange.kind != "opaque"
         split.reads += exchange.reads
         if exchange.kind == "handshake":
             self.analyst.found.handshakes += max(ended - exchange.started, 0)
@@ -267,6 +268,17 @@ class _Watched:
         split.down += down
         split.spend(times)
         split.waiting += sum(times)
+
+    def closed(self, time: int) -> None:
+        """Take note of the end; a connection without a word is a handshake that came to nothing."""
+        self.talk.close(time)
+        if self.talk.count or self.talk.handshake is not None:
+            return
+        self.analyst.found.exchanges += 1
+        split = self.analyst.split("handshake")
+        split.count += 1
+        split.errors += 1
+        split.spend([max(time - self.opened, 0)])
 
     def _begin(self, code: int | None, started: int) -> None:
         if code is not None and self.before is not None:
@@ -407,13 +419,13 @@ class Analyst:
     def connection(self, number: int, time: int, position: int) -> ChunksSeen:
         """Return what takes the chunks of a connection."""
         self.found.started = self.found.started or time
-        return self._watch(number).chunks
+        return self._watch(number, time).chunks
 
-    def _watch(self, number: int) -> _Watched:
+    def _watch(self, number: int, time: int) -> _Watched:
         watched = self._watched.get(number)
         if watched is not None:
             return watched
-        watched = self._watched[number] = _Watched(self, number)
+        watched = self._watched[number] = _Watched(self, number, time)
         self.found.connections += 1
         distance = self.distance
         if distance is not None:
@@ -443,13 +455,16 @@ class Analyst:
         self.lost += lost_bytes(event.note or {})
         if event.connection == 0:
             return
-        watched = self._watch(event.connection)
+        watched = self._watch(event.connection, event.time)
         watched.told = event.time
         if event.kind in ("half-close", "reset") and event.side is not None:
             watched.talk.eof(event.side, event.time)
         elif event.kind == "note":
             take(watched.stalls, note_of(event.note or {}), event.time)
-        elif event.kind in ("close", "continue"):
+        elif event.kind == "close":
+            watched.closed(event.time)
+            self._leave(watched)
+        elif event.kind == "continue":
             watched.talk.close(event.time)
             self._leave(watched)
 

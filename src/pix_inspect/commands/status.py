@@ -83,9 +83,18 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
         if relay.is_suspended:
             where += f"  suspended: `kill -CONT {relay.pid}` lets it go on"
     show([Toned(f"{where}  {count(len(found), 'open connection')}", Tone.HEADING)])
+    show(_failed(session, now))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
     for wait in found:
         show(["", *_lines(wait, now, width)])
+
+
+def _failed(session: Session, now: int) -> Iterator[Toned]:
+    """Yield which connection came to nothing last, and why, where the relay knows."""
+    last = next((each for each in reversed(session.connections.values()) if each.failure), None)
+    if last is not None and last.closed is not None:
+        when = past_in_words(last.closed, now)
+        yield Toned(f"connection {last.number}, {when} ago: {inert(str(last.failure))}", Tone.BAD)
 
 
 def _lines(wait: Wait, now: int, width: int) -> Iterator[str]:

@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from pix.codec.gates import Protocol
+from pix.codec.wire import pack_u64
 from pix.conversation.exchange import DAEMON
 from pix.protocol import operations as ops
+from pix.protocol.handshake import CLIENT_MAGIC
 from pix.protocol.logging import StderrLast
 from pix_inspect.analysis import round_trips as analysis
 from pix_inspect.analysis.round_trips import HELD, Analyst, Distance
 from pix_inspect.analysis.runs import advice
-from pix_inspect.recording.notes import Peer, Reading, Stuck
+from pix_inspect.recording.notes import Peer, Reading, Refused, Stuck
 from pix_inspect.recording.writer import RecordingWriter
 from pix_inspect.session.session import Session
 from tests.support.places import EVERY_RECORDING
 from tests.support.playbook import said
-from tests.support.recording import V38, growing
+from tests.support.recording import V38, Recording, growing
 from tests.support.words import PATH
 
 MS = 1_000_000
@@ -34,6 +36,7 @@ def test_it_counts_what_the_session_counts(path: Path) -> None:
     assert found.connections == len(session.connections)
     assert found.elapsed == session.last - session.started
     assert sum(split.up for split in found.operations.values()) == sum(row.up for row in rows)
+    assert sum(split.errors for split in found.operations.values()) == session.errors
     for split in found.operations.values():
         assert split.requesting + split.waiting + split.answering <= split.total
         assert split.errors <= split.count
@@ -181,3 +184,19 @@ def test_more_requests_than_are_remembered_are_said_to_be(
 def test_advice_fits_the_version(operation: str, protocol: Protocol, says: str) -> None:
     assert says in advice(operation, protocol)
     assert bool(says) == bool(advice(operation, protocol))
+
+
+def test_a_connection_that_came_to_nothing_counts_as_in_the_session(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "r.pcapng")
+    refused = recording.open()
+    refused.note({"note": Refused("nobody listens").json()})
+    refused.wait(3).close()
+    answered = recording.open()
+    answered.chunk(0, pack_u64(CLIENT_MAGIC) + pack_u64(0x126))
+    answered.half_close(DAEMON)
+    session = answered.session()
+    found = Analyst(recording.path).read()
+    split = found.operations["handshake"]
+    assert found.exchanges == split.count == len(session) == 2
+    assert split.errors == session.errors == 2
+    assert split.slowest == (session.row(0).took or 0) > 3 * MS
