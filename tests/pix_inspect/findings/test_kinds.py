@@ -460,3 +460,8 @@ def test_every_kind_says_what_to_do() -> None:
         assert kind.what
         assert kind.why
         assert kind.advice or kind.grade == "note"
+
+
+def test_of_zeros_that_look_like_operations_the_first_is_told(tmp_path: Path) -> None:
+    found = Findings(asked(37, bytes(8 * 40), left=CLIENT).save(tmp_path)).finish().counts
+    assert found["unknown-operation"] == 1
