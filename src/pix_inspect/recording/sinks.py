@@ -45,8 +45,11 @@ class Sink(Protocol):
     def write(self, blocks: bytes) -> bool:
         """Append whole blocks after what is pending; return whether all of it is written."""
 
+    def missing(self) -> bool:
+        """Return whether somebody deleted or cut the file: what is known at a glance."""
+
     def gone(self) -> bool:
-        """Return whether the file holds no longer what was written: somebody deleted or cut it."""
+        """Return whether the file holds no longer what was written, or its name leads elsewhere."""
 
     def renew(self) -> int | None:
         """Begin an empty file in place of the one that is gone.
@@ -121,13 +124,19 @@ class RecordingFile:
             raise Problem(f"cannot create the recording {path}: {error.strerror}") from None
 
     def write(self, blocks: bytes) -> bool:
-        """Append whole blocks; on failure keep what is left and cut the file back to whole ones."""
+        """Append whole blocks; on failure keep what is left and cut the file back to whole ones.
+
+        To a file that somebody cut nothing is appended: what fills the hole would hide that.
+        """
         if self.pending:
             blocks = self.pending + blocks
             self.pending = b""
         written = 0
         view = memoryview(blocks)
         try:
+            if self.missing():
+                self.pending = blocks
+                return False
             while written < len(blocks):
                 count = os.pwrite(self._descriptor, view[written:], self.size + written)
                 if count == 0:
@@ -148,6 +157,14 @@ class RecordingFile:
     def _wrote(self, blocks: bytes) -> None:
         self.size += len(blocks)
         self._last = blocks[-_KNOWN_BY:] or self._last
+
+    def missing(self) -> bool:
+        """Return whether the file was deleted, or less is there than was written."""
+        try:
+            found = os.fstat(self._descriptor)
+        except OSError:
+            return True
+        return found.st_nlink == 0 or found.st_size < self.size
 
     def gone(self) -> bool:
         """Return whether no name leads to the file, or it does not end as it was written."""
@@ -300,6 +317,10 @@ class RecordingStream:
         with contextlib.suppress(OSError):
             end = os.lseek(descriptor, -count, os.SEEK_CUR)
             os.ftruncate(descriptor, end)
+
+    def missing(self) -> bool:
+        """Return False: what was written to a stream is its reader's."""
+        return False
 
     def gone(self) -> bool:
         """Return False: a stream has no name to lose."""

@@ -104,7 +104,7 @@ class Scribe:
 
     def _turn(self) -> None:
         now = clock.monotonic()
-        if now >= self._next_look:
+        if now >= self._next_look or self._sink.pending or self._sink.missing():
             self._next_look = now + _LOOK
             if self._sink.gone():
                 self._replace()

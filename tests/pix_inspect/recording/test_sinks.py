@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +305,44 @@ def test_a_file_that_goes_is_begun_again(
     assert opened["continues"] == {"offsets": [6, 0], "state": {"minor": 38}}
     assert [(chunk.offset, chunk.data) for chunk in chunks(items)] == [(6, b"after")]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("how", ["deleted", "emptied", "cut"])
+def test_what_is_written_next_is_in_the_new_file(path: Path, how: str) -> None:
+    """However soon that is: what is appended to a file that was cut would begin behind a hole."""
+    writer = RecordingWriter(path, about={}, interval=0.002)
+    log = writer.open(Peer(), {})
+
+    def offsets() -> list[int]:
+        with contextlib.suppress(OSError, Problem):
+            return [each.offset for each in chunks(items_of(path))]
+        return []
+
+    def is_so(number: int) -> bool:
+        return offsets() == [number]
+
+    for number in range(3):
+        log.chunk(CLIENT, START, b"%d" % number, 1)
+        wait_until("the chunk", partial(is_so, number))
+        if how == "deleted":
+            path.unlink()
+        else:
+            os.truncate(path, 0 if how == "emptied" else 100)
+    log.chunk(CLIENT, START, b"3", 1)
+    writer.close()
+    assert offsets() == [3]
+    assert writer.lost == 0
+    assert writer.vanished > 0
+
+
+def test_a_sink_appends_nothing_to_what_was_cut(path: Path) -> None:
+    sink = RecordingFile(path)
+    assert sink.write(b"x" * 100)
+    os.truncate(path, 50)
+    assert sink.missing()
+    assert not sink.write(b"y" * 10)
+    assert (sink.pending, path.stat().st_size) == (b"y" * 10, 50)
+    sink.close()
 
 
 def test_a_folder_that_goes_is_said_and_survived(
