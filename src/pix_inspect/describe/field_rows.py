@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from pix.codec.declare import Operation
+from pix.codec.declare import OPERATIONS, Operation
 from pix.codec.gates import version_text
 from pix.codec.lazy import Made
 from pix.codec.lists import PAIR, MapOf
@@ -193,10 +193,14 @@ def rows(view: ExchangeView, *, absent: bool = False) -> list[FieldRow]:
         out.append(_part_row(request, view, operation, absent))
     elif view.row.kind == "operation":
         start = view.span(CLIENT)[0]
+        known = exchange is None and view.row.code in OPERATIONS
+        what = f"operation {view.row.wire_number}, unknown"
+        if known:  # its bytes were there when it was counted
+            what = f"{view.row.name} ({view.row.wire_number}), its bytes are not there"
         out.append(
             FieldRow(
-                "request", f"operation {view.row.wire_number}, unknown", kind="part", side=CLIENT,
-                start=start, end=start + 8, irregular=True,
+                "request", what, kind="part", side=CLIENT,
+                start=start, end=start + 8, irregular=not known,
             )
         )  # fmt: skip
     if view.grpc is not None:

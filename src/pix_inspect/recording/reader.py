@@ -17,7 +17,7 @@ from pix_inspect.base.units import duration
 from pix_inspect.recording import pcapng
 from pix_inspect.recording.packet import read_packet, whole_block
 from pix_inspect.recording.sections import SMALLEST_SECTION, Contents, Damage, section_about
-from pix_inspect.recording.source import Source, open_source
+from pix_inspect.recording.source import DeletedError, Source, open_source
 from pix_inspect.recording.stream_reader import Chunk, ChunksSeen, Event, Flow, Item, Listener
 from pix_inspect.recording.tcp_headers import ACK, HEADERS, PSH, SEQUENCE_MASK, SYN
 
@@ -144,8 +144,8 @@ class RecordingReader:
     def read_from(self, position: int) -> Iterator[Item]:
         """Yield again what stands from a block's `position` on, up to what has been read.
 
-        Lazy; `poll` may go on in between. What somebody cut off since is left out, and warned of.
-        Raises Problem if rotation deleted that part.
+        Lazy; `poll` may go on in between. What somebody cut off since, or rotation deleted, is left
+        out and warned of.
         """
         window, asked = _NEAR, 0
         flows = self._contents.flows_at(position)
@@ -156,7 +156,12 @@ class RecordingReader:
         while position < self._within:
             if whole_block(buffer, position - start) is None:
                 start, asked = position, min(window, self._within - position)
-                buffer = self._source.read(position, asked)
+                try:
+                    buffer = self._source.read(position, asked)
+                except DeletedError:
+                    self._contents.warn(": a part was deleted by rotation: keep more files")
+                    position = self._source.next_file(position) or self._within
+                    continue
                 if window == _NEAR:
                     self._latest_piece = (start, buffer)
                 window = min(window * 2, _WINDOW)

@@ -34,6 +34,10 @@ _OLDEST = 1000
 """How many rotations back a file that was being followed is looked for."""
 
 
+class DeletedError(Exception):
+    """What was read once is in a file that rotation deleted since."""
+
+
 class Source(Protocol):
     """Bytes that can be read at any position, and of which there may be more later."""
 
@@ -47,7 +51,10 @@ class Source(Protocol):
         """Look for more; return whether there is."""
 
     def read(self, position: int, count: int) -> bytes:
-        """Return up to `count` bytes from `position`, of one file; fewer where it ends."""
+        """Return up to `count` bytes from `position`, of one file; fewer where it ends.
+
+        Raises DeletedError, and Problem when it cannot be read.
+        """
 
     def next_file(self, position: int) -> int | None:
         """Return where the file after the one that holds `position` begins, if there is one."""
@@ -216,7 +223,7 @@ class FileSource:
         if count <= 0:
             return b""
         if self._descriptors[index] < 0:
-            raise Problem(f"this part of {self.path} was deleted by rotation: keep more files")
+            raise DeletedError
         try:
             return os.pread(self._descriptors[index], count, position - start)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,14 @@ async def test_they_are_shown_and_hidden_by_a_key() -> None:
         await pilot.press("a")
         await settled(pilot)
         assert lines_of(screen.fields) == plain
+
+
+def test_bytes_that_are_gone_make_no_operation_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "s.pcapng"
+    path.write_bytes((RECORDINGS / "lookups.pcapng").read_bytes())
+    session = Session(path).read_all()
+    os.truncate(path, 1000)
+    (row,) = rows(session.exchange(len(session) - 1))
+    assert row.label == "request"
+    assert row.value == "QueryPathInfo (26), its bytes are not there"
+    assert not row.irregular

@@ -273,6 +273,20 @@ def test_what_is_cut_off_once_it_was_read_is_left_out(tmp_path: Path) -> None:
         reader.close()
 
 
+def test_what_rotation_deleted_is_left_out(tmp_path: Path) -> None:
+    data = conversation().data
+    path = save(tmp_path / "s.pcapng", data)
+    reader = RecordingReader(path)
+    found = [reader.poll()]
+    for _ in range(2):
+        path.replace(rotated(path, 1))
+        save(path, data)
+        found.append(reader.poll())
+    assert list(map(len, found)) == [len(found[0])] * 3
+    assert len(list(reader.read_from(0))) == 2 * len(found[0])
+    assert reader.warnings == [f"{path}: a part was deleted by rotation: keep more files"]
+
+
 def test_a_file_that_was_cut_before_it_was_rotated(tmp_path: Path) -> None:
     data = conversation().data
     path = save(tmp_path / "s.pcapng", data[:-20])

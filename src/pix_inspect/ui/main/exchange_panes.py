@@ -159,7 +159,8 @@ class ExchangePanes(Vertical):
         found = rows(view, absent=self.fields.absent)
         code = f" ({row.wire_number})" if row.code is not None else ""
         self.fields.entitle(safe(f"#{row.number} {row.name}{code}"))
-        self.fields.waiting = ["nothing was said"]
+        passed = row.up or row.down
+        self.fields.waiting = ["its bytes are not there" if passed else "nothing was said"]
         if again:
             self.fields.renew(found)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,20 @@ async def test_an_exchange_that_goes_on_grows_under_the_cursor(tmp_path: Path) -
         assert screen.fields.outline.labels(screen.fields.path) == labels
         assert screen.fields.outline.shape() == shape
         assert any("error" in line for line in lines_of(screen.fields))
+
+
+async def test_the_screen_stays_when_bytes_are_gone(tmp_path: Path) -> None:
+    """As after a rotation, or when somebody cut the file."""
+    made = growing(tmp_path / "r.pcapng")
+    talk = made.connect()
+    a_query(made, talk, 2000)
+    async with live(made).run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        os.truncate(made.path, made.path.stat().st_size // 2)
+        screen = browse(pilot)
+        for exchange in (1990, 1500, 1001, 500):
+            screen.timeline.lines.move_to(exchange)
+            await settled(pilot)
+            await pilot.press("y", "Y", "tab", "j", "y", "tab", "y", "tab", "e", "L", "P", "E")
+            await settled(pilot)
+        assert browse(pilot) is screen
