@@ -189,6 +189,7 @@ def irregular(look: Look) -> list[Finding]:
 
 def _irregular(look: Look) -> Iterator[Finding]:
     over = look.row.state == "ok" or (look.row.state == "error" and look.row.kind != "handshake")
+    over = over and not look.view.lacks
     stopped, ended = Reason.NO_STATUS in look.reasons, Reason.REQUEST_CUT in look.reasons
     for part in _distinct(look.view):
         if part.error is not None and part.end is not None and over:

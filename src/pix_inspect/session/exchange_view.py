@@ -106,6 +106,8 @@ class ExchangeView:
         self.protocol = place.protocol
         self.session: Session | None = None
         """Where it was looked up, for what can be said of it only in its surroundings."""
+        self.lacks = False
+        """Whether bytes that were counted once are not there: the file was cut or rotated since."""
         self._shown: Callable[[Node], Node] | None = None
         self._said: Callable[[str], str] = str
         self._reader = reader
@@ -250,6 +252,9 @@ class ExchangeView:
             if seen[CLIENT] >= ends[CLIENT] and seen[DAEMON] >= ends[DAEMON]:
                 break
         self._read_to = max(self._read_to, latest)
+        self.lacks = self.row.took is not None and any(
+            known < end != NEVER for known, end in zip(seen, ends, strict=True)
+        )
         if talk is None:
             return
         if self.row.took is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,14 @@ from pix.protocol.logging import STDERR_LAST, STDERR_NEXT
 from pix_inspect.findings import messages
 from pix_inspect.findings.collector import Findings
 from pix_inspect.findings.kinds import GRADES, KINDS
+from pix_inspect.findings.lookup import detector
 from pix_inspect.forensics.mistakes import Mistake
 from pix_inspect.recording.notes import Reading, Stuck
 from pix_inspect.session import exchange_view
 from pix_inspect.session.exchange_view import Part
 from pix_inspect.session.session import Session
 from tests.support.mistaken import error, through_terminal
+from tests.support.places import RECORDINGS
 from tests.support.playbook import Playbook
 from tests.support.recording import Recording
 from tests.support.typical import TypicalPlaybook, carried, request_of
@@ -465,3 +468,17 @@ def test_every_kind_says_what_to_do() -> None:
 def test_of_zeros_that_look_like_operations_the_first_is_told(tmp_path: Path) -> None:
     found = Findings(asked(37, bytes(8 * 40), left=CLIENT).save(tmp_path)).finish().counts
     assert found["unknown-operation"] == 1
+
+
+def test_bytes_that_are_gone_once_they_were_read_are_nobodys_mistake(tmp_path: Path) -> None:
+    """The file was cut, or rotated."""
+    path = tmp_path / "s.pcapng"
+    whole = (RECORDINGS / "lookups.pcapng").read_bytes()
+    for size in range(0, len(whole), 97):
+        path.write_bytes(whole)
+        session = Session(path).read_all()
+        os.truncate(path, size)
+        look = detector(session)
+        found = [each.kind.name for i in range(len(session)) for each in look.of(i)]
+        assert "undecodable" not in found, size
+        session.close()
