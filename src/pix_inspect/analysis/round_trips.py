@@ -26,7 +26,7 @@ from pix_inspect.recording.stall_notes import Stall, take
 from pix_inspect.recording.stream_reader import ChunksSeen
 
 BATCH = 500
-"""Chunks that are read at a time: of more the processor's caches hold less."""
+"""Chunks that are read at a time: the memory of more goes back to the system each time."""
 MOST_REMEMBERED = 1_000_000
 """Distinct requests remembered, to know what is asked again."""
 MOST_RUNS = 1000
