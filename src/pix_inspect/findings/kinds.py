@@ -248,7 +248,7 @@ _ALL = (
          "termios(3); ssh(1)"),
     Kind("other-order", "warning", "answers are recorded before what they answer",
          "All bytes of the connection: they fit from beginning to end once each answer stands"
-         " behind its question, and the first that does not is no copy of the one before.",
+         " behind its question, and one answer too many would not explain it.",
          "What each side said is right, but not when: the rest is not shown as exchanges, and no"
          " time between the two directions is true.",
          "Record both directions by one clock: a relay, or one capture of both. Where they were,"

@@ -7,6 +7,7 @@ magic number is foreign, whatever it is.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 
 from pix.codec.gates import FAMILIES, SERVE, WORKER
 from pix.codec.wire import pack_u64
@@ -148,6 +149,7 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
 
 def _readable(raw: bytes) -> str | None:
     """Return bytes as text without its colours, None where they are not text."""
+    raw = raw.removeprefix(BOM_UTF8)
     for charset in ("utf-8", "latin-1"):
         try:
             text = raw.decode(charset)

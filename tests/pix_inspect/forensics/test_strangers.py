@@ -75,6 +75,12 @@ def test_a_banner(name: str, goes_on: bool) -> None:
     assert (follows in found.diagnosis.evidence) == goes_on
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    found = stranger("Zutritt für alle\n".encode("utf-8-sig") + GREETING, DAEMON)
+    assert found is not None
+    assert found.text == "Zutritt für alle"
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_who_is_named(name: str) -> None:
     side, raw, what = NAMED[name]
