@@ -66,9 +66,9 @@ class ClientSide:
                 yield
             ledger.requested(exchange, cursor.offset)
             if not is_told:
-                while cursor.end == cursor.pos:
-                    yield
-                raise _reads_unseen(cursor.offset)
+                start = cursor.offset
+                _length_of_answer((yield from cursor.word()), start, cursor)
+                raise _reads_unseen(start)
 
     def _pulled(self, exchange: Exchange, cursor: Cursor) -> Generator[None, None, bool]:
         """The strings that answer STDERR_READ, until the daemon says it is done.
@@ -98,9 +98,7 @@ class ClientSide:
                     yield
                 raise _reads_unseen(cursor.offset)
             start = cursor.offset
-            length = yield from cursor.word()
-            if length > cursor.limits.string:
-                raise WildLength(start, "an answer to STDERR_READ", f"length {length:#x}")
+            length = _length_of_answer((yield from cursor.word()), start, cursor)
             cursor.payload(length)
             cursor.pos += -length & 7
             yield from cursor.arrived()
@@ -113,6 +111,13 @@ class ClientSide:
                 if frame.frame.code == STDERR_READ:
                     frame.answer = (start, cursor.offset)
                     break
+
+
+def _length_of_answer(length: int, start: int, cursor: Cursor) -> int:
+    """Return the length of an answer. Raises WildLength for what is none."""
+    if length > cursor.limits.string:
+        raise WildLength(start, "an answer to STDERR_READ", f"length {length:#x}")
+    return length
 
 
 def _reads_unseen(offset: int) -> Misfit:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pix.codec.declare import OPERATIONS, Version
 from pix.codec.gates import Protocol
@@ -19,7 +20,7 @@ from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.half_recorded import without_blame
 from pix_inspect.findings.handshakes import handshake
 from pix_inspect.findings.look import Look, Surroundings
-from pix_inspect.forensics.mistakes import Diagnosis, Mistake
+from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.session.row import KINDS, STATES, Row, packed
@@ -208,7 +209,7 @@ def _early(look: Look, note: Note) -> Iterator[Finding]:
     if look.who_left == CLIENT and look.forensics.left_unanswered(look.row):
         name, side, start = "cut-request", CLIENT, note.offset
     elif diagnosis is not None and not diagnosis.certain:
-        diagnosis = None  # it may have left for what it was answered
+        diagnosis = replace(diagnosis, proviso=Proviso.ALL_SAID)  # the answer may have cut it off
     yield look.found(_graver(name, diagnosis), str(note), side, start, diagnosis=diagnosis)
 
 

@@ -237,7 +237,8 @@ class Look:
         why = finding.diagnosis
         if why is not None and why.mistake in OF_PATH:
             finding = replace(finding, kind=KINDS[OF_PATH[why.mistake]])
-        if why is not None and why.proviso is not None and why.proviso.side != self.who_left:
+        by = why.proviso.side if why is not None and why.proviso is not None else None
+        if why is not None and by is not None and by != self.who_left:
             finding = replace(finding, diagnosis=replace(why, mistake=None, where="", proviso=None))
         if finding.kind.name in OF_LAYOUT and (
             changed := self.around.changed_hello(self.row.connection)

@@ -15,7 +15,7 @@ from pix.codec.payload import FRAMES
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix.conversation.notes import Reason
 from pix_inspect.base.safe_text import inert
-from pix_inspect.forensics.endings import broken_off, unanswered
+from pix_inspect.forensics.endings import broken_off, given_up, unanswered
 from pix_inspect.forensics.hellos import other_hello
 from pix_inspect.forensics.line_ends import line_ends
 from pix_inspect.forensics.log_frames import broken_frame
@@ -253,10 +253,11 @@ class Forensics:
                 found = found or Diagnosis()
                 return replace(found, evidence=(*found.evidence, said))
         exchange = view.exchange
-        if found is None and timed and exchange is not None and exchange.daemon_start is None:
+        if found is None and exchange is not None and exchange.daemon_start is None:
             whole = exchange.request_done is not None
-            said = unanswered(by, case.turns, is_whole=whole)
-            return Diagnosis(evidence=(said,)) if said else None
+            said = unanswered(by, case.turns, is_whole=whole) if timed else ""
+            evidence = tuple(filter(None, (given_up(view, case.turns), said)))
+            return Diagnosis(evidence=evidence) if evidence else None
         return found
 
     def _left(self, row: Row, by: int | None) -> Diagnosis | None:

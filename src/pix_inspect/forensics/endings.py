@@ -7,10 +7,13 @@ and a mistake only on condition.
 from __future__ import annotations
 
 from pix.codec.errors import Truncated
+from pix.codec.payload import FRAMES
 from pix.conversation.exchange import CLIENT, SIDES
+from pix.protocol.payload_items import ContentReader, content_kind
 from pix_inspect.base.units import count, duration
 from pix_inspect.forensics.messages import Message
 from pix_inspect.forensics.turns import Turns
+from pix_inspect.session.exchange_view import ExchangeView
 
 
 def broken_off(message: Message, side: int, left: int, turns: Turns, *, timed: bool) -> str:
@@ -37,6 +40,33 @@ def unanswered(left: int, turns: Turns, *, is_whole: bool) -> str:
     waited = _waited(left, turns)
     what = "the request" if is_whole else "its last byte"
     return f"nothing was answered: the {SIDES[left]} closed {waited} after {what}"
+
+
+def given_up(view: ExchangeView, turns: Turns) -> str:
+    """Return that the frames of a request are ended amid what they carry, as by a client that can
+    read on no further; empty where they are not, or not all of them are there.
+    """
+    exchange, protocol = view.exchange, view.protocol
+    payload = exchange.operation.request.payload if exchange and exchange.operation else None
+    if exchange is None or payload is None or protocol is None or exchange.request_done is None:
+        return ""
+    start, end = exchange.payload_start, exchange.request_end
+    if payload.carriage(protocol) is not FRAMES or start is None or end is None:
+        return ""
+    data, method = turns.read(CLIENT, start, end), view.field("request", "method")
+    if len(data) < end - start:
+        return ""
+    how = str(method.value) if method is not None else None
+    content = ContentReader(content_kind(payload, protocol, how), protocol)
+    at = 0
+    while length := int.from_bytes(data[at : at + 8], "little"):
+        content.feed(data[at + 8 : at + 8 + length])
+        at += 8 + length
+    if content.complete or content.error is not None:
+        return ""
+    return (
+        f"its frames are ended, and what they carry breaks off behind {count(content.size, 'byte')}"
+    )
 
 
 def _waited(left: int, turns: Turns) -> str:

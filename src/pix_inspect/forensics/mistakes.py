@@ -101,7 +101,7 @@ class Proviso(Worded):
     LEFT = "if it did not end on purpose"
     KILLED = "if it was not killed"
     CRASHED = "if it did not crash"
-    ALL_SAID = "if that is all that was said"
+    ALL_SAID = "if that is all that was to be said"
 
     @property
     def side(self) -> int | None:

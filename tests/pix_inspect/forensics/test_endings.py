@@ -19,7 +19,7 @@ from pix_inspect.findings.finding import Finding
 from pix_inspect.forensics.mistakes import Mistake, Proviso
 from tests.support.mistaken import error
 from tests.support.recording import Recording
-from tests.support.typical import TypicalPlaybook
+from tests.support.typical import NAR, TypicalPlaybook
 from tests.support.words import PATH, text, word
 
 QUIET_MS = 4000
@@ -107,6 +107,29 @@ def test_how_long_nothing_was_answered(left: int, who: str, tmp_path: Path) -> N
     assert found.explanation == (said,)
 
 
+@pytest.mark.parametrize(
+    ("method", "carried", "is_told"),
+    [
+        (b"fixed:r:sha256", NAR[:-16], True),
+        (b"fixed:r:sha256", NAR, False),
+        (b"fixed:r:sha256", b"no archive at all", False),
+        (b"text:sha256", NAR[:-16], False),
+    ],
+    ids=["broken off", "whole", "no archive", "a text"],
+)
+def test_frames_that_are_ended_amid_a_nar(
+    method: bytes, carried: bytes, is_told: bool, tmp_path: Path
+) -> None:
+    """As where a client meets a file that it cannot read."""
+    fields = word(7) + text(b"x") + text(method) + word(0) * 2
+    frames = word(len(carried)) + carried + word(0)
+    found = ended(tmp_path, CLIENT, (CLIENT, fields + frames))
+    assert found.kind.name == "client-left"
+    said = f"its frames are ended, and what they carry breaks off behind {len(carried):,} bytes"
+    assert (said in found.explanation) == is_told
+    assert found.explanation[-1].endswith("the client closed 4 s after the request")
+
+
 def killed(folder: Path, *turns: tuple[int, bytes | None]) -> list[tuple[str, Mistake | None]]:
     """Return what is found of a connection; None ends a side's stream."""
     made = Recording(folder / "r.pcapng")
@@ -133,9 +156,10 @@ def test_an_error_for_a_client_that_was_killed_in_its_request_says_nothing_of_th
     assert killed(tmp_path, asked, GONE, SAID) == [("cut-request", on_condition)]
     twice = killed(tmp_path, asked, GONE, SAID, SAID)
     assert twice == [("cut-request", on_condition), ("doubled-error", None)]
-    assert killed(tmp_path, asked, SAID) == [("early-answer", None)]
-    assert killed(tmp_path, asked, SAID, GONE) == [("early-answer", None)]
-    assert killed(tmp_path, asked, SAID, (DAEMON, None), GONE) == [("early-answer", None)]
+    early = [("early-answer", on_condition)]
+    assert killed(tmp_path, asked, SAID) == early
+    assert killed(tmp_path, asked, SAID, GONE) == early
+    assert killed(tmp_path, asked, SAID, (DAEMON, None), GONE) == early
 
 
 def test_how_long_nothing_was_answered_behind_half_a_payload(tmp_path: Path) -> None:
