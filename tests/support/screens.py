@@ -76,16 +76,24 @@ def browse(pilot: Pilot[Any]) -> MainScreen:
 
 async def settled(pilot: Pilot[Any]) -> None:
     """Wait until all is read, known and drawn."""
-    for _ in range(400):
+    end, missing = time.monotonic() + PATIENCE, ["a first look"]
+    while time.monotonic() < end:
         await pilot.pause(0.01)
         screen = browse(pilot)
         session = screen.session
-        read = session.consumed >= session.size or session.truncated is not None
-        if read and screen.settled and screen.timeline.painter.glances.settled:
+        known = {
+            "reading": session.consumed >= session.size or session.truncated is not None,
+            "the timeline": screen.following.taken_in,
+            "the panes": screen.side.shows(screen.timeline.chosen),
+            "glances": screen.timeline.painter.glances.settled,
+            "all else": screen.settled,
+        }
+        missing = [name for name, holds in known.items() if not holds]
+        if not missing:
             await pilot.pause()
             await pilot.pause()
             return
-    raise AssertionError("the screen did not come to rest")
+    raise AssertionError(f"the screen did not come to rest: {', '.join(missing)}")
 
 
 def after(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:

@@ -32,9 +32,9 @@ pytestmark = pytest.mark.skipif(not told(), reason="the kernel does not tell of 
 
 def eventually(done: Callable[[], bool]) -> bool:
     until = time.monotonic() + SECONDS
-    while not done() and time.monotonic() < until:
+    while not (is_done := done()) and time.monotonic() < until:
         time.sleep(0.02)
-    return done()
+    return is_done
 
 
 def test_bytes_that_were_not_read_are_told() -> None:
