@@ -18,16 +18,19 @@ from string import ascii_lowercase, ascii_uppercase
 
 BLANK = "*"
 
-_FOLDED = str.maketrans(ascii_uppercase + "\u017f\u212a", ascii_lowercase + "sk")
-"""Each letter as the one character that patterns have; the last two are a long s and Kelvin."""
+_FOLDED = str.maketrans(ascii_uppercase + "\u0130\u0131\u017f\u212a", ascii_lowercase + "iisk")
+"""Each letter as the one character that patterns have; the last are the two of Turkish that have or
+lack a dot, a long s and Kelvin."""
 
 _NAME = (
     # by their first letters: the engine looks for these alone
-    r"(?:token|secret|otp(?<![a-z]otp)(?![a-z])|jwt(?<![a-z]jwt)(?![a-z])|"
-    r"p(?:assw|assphrase|asscode|ass(?<![a-z]pass)(?![a-z])|wd|rivate|in(?<![a-z]pin)(?![a-z]))|"
+    r"(?:token|totp(?![a-z])|secret|otp(?<![a-z]otp)(?![a-z])|jwt(?<![a-z]jwt)(?![a-z])|"
+    r"p(?:assw|assphrase|asscode|asskey|ass(?<![a-z]pass)(?![a-z])|wd|w(?<![a-z]pw)(?![a-z])|"
+    r"rivate|rivkey|in(?<![a-z]pin)(?![a-z]))|"
     r"c(?:redential|ookie|reds?(?<![a-z]cred)(?<![a-z]creds)(?![a-z]))|"
-    r"a(?:uth(?!ors?\b)|pi[-_]?key)|"
-    r"s(?:ignature|ig(?<![a-z]sig)(?![a-z])|ession(?<![a-z]session)(?![a-z]))|"
+    r"a(?:uth(?!ors?\b)|(?:pi|ccess|ccount)[-_]?key)|"
+    r"s(?:ignature|ig(?<![a-z]sig)(?![a-z])|ession(?<![a-z]session)(?:id)?(?![a-z])|"
+    r"essid(?![a-z])|(?:igning|sh|torage|hared)key)|"
     + "|".join(rf"{mark}key(?<!public.key)s?(?![a-z])" for mark in ("-", "_", r"\."))
     + ")"
 )
@@ -58,14 +61,18 @@ _SHAPES = "|".join(
 
 _ENCLOSED = (
     r"[|>][-+]?[ \t]*\n(?P<block>[ \t]+[^\n\0]+(?:\n[ \t]+[^\n\0]+){0,64})"
-    r"|\\{0,2}\"(?P<double>[^\"\0]+)"
+    r"|\\{1,2}\"(?P<escaped>[^\"\0]+)"
+    r"|\"(?P<double>(?:[^\"\\\0]|\\[^\0]?)+)"
     r"|\\{0,2}'(?P<single>[^'\0]+)"
+    r"|[\[{](?P<listed>[^\[\]{}\0]+)"
 )
 _BARE = rf"[^{_END},;&][^{_END},;&]*"
-"""What is set: a block of YAML or what is quoted; or what ends by itself."""
+"""What is set: a block of YAML, what is quoted, a list; or what ends by itself."""
+_QUOTED = r"\\{0,2}[\"']?(?P<gone>(?<=\")[^\"\0]+|(?<=')[^'\0]+|"
+"""How the next word begins, which is a secret as a whole where it is quoted."""
 
 _TELLING = (
-    r"-----begin [a-z0-9 ]{0,40}private key-----(?P<gone>.+?)(?=-----|\Z|\0)",
+    r"-----begin [a-z0-9 ]{0,40}private key(?: block)?-----(?P<gone>.+?)(?=-----|\Z|\0)",
     r"(?:authorization|cookie)\\{0,2}[\"']?\s{0,3}[:=]\s{0,3}(?P<gone>[^\r\n\0]+)",
     r"(?:access-tokens|impure-env|netrc-file)\s{0,3}[:=]\s{0,3}(?P<gone>[^\r\n\"'\0]+)",
     # names of users
@@ -80,13 +87,13 @@ _TELLING = (
     r"(?<!\w)(?:(?P<gone>eyj[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?)|eyj[\w-]*)",
     r"\b(?:bearer|basic|negotiate|digest)\s+(?P<gone>[\w.~+/=-]{3,})",
     # a name and its value, as the next word of a command line or otherwise
-    rf"(?<!\S)--?[\w-]{{0,32}}{_NAME}[\w-]{{0,32}}[ \0]+[\"']?(?P<gone>[^{_END}-][^{_END}]*)",
+    rf"(?<!\S)--?[\w-]{{0,32}}{_NAME}[\w-]{{0,32}}[ \0]+{_QUOTED}[^{_END}-][^{_END}]*)",
     rf"(?<!\S)(?:-u|--user|--proxy-user)[ =]?[\"']?(?P<gone>[^{_END}:]+:[^{_END}]+)",
-    rf"<[\w:.-]{{0,64}}{_NAME}[\w:.-]{{0,64}}>(?P<gone>[^<\0]+)",
-    rf"\b(?:mysql|mariadb)\w*\b[^\n\0]{{0,200}}?\s-p(?P<gone>[^{_END}]+)",
-    rf"\bsshpass\s+-p\s*[\"']?(?P<gone>[^{_END}]+)",
-    rf"\b(?:login|password|passphrase|passwd|account)\s+(?:is\s+|was\s+)?(?P<gone>[^{_END}]{{3,}})",
-    rf"\b(?:token|secret|key)\s+(?:is|was)\s+(?P<gone>[^{_END}]{{3,}})",
+    rf"<[\w:.-]{{0,64}}{_NAME}[\w:.-]{{0,64}}(?:\s[^<>\0]{{0,200}})?>(?P<gone>[^<\0]+)",
+    rf"\b(?:mysql|mariadb)\w*\b[^\n\0]{{0,200}}?\s-p{_QUOTED}[^{_END}]+)",
+    rf"\bsshpass\s+-p\s*{_QUOTED}[^{_END}]+)",
+    rf"\b(?:login|password|passphrase|passwd|account)\s+(?:is\s+|was\s+)?{_QUOTED}[^{_END}]{{3,}})",
+    rf"\b(?:token|secret|key)\s+(?:is|was)\s+{_QUOTED}[^{_END}]{{3,}})",
 )
 """What tells too much, each with the part of it that goes."""
 

@@ -52,6 +52,23 @@ TELLING = [
     "sshpass -p hunter2 ssh h",
     "machine cache login me-hunter2 password hunter2",
     "the password is hunter2",
+    'password "hunter2 hunter2"',
+    "ALTER USER me PASSWORD 'hunter2'",
+    "tool --token 'a hunter2'",
+    'tool --token \\"hunter2\\"',
+    "mysql -p'a hunter2'",
+    'token: "a\\"hunter2"',
+    '{"tokens": ["hunter2", "hunter2"]}',
+    '"secrets": {"a": "hunter2"}',
+    '<Token type="a">hunter2</Token>',
+    "AccountName=me;AccountKey=hunter2==;",
+    "accessKey: hunter2",
+    "privkey=hunter2",
+    "PHPSESSID=hunter2",
+    "sessionid=hunter2",
+    "pw: hunter2",
+    "totp=hunter2",
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\nhunter2\n-----END PGP PRIVATE KEY BLOCK-----",
     "access-tokens = github.com=hunter2 gitlab.com=PAT:hunter2",
     "ghp_hunter2hunter2",
     "glpat-hunter2hunter2",
@@ -79,6 +96,7 @@ HARMLESS = [
     "https://cache.example.org/nar/abc.nar.xz",
     "checking for pin... no",
     "x86_64-linux",
+    "monkey: x; spw=y; totpole: z",
 ]
 
 
@@ -117,6 +135,7 @@ def test_values_behind_names_that_say_secret_in_bytes_that_nobody_understands() 
     [
         "a", "token", "://", "://a", "token=", '"token":"', "-----BEGIN A PRIVATE KEY-----", "a:",
         "?a=", "--token ", "eyJ-", "ghp_", "<token", "password ", "cookie:\n", "key: |\n a\n",
+        "token=[", "token={[", 'token="\\', 'token=\\"', "password '", '--token "a', "<token a",
     ],
 )  # fmt: skip
 def test_hostile_text_is_read_in_bounded_work(piece: str) -> None:
@@ -133,7 +152,7 @@ def test_what_is_set_to_something_set_is_blanked_to_its_end() -> None:
 
 def test_letters_are_folded_one_by_one() -> None:
     """The capital dotted I of Turkish is two characters as a small letter."""
-    said = "\u0130\u0130 PA\u017f\u017fWORD=hunter2 \u0130"
+    said = "\u0130\u0130 PA\u017f\u017fWORD=hunter2 P\u0130N=hunter2 pr\u0131vate: hunter2 \u0130"
     assert cleaned(said) == said.replace("hunter2", "*******")
 
 
