@@ -98,11 +98,12 @@ class Index:
         self.length = number  # last, as above
 
     def _keep(self, number: int, record: Record) -> None:
-        """Put a record where it belongs; times that none can hold are the latest it can."""
+        """Put a record where it belongs; times that none can hold are the latest it can, while an
+        operation has the number that was said."""
         try:
             _RECORD.pack_into(self._blocks[number >> _SHIFT], (number & _MASK) * _SIZE, *record)
         except error:
-            self._aside[number] = tuple(min(value, _LATEST) for value in record)
+            self._aside[number] = (record[0], *(min(value, _LATEST) for value in record[1:]))
 
     def end(self, number: int) -> None:
         """Make the record of an exchange that is over."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pix.conversation.exchange import CLIENT, DAEMON
+from pix.conversation.exchange import CLIENT, DAEMON, Exchange
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrLast
 from pix_inspect.analysis.statistics import Statistics
@@ -246,3 +246,11 @@ def test_what_does_not_fit_a_record_is_kept_aside(asked: Asked) -> None:
     assert (row.state, row.complete, row.took) == ("ok", True, (1 << 63) - 1)
     assert row.down == (1 << 40) - 8
     assert not session.going_on(ASKED)
+
+
+def test_the_number_of_an_operation_is_kept_however_large() -> None:
+    told = Index()
+    exchange = Exchange(1, "operation", CLIENT, 0, 1, None)
+    exchange.code = (1 << 64) - 16
+    told.end(told.begin(exchange, 1, 0, lambda side: 0))
+    assert told.row(0).code == exchange.code
