@@ -16,6 +16,7 @@ from pix.problem import Problem
 from pix.protocol.handshake import CLIENT_MAGIC, DAEMON_MAGIC
 from pix_inspect import cli
 from pix_inspect.findings.collector import Findings
+from pix_inspect.importing import socat
 from pix_inspect.importing.captures import Captured, captured
 from pix_inspect.importing.raw_streams import Passed
 from pix_inspect.session.session import Session
@@ -90,6 +91,22 @@ def test_connections_that_go_on_at_once_are_left_out(tmp_path: Path) -> None:
     assert "connection 2, 3 went on at once" in remark
 
 
+def test_of_three_at_once_none_is_taken_for_one_that_said_little(tmp_path: Path) -> None:
+    first = [(">", 0, ASKED), ("<", 0, ANSWERED)]
+    passed, found = read(log(*first * 3, (">", 8, b"one"), (">", 8, b"second"), *first), tmp_path)
+    assert {event.connection for event in passed} == {4}
+    assert "connection 1, 2, 3 went on at once" in next(iter(found.remarks()))
+
+
+def test_a_line_without_end_is_read_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socat, "_LONGEST", 100)
+    passed, found = read(log((">", 0, ASKED), ("<", 0, bytes(1000)), (">", 8, b"x")), tmp_path)
+    assert spoken(passed) == [(1, CLIENT, ASKED, 0), (1, DAEMON, b"", 1000), (1, CLIENT, b"x", 0)]
+    assert "1 block cut off" in next(iter(found.remarks()))
+
+
 def test_lines_that_ran_into_each_other_are_bytes_that_are_not_there(tmp_path: Path) -> None:
     text = log((">", 0, ASKED), ("<", 0, ANSWERED), (">", 8, b"abcd"))
     passed, _ = read(text.replace(" 61 62 63 64", " 61 62 63> 6 64"), tmp_path)
@@ -116,6 +133,10 @@ def test_a_log_without_a_conversation(text: str, said: str, tmp_path: Path) -> N
         read(text, tmp_path)
 
 
-def test_a_day_that_there_is_not(tmp_path: Path) -> None:
-    passed, _ = read(log((">", 0, ASKED)).replace("2026/12/01", "2026/13/41"), tmp_path)
-    assert spoken(passed) == [(1, CLIENT, ASKED, 0)]
+@pytest.mark.parametrize("day", ["2026/13/41", "9999/12/31", "0001/01/01"])
+def test_a_day_that_there_is_not(day: str, tmp_path: Path) -> None:
+    head, mark, rest = log((">", 0, ASKED), ("<", 0, ANSWERED)).partition("<")
+    passed, found = read(head + (mark + rest).replace("2026/12/01", day), tmp_path)
+    assert spoken(passed) == [(1, CLIENT, ASKED, 0), (1, DAEMON, ANSWERED, 0)]
+    assert len({event.time for event in passed}) == 1
+    assert not list(found.remarks())
