@@ -1,4 +1,4 @@
-"""Broken files of our own and of other recorders: logs of strace, .nixwire files, recordings."""
+"""Broken files of our own and of other recorders: logs of strace and socat, .nixwire files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def prepare() -> None:
 
 def one(random: Random, *, loud: bool = False) -> None:
     """Try a file: whatever is in it, an import makes a recording that is read, or says why not."""
-    kinds: list[Callable[[Random], bytes]] = [strace, nixwire, recording]
+    kinds: list[Callable[[Random], bytes]] = [strace, socat, nixwire, recording]
     make = random.choice(kinds)
     data = make(random)
     if random.random() < 0.05:
@@ -69,6 +69,28 @@ def strace(random: Random) -> bytes:
         text = "".join(f"\\x{byte:02x}" for byte in data[:3000]).encode()
         lines.append(b'%s%s(3, "%s", %d) = %d\n' % (at, call, text, len(data), len(data)))
     return damaged(b"".join(lines), random, PIECES)
+
+
+def socat(random: Random) -> bytes:
+    """Return what socat -x writes of a few sessions, often at once, and then a few things wrong."""
+    marks = random.choice((b"><", b"<>"))
+    blocks: list[bytes] = []
+    for _ in range(random.choice((1, 1, 2, 3))):
+        said = [0, 0]
+        at = random.choice((len(blocks), 0))
+        for side, data in mutated(random.choice(SESSIONS), SESSIONS, random):
+            clock = b"%04d/12/01 05:09:%02d.%d" % (
+                random.choice((2026, 2026, 1, 9999)), at % 61, at
+            )  # fmt: skip
+            end = said[side] + len(data)
+            head = b"%c %b  length=%d from=%d to=%d" % (
+                marks[side], clock, len(data), said[side], end - 1
+            )  # fmt: skip
+            row = "".join(f" {byte:02x}" for byte in data).encode()
+            blocks.insert(at, b"%b\n%b\n" % (head, row + random.choice((b"", b"  text"))))
+            at, said[side] = min(at + random.choice((1, 2)), len(blocks)), end
+    pieces = [b"\n", b"> ", b"< ", b" 6", b"  ", b" from=0 ", b"9" * 40, b"\xff", b" 00" * 99]
+    return damaged(b"".join(blocks), random, pieces)
 
 
 def nixwire(random: Random) -> bytes:

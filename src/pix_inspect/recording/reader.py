@@ -222,8 +222,8 @@ class RecordingReader:
                 raise Problem(f"{path} is a capture in the pcap format, not a recording: {FOREIGN}")
             raise Problem(
                 f"{path} is not a pcapng file: a recording by pix-inspect begins with 0a 0d 0d 0a "
-                "(offset 0); `pix-inspect import` makes one of a capture of TCP, a log of strace, a"
-                " .nixwire file or two raw streams"
+                "(offset 0); `pix-inspect import` makes one of a capture of TCP, a log of strace or"
+                " of `socat -x`, a .nixwire file or two raw streams"
             )
         if head[8:12] == pcapng.BYTE_ORDER_MAGIC[::-1]:
             raise Problem(
