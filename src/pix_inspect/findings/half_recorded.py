@@ -52,7 +52,11 @@ def _is_answered(look: Look, last: int) -> bool:
     """Whether the daemon answers what is not there, or not whole, behind the client's last byte."""
     row, reasons = look.row, look.reasons
     if row.kind == "operation":
-        return Reason.REQUEST_CUT in reasons and not reasons.isdisjoint(ANSWERED)
+        if Reason.REQUEST_CUT not in reasons or reasons.isdisjoint(ANSWERED):
+            return False
+        asking, answering = look.view.kept
+        end = look.view.span(DAEMON)[1]
+        return asking.position(asking.end) < answering.position(end - 1)
     if row.kind == "handshake":
         return any(n.reason is Reason.HANDSHAKE_CUT and n.side == CLIENT for n in look.notes)
     if row.kind == "opaque" and reasons.isdisjoint(UNASKED):

@@ -113,6 +113,13 @@ class Kept:
                 out.append((at, self._piece(i)[at - origin : stop - origin]))
         return out
 
+    def position(self, offset: int) -> int:
+        """Return where in the file the packet stands that holds a byte, or the last before it; 0
+        where there is none.
+        """
+        i = bisect_right(self._starts, offset) - 1
+        return self._positions[i] if i >= 0 else 0
+
     def count(self, start: int, end: int) -> int:
         """Return how many of the bytes `[start, end)` were kept."""
         return sum(stop - at for at, stop, i in self.pieces(start, end) if i is not None)

@@ -52,6 +52,14 @@ def half(turns: list[Turn]) -> list[Turn]:
     return [(side, (data or b"")[:24]), *rest]
 
 
+def longer(turns: list[Turn]) -> list[Turn]:
+    """The first text of what is asked says that it is longer: what comes later is a part of it."""
+    (side, data), *rest = turns
+    asked = data or b""
+    length = int.from_bytes(asked[8:16], "little") | 1 << 12
+    return [(side, asked[:8] + word(length) + asked[16:]), *rest]
+
+
 SHORT = ("half-recorded", Mistake.SHORT_REQUEST, Proviso.ALL_SAID)
 HALF = ("half-recorded", None, None)
 
@@ -99,13 +107,14 @@ def test_what_a_relay_did_not_hear_was_not_said(name: str, tmp_path: Path) -> No
     ("turns", "left", "expected"),
     [
         (HELLO + QUERY + [(DAEMON, word(1))], None, [("desync", Mistake.EXTRA_ONE, None)]),
+        (HELLO + longer(QUERY) + VALID + VALID, None, [("desync", None, None)]),
         (HELLO + without(DAEMON, QUERY), CLIENT, [("client-left", None, None)]),
         (
             [*HELLO, (CLIENT, word(26) + text(PATH.encode())[:-8])], CLIENT,
             [("cut-request", None, None)],
         ),
     ],
-    ids=["a word that is no answer", "one question", "half a question"],
+    ids=["a word that is no answer", "a request without an end", "one question", "half a question"],
 )  # fmt: skip
 def test_what_nobody_goes_on_behind_is_as_elsewhere(
     turns: list[Turn], left: int | None, expected: Found, tmp_path: Path
