@@ -42,7 +42,7 @@ class Opened:
     def words(self) -> str:
         """What it is, inert."""
         if self.name.endswith("/ptmx"):
-            return "the programs on a terminal that it made"
+            return "its pseudo-terminal"
         name = f" {inert(self.name, 300)}" if self.name else ""
         stream = STREAMS.get(self.descriptor)
         if stream is not None:

@@ -47,7 +47,7 @@ def test_who_made_a_terminal_waits_for_those_on_it() -> None:
         (mine, theirs) = (descriptor(OWN, number) for number in (made, on_it))
         assert mine is not None
         assert theirs is not None
-        assert mine.words == "the programs on a terminal that it made"
+        assert mine.words == "its pseudo-terminal"
         assert theirs.words == f"the terminal {os.ttyname(on_it)}"
     finally:
         os.close(made)
