@@ -160,13 +160,14 @@ def same(session: Session, size: int | None = None, seed: str | None = None) -> 
 
 def test_recorded_sessions_are_told_alike_in_any_chunking() -> None:
     trips = 0
-    for i, session in enumerate(corpus()):
+    sessions = corpus()
+    for i, session in enumerate(sessions):
         found = same(session)
         trips += found
         for size in (1, 3, 8, 40) if i % 8 == 0 else ():
             assert same(session, size) <= found
         same(session, None, f"{i}")
-    assert trips > 1000
+    assert trips > len(sessions)
 
 
 @pytest.mark.slow
@@ -178,7 +179,7 @@ def test_broken_sessions_are_told_alike_in_any_chunking() -> None:
         session = mutated(random.choice(sessions), sessions, random)
         trips += same(session)
         trips += same(session, random.choice((1, 5, 8, 64, None)), f"{i}")
-    assert trips > 1500
+    assert trips > 500
 
 
 def trips_of(playbook: Playbook, **options: Any) -> int:
