@@ -20,6 +20,8 @@ from tests.support.relaying import Stage, received, staged
 SESSIONS: list[Session] = []
 MOST = 20_000
 """Bytes of a turn: what waits in the kernel for a side that does not read never fills it."""
+PIECES = 100
+"""Into which a turn is cut at most: each takes some hundred bytes more of the kernel's room."""
 
 
 def prepare() -> None:
@@ -48,7 +50,8 @@ class Talk:
             self._end()
             return False
         side, data = self.turns.pop(0)
-        for start in range(0, min(len(data), MOST), size := self.random.choice((7, 4096, MOST))):
+        size = max(self.random.choice((7, 4096, MOST)), min(len(data), MOST) // PIECES)
+        for start in range(0, min(len(data), MOST), size):
             self.ends[side].sendall(data[start : start + size])
             self.said[side].extend(data[start : start + size])
         self._hear(until=side)
