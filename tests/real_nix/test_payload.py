@@ -102,7 +102,7 @@ def test_a_file_of_an_upload_is_saved_from_the_screen(daemon: Daemon, folder: Pa
         terminal.press("q")
         terminal.wait_for("Timeline")
         terminal.press("q")
-        assert terminal.ended()
+        terminal.wait_for_end()
         assert (folder / "state/pix-inspect/settings.json").stat().st_mode & 0o7777 == 0o600
     finally:
         terminal.close()

@@ -54,7 +54,7 @@ def test_the_program(daemon: Daemon, terminal: Open, tmp_path: Path) -> None:
     shown.press("IsValidPath(path=5)", "Enter")
     shown.wait_for("expected StorePath, got int 5")
     shown.press("C-d")
-    assert shown.ended()
+    shown.wait_for_end()
     assert (tmp_path / "r.pcapng").stat().st_size > 1000
 
 
@@ -79,4 +79,4 @@ def test_the_pane(daemon: Daemon, terminal: Open, tmp_path: Path) -> None:
     shown.press("Enter")
     shown.wait_for("AddToStore: done")
     shown.press("C-q")
-    assert shown.ended()
+    shown.wait_for_end()

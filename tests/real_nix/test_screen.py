@@ -57,22 +57,20 @@ class Terminal:
         """Press keys."""
         self._tmux("send-keys", "-t", "t", *keys)
 
-    def wait_for(self, text: str) -> str:
-        """Return the screen once it shows `text`."""
+    def wait_for(self, text: str, *, gone: bool = False) -> str:
+        """Return the screen once it shows `text`, or no longer does."""
         until = time.monotonic() + WAIT
-        while text not in (screen := self.shown()):
-            assert time.monotonic() < until, f"no {text!r} on the screen:\n{screen}"
+        while (text in (screen := self.shown())) is gone:
+            assert time.monotonic() < until, f"{text!r} is {'' if gone else 'not '}there:\n{screen}"
             time.sleep(0.05)
         return screen
 
-    def ended(self) -> bool:
-        """Return whether the program has ended, waiting for it."""
+    def wait_for_end(self) -> None:
+        """Return once the program has ended."""
         until = time.monotonic() + WAIT
-        while time.monotonic() < until:
-            if not self._tmux("list-sessions", check=False).strip():
-                return True
+        while self._tmux("list-sessions", check=False).strip():
+            assert time.monotonic() < until, f"it goes on:\n{self.shown()}"
             time.sleep(0.05)
-        return False
 
     def kill(self) -> None:
         """End it, whatever it does."""
@@ -115,7 +113,8 @@ def test_a_build_is_watched_and_is_none_the_worse(
     terminal.press("g")
     for word in ("magic", "AddToStore"):  # the handshake's fields, and what followed it
         terminal.wait_for(word)
+    terminal.wait_for(" open)", gone=True)  # it would ask what becomes of the client
     terminal.press("q")
-    assert terminal.ended()
+    terminal.wait_for_end()
     direct = daemon.client().run("nix-build", "--no-out-link", tmp_path / "hello.nix")
     assert direct.stdout == done.stdout
