@@ -36,6 +36,8 @@ IDLE = 60.0
 """Seconds that one is kept."""
 PATIENCE = 20.0
 """Seconds that a daemon has to accept a connection."""
+LAST = 5.0
+"""Seconds that calls have to give their connections back in when all is over."""
 
 
 class Ending:
@@ -94,7 +96,7 @@ class Pool:
         self._open_tap = open_tap
         self._idle: list[Connection] = []
         self._used: set[Connection] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._closing = threading.Event()
         threading.Thread(target=self._tidy, daemon=True, name="idle connections").start()
 
@@ -207,13 +209,19 @@ class Pool:
 
     def _give_back(self, connection: Connection, *, keep: bool) -> None:
         with self._lock:
-            self._used.discard(connection)
             keep = keep and not self._closing.is_set() and connection.daemon.failure is None
-            if keep and len(self._idle) < MOST_IDLE:
+            keep = keep and len(self._idle) < MOST_IDLE
+            if keep:
+                self._used.discard(connection)
                 connection.since = time.monotonic()
                 self._idle.append(connection)
-                return
-        connection.close()
+        if not keep:
+            try:
+                connection.close()
+            finally:
+                with self._lock:
+                    self._used.discard(connection)
+                    self._lock.notify_all()
 
     def _tidy(self) -> None:
         """Close what was not used for long."""
@@ -231,7 +239,10 @@ class Pool:
         return len(self._idle) + len(self._used)
 
     def close(self) -> None:
-        """Close the connections that nobody uses, and hang up on the others."""
+        """Close the connections that nobody uses, hang up on the others, and see them closed.
+
+        Waits LAST seconds at most: a call is over for gRPC before its thread has noticed.
+        """
         self._closing.set()
         with self._lock:
             idle, self._idle = self._idle, []
@@ -240,6 +251,8 @@ class Pool:
             each.close()
         for each in used:
             each.daemon.interrupt()
+        with self._lock:
+            self._lock.wait_for(lambda: not self._used, LAST)
 
 
 def _signed(sock: socket.socket) -> None:
