@@ -128,6 +128,8 @@ def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: 
     environment.pop("LIX_DAEMON_SOCKET_DIR", None)  # Lix would look there first
     # Ctrl-C is for the command, which has the terminal; we wait for what it does
     before = [(number, _let_pass(number)) for number in _TERMINAL_SIGNALS]
+    told = threading.Event()  # to end, before there was anything to end
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
     try:
         serving.start()
         try:
@@ -136,6 +138,8 @@ def _relayed(command: list[str], listener: Listener, upstream: Upstream, taken: 
             say(f"{command[0]}: {error.strerror}")
             return NOT_EXECUTABLE
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        if told.is_set():
+            process.terminate()
         return process.wait()
     finally:
         # processes that the command left behind may still be talking: let them finish
