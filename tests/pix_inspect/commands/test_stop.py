@@ -62,6 +62,7 @@ def test_one_that_is_suspended_is_said_to_be(tmp_path: Path) -> None:
         registered(relay)
         pid = relay.process.pid
         os.kill(pid, signal.SIGSTOP)
+        os.waitpid(pid, os.WUNTRACED)
         assert pix("list", cwd=tmp_path).stdout.splitlines()[0].endswith("  suspended")
         assert f"suspended: `kill -CONT {pid}`" in pix("status", cwd=tmp_path).stdout
         done = pix("stop", cwd=tmp_path)
