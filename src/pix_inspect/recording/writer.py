@@ -221,9 +221,12 @@ class RecordingWriter:
         self._scribe.notes.append(pcapng.comment({RECORDER: note}))
 
     def close(self, timeout: float = 10.0) -> None:
-        """Write what waits and close; give up after `timeout` seconds if nothing takes it."""
+        """Write what waits and close; give up where nothing takes any for `timeout` seconds."""
         self._closing.set()
-        self._thread.join(timeout)
+        taken = -1
+        while self._thread.is_alive() and taken != self.taken:
+            taken = self.taken
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         while not self._closing.wait(self._interval):

@@ -62,7 +62,7 @@ def test_a_connection_stays_small_whatever_passed(tmp_path: Path) -> None:
         for _ in range(number):
             tap.chunk(0, asked, 1)
             tap.chunk(1, pack_u64(0x616C7473) + pack_u64(1), 2)
-        until(lambda: not writer.queue)
+        until(lambda: not writer.queued)  # nor is any of it in the hands of the writer's thread
         return tap
 
     def held() -> int:
