@@ -23,7 +23,9 @@ from pathlib import Path
 POLITE = 1.5
 """Seconds that a command has from being told until SIGTERM."""
 STERN = 2.0
-"""Seconds from SIGTERM until SIGKILL, and from that until it is given up."""
+"""Seconds from SIGTERM until SIGKILL."""
+LAST = 10.0
+"""Seconds from that until it is given up: nobody can refuse, but a busy machine takes its time."""
 GLANCE = 0.02
 """Seconds between looks at whether it is over."""
 
@@ -34,7 +36,7 @@ def end_group(group: int, reap: Callable[[], object] = bool) -> int | None:
     Returns the last signal that it took, 0 where there was no need for any, None where
     processes are left.
     """
-    for number, patience in ((0, POLITE), (signal.SIGTERM, STERN), (signal.SIGKILL, STERN)):
+    for number, patience in ((0, POLITE), (signal.SIGTERM, STERN), (signal.SIGKILL, LAST)):
         signal_group(group, number)
         until = time.monotonic() + patience
         while _is_there(group, reap):

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,16 +22,26 @@ from pix_inspect.recording.notes import Peer
 from tests.support.processes import PIX, environment, is_there, started_by
 from tests.support.relaying import WAIT, Notes, listens, until
 
-READY = "echo ready; while :; do sleep 0.01; done"
+GO_ON = "while :; do sleep 0.01; done"
+READY = f"echo ready; {GO_ON}"
 DEAF = f"trap '' TERM; {READY}"
 BESIDE = "trap '' TERM; (trap '' TERM; sleep 60) & echo $!; wait"
 """Prints the number of a child that, like itself, takes no notice of SIGTERM."""
 
 
+Patience = Callable[[float, float], None]
+
+
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("POLITE", "STERN"):
-        monkeypatch.setattr(command_group, name, 0.3)
+def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Soon asked and soon killed; or as the test says, for what ends by itself has to be let."""
+
+    def so_long(polite: float, stern: float) -> None:
+        monkeypatch.setattr(command_group, "POLITE", polite)
+        monkeypatch.setattr(command_group, "STERN", stern)
+
+    so_long(0.3, 0.3)
+    return so_long
 
 
 @contextmanager
@@ -58,7 +68,8 @@ def command(script: str) -> Iterator[tuple[socket.socket, Connection, Notes, thr
     [("cat; echo end", 0), (f"trap 'exit 3' TERM; {READY}", 15), (DEAF, 9)],
     ids=["told", "asked", "killed"],
 )
-def test_no_more_than_is_needed(script: str, took: int) -> None:
+def test_no_more_than_is_needed(script: str, took: int, patience: Patience) -> None:
+    patience(0.3 if took else WAIT, 0.3 if took == 9 else WAIT)
     ours, theirs = socket.socketpair()
     process = subprocess.Popen(
         ["sh", "-c", script], stdin=theirs.fileno(), stdout=theirs.fileno(), start_new_session=True
@@ -72,15 +83,16 @@ def test_no_more_than_is_needed(script: str, took: int) -> None:
     ours.close()
 
 
-def test_last_words_are_recorded_though_nobody_takes_them() -> None:
+def test_last_words_are_recorded_though_nobody_takes_them(patience: Patience) -> None:
     """Also those of whoever finishes its work when asked to."""
-    script = f"trap 'head -c 300000 /dev/zero; printf done; exit 0' TERM; cat; {READY}"
+    patience(0.3, WAIT)
+    script = f"trap 'head -c 300000 /dev/zero; printf done; exit 0' TERM; cat; {GO_ON}"
     with command(script) as (client, connection, notes, _):
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
         client.close()
         assert notes.over.wait(WAIT)
-        assert bytes(notes.sides[DAEMON]) == b"helloready\n" + bytes(300_000) + b"done"
+        assert bytes(notes.sides[DAEMON]) == b"hello" + bytes(300_000) + b"done"
         assert connection.process is not None
         assert connection.process.returncode == 0
         assert notes.events[-1] == ("closed",)
@@ -115,8 +127,8 @@ def test_a_stranger_that_holds_the_streams_keeps_nobody_waiting() -> None:
         os.kill(child, signal.SIGKILL)
 
 
-def test_one_that_is_hung_up_on_is_asked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_group, "POLITE", 1000)
+def test_one_that_is_hung_up_on_is_asked_at_once(patience: Patience) -> None:
+    patience(1000, WAIT)
     with command(f"trap 'printf bye; exit' TERM; {READY}") as (client, connection, notes, thread):
         assert client.recv(6) == b"ready\n"
         connection.hang_up("enough")
