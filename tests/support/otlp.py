@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,8 +83,16 @@ class Received:
 
 
 @contextmanager
-def collector(*, port: int = 0) -> Iterator[Received]:
-    """A collector on the loopback interface."""
+def away() -> Iterator[tuple[str, socket.socket]]:
+    """The address of a collector that is away, and a socket that keeps others from its port."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{kept.getsockname()[1]}", kept
+
+
+@contextmanager
+def collector(kept: socket.socket | None = None) -> Iterator[Received]:
+    """A collector on the loopback interface; one that is back where it was `kept` a place."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -111,7 +120,15 @@ def collector(*, port: int = 0) -> Iterator[Received]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+    if kept is None:
+        server.server_bind()
+    else:
+        server.socket.close()
+        server.socket = kept.dup()
+        server.server_address = server.socket.getsockname()
+        server.server_port = server.server_address[1]
+    server.server_activate()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     received.url = f"http://127.0.0.1:{server.server_port}"

@@ -36,8 +36,8 @@ from pix_inspect.options.capture import (
 PIECE = 4 << 10
 """Bytes of standard input that are read, and dropped, at a time."""
 
-SENDING = 10.0
-"""Seconds for the last spans to be delivered: more than the sender takes to give up."""
+SENDING = 30.0
+"""Seconds for the last spans to be delivered: more than the sender takes to start and give up."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

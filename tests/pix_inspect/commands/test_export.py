@@ -15,7 +15,7 @@ import pytest
 from pix_inspect.cli import main
 from pix_inspect.recording.notes import Peer
 from pix_inspect.recording.writer import RecordingWriter
-from tests.support.otlp import attributes_of, collector, spans_in
+from tests.support.otlp import attributes_of, away, collector, spans_in
 from tests.support.places import RECORDINGS
 from tests.support.processes import HELLO, RelayProcess, is_there, recording, started_by
 from tests.support.relaying import WAIT, until
@@ -113,11 +113,9 @@ def greeted(relay: RelayProcess) -> None:
 
 
 def test_a_collector_that_comes_late_gets_all(tmp_path: Path) -> None:
-    with collector() as received:
-        url = received.url
-    with recording(tmp_path, "--otlp", url) as relay:
+    with away() as (url, kept), recording(tmp_path, "--otlp", url) as relay:
         greeted(relay)
-        with collector(port=int(url.rpartition(":")[2])) as received:
+        with collector(kept) as received:
             assert relay.stop() == 0
     names = {span.name for span in received.spans}
     assert names == {"nix.worker/handshake", "nix.worker connection"}
@@ -125,9 +123,7 @@ def test_a_collector_that_comes_late_gets_all(tmp_path: Path) -> None:
 
 
 def test_a_relay_ends_though_nobody_takes_its_spans(tmp_path: Path) -> None:
-    with collector() as received:
-        url = received.url
-    with recording(tmp_path, "--otlp", url) as relay:
+    with away() as (url, _), recording(tmp_path, "--otlp", url) as relay:
         greeted(relay)
         assert relay.stop() == 0
     said = "".join(relay.said)
@@ -138,6 +134,7 @@ def test_a_relay_ends_though_nobody_takes_its_spans(tmp_path: Path) -> None:
 
 def test_what_sends_spans_ends_with_the_relay_however_that_ends(tmp_path: Path) -> None:
     with collector() as received, recording(tmp_path, "--otlp", received.url) as relay:
+        until(lambda: bool(started_by(relay.process.pid)))  # soon after it says that it listens
         (sender,) = started_by(relay.process.pid)
         relay.process.kill()
         until(lambda: not is_there(sender))
@@ -149,5 +146,5 @@ def test_following_ends_when_told_and_delivers_the_rest() -> None:
         sender = subprocess.Popen([*words, received.url, "--follow"], stderr=subprocess.DEVNULL)
         until(lambda: len(received.spans) > 3)
         sender.send_signal(signal.SIGTERM)
-        assert sender.wait(20) == 0
+        assert sender.wait(WAIT) == 0
         assert "nix.worker.io" in received.metrics

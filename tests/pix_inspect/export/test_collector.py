@@ -8,7 +8,7 @@ import pytest
 
 from pix.problem import Problem
 from pix_inspect.export.collector import LONGEST_PAUSE, TRIES, Collector
-from tests.support.otlp import collector
+from tests.support.otlp import away, collector
 
 EMPTY: dict[str, Any] = {"resourceSpans": []}
 
@@ -33,9 +33,7 @@ def test_a_refusal_is_final() -> None:
 
 def test_nobody_there_is_said_after_some_tries() -> None:
     pauses: list[float] = []
-    with collector() as received:
-        url = received.url
-    with pytest.raises(Problem, match=r"refused"):
+    with away() as (url, _), pytest.raises(Problem, match=r"refused"):
         Collector(url, pause=pauses.append).send("traces", EMPTY)
     assert len(pauses) == TRIES - 1
     assert max(pauses) <= LONGEST_PAUSE * 1.25
