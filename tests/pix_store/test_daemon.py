@@ -10,6 +10,7 @@ import threading
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -102,7 +103,7 @@ def test_short_of_something_clients_wait_or_end_and_the_daemon_goes_on(
         with client(daemon):
             pass
         monkeypatch.setattr(socket.socket, "accept", scarce)
-        monkeypatch.setattr("pix_store.daemon.time.sleep", pauses.append)
+        monkeypatch.setattr("pix_store.daemon.time", SimpleNamespace(sleep=pauses.append))
         with client(daemon) as good:  # whose accept was under way
             with client(daemon) as waited:
                 assert waited.is_valid_path(good.add_text_to_store("x", "x"))
