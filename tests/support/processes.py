@@ -66,6 +66,14 @@ def started_by(pid: int) -> list[int]:
     return found
 
 
+def descriptors() -> set[str]:
+    """Return what this process has open: threads that others left may open and close meanwhile."""
+    with contextlib.suppress(OSError):
+        # the one of the folder itself is closed again when its target would be read
+        return {each.name for each in Path("/proc/self/fd").iterdir() if each.is_symlink()}
+    return set()
+
+
 @dataclass
 class RelayProcess:
     """`pix-inspect record`, listening on `s` of its folder for the daemon at `d`."""

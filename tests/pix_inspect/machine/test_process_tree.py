@@ -35,10 +35,14 @@ def shell(code: str) -> Iterator[int]:
 def test_a_pipeline(tmp_path: Path) -> None:
     with shell("(/bin/sleep 600 | /bin/cat; :); :") as top:
 
-        def begun() -> list[str]:
-            return [leaf.command for leaf in Trees().look([top], {})[top].leaves]
+        def begun() -> bool:
+            leaves = Trees().look([top], {})[top].leaves
+            if [leaf.command for leaf in leaves] != ["/bin/sleep 600", "/bin/cat"]:
+                return False
+            reads = leaves[1].doing  # not before its libraries are loaded
+            return reads is not None and reads.deed is Deed.READS and reads.target is not None
 
-        until(lambda: begun() == ["/bin/sleep 600", "/bin/cat"])
+        until(begun)
         tree = Trees().look([top], {})[top]
         assert [member.depth for member in tree.members] == [0, 1, 2, 2]
         assert tree.root is not None
@@ -61,11 +65,14 @@ def test_who_computes_is_seen_by_a_second_look() -> None:
             return leaf.share is not None and leaf.share > 0 and leaf.computes
 
         until(computes)
-        root = trees.look([top], {})[top].root
-        assert root is not None
-        assert not root.computes
-        assert root.doing is not None
-        assert root.doing.deed is Deed.SLEEPS
+
+        def sleeps() -> bool:
+            root = trees.look([top], {})[top].root
+            if root is None or root.doing is None:
+                return False
+            return root.doing.deed is Deed.SLEEPS and not root.computes
+
+        until(sleeps)  # it may become that program later than the other begins
 
 
 def test_a_tree_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

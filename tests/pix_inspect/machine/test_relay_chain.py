@@ -73,8 +73,10 @@ def test_a_command_is_told_in_its_environment(monkeypatch: pytest.MonkeyPatch) -
 
 
 @contextmanager
-def relaying(path: Path, upstream: Upstream, taps: list[Notes]) -> Iterator[list[str]]:
-    """Run a relay; yields what it says."""
+def relaying(
+    path: Path, upstream: Upstream, taps: list[Notes]
+) -> Iterator[tuple[list[str], Relay]]:
+    """Run a relay; yields what it says, and the relay."""
     said: list[str] = []
 
     def open_tap(peer: Any) -> Notes:
@@ -85,7 +87,7 @@ def relaying(path: Path, upstream: Upstream, taps: list[Notes]) -> Iterator[list
     thread = threading.Thread(target=made.serve)
     thread.start()
     try:
-        yield said
+        yield said, made
     finally:
         made.stop()
         made.stop()
@@ -104,7 +106,7 @@ def test_a_relay_that_leads_to_itself_turns_its_clients_away(tmp_path: Path) -> 
     here = tmp_path / "relay"
     (tmp_path / "link").symlink_to(here)
     taps: list[Notes] = []
-    with relaying(here, SocketUpstream(tmp_path / "link"), taps) as said:
+    with relaying(here, SocketUpstream(tmp_path / "link"), taps) as (said, _):
         turned_away(here)
         turned_away(here)
         assert [line for line in said if "leads to this relay itself" in line] == said[:1]
@@ -121,7 +123,7 @@ def test_relays_that_lead_to_each_other_turn_their_clients_away(
     taps: list[Notes] = []
     with ExitStack() as stack:
         said = [
-            stack.enter_context(relaying(path, SocketUpstream(paths[(i + 1) % relays]), taps))
+            stack.enter_context(relaying(path, SocketUpstream(paths[(i + 1) % relays]), taps))[0]
             for i, path in enumerate(paths)
         ]
         turned_away(paths[0])
@@ -147,6 +149,8 @@ def test_a_detour_that_hides_the_names_is_bounded(
                     inward, _ = listening.accept()
                 except OSError:
                     return
+                # it is connected a moment before the relay counts it
+                until(lambda: len(made.connections) == len(held) // 2 + 1)
                 outward = socket.socket(socket.AF_UNIX)
                 outward.connect(str(here))
                 held.extend((inward, outward))
@@ -161,8 +165,8 @@ def test_a_detour_that_hides_the_names_is_bounded(
                     threading.Thread(target=_quietly, args=(carry, *ends)).start()
 
         back = threading.Thread(target=lead_back)
+        said, made = stack.enter_context(relaying(here, SocketUpstream(detour), taps))
         back.start()
-        said = stack.enter_context(relaying(here, SocketUpstream(detour), taps))
         turned_away(here)
         assert len(taps) == 21
         assert "wait for the daemon's first word" in said[0]
