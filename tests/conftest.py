@@ -27,7 +27,7 @@ import pytest
 from syrupy.extensions.base import AbstractSyrupyExtension
 
 from tests.support import captures, golden
-from tests.support.surroundings import lacking
+from tests.support.surroundings import complete, lacking
 
 _SETTINGS = TemporaryDirectory(prefix="pix-tests-")
 os.environ["XDG_CONFIG_HOME"] = _SETTINGS.name  # nobody's own settings and declarations
@@ -39,12 +39,11 @@ setattr(  # noqa: B010 (mypy does not see a plain assignment)
     AbstractSyrupyExtension, "dirname", classmethod(lambda cls, *, test_location: str(SNAPSHOTS))
 )
 
-# No test asserts a time, so no example may fail for being slow.
-hypothesis.settings.register_profile("pix", deadline=None)
+# No test asserts a time, so no example may fail for being slow. Where all has to hold, the same
+# examples are tried each time, as Hypothesis does by itself where CI=true: what fails, fails again.
+hypothesis.settings.register_profile("pix", deadline=None, derandomize=complete())
 hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=20_000)
-if (
-    os.environ.get("CI") != "true"
-):  # where Hypothesis has settings of its own: same examples each time
+if os.environ.get("CI") != "true":
     hypothesis.settings.load_profile("pix")
 
 
