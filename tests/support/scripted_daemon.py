@@ -32,6 +32,8 @@ from tests.support.playbook import said
 LAST = StderrLast()
 CLOSE = object()
 WAIT = object()
+SECONDS = 60.0
+"""How long either side waits for the other."""
 
 
 @dataclass
@@ -176,13 +178,13 @@ def playing(
     `agrees=False` is for scripts that the client breaks off.
     """
     protocol = Protocol(minor, features)
-    options.setdefault("timeout", 20)
+    options.setdefault("timeout", SECONDS)
     connection = DaemonConnection("/nowhere", features=features, **options)
     daemon = Daemon(connection, protocol)
     if greets:
         turns = (*greeting(protocol, protocol.number, features), *turns)
     ours, theirs = socket.socketpair()
-    theirs.settimeout(20)
+    theirs.settimeout(SECONDS)
     daemon.sock = ours
     thread = threading.Thread(target=Player(theirs, daemon, turns).play)
     thread.start()
@@ -193,7 +195,7 @@ def playing(
     finally:
         connection.close()
         ours.close()
-        thread.join(20)
+        thread.join(SECONDS)
     assert not thread.is_alive()
     if agrees:
         assert daemon.problem is None, daemon.problem

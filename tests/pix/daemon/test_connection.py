@@ -27,6 +27,7 @@ from tests.support.relaying import until
 from tests.support.scripted_daemon import (
     CLOSE,
     LAST,
+    SECONDS,
     WAIT,
     Daemon,
     Hears,
@@ -329,7 +330,9 @@ def test_end_in_the_middle_of_an_answer(cut: int) -> None:
 
 
 def test_silence_runs_into_the_timeout() -> None:
-    with playing(asking(), WAIT, timeout=0.05) as daemon:
+    with playing(asking(), WAIT) as daemon:
+        assert daemon.connection._dialogue is not None
+        daemon.connection._dialogue.stream.timeout = 0.05  # the greeting may take longer
         with pytest.raises(NixDaemonError, match=r"IsValidPath: the daemon was silent for 0\.05 s"):
             daemon.connection.is_valid_path(HELLO)
         with pytest.raises(NixDaemonError, match="over: IsValidPath: the daemon was silent"):
@@ -371,18 +374,18 @@ def test_threads_have_a_connection_one_after_the_other() -> None:
 
     def log(frame: object) -> None:
         heard.set()
-        assert answering.wait(20)
+        assert answering.wait(SECONDS)
 
     turns = asking(), StderrNext(text="at it"), LAST, VALID, asking(DRV), LAST, VALID
     with playing(*turns, log=log) as daemon:
         first = threading.Thread(target=lambda: told.append(daemon.connection.is_valid_path(HELLO)))
         first.start()
-        assert heard.wait(20)
+        assert heard.wait(SECONDS)
         with pytest.raises(NixDaemonError, match="IsValidPath is still going on"):
             daemon.connection.is_valid_path(DRV)
         assert daemon.connection.ended() is None
         answering.set()
-        first.join(20)
+        first.join(SECONDS)
         assert told == [True]
         assert daemon.connection.is_valid_path(DRV)
 
@@ -399,9 +402,9 @@ def test_another_thread_may_close_it() -> None:
     with playing(asking(), StderrNext(text="at it"), WAIT, log=lambda _: heard.set()) as daemon:
         asks = threading.Thread(target=ask, args=(daemon.connection,))
         asks.start()
-        assert heard.wait(20)
+        assert heard.wait(SECONDS)
         daemon.connection.close()
-        asks.join(20)
+        asks.join(SECONDS)
         assert not asks.is_alive()
         assert "closed" in str(failures[0])
         with pytest.raises(NixDaemonError, match="over: it was closed; connect again"):
@@ -502,14 +505,14 @@ def test_connects_by_path_in_a_with_statement_and_again(tmp_path: Path, length: 
 
         thread = threading.Thread(target=serve)
         thread.start()
-        connection = DaemonConnection(str(folder / "socket"), timeout=20)
+        connection = DaemonConnection(str(folder / "socket"), timeout=SECONDS)
         with connection as entered:
             assert entered is connection
             assert connection.connect() is connection
             assert connection.daemon_version == 0x126
         with connection:
             assert connection.daemon_nix_version == "2.26.3"
-        thread.join(20)
+        thread.join(SECONDS)
         assert [len(part) for part in heard] == [8, 16, 16, 0] * 2
 
 
@@ -524,12 +527,12 @@ def test_a_broken_connection_is_made_anew_when_asked_to(tmp_path: Path) -> None:
             for turns in ([ask, refusal], [asking(), LAST, VALID], [asking(), LAST, VALID]):
                 daemon = Daemon(connection, Protocol(38))
                 peer, _ = listener.accept()
-                peer.settimeout(20)
+                peer.settimeout(SECONDS)
                 hello = greeting(Protocol(38), 0x126, frozenset(), trusted=TrustedFlag.NOT_TRUSTED)
                 Player(peer, daemon, (*hello, *turns)).play()
                 assert daemon.problem is None
 
-        connection = DaemonConnection(str(tmp_path / "socket"), timeout=20, reconnect=True)
+        connection = DaemonConnection(str(tmp_path / "socket"), timeout=SECONDS, reconnect=True)
         thread = threading.Thread(target=serve)
         thread.start()
         with connection:
@@ -539,7 +542,7 @@ def test_a_broken_connection_is_made_anew_when_asked_to(tmp_path: Path) -> None:
             assert connection.is_valid_path(HELLO)
             until(lambda: connection.ended() is not None)
             assert connection.is_valid_path(HELLO)
-        thread.join(20)
+        thread.join(SECONDS)
         assert not thread.is_alive()
         with pytest.raises(NixDaemonError, match="it was closed; connect again"):
             connection.is_valid_path(HELLO)

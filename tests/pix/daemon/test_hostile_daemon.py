@@ -19,7 +19,7 @@ from pix.protocol.logging import StderrLast
 from tests.pix.daemon.test_connection import DRV, HELLO
 from tests.support.nars import nar
 from tests.support.playbook import said
-from tests.support.scripted_daemon import greeting
+from tests.support.scripted_daemon import SECONDS, greeting
 from tests.support.strategies import values
 
 QUESTIONS: list[Any] = [
@@ -62,7 +62,7 @@ def ask(hello: list[bytes], answer: bytes, question: Any) -> None:
     ours, theirs = socket.socketpair()
     thread = threading.Thread(target=speaks, args=(theirs, hello, answer))
     thread.start()
-    connection = DaemonConnection("/nowhere", timeout=20)
+    connection = DaemonConnection("/nowhere", timeout=SECONDS)
     problem = ""
     try:
         connection.over(ours)
@@ -73,7 +73,7 @@ def ask(hello: list[bytes], answer: bytes, question: Any) -> None:
     finally:
         connection.close()
         ours.close()
-        thread.join(20)
+        thread.join(SECONDS)
     assert not thread.is_alive()
     assert "was silent" not in problem
 

@@ -26,7 +26,7 @@ from pix_inspect.session.session import Session
 from tests.support.nars import nar
 from tests.support.places import RECORDINGS
 from tests.support.processes import PIX, environment
-from tests.support.relaying import listens, until
+from tests.support.relaying import WAIT, listens, until
 from tests.support.replayed import END, LAST, P, Q, played, story
 
 NEW, OLD = Protocol(38), Protocol(21)
@@ -140,8 +140,8 @@ def test_log_frames_are_said_again_in_the_client_s_version(tmp_path: Path) -> No
 def test_an_unknown_operation_gets_an_error_and_the_end(tmp_path: Path) -> None:
     path = story(tmp_path / "s.pcapng", (1, OLD, ASK, LAST, YES, END))
     with played(path) as (where, unanswered):
-        sock = connect(where, 20)
-        sock.settimeout(20)
+        sock = connect(where, WAIT)
+        sock.settimeout(WAIT)
         sock.sendall(b"cxin\0\0\0\0" + pack_u64(0x115) + bytes(16) + pack_u64(4711))
         heard = b""
         while piece := sock.recv(1 << 16):
@@ -176,7 +176,7 @@ def test_the_command_listens_records_and_ends(tmp_path: Path) -> None:
         with DaemonConnection(where) as daemon, pytest.raises(NixDaemonError, match="no answer"):
             daemon.is_valid_path(P)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[1]
+        said = process.communicate(timeout=WAIT)[1]
     finally:
         process.kill()
         process.wait()
@@ -191,8 +191,8 @@ def test_the_command_listens_records_and_ends(tmp_path: Path) -> None:
 def test_a_foreign_client_is_turned_away(tmp_path: Path) -> None:
     path = story(tmp_path / "s.pcapng", (1, NEW, ASK, LAST, YES, END))
     with played(path) as (where, _):
-        sock = connect(where, 20)
-        sock.settimeout(20)
+        sock = connect(where, WAIT)
+        sock.settimeout(WAIT)
         sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
         sock.shutdown(socket.SHUT_WR)
         assert sock.recv(100) == b""
