@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.real_nix.lab import Nix
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 RUN_SECONDS = 120.0
 
 FEATURES = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 READ = 1 << 16
-SETTLE_SECONDS = 20.0
+SETTLE_SECONDS = 60.0
 
 
 @dataclass(slots=True)

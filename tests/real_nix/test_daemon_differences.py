@@ -40,7 +40,7 @@ from tests.support.words import text
 pytestmark = pytest.mark.real_nix
 
 PAGE = Path(__file__).parents[2] / "docs" / "daemon-differences.md"
-WAIT = 20.0
+WAIT = 60.0
 ZEROS = "0" * 32
 ONE_PATH: tuple[Any, ...] = (op.QueryReferrers, op.AddTempRoot, op.EnsurePath, op.NarFromPath)
 OF_DERIVATIONS: tuple[Any, ...] = (op.QueryDerivationOutputs, op.QueryDerivationOutputNames)

@@ -18,7 +18,7 @@ from tests.support.words import PATH, text, word
 
 pytestmark = pytest.mark.real_nix
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 MAGIC = word(0x6E697863)

@@ -23,10 +23,11 @@ from pix_inspect.recording.reader import Chunk, RecordingReader
 from tests.real_nix.daemons import Client, remove, running
 from tests.real_nix.lab import Nix
 from tests.real_nix.recorder import Recorder, Streams
+from tests.support.relaying import listens
 
 pytestmark = pytest.mark.real_nix
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 BUILD = """
 derivation {
@@ -106,7 +107,7 @@ def relay(listen: Path, upstream: Path, target: Path) -> Iterator[None]:
         stderr=subprocess.PIPE,
     )
     try:
-        wait_for(lambda: listen.exists() or process.poll() is not None, "no relay")
+        wait_for(lambda: listens(listen) or process.poll() is not None, "no relay")
         assert process.poll() is None, process.communicate()[1].decode()
         yield
         process.send_signal(signal.SIGINT)
@@ -176,7 +177,7 @@ def test_an_interrupted_client_takes_its_build_with_it(nix: Nix, place: Path) ->
     between = place / "between"
     pid = place / "pid"
     script = BUILD.replace(
-        "echo one", f"echo $$ >{pid}.new; /bin/mv {pid}.new {pid}; /bin/sleep 60"
+        "echo one", f"echo $$ >{pid}.new; /bin/mv {pid}.new {pid}; /bin/sleep 600"
     )
     (place / "source").touch()
     (place / "long.nix").write_text(script)

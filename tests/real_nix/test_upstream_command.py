@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -121,7 +121,10 @@ def builders(relay: int) -> list[int]:
 
 
 def _words(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text()
+    """Return a process's command line, nothing once it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
 
 
 def last_of(recording: Path) -> tuple[str | None, str]:

@@ -27,7 +27,7 @@ from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 PIX = [sys.executable, "-m", "pix_inspect"]
-WAIT = 30.0
+WAIT = 60.0
 
 SLOW = """
 derivation { name = "slow-1.0"; system = builtins.currentSystem; builder = "/bin/sh";
@@ -282,8 +282,12 @@ def test_a_client_whose_log_nobody_reads(nix: Nix, tmp_path: Path) -> None:
         build = builds.build(client, LOUD, log=subprocess.PIPE)
 
         def so(waits: list[dict[str, Any]]) -> bool:
+            """Whether all is full, from the client's log back to the relay."""
             return any(
-                wait["debtor"] == "client" and "writing" in wait["client"]["doing"]
+                wait["debtor"] == "client"
+                and "writing" in wait["client"]["doing"]
+                and wait["relay_holds_bytes"]
+                and (wait["unread_bytes"] or {}).get("from_daemon")
                 for wait in in_build(waits)
             )
 
