@@ -28,7 +28,7 @@ from pix.protocol.logging import StderrError, StderrLast, StderrRead
 from pix.protocol.types import FEATURES
 from tests.support.nars import nar
 
-WAIT = 10.0
+WAIT = 60.0
 TREE = nar({b"a": b"x" * 100, b"run": ("executable", b"#")})
 NAME = "00000000000000000000000000000000-x"
 PATH = f"/nix/store/{NAME}"

@@ -14,6 +14,9 @@ from pix_inspect.recording.reader import RecordingReader
 from pix_inspect.recording.stream_reader import Chunk, Event, Item
 from tests.support.recording import Recording
 
+WAIT = 60.0
+"""Seconds after which a test gives up waiting for what must happen."""
+
 
 def conversation() -> Recording:
     """Two connections with data both ways, elision, notes and an end."""
@@ -69,10 +72,10 @@ def stream(items: list[Item], connection: int, side: int) -> tuple[bytes, int]:
 
 
 def wait_until(what: str, condition: Callable[[], object]) -> None:
-    deadline = clock.monotonic() + 20
+    deadline = clock.monotonic() + WAIT
     while not condition():
         if clock.monotonic() > deadline:
-            pytest.fail(f"waited 20 s for {what}")
+            pytest.fail(f"waited {WAIT:.0f} s for {what}")
         clock.sleep(0.005)
 
 

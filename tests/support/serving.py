@@ -25,7 +25,7 @@ from pix_store.derivations.hash_modulo import output_hashes
 from pix_store.store.store_paths import StorePaths, output_name
 from tests.support.nars import nar
 
-WAIT = 30.0
+WAIT = 60.0
 """Seconds that a test waits for anything."""
 
 VERSIONS = ("1.18", "1.20", "1.21", "1.22", "1.24", "1.25", "1.27", "1.30", "1.34", "1.38")

@@ -271,7 +271,7 @@ def test_follow_prints_what_is_appended_until_interrupted(tmp_path: Path) -> Non
             file.write(made.data[before:])
         assert json.loads(process.stdout.readline())["exchange"] == 4
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stderr.read() == b""
 
 

@@ -23,7 +23,7 @@ from pix_inspect.repl.repl import Session as Repl
 from pix_inspect.session.session import Session
 from pix_store import EmbeddedDaemon
 
-WAIT = 30.0
+WAIT = 60.0
 
 
 def test_a_long_wait_is_said_and_by_whom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from pix.problem import Problem
 from pix_inspect.commands import open as open_command
 from pix_inspect.commands import record, watch
 from tests.support.processes import is_there
-from tests.support.relaying import until
+from tests.support.relaying import WAIT, until
 
 
 def parsed(module: object, words: list[str]) -> argparse.Namespace:
@@ -62,7 +62,7 @@ def test_a_relay_is_stopped(tmp_path: Path) -> None:
     relay.warn("a warning")
     assert relay.said() == ["a warning"]
     relay.stop()
-    assert relay.wait(10)
+    assert relay.wait(WAIT)
     assert not relay.alive()
     relay.close()
     assert not (tmp_path / "s").exists()

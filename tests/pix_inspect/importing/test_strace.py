@@ -303,11 +303,11 @@ def test_a_real_log(options: list[str], captured_runs: tuple[Run, ...], tmp_path
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(tmp_path / "socket"))
     listener.listen()
-    listener.settimeout(30)
+    listener.settimeout(60)
 
     def daemon() -> None:
         end, _ = listener.accept()
-        end.settimeout(30)
+        end.settimeout(60)
         for step in turns:
             data = step.data
             if step.side == DAEMON:
@@ -325,7 +325,7 @@ def test_a_real_log(options: list[str], captured_runs: tuple[Run, ...], tmp_path
     if "Operation not permitted" in done.stderr:
         lacking("strace may not trace here")
     assert done.returncode == 0, done.stderr
-    thread.join(30)
+    thread.join(60)
     listener.close()
     assert is_strace(log.read_bytes()[: 1 << 16])
     events = list(strace_log([log]))

@@ -17,7 +17,7 @@ from pix_inspect.machine.kernel_queues import Ends, Unread, ends, sockets
 from pix_inspect.machine.processes import sockets_of
 from pix_inspect.machine.running_relays import Running, relays
 
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 def told() -> bool:

@@ -23,7 +23,7 @@ from pix_inspect.machine.processes import (
 )
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 def eventually(so: Callable[[], bool]) -> bool:

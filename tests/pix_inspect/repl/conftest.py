@@ -9,7 +9,7 @@ import pytest
 from pix_inspect.repl.repl import Session
 from pix_store import EmbeddedDaemon
 
-WAIT = 30.0
+WAIT = 60.0
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from pix_inspect.repl.text import shown
 from pix_inspect.session.session import Session as Recording
 from pix_store import EmbeddedDaemon
 
-WAIT = 30.0
+WAIT = 60.0
 
 
 def text(value: Any) -> str:

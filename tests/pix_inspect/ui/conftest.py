@@ -36,6 +36,12 @@ def no_settling_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def what_is_said_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked for after other waits, which may take long."""
+    monkeypatch.setattr("textual.app.App.NOTIFICATION_TIMEOUT", 600)
+
+
+@pytest.fixture(autouse=True)
 def state_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Path:

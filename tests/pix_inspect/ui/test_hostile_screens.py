@@ -33,7 +33,7 @@ def raw(text: str) -> bytes:
 
 
 async def shown(pilot: Pilot[Any], kind: type[Any]) -> Any:
-    for _ in range(1000):
+    for _ in range(3000):
         await pilot.pause(0.01)
         if isinstance(pilot.app.screen, kind) and pilot.app.screen.is_mounted:
             await pilot.pause()
@@ -84,7 +84,7 @@ async def test_payload(tmp_path: Path) -> None:
         dialog = await shown(pilot, PathDialog)
         dialog.line.value = str(tmp_path / "out")
         await pilot.press("enter")
-        for _ in range(1000):
+        for _ in range(3000):
             await pilot.pause(0.01)
             if pilot.app.screen is browse(pilot):
                 break
@@ -118,7 +118,7 @@ async def test_dialogs_and_what_is_said(text: str) -> None:
 
         said: list[str | None] = []
         pilot.app.push_screen(Writing(text, write), said.append)
-        for _ in range(1000):
+        for _ in range(3000):
             await pilot.pause(0.01)
             check(pilot)
             if said:

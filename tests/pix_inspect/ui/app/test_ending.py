@@ -115,6 +115,7 @@ def test_ctrl_z_suspends_and_the_screen_comes_back(terminal: Open) -> None:
     screen.wait_for(b"Open a recording")
     screen.send(b"\x1a")
     screen.read_until(lambda: state_of(screen.pid) == "T")
+    screen.text = b""  # it may have been drawn several times
     os.kill(screen.pid, signal.SIGCONT)
     screen.wait_for(b"Open a recording")
     screen.send(b"\x1b")

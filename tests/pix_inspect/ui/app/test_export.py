@@ -21,7 +21,7 @@ SIZE = (120, 40)
 async def asked(pilot: Pilot[Any]) -> PathDialog:
     await settled(pilot)
     await pilot.press("X")
-    for _ in range(1000):
+    for _ in range(3000):
         await pilot.pause(0.01)
         screen = pilot.app.screen
         if isinstance(screen, PathDialog) and screen.focused is not None:

@@ -30,7 +30,7 @@ async def burst(pilot: Pilot[Any], text: str) -> None:
     for character in text:
         key = NAMES.get(character) or _character_to_key(character)
         app.post_message(events.Key(key, character if character.isprintable() else None))
-    for _ in range(500):
+    for _ in range(6000):
         await pilot.pause(0.01)
         if app.inputs.done:
             break

@@ -107,7 +107,7 @@ async def test_a_chosen_entry_is_done() -> None:
         palette = await shown_palette(pilot, "statist")
         assert palette is not None
         await pilot.press("enter")
-        for _ in range(1000):
+        for _ in range(3000):
             await pilot.pause(0.01)
             if isinstance(pilot.app.screen, StatisticsScreen):
                 return
@@ -118,7 +118,7 @@ async def test_the_help_of_the_statistics_has_its_keys() -> None:
     async with recorded("queries").run_test(size=(120, 70)) as pilot:
         await counted(pilot)
         await pilot.press("question_mark")
-        for _ in range(1000):
+        for _ in range(3000):
             await pilot.pause(0.01)
             if isinstance(pilot.app.screen, Help):
                 break
@@ -134,7 +134,7 @@ async def shown_palette(pilot: Pilot[Any], text: str = "") -> CommandPalette:
     """Wait until the palette has found all there is for a text."""
     from textual.command import CommandInput, CommandList
 
-    for _ in range(1000):
+    for _ in range(3000):
         await pilot.pause(0.01)
         if isinstance(pilot.app.screen, CommandPalette):
             break

@@ -253,7 +253,7 @@ async def test_what_no_longer_passes_leaves_and_the_cursor_stays(tmp_path: Path)
         assert screen.side.index == 4
         talks[0] << StderrLast()
         talks[0].say(DAEMON, ops.BuildPaths.Reply(done=1)).save()
-        for _ in range(500):
+        for _ in range(3000):
             await pilot.pause(0.02)
             if len(screen.filter.shown) == 2:
                 break

@@ -128,7 +128,7 @@ async def test_an_exchange_that_goes_on_grows_under_the_cursor(tmp_path: Path) -
         shape = screen.fields.outline.shape()
         talk << StderrNext(text="two\n")
         talk.say(DAEMON, StderrError(message="three")).save()
-        for _ in range(100):
+        for _ in range(3000):
             await pilot.pause(0.02)
             if screen.side.view.row.state == "error":
                 break

@@ -37,7 +37,7 @@ def on_screen(pilot: Pilot[Any]) -> str:
 
 
 async def dialog_of(pilot: Pilot[Any]) -> PathDialog:
-    for _ in range(1000):
+    for _ in range(3000):
         await pilot.pause(0.01)
         screen = pilot.app.screen
         if isinstance(screen, PathDialog) and screen.is_mounted and screen.focused is not None:

@@ -22,7 +22,7 @@ from tests.support.recording import growing
 from tests.support.screens import Relay, browse, focus, recorded, settled
 
 SIZE = (110, 36)
-WAIT = 30.0
+WAIT = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ async def write(pilot: Pilot[Any], text: str) -> None:
 
 async def opened(pilot: Pilot[Any]) -> None:
     await pilot.press("colon")
-    for _ in range(500):
+    for _ in range(3000):
         await pilot.pause(0.01)
         if focus(pilot) == "repl-line":
             return

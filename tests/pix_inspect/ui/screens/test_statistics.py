@@ -30,7 +30,7 @@ async def counted(pilot: Pilot[Any]) -> StatisticsScreen:
     if not isinstance(pilot.app.screen, StatisticsScreen):
         await settled(pilot)
         await pilot.press("S")
-    for _ in range(400):
+    for _ in range(3000):
         await pilot.pause(0.01)
         screen = pilot.app.screen
         if isinstance(screen, StatisticsScreen) and screen.is_mounted and screen.settled:
@@ -171,7 +171,7 @@ async def test_the_cursor_stays_with_its_row_while_more_is_counted(tmp_path: Pat
             talk.say(CLIENT, ops.AddTempRoot(path=PATH)).wait(90)
             talk.say(DAEMON, StderrLast()).say(DAEMON, ops.AddTempRoot.Reply())
         made.save()
-        for _ in range(1000):
+        for _ in range(3000):
             await pilot.pause(0.02)
             if pane.rows[0].tally.count == len(screen.session) == 12:
                 break

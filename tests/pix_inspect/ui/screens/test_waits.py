@@ -76,7 +76,7 @@ async def test_a_silence_is_told_where_it_is_not_switched_off(tmp_path: Path, si
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         banner = browse(pilot).query_one(Banner)
-        for _ in range(150):
+        for _ in range(3000 if silence else 150):
             await pilot.pause(0.02)
             if banner.said:
                 break

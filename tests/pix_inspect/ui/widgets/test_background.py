@@ -24,7 +24,7 @@ SIZE = (120, 40)
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
-    for _ in range(1500):
+    for _ in range(6000):
         if holds():
             return
         await pilot.pause(0.01)
@@ -68,7 +68,7 @@ async def test_what_comes_too_late_is_not_taken() -> None:
     async with app.run_test() as pilot:
 
         def first() -> int:
-            go.wait(10)
+            go.wait(60)
             return 1
 
         in_background(app.screen, first, taken.append, what="", group="g", exclusive=True)
