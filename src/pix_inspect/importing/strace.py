@@ -48,8 +48,12 @@ _LINE = re.compile(
     r"(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<call>\w+)\()(?P<rest>.*)",
     re.DOTALL,
 )
-_ASIDE = re.compile(r'(?:[^"(]{0,200}\s)?(?:>|\+\+\+|---|strace:)\s|\s*$')
-"""A stack, a signal, an end, a word of strace's own: nothing of a call."""
+_ASIDE = re.compile(
+    r'(?:(?:[^"(]|\(\+){0,200}\s)?(?:>|\+\+\+|---|strace:)\s|\s*$'
+    r"|\s*\| [0-9a-f]{5,}  |% time\s|-+ -|\s*\d{1,3}\.\d\d +\d+\.\d{6} "
+)
+"""A stack, a signal, an end, a word of strace's own, a dump of -e read, the table of -C: nothing
+of a call."""
 _PROCESS = re.compile(r"(.+)\.(\d+)(?:\.(?:gz|xz|zst))?")
 """The name of a file that `-ff` made: prefix and process."""
 _RESULT = re.compile(r"\)\s+= (-?\d{1,18})(?:<.*>)?(?: .*)?$", re.DOTALL)
@@ -241,8 +245,8 @@ def connections(found: Iterable[Call], remarks: Remarks | None = None) -> Iterat
         time = max(time, call.time)
         table = tables.get(call.pid, shared)
         if call.name in FORKS:
-            if call.result > 0 and "CLONE_FILES" not in call.arguments:
-                tables[call.result] = dict(table)
+            if call.result > 0:
+                tables[call.result] = table if "CLONE_FILES" in call.arguments else dict(table)
             continue
         descriptor = _DESCRIPTOR.match(call.arguments)
         if descriptor is None:

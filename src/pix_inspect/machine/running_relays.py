@@ -151,7 +151,8 @@ def _read(path: Path) -> Running | None:
         said: dict[str, Any] = parse_json(file_bytes(path, LARGEST))
         listen, upstream, recording = said["listen"], said["upstream"], said["recording"]
         if not isinstance(upstream, str) or not all(
-            isinstance(path, str | None) for path in (listen, recording)
+            path is None or (isinstance(path, str) and b"\0" not in os.fsencode(path))
+            for path in (listen, recording)
         ):
             return None
         born, stoppable = int(said["born"]), bool(said.get("stoppable", True))

@@ -101,6 +101,9 @@ class Evaluator:
                 body = ast.parse(line.strip(), mode="exec").body
         except SyntaxError as error:
             raise ExpressionError(error.msg, max((error.offset or 1) - 1, 0)) from None
+        except UnicodeEncodeError as error:  # a byte that was no text
+            escape = ascii(error.object[error.start])[1:-1]
+            raise ExpressionError(f"not UTF-8; a text has it as {escape}", error.start) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise ExpressionError(f"this cannot be read: {error}") from None
         if len(body) != 1:

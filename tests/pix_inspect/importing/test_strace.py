@@ -118,6 +118,11 @@ def test_the_side_that_is_traced() -> None:
             ["clone(child_stack=0x1, flags=CLONE_VM|CLONE_FILES) = 9", '9 read(3, "\\x41", 9) = 1'],
             [(1, "data", DAEMON, b"A", 0), CLOSE],
         ),
+        (  # a thread of a process that has the descriptors for itself
+            ["fork() = 9", "close(3) = 0", "9 clone(flags=CLONE_VM|CLONE_FILES) = 10",
+             '10 read(3, "\\x41", 9) = 1'],
+            [(1, "data", DAEMON, b"A", 0), CLOSE],
+        ),
         (
             [f'write(3, "{HEX}", 16) = 16'],
             [CLOSE, (2, "open", None, b"", 0), (2, "data", CLIENT, HELLO, 0),
@@ -207,6 +212,10 @@ def test_what_a_log_lacks_is_said() -> None:
         f'10:00:00 write(3, "{HEX}", 16) = 16\n10:00:01 write(3, "\\x41"..., 100) = 100\n'
         '10:00:01 read(3, "\\x41", 9) = 1\n09:01:00 close(9) = 0\n+++ exited with 0 +++\n'
         " > /lib/libc.so(read+0x1) [0x2]\n\nwhat?\n"
+        "7 10:00:02 (+     0.000013) [ 231] [????????????????] +++ exited with 0 +++\n"
+        " | 00000  7f 45 4c 46 02 01 01 03  00 00 00 00 00 00 00 00  .ELF............ |\n"
+        "% time     seconds  usecs/call     calls    errors syscall\n------ ----------- ---\n"
+        " 25.62    0.002454           7       326           mmap\n"
     )
     remarks = Remarks()
     found = list(connections(calls(log.splitlines(), 0, 0, remarks), remarks))

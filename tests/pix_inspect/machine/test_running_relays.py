@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -47,5 +48,9 @@ def test_what_is_no_registration_or_no_longer_one_is_removed(state: Path) -> Non
             (folder / f"{name}.json").write_text(text)
         stale = {"pid": 1, "born": 7, "listen": None, "upstream": "x", "recording": None}
         (folder / "5.json").write_text(json.dumps(stale))
+        (mine,) = folder.glob(f"{os.getpid()}.json")
+        for number, path in enumerate(("a\0b", "\ud800", 7)):  # what no file can be called
+            entry = json.loads(mine.read_text()) | {"recording": path}
+            (folder / f"{6 + number}.json").write_text(json.dumps(entry))
         assert len(relays()) == 1
         assert len(list(folder.glob("*.json"))) == 1

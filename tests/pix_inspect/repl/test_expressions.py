@@ -214,3 +214,10 @@ def test_an_error_says_in_which_column(evaluator: Evaluator) -> None:
     with pytest.raises(ExpressionError) as caught:
         evaluator.run("[1, nothing]")
     assert caught.value.column == 4
+
+
+def test_a_byte_that_is_no_text_is_said_with_its_escape(evaluator: Evaluator) -> None:
+    with pytest.raises(ExpressionError, match=r"not UTF-8; a text has it as \\udcd0") as refused:
+        evaluator.run('"/nix/\udcd0"')
+    assert refused.value.column == 6
+    assert evaluator.run(r'"\udcd0"') == "\udcd0"
