@@ -19,7 +19,7 @@ from pix.codec.lists import ListOf, MapOf
 from pix.codec.records import Record
 from pix.codec.wire import Node, String
 from pix.conversation.exchange import CLIENT
-from pix.protocol.types import Contents
+from pix.protocol.types import Contents, Signature
 from pix_inspect.base.secrets import cleaned
 from pix_inspect.session.exchange_view import ExchangeView
 
@@ -88,6 +88,8 @@ _PATHS = re.compile(r"(?:/[^\s/]+)+/[0-9a-df-np-sv-z]{32}-[\w+?=.-]+(?:/[\w+?=.-
 """A store path, or a file in one: what a derivation refers to is public."""
 _OPTION = re.compile(r"--?[A-Za-z][\w-]{0,40}")
 _CONTENTS = wire_of(Contents)
+_SIGNATURE = wire_of(Signature)
+_SIGNED = re.compile(r"[\w.+-]+:[A-Za-z0-9+/]{86}==")
 
 
 def is_secret(name: str) -> bool:
@@ -159,7 +161,7 @@ def _shown(node: Node, clean: Callable[[str], str], hidden: frozenset[int] = fro
     if isinstance(value, str):
         if node.start in hidden:
             value = f"(redacted, {len(value.encode('utf-8', 'surrogateescape')):,} bytes)"
-        else:
+        elif node.wire is not _SIGNATURE or not _SIGNED.fullmatch(value):
             value = clean(value)
     children = node.children
     if children:

@@ -1,13 +1,13 @@
 """Ed25519 signatures: whether one is that of a key for some bytes. Source: RFC 8032.
 
-Only what is public passes here, so nothing takes care to take the same time. As with libsodium,
+Nothing is signed here, so nothing takes care to take the same time. As with libsodium,
 which Nix uses, points of small order are refused. A signature takes some 8 ms.
 """
 
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 KEY_SIZE, SIGNATURE_SIZE = 32, 64
@@ -37,6 +37,26 @@ def verify(key: bytes, message: bytes, signature: bytes) -> bool:
     x, y, z, t = public
     found = _sum(scalar, BASE, challenge, (-x % P, y, z, -t % P))
     return _encoded(found) == first and not _small(found)
+
+
+def is_key_pair(data: bytes) -> bool:
+    """Return whether 64 bytes are a seed and the public key made of it: a secret key of Nix."""
+    scalar = int.from_bytes(hashlib.sha512(data[:KEY_SIZE]).digest()[:KEY_SIZE], "little")
+    scalar = scalar & (1 << 255) - 8 | 1 << 254
+    public = NEUTRAL
+    for bit, power in enumerate(_powers()):
+        if scalar >> bit & 1:
+            public = _add(public, power)
+    return _encoded(public) == data[KEY_SIZE:]
+
+
+@cache
+def _powers() -> tuple[Point, ...]:
+    """The base point, doubled as often as a scalar has bits."""
+    found = [BASE]
+    for _ in range(254):
+        found.append(_add(found[-1], found[-1]))
+    return tuple(found)
 
 
 def _small(point: Point) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
+from base64 import b64encode
 
 import pytest
 
 from pix_inspect.base.secrets import cleaned, cleaned_bytes
 from tests.support.words import text, word
 
+SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+PUBLIC = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+"""Source: RFC 8032, 7.1."""
+SIGNATURE = b64encode(PUBLIC + SEED).decode()
 TELLING = [
     "https://user:hunter2@cache.example.org/x",
     "https://hunter2@cache",
@@ -79,6 +84,58 @@ TELLING = [
     "eyJhunter2x.eyJhunter2.hunter2",
     "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\nhunter2\n-----END OPENSSH PRIVATE KEY-----",
     "-----BEGIN PRIVATE KEY-----hunter2",
+    "secrets:\n  - hunter2\n  - a hunter2\n\n  - hunter2\nother: x",
+    "tokens:\n- hunter2\n- hunter2\n  hunter2\n",
+    "credentials:\n  user: hunter2\n  x: hunter2\n",
+    "password:\n    hunter2",
+    "secret: |\n  a\n\n  hunter2\n",
+    '[secrets]\nfoo = "hunter2"\n\nbar = 1hunter2\n[other]',
+    "cat > .netrc <<EOF\nhunter2\n hunter2\nEOF",
+    "cat <<-'END' >token\n\thunter2\n\tEND",
+    '"cat > x.pem << E\\nhunter2\\nE\\n"',
+    "cat <<EOF | docker login --password-stdin\nhunter2",
+    "docker login --password-stdin <<< hunter2",
+    "echo hunter2 > /root/.netrc",
+    "printf '%s' hunter2 | docker login --password-stdin",
+    "docker login -u me -p hunter2 registry",
+    "redis-cli -h x -a hunter2",
+    "openssl enc -k hunter2; openssl rsa -passin pass:hunter2",
+    "7z a -phunter2 x.7z y",
+    "ldapsearch -x -w hunter2",
+    "smbclient -U me%hunter2",
+    "kubectl create secret generic x --from-literal=a=hunter2",
+    "attic login me https://h hunter2",
+    "set -x TOKEN hunter2",
+    "setenv API_KEY 'hunter2'",
+    'setenv("TOKEN", "hunter2", 1)',
+    "define('DB_PASSWORD', 'hunter2');",
+    'os.environ["TOKEN"] = "hunter2"',
+    'password := "hunter2"',
+    "password <- 'hunter2'",
+    "TOKEN='a'\"hunter2\"",
+    "TOKEN=a\"hunter2\"'hunter2'",
+    "TOKEN=$'hunter2'",
+    "TOKEN=$(echo hunter2)",
+    "TOKEN=`echo hunter2`",
+    "PASSWORD=a,hunter2;hunter2&hunter2",
+    "passphrase: some hunter2 hunter2",
+    "Password for me@host: hunter2",
+    '{"name": "API_TOKEN", "value": "hunter2"}',
+    '{"value":"hunter2","name":"TOKEN"}',
+    "- name: DB_PASSWORD\n  value: hunter2",
+    '<add key="Password" value="hunter2"/>',
+    "<secret>\n <value>hunter2</value></secret>",
+    "token\\u003dhunter2",
+    "&quot;token&quot;:&quot;hunter2&quot;",
+    "token&#61;hunter2",
+    "PuTTY-User-Key-File-3: x\nPrivate-Lines: 2\nhunter2\nhunter2\n",
+    "GH_PAT=hunter2",
+    "JSESSIONID=hunter2",
+    "git clone //me:hunter2@host/x",
+    "https://hooks.slack.com/services/T0/B0/hunter2hunter2",
+    "sk_live_hunter2hunter2",
+    "shpat_hunter2hunter2",
+    "hf_hunter2hunter2hunter2hunter2",
     "/home/hunter2/.config",
     "file:///Users/hunter2/x",
 ]
@@ -97,6 +154,13 @@ HARMLESS = [
     "checking for pin... no",
     "x86_64-linux",
     "monkey: x; spw=y; totpole: z",
+    "docker run -p 8080:80 image",
+    "cat > x.nix <<EOF\n{ }\nEOF",
+    "echo built > result.txt",
+    "python3.11-hf_transfer-0.1.4, key-value, r8_core",
+    '"https://h/x?ref=main" "a"\n b',
+    f"cache-1:{SIGNATURE}",
+    f"sha512:{SIGNATURE}",
 ]
 
 
@@ -114,6 +178,20 @@ def test_what_is_no_secret_stays() -> None:
     for said in HARMLESS:
         assert cleaned(said) == said
         assert cleaned_bytes(text(said.encode())) == text(said.encode())
+
+
+def test_a_secret_key_of_nix_is_not_taken_for_a_signature() -> None:
+    said = f"cache-1:{b64encode(SEED + PUBLIC).decode()}"
+    assert cleaned(f"signed with {said}, {HARMLESS[-2]}") == (
+        f"signed with cache-1:{'*' * 88}, {HARMLESS[-2]}"
+    )
+    assert cleaned_bytes(text(said.encode())) == text(b"cache-1:" + b"*" * 88)
+
+
+def test_what_stands_beside_a_list_of_secrets_stays() -> None:
+    items = " a\n    - b"
+    said = f"  tokens:\n    -{items}\n  other: c\nx: d"
+    assert cleaned(said) == said.replace(items, "*" * len(items))
 
 
 def test_values_behind_names_that_say_secret_in_bytes_that_nobody_understands() -> None:
@@ -136,6 +214,9 @@ def test_values_behind_names_that_say_secret_in_bytes_that_nobody_understands() 
         "a", "token", "://", "://a", "token=", '"token":"', "-----BEGIN A PRIVATE KEY-----", "a:",
         "?a=", "--token ", "eyJ-", "ghp_", "<token", "password ", "cookie:\n", "key: |\n a\n",
         "token=[", "token={[", 'token="\\', 'token=\\"', "password '", '--token "a', "<token a",
+        "<<token\n", "cat <<a >token ", "token:\n- ", "token:\n  a:", "token=$(", "token='a'\"",
+        "echo ", "login ", "[token]\n", '"value":"', "a:" + "A" * 86 + "==", "('token",
+        "phrase:", "token,value:",
     ],
 )  # fmt: skip
 def test_hostile_text_is_read_in_bounded_work(piece: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pix_store.store.ed25519 import ORDER, P, verify
+from pix_store.store.ed25519 import ORDER, P, is_key_pair, verify
 
 # RFC 8032, 7.1: public key, message, signature
 VECTORS = [
@@ -84,3 +84,11 @@ def test_numbers_that_are_not_reduced_are_not_points() -> None:
 def test_sizes(size: int) -> None:
     assert not verify(KEY[:size].ljust(size, b"\0") if size != 32 else b"", MESSAGE, SIGNATURE)
     assert not verify(KEY, MESSAGE, SIGNATURE[:size].ljust(size, b"\0"))
+
+
+def test_a_secret_key_is_told_from_a_signature() -> None:
+    seed = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+    public = bytes.fromhex(VECTORS[0][0])
+    assert is_key_pair(seed + public)
+    assert not is_key_pair(public + seed)
+    assert not any(is_key_pair(bytes.fromhex(signature)) for _, _, signature in VECTORS)
