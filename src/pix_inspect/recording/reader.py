@@ -5,6 +5,7 @@ Problem: what cannot be read is left out and said in `warnings`, and what cannot
 past ends the reading there (`truncated`).
 """
 
+import os
 import time as clock
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pix.conversation.round_trips import Passed
 from pix.problem import Problem
 from pix_inspect.base.units import duration
 from pix_inspect.recording import pcapng
+from pix_inspect.recording.notes import Section
 from pix_inspect.recording.packet import read_packet, whole_block
 from pix_inspect.recording.sections import SMALLEST_SECTION, Contents, Damage, section_about
 from pix_inspect.recording.source import DeletedError, Source, open_source
@@ -84,6 +86,9 @@ class RecordingReader:
         self._latest_piece = (0, b"")
         """What `read_from` read last, and where: who wants an exchange mostly wants the next."""
         self._damaged = False
+        self._tail = (0, b"")
+        """What was read last, and where: while it stands there, the file is what was read."""
+        self._spoilt = False
         self._set_back = False
         self._source: Source = source or open_source(path)
         try:
@@ -129,7 +134,7 @@ class RecordingReader:
         try:
             while self._told < until and not self._damaged:
                 position = self.consumed
-                if buffer := self._source.read(position, window):
+                if not self._spoilt and (buffer := self._source.read(position, window)):
                     self._read(buffer, listener, until - self._told)
                 if self.consumed == position and not self._step(listener):
                     break
@@ -258,6 +263,11 @@ class RecordingReader:
         """Get over what `poll` stopped at: a large block, a file's end. Return False to wait."""
         position = self.consumed
         following = self._source.next_file(position)
+        if following is None and self._is_spoilt():
+            self._contents.warn(
+                ": what was read of it was cut off or written over since, so no more is read"
+            )
+            return self._extend(spoilt=True)
         limit = self._source.end if following is None else following
         head = self._source.read(position, 8)
         if len(head) == 8:
@@ -279,11 +289,41 @@ class RecordingReader:
                 self._contents.warn(f": the file before a rotation was cut off at {position}")
             self.consumed = following
             return True
-        if self._source.extend():
+        if self._extend():
             return True
         if self._source.fault:
             self._contents.warn(self._source.fault)
         return False
+
+    def _extend(self, spoilt: bool = False) -> bool:
+        more = self._source.extend(self._belongs, spoilt)
+        if more:
+            self._tail, self._spoilt = (self.consumed, b""), False
+        return more
+
+    def _is_spoilt(self) -> bool:
+        """Find out whether what was read last no longer stands in the file."""
+        position, known = self._tail
+        start = max(self.consumed - SMALLEST_SECTION, 0)
+        try:
+            self._spoilt |= self._source.read(position, len(known)) != known
+            known = self._source.read(start, self.consumed - start)
+            self._spoilt |= start + len(known) != self.consumed
+            self._tail = start, known
+        except DeletedError:
+            self._tail = self.consumed, b""
+        return self._spoilt
+
+    def _belongs(self, descriptor: int) -> bool | None:
+        """Return whether an open file is a later one of this recording; None if it is too short."""
+        head = os.pread(descriptor, _NEAR, 0)
+        block = whole_block(head, 0)
+        if block is None:
+            return None
+        said, last = Section.read(section_about(head, 0, block[1])), self._contents.last
+        if said is None or last is None or said.about != last.about:
+            return False
+        return said.file > (last.file or 0) if said.file is not None else not self._spoilt
 
     def _read(self, buffer: bytes, listener: Listener, enough: int) -> None:
         """Read whole blocks of `buffer`, which goes on at `consumed`. Raises Damage."""

@@ -41,6 +41,8 @@ class Contents:
         self.connections: dict[int, dict[str, Any]] = {}
         """By connection: the JSON of its opening."""
         self.warnings: list[str] = []
+        self.last: Section | None = None
+        """What the newest section of ours says of itself."""
         self._name = name
         self._sections: list[tuple[int, list[Flow | None]]] = []
         self._known: dict[int, Flow] = {}
@@ -72,6 +74,7 @@ class Contents:
         if said is None:
             self.warn(f": the section at offset {position} is not by pix-inspect and is left out")
         else:
+            self.last = said
             if said.needs is not None and said.needs > FORMAT:
                 self.warn(
                     f" was written by pix-inspect {str(said.version)[:40]} and needs one that reads"

@@ -13,6 +13,7 @@ import importlib
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -34,8 +35,16 @@ _OLDEST = 1000
 """How many rotations back a file that was being followed is looked for."""
 
 
+Belongs = Callable[[int], bool | None]
+"""Whether an open file goes on with what was read; None while too little of it is there."""
+
+
 class DeletedError(Exception):
     """What was read once is in a file that rotation deleted since."""
+
+
+def _all_belong(descriptor: int) -> bool:
+    return True
 
 
 class Source(Protocol):
@@ -47,8 +56,11 @@ class Source(Protocol):
     fault: str | None
     """Why there are no more, where that is not the end; what came before can be read."""
 
-    def extend(self) -> bool:
-        """Look for more; return whether there is."""
+    def extend(self, belongs: Belongs = _all_belong, spoilt: bool = False) -> bool:
+        """Look for more; return whether there is.
+
+        Of a file that is `spoilt` there is no more, but it may have been begun again.
+        """
 
     def read(self, position: int, count: int) -> bytes:
         """Return up to `count` bytes from `position`, of one file; fewer where it ends.
@@ -151,27 +163,27 @@ class _Xz:
 class FileSource:
     """A plain file, followed as it grows and into its successors when it is rotated."""
 
-    fault: str | None = None
-
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self.end = 0
+        self.fault: str | None = None
         self._starts = [0]
         self._descriptors = [descriptor]
         self.extend()
 
-    def extend(self) -> bool:
-        """Look for more in the newest file, then for a newer one."""
+    def extend(self, belongs: Belongs = _all_belong, spoilt: bool = False) -> bool:
+        """Look for more in the newest file, then for a newer one that belongs to it."""
         start = self._starts[-1]
         found = os.fstat(self._descriptors[-1])
-        if start + found.st_size > self.end:
+        if not spoilt and start + found.st_size > self.end:
             self.end = start + found.st_size
             return True
-        successor = self._successor(found)
+        newer = self.path if spoilt else self._newer(found)
+        successor = self._open(newer, belongs) if newer is not None else None
         if successor is None:
             return False
-        # It was written to until it was renamed, so its end is known only now.
-        self.end = max(self.end, start + os.fstat(self._descriptors[-1]).st_size)
+        if not spoilt:  # it was written to until it was renamed, so its end is known only now
+            self.end = max(self.end, start + os.fstat(self._descriptors[-1]).st_size)
         self._close_deleted()
         self._starts.append(self.end)
         self._descriptors.append(successor)
@@ -185,8 +197,8 @@ class FileSource:
                 os.close(descriptor)
                 self._descriptors[index] = -1
 
-    def _successor(self, current: os.stat_result) -> int | None:
-        """Open the file that was begun after the current one, if this was renamed or deleted."""
+    def _newer(self, current: os.stat_result) -> Path | None:
+        """Return the file that was begun after the current one, if this was renamed or deleted."""
         try:
             if os.path.samestat(self.path.stat(), current):
                 return None
@@ -197,20 +209,25 @@ class FileSource:
             name = rotated(self.path, age)
             try:
                 if os.path.samestat(name.stat(), current):
-                    break
+                    return newer
             except OSError:
-                newer = self.path
-                break
+                return self.path
             newer = name
+        return newer
+
+    def _open(self, path: Path, belongs: Belongs) -> int | None:
+        """Open a file that goes on with what was read."""
         try:
-            descriptor = os.open(newer, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             return None
-        about = os.fstat(descriptor)
-        if about.st_size == 0 or not stat.S_ISREG(about.st_mode):
-            os.close(descriptor)
-            return None
-        return descriptor
+        goes_on = stat.S_ISREG(os.fstat(descriptor).st_mode) and belongs(descriptor)
+        if goes_on:
+            return descriptor
+        os.close(descriptor)
+        if goes_on is False:
+            self.fault = ": its name leads to something else now, which is not read"
+        return None
 
     def read(self, position: int, count: int) -> bytes:
         """Return up to `count` bytes from `position`, of one file."""
@@ -261,7 +278,8 @@ class CompressedSource:
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115
         self.extend()
 
-    def extend(self) -> bool:
+    def extend(self, belongs: Belongs = _all_belong, spoilt: bool = False) -> bool:
+        """Decompress a piece more."""
         if self._finished:
             return False
         pieces: list[bytes] = []

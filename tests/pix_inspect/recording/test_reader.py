@@ -225,6 +225,64 @@ def test_notes_without_events_and_flags_without_notes(tmp_path: Path) -> None:
 # Compressed
 
 
+# Files that others write to
+
+
+@pytest.mark.parametrize("how", ["cut", "emptied", "written over", "written over at length"])
+def test_what_is_no_longer_what_was_read_is_not_read_on(tmp_path: Path, how: str) -> None:
+    path = conversation().save(tmp_path / "s.pcapng")
+    data = path.read_bytes()
+    reader = RecordingReader(path)
+    assert reader.poll()
+    other = data.translate(bytes(reversed(range(256))))
+    spoilt = {
+        "cut": data[:-50],
+        "emptied": b"",
+        "written over": other,
+        "written over at length": other * 2,
+    }
+    path.write_bytes(spoilt[how])
+    for _ in range(2):
+        assert not reader.poll()
+        assert [line.partition(": ")[2] for line in reader.warnings] == [
+            "what was read of it was cut off or written over since, so no more is read"
+        ]
+
+
+def a_file(number: int, pid: int = 1) -> bytes:
+    """Return a file of a recording: the section, and a connection that has its number."""
+    made = Recording()
+    made.blocks = [section({**ABOUT, "file": number, "about": {"tool": "record", "pid": pid}})]
+    for _ in range(number):
+        made.open()
+    return made.data
+
+
+def test_a_recording_that_was_emptied_is_read_on_when_it_is_begun_again(tmp_path: Path) -> None:
+    path = save(tmp_path / "s.pcapng", a_file(1))
+    reader = RecordingReader(path)
+    assert len(reader.poll()) == 1
+    path.write_bytes(b"")
+    assert not reader.poll()
+    path.write_bytes(a_file(2))
+    assert len(reader.poll()) == 2
+    path.unlink()
+    path.write_bytes(a_file(3))
+    assert len(reader.poll()) == 3
+    assert len(reader.warnings) == 1, "that it was emptied"
+
+
+def test_another_recording_of_the_same_name_is_not_read_on(tmp_path: Path) -> None:
+    path = save(tmp_path / "s.pcapng", a_file(1))
+    reader = RecordingReader(path)
+    reader.poll()
+    for other in (a_file(1), a_file(2, pid=2), b"x" * 4096):
+        path.unlink()
+        save(path, other)
+        assert not reader.poll()
+    assert reader.warnings == [f"{path}: its name leads to something else now, which is not read"]
+
+
 # Several files
 
 

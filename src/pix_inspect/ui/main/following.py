@@ -153,7 +153,7 @@ class Following:
             return
         now = time.monotonic()
         session, status, filter = self._tab.session, self._status, self._filter
-        known = len(session)
+        known, warned = len(session), len(session.reader.warnings)
         changed = session.poll(POLL)
         self._next = now + (LOOK if len(session) - known < SCREENFUL else RUSH)
         if changed:
@@ -162,8 +162,8 @@ class Following:
             self._timeline.renew()
             self._marks.recall()
             self._read_on()
-        elif self._reading:
-            self._reading = False
+        if (not changed and self._reading) or len(session.reader.warnings) > warned:
+            self._reading &= changed
             self._say_trouble()
         self._timeline.screen.set_class(not len(session), "-empty")
         filter.keep_up()

@@ -10,8 +10,9 @@ import pytest
 from pix.conversation.exchange import DAEMON
 from pix.protocol import operations as ops
 from pix.protocol.logging import StderrError, StderrLast, StderrNext
+from pix_inspect.ui.main.status import Banner
 from tests.support.recording import Connection, Recording, growing
-from tests.support.screens import browse, lines_of, live, settled
+from tests.support.screens import browse, lines_of, live, opened, settled
 from tests.support.words import PATH
 
 SIZE = (120, 40)
@@ -154,3 +155,16 @@ async def test_the_screen_stays_when_bytes_are_gone(tmp_path: Path) -> None:
             await pilot.press("y", "Y", "tab", "j", "y", "tab", "y", "tab", "e", "L", "P", "E")
             await settled(pilot)
         assert browse(pilot) is screen
+
+
+async def test_what_somebody_cuts_off_while_it_is_looked_at_is_said(tmp_path: Path) -> None:
+    made = growing(tmp_path / "r.pcapng")
+    a_query(made, made.connect(), 3)
+    async with opened(made.path).run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        banner = browse(pilot).query_one(Banner)
+        assert not banner.shown
+        os.truncate(made.path, made.path.stat().st_size // 2)
+        while not banner.shown:
+            await pilot.pause(0.01)
+        assert "cut off or written over" in banner.shown[0]
