@@ -49,11 +49,12 @@ def rest_of(file: BinaryIO, most: int) -> bytes:
 
 def file_bytes(path: Path, most: int) -> bytes:
     """Return what a file holds that is one: no pipe, no device. Raises OSError as `rest_of`."""
-    with open(path, "rb", opener=_at_once) as file:
+    with open(path, "rb", opener=at_once) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "not a file")
         return rest_of(file, most)
 
 
-def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+def at_once(path: str | Path, flags: int, mode: int = 0o777) -> int:
+    """Open a file as `os.open` does, but wait for nobody at the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK, mode)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from pix.problem import Problem
+from pix.untrusted import at_once
 from pix_inspect.base.state_directory import state_directory
 
 MOST_LINES = 10_000
+LONGEST = 10_000
+"""Characters of a line that is kept: of a longer one, nobody goes on with what it says."""
 MOST_READ = 4 << 20
 """Bytes at the end of the file."""
 
@@ -18,7 +22,7 @@ def history_file(name: str) -> Path:
     """Return a file for lines, made with mode 0600 if need be. Raises Problem."""
     path = state_directory() / name
     with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW, 0o600))
+        os.close(at_once(path, os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW, 0o600))
         path.chmod(0o600)
     return path
 
@@ -43,19 +47,24 @@ class LineHistory:
 
     def _read(self) -> list[str]:
         try:
-            with history_file(self._name).open("rb") as file:
+            with self._open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - MOST_READ))
-                raw = file.read()
+                raw = file.read(MOST_READ)
         except (OSError, Problem):
             return []
         found = raw.decode("utf-8", "replace").splitlines()
-        return [line for line in found if line.strip()][-MOST_LINES:]
+        return [_plain(line) for line in found if line.strip() and len(line) <= LONGEST][
+            -MOST_LINES:
+        ]
+
+    def _open(self, how: str) -> BinaryIO:
+        return cast("BinaryIO", open(history_file(self._name), how, opener=at_once))
 
     def add(self, line: str) -> None:
-        """Keep a line, unless it is the last one again."""
-        if self.lines[-1:] != [line]:
+        """Keep a line, unless it is the last one again, or very long."""
+        if self.lines[-1:] != [line] and len(line) <= LONGEST:
             self.lines.append(line)
-            with contextlib.suppress(OSError, Problem), history_file(self._name).open("ab") as file:
+            with contextlib.suppress(OSError, Problem), self._open("ab") as file:
                 file.write(line.replace("\n", " ").encode("utf-8", "replace") + b"\n")
         self._at = len(self.lines)
 
@@ -71,3 +80,8 @@ class LineHistory:
             return None
         self._at += by
         return known[self._at] if self._at < len(known) else self._draft
+
+
+def _plain(line: str) -> str:
+    """Return a line that a terminal shows as it is: others may have written to the file."""
+    return line if line.isprintable() else "".join(c if c.isprintable() else " " for c in line)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pix.problem import Problem
-from pix.untrusted import parse_json
+from pix.untrusted import file_bytes, parse_json
 from pix_inspect.base.new_files import PRIVATE, save
 from pix_inspect.base.state_directory import state_directory
 
@@ -44,11 +44,7 @@ class Settings:
     def read(cls, path: Path) -> Settings:
         """Return the settings of a file; none, with a complaint, where it cannot be read."""
         try:
-            with path.open("rb") as file:
-                raw = file.read(MOST + 1)
-            if len(raw) > MOST:
-                raise ValueError("it is too long")
-            known = parse_json(raw)
+            known = parse_json(file_bytes(path, MOST))
             if not isinstance(known, dict):
                 raise ValueError("it is not a JSON object")
         except FileNotFoundError:

@@ -162,7 +162,8 @@ def _editing(session: Session) -> Iterator[None]:
         return
     history = history_file("history")
     with contextlib.suppress(OSError):
-        readline.read_history_file(history)
+        if history.is_file():  # not a pipe that nobody writes to
+            readline.read_history_file(history)
     readline.set_history_length(MOST_LINES)
     completer = _Completer(session)
     # whole lines are completed: what a word is depends on what stands before it
@@ -176,8 +177,9 @@ def _editing(session: Session) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):
-            readline.write_history_file(history)
-            history.chmod(0o600)
+            if history.is_file():
+                readline.write_history_file(history)
+                history.chmod(0o600)
 
 
 class _Completer:

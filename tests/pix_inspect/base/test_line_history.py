@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from pix_inspect.base.line_history import LineHistory, history_file
+from pix_inspect.base.line_history import LONGEST, LineHistory, history_file
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +47,18 @@ def test_what_cannot_be_read_or_written_is_not_in_the_way(tmp_path: Path) -> Non
     history.add("error")
     assert history.lines == ["error"]
     assert history.step(-1, "") == "error"
+
+
+def test_what_others_left_there_stops_nobody() -> None:
+    path = history_file("filters")
+    path.write_bytes(b"\x1b[31mred \xff\n" + b"y" * 3_000_000 + b"\none\n")
+    assert LineHistory("filters").lines == [" [31mred \ufffd", "one"]
+    path.unlink()
+    os.mkfifo(path)
+    history = LineHistory("filters")
+    history.add("error")
+    history.add("y" * (LONGEST + 1))
+    assert history.lines == ["error"]
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert not any(line.strip() for line in LineHistory("filters").lines)

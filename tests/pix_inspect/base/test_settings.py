@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,12 @@ def test_a_folder_in_the_place_of_the_file_is_one_line_each(tmp_path: Path) -> N
     trouble = settings.keep({"theme": "nord"})
     assert trouble is not None
     assert trouble.startswith("settings are not kept: ")
+
+
+def test_nobody_waits_for_a_pipe_in_the_place_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    os.mkfifo(path)
+    assert Settings.read(path).complaint is not None
 
 
 def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:

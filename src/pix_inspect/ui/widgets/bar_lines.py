@@ -13,6 +13,9 @@ from pix_inspect.ui.widgets.choices import NOTE, Choices
 from pix_inspect.ui.widgets.lines import Toned, line_strip
 from pix_inspect.ui.widgets.text import fit, fit_end, safe
 
+WIDEST = 2000
+"""Characters of an offer, and of what is in force, that are shown at most."""
+
 Offer = tuple[str, str]
 """What could stand next, and what is said of it."""
 
@@ -67,10 +70,11 @@ class BarOffers(Choices[str]):
 
     def offer(self, offers: list[Offer], column: int) -> None:
         """Offer something below a column of the screen."""
-        names = max((cell_len(safe(name)) for name, _ in offers), default=0)
+        shown = [safe(name, WIDEST) for name, _ in offers]
+        names = max(map(cell_len, shown), default=0)
         self.say(
-            (name, Content.assemble(" ", fit(safe(name), names), (f"  {safe(doc, 60)} ", NOTE)))
-            for name, doc in offers
+            (name, Content.assemble(" ", fit(said, names), (f"  {safe(doc, 60)} ", NOTE)))
+            for said, (name, doc) in zip(shown, offers, strict=True)
         )
         self.styles.offset = (column, 0)
 
@@ -98,7 +102,7 @@ class InForce(Toned):
         lead, aside = f" {self.sign} ", f"  {self.aside} "
         room = max(width - cell_len(lead) - cell_len(aside), 0)
         found = [Segment(lead, self.tone("accent"))]
-        found.append(Segment(fit(safe(self.text), room), self.tone("text")))
+        found.append(Segment(fit(safe(self.text, WIDEST), room), self.tone("text")))
         found.append(Segment(aside, self.tone("warn" if self.bad else "text")))
         return line_strip(found, width, self.tone.ground)
 
