@@ -76,7 +76,9 @@ class Terminal(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Read what is typed. Textual has no other place to name the parser and the decoder."""
-        linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
+        alt = any("alt+" in keys for keys in self._app._keymap.values())
+        parser = partial(PasteParser, alt=alt)
+        linux_driver.XTermParser = parser  # type: ignore[attr-defined]
         linux_driver.getincrementaldecoder = _lenient  # type: ignore[attr-defined,assignment]
         super().run_input_thread()
 

@@ -1,7 +1,11 @@
-"""Pastes taken whole where the terminal is read: Textual looks at each of their characters.
+"""What is typed and pasted, where the terminal is read.
 
-A paste is what stands between two sequences of the terminal (xterm, "Bracketed Paste Mode").
-One whose first sequence is torn between two reads is left to Textual, which is only slower.
+Pastes are taken whole: Textual looks at each of their characters. A paste is what stands between
+two sequences of the terminal (xterm, "Bracketed Paste Mode").
+
+Escape and a key that follows at once are what terminals also send for alt and that key. Who
+leaves a line and goes on quickly means the former, so alt counts only where a key with it was
+chosen.
 
 Sequences that no terminal should send, such as a key of the number 99999999999, are dropped.
 """
@@ -16,13 +20,19 @@ from textual.events import Paste
 from textual.message import Message
 
 START, END = "\x1b[200~", "\x1b[201~"
+ESCAPE = "\x1b"
+IN_SEQUENCES = ("", ESCAPE, *"[Obf\x7f")
+"""What follows Escape in keys: in most of them, and where words are gone over or deleted."""
 
 
 class PasteParser(XTermParser):
     """Textual's parser of what a terminal sends, which sees no pastes."""
 
-    def __init__(self, debug: bool = False) -> None:
+    def __init__(self, debug: bool = False, alt: bool = False) -> None:
         super().__init__(debug)
+        self._alt = alt
+        self._last = ""
+        """The last characters, as many as begin a paste."""
         self._pasted: list[str] | None = None
         """What came of a paste that goes on; its last piece may end within the end's sequence."""
 
@@ -53,7 +63,17 @@ class PasteParser(XTermParser):
 
     def _keys(self, typed: str) -> Iterable[Message]:
         # one by one: what follows a sequence that cannot be read is not lost with it
-        for piece in typed or [""]:
+        for at, piece in enumerate(typed or [""], 1):
+            begun = self._timeout_time is not None and self._last[-1:] == ESCAPE
+            if begun and not (self._alt or piece in IN_SEQUENCES):
+                self._timeout_time = 0  # it was Escape
+                yield from self.tick()
+            self._last = (self._last + piece)[-len(START) :]
+            if self._last == START:  # it was torn between two reads
+                Parser.__init__(self)
+                self._pasted = [""]
+                yield from self.feed(typed[at:])
+                return
             yield from self._readable(super().feed(piece))
 
     def _readable(self, messages: Iterable[Message]) -> Iterable[Message]:

@@ -45,6 +45,37 @@ def test_reads_may_end_anywhere() -> None:
         assert said(PasteParser(), [plain[:at], plain[at:]]) == whole, at
 
 
+def test_escape_is_a_key_of_its_own_however_soon_another_follows() -> None:
+    typed = "/ab\x1b/op\x1b\rq\x1b\x1b\x1b:x\x1bé\x1b[A\x1bOP\x1bf\x1bbz"
+    keys = "slash a b escape slash o p escape enter q escape escape escape colon x escape é"
+    expected = f"{keys} up f1 ctrl+right ctrl+left z".split()
+    assert said(PasteParser(), [typed]) == said(PasteParser(), list(typed)) == expected
+
+
+def test_escape_after_which_nothing_came_for_long_is_one() -> None:
+    parser = PasteParser()
+    assert said(parser, ["\x1b"]) == []
+    parser._timeout_time = 0
+    assert [event.key for event in parser.tick() if isinstance(event, Key)] == ["escape"]
+    assert said(parser, ["q\x1b", "q"]) == ["q", "escape", "q"]
+
+
+def test_what_is_pasted_is_no_escape() -> None:
+    for at in range(1, len(START)):
+        assert said(PasteParser(), [START[:at], f"{START[at:]}a\x1b/b{END}", "\x1b/"]) == [
+            "paste 'a\\x1b/b'",
+            "escape",
+            "slash",
+        ]
+
+
+def test_alt_counts_where_it_was_chosen() -> None:
+    parser = PasteParser(alt=True)
+    assert said(parser, ["\x1bx"]) == []
+    parser._timeout_time = 0
+    assert [event.key for event in parser.tick() if isinstance(event, Key)] == ["alt+x"]
+
+
 @pytest.mark.parametrize("odd", ["\x1b[99999999999u", "\x1b[1114112u", "\x1b[:~", "\x1b[;:A"])
 def test_a_sequence_that_no_terminal_should_send_is_dropped(odd: str) -> None:
     found = said(PasteParser(), [f"a{odd}b{START}op{END}c"])
