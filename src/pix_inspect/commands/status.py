@@ -27,7 +27,7 @@ from pix_inspect.options.output import output_arguments
 from pix_inspect.session.session import Session
 from pix_inspect.waits.causes import process_lines, short_command
 from pix_inspect.waits.live import LiveWaits
-from pix_inspect.waits.waits import Here, Listener, Wait, past_in_words, waits
+from pix_inspect.waits.waits import ENDED, Here, Listener, Wait, past_in_words, waits
 
 UNLIMITED = 1 << 20
 """Columns where nobody looks at lines on a terminal."""
@@ -82,7 +82,8 @@ def _tell(recording: Path, relay: Running | None, *, as_json: bool) -> None:
         where = f"relay {relay.pid}: {inert(relay.listen or 'standard streams')}"
         if relay.is_suspended:
             where += f"  suspended: `kill -CONT {relay.pid}` lets it go on"
-    show([Toned(f"{where}  {count(len(found), 'open connection')}", Tone.HEADING)])
+    when = ENDED if found and relay is None else ""
+    show([Toned(f"{where}  {count(len(found), 'open connection')}{when}", Tone.HEADING)])
     show(_failed(session, now))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNLIMITED
     for wait in found:

@@ -52,6 +52,8 @@ TELLING = frozenset(
     }
 )
 """Results that say something; others are counts."""
+ENDED = " when the recording ended"
+"""When connections were open of which nobody writes any more."""
 HANDSHAKE = "handshake"
 """What an exchange is called that is none of an operation."""
 MOST_NAMED = 3

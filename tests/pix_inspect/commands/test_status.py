@@ -19,7 +19,7 @@ def test_a_recording_that_ends_in_mid_build(
     path = cut("two-clients", 0.3, tmp_path).path
     assert main(["status", str(path)]) == 0
     said = capsys.readouterr().out
-    assert "2 open connections" in said
+    assert "2 open connections when the recording ended" in said
     assert "which connection 2 seems to have" in said
     assert main(["status", str(path), "--json"]) == 0
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())

@@ -24,7 +24,7 @@ from pix_inspect.ui.widgets.row_list import RowList
 from pix_inspect.ui.widgets.text import fit, safe
 from pix_inspect.waits.causes import process_lines, short_command
 from pix_inspect.waits.live import LiveWaits, relay_of
-from pix_inspect.waits.waits import Wait, waits
+from pix_inspect.waits.waits import ENDED, Wait, waits
 
 AGAIN = 1.0
 """Seconds between two looks."""
@@ -128,7 +128,8 @@ class WaitingScreen(DetailScreen[Wait, "GoTo | None"]):
         self.query_one("#waits-frame").styles.height = min(max(len(found), 2), MOST_ROWS) + 2
         self.list.say(found, "No connection is open: nobody waits for anything.")
         busy = sum(not wait.idle for wait in found)
-        self.list.entitle(f"{count(len(found), 'open connection')}, {busy} not idle")
+        when = ENDED if found and not self.live else ""
+        self.list.entitle(f"{count(len(found), 'open connection')}, {busy} not idle{when}")
         self.explain()
 
     def on_resize(self) -> None:
