@@ -55,8 +55,8 @@ Their dark blue is hardly to be read on black.
 WIDTHS = [(0, "-narrow"), (100, "-wide")]
 """From which width on the panes stand side by side."""
 
-HEIGHTS = [(0, "-short"), (30, "-tall")]
-"""From which height on the explanation has room beside the bytes."""
+HEIGHTS = [(0, "-tiny"), (12, "-short"), (30, "-tall")]
+"""From which height on panes have room beside the REPL, and the explanation beside the bytes."""
 
 
 class Inspector(Ending):

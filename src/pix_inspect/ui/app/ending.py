@@ -78,7 +78,7 @@ class Terminal(LinuxDriver):
         """Read what is typed. Textual has no other place to name the parser and the decoder."""
         alt = any("alt+" in keys for keys in self._app._keymap.values())
         parser = partial(PasteParser, alt=alt)
-        linux_driver.XTermParser = parser  # type: ignore[attr-defined]
+        linux_driver.XTermParser = parser  # type: ignore[attr-defined,assignment]
         linux_driver.getincrementaldecoder = _lenient  # type: ignore[attr-defined,assignment]
         super().run_input_thread()
 

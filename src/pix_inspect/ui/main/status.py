@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.strip import Strip
 
 from pix_inspect.base.units import count, duration, size
 from pix_inspect.recording.about import made_distant, undeclared
 from pix_inspect.recording.notes import NOTE, RECORDER, Made
 from pix_inspect.session.session import Session
-from pix_inspect.ui.widgets.lines import Toned
+from pix_inspect.ui.widgets.lines import Toned, line_strip
 from pix_inspect.ui.widgets.text import fit, fit_end, safe, wrapped
 
 
@@ -86,6 +87,9 @@ class Status(Toned):
         right += [Segment(f"{text}  ", tone(name)) for text, name in counts]
         left = [Segment(" pix-inspect  ", tone("name")), state, Segment("  ")]
         used = sum(segment.cell_length for segment in (*left, *right))
+        if used > width:  # what there is says more than what shows it
+            left = [Segment(" "), state]
+            return line_strip([*left, *right], width, Style()).apply_style(self.rich_style)
         where = sockets(session.made)
         if len(where) > max(width - used, 0) or not where:
             where = safe(session.path.name) if not self.live or not where else where

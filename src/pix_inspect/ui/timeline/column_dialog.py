@@ -120,7 +120,9 @@ class ColumnDialog(Guarded, ModalScreen[None]):
     }
     #column-title { text-style: bold; height: 1; margin-bottom: 1; }
     #column-list { background: $surface; }
-    #column-keys { height: 1; color: $foreground 55%; }
+    #column-keys {
+        height: 1; color: $foreground 55%; text-wrap: nowrap; text-overflow: ellipsis;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "app.help", "Keys", key_display="?", id="columns.help"),

@@ -88,3 +88,12 @@ async def test_neither_the_repl_nor_the_panes_can_be_pushed_away(size: tuple[int
             await pilot.pause()
             assert region(pilot, other).height >= 5
             assert region(pilot, "repl").bottom <= size[1]
+
+
+async def test_on_a_tiny_screen_the_line_of_the_repl_is_seen() -> None:
+    async with recorded("queries").run_test(size=(40, 10)) as pilot:
+        await settled(pilot)
+        await to_repl(pilot)
+        await pilot.pause()
+        assert region(pilot, "body").height >= 3
+        assert region(pilot, "repl-line").bottom < 10

@@ -9,7 +9,7 @@ import pytest
 
 from pix_inspect.recording.notes import Made
 from pix_inspect.ui.app.app import SIXTEEN
-from pix_inspect.ui.main.status import Banner, sockets
+from pix_inspect.ui.main.status import Banner, Status, sockets
 from tests.support.recording import growing
 from tests.support.screens import browse, opened, settled
 
@@ -78,3 +78,17 @@ async def test_what_was_dismissed_comes_back_only_when_it_is_so_again(tmp_path: 
         banner.say([])
         banner.say(["one thing."])
         assert (banner.display, banner.shown) == (True, ["one thing."])
+
+
+async def test_where_there_is_no_room_for_all_a_sign_says_so(tmp_path: Path) -> None:
+    made = growing(tmp_path / "r.pcapng")
+    made.connect()
+    made.save()
+    async with opened(made.path).run_test(size=(40, 10)) as pilot:
+        await settled(pilot)
+        said = browse(pilot).query_one(Status).render_line(0).text
+        assert said.startswith(" ■ finished  1 conn")
+        assert said.endswith("…")
+        await pilot.resize_terminal(80, 24)
+        await settled(pilot)
+        assert browse(pilot).query_one(Status).render_line(0).text.startswith(" pix-inspect")
