@@ -223,13 +223,18 @@ def test_capture_starts_without_the_screen() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_an_interrupt_where_nothing_can_be_raised_ends_it_nevertheless(tmp_path: Path) -> None:
-    program = """if True:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)]
+)
+def test_a_signal_where_nothing_can_be_raised_ends_it_nevertheless(
+    number: signal.Signals, status: int
+) -> None:
+    program = f"""if True:
         import signal, sys, time
         from pix_inspect import __main__, cli
         class Odd:
             def __del__(self):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal({int(number)})
         def work():
             Odd()
             time.sleep(60)
@@ -238,7 +243,28 @@ def test_an_interrupt_where_nothing_can_be_raised_ends_it_nevertheless(tmp_path:
     """
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (130, "")
+    assert (done.returncode, done.stderr) == (status, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_takes_half_a_file_away(tmp_path: Path, number: signal.Signals) -> None:
+    program = f"""if True:
+        import os, pathlib, signal, sys, time
+        from pix_inspect import __main__, cli
+        from pix_inspect.base.new_files import save
+        def pieces():
+            yield b"half"
+            os.kill(os.getpid(), {int(number)})
+            time.sleep(60)
+        cli.main = lambda: print("unsaid", end="") or save(pathlib.Path("whole"), pieces())
+        sys.exit(__main__.main())
+    """
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (-number, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_little_is_imported_before_interrupts_are_seen_to() -> None:

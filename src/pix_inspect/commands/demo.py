@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
 
 from pix.daemon.errors import NixDaemonError
 from pix.problem import Problem
@@ -45,8 +43,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Show the demo: on the screen where there is a terminal, else as text."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)  # so that nothing is left behind
     streams = (sys.stdin, sys.stdout, sys.stderr)
     screen = not args.text and all(stream is not None and stream.isatty() for stream in streams)
     with _scene(args.output) as (daemon, relay):
@@ -121,10 +117,6 @@ def _tell(relay: RelayProcess) -> None:
     parser = argparse.ArgumentParser()
     dump.arguments(parser)
     dump.main(parser.parse_args([str(relay.recording)]))
-
-
-def _leave(number: int, _: object) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 class _Over(Exception):

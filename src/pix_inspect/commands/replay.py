@@ -232,7 +232,7 @@ def _daemon(args: argparse.Namespace) -> int:
             stack.callback(taken.close)
         open_tap = taken.open_tap if taken is not None else lambda _: None
         relay = Relay(listener, upstream, open_tap, allowed=allowed, say=say)
-        relay.on_signals(signal.SIGINT, signal.SIGTERM)
+        relay.on_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         if not args.quiet:
             where = shlex.quote(str(listener.path))
             say(f"playing {args.recording} on {listener.path}; send a client here with")

@@ -25,13 +25,16 @@ def inherited(name: str | None = None) -> Listener | None:
     """
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return None
-    several = natural(os.environ.get("LISTEN_FDS", "0")) or 0
+    said = os.environ.get("LISTEN_FDS", "")
+    several = natural(said) or 0
+    if not 0 < several <= MOST:
+        raise Problem(f"the service manager gave no sockets: LISTEN_FDS is {said[:20]!r}")
     names = os.environ.get("LISTEN_FDNAMES", "").split(":")
     for variable in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(variable, None)
     called = {
         LISTEN_FDS_START + i: (names[i] if i < len(names) else "") or "unknown"
-        for i in range(min(several, MOST))
+        for i in range(several)
     }
     meant = [number for number in called if name in (None, called[number])]
     if len(meant) != 1:
@@ -41,11 +44,14 @@ def inherited(name: str | None = None) -> Listener | None:
             f" {', '.join(called.values())}){named}; choose one with --listen NAME, which is its"
             " FileDescriptorName="
         )
-    for number in called:
-        os.set_inheritable(number, False)
-        if number not in meant:
-            os.close(number)
-    sock = socket.socket(fileno=meant[0])
+    try:
+        for number in called:
+            os.set_inheritable(number, False)
+            if number not in meant:
+                os.close(number)
+        sock = socket.socket(fileno=meant[0])
+    except OSError as error:
+        raise Problem(f"the socket from the service manager: {error.strerror}") from None
     if sock.family != socket.AF_UNIX or not sock.getsockopt(
         socket.SOL_SOCKET, socket.SO_ACCEPTCONN
     ):

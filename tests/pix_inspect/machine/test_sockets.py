@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pix.problem import Problem
 from pix.sockets import listen
-from pix_inspect.machine.sockets import same_socket
+from pix_inspect.machine.sockets import inherited, same_socket
 
 
 def test_two_names_of_one_socket_are_known_as_such(tmp_path: Path) -> None:
@@ -64,3 +67,18 @@ def test_of_several_given_sockets_the_name_says_which(tmp_path: Path) -> None:
     assert "2 of them called a" in said
     (said,) = given(tmp_path / "v", 1, "a", "/tmp/s")
     assert "none of them called /tmp/s" in said
+
+
+@pytest.mark.parametrize("said", ["0", "", "²", "-1", "9" * 9])
+def test_a_number_that_no_sockets_have_is_said(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    monkeypatch.setenv("LISTEN_FDS", said)
+    with pytest.raises(Problem, match=f"gave no sockets: LISTEN_FDS is '{said}'"):
+        inherited("a")
+
+
+def test_a_socket_that_is_not_there_is_said(tmp_path: Path) -> None:
+    program = GIVEN.replace("os.dup2(listening.detach(), 3 + i)", "os.closerange(3, 99)")
+    words = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "s"), "1", "", ""]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "problem: the socket from the service manager: Bad file descriptor\n"
