@@ -17,7 +17,8 @@ from textual.app import App
 from textual.widget import Widget
 
 PATIENCE = 3.0
-"""Seconds after which the next is handed on though something still goes on."""
+"""Seconds after which the next is handed on though something still goes on: of this thread's own,
+for on a busy machine time passes in which nothing can be done."""
 
 
 class InputOrder:
@@ -47,14 +48,14 @@ class InputOrder:
             self._waiting.pop()  # where the mouse went in between makes no difference
         self._waiting.append(event)
         if len(self._waiting) == 1:
-            self._until = time.monotonic() + PATIENCE
+            self._until = time.thread_time() + PATIENCE
             await self._go_on()
 
     async def _go_on(self) -> None:
         event = self._waiting[0]
         line = self._line_of(event)
         more = line is not None and line is self._written  # what is typed moves no focus
-        if not (more or self._quiet) and time.monotonic() < self._until:
+        if not (more or self._quiet) and time.thread_time() < self._until:
             await asyncio.sleep(0)  # the others' turn, as this has always something to do
             self._app.call_later(self._go_on)
             return
@@ -62,7 +63,7 @@ class InputOrder:
         await self._give(event)
         self._waiting.popleft()
         if self._waiting:
-            self._until = time.monotonic() + PATIENCE
+            self._until = time.thread_time() + PATIENCE
             self._app.call_later(self._go_on)
 
     def _line_of(self, event: events.Event) -> Widget | None:
