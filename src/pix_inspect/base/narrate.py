@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import select
 import sys
 import threading
 from collections import deque
@@ -94,9 +95,15 @@ class _Behind:
     def wait(self) -> None:
         with self._changed:
             seen = -1
-            while self._lines and self._printed != seen:
+            while self._lines and (self._printed != seen or self._is_taken()):
                 seen = self._printed
                 self._changed.wait(READER)
+
+    def _is_taken(self) -> bool:
+        """Whether a line would be taken now: then nobody but the processor is waited for."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        return bool(poll.poll(0))
 
     def _print(self) -> None:
         while True:
