@@ -290,6 +290,13 @@ def test_no_second_operation_inside_a_first() -> None:
 # connections that fail
 
 
+@pytest.fixture
+def closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For daemons that close behind an error: however busy the machine is, that is seen."""
+    monkeypatch.setattr("pix.daemon.dialogue.CLOSING", SECONDS)
+
+
+@pytest.mark.usefixtures("closing")
 def test_doubled_error_and_close_says_so_on_the_next_use() -> None:
     failed = StderrError(message=LOST_PATH)
     with playing(asking(), (failed, failed)) as daemon:
@@ -301,6 +308,7 @@ def test_doubled_error_and_close_says_so_on_the_next_use() -> None:
                 daemon.connection.is_valid_path(HELLO)
 
 
+@pytest.mark.usefixtures("closing")
 def test_second_copy_of_an_error_that_comes_late_is_not_taken_for_an_answer() -> None:
     failed = StderrError(message=LOST_PATH)
     with playing(asking(), failed, asking(DRV), failed, CLOSE, agrees=False) as daemon:

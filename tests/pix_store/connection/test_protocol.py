@@ -145,7 +145,8 @@ def test_a_request_that_cannot_be_read_is_refused_twice(request_bytes: bytes) ->
         assert first == second
 
 
-def test_a_path_outside_of_the_store_is_refused_twice() -> None:
+def test_a_path_outside_of_the_store_is_refused_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pix.daemon.dialogue.CLOSING", WAIT)
     with talking() as c:
         with pytest.raises(NixDaemonError, match="not in the Nix store"):
             c.is_valid_path("/etc/passwd")
