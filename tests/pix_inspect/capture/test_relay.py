@@ -402,7 +402,11 @@ def test_a_half_close_from_the_daemon_leaves_the_client_its_say(tmp_path: Path) 
         assert received(daemon) == b"x" * 300_000
         daemon.close()
         assert stage.taps[0].over.wait(WAIT)
-        assert stage.taps[0].events == [("half-close", DAEMON), ("half-close", CLIENT), ("closed",)]
+        # where the machine is busy, it may have waited for us to read
+        waits = {"does not read", "reads again"}
+        events = stage.taps[0].events
+        told = [event for event in events if event[0] != "note" or not waits & event[1].keys()]
+        assert told == [("half-close", DAEMON), ("half-close", CLIENT), ("closed",)]
 
 
 def test_all_that_a_client_said_before_it_left_arrives(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pix_inspect.capture.relayed_connection import _SO_SNDBUFFORCE, CLIENT, Connection
-from tests.support.relaying import WAIT, received, staged
+from tests.support.relaying import WAIT, received, staged, until
 
 
 def stuffed(sock: socket.socket) -> int:
@@ -83,6 +83,7 @@ def test_a_client_that_is_there_may_wait_for_its_daemon_as_long_as_it_likes(
         sending.start()
         sending.join(0.3)  # hundreds of glances
         assert sending.is_alive()
+        until(lambda: bool(stage.taps[0].events))
         got = bytearray()
         while len(got) < len(data) // 2:
             got += daemon.recv(1000)

@@ -136,7 +136,7 @@ def rotating(path: Path, passed: list[Step], *, lag: bool) -> tuple[list[Path], 
         if not lag:
             while writer.queued:
                 time.sleep(0.0005)
-            session.poll(1)
+            session.poll(60)
     writer.close()
     files = []
     for age in range(900):
