@@ -46,7 +46,7 @@ def test_what_takes_long_is_left_to_others() -> None:
         return row.number % 3 == 0
 
     sieve = Sieve(session, chosen, every_third)
-    sieve.advance(1)
+    sieve.advance(60)
     assert sieve.looked == len(session)
     assert not sieve.done
     waiting = []
@@ -69,18 +69,18 @@ def test_what_goes_on_is_decided_anew(tmp_path: Path) -> None:
         Sieve(session, compile_filter(text)) for text in ("open", "log ~ two", "error")
     )
     for sieve in (going, said, failed):
-        sieve.advance(1)
+        sieve.advance(60)
     assert [list(s.hits) for s in (going, said, failed)] == [[1], [], []]
     talk.say(DAEMON, StderrNext(text="two\n")).save()
     session.read_all()
-    assert said.advance(1)
-    assert not going.advance(1)
+    assert said.advance(60)
+    assert not going.advance(60)
     assert [list(s.hits) for s in (going, said, failed)] == [[1], [1], []]
     talk.say(DAEMON, StderrError(message="no")).save()
     talk.trip(ops.SyncWithGC(), StderrLast()).save()
     session.read_all()
     for sieve in (going, said, failed):
-        sieve.advance(1)
+        sieve.advance(60)
     assert [list(s.hits) for s in (going, said, failed)] == [[2], [1], [1]]
     assert going.moved
 

@@ -200,7 +200,7 @@ def test_following_a_growing_recording_ends_as_reading_it_whole(story: Run, tmp_
         for at, after in zip(steps, [*steps[1:], len(data)], strict=True):
             file.write(data[at:after])
             file.flush()
-            session.poll(1)
+            session.poll(60)
             before = rows_of(session)
             shown(session)
             assert rows_of(session) == before

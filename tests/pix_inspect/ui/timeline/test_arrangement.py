@@ -52,7 +52,7 @@ def test_nothing_at_all_can_be_arranged(session: Session) -> None:
         AsTheyCame(nothing), Sorted(session, nothing, "took", descending=True),
         Grouped(session, nothing),
     ):  # fmt: skip
-        assert arranged.advance(1)
+        assert arranged.advance(60)
         assert len(arranged) == 0
         assert not arranged.update(moved=False)
 
@@ -89,8 +89,8 @@ def test_what_arrives_stands_in_its_group_or_behind_what_is_sorted(tmp_path: Pat
     session = Session(made.path).read_all()
     grouped = Grouped(session, Everything(session))
     sorted_ = Sorted(session, Everything(session), "connection", descending=True)
-    assert grouped.advance(1)
-    assert sorted_.advance(1)
+    assert grouped.advance(60)
+    assert sorted_.advance(60)
     before = entries(sorted_)
     ask(one)
     session.read_all()
@@ -105,8 +105,8 @@ def test_what_is_put_in_or_taken_out_in_the_middle_is_followed(session: Session)
     shown = array("I", [2, 5, 9, 12])
     came, grouped = AsTheyCame(shown), Grouped(session, shown)
     sorted_ = Sorted(session, shown, "took", descending=True)
-    assert grouped.advance(1)
-    assert sorted_.advance(1)
+    assert grouped.advance(60)
+    assert sorted_.advance(60)
     shown.insert(2, 7)
     shown.remove(5)
     for arranged in (came, grouped, sorted_):

@@ -26,7 +26,7 @@ def test_the_lines_change_when_all_is_arranged(session: Session) -> None:
     assert not rows.settled
     assert not rows.has(3)
     assert entries(rows) == everything
-    while not rows.advance(1):
+    while not rows.advance(60):
         pass
     assert entries(rows) == everything
     rows.turn()
@@ -41,7 +41,7 @@ def test_what_is_shown_bounds_the_rows(session: Session) -> None:
     rows = Rows(session)
     rows.shown = [2, 5, 9]
     rows.rearrange()
-    assert rows.advance(1)
+    assert rows.advance(60)
     rows.turn()
     assert entries(rows) == [2, 5, 9]
     assert (rows.has(5), rows.has(6), rows.has(len(session))) == (True, False, False)
@@ -53,7 +53,7 @@ def test_a_head_stands_for_the_handshake(session: Session) -> None:
     rows = Rows(session)
     rows.grouped = True
     rows.rearrange()
-    while not rows.advance(1):
+    while not rows.advance(60):
         pass
     rows.turn()
     groups = rows.groups
