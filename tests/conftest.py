@@ -31,6 +31,7 @@ from tests.support.surroundings import complete, lacking
 
 _SETTINGS = TemporaryDirectory(prefix="pix-tests-")
 os.environ["XDG_CONFIG_HOME"] = _SETTINGS.name  # nobody's own settings and declarations
+os.environ["XDG_STATE_HOME"] = f"{_SETTINGS.name}/state"  # nor relays of whoever tests beside us
 
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "snapshots"
 
