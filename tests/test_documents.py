@@ -293,7 +293,9 @@ def test_an_agent_is_held_to_what_it_may(
     del words[trust - 1 : trust + 1]
     with EmbeddedDaemon() as daemon:
         monkeypatch.setenv("NIX_DAEMON_SOCKET_PATH", str(daemon.path))
-        ran = subprocess.run([sys.executable, "-m", "pix_inspect", *words], timeout=60, check=False)
+        ran = subprocess.run(
+            [sys.executable, "-m", "pix_inspect", *words], timeout=300, check=False
+        )
     assert ran.returncode == status
     with contextlib.closing(Session(tmp_path / "agent.pcapng").read_all()) as session:
         assert session.row(1).operation == "AddToStore"

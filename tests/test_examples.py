@@ -21,7 +21,7 @@ def run(script: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, ROOT / "examples" / script, *words],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -60,7 +60,7 @@ def test_a_log_of_operations_as_they_end(tmp_path: Path) -> None:
                 path = client.add_text_to_store("hello.txt", "hello")
                 with pytest.raises(NixDaemonError, match="is not valid"):
                     client.query_path_info(path + "x")
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=300)
         finally:
             process.kill()
     names = [line.split()[1:3] for line in said.splitlines()]

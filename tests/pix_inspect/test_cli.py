@@ -242,7 +242,7 @@ def test_a_signal_where_nothing_can_be_raised_ends_it_nevertheless(
         sys.exit(__main__.main())
     """
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (status, "")
 
 
@@ -261,7 +261,7 @@ def test_who_is_told_to_end_takes_half_a_file_away(tmp_path: Path, number: signa
     """
     command = [sys.executable, "-c", program]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (-number, "")
     assert list(tmp_path.iterdir()) == []
@@ -298,5 +298,5 @@ def test_an_interrupt_while_it_starts_says_nothing(tmp_path: Path) -> None:
     assert started.stdout is not None
     assert started.stdout.readline() == "here\n"
     started.send_signal(signal.SIGINT)
-    assert started.communicate(timeout=60) == ("", "")
+    assert started.communicate(timeout=300) == ("", "")
     assert started.returncode == -signal.SIGINT

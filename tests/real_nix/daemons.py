@@ -24,7 +24,7 @@ from pathlib import Path
 from tests.real_nix.lab import Nix
 
 START_SECONDS = 60.0
-RUN_SECONDS = 120.0
+RUN_SECONDS = 300.0
 
 FEATURES = {
     "2.3.7": "",

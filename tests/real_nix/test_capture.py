@@ -130,7 +130,7 @@ def test_run_records_a_build_and_passes_its_status_on(daemon: Daemon, tmp_path: 
         env.pop("NIX_DAEMON_SOCKET_PATH", None)
     done = subprocess.run(
         [*words, "nix-build", "--no-out-link", "x.nix"],
-        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).read_text() == done.stdout
@@ -138,7 +138,7 @@ def test_run_records_a_build_and_passes_its_status_on(daemon: Daemon, tmp_path: 
     failed = subprocess.run(
         [*PIX, "run", "--upstream", str(daemon.socket), "-o", str(tmp_path / "f.pcapng"), "--",
          "nix-store", "-r", f"{daemon.state.store}/{'a' * 32}-none"],
-        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     direct = daemon.client().run(
         "nix-store", "-r", f"{daemon.state.store}/{'a' * 32}-none", check=False

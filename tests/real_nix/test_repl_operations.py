@@ -137,7 +137,7 @@ class Side:
     """A daemon, and the lines sent to it."""
 
     def __init__(self, socket: Path, store: Path, folder: Path) -> None:
-        self.session = Session(str(socket), timeout=60)
+        self.session = Session(str(socket), timeout=300)
         self.session.dangerous = lambda what: True
         self.store = str(store)
         link = folder / "link"

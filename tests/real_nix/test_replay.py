@@ -24,7 +24,7 @@ from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 
-SECONDS = 120.0
+SECONDS = 600.0
 
 PATIENT = ("two-clients",)
 """Its clients race, and its second one waits for five seconds, with every real daemon."""

@@ -181,7 +181,6 @@ def all_of(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)  # dozens of scripts, and more than 200 s on a busy machine
 @pytest.mark.parametrize("nix", lab.VERSIONS, indirect=True)
 def test_the_daemon_in_the_box_does_ordinary_work_as_nix_does(
     nix: Nix, nix_of: Callable[[str], Nix]
@@ -207,7 +206,6 @@ REPLAYED = (
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)  # dozens of scripts, and more than 200 s on a busy machine
 @pytest.mark.parametrize("nix", lab.VERSIONS, indirect=True)
 def test_the_same_can_be_done_again_with_a_recording_only(nix: Nix) -> None:
     with TemporaryDirectory(prefix="play-") as folder, running(nix) as daemon:

@@ -42,7 +42,7 @@ def pix(
         cwd=cwd,
         env=environment(cwd, env),
         stdin=stdin,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

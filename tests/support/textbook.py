@@ -79,7 +79,7 @@ def try_every_step(socket: Path, minor: int) -> None:
             [sys.executable, EXAMPLE, socket, asked],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=True,
         )
         assert says in ran.stdout

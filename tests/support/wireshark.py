@@ -52,7 +52,7 @@ def tshark(home: Path, *arguments: str | Path, status: int = 0, **options: Any) 
         ["tshark", *map(str, arguments)],
         env={"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"},
         capture_output=True,
-        timeout=300,
+        timeout=600,
         **options,
     )
     errors = done.stderr.decode(errors="replace")

@@ -19,7 +19,7 @@ for name in ("grpc", "grpc_reflection", "google"):
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", WITHOUT + code], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", WITHOUT + code], capture_output=True, text=True, timeout=300
     )
 
 

@@ -345,7 +345,7 @@ def test_short_of_descriptors_it_waits_and_goes_on(tmp_path: Path, free: int) ->
     root = str(Path(__file__).parents[3])
     script = SHORT_OF_DESCRIPTORS.format(root=root, folder=str(tmp_path), free=free)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("fine")

@@ -282,7 +282,7 @@ def test_another_user_is_let_in_only_when_named(public: Path) -> None:
 
     def stranger(path: Path) -> str:
         words = [sys.executable, "-c", script, str(path)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=True)
         return done.stdout.strip()
 
     with recording(public) as relay:
@@ -417,7 +417,7 @@ def test_a_read_only_folder_is_said_before_anything_begins(tmp_path: Path) -> No
     for words in (["-o", "locked/r.pcapng"], ["-o", "locked/sub/r.pcapng"]):
         done = subprocess.run(
             as_user("record", "--listen", "s", "--upstream", "d", *words),
-            capture_output=True, text=True, cwd=tmp_path, env=environment(tmp_path), timeout=60,
+            capture_output=True, text=True, cwd=tmp_path, env=environment(tmp_path), timeout=300,
             check=False,
         )  # fmt: skip
         assert done.returncode == 2, done.stderr

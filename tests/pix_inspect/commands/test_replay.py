@@ -12,6 +12,7 @@ from pix.daemon import DaemonConnection
 from pix_inspect.cli import main
 from pix_store import EmbeddedDaemon
 from tests.support.places import RECORDINGS
+from tests.support.relaying import until
 from tests.support.replayed import client, played
 
 
@@ -99,4 +100,4 @@ def test_a_session_of_the_serve_protocol_is_none_for_a_daemon(
     with EmbeddedDaemon() as daemon:
         assert main(["replay", "client", str(path), "--upstream", str(daemon.path)]) == 1
         assert "the daemon closed the connection" in capsys.readouterr().out
-        assert daemon.clients == 0
+        until(lambda: daemon.clients == 0)

@@ -117,7 +117,7 @@ def test_its_command_is_told_where_the_relay_is(tmp_path: Path) -> None:
 def test_its_command_reads_the_same_input(tmp_path: Path) -> None:
     done = subprocess.run(
         [*PIX, *RUN, "--", "cat"], input=b"typed\n", capture_output=True, cwd=tmp_path,
-        env=environment(tmp_path), timeout=60, check=True,
+        env=environment(tmp_path), timeout=300, check=True,
     )  # fmt: skip
     assert done.stdout == b"typed\n"
 

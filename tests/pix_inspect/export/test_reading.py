@@ -70,7 +70,7 @@ def test_mistakes_are_problems(tmp_path: Path) -> None:
         pix_inspect.open(tmp_path / "none.pcapng")
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 def test_a_recording_that_grows_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "r.pcapng"
     writer = RecordingWriter(path, about={})

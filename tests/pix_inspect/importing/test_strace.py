@@ -330,7 +330,7 @@ def test_a_real_log(options: list[str], captured_runs: tuple[Run, ...], tmp_path
     log = tmp_path / "log"
     command = ["strace", "-f", "-xx", "-s", "1000000", *options, "-o", str(log),
                sys.executable, "-c", PLAYER, str(tmp_path / "socket"), str(script)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if "Operation not permitted" in done.stderr:
         lacking("strace may not trace here")
     assert done.returncode == 0, done.stderr

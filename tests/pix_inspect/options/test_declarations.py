@@ -112,7 +112,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         asked = subprocess.run(
             [*PIX, "repl", "--declare", EXAMPLE, "--upstream", "s"],
             input=LINES, capture_output=True, text=True, cwd=place, env=environment(place),
-            timeout=60, check=False,
+            timeout=300, check=False,
         )  # fmt: skip
         (place / "said").write_text(asked.stdout + asked.stderr)
         stopped = pix("stop", "s", cwd=place)
@@ -253,7 +253,7 @@ def test_it_is_sent_written_and_read(place: Path) -> None:
     (place / "leaf.json").write_text('{"colour": "Red", "shade": null}')
     written = subprocess.run(
         [*PIX, "encode", "Leaf", "leaf.json", "--features", "example-shades"],
-        capture_output=True, cwd=place, env=environment(place, env), timeout=60, check=True,
+        capture_output=True, cwd=place, env=environment(place, env), timeout=300, check=True,
     )  # fmt: skip
     assert written.stdout == b"".join(n.to_bytes(8, "little") for n in (0, 1, 0))
     (place / "leaf.bin").write_bytes(written.stdout)

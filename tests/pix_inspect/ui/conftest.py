@@ -10,6 +10,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
+
+PATIENCE = 300.0
+"""Seconds that a screen may take for a key."""
 
 DRAWN_EVERY = 0.002
 """Seconds between two drawings of a screen that changes; 60 a second by default."""
@@ -33,6 +37,8 @@ def no_settling_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.screen.UPDATE_PERIOD", DRAWN_EVERY)
     for module in ("app", "pilot"):
         monkeypatch.setattr(f"textual.{module}.wait_for_idle", drawn)
+    # else the parts of a screen have 30 s for what they have to do
+    monkeypatch.setattr(Pilot._wait_for_screen, "__defaults__", (PATIENCE,))
 
 
 @pytest.fixture(autouse=True)

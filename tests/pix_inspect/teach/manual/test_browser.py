@@ -23,7 +23,7 @@ from pix_inspect.teach.manual.specimens import Specimens
 from tests.support.surroundings import lacking
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-SECONDS = 120
+SECONDS = 600
 
 LOOK = """<!doctype html><meta charset="utf-8"><pre id="seen"></pre><script>
 const widths = location.hash ? [1280] : [390, 768, 1280], seen = [];
