@@ -100,7 +100,8 @@ class Evaluator:
                 warnings.simplefilter("ignore")  # what Python thinks of an escape does not matter
                 body = ast.parse(line.strip(), mode="exec").body
         except SyntaxError as error:
-            raise ExpressionError(error.msg, max((error.offset or 1) - 1, 0)) from None
+            what = error.msg.replace(" (detected at line 1)", "")  # of the one that there is
+            raise ExpressionError(what, max((error.offset or 1) - 1, 0)) from None
         except UnicodeEncodeError as error:  # a byte that was no text
             escape = ascii(error.object[error.start])[1:-1]
             raise ExpressionError(f"not UTF-8; a text has it as {escape}", error.start) from None

@@ -160,6 +160,7 @@ def test_nothing_beyond_the_language_is_carried_out(evaluator: Evaluator, line: 
         ("1/0", "there is + and -, and no other arithmetic"),
         ("1 - 'x'", "- does not go with int and str"),
         ("[] + 1", "+ does not go with list and int"),
+        ("add('x", "unterminated string literal"),
         ("-'x'", "before a value stands not, before a number also -"),
     ],
 )

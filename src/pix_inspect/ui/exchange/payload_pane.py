@@ -19,6 +19,7 @@ from pix.problem import Problem
 from pix_inspect.base.units import size
 from pix_inspect.session.exchange_view import ExchangeView
 from pix_inspect.ui.exchange.copying import Copied
+from pix_inspect.ui.widgets.later import later
 from pix_inspect.ui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class PayloadPane(Lines):
         until = time.monotonic() + WORK
         while files is not None and files.contents.read(SLICE):
             if time.monotonic() >= until:
-                self._more = self.set_timer(PAUSE, self._read)
+                self._more = later(self, PAUSE, self._read)
                 progress, whole = files.contents.progress, size(files.contents.size)
                 self.entitle(f"reading {100 * progress:.0f} % of {whole}")
                 return

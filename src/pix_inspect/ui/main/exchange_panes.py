@@ -25,6 +25,7 @@ from pix_inspect.ui.exchange.payload_pane import PayloadPane
 from pix_inspect.ui.main.panes import PaneLayout
 from pix_inspect.ui.timeline.glances import heavy
 from pix_inspect.ui.widgets.background import in_background
+from pix_inspect.ui.widgets.later import later
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit_end, safe
 
@@ -94,7 +95,7 @@ class ExchangePanes(Vertical):
         if wait <= 0:
             self._look(index, again=True)
         elif self._again is None:
-            self._again = self.set_timer(wait, self._renew_now)
+            self._again = later(self, wait, self._renew_now)
 
     def _renew_now(self) -> None:
         self._again = None

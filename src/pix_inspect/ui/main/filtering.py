@@ -19,6 +19,7 @@ from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
 from pix_inspect.ui.widgets.bar import Bar, Purpose
 from pix_inspect.ui.widgets.bar_lines import Mistake
+from pix_inspect.ui.widgets.later import later
 from pix_inspect.ui.widgets.pressed import pressed
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class FilterController:
             self._timeline.grow(moved=moved, seen=seen)
         self._say()
         if sieve.looked < len(self._session):
-            self._sifting = self._timeline.set_timer(PAUSE, self._sift)
+            self._sifting = later(self._timeline, PAUSE, self._sift)
 
     def _show_hits(self) -> None:
         if self._waited and self.sieve is not None:

@@ -25,6 +25,7 @@ from pix_inspect.ui.main.status import Banner, Status, trouble
 from pix_inspect.ui.main.tabs import Tab
 from pix_inspect.ui.timeline.timeline import Timeline
 from pix_inspect.ui.widgets.background import in_background
+from pix_inspect.ui.widgets.later import later
 from pix_inspect.ui.widgets.pressed import pressed
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Following:
             self._check_live()
         if self._more is None:
             wait = self._next - time.monotonic()
-            self._more = self._timeline.set_timer(max(wait, PAUSE), self._take)
+            self._more = later(self._timeline, max(wait, PAUSE), self._take)
 
     def _take(self) -> None:
         self._more = None
@@ -186,7 +187,7 @@ class Following:
         """Go on at once while there is a lot to read; keys come in between."""
         left = self._tab.session.size - self._tab.session.consumed
         if self._more is None and (self._reading or left > MUCH):
-            self._more = self._timeline.set_timer(PAUSE, self._take)
+            self._more = later(self._timeline, PAUSE, self._take)
         elif left:  # half a packet, as a rule
             self._look()
 

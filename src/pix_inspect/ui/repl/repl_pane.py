@@ -22,6 +22,7 @@ from pix_inspect.repl.completion import Completion, Suggestion, complete, signat
 from pix_inspect.ui.repl.repl_output import PROMPT, Output
 from pix_inspect.ui.repl.repl_thread import Outcome, Talk
 from pix_inspect.ui.widgets.choices import NOTE, Choices
+from pix_inspect.ui.widgets.later import later
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import fit, fit_end, safe
 from pix_inspect.ui.widgets.text_line import TextLine
@@ -139,7 +140,7 @@ class ReplPane(Vertical):
             self.line.value = ""
             self.output.add([(PROMPT + text, "name")])
             self.talk.answer(yes=text.lower() in ("y", "yes"))
-            self.set_timer(1 / 2, self._say_busy)
+            later(self, 1 / 2, self._say_busy)
         elif text and self.talk.busy:
             self.output.add([("still at the line before: Ctrl-C interrupts it", "warn")])
         elif text:

@@ -18,6 +18,7 @@ from pix_inspect.findings.kinds import GRADES, SIGNS, Grade
 from pix_inspect.session.session import Session
 from pix_inspect.ui.main.places import GoTo
 from pix_inspect.ui.screens.detail_screen import KEYS, DetailScreen
+from pix_inspect.ui.widgets.later import later
 from pix_inspect.ui.widgets.prose import Paragraph
 from pix_inspect.ui.widgets.text import fit, safe
 
@@ -63,11 +64,11 @@ class FindingsScreen(DetailScreen[Finding, "GoTo | None"]):
     def on_grown(self) -> None:
         """Keep up."""
         if self._more is None:
-            self._more = self.set_timer(AGAIN, self._look)
+            self._more = later(self, AGAIN, self._look)
 
     def _look(self) -> None:
         findings, pane = self.findings, self.list
-        self._more = self.set_timer(PAUSE, self._look) if findings.update(WORK) else None
+        self._more = later(self, PAUSE, self._look) if findings.update(WORK) else None
         pane.empty = "looking …" if self._more else "Nothing irregular was found."
         if self._shown != len(findings.kept):
             self._shown = len(findings.kept)

@@ -27,6 +27,7 @@ from pix_inspect.ui.screens.detail_screen import KEYS, Head, OtherScreen
 from pix_inspect.ui.screens.tallies import WHOLE, Summed, Tallies, TallyHead
 from pix_inspect.ui.timeline.connection_facts import command_of
 from pix_inspect.ui.widgets.keys_footer import KeysFooter
+from pix_inspect.ui.widgets.later import later
 from pix_inspect.ui.widgets.lines import Lines
 from pix_inspect.ui.widgets.text import safe
 
@@ -106,7 +107,7 @@ class StatisticsScreen(OtherScreen["GoTo | None"]):
     def on_grown(self) -> None:
         """Keep up."""
         if self._more is None:
-            self._more = self.set_timer(AGAIN, self._count)
+            self._more = later(self, AGAIN, self._count)
 
     # Counting ---------------------------------------------------------------------------
 
@@ -122,7 +123,7 @@ class StatisticsScreen(OtherScreen["GoTo | None"]):
         more = statistics.taken < statistics.wanted
         self._waiting = self._waiting or changed
         if more:
-            self._more = self.set_timer(PAUSE, self._count)
+            self._more = later(self, PAUSE, self._count)
         if not more or time.monotonic() - self._said > AGAIN:
             if changed or self._waiting:
                 self._show()

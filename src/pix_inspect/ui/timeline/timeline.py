@@ -25,6 +25,7 @@ from pix_inspect.ui.timeline.columns import CLOCKS, LANE, SORTABLE
 from pix_inspect.ui.timeline.marks import Marks
 from pix_inspect.ui.timeline.rows import Rows
 from pix_inspect.ui.timeline.timeline_lines import TimelineHead, TimelineLines
+from pix_inspect.ui.widgets.later import later
 from pix_inspect.ui.widgets.lines import Lines
 
 SLICE = 0.012
@@ -231,7 +232,7 @@ class Timeline(Vertical):
             self._arranging.stop()
             self._arranging = None
         if not self.rows.advance(SLICE):
-            self._arranging = self.set_timer(PAUSE, self._go_on)
+            self._arranging = later(self, PAUSE, self._go_on)
             self.border_title = Content(f"{self.TITLE}  sorting …")
             return
         lines = self.lines

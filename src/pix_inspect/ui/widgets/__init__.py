@@ -5,7 +5,7 @@ prose     text wrapped to the width (prose); what fits into cells (text)
 bar       the line in which one writes (bar, bar_lines, text_line, choices)
 key       those that work (keys_footer), one that a text names (pressed)
 dialog    a path asked for (path_dialog), a file written meanwhile (writing)
-thread    work beside the screen (background); screens left once (guarded)
+later     work beside the screen (background), or after a while (later); screens left once (guarded)
 
 Begin at `lines`.
 """
