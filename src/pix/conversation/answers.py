@@ -32,8 +32,6 @@ from pix.protocol.logging import STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_
 
 MOST_HEADS = 64
 """Heads of frames that are remembered."""
-UNSEEN = frozenset((Reason.NOT_RECORDED, Reason.READS_UNSEEN, Reason.TOO_FAR_AHEAD))
-"""Why it is not known what the client asked."""
 _LAST = (STDERR_LAST,)
 _TURNING = (STDERR_ERROR, STDERR_LAST, STDERR_READ, STDERR_WRITE)
 """Frames behind which something else follows than one more frame, or may."""
@@ -50,6 +48,7 @@ class DaemonSide:
         self.last_word: int | None = None
         """The length of a copy that would answer the next operation, were it not the last word."""
         self._copy: bytes | None = None
+        self._error_before: bytes | None = None
         self._others_waited = False
         self._logging: Exchange | None = None
         """The exchange of whose log the next frame is waited for."""
@@ -194,6 +193,11 @@ class DaemonSide:
         self.last_word = None
         return False
 
+    def _is_again(self, error: bytes | None) -> bool:
+        """Whether an error says what the one before it said, as far as both are held."""
+        before, self._error_before = self._error_before, error
+        return before is None or error is None or self._is_same(before, error)
+
     def _is_same(self, error: bytes, other: bytes) -> bool:
         """Whether two frames say one error; before 1.26 the copy may lack its first word."""
         if error == other:
@@ -263,7 +267,7 @@ class DaemonSide:
         yield from cursor.arrived()
         self.status_missing = None
         self._copy = cursor.release()
-        self.ledger.failed(exchange, start, cursor.offset)
+        self.ledger.failed(exchange, start, cursor.offset, again=self._is_again(self._copy))
         self._others_waited = bool(self.ledger.pending)
 
     def _reply(self, exchange: Exchange, cursor: Cursor) -> Scan:
@@ -309,19 +313,17 @@ class DaemonSide:
         code = yield from cursor.word()
         has_log = ledger.in_force().family.has_log
         frame = STDERR_FRAMES.get(code) if has_log else None
-        asked = ledger.client.opaque
-        is_unseen = asked is not None and asked.notes[0].reason in UNSEEN
         if frame is None or code == STDERR_LAST:
             found = foreign(code) if frame is None else frame.name
             said = "silence, or an error" if has_log else "silence"
             wanted, at_sea = f"{said}, as nothing was asked", ledger.at_sea
-            if is_unseen:
+            if ledger.asks_unseen:
                 raise Misfit(Reason.ASKED_UNSEEN, start, wanted, found)
             if at_sea is None:
                 raise Misfit(Reason.UNASKED, start, wanted, found)
             raise Misfit(Reason.UNASKED_OUT_OF_STEP, start, wanted, found, at_sea.number)
         orphan = ledger.strayed(start)
-        if is_unseen:
+        if ledger.asks_unseen:
             orphan.note(Note(Reason.ASKED_UNSEEN))
         if code == STDERR_ERROR:
             yield from self._error(orphan, cursor, start)
@@ -352,7 +354,7 @@ class DaemonSide:
             failed = ledger.pending[0]
         assert failed.error is not None
         failed.note(Note(Reason.NO_STATUS, end, DAEMON))
-        ledger.failed(failed, failed.error[0], end)
+        ledger.failed(failed, failed.error[0], end, again=self._is_again(cursor.release()))
         if failed is ledger.orphan:
             ledger.stray_ended(failed, end)
 
@@ -368,7 +370,7 @@ class DaemonSide:
             ledger.failed(asked, start, cursor.offset)
             return
         orphan = ledger.strayed(start)
-        ledger.failed(orphan, start, cursor.offset)
+        ledger.failed(orphan, start, cursor.offset, again=True)
         ledger.stray_ended(orphan, cursor.offset)
 
 

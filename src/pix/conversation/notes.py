@@ -68,9 +68,7 @@ class Reason(Worded):
     FRAMES_UNREAD = "the daemon is out of step from here on: its frames were not read"
     OUT_OF_STEP = "the daemon is out of step since exchange {note.exchange}"
     NOT_ANSWERED = "not answered: the daemon is out of step since exchange {note.exchange}"
-    REPEATED_ERROR = (
-        "repeats the error of exchange {note.exchange}: work had not started, the daemon closes"
-    )
+    REPEATED_ERROR = "repeats the error of exchange {note.exchange}"
     ORPHAN_CUT = "breaks off at byte {note.offset}"
 
     # opaque bytes: what stands there instead of what is declared

@@ -27,6 +27,8 @@ from pix.protocol.unread import hashes_are_unread
 PayloadSeen: TypeAlias = Callable[[int, int, int, int], None]
 """Told of a run of payload: side, stream offset, length, position in the payload (bytes)."""
 
+UNSEEN = frozenset((Reason.NOT_RECORDED, Reason.READS_UNSEEN, Reason.TOO_FAR_AHEAD))
+"""Why it is not known what the client asked."""
 TOGETHER = -1
 """In place of a side: neither ended its stream before the other, as far as is known."""
 
@@ -91,6 +93,8 @@ class Ledger:
         self.at_sea: Exchange | None = None
         self.first_left: int | None = None
         """The side that ended its stream first; TOGETHER where that is not known."""
+        self.asks_unseen = False
+        """Whether it is not known any more what the client asked."""
         self.heard: list[tuple[int, int]] = []
         """Of answers that had to wait: from which offset on the client had said how much."""
         self.changed = False
@@ -204,8 +208,10 @@ class Ledger:
         elif self._carriage(exchange) is not PULLED:
             exchange.note(Note(Reason.ANSWERED_EARLY, end, DAEMON))
 
-    def failed(self, exchange: Exchange, start: int, end: int) -> None:
-        """Take note of a whole STDERR_ERROR, which ends the exchange."""
+    def failed(self, exchange: Exchange, start: int, end: int, *, again: bool = False) -> None:
+        """Take note of a whole STDERR_ERROR, which ends the exchange; `again`: it says what the one
+        before it said.
+        """
         before = self.last_error
         exchange.error = (start, end)
         exchange.daemon_end = end
@@ -213,7 +219,7 @@ class Ledger:
         self.last_error = exchange
         self.changed = True
         if exchange.kind == "orphan":
-            if before is not None and before.daemon_end == start:
+            if again and before is not None and before.daemon_end == start:
                 exchange.note(Note(Reason.REPEATED_ERROR, exchange=before.number))
                 self.doubled = before
             return
@@ -310,6 +316,7 @@ class Ledger:
         if side == CLIENT:
             self._request_cut(offset, Note(Reason.REQUEST_OPAQUE, offset, CLIENT, cause=why))
         lane.opaque = self._open("opaque", side, offset)
+        self.asks_unseen |= side == CLIENT and why.reason in UNSEEN
         lane.opaque.note(why)
         lane.waiting = False
         lane.cursor.pos = max(lane.cursor.pos, lane.cursor.end)
@@ -325,6 +332,7 @@ class Ledger:
         start = cursor.received
         cause = Note(Reason.NOT_RECORDED, start, length=length)
         cursor.skip_to(start + length)
+        self.asks_unseen = True
         why = Note(Reason.REQUEST_OPAQUE, start, CLIENT, cause=cause)
         self._request_cut(start + length, why)
         return True
@@ -368,7 +376,8 @@ class Ledger:
             if self.pending[0].daemon_start is None:
                 self.pending[0].daemon_start = cursor.offset
         elif self.orphan is None:
-            self.give_up(DAEMON, cursor.offset, Note(Reason.FRAME_CUT))
+            why = Reason.ASKED_UNSEEN if self.asks_unseen else Reason.FRAME_CUT
+            self.give_up(DAEMON, cursor.offset, Note(why))
 
     def _past_handshake(self, side: int) -> bool:
         """Whether a side's part of the handshake is over (or was never seen)."""

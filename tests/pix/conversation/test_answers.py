@@ -79,6 +79,14 @@ def test_doubled_error_with_another_text_and_status() -> None:
     assert again.notes[0].reason is Reason.REPEATED_ERROR
 
 
+def test_another_error_repeats_none() -> None:
+    talk = Playbook(V38).greet() >> VALID << ERROR << StderrError(message="another") << EOF >> EOF
+    _, failed, other = talk.exchanges()
+    assert failed.complete
+    assert other.kind == "orphan"
+    assert not other.notes
+
+
 OF_21 = StderrError(message="error: no", status=100)
 
 

@@ -297,6 +297,21 @@ def test_gap_is_stepped_over_to_the_next_operation() -> None:
         )
 
 
+def test_answers_to_what_a_gap_held_are_nobodys() -> None:
+    """A client that pipelines said more than one request in what was stepped over."""
+    conversation = Playbook(V38).greet().play()
+    asked = said(IsValidPath(path=PATH), V38)
+    conversation.feed(CLIENT, asked[:12])
+    conversation.gap(CLIENT, 3 * len(asked) - 12)
+    for each in (StderrLast(), YES, StderrNext(text="copying\n"), StderrLast(), YES):
+        conversation.feed(DAEMON, said(each, V38))
+    conversation.feed(CLIENT, asked)
+    conversation.close()
+    *_, told, answered, _ = conversation.exchanges
+    assert (told.kind, answered.kind) == ("orphan", "opaque")
+    assert [each.notes[0].reason for each in (told, answered)] == [Reason.ASKED_UNSEEN] * 2
+
+
 def test_nothing_begins_behind_a_gap_at_the_end_of_a_stream() -> None:
     conversation = Playbook(V38).greet().play()
     conversation.eof(DAEMON)
@@ -325,13 +340,14 @@ def test_gap_in_structure_is_opaque() -> None:
     assert strange.request_end == talk.size[CLIENT] + 166
 
 
-def test_what_answers_a_gap_is_said_to_do_so() -> None:
-    """Log lines as well as replies: of neither is known what was asked."""
+@pytest.mark.parametrize("kept", [8, 3])
+def test_what_answers_a_gap_is_said_to_do_so(kept: int) -> None:
+    """Log lines as well as replies, and half a word: of neither is known what was asked."""
     conversation = Playbook(V38).greet().play()
     conversation.gap(CLIENT, 8)
     conversation.feed(CLIENT, bytes(40))
-    for each in (StderrNext(text="copying\n"), StderrLast()):
-        conversation.feed(DAEMON, said(each, V38))
+    conversation.feed(DAEMON, said(StderrNext(text="copying\n"), V38))
+    conversation.feed(DAEMON, said(StderrLast(), V38)[:kept])
     conversation.close()
     *_, told, answered = conversation.exchanges
     assert (told.kind, answered.kind) == ("orphan", "opaque")
