@@ -31,6 +31,8 @@ LATEST = 1 << 32
 """Seconds: a time beyond that is none."""
 MICROSECOND = 1000
 CHUNK = 64 << 10
+HEARD_FIRST = 16
+"""Bytes that a client says before it waits for the daemon's version."""
 
 
 class Passed(NamedTuple):
@@ -76,13 +78,35 @@ def made_up(streams: tuple[bytes, bytes], start: int) -> Iterator[Passed]:
     yield Passed(1, time, "open")
     done = [0, 0]
     ends = (len(streams[CLIENT]), len(streams[DAEMON]))
-    for side, upto in [*talk.turns, (CLIENT, ends[CLIENT]), (DAEMON, ends[DAEMON])]:
+    for side, upto in _whole_turns(talk, ends):
         while done[side] < upto:
             time += MICROSECOND
             stop = min(upto, done[side] + CHUNK)
             yield Passed(1, time, "data", side, streams[side][done[side] : stop])
             done[side] = stop
     yield Passed(1, time + MICROSECOND, "close")
+
+
+def _whole_turns(talk: Conversation, ends: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the turns of a conversation up to the end of both streams.
+
+    A message that breaks off was said in one turn; but none before what it answers.
+    """
+    turns = [*talk.turns, (CLIENT, ends[CLIENT]), (DAEMON, ends[DAEMON])]
+    for side in (CLIENT, DAEMON):
+        if talk.is_opaque(side):
+            continue
+        last = max(upto for speaker, upto in talk.turns if speaker == side)
+        at = turns.index((side, last))
+        if side == DAEMON:
+            answered = [each for each in talk.exchanges if each.daemon_start is not None]
+            asked = max((each.start for each in answered if each.side == CLIENT), default=0)
+            heard = (i for i, (who, upto) in enumerate(turns) if who == CLIENT and upto > asked)
+            at = max(at, next(heard, 0) + 1)
+        elif last <= HEARD_FIRST and not (talk.handshake and talk.handshake.daemon_end):
+            at += 2  # which was said once the daemon's version was known
+        turns.insert(at, (side, ends[side]))
+    return turns
 
 
 def told(

@@ -12,6 +12,7 @@ from pix.conversation.exchange import CLIENT, DAEMON
 from pix.problem import Problem
 from pix_inspect.importing.raw_streams import CHUNK, made_up, raw_streams
 from tests.support.captures import Run
+from tests.support.typical import TypicalPlaybook
 
 
 def files(tmp_path: Path, client: bytes, daemon: bytes, *events: dict[str, Any]) -> list[Path]:
@@ -73,6 +74,20 @@ def test_bytes_that_no_event_speaks_of_are_not_lost_and_nobody_is_said_to_close(
 def test_events_that_do_not_fit(event: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(Problem, match=said):
         list(raw_streams(*files(tmp_path, b"abc", b"", event)))
+
+
+def test_what_breaks_off_is_said_in_one_turn_and_behind_what_it_answers() -> None:
+    talk = TypicalPlaybook(38)
+    hello = [b"".join(data or b"" for who, data in talk.turns if who == side) for side in (0, 1)]
+    talk.whole("IsValidPath", "QueryPathInfo")
+    said = [b"".join(data or b"" for who, data in talk.turns if who == side) for side in (0, 1)]
+    for cut in (1, 7, 9, 20):
+        for streams in ((said[CLIENT][:-cut], said[DAEMON]), (said[CLIENT], said[DAEMON][:-cut])):
+            passed = [e for e in made_up((streams[CLIENT], streams[DAEMON]), 0) if e.data]
+            assert [e.side for e in passed[-4:]] == [CLIENT, DAEMON] * 2
+    for cut in range(1, len(hello[CLIENT])):
+        events = list(made_up((hello[CLIENT][:cut], b""), 0))
+        assert b"".join(e.data for e in events) == hello[CLIENT][:cut]
 
 
 def test_made_up_order_has_every_byte_once(captured_runs: tuple[Run, ...]) -> None:
