@@ -113,7 +113,7 @@ LAST_WORDS = 1.0
 
 def _ended(status: int) -> str:
     """Return how a command ended."""
-    return f"exit status {status}" if status > 0 else f"signal {-status}"
+    return f"exit status {status}" if status >= 0 else f"signal {-status}"
 
 
 class Connection:
@@ -132,7 +132,9 @@ class Connection:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, GLANCE))
         self.process = process
         self.answered = False
-        """Whether the daemon has said anything."""
+        """Whether the daemon has said anything, or closed."""
+        self.spoke = False
+        """Whether it has said anything."""
         self.was_ended = False
         """Whether its command had to be ended by a signal."""
         self.tap = tap
@@ -154,8 +156,10 @@ class Connection:
             partner.join()
             if heard is not None:
                 heard.join(LAST_WORDS)
-            if self.process is not None and self.process.returncode and not self.was_ended:
-                self._tell("note", CommandEnded(_ended(self.process.returncode)), now())
+            if self.process is not None and not self.was_ended:
+                status = self.process.returncode
+                if status or (status == 0 and not self.spoke):
+                    self._tell("note", CommandEnded(_ended(status)), now())
         finally:
             for end in self.ends:
                 end.close()
@@ -219,6 +223,8 @@ class Connection:
         if side == DAEMON:
             wait_for(source, select.POLLIN)
             self.answered = True
+            with contextlib.suppress(OSError):
+                self.spoke = bool(source.recv(1, socket.MSG_PEEK))
         while True:
             try:
                 data = receive(SMALL_BUFFER) if buffer is None else buffer[: receive_into(buffer)]

@@ -28,7 +28,7 @@ UNREACHED = frozenset((Reason.UNREACHED, Reason.COMMAND_ENDED))
 HALF = frozenset((Reason.ANSWERS_UNSEEN, Reason.CLIENT_UNSEEN))
 """Only one of the directions is there."""
 STALLED = 1_000_000_000
-"""Nanoseconds from which on a handshake that goes on is not only one that the recording cut."""
+"""Nanoseconds of silence from which on a handshake is not only one that the recording cut."""
 UNFINISHED = frozenset((Reason.CLOSED_EARLY, Reason.NO_LAST, Reason.HANDSHAKE_CUT))
 
 
@@ -90,13 +90,15 @@ def handshake(look: Look) -> Iterator[Finding]:
 def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
     """What became of a handshake that was not finished: who refused, left, or kept silent."""
     ended = [note for note in look.notes if note.reason in UNREACHED]
-    is_silent = not view.span(DAEMON)[1]
+    is_silent = not view.span(DAEMON)[1] and look.who_left != CLIENT
     how = "" if is_silent else "".join(f"; {note}" for note in ended)
     for note in look.notes:
         said, reason = f"{note}{how}{look.last_words}", note.reason
         if note in ended:
             if is_silent:
                 yield look.found("unreachable", said)
+            elif not any(view.span(side)[1] for side in (CLIENT, DAEMON)):
+                yield look.found("no-word", f"{note}{look.last_words}")
         elif reason is Reason.NO_WORD:
             yield look.found("no-word")
         elif ended and is_silent:
@@ -134,9 +136,11 @@ def _unfinished(look: Look, view: ExchangeView) -> Iterator[Finding]:
                 name = ("client-left", "daemon-left")[side]
             yield look.found(name, said, side, view.span(side)[1], diagnosis=why)
     if look.row.took is None and view.span(CLIENT)[1]:
-        lasted = 0 if look.session.made.timeless else look.session.last - look.row.started
-        if lasted >= STALLED:
-            said = f"it had gone on for {duration(lasted)} when the recording ended"
+        session, spoken = look.session, look.session.connections[look.row.connection].last
+        is_heard = not session.made.timeless and Reason.HANDSHAKE_OPAQUE not in look.reasons
+        if is_heard and session.last - spoken >= STALLED:
+            lasted = duration(session.last - look.row.started)
+            said = f"it had gone on for {lasted} when the recording ended"
             yield look.found("handshake-stalled", said)
         else:
             yield look.found("unanswered", "handshake goes on")

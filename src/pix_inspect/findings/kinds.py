@@ -109,7 +109,8 @@ _ALL = (
          "Nix worker-protocol.hh; explain versions, explain features", deep=False),
     Kind("unknown-layout", "note", "bytes that do not fit, where the layout may be another",
          "The same as the finding that it names.",
-         "The connection has a version or a feature that is not known here, and was read as 1.38.",
+         "The connection has a version or a feature that is not known here, and was read as 1.38;"
+         " or nobody recorded its beginning, and its version is a guess.",
          "See unknown-version at its handshake; whether somebody erred cannot be told."),
     Kind("downgrade", "note", "the two sides know different versions and speak the older one",
          "Both versions.",
@@ -339,6 +340,9 @@ OF_LAYOUT = frozenset(
      "unknown-value", "undecodable", "without-feature")
 )  # fmt: skip
 """Kinds that are true only where the layouts of the connection are known."""
+
+OF_READING = frozenset(("early-answer", "stray-frame", "frames-unread", "client-left"))
+"""Kinds that are true only where all that was said before is known, too."""
 
 SHALLOW = frozenset(kind.name for kind in _ALL if not kind.deep)
 """Kinds that the index alone can tell."""

@@ -19,7 +19,7 @@ from pix.conversation.notes import Reason
 from pix.protocol.types import FEATURES, TrustedFlag
 from pix_inspect.base.safe_text import inert, plain
 from pix_inspect.findings.finding import Finding
-from pix_inspect.findings.kinds import KINDS, OF_LAYOUT
+from pix_inspect.findings.kinds import KINDS, OF_LAYOUT, OF_READING
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
 from pix_inspect.session import standard_error
 from pix_inspect.session.exchange_view import ExchangeView
@@ -87,20 +87,22 @@ class Surroundings:
             return self._unknown[connection]
         row = self.session.connections[connection]
         said = []
-        family = row.family or WORKER
+        family, protocol = row.family or WORKER, row.protocol
+        if protocol is None:
+            return ""
         if row.handshake is not None and self.changed_hello(connection) is None:
             numbers = [each for each in self._versions(row.handshake) if each is not None]
-            if row.protocol is not None and (worst := max(numbers, default=0)) >> 8 != (
-                family.major
-            ):
+            majors = {each >> 8 for each in numbers}
+            if (worst := max(numbers, default=0)) >> 8 != family.major:
                 said.append(
                     f"version {version_text(worst)}: an unsupported major, which Nix clients refuse"
                 )
-        if row.protocol is not None:
-            if row.protocol.minor > family.newest:
-                said.append(f"version {row.protocol.text}: newer than {newest(family).text}")
-            features = sorted(row.protocol.features - FEATURES.keys())
-            said += [f"feature {inert(each, 80)}" for each in features[:MOST_FEATURES]]
+            elif protocol.minor < family.oldest and majors == {family.major}:
+                said.append(f"version {protocol.text}: older than {family.version(family.oldest)}")
+        if protocol.minor > family.newest:
+            said.append(f"version {protocol.text}: newer than {newest(family).text}")
+        features = sorted(protocol.features - FEATURES.keys())
+        said += [f"feature {inert(each, 80)}" for each in features[:MOST_FEATURES]]
         if len(self._unknown) > 10_000:
             self._unknown.clear()
         self._unknown[connection] = "; ".join(said)
@@ -244,11 +246,21 @@ class Look:
             changed := self.around.changed_hello(self.row.connection)
         ):
             return replace(finding, kind=KINDS["line-ends"], diagnosis=changed)
-        if finding.kind.name not in OF_LAYOUT or not self.around.unknown(finding.connection):
+        if not (read_as := self._read_as(finding.kind.name)):
             return finding
-        family = self.session.connections[finding.connection].family or WORKER
-        said = f"{finding.kind.name} if it were {newest(family).text}: {finding.said}"
+        said = f"{finding.kind.name} if it were {read_as}: {finding.said}"
         return replace(finding, kind=KINDS["unknown-layout"], said=said, diagnosis=None)
+
+    def _read_as(self, kind: str) -> str:
+        """Return as what the connection is read where a kind depends on it; empty if it is that."""
+        connection = self.session.connections[self.row.connection]
+        if connection.guessed and connection.protocol and kind in OF_LAYOUT | OF_READING:
+            return f"{connection.protocol.text}, which is a guess"
+        if kind in OF_LAYOUT and self.around.unknown(connection.number):
+            family, protocol = connection.family or WORKER, connection.protocol
+            is_old = protocol is not None and protocol.minor < family.oldest
+            return family.version(family.oldest if is_old else family.newest)
+        return ""
 
     @property
     def daemon_start(self) -> tuple[int, int] | tuple[None, None]:

@@ -293,7 +293,7 @@ class Refused(Comment):
 
 
 class CommandEnded(Comment):
-    """The command that stands for the daemon ended otherwise than well."""
+    """The command that stands for the daemon ended otherwise than well, or without a word."""
 
     how: str = key("command ended", TEXT, "its exit status, or the signal")
 

@@ -99,6 +99,16 @@ def test_last_words_are_recorded_though_nobody_takes_them(patience: Patience) ->
         assert not [event for event in notes.events if "command ended" in str(event)]
 
 
+@pytest.mark.parametrize(
+    ("script", "told"), [("exit 0", 1), ("exit 3", 1), ("echo hello", 0), ("echo hello; exit 3", 1)]
+)
+def test_how_it_ended_is_told_where_it_failed_or_said_nothing(script: str, told: int) -> None:
+    with command(script) as (_, _, notes, _thread):
+        assert notes.over.wait(WAIT)
+        ended = [event for event in notes.events if "command ended" in str(event)]
+        assert len(ended) == told
+
+
 def test_what_a_command_started_ends_with_it() -> None:
     with command(BESIDE) as (client, connection, notes, _):
         child = int(client.recv(20))

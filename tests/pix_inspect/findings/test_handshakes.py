@@ -129,7 +129,8 @@ def test_a_handshake_that_the_recording_cut_is_not_a_stalled_one(
     made = Recording(tmp_path / "r.pcapng")
     connection = made.open()
     connection.chunk(CLIENT, HELLO + V38)
-    connection.wait(ms).chunk(DAEMON, GREETING + V38)
+    connection.wait(2000).chunk(DAEMON, GREETING + V38)
+    made.wait(ms).open()
     assert set(Findings(made.session()).finish().counts) == {kind}
 
 
@@ -158,6 +159,23 @@ def test_what_is_not_known_is_said(
     assert {finding.grade for finding in found.kept} <= {
         "error" if "wild-length" in names else "note"
     }
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"),
+    [
+        ((0x126, 0x226), "version 2.38: an unsupported major"),
+        ((0x109, 0x126), "version 1.9: older than 1.10"),
+        ((0x127, 0x126), ""),
+    ],
+)
+def test_what_is_agreed_counts(versions: tuple[int, int], said: str, tmp_path: Path) -> None:
+    client, daemon = map(word, versions)
+    rest = (b"", LAST) if 0x109 in versions else (NO_FEATURES + NO_CPU, NO_FEATURES + NIX + LAST)
+    streams = HELLO + client + rest[0], GREETING + daemon + rest[1]
+    found = of(*streams, None, tmp_path).kept
+    unknown = [each.said for each in found if each.kind.name == "unknown-version"]
+    assert [each.startswith(said) for each in unknown] == [True] * bool(said)
 
 
 def ended_with(daemon: bytes, left: int, folder: Path, *asked: bytes) -> Findings:
@@ -193,6 +211,7 @@ def test_with_which_status_the_daemons_command_ended(
 
 
 def test_a_command_that_ends_behind_its_client_explains_nothing(tmp_path: Path) -> None:
+    assert "unreachable" not in ended_with(b"", CLIENT, tmp_path).counts
     found = ended_with(GREETING + V37 + NIX + LAST, CLIENT, tmp_path, ASKED)
     assert set(found.counts) == {"client-left"}
     assert "signal" not in found.kept[0].said
