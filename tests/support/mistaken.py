@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from random import Random
 
 from pix.codec.declare import OPERATIONS, Operation, wire_of
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
@@ -35,6 +36,7 @@ from tests.support.typical import (
     request_of,
     typical,
 )
+from tests.support.valid import value_of
 from tests.support.words import OTHER, PATH, text, word
 
 SAID = b"debug: connection accepted\n"
@@ -845,3 +847,91 @@ PLANTED: dict[str, Callable[[int], Iterator[Case]]] = {
     "swallowed bytes": swallowed_bytes,
 }
 """By the name of the mistake."""
+
+
+# Anywhere ---------------------------------------------------------------------------------------
+
+_MISSING = (*SHORTER, "missing field")
+_EXTRA = (*LONGER, "extra field")
+_ENDS = (None, None, CLIENT, DAEMON)
+
+
+def anywhere(random: Random) -> Case:
+    """A mistake in a message of a session whose values are at random: `operation` is whose, with
+    its number; `also` are all mistakes that may be named.
+    """
+    minor = random.randint(OLDEST_MINOR, NEWEST_MINOR)
+    protocol = Protocol(minor)
+    talk, operations = TypicalPlaybook(minor), list(known(minor))
+    where = random.randrange(4)
+    left = random.choice(_ENDS)
+    how, title = "", ""
+    also: tuple[str, ...] = ()
+    for i in range(where + random.randint(1, 4)):
+        operation = random.choice(operations)
+        said = [
+            encode(wire, value_of(wire, protocol, random), protocol)
+            for wire in (operation.request, operation.reply)
+        ]
+        if i == where:
+            side = random.choice((CLIENT, DAEMON))
+            wire = (operation.request, operation.reply)[side]
+            how, data, also = random.choice(list(_changes(wire, said[side], minor, random)))
+            said[side] = data
+            title = f"#{i + 2} {operation.name}"
+        talk.ask(operation.name, said[CLIENT])
+        if i == where and side == CLIENT and left is not None:
+            break
+        talk.answer(operation.name, said[DAEMON])
+    return Case(title, how, talk, left, also)
+
+
+def _changes(
+    wire: Wire, data: bytes, minor: int, random: Random
+) -> Iterator[tuple[str, bytes, tuple[str, ...]]]:
+    """Yield ways to get a message wrong, at a place at random, and what may be said of each."""
+    parts = [n for n in nodes(wire, data, minor) if n.end is not None and n.end <= len(data)]
+    fields = [n for n in parts if isinstance(n.wire, (Word, Boolean, Enumeration, String, ListOf))]
+    yield "more behind", data + random.choice((word(0), word(1), word(5), text(b"xyz"))), _EXTRA
+    if len(data) >= 8:
+        yield "less", data[: -random.choice((8, 16))], _MISSING
+    if fields:
+        node = random.choice(fields)
+        start, end = node.start, node.end or 0
+        put = random.choice((word(0), word(1), word(77), text(b"what"), text(b"/nix/store/a")))
+        yield f"{put!r} before {node.name}", data[:start] + put + data[start:], _EXTRA
+        if end > start:
+            yield f"no {node.name}", data[:start] + data[end:], _MISSING
+        if not isinstance(node.wire, (String, ListOf)) and end - start == 8:
+            number = data[start:end]
+            yield f"narrow {node.name}", data[:start] + number[:4] + data[end:], ("32-bit number",)
+            if any(number):
+                turned = data[:start] + number[::-1] + data[end:]
+                yield f"{node.name} turned", turned, ("big-endian number",)
+    if texts := [n for n in parts if isinstance(n.wire, String) and n.value]:
+        node = random.choice(texts)
+        raw = str(node.value).encode()
+        for name, said, also in (
+            ("unpadded", word(len(raw)) + raw, ("missing padding",)),
+            ("to four", word(len(raw)) + raw + bytes(-len(raw) & 3), ("padding to four",)),
+            ("NUL counted", text(raw + b"\0"), ("counted zeros",)),
+        ):
+            changed = data[: node.start] + said + data[node.end or 0 :]
+            yield f"{node.name} {name}", changed, (*also, "missing padding")
+
+
+def blamed(case: Case, folder: Path) -> list[str]:
+    """Return the mistakes that are named for certain of such a session but are not in it."""
+    session = saved(case.talk, folder, left=case.left)
+    number = int(case.operation[1:].split()[0])
+    wrong = [
+        f"{found.mistake.label}: {found.explanation}"
+        for found in found_in(session)
+        if found.mistake is not None and found.diagnosis is not None and found.diagnosis.certain
+        and not (
+            found.mistake.label in case.also
+            and (found.exchange == number or case.operation in " ".join(found.explanation))
+        )
+    ]  # fmt: skip
+    session.close()
+    return wrong

@@ -1,20 +1,24 @@
 """Sessions without a fault, of any version, with values at random; and how recordings lack some.
 
 A session is cut at one moment, as by a recorder that ends or a client that is killed, or bytes
-of it were not kept.
+of it were not kept. What others recorded may lack one side from a moment on, or up to one, or
+begin in the middle, and may have no times.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import accumulate
 from random import Random
 from typing import Any
 
-from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, Protocol
+from pix.codec.gates import NEWEST_MINOR, SERVE, WORKER, Protocol
 from pix.codec.lists import ListOf, MapOf
-from pix.codec.records import Maybe, Record, Tagged
+from pix.codec.records import Maybe, Nonzero, Record, Tagged
 from pix.codec.values import encode
 from pix.codec.wire import Boolean, Enumeration, Meaning, String, Wire, Word
-from pix.conversation.exchange import CLIENT
+from pix.conversation.exchange import CLIENT, DAEMON
+from pix.protocol import operations_of
 from pix.protocol.derived_path import SingleDerivedPath
 from pix.protocol.logging import (
     StderrNext,
@@ -23,7 +27,8 @@ from pix.protocol.logging import (
     StderrStopActivity,
 )
 from pix.protocol.types import FEATURES, TrustedFlag
-from tests.support.recording import Connection, Recording
+from pix_inspect.importing.raw_streams import Passed, made_up
+from tests.support.recording import START, Connection, Recording
 from tests.support.typical import TYPICAL, TypicalPlaybook, known
 from tests.support.words import PATH, text, word
 
@@ -32,6 +37,7 @@ TEXTS = (
     "", "x", "some words", "built /nix/store\n", "a" * 40, "é", "line\nline",
     "\x1b[1mbold", "dos\r\n", "\r\n",
 )  # fmt: skip
+PIECES = (8, 16, 40, 1 << 10, 1 << 20)
 LENGTHS = (0, 0, 1, 1, 2, 3, 8)
 
 
@@ -65,6 +71,9 @@ def value_of(wire: Wire, protocol: Protocol, random: Random) -> Any:
             always = wire.gate.since is not None and not wire.gate.admits(protocol)
             there = always or random.random() < 0.7
             return value_of(wire.inner, protocol, random) if there else None
+        case Nonzero():
+            failed = value_of(wire.inner, protocol, random)
+            return failed if getattr(failed, wire.inner.fields[0].name) else None
         case Tagged():
             _, _, choice = random.choice(list(wire.choices.values()))
             return value_of(choice, protocol, random) if choice is not None else None
@@ -76,14 +85,16 @@ def value_of(wire: Wire, protocol: Protocol, random: Random) -> Any:
 
 def session(random: Random) -> TypicalPlaybook:
     """Return a session in which nobody errs: questions, logs, errors, some asked in advance."""
-    minor = random.randint(OLDEST_MINOR, NEWEST_MINOR)
+    family = SERVE if random.random() < 0.1 else WORKER
+    minor = random.randint(family.oldest, family.newest)
     some = frozenset(random.sample(sorted(FEATURES), random.randrange(3)))
-    protocol = Protocol(minor, some if minor == NEWEST_MINOR else frozenset())
+    protocol = Protocol(minor, some if minor == NEWEST_MINOR else frozenset(), family)
     talk = TypicalPlaybook(minor, [])
     talk.protocol = protocol
     trusted = random.choice(list(TrustedFlag))
     talk.greet(trusted=trusted, offer=frozenset(("another",)) if random.random() < 0.2 else some)
-    operations = list(known(minor))
+    operations = list(known(minor)) if family is WORKER else list(operations_of(SERVE).values())
+    operations = [each for each in operations if each.life.is_there(minor)]
     for _ in range(random.randint(1, 6)):
         asked = random.choices(operations, k=random.choice((1, 1, 1, 1, 2, 3)))
         asked = (
@@ -93,9 +104,9 @@ def session(random: Random) -> TypicalPlaybook:
             request = value_of(operation.request, protocol, random)
             talk.ask(operation.name, encode(operation.request, request, protocol))
         for operation in asked:
-            if random.random() < 0.3:
+            if family.has_log and random.random() < 0.3:
                 talk.daemon(*log(minor, random))
-            if random.random() < 0.1:
+            if family.has_log and random.random() < 0.1:
                 talk.daemon(failure(minor, random))
                 continue
             reply = value_of(operation.reply, protocol, random)
@@ -134,19 +145,63 @@ def impaired(talk: TypicalPlaybook, recording: Recording, random: Random) -> Con
     how = random.choice(("whole", "cut", "cut", "gaps", "gaps", "both"))
     until = random.randrange(size + 1) if how in ("cut", "both") else size
     passed = 0
-    for side, data in talk.turns:
-        rest = (data or b"")[: until - passed]
-        passed += len(rest)
-        while rest:
-            piece = rest[: random.choice((8, 16, 40, 1 << 10, 1 << 20))]
-            rest = rest[len(piece) :]
-            kept = len(piece)
-            if how in ("gaps", "both") and random.random() < 0.05:
-                kept = random.randrange(kept + 1)
+    for side, piece in _pieces(talk, random):
+        piece = piece[: until - passed]
+        passed += len(piece)
+        kept = len(piece)
+        if how in ("gaps", "both") and random.random() < 0.05:
+            kept = random.randrange(kept + 1)
+        if piece:
             connection.chunk(side, piece[:kept], len(piece))
-        if passed >= until:
-            break
     if random.random() < 0.3:
         connection.half_close(random.choice((CLIENT, 1 - CLIENT)))
     connection.track.close(recording.now(), recording.blocks)
     return connection
+
+
+def imported(talk: TypicalPlaybook, number: int, random: Random) -> Iterator[Passed]:
+    """Yield what others recorded of a session as connection `number`: all of it, up to a moment,
+    with gaps, or one side not to its end, not from its beginning, or both from the middle on.
+    """
+    pieces = list(_pieces(talk, random))
+    how = random.choice(("whole", "cut", "gaps", "ends", "begins late", "joined"))
+    at, side = random.randrange(len(pieces) + 1), random.choice((CLIENT, DAEMON))
+    time = START
+    yield Passed(number, time, "join" if how == "joined" else "open")
+    for i, (speaker, piece) in enumerate(pieces):
+        kept = len(piece)
+        if how == "gaps" and random.random() < 0.05:
+            kept = random.randrange(kept + 1)
+        if how == "begins late" and speaker == side and i < at:
+            kept = 0
+        if (how == "ends" and speaker == side and i >= at) or (how == "joined" and i < at):
+            continue
+        if how == "cut" and i >= at:
+            break
+        time += 1_000_000
+        yield Passed(number, time, "data", speaker, piece[:kept], len(piece) - kept)
+    yield Passed(number, time, "close")
+
+
+def timeless(talk: TypicalPlaybook, number: int, random: Random) -> Iterator[Passed]:
+    """Yield the two raw streams of a session: whole, up to a moment, or one not to its end."""
+    pieces = list(_pieces(talk, random))
+    passed = list(accumulate((len(piece) for _, piece in pieces), initial=0))
+    until = random.choice((passed[-1], random.randrange(passed[-1] + 1)))
+    streams = [bytearray(), bytearray()]
+    for start, (side, piece) in zip(passed, pieces, strict=False):
+        streams[side] += piece[: max(until - start, 0)]
+    if random.random() < 0.5:
+        half = random.choice(streams)
+        del half[random.randrange(len(half) + 1) :]
+    for event in made_up((bytes(streams[CLIENT]), bytes(streams[DAEMON])), START):
+        yield event._replace(connection=number)
+
+
+def _pieces(talk: TypicalPlaybook, random: Random) -> Iterator[tuple[int, bytes]]:
+    for side, data in talk.turns:
+        rest = data or b""
+        while rest:
+            piece = rest[: random.choice(PIECES)]
+            rest = rest[len(piece) :]
+            yield side, piece

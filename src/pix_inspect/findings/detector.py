@@ -169,12 +169,24 @@ def _operation(look: Look) -> Iterator[Finding]:
 def _orphan(look: Look) -> Iterator[Finding]:
     if Reason.ASKED_UNSEEN in look.reasons:
         return
-    if Reason.REPEATED_ERROR in look.reasons:
+    if Reason.REPEATED_ERROR in look.reasons and _is_last_word(look):
         yield look.found("doubled-error", str(look.notes[0]), *look.daemon_start)
     elif Reason.OUT_OF_STEP not in look.reasons:
         side, start = look.daemon_start
         early = _early_answers(look, "", start)
-        yield from [look.found("stray-frame", "", side, start)] if early is None else early
+        said = f"{look.row.name}: {look.notes[0]}" if look.notes else ""
+        yield from [look.found("stray-frame", said, side, start)] if early is None else early
+
+
+def _is_last_word(look: Look) -> bool:
+    """Whether the daemon says nothing but the same behind an error."""
+    row = look.row
+    while (behind := look.around.behind(row)) is not None:
+        row = look.session.row(behind)
+        again = any(n.reason is Reason.REPEATED_ERROR for n in look.session.remarks(behind))
+        if row.daemon_start >= 0 and not again:
+            return False
+    return True
 
 
 def _early_answers(look: Look, said: str, offset: int | None) -> list[Finding] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pix.codec.declare import STDERR_FRAMES
+from pix.codec.gates import WORKER
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.conversation.notes import Reason
 from pix_inspect.findings.finding import Finding
@@ -21,7 +22,9 @@ BLAMING = OF_LAYOUT - {"unknown-value"} | LEFT | {"early-answer", "stray-frame",
 """Kinds that are true only where all that was said is there."""
 UNFINISHED = frozenset((Reason.NO_ANSWER, Reason.ANSWER_CUT))
 ANSWERED = frozenset((Reason.ANSWERED_EARLY, Reason.FRAMES_UNREAD))
-UNASKED = frozenset((Reason.UNASKED, Reason.UNASKED_OUT_OF_STEP, Reason.NOT_AGREED))
+UNASKED = frozenset(
+    (Reason.UNASKED, Reason.UNASKED_OUT_OF_STEP, Reason.NOT_AGREED, Reason.FRAME_CUT)
+)
 
 
 def without_blame(found: list[Finding], look: Look) -> list[Finding]:
@@ -43,16 +46,24 @@ def without_blame(found: list[Finding], look: Look) -> list[Finding]:
 def _silent(look: Look) -> int | None:
     """Return the side of which nothing more is there while the other goes on all the same."""
     spoke = look.session.connections[look.row.connection].spoke
-    if spoke[DAEMON] > spoke[CLIENT]:
+    is_heard = look.session.made.timeless and _is_over(look)
+    if spoke[DAEMON] > spoke[CLIENT] or is_heard or _is_half_a_number_left(look):
         return CLIENT if _is_answered(look, spoke[CLIENT]) else None
     return DAEMON if _is_left_behind(look) else None
+
+
+def _is_over(look: Look) -> bool:
+    """Whether a daemon ended a handshake, as it does once it has heard all of its client's part."""
+    exchange = look.view.exchange
+    return look.row.kind == "handshake" and exchange is not None and exchange.settled
 
 
 def _is_answered(look: Look, last: int) -> bool:
     """Whether the daemon answers what is not there, or not whole, behind the client's last byte."""
     row, reasons = look.row, look.reasons
     if row.kind == "operation":
-        if Reason.REQUEST_CUT not in reasons or reasons.isdisjoint(ANSWERED):
+        is_short = Reason.REQUEST_CUT in reasons or row.took is None
+        if not is_short or (row.state != "error" and reasons.isdisjoint(ANSWERED)):
             return False
         asking, answering = look.view.kept
         end = look.view.span(DAEMON)[1]
@@ -62,14 +73,35 @@ def _is_answered(look: Look, last: int) -> bool:
     if row.kind == "opaque" and reasons.isdisjoint(UNASKED):
         return False
     head = look.view.kept[DAEMON].first(row.daemon_start, row.daemon_start + 8)
-    return row.started > last and int.from_bytes(head, "little") in STDERR_FRAMES
+    is_later = row.started > last or _is_half_a_number_left(look)
+    family = look.session.connections[row.connection].family or WORKER
+    frame = int.from_bytes(head, "little")
+    is_answer = not family.has_log or frame in STDERR_FRAMES or len(head) < 8
+    return is_later and is_answer
+
+
+def _is_half_a_number_left(look: Look) -> bool:
+    """Whether all that the client says behind an exchange is less than a number; where times are
+    made up, that may stand behind answers to it.
+    """
+    behind = look.row
+    if not look.session.made.timeless:
+        return False
+    while (number := look.around.behind(behind)) is not None:
+        behind = look.session.row(number)
+        if behind.client_start >= 0:
+            return any(n.reason is Reason.NUMBER_CUT for n in look.session.remarks(number))
+    return False
 
 
 def _is_left_behind(look: Look) -> bool:
     """Whether the client asks on, one question behind the other, though none is answered."""
     row = look.row
     if row.kind == "handshake":
-        return look.session.connections[row.connection].exchanges > 1
+        return (
+            Reason.HANDSHAKE_OPAQUE not in look.reasons
+            and look.session.connections[row.connection].exchanges > 1
+        )
     if look.reasons.isdisjoint(UNFINISHED):
         return False
     beside = (look.around.before(row), look.around.behind(row))

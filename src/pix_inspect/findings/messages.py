@@ -189,7 +189,7 @@ def irregular(look: Look) -> list[Finding]:
 
 def _irregular(look: Look) -> Iterator[Finding]:
     over = look.row.state == "ok" or (look.row.state == "error" and look.row.kind != "handshake")
-    over = over and not look.view.lacks
+    over = over and not look.view.lacks and Reason.ANSWER_OPAQUE not in look.reasons
     stopped, ended = Reason.NO_STATUS in look.reasons, Reason.REQUEST_CUT in look.reasons
     for part in _distinct(look.view):
         if part.error is not None and part.end is not None and over:
@@ -235,9 +235,9 @@ def _fields(look: Look, part: Part) -> Iterator[Finding]:
             diagnosis = Diagnosis(Mistake.BIG_ENDIAN, f"{number} in {inert(path, 120)}")
             yield look.found("big-endian", said, part.side, node.start, path, diagnosis)
         elif odd is not None and part.name == "reply" and _is_last_again(look, part, node):
-            diagnosis = Diagnosis(Mistake.DOUBLED_LAST, f"the answer to #{look.row.number}")
+            why = look.forensics.odd_reply(look.row)
             said = f"{path} is the number of STDERR_LAST"
-            yield look.found("desync", said, part.side, node.start, path, diagnosis)
+            yield look.found("desync", said, part.side, node.start, path, why)
         elif (counted := _counted_zeros(node)) and look.forensics.ends_whole(look.row, part.side):
             diagnosis = Diagnosis(Mistake.COUNTED_ZEROS, f"{inert(path, 120)} counts {counted}")
             yield look.found("counted-zeros", counted, part.side, node.start, path, diagnosis)
@@ -263,7 +263,7 @@ def _counted_zeros(node: Node) -> str:
         return ""  # may hold any bytes
     text = value.rstrip("\0")
     zeros = len(value) - len(text)
-    if zeros > 7 or not is_likely_text(wire, text):
+    if zeros > 7 or not text or not is_likely_text(wire, text):
         return ""
     length = len(value.encode("utf-8", "surrogateescape"))
     if length % 8:

@@ -19,7 +19,7 @@ from pix_inspect.forensics.endings import broken_off, given_up, unanswered
 from pix_inspect.forensics.hellos import other_hello
 from pix_inspect.forensics.line_ends import line_ends
 from pix_inspect.forensics.log_frames import broken_frame
-from pix_inspect.forensics.messages import nodes_of
+from pix_inspect.forensics.messages import fits, is_likely, nodes_of
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
 from pix_inspect.forensics.order import early_answers
 from pix_inspect.forensics.rules import (
@@ -52,6 +52,8 @@ LOOK_BACK = 200
 """Exchanges among which those of the same connection are looked for."""
 SUSPECTS = 5
 """Operations before the impossible word that are looked at."""
+READ_BEFORE = 3
+"""Exchanges before those, from which on is read what passed."""
 HEAD = 64
 """Bytes from the impossible word on."""
 HELLO = 4096
@@ -92,9 +94,11 @@ class Forensics:
             offset,
             reason,
             protocol,
-            reliable(suspects, turns, self._begins(view.row)),
+            reliable(suspects, turns, begins := self._begins(view.row)),
             turns,
             head,
+            timed=not self.session.made.timeless,
+            begins=begins,
         )
         found = None
         if len(suspects) < SUSPECTS:
@@ -164,12 +168,18 @@ class Forensics:
         return self.session.exchange(handshake).span(CLIENT)[1] if handshake is not None else 0
 
     def _position(self, oldest: Row) -> int:
-        """Where to read from so that the turn is known in which an exchange begins."""
+        """Where to read from so that the turn is known in which an exchange begins.
+
+        The first turn that is read may have begun earlier, and several requests stand in one.
+        """
+        position, before = oldest.position, 0
         for i in range(oldest.number - 2, max(oldest.number - 2 - LOOK_BACK, -1), -1):
             other = self.session.row(i)
             if other.connection == oldest.connection:
-                return other.position
-        return oldest.position
+                position, before = other.position, before + 1
+                if before == READ_BEFORE:
+                    break
+        return position
 
     def answered_early(self, row: Row) -> Diagnosis | None:
         """Return why a request was answered, or given up, before its end."""
@@ -198,6 +208,13 @@ class Forensics:
             return self.hello(row, CLIENT)
         return _first(self._case(row, suspects), broken_request)
 
+    def odd_reply(self, row: Row) -> Diagnosis | None:
+        """Return why a reply that was read to its end is none, as far as its speaker went on."""
+        if self._is_blind(row):
+            return None
+        suspects = [self.session.exchange(row.number - 1), *self._suspects(row)]
+        return _first(self._case(row, suspects), broken_request, broken_reply)
+
     def ends_whole(self, row: Row, side: int) -> bool:
         """Whether what a side said in an exchange ends where its declaration does."""
         case = self._case(row)
@@ -213,9 +230,10 @@ class Forensics:
         position = self._position(suspects[-1].row)
         turns = Turns(self.session.reader, row.connection, position, CLIENT, end)
         protocol = view.place.protocol or Protocol(NEWEST_MINOR)
-        return Case(
-            CLIENT, end, None, protocol, reliable(suspects, turns, self._begins(view.row)), turns
-        )
+        begins = self._begins(view.row)
+        suspects = reliable(suspects, turns, begins)
+        timed = not self.session.made.timeless
+        return Case(CLIENT, end, None, protocol, suspects, turns, timed=timed, begins=begins)
 
     def foreign(self, view: ExchangeView, side: int) -> Stranger | None:
         """Return who speaks where the magic should be."""
@@ -286,7 +304,7 @@ class Forensics:
             return _on_condition(_first(case, broken_reply), Proviso.CRASHED)
         if exchange.reply is not None:
             return _on_condition(_first(case, broken_reply))
-        if exchange.daemon_start is not None:
+        if exchange.daemon_start is not None or not view.protocol.family.has_log:
             return None
         suspects = self._suspects(row)
         if not suspects or suspects[0].row.state != "ok":
@@ -295,6 +313,9 @@ class Forensics:
         operation = operation_of(before)
         if operation is None or not is_only_success(operation.reply):
             return None
+        asked = request_of(view, self._case(row, [view, before]))
+        if asked is None or not (asked.stops and fits(asked) and is_likely(asked.decoded())):
+            return None  # it did not wait, was still speaking, or is refused for what it said
         return Diagnosis(Mistake.UNREAD_ONE, title_of(before), Proviso.LEFT)
 
     def met(self, view: ExchangeView, number: int) -> Diagnosis | None:

@@ -25,6 +25,8 @@ def broken_off(message: Message, side: int, left: int, turns: Turns, *, timed: b
     last = turns.all[-1]
     if not isinstance(error, Truncated) or not message.may_be_cut or last.side != side:
         return ""
+    if message.is_first_whole:
+        return ""  # one behind it breaks off
     short = f"at least {count(error.missing, 'byte')} short of {error.expected}"
     when = f" {waited} after the last byte" if timed and (waited := _waited(left, turns)) else ""
     said = f"the {message.name} is {short}: the {SIDES[left]}"

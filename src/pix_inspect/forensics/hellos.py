@@ -14,7 +14,7 @@ from pix.codec.declare import STDERR_FRAMES
 from pix.codec.errors import DecodeError, Truncated
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR, WORKER, Protocol, negotiate, version_text
 from pix.codec.values import tree
-from pix.codec.wire import Reader
+from pix.codec.wire import Reader, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON, SIDES
 from pix.protocol.handshake import HELLOS
 from pix_inspect.forensics.fields import gate_text
@@ -56,7 +56,7 @@ def other_hello(said: tuple[bytes, bytes], side: int) -> Diagnosis | None:
     found = [
         names
         for names in _layouts(side)
-        if names != declared and _is_said(names, said[side], side, protocol)
+        if names != declared and _is_said(names, said[side], side, protocol, is_other=True)
     ]
     of_versions = _nearest(side, declared)
     newest = _names(side, NEWEST_MINOR)
@@ -131,9 +131,16 @@ def _layouts(side: int) -> Iterator[Names]:
             yield from permutations(some)
 
 
-def _is_said(names: Names, data: bytes, side: int, protocol: Protocol) -> bool:
-    """Whether a side says these fields, and then what should follow a handshake."""
+def _is_said(
+    names: Names, data: bytes, side: int, protocol: Protocol, *, is_other: bool = False
+) -> bool:
+    """Whether a side says these fields, and then what should follow a handshake.
+
+    `is_other`: they are not those that are declared, so that no value of them may be unusual.
+    """
     left = _left_behind(names, data, protocol)
+    if is_other and "reserve_space" in names and _reserves_space(names, data, protocol):
+        return False
     if left is None:
         return False
     rest = data[len(data) - left :]
@@ -156,6 +163,13 @@ def _left_behind(names: Names, data: bytes, protocol: Protocol) -> int | None:
     except DecodeError:
         return None
     return reader.end - reader.pos if is_there else None
+
+
+def _reserves_space(names: Names, data: bytes, protocol: Protocol) -> bool:
+    """Whether a client asks for reserved space, as none is known to do."""
+    behind = names[: names.index("reserve_space")]
+    left = _left_behind(behind, data, protocol)
+    return left is not None and data[len(data) - left :][:8] == pack_u64(1)
 
 
 def _is_believable(name: str, reader: Reader) -> bool:

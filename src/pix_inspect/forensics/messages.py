@@ -46,16 +46,17 @@ class Requests(Following):
         at = reader.offset
         code = reader.u64()
         operation = OPERATIONS.get(reader.protocol.family.code(code))
-        if operation is None or _is_gone(operation):
+        if operation is None or is_gone(operation):
             raise DecodeError(at, "an operation", str(code))
         Fields(operation.request).tree(reader, f"then {operation.name}", out)
         payload = operation.request.payload
         if payload is not None and payload.carriage(reader.protocol) is PULLED:
-            while reader.pos < reader.end:
-                reader.string()  # each answers a STDERR_READ, which is not there
+            if reader.pos < reader.end:
+                reader.string()
+            reader.pos = reader.end  # how many answers to STDERR_READ follow is not known
 
 
-def _is_gone(operation: Operation) -> bool:
+def is_gone(operation: Operation) -> bool:
     """Whether no version that is described here has an operation."""
     removed = operation.life.removed
     return removed is not None and removed.minor is not None and removed.minor <= OLDEST_MINOR
@@ -148,6 +149,18 @@ class Message:
         return found.error is None and found.end == len(self.data)
 
     @property
+    def is_first_whole(self) -> bool:
+        """Whether the first message is there to its end, with what is sent along."""
+        return replace(self, following=None).decoded().error is None
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether there is another whole message behind the first one."""
+        found = self.decoded()
+        read = Tree([node for node in found.nodes if node.end is not None], found.end, None)
+        return len(read.nodes) > 1 and is_regular(read) and is_likely(read)
+
+    @property
     def may_be_cut(self) -> bool:
         """Whether it may be right as far as it goes, and its speaker was cut off."""
         found = self.decoded()
@@ -204,7 +217,10 @@ def other_minor(message: Message) -> int | None:
         return None
     agreed, family = message.protocol.minor, message.protocol.family
     for minor in sorted(range(family.oldest, family.newest + 1), key=lambda m: abs(m - agreed)):
-        if minor != agreed and fits(message, protocol=replace(message.protocol, minor=minor)):
+        other = replace(message.protocol, minor=minor)
+        if minor == agreed or not fits(message, protocol=other):
+            continue
+        if is_likely(message.decoded(protocol=other)):
             return minor
     return None
 

@@ -70,7 +70,7 @@ def explained(message: Message) -> Repair | None:
     for mistake, repair in _REPAIRS:
         where = _mended(message, repair)
         if where is not None:
-            return Repair(mistake, where)
+            return None if _is_ambiguous(message, mistake) else Repair(mistake, where)
     too_long, field = _too_long(message), one_field(message)
     is_sure = too_long is not None and is_likely(message.first())
     if is_sure and (field is None or field.is_missing is False):
@@ -80,7 +80,7 @@ def explained(message: Message) -> Repair | None:
         return end
     if field.is_missing is None:
         return None
-    if end is not None and end.is_cut:
+    if end is not None and (end.is_cut or (too_long is None and not field.is_missing)):
         return end if field.is_missing else None
     if message.may_be_cut and _is_cut_short(message):
         return None
@@ -97,6 +97,17 @@ def explained(message: Message) -> Repair | None:
 
 
 # Repairs ------------------------------------------------------------------------------------
+
+
+def _is_ambiguous(message: Message, mistake: Mistake) -> bool:
+    """Whether bytes that one mistake explains are as well those of another.
+
+    Four zeros too few are those of a number in four bytes, where it is 0; and a word too few before
+    a list of one text makes that text stand for the list.
+    """
+    if mistake in (Mistake.MISSING_PADDING, Mistake.FOUR_PADDED):
+        return _first_wide(message, message.data) is not None
+    return mistake is Mistake.TEXT_FOR_LIST and one_field(message) is not None
 
 
 _Mend = Callable[[Message, bytes], "tuple[bytes, str] | None"]
@@ -231,7 +242,7 @@ def _long_length(
         length = int.from_bytes(data[start : start + 4], "little")
         body = data[start + 4 : start + 4 + length]
         high = data[start + 4 : start + 8]
-        if len(high) < 4 or not any(high) or len(body) < length or length > LONGEST_LENGTH:
+        if not (any(high) and len(high) == 4 and len(body) == length <= LONGEST_LENGTH and length):
             continue
         rest = data[start + 4 + length :]
         filled = padding(length)
@@ -322,6 +333,8 @@ def _too_long(message: Message) -> Repair | None:
     data, decoded = message.data, message.first()
     rest = data[decoded.end :]
     if message.has_payload or not message.stops or not rest or not is_regular(decoded):
+        return None
+    if message.is_last and message.is_followed:
         return None
     follows = "1 byte follows" if len(rest) == 1 else f"{len(rest):,} bytes follow"
     where = f"{follows}, from byte {message.base + decoded.end:,} on"

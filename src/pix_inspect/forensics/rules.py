@@ -32,6 +32,7 @@ from pix_inspect.forensics.messages import (
     Requests,
     fits,
     gated,
+    is_gone,
     is_likely,
     is_regular,
     other_minor,
@@ -75,6 +76,10 @@ class Case:
     turns: Turns
     head: bytes = b""
     """The bytes from the offset on; a turn keeps its first ones only."""
+    timed: bool = True
+    """Whether who spoke when is known."""
+    begins: int = 0
+    """Where the first request may begin."""
 
     @property
     def word(self) -> int | None:
@@ -231,9 +236,11 @@ def framed(case: Case) -> Diagnosis | None:
 def run_on_reply(case: Case) -> Diagnosis | None:
     """The reply that ended at the impossible word, gone on with up to the next STDERR_LAST.
 
-    Whose turn it was is not asked, as where the times are made up.
+    Whose turn it was is asked where times are true.
     """
     if not case.protocol.family.has_log:
+        return None
+    if case.timed and case.turn is not case.turns.at(DAEMON, case.offset - 1):
         return None
     for view in case.suspects[:2]:
         operation, exchange = operation_of(view), view.exchange
@@ -269,7 +276,7 @@ def other_error(case: Case) -> Diagnosis | None:
             continue
         own = bytes(turn.data[start - turn.start :])
         fields = STDERR_FRAMES[STDERR_ERROR].fields
-        is_last = turn is case.turns.all[-1]
+        is_last = case.turns.is_last_of(turn)
         message = Message(fields, own, case.protocol, start, is_last=is_last)
         minor = other_minor(message)
         if minor is not None:
@@ -425,18 +432,20 @@ def _padded_payload(
     """Frames with padding up to the empty one, or one string and no more."""
     if not is_whole:
         return None
-    at, frames, is_padded = 0, 0, False
+    at, frames, is_padded, content = 0, 0, False, b""
     while at + 8 <= len(said):
         length = int.from_bytes(said[at : at + 8], "little")
         if not length:
             rest = tree(Requests(), said[at + 8 :], protocol)
-            if is_padded and is_regular(rest) and is_likely(rest):
+            is_meant = is_padded and _begins_well(bytes(8) + content, FRAMES)
+            if is_meant and is_regular(rest) and is_likely(rest):
                 return Mistake.PADDED_FRAMES, f"{count(frames, 'frame')}"
             return None
         end = at + 8 + length + (-length & 7)
         if end > len(said) or any(said[at + 8 + length : end]):
             return None
         frames += 1
+        content += said[at + 8 : at + 8 + min(length, len(NAR_BEGINS) - len(content))]
         is_padded = is_padded or bool(length & 7)
         at = end
     if frames == 1 and is_padded and at == len(said):
@@ -577,17 +586,17 @@ def _turn_of_end(turns: Turns, side: int, offset: int) -> Turn | None:
 def request_of(view: ExchangeView, case: Case) -> Message | None:
     """Return a request behind its number: what the client said until the daemon answered.
 
-    None when that is not known, or an older suspect begins what the client said there.
+    None when that is not known, or it does not begin what the client said there.
     """
     operation, exchange = operation_of(view), view.exchange
-    if operation is None or exchange is None or view.protocol is None:
+    if operation is None or exchange is None or view.protocol is None or is_gone(operation):
         return None
     turn = case.turns.at(CLIENT, exchange.start)
     if turn is None or not turn.whole or turn.start > exchange.start:
         return None
+    if exchange.start > max(turn.start, case.begins):
+        return None  # it is read with the request before it
     older = [each.exchange for each in case.suspects if each.row.number < view.row.number]
-    if any(each is not None and turn.start <= each.start < exchange.start for each in older):
-        return None
     ends = [each.daemon_end for each in older if each is not None]
     stops = all(end is None or case.turns.is_before(DAEMON, end, turn) for end in ends)
     start = exchange.start + 8
@@ -598,9 +607,7 @@ def request_of(view: ExchangeView, case: Case) -> Message | None:
         return None  # what the daemon asked for is not there
     is_last = turn is case.turns.all[-1]
     if exchange.error is not None and exchange.request_done is None:
-        is_last = not any(
-            other.side == CLIENT and other.start > turn.start for other in case.turns.all
-        )
+        is_last = case.turns.is_last_of(turn)
     rest = Requests(), stops, beyond, is_last
     return Message(request, own, view.protocol, start, "request", request.payload, *rest)
 
@@ -610,6 +617,8 @@ def reply_of(view: ExchangeView, case: Case) -> Message | None:
     operation, exchange = operation_of(view), view.exchange
     if operation is None or exchange is None or view.protocol is None or exchange.reply is None:
         return None
+    if exchange.request_done is None:
+        return None  # what was asked is not known
     start = exchange.reply[0]
     has_log = view.protocol.family.has_log  # else a reply is all that is said
     turn = _turn_of_end(case.turns, DAEMON, start) if has_log else case.turns.at(DAEMON, start)
@@ -622,7 +631,7 @@ def reply_of(view: ExchangeView, case: Case) -> Message | None:
     begun = [each.row.starts[CLIENT] + 8 for each in later]
     stops = not any(case.turns.is_before(CLIENT, start, turn) for start in begun)
     reply = operation.reply
-    rest = Answers(asked), stops, beyond, turn is case.turns.all[-1]
+    rest = Answers(asked), stops, beyond, case.turns.is_last_of(turn)
     return Message(reply, own, view.protocol, start, "reply", reply.payload, *rest)
 
 

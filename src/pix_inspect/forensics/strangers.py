@@ -45,6 +45,7 @@ _CAPNP = (
     " too"
 )
 _BOTH = "ssh:// on one side, ssh-ng:// or nix-daemon --stdio on the other: use one of them on both"
+_BLANK = "line ends, or a terminal's control sequences, and no word"
 _ECHO = "two clients are joined, or a terminal in between (ssh -t, cat) says all again"
 _SWAPPED = "two daemons are joined, or the directions are taken for each other"
 
@@ -138,7 +139,9 @@ def stranger(raw: bytes, side: int) -> Stranger | None:
     if text is None and known is None and at <= 0:
         return None
     shown = inert((text or begun.decode()).rstrip(), LONGEST_TEXT)
-    begins = f"'{shown}'" if shown else f"{count(at, 'byte')} of something else"
+    begins = f"'{shown}'" if shown else _BLANK
+    if not shown and at > 0:
+        begins = f"{count(at, 'byte')} of something else"
     evidence = [f"it is {known}"] if known is not None else []
     if at > 0:
         evidence.append(f"the {SIDES[side]}'s hello follows at byte {at:,}")
@@ -159,6 +162,8 @@ def _readable(raw: bytes) -> str | None:
             else:
                 continue
         text = _COLOURS.sub("", text)
+        if raw and not text.strip():
+            return text
         letters = sum(char.isprintable() or char in "\r\n\t" for char in text)
         readable = letters >= len(text) * (0.9 if charset == "utf-8" else 1)
         plain = sum(" " <= char <= "~" or char in "\r\n\t" for char in text)

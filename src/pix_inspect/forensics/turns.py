@@ -87,6 +87,10 @@ class Turns:
                 return turn
         return None
 
+    def is_last_of(self, turn: Turn) -> bool:
+        """Whether the speaker of a turn says nothing later."""
+        return not any(each.side == turn.side and each.start > turn.start for each in self.all)
+
     def is_before(self, side: int, offset: int, turn: Turn) -> bool:
         """Whether a side had spoken up to an offset when a turn of the other began."""
         spoken = [each for each in self.all if each.side == side]

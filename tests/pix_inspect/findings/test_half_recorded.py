@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,10 +11,16 @@ import pytest
 from pix.codec.gates import Protocol
 from pix.conversation.exchange import CLIENT, DAEMON
 from pix_inspect.findings.collector import Findings
+from pix_inspect.findings.kinds import OF_LAYOUT
 from pix_inspect.forensics.mistakes import Mistake, Proviso
+from pix_inspect.importing.captures import write_recording
+from pix_inspect.recording.notes import Made
+from pix_inspect.session.session import Session
+from tests.support.mistaken import error
 from tests.support.playbook import Turn
 from tests.support.recording import Recording
 from tests.support.typical import TypicalPlaybook
+from tests.support.valid import imported, session, timeless
 from tests.support.words import PATH, text, word
 
 HELLO = TypicalPlaybook(35).turns
@@ -60,6 +67,11 @@ def longer(turns: list[Turn]) -> list[Turn]:
     return [(side, asked[:8] + word(length) + asked[16:]), *rest]
 
 
+def failed(turns: list[Turn]) -> list[Turn]:
+    """What is asked breaks off, and fails."""
+    return [*half(turns)[:1], (DAEMON, error(35, b"no such path"))]
+
+
 SHORT = ("half-recorded", Mistake.SHORT_REQUEST, Proviso.ALL_SAID)
 HALF = ("half-recorded", None, None)
 
@@ -69,6 +81,7 @@ STOPPED: dict[str, tuple[list[Turn], Found, set[str]]] = {
         [("half-recorded", Mistake.LONG_REPLY, Proviso.ALL_SAID)], {"desync"},
     ),
     "so is one that is not whole": (HELLO + half(QUERY), [SHORT], {"desync"}),
+    "so is one that fails": (HELLO + failed(QUERY), [HALF], set()),
     "and others behind it": (
         HELLO + half(QUERY) + without(CLIENT, VALID), [SHORT, SHORT], {"desync"}
     ),
@@ -121,3 +134,25 @@ def test_what_nobody_goes_on_behind_is_as_elsewhere(
 ) -> None:
     assert found(turns, tmp_path, left=left, formats=["tcp"]) == expected
     assert found(turns, tmp_path, left=left) == expected
+
+
+COUNT = 150
+BLAMING = OF_LAYOUT - {"unknown-value", "cut-request"} | {"stray-frame", "doubled-error"}
+
+
+@pytest.mark.parametrize("passes", [imported, timeless])
+def test_nobody_is_blamed_where_nobody_errs(passes: Any, tmp_path: Path) -> None:
+    """Of sessions at random an import has a part: one side ends early or begins late, ..."""
+    path = tmp_path / "r.pcapng"
+    randoms = [Random(f"half recorded {i}") for i in range(COUNT)]
+    each = [passes(session(random), i, random) for i, random in enumerate(randoms, 1)]
+    about = Made.of(tool="import", events=passes is imported)
+    write_recording(
+        (event for events in each for event in events), path, about=about, payload_limit=None
+    )
+    read = Session(path).read_all()
+    kept = Findings(read).finish().kept
+    read.close()
+    assert [
+        f for f in kept if f.kind.name in BLAMING or (f.diagnosis and f.diagnosis.certain)
+    ] == []

@@ -421,6 +421,24 @@ def test_an_error_that_ends_early(
     assert found[0].mistake is Mistake.OTHER_VERSION
 
 
+@pytest.mark.parametrize(
+    ("errors", "goes_on", "kinds"),
+    [
+        ((b"bad", b"bad"), False, ["doubled-error"]),
+        ((b"bad", b"bad", b"bad"), False, ["doubled-error"] * 2),
+        ((b"bad", b"worse"), False, ["stray-frame"]),
+        ((b"bad", b"bad"), True, ["stray-frame"]),
+    ],
+)
+def test_a_copy_of_an_error_is_the_last_word(
+    errors: tuple[bytes, ...], goes_on: bool, kinds: list[str], tmp_path: Path
+) -> None:
+    recorded = failed(*errors)
+    if goes_on:
+        recorded.talk.whole("IsValidPath")
+    assert [each.kind.name for each in Findings(recorded.save(tmp_path)).finish().kept] == kinds
+
+
 def test_a_message_whose_fields_do_not_fill_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

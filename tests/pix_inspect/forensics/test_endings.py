@@ -54,7 +54,7 @@ def answered(operation: str, less: int) -> list[tuple[int, bytes]]:
     *asked, (side, data) = [
         (side, data) for side, data in talk.turns[len(TypicalPlaybook(38).turns) :] if data
     ]
-    return [*asked, (side, data[:-less])]
+    return [*asked, (side, data[: len(data) - less])]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +186,18 @@ def test_what_is_irregular_is_not_said_to_be_short(tmp_path: Path) -> None:
     found = all_found(tmp_path, CLIENT, *rest, (side, data[: at + 13] + data[at + 14 :]))
     assert found
     assert all("short of" not in line for each in found for line in each.explanation)
+
+
+def test_what_breaks_off_behind_a_whole_request_is_not_said_of_that(tmp_path: Path) -> None:
+    """Nor that a client did not read an answer which it had not waited for."""
+    added = [(side, data or b"") for side, data in answered("AddTempRoot", 0)]
+    whole, half = ASKED, (word(31) + word(2) + text(PATH.encode()))[:40]
+    in_advance = (CLIENT, added[0][1] + whole), added[1]
+    for turns in (((CLIENT, whole + half),), (*added, (CLIENT, whole + half)), in_advance):
+        first, *_ = all_found(tmp_path, CLIENT, *turns)
+        assert first.kind.name == "client-left"
+        assert first.mistake is None
+        assert not any("short of" in line for line in first.explanation)
 
 
 def test_half_a_number_of_an_operation(tmp_path: Path) -> None:

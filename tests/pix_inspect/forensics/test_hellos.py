@@ -42,6 +42,12 @@ def test_a_part_that_breaks_off_is_no_mistake() -> None:
         assert found is None or not found.certain
 
 
+def test_no_client_reserves_space() -> None:
+    """The word behind a hello is an operation's number, and no other layout's last field."""
+    said = streams(31, word(0) * 2 + word(1) + word(8) + ASKED[8:], b"")
+    assert other_hello(said, CLIENT) is None
+
+
 def test_what_is_ambiguous_is_not_guessed() -> None:
     said = streams(21, *hellos(21))
     trusted_or_features = said[DAEMON][:16] + word(0) + word(STDERR_LAST)

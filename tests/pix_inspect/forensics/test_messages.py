@@ -38,6 +38,14 @@ def test_what_goes_on_with_something_else_lacks_something() -> None:
     assert not asked(ONE[:-8], word(26) + ONE).goes_on
 
 
+def test_how_many_answers_to_the_daemon_follow_is_not_known() -> None:
+    """An export that is pulled, and what is asked behind it."""
+    pulled = word(27) + text(bytes(8))
+    assert fits(asked(ONE + word(27)))
+    assert fits(asked(ONE + pulled))
+    assert fits(asked(ONE + pulled + word(1) + ONE))
+
+
 def test_answers_are_as_many_as_questions() -> None:
     answer = word(STDERR_LAST) + word(1)
     for count, known in ((0, True), (1, True), (2, False)):

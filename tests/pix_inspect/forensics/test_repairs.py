@@ -73,5 +73,32 @@ def test_a_writer_that_never_pads() -> None:
     assert found.where == "request.paths.0 ends at byte 119"
 
 
+PATH_INFO = OPERATIONS[26].reply
+"""QueryPathInfo: a path's fields, if there are any."""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        # a text without its padding, or the boolean behind it in four bytes
+        word(1) + text(b"/nix/store/abcdefghi"[:20]) + bytes(4),
+        # no count of signatures, or nothing where another number should be
+        word(1)
+        + text(b"")
+        + text(b"ab" * 32)
+        + word(0)
+        + word(0)
+        + word(120)
+        + word(1)
+        + text(b"cache.example-1:c2ln")
+        + text(b""),
+    ],
+    ids=["four zeros", "a word"],
+)
+def test_what_two_mistakes_explain_is_neither(said: bytes) -> None:
+    wire = PATHS if len(said) < 50 else PATH_INFO
+    assert explained(Message(wire, said, V38, 0, "reply")) is None
+
+
 def test_what_cannot_be_explained() -> None:
     assert explained(Message(PATHS, word(1) + text(b"x") + word(2) + b"abc", V38)) is None

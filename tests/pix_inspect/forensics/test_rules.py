@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from pix.codec.gates import NEWEST_MINOR, OLDEST_MINOR
 from pix.conversation.exchange import CLIENT
 from pix_inspect.forensics.mistakes import Mistake
-from tests.support.mistaken import PLANTED, some, verdict
+from tests.support.mistaken import PLANTED, anywhere, blamed, some, verdict
 from tests.support.planted import diagnosis_of, found_in
 from tests.support.recording import saved
 from tests.support.surroundings import complete
@@ -21,7 +22,7 @@ MINORS = (38, 21, 10) if complete() else (38, 21)
 SILENT = {
     "missing field": 0.3, "extra field": 0.3, "short reply": 0.5, "short request": 0.6,
     "undue trust word": 0.5, "undue feature list": 0.3, "other version": 0.2, "32-bit number": 0.1,
-    "long request": 0.1, "other feature": 0.2, "CR LF for LF": 0.1,
+    "long request": 0.1, "other feature": 0.2, "CR LF for LF": 0.1, "string for a list": 0.1,
 }  # fmt: skip
 """Of how many sessions nothing may be said, as their bytes can be explained in several ways."""
 
@@ -39,6 +40,12 @@ def test_a_mistake_is_named_wherever_it_is_and_no_other(mistake: str, tmp_path: 
     assert not [each for each in met if each[0] == "wrong"]
     silent = [each for each in met if each[0] == "silent"]
     assert len(silent) <= len(met) * SILENT.get(mistake, 0), silent
+
+
+@pytest.mark.parametrize("first", range(0, 240, 60))
+def test_of_mistakes_among_values_at_random_no_other_is_named(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + 60):
+        assert not blamed(anywhere(Random(f"anywhere {seed}")), tmp_path), seed
 
 
 def test_every_mistake_is_planted() -> None:
