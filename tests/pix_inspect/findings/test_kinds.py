@@ -435,7 +435,7 @@ def test_a_copy_of_an_error_is_the_last_word(
 ) -> None:
     recorded = failed(*errors)
     if goes_on:
-        recorded.talk.whole("IsValidPath")
+        recorded.talk.ask("IsValidPath", path=PATH).answer("IsValidPath", valid=True)
     assert [each.kind.name for each in Findings(recorded.save(tmp_path)).finish().kept] == kinds
 
 
