@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pix.conversation import Conversation
@@ -67,11 +67,13 @@ def watched(version: str = "1.38", **options: Any) -> Iterator[DaemonConnection]
     lock = threading.Lock()
 
     def pump(source: socket.socket, target: socket.socket, side: int) -> None:
-        while data := source.recv(1 << 16):
-            with lock:
-                conversation.feed(side, data, 0)
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # who leaves may leave something unread
+            while data := source.recv(1 << 16):
+                with lock:
+                    conversation.feed(side, data, 0)
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
 
     features = options.get("features", ())
     ours, near = socket.socketpair()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,8 @@ def serving(path: Path) -> Iterator[None]:
                 if ended.is_set():
                     return
                 sock.settimeout(WAIT)
-                VendorDaemon(sock).serve(hello)
+                with suppress(OSError):  # who leaves may leave something unread
+                    VendorDaemon(sock).serve(hello)
 
     thread = threading.Thread(target=accept)
     thread.start()
