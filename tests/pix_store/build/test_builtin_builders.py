@@ -347,6 +347,7 @@ def test_a_channel_is_unpacked_under_its_name(c: DaemonConnection) -> None:
         ("mine", gzip.compress(b"\0" * 10240)[:20] + b"\1\2\3\4", "cannot unpack"),
         ("mine", linked("x/l", "nowhere"), "cannot unpack|contains"),
     ],
+    ids=range(10),  # processes that share the tests need the same names: gzip packs the time
 )
 def test_what_is_not_a_channel(c: DaemonConnection, name: str, archive: bytes, says: str) -> None:
     with pytest.raises(NixDaemonError, match=says):
