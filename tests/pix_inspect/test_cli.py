@@ -237,7 +237,7 @@ def test_a_signal_where_nothing_can_be_raised_ends_it_nevertheless(
                 signal.raise_signal({int(number)})
         def work():
             Odd()
-            time.sleep(60)
+            time.sleep(600)
         cli.main = work
         sys.exit(__main__.main())
     """
@@ -255,7 +255,7 @@ def test_who_is_told_to_end_takes_half_a_file_away(tmp_path: Path, number: signa
         def pieces():
             yield b"half"
             os.kill(os.getpid(), {int(number)})
-            time.sleep(60)
+            time.sleep(600)
         cli.main = lambda: print("unsaid", end="") or save(pathlib.Path("whole"), pieces())
         sys.exit(__main__.main())
     """
@@ -286,7 +286,7 @@ def test_little_is_imported_before_interrupts_are_seen_to() -> None:
 def test_an_interrupt_while_it_starts_says_nothing(tmp_path: Path) -> None:
     slow = tmp_path / "argparse"  # one of the first modules that are imported
     slow.mkdir()
-    (slow / "__init__.py").write_text("import time\nprint('here', flush=True)\ntime.sleep(60)")
+    (slow / "__init__.py").write_text("import time\nprint('here', flush=True)\ntime.sleep(600)")
     started = subprocess.Popen(
         [sys.executable, "-m", "pix_inspect", "list"],
         stdout=subprocess.PIPE,

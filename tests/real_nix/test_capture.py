@@ -20,7 +20,7 @@ from tests.support.processes import started_by
 
 pytestmark = pytest.mark.real_nix
 PIX = [sys.executable, "-m", "pix_inspect"]
-WAIT = 60.0
+WAIT = 120.0
 
 SLOW = """
 derivation { name = "slow"; system = builtins.currentSystem; builder = "/bin/sh";

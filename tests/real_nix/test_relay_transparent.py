@@ -27,7 +27,7 @@ from tests.support.relaying import listens
 
 pytestmark = pytest.mark.real_nix
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 BUILD = """
 derivation {

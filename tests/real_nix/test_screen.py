@@ -18,7 +18,7 @@ from tests.real_nix.daemons import Daemon
 from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
-WAIT = 60.0
+WAIT = 120.0
 
 HELLO = """
 derivation { name = "hello"; system = builtins.currentSystem; builder = "/bin/sh";

@@ -27,7 +27,7 @@ from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 PIX = [sys.executable, "-m", "pix_inspect"]
-WAIT = 60.0
+WAIT = 120.0
 
 SLOW = """
 derivation { name = "slow-1.0"; system = builtins.currentSystem; builder = "/bin/sh";

@@ -23,7 +23,7 @@ from tests.support.surroundings import lacking
 
 pytestmark = pytest.mark.real_nix
 
-SECONDS = 60.0
+SECONDS = 120.0
 BUILD = """
 derivation {
   name = "greeting"; system = builtins.currentSystem; builder = "/bin/sh";

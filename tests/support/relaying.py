@@ -20,7 +20,7 @@ from pix_inspect.capture.upstream import SocketUpstream
 from pix_inspect.machine.listeners import listening
 from pix_inspect.recording.notes import Comment, Peer
 
-WAIT = 60.0
+WAIT = 120.0
 """Seconds after which a test gives up waiting for what must happen."""
 
 

@@ -30,7 +30,7 @@ from tests.support.places import RECORDINGS
 from tests.support.recording import START, Recording, growing
 
 SIZE = (120, 40)
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that a screen may take to come."""
 
 

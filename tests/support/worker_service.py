@@ -30,7 +30,7 @@ from pix_inspect.gateway.server import Gateway
 from tests.support.captures import Missing, shared
 from tests.support.surroundings import lacking
 
-SECONDS = 60
+SECONDS = 120
 """How long a call may take."""
 
 

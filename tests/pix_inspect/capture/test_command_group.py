@@ -25,7 +25,7 @@ from tests.support.relaying import WAIT, Notes, listens, until
 GO_ON = "while :; do sleep 0.01; done"
 READY = f"echo ready; {GO_ON}"
 DEAF = f"trap '' TERM; {READY}"
-BESIDE = "trap '' TERM; (trap '' TERM; sleep 60) & echo $!; wait"
+BESIDE = "trap '' TERM; (trap '' TERM; sleep 600) & echo $!; wait"
 """Prints the number of a child that, like itself, takes no notice of SIGTERM."""
 
 
@@ -120,7 +120,7 @@ def test_what_a_command_started_ends_with_it() -> None:
 
 def test_what_it_left_behind_ends_too() -> None:
     """The command itself is over at once; its child holds its streams."""
-    with command("sleep 60 & echo $!") as (client, _, notes, _thread):
+    with command("sleep 600 & echo $!") as (client, _, notes, _thread):
         child = int(client.recv(20))
         assert is_there(child)
         client.close()
@@ -129,7 +129,7 @@ def test_what_it_left_behind_ends_too() -> None:
 
 
 def test_a_stranger_that_holds_the_streams_keeps_nobody_waiting() -> None:
-    with command("setsid sleep 60 & echo $!") as (client, _, notes, _thread):
+    with command("setsid sleep 600 & echo $!") as (client, _, notes, _thread):
         child = int(client.recv(20))
         until(lambda: os.getpgid(child) == child)
         client.close()
@@ -200,7 +200,7 @@ def relay_of_command(place: Path, how: str, script: str) -> Iterator[tuple[int, 
 
 def test_the_guard_ends_only_what_is_left(tmp_path: Path) -> None:
     """A group that it was told to forget may be somebody else's by now."""
-    sleeping = [subprocess.Popen(["sleep", "60"], start_new_session=True) for _ in range(2)]
+    sleeping = [subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(2)]
     guard = subprocess.Popen(
         [sys.executable, "-IS", command_group.__file__], stdin=subprocess.PIPE, cwd=tmp_path
     )
