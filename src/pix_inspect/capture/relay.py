@@ -55,7 +55,8 @@ SWITCH = 0.0005
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 MOST_UNANSWERED = 1000
-"""Connections to which the daemon has said nothing yet, after which a detour is looked for."""
+"""Connections that spoke and to which the daemon has said nothing yet, after which a detour is
+looked for; of those that said nothing themselves, ten times as many."""
 
 RESERVE = 8 << 20
 """Bytes that must be free before another client is let in beside others."""
@@ -303,13 +304,15 @@ class Relay:
         """Return what speaks for a circle in which the names get lost.
 
         Its clients are the process that takes our connections to the daemon, or children of
-        it, and wait for a first word in ever growing number; others may wait in any number.
+        it, spoke, and wait for a first word in ever growing number; others may wait in any
+        number. In a process that is daemon and client at once the silent are many for once.
         """
         with self._changed:
             if len(self.connections) < MOST_UNANSWERED or self.delay:
                 return None
             waiting = [each for each in self.connections if not each.answered]
-        if len(waiting) < MOST_UNANSWERED or not isinstance(self.upstream, SocketUpstream):
+        weight = sum(10 if each.asked else 1 for each in waiting)
+        if weight < 10 * MOST_UNANSWERED or not isinstance(self.upstream, SocketUpstream):
             return None
         pid, server = peer_ids(client)[0], peer_ids(waiting[0].ends[1])[0]
         if pid is None or server in (None, 1) or server not in (pid, parent(pid)):

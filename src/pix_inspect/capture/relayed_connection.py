@@ -104,6 +104,8 @@ class Tap(Protocol):
 
 
 STANDARD_ERROR = 2
+WORD = 8
+"""Bytes: the least that a client says."""
 PIECE = 4 << 10
 """Bytes of what a command writes to its standard error, in one note."""
 
@@ -135,6 +137,8 @@ class Connection:
         """Whether the daemon has said anything, or closed."""
         self.spoke = False
         """Whether it has said anything."""
+        self.asked = False
+        """Whether the client's first piece was a word or more."""
         self.was_ended = False
         """Whether its command had to be ended by a signal."""
         self.tap = tap
@@ -215,7 +219,7 @@ class Connection:
         source, target = self.ends[side], self.ends[1 - side]
         spare = memoryview(bytearray(SMALL_BUFFER))
         buffer: memoryview | None = None
-        calm = 0
+        calm, is_first = 0, side == CLIENT
         receive, receive_into, clock = source.recv, source.recv_into, time.monotonic_ns
         send: Callable[[bytes | memoryview], int] = target.send
         tap = self.tap
@@ -239,6 +243,9 @@ class Connection:
                 return
             if not (n := len(data)):
                 break
+            if is_first:
+                is_first = False
+                self.asked = n >= WORD
             if note is not None:
                 try:
                     note(side, data, _EPOCH + clock())

@@ -549,10 +549,12 @@ def test_those_who_say_nothing_lock_nobody_out(
         held = [stage.accept() for _ in range(30)]
         another = subprocess.Popen([*command, "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         held.append(stage.accept())
+        here = [stage.client() for _ in range(30)]  # in the process that is the daemon
+        held += [stage.accept() for _ in here]
         assert stage.said == []
         for process in (silent, another):
             process.communicate()
-        for sock in held:
+        for sock in held + here:
             sock.close()
 
 
