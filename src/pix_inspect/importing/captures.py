@@ -147,6 +147,8 @@ def write_recording(
     count = 0
     try:
         for event in _chain(first, events):
+            if writer.failure is not None:
+                break
             tap = taps.get(event.connection)
             if tap is None:
                 count += 1
@@ -166,11 +168,13 @@ def write_recording(
             elif event.what == "close":
                 tap.closed(event.time)
                 del taps[event.connection]
+        writer.close()
+        if writer.failure is not None:
+            raise Problem(writer.failure)
     except BaseException:
         writer.close()
         target.unlink(missing_ok=True)
         raise
-    writer.close()
     return count
 
 

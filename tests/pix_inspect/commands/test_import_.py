@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from struct import pack
 from typing import Any
@@ -181,3 +183,22 @@ def test_payload_is_elided_as_asked(captured_runs: tuple[Run, ...], tmp_path: Pa
         kept[limit] = payload.kept, payload.bytes
     total = kept["full"][1]
     assert kept == {"none": (0, total), "1K": (1024, total), "full": (total, total)}
+
+
+def test_a_recording_that_does_not_fit_is_not_made(tmp_path: Path) -> None:
+    said = pack("<QQ", 0x6E697863, 0x126)
+    (tmp_path / "c2s").write_bytes(said + bytes(9000))
+    (tmp_path / "s2c").write_bytes(said)
+    words = ["import", "--client", "c2s", "--daemon", "s2c", "-o", "r.pcapng"]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", sys.executable, "-m", "pix_inspect", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "pix-inspect: cannot write r.pcapng: File too large\n",
+    )
+    assert not (tmp_path / "r.pcapng").exists()
