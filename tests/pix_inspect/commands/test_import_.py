@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +197,7 @@ def test_a_recording_that_does_not_fit_is_not_made(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},  # half of it would stay
     )
     assert (done.returncode, done.stderr) == (
         2,
