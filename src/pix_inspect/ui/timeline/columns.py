@@ -110,6 +110,12 @@ def took(row: Row, now: int | None = None) -> str:
     return sign + text
 
 
+def fitted(name: str, width: int) -> str:
+    """Return an operation's name; before it is cut, what tells the protocol gives way."""
+    short = name.removeprefix("serve.")
+    return name if len(name) <= width or short == name else f"…{short}"
+
+
 def seconds(ns: int) -> str:
     """Return nanoseconds as seconds to the microsecond."""
     sign = "-" if ns < 0 else ""

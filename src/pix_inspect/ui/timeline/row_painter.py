@@ -102,7 +102,7 @@ class RowPainter:
             elif column is columns.ABOUT and (note := self._marks.notes.get(entry)):
                 yield from self._noted(row, note, gap, cells)
             else:
-                text, style = self._cell(column, row, line)
+                text, style = self._cell(column, cells, row, line)
                 yield Segment(gap + (fit_right if column.right else fit)(text, cells), style)
             gap = " "
 
@@ -123,7 +123,7 @@ class RowPainter:
         room = max(width - len(name) - 5, 0)
         yield Segment(fit(self._facts.text(number), room), self.tone("dim"))
 
-    def _cell(self, column: Column, row: Row, line: int) -> tuple[str, Style]:
+    def _cell(self, column: Column, cells: int, row: Row, line: int) -> tuple[str, Style]:
         tone = self.tone
         match column.name:
             case "number":
@@ -137,7 +137,8 @@ class RowPainter:
             case "operation":
                 known = "name" if row.kind == "operation" else "dim"
                 state = columns.tone_of(row)
-                return row.name, tone(state if state in ("bad", "warn") else known)
+                name = columns.fitted(row.name, cells)
+                return name, tone(state if state in ("bad", "warn") else known)
             case "about":
                 said = self.glances.get(row)
                 return ("…", tone("dim")) if said is None else (said, tone("text"))

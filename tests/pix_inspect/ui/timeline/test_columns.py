@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from pix.protocol import OPERATIONS
+from pix.protocol import OPERATIONS, OPERATIONS_BY_NAME
 from pix_inspect.ui.timeline.columns import (
     ABOUT,
     ENOUGH_ABOUT,
     LEAST_ABOUT,
     LONGEST_NAME,
     Lane,
+    fitted,
     layout,
     seconds,
     took,
@@ -82,3 +83,13 @@ def test_on_a_wide_screen_names_of_operations_stand_whole() -> None:
     assert widths["operation"] == LONGEST_NAME == longest
     assert widths["about"] >= ENOUGH_ABOUT
     assert {column.name: cells for column, cells in layout(78, 30)}["operation"] == 18
+
+
+def test_names_of_the_serve_protocol_can_be_told_from_each_other() -> None:
+    names = [name for name in OPERATIONS_BY_NAME if name.startswith("serve.")]
+    shown = [fitted(name, 18) for name in names]
+    assert len(set(shown)) == len(names) > 5
+    assert "…QueryPathInfos" in shown
+    assert max(map(len, shown)) <= 18
+    assert fitted("serve.QueryPathInfos", 20) == "serve.QueryPathInfos"
+    assert fitted("QueryDerivationOutputMap", 18) == "QueryDerivationOutputMap"
