@@ -30,9 +30,9 @@ def state_directory(name: str = "") -> Path:
             folder /= name
             _make(folder)
     except OSError as error:
+        instead = "name a recording with -o, or " if name == "recordings" else ""
         raise Problem(
-            f"cannot make {folder}: {error.strerror}; name a recording with -o, or set"
-            " XDG_STATE_HOME"
+            f"cannot make {folder}: {error.strerror}; {instead}set XDG_STATE_HOME"
         ) from None
     return folder
 

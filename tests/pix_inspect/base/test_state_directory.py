@@ -96,3 +96,5 @@ def test_where_it_cannot_be_made_is_a_problem(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(Problem, match="name a recording with -o, or set XDG_STATE_HOME"):
         new_recording("x")
+    with pytest.raises(Problem, match="exists; set XDG_STATE_HOME"):
+        state_directory("marks")
