@@ -1,7 +1,8 @@
 """What is typed and pasted, where the terminal is read.
 
 Pastes are taken whole: Textual looks at each of their characters. A paste is what stands between
-two sequences of the terminal (xterm, "Bracketed Paste Mode").
+two sequences of the terminal (xterm, "Bracketed Paste Mode"), or, where the terminal has no such
+mode, what comes at once in a length that nobody types.
 
 Escape and a key that follows at once are what terminals also send for alt and that key. Who
 leaves a line and goes on quickly means the former, so alt counts only where a key with it was
@@ -12,6 +13,7 @@ Sequences that no terminal should send, such as a key of the number 99999999999,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from textual._parser import Parser
@@ -23,6 +25,8 @@ START, END = "\x1b[200~", "\x1b[201~"
 ESCAPE = "\x1b"
 IN_SEQUENCES = ("", ESCAPE, *"[Obf\x7f")
 """What follows Escape in keys: in most of them, and where words are gone over or deleted."""
+FLOOD, PAUSE = 1000, 0.1
+"""Characters of one read that nobody types, and seconds after which no more of them come."""
 
 
 class PasteParser(XTermParser):
@@ -35,10 +39,17 @@ class PasteParser(XTermParser):
         """The last characters, as many as begin a paste."""
         self._pasted: list[str] | None = None
         """What came of a paste that goes on; its last piece may end within the end's sequence."""
+        self._flood: list[str] = []
+        self._flooded = 0.0
 
     def feed(self, data: str) -> Iterable[Message]:
         """Yield what was done at the keyboard; `data` is empty when no more comes."""
         if self._pasted is None:
+            if (self._flood or len(data) >= FLOOD) and ESCAPE not in data:
+                self._flood.append(data)
+                self._flooded = time.monotonic()
+                return
+            yield from self._ebbed()
             typed, start, data = data.partition(START)
             if typed or not start:
                 yield from self._keys(typed)
@@ -58,8 +69,15 @@ class PasteParser(XTermParser):
             yield from self.feed(rest)
 
     def tick(self) -> Iterable[Message]:
-        """Yield what a sequence was that did not go on."""
+        """Yield what a sequence was, or a paste, that did not go on."""
         yield from self._readable(super().tick())
+        if time.monotonic() - self._flooded >= PAUSE:
+            yield from self._ebbed()
+
+    def _ebbed(self) -> Iterable[Message]:
+        if self._flood:
+            yield Paste("".join(self._flood).replace("\x00", ""))
+            self._flood.clear()
 
     def _keys(self, typed: str) -> Iterable[Message]:
         # one by one: what follows a sequence that cannot be read is not lost with it

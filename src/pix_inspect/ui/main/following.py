@@ -222,7 +222,7 @@ class Following:
         said = [*self._tab.trouble(), *trouble(self._tab.session, self._live)]
         if self._live and self._host.silence:
             said += self._silence.say(self._host.now(), self._host.silence)
-        self._banner.say(said)
+        self._banner.say(list(dict.fromkeys(said)))
 
 
 class Silence:

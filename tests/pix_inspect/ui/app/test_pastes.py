@@ -9,7 +9,7 @@ from textual._xterm_parser import XTermParser
 from textual.events import Key, Paste
 from textual.message import Message
 
-from pix_inspect.ui.app.pastes import END, START, PasteParser
+from pix_inspect.ui.app.pastes import END, FLOOD, PAUSE, START, PasteParser
 from tests.support.places import RECORDINGS
 from tests.support.terminal import COMMAND, Terminal
 
@@ -76,6 +76,24 @@ def test_alt_counts_where_it_was_chosen() -> None:
     assert [event.key for event in parser.tick() if isinstance(event, Key)] == ["alt+x"]
 
 
+def test_what_nobody_types_is_a_paste_without_its_sequences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parser = PasteParser()
+    now = 1.0
+    monkeypatch.setattr("pix_inspect.ui.app.pastes.time.monotonic", lambda: now)
+    for piece in ["/", "x" * FLOOD, "y" * FLOOD, "z\r\n"]:
+        found = said(parser, [piece])
+        assert found == (["slash"] if piece == "/" else [])
+        assert not list(parser.tick())
+    now += PAUSE
+    (paste,) = parser.tick()
+    assert isinstance(paste, Paste)
+    assert paste.text == "x" * FLOOD + "y" * FLOOD + "z\r\n"
+    assert not list(parser.tick())
+    assert said(parser, ["x" * FLOOD, "\x1b[A", "q"]) == [f"paste '{'x' * FLOOD}'", "up", "q"]
+
+
 @pytest.mark.parametrize("odd", ["\x1b[99999999999u", "\x1b[1114112u", "\x1b[:~", "\x1b[;:A"])
 def test_a_sequence_that_no_terminal_should_send_is_dropped(odd: str) -> None:
     found = said(PasteParser(), [f"a{odd}b{START}op{END}c"])
@@ -98,6 +116,9 @@ def test_a_megabyte_is_refused_in_words_and_lines_but_one_are_said(tmp_path: Pat
         screen.wait_for(b"SetOptions")
         screen.send(b"/")
         screen.wait_for(b"for example")
+        for _ in range(500):  # from a terminal that does not tell what is pasted
+            screen.send(b"x" * 4000)
+        screen.wait_for(b"nothing was pasted")
         for piece in [START, *["x" * 1024] * 1024, END]:
             screen.send(piece.encode())
         screen.wait_for(b"1,048,576")
