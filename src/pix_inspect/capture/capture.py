@@ -22,6 +22,8 @@ from pix_inspect.capture.upstream import Upstream
 from pix_inspect.recording.notes import Made, Peer
 from pix_inspect.recording.writer import RecordingWriter
 
+GOES_ON = "; the traffic goes on"
+"""What is said behind why a recording cannot be written."""
 MINDING = 0.5
 """Seconds between looks at whether the recording is being written."""
 
@@ -79,7 +81,7 @@ class Capture:
             failure = self.writer.failure
             if failure != told:
                 told = failure
-                say("recording again" if told is None else f"{told}; the traffic goes on")
+                say("recording again" if told is None else told + GOES_ON)
 
     def open_tap(self, peer: Peer) -> Tap:
         """Return the tap of a new connection."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from pix.problem import Problem
 from pix_inspect.base.narrate import PREFIX, narrate, say
 from pix_inspect.base.state_directory import new_recording
+from pix_inspect.capture.capture import GOES_ON
 from pix_inspect.commands import record
 from pix_inspect.commands.open import (
     check_theme,
@@ -86,11 +87,15 @@ class RelayProcess:
     def _wait_for_beginning(self) -> None:
         until = time.monotonic() + BEGINNING
         while time.monotonic() < until:
-            if self._process.poll() is not None:
-                said = self.said()
-                raise Problem(said[-1] if said else "the relay ended before it began")
-            if not self._was_there and _size(self.recording) >= SECTION:
+            ended = self._process.poll() is not None
+            if not ended and not self._was_there and _size(self.recording) >= SECTION:
                 return
+            last = "".join(self.said()[-1:])
+            if ended:
+                raise Problem(last or "the relay ended before it began")
+            if last.endswith(GOES_ON):  # without a recording there is nothing to look at
+                self.stop()
+                raise Problem(last.removesuffix(GOES_ON))
             time.sleep(0.01)
         self.stop()
         raise Problem(f"the relay did not begin within {BEGINNING:.0f} seconds")

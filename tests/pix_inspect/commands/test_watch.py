@@ -54,6 +54,35 @@ def test_a_relay_that_does_not_begin_says_why(tmp_path: Path) -> None:
         watch.RelayProcess(tmp_path / "s", recording, ["--upstream-command", "cat"])
 
 
+FULL = """
+import sys
+from pathlib import Path
+from pix.problem import Problem
+from pix_inspect.commands.watch import RelayProcess
+try:
+    RelayProcess(Path(sys.argv[2]), Path(sys.argv[1]) / "r.pcapng", ["--upstream-command", "cat"])
+except Problem as problem:
+    print(problem)
+"""
+
+
+def test_a_relay_that_cannot_record_is_told_at_once(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    script = (
+        'mount -t tmpfs -o size=4k none "$1" && { head -c 9999 /dev/zero >"$1/pad" 2>/dev/null;'
+        ' exec "$2" -c "$3" "$1" "$4"; }'
+    )
+    command = ["unshare", "-rm", "sh", "-c", script, "sh", str(small), sys.executable, FULL]
+    done = subprocess.run(
+        [*command, str(tmp_path / "s")], capture_output=True, text=True, check=False
+    )
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip(f"no mount namespaces here: {done.stderr.strip()}")
+    assert done.stderr == ""
+    assert done.stdout == f"cannot write {small}/r.pcapng: No space left on device\n"
+
+
 def test_a_relay_is_stopped(tmp_path: Path) -> None:
     options = ["--upstream-command", "cat"]
     relay = watch.RelayProcess(tmp_path / "s", tmp_path / "r.pcapng", options)
