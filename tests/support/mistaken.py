@@ -24,6 +24,7 @@ from pix.protocol.logging import STDERR_ERROR, STDERR_LAST, STDERR_NEXT
 from pix.protocol.types import FEATURES, UnkeyedValidPathInfo
 from pix_inspect.forensics.rules import is_only_success
 from tests.support.planted import found_in
+from tests.support.playbook import said as as_said
 from tests.support.recording import saved
 from tests.support.typical import (
     NAR,
@@ -36,7 +37,7 @@ from tests.support.typical import (
     request_of,
     typical,
 )
-from tests.support.valid import value_of
+from tests.support.valid import log, value_of
 from tests.support.words import OTHER, PATH, text, word
 
 SAID = b"debug: connection accepted\n"
@@ -873,15 +874,24 @@ def anywhere(random: Random) -> Case:
             encode(wire, value_of(wire, protocol, random), protocol)
             for wire in (operation.request, operation.reply)
         ]
+        told = b""
         if i == where:
-            side = random.choice((CLIENT, DAEMON))
-            wire = (operation.request, operation.reply)[side]
-            how, data, also = random.choice(list(_changes(wire, said[side], minor, random)))
-            said[side] = data
-            title = f"#{i + 2} {operation.name}"
+            side, title = random.choice((CLIENT, DAEMON)), f"#{i + 2} {operation.name}"
+            wire, data, code = (operation.request, operation.reply)[side], said[side], b""
+            in_log = side == DAEMON and random.random() < 0.4
+            if in_log:
+                frame = log(minor, random)[0]
+                told = as_said(frame, protocol)
+                wire, code, data = frame.wire, told[:8], told[8:]
+            how, data, also = random.choice(list(_changes(wire, data, minor, random)))
+            if in_log:
+                told = code + data
+            else:
+                said[side] = data
         talk.ask(operation.name, said[CLIENT])
         if i == where and side == CLIENT and left is not None:
             break
+        talk.daemon(told)
         talk.answer(operation.name, said[DAEMON])
     return Case(title, how, talk, left, also)
 

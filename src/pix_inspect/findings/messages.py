@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pix.codec.declare import STDERR_FRAMES
 from pix.codec.irregular import Irregularity
 from pix.codec.wire import Node, String, is_wide, pack_u64
 from pix.conversation.exchange import CLIENT, DAEMON
@@ -17,7 +18,7 @@ from pix_inspect.findings.frames_alike import FramesAlike
 from pix_inspect.findings.look import MOST_SAID, Look
 from pix_inspect.forensics.messages import is_likely_text
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake
-from pix_inspect.forensics.repairs import is_turned_round
+from pix_inspect.forensics.repairs import is_text_byte, is_turned_round
 from pix_inspect.session.exchange_view import LONGEST_TREE, ExchangeView, Part
 from pix_inspect.session.failures import asked_for, failures
 from pix_inspect.session.log_text import frame_text
@@ -282,7 +283,14 @@ def _turned_round(look: Look, part: Part, node: Node) -> int | None:
     raw = look.view.kept[part.side].first(node.start, node.start + 8)
     if not is_turned_round(raw) or not is_wide(int.from_bytes(raw, "little")):
         return None
+    said = raw.lstrip(b"\0")
+    if len(said) > 1 and (
+        int.from_bytes(said, "little") in STDERR_FRAMES or all(map(is_text_byte, said))
+    ):
+        return None  # the end of one value and the beginning of the next
     is_message = part.name in ("request", "reply") and look.row.kind == "operation"
+    if not is_message and Reason.ANSWER_OPAQUE in look.reasons:
+        return None
     if is_message and not look.forensics.ends_whole(look.row, part.side):
         return None  # somewhere before it the bytes are out of step
     return int.from_bytes(raw, "big")

@@ -78,6 +78,8 @@ class Answers(Following):
 
     def _answer(self, operation: Operation, reader: Reader, out: list[Node]) -> None:
         while reader.protocol.family.has_log:
+            if reader.pos == reader.end:
+                return  # its log goes on
             at = reader.offset
             code = reader.u64()
             frame = STDERR_FRAMES.get(code)

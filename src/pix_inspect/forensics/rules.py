@@ -294,9 +294,14 @@ def _no_last(case: Case) -> Diagnosis | None:
     for view in case.suspects[:1]:
         operation, exchange = operation_of(view), view.exchange
         begun = exchange.daemon_start if exchange is not None else None
-        before = case.turns.read(DAEMON, case.offset - 8, case.offset)
-        if begun is not None and begun < case.offset and before == LAST:
-            return None  # it was taken for the last word of a frame that lacks that
+        begun = case.offset if begun is None else begun
+        if begun < case.offset and case.turns.is_last_of(turn):
+            return None  # a frame may as well go on
+        before = [each for other in case.suspects[1:] if (each := other.exchange) is not None]
+        answers = sum(each.reply is not None for each in before)
+        first = min((each.daemon_start or 0 for each in before), default=begun)
+        if case.turns.read(DAEMON, first, case.offset).count(LAST) > answers:
+            return None  # it was taken for a part of a frame that lacks one
         if operation is not None and turn.whole and operation.reply.payload is None:
             own = bytes(turn.data[case.offset - turn.start :])
             if own and fits(Message(operation.reply, own, case.protocol)):
