@@ -198,6 +198,8 @@ def other_protocol(case: Case) -> Diagnosis | None:
         meant = OPERATIONS.get(word) if word is not None else None
         if meant is None or case.turn is None or not case.turn.whole:
             return None
+        if case.offset > max(case.turn.start, case.begins):
+            return None
         rest = bytes(case.turn.data[case.offset - case.turn.start :])
         if _is_request(rest, NEWEST) is None:
             return None
