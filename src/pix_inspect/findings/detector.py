@@ -20,6 +20,7 @@ from pix_inspect.findings.finding import Finding
 from pix_inspect.findings.half_recorded import without_blame
 from pix_inspect.findings.handshakes import handshake
 from pix_inspect.findings.look import Look, Surroundings
+from pix_inspect.forensics.messages import is_gone
 from pix_inspect.forensics.mistakes import Diagnosis, Mistake, Proviso
 from pix_inspect.recording.stall_notes import Stall
 from pix_inspect.session.exchange_view import ExchangeView
@@ -202,12 +203,20 @@ def _early_answers(look: Look, said: str, offset: int | None) -> list[Finding] |
 def _noted(look: Look) -> Iterator[Finding]:
     failed = look.row.state == "error"
     for note in look.notes:
+        if note.reason is Reason.FRAMES_UNREAD and _is_payload_broken(look):
+            continue  # that is the finding
         if note.reason in (Reason.ARGUMENTS_UNREAD, Reason.FRAMES_UNREAD):
             yield look.found("frames-unread", str(note), *look.daemon_start)
         elif note.reason is Reason.ANSWERED_EARLY or (note.reason is Reason.REQUEST_CUT and failed):
             yield from _early(look, note)
         elif (cause := note.cause) is not None and cause.length is not None and cause.offset:
             yield look.found("not-recorded", str(cause), note.side, cause.offset)
+
+
+def _is_payload_broken(look: Look) -> bool:
+    """Whether a payload that is not over when its daemon fails is no payload as it should be."""
+    why = look.forensics.answered_early(look.row)
+    return why is not None and why.certain
 
 
 def _early(look: Look, note: Note) -> Iterator[Finding]:
@@ -242,6 +251,9 @@ def _ended(look: Look) -> Iterator[Finding]:
     row, reasons = look.row, look.reasons
     if row.kind == "handshake" or _is_refused(look) or not reasons.isdisjoint(ENDED_BEFORE):
         return
+    operation = OPERATIONS.get(row.code) if row.code is not None else None
+    if operation is not None and is_gone(operation):
+        return  # that nobody asks for, and that nobody answers, is found
     said = f"{row.name}: {'; '.join(map(str, look.notes))}"
     is_cut = Reason.REQUEST_CUT in reasons
     if not is_cut and Reason.REQUEST_OPAQUE in reasons:

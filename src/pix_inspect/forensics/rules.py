@@ -467,7 +467,9 @@ def reliable(suspects: list[ExchangeView], turns: Turns, first: int) -> list[Exc
     `first` is where the connection's first one may begin.
     """
     for i in range(len(suspects) - 1, -1, -1):
-        exchange = suspects[i].exchange
+        operation, exchange = operation_of(suspects[i]), suspects[i].exchange
+        if operation is not None and is_gone(operation):
+            return suspects[i + 1 :]
         protocol = suspects[i].protocol
         turn = turns.at(CLIENT, exchange.start) if exchange is not None else None
         if exchange is None or turn is None or protocol is None:
@@ -492,7 +494,8 @@ def _is_request(data: bytes, protocol: Protocol, *, narrow: bool = False) -> Ope
         return None
     request = operation.request
     message = Message(request, data[8:], protocol, payload=request.payload)
-    is_one = fits(message) or (narrow and narrow_throughout(message))
+    is_one = fits(message) and is_likely(message.decoded())
+    is_one = is_one or (narrow and narrow_throughout(message))
     return operation if is_one else None
 
 

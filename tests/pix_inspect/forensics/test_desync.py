@@ -335,6 +335,17 @@ def test_nothing_is_said_of_padding_where_it_is_not_known_how_long_a_turn_is(
     assert "padding" not in diagnosis_of(session)
 
 
+def test_behind_a_number_that_is_no_operation_the_daemon_is_not_to_blame(tmp_path: Path) -> None:
+    """A word of zeros behind a payload is operation 0, to which the next answer would belong."""
+    talk = TypicalPlaybook(38)
+    talk.ask("AddToStoreNar").client(word(0))
+    talk.answer("AddToStoreNar").whole("IsValidPath", "QueryPathInfo")
+    found = found_in(saved(talk, tmp_path))
+    assert "unknown-operation" in {each.kind.name for each in found}
+    assert not [each.mistake for each in found if each.mistake is not None]
+    assert "daemon-left" not in {each.kind.name for each in found}
+
+
 def test_a_handshake_and_a_request_in_one_turn(tmp_path: Path) -> None:
     """What stands before the first request there is no message that could be out of step."""
     talk = TypicalPlaybook(38)
