@@ -1,7 +1,8 @@
 """Requests that delete store paths, known before they are sent: by value, and in bytes.
 
 Bytes that are understood to their end are judged by what they say. In any others, a daemon may
-read whatever it likes: there, what could be such a request counts as one.
+read whatever it likes: there, what could be such a request counts as one. Payload stands between:
+a daemon that refused its request before it read any takes that for requests.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pix.protocol.types import GCAction
 
 HARMLESS = (GCAction.RETURN_LIVE, GCAction.RETURN_DEAD)
 """Actions of CollectGarbage that only list paths."""
+
+DELETING = tuple(action for action in GCAction if action not in HARMLESS)
 
 _CODE = CollectGarbage.operation.code.to_bytes(8, "little")  # type: ignore[attr-defined]  # by @operation
 
@@ -36,8 +39,11 @@ def may_delete(data: bytes, protocol: Protocol | None, before: bytes = b"") -> b
     if protocol is not None and not before:
         try:
             while at < len(data):
-                after, request = _request(data, at, protocol)
-                if deletes(request):
+                payload, after, request = _request(data, at, protocol)
+                if deletes(request) or any(
+                    data.find(_CODE + action.to_bytes(8, "little"), payload, after) >= 0
+                    for action in DELETING
+                ):
                     return True
                 at = after
         except PixError:
@@ -52,15 +58,19 @@ def may_delete(data: bytes, protocol: Protocol | None, before: bytes = b"") -> b
     return False
 
 
-def _request(data: bytes, at: int, protocol: Protocol) -> tuple[int, Any]:
-    """Return where the request ends that begins at `at`, and what it is. Raises PixError."""
+def _request(data: bytes, at: int, protocol: Protocol) -> tuple[int, int, Any]:
+    """Return where the payload of the request at `at` begins and ends, and what it is.
+
+    Raises PixError.
+    """
     reader = Reader(data[at:], protocol)
     operation = OPERATIONS.get(reader.u64())
     if operation is None:
         raise PixError("no operation that is known")
     request = operation.request.read(reader)
+    begin = at + reader.pos
     payload = operation.request.payload
     carriage = payload.carriage(protocol) if payload is not None else None
     if carriage is not None:
         carriage.read(reader)
-    return at + reader.pos, request
+    return begin, at + reader.pos, request

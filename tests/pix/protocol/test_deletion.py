@@ -61,8 +61,19 @@ def test_behind_a_payload_that_is_read_to_its_end() -> None:
     head = said(op.AddBuildLog(drv="x.drv", log=b""))
     assert not may_delete(head + nar + LIST, V)
     assert may_delete(head + nar + DELETE, V)
-    frame = pack_u64(len(DELETE)) + DELETE + pack_u64(0)
+    name = b"one of twenty bytes:"  # as names in a NAR are, behind their length
+    frame = pack_u64(28) + pack_u64(len(name)) + name + pack_u64(0)
     assert not may_delete(head + frame, V)
+
+
+def test_a_payload_that_a_daemon_would_take_for_a_request() -> None:
+    """One that refuses the request before it reads any, as for a method that there is not."""
+    head = said(op.AddToStore(name="x", method="bogus:sha256", references=[], repair=False))
+    length = pack_u64(20) + pack_u64(GCAction.DELETE_DEAD) + bytes(12)
+    assert may_delete(head + length + pack_u64(0), V)
+    frame = pack_u64(len(DELETE)) + DELETE + pack_u64(0)
+    assert may_delete(head + frame, V)
+    assert not may_delete(head + pack_u64(len(LIST)) + LIST + pack_u64(0), V)
 
 
 def test_without_a_version_and_in_pieces() -> None:
