@@ -68,7 +68,7 @@ def test_behind_a_payload_that_is_read_to_its_end() -> None:
 
 def test_a_payload_that_a_daemon_would_take_for_a_request() -> None:
     """One that refuses the request before it reads any, as for a method that there is not."""
-    head = said(op.AddToStore(name="x", method="bogus:sha256", references=[], repair=False))
+    head = said(op.AddToStore(name="x", method="bogus:sha256", references=frozenset(), dump=b""))
     length = pack_u64(20) + pack_u64(GCAction.DELETE_DEAD) + bytes(12)
     assert may_delete(head + length + pack_u64(0), V)
     frame = pack_u64(len(DELETE)) + DELETE + pack_u64(0)
