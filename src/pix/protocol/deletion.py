@@ -7,6 +7,7 @@ a daemon that refused its request before it read any takes that for requests.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pix.codec.declare import OPERATIONS
@@ -19,9 +20,23 @@ from pix.protocol.types import GCAction
 HARMLESS = (GCAction.RETURN_LIVE, GCAction.RETURN_DEAD)
 """Actions of CollectGarbage that only list paths."""
 
-DELETING = tuple(action for action in GCAction if action not in HARMLESS)
-
 _CODE = CollectGarbage.operation.code.to_bytes(8, "little")  # type: ignore[attr-defined]  # by @operation
+
+
+_DELETIONS = tuple(
+    _CODE + action.to_bytes(8, "little") for action in GCAction if action not in HARMLESS
+)
+
+
+def holds_deletion(payload: Iterable[bytes]) -> bool:
+    """Return whether something in a payload, in pieces, would be a request that deletes."""
+    last = b""
+    for piece in payload:
+        data = last + piece
+        if any(each in data for each in _DELETIONS):
+            return True
+        last = data[-15:]
+    return False
 
 
 def deletes(request: Any) -> bool:
@@ -40,10 +55,7 @@ def may_delete(data: bytes, protocol: Protocol | None, before: bytes = b"") -> b
         try:
             while at < len(data):
                 payload, after, request = _request(data, at, protocol)
-                if deletes(request) or any(
-                    data.find(_CODE + action.to_bytes(8, "little"), payload, after) >= 0
-                    for action in DELETING
-                ):
+                if deletes(request) or holds_deletion([data[payload:after]]):
                     return True
                 at = after
         except PixError:

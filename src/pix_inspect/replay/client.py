@@ -18,7 +18,7 @@ from pix.codec.errors import DecodeError, EncodeError
 from pix.codec.gates import Protocol
 from pix.dataclass import dataclass
 from pix.problem import Problem
-from pix.protocol.deletion import deletes
+from pix.protocol.deletion import deletes, holds_deletion
 from pix_inspect.capture.relayed_connection import now
 from pix_inspect.capture.tap import RecordingTap
 from pix_inspect.capture.upstream import Upstream, complaint
@@ -204,8 +204,14 @@ class ReplayClient:
         why = recorded.unfit()
         if why is None:
             try:
-                if not self.options.deletions and deletes(recorded.request()):
-                    raise Problem("it deletes store paths; with --yes it is sent")
+                if not self.options.deletions:
+                    if deletes(recorded.request()):
+                        raise Problem("it deletes store paths; with --yes it is sent")
+                    if holds_deletion(recorded.payload()):
+                        why = (
+                            "its payload may delete store paths, if refused; with --yes it is sent"
+                        )
+                        raise Problem(why)
                 connection.ask(i, recorded)
                 self.sent[self._numbers[step.connection]].append(i)
                 return

@@ -95,6 +95,12 @@ class RecordedExchange:
         end = exchange.payload_start or exchange.request_end or exchange.start
         return b"".join(self.raw(CLIENT, exchange.start, end))
 
+    def payload(self) -> Iterator[bytes]:
+        """Yield what stands behind the request's fields, as it was sent. Raises Problem."""
+        exchange = self.exchange
+        if exchange.payload_start is not None and exchange.request_end is not None:
+            yield from self.raw(CLIENT, exchange.payload_start, exchange.request_end)
+
     def request(self) -> Any:
         """Return the request as an object, without its payload. Raises DecodeError."""
         return self._value(self.operation.request, self.head(), self.exchange.start, behind=8)

@@ -9,7 +9,7 @@ from pix.codec.gates import Protocol
 from pix.codec.values import encode
 from pix.codec.wire import pack_u64
 from pix.protocol import operations as op
-from pix.protocol.deletion import deletes, may_delete
+from pix.protocol.deletion import deletes, holds_deletion, may_delete
 from pix.protocol.types import GCAction
 
 V = Protocol(37)
@@ -84,3 +84,10 @@ def test_without_a_version_and_in_pieces() -> None:
         head, tail = DELETE[:cut], DELETE[cut:]
         assert may_delete(head, V) or may_delete(tail, V, head), cut
         assert not may_delete(LIST[cut:], V, LIST[:cut])
+
+
+def test_a_payload_in_pieces() -> None:
+    said = bytes(99) + DELETE
+    for size in (1, 7, 16, 1000):
+        assert holds_deletion(said[i : i + size] for i in range(0, len(said), size))
+    assert not holds_deletion([bytes(99), LIST])

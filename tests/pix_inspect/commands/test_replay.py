@@ -14,6 +14,7 @@ from pix_store import EmbeddedDaemon
 from tests.support.places import RECORDINGS
 from tests.support.relaying import until
 from tests.support.replayed import client, played
+from tests.support.words import text, word
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -48,6 +49,27 @@ def test_what_deletes_is_skipped_unless_told_otherwise(capsys: pytest.CaptureFix
         main([*words, "--yes"])
         with DaemonConnection(daemon.path) as connection:
             assert not connection.is_valid_path(kept)
+
+
+def test_a_payload_that_would_delete_where_its_request_is_refused_is_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its frames are 20 bytes long: a daemon that did not read them finds CollectGarbage there."""
+    hello = word(0x126) + word(0)
+    frames = word(20) + word(2) + bytes(12) + word(20) + bytes(20) + word(0)
+    refused = text(b"x") + text(b"no-method:sha256") + word(0) + word(0)
+    said = b"cxin" + bytes(4) + hello + word(0) * 2 + word(7) + refused + frames
+    (tmp_path / "c2s").write_bytes(said)
+    heard = b"oixd" + bytes(4) + hello + text(b"2.34.8") + word(1) + b"stla" + bytes(4)
+    (tmp_path / "s2c").write_bytes(heard + b"stla" + bytes(4))
+    path = str(tmp_path / "r.pcapng")
+    streams = ["--client", str(tmp_path / "c2s"), "--daemon", str(tmp_path / "s2c")]
+    assert main(["import", *streams, "-o", path]) == 0
+    with EmbeddedDaemon() as daemon:
+        main(["replay", "client", path, "--upstream", str(daemon.path), "--json"])
+    told = {line["operation"]: line for line in lines(capsys)}
+    assert told["AddToStore"]["outcome"] == "skipped"
+    assert "--yes" in told["AddToStore"]["why"]
 
 
 def test_the_replay_is_recorded_for_looking_at(
