@@ -183,8 +183,7 @@ class Handshake:
         if short and ours is not None and (ours < theirs or ours >> 8 != theirs >> 8):
             says, refuses = version_text(theirs), version_text(ours)
             return Note(Reason.VERSION_REFUSED, found=says, expected=refuses)
-        early = ledger.first_left == DAEMON and client.received <= VERSION_END
-        if self._owing(handshake) == CLIENT and not early:
+        if self._owing(handshake) == CLIENT and ledger.first_left != DAEMON:
             return Note(Reason.HANDSHAKE_CUT, client.received, CLIENT)
         if client_left:
             return Note(Reason.CLIENT_LEFT)

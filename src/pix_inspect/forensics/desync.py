@@ -40,7 +40,7 @@ from pix_inspect.forensics.rules import (
     unframed,
     word_line,
 )
-from pix_inspect.forensics.strangers import SEARCHED, Stranger, stranger
+from pix_inspect.forensics.strangers import SEARCHED, SWAPPED, Stranger, is_swapped, stranger
 from pix_inspect.forensics.terminals import echo, sent_archive, sent_padding, swallowed
 from pix_inspect.forensics.turns import Turns
 from pix_inspect.session.exchange_view import ExchangeView
@@ -239,9 +239,11 @@ class Forensics:
         """Return who speaks where the magic should be."""
         said = view.kept[side].first(0, SEARCHED)
         handshake = self.session.connections[view.row.connection].handshake
-        if side == DAEMON and handshake is not None:
-            client = self.session.exchange(handshake).kept[CLIENT].first(0, HELLO)
-            if repeated := echo(client, said):
+        if handshake is not None:
+            other = self.session.exchange(handshake).kept[1 - side].first(0, HELLO)
+            if is_swapped(said, other, side):
+                return Stranger("", SWAPPED)
+            if side == DAEMON and (repeated := echo(other, said)):
                 return Stranger("", repeated.where, repeated)
         return stranger(said, side)
 

@@ -45,6 +45,7 @@ _CAPNP = (
     " too"
 )
 _BOTH = "ssh:// on one side, ssh-ng:// or nix-daemon --stdio on the other: use one of them on both"
+SWAPPED = "each says what the other should: the two directions are taken for each other"
 _BLANK = "line ends, or a terminal's control sequences, and no word"
 _ECHO = "two clients are joined, or a terminal in between (ssh -t, cat) says all again"
 _SWAPPED = "two daemons are joined, or the directions are taken for each other"
@@ -102,6 +103,15 @@ class Stranger:
     text: str
     what: str = ""
     diagnosis: Diagnosis | None = None
+
+
+def is_swapped(said: bytes, other: bytes, side: int) -> bool:
+    """Whether each side's stream begins with the other's magic number."""
+    return any(
+        said.startswith(pack_u64(family.magics[1 - side]))
+        and other.startswith(pack_u64(family.magics[side]))
+        for family in FAMILIES
+    )
 
 
 def stranger(raw: bytes, side: int) -> Stranger | None:

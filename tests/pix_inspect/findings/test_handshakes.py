@@ -26,6 +26,9 @@ ASKED = word(1) + text(PATH.encode())
 CASES: dict[str, tuple[bytes, bytes, int | None, set[str]]] = {
     # a client that did all it had to do, or waits for the daemon
     "no last word": (HELLO + V38 + NO_CPU, GREETING + V35 + NIX, DAEMON, {"daemon-left"}),
+    "dies, its features said": (
+        HELLO + V38 + NO_FEATURES, GREETING + V38 + NO_FEATURES, DAEMON, {"daemon-left"}
+    ),
     "dies, older": (HELLO + V38 + NO_CPU, GREETING + V34, DAEMON, {"daemon-left"}),
     "silent, older": (HELLO + V38 + NO_CPU, GREETING + V34, CLIENT, {"client-left"}),
     "older, nobody knows who": (

@@ -298,6 +298,15 @@ def test_text_where_the_magic_should_be(said: bytes, what: str, tmp_path: Path) 
     assert "\x1b" not in found[0].said
 
 
+def test_directions_that_are_taken_for_each_other(tmp_path: Path) -> None:
+    talk = TypicalPlaybook(38).whole("IsValidPath")
+    talk.turns = [(1 - side, data) for side, data in talk.turns]
+    found = found_in(saved(talk, tmp_path))
+    assert {each.kind.name for each in found} == {"wrong-magic"}
+    assert all("taken for each other" in each.said for each in found)
+    assert not any("joined" in each.said for each in found)
+
+
 def test_a_reply_that_goes_on_where_nothing_is_known_of_the_order(tmp_path: Path) -> None:
     """Two raw streams: the order is made up, and the reply stops where it should."""
     planted = results_of_1_34()
