@@ -36,6 +36,7 @@ from pix_inspect.session.exchange_view import ExchangeView, Part
 from pix_inspect.session.log_text import frame_text
 from pix_inspect.session.session import ConnectionRow, Session
 from pix_inspect.waits.causes import HASH, Cause, Reason, halted, of_builders
+from pix_inspect.waits.handshake_turns import is_clients_turn
 
 Debtor = Literal["client", "daemon"]
 
@@ -397,6 +398,8 @@ def _debt(view: ExchangeView) -> tuple[Debtor, str, int]:
     if exchange.request_done is None and row.kind == "operation":
         what = "payload" if exchange.payload_start is not None else "request"
         return "client", f"the rest of the {what} of {name}", max(last, row.started)
+    if row.kind == HANDSHAKE and is_clients_turn(view):
+        return "client", f"the rest of its part of the {HANDSHAKE}", row.started
     since = exchange.request_done or row.started
     rest = exchange.reply is not None
     return "daemon", f"the {'rest of the ' if rest else ''}reply to {name}", since
