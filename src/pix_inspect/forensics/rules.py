@@ -627,7 +627,8 @@ def reply_of(view: ExchangeView, case: Case) -> Message | None:
     operation, exchange = operation_of(view), view.exchange
     if operation is None or exchange is None or view.protocol is None or exchange.reply is None:
         return None
-    if exchange.request_done is None:
+    is_early = any(note.reason is Reason.ANSWERED_EARLY for note in exchange.notes)
+    if exchange.request_done is None or is_early:
         return None  # what was asked is not known
     start = exchange.reply[0]
     has_log = view.protocol.family.has_log  # else a reply is all that is said
