@@ -109,6 +109,11 @@ class RecordingReader:
         left = self._source.end - self.consumed
         return (self.consumed, left) if left else None
 
+    @property
+    def deleted(self) -> bool:
+        """Whether the file has no name any more: it is gone when this is closed."""
+        return self._source.deleted()
+
     def close(self) -> None:
         self._source.close()
 

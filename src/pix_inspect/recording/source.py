@@ -74,6 +74,9 @@ class Source(Protocol):
     def expected(self) -> int:
         """Return how many bytes there will be, as far as is known; for showing progress."""
 
+    def deleted(self) -> bool:
+        """Return whether no name leads any more to what is read on from the disk."""
+
     def close(self) -> None:
         """Close the files."""
 
@@ -254,6 +257,9 @@ class FileSource:
         """Return the bytes there are."""
         return self.end
 
+    def deleted(self) -> bool:
+        return any(os.fstat(each).st_nlink == 0 for each in self._descriptors[-1:])
+
     def close(self) -> None:
         for descriptor in self._descriptors:
             if descriptor >= 0:
@@ -343,6 +349,10 @@ class CompressedSource:
             return self.end
         done = max(1, self._stream.tell())
         return max(self.end, self.end * self._compressed_size // done)
+
+    def deleted(self) -> bool:
+        """Return False: it has been unpacked, or is not read any further."""
+        return False
 
     def close(self) -> None:
         self._spool.close()

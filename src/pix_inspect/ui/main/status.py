@@ -121,6 +121,8 @@ def trouble(session: Session, live: bool) -> list[str]:
     cut = session.truncated
     if cut is not None and not live and session.consumed:
         said.append(f"the file is cut off: {size(cut[1])} after offset {cut[0]:,} cannot be read")
+    if not live and session.reader.deleted:
+        said.append("the recording was deleted, and is gone when it is closed here; export it")
     said += [safe(line, 300) for line in (*undeclared(session.made), *session.reader.warnings)]
     for number, note in session.notes[-50:]:
         text = note.get(NOTE) or note.get(RECORDER)

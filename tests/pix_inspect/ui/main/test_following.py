@@ -168,3 +168,6 @@ async def test_what_somebody_cuts_off_while_it_is_looked_at_is_said(tmp_path: Pa
         while not banner.shown:
             await pilot.pause(0.01)
         assert "cut off or written over" in banner.shown[0]
+        made.path.unlink()
+        while "deleted" not in banner.shown[0]:
+            await pilot.pause(0.01)
