@@ -97,7 +97,12 @@ def main(args: argparse.Namespace) -> int:
     source: Iterator[int | None] = islice(with_progress(session, progress), last)
     if args.follow:
         source = as_they_end(session)
+    warned = 0
     for i in source:
+        if args.follow and i is None:  # there is no end at which to say it
+            for warning in session.reader.warnings[warned:]:
+                say(warning)
+            warned = len(session.reader.warnings)
         if (
             i is None
             or not first <= i + 1 <= last
