@@ -140,6 +140,11 @@ class Inspector(Ending):
         """Return the main screen of the first recording."""
         return self.recordings.first_screen()  # type: ignore[return-value]  # as any screen
 
+    @property
+    def behind(self) -> bool:
+        """Whether keys and clicks come faster than they are taken."""
+        return self.inputs.behind
+
     async def on_event(self, event: events.Event) -> None:
         if self.inputs.concerns(event):
             await self.inputs.take(event)

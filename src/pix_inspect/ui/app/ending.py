@@ -12,6 +12,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -37,6 +38,8 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 SIZE = ("COLUMNS", "LINES")
 """What the environment says of the terminal, and is believed before it."""
+MOMENT = 0.01
+"""Seconds after which is looked whether what was typed has been taken."""
 MOST = 2000
 """Columns or lines that are believed."""
 
@@ -101,7 +104,13 @@ class Terminal(LinuxDriver):
             super().resume_application_mode()
 
     def process_message(self, message: Message) -> None:
-        """Pass on what was typed, but not once all is over: it came back from being suspended."""
+        """Pass on what was typed, but not once all is over: it came back from being suspended.
+
+        No faster than it is taken: nothing would bound what waits, and a signal would wait behind.
+        """
+        if threading.current_thread() is self._key_thread:
+            while getattr(self._app, "behind", False) and not self.exit_event.wait(MOMENT):
+                pass
         if not self._loop.is_closed():
             super().process_message(message)
 

@@ -21,6 +21,10 @@ PATIENCE = 3.0
 for on a busy machine time passes in which nothing can be done."""
 
 
+MUCH = 1000
+"""Keys and clicks of which the last is waited for long enough to be noticed."""
+
+
 class InputOrder:
     """What the user does in an application, handed to `give` one after the other."""
 
@@ -35,6 +39,11 @@ class InputOrder:
     def concerns(event: events.Event) -> bool:
         """Return whether an event is something that the user just did."""
         return isinstance(event, events.InputEvent | events.Paste) and not event.is_forwarded
+
+    @property
+    def behind(self) -> bool:
+        """Whether so much waits that no more should come; may be asked from any thread."""
+        return len(self._waiting) > MUCH
 
     @property
     def done(self) -> bool:

@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from textual.message import Message
 
 from pix.sockets import listen
+from pix_inspect.ui.app.ending import Terminal as Driver
 from tests.support.places import RECORDINGS
 from tests.support.terminal import COMMAND, PATIENCE, Terminal
 
@@ -167,3 +170,38 @@ def test_a_mistake_of_ours_ends_it_with_a_report_of_where_it_is(
     assert "in fail" in told
     assert "a secret" not in said + told.replace("wire = 'a secret'", "")
     assert report.stat().st_mode & 0o077 == 0
+
+
+def test_a_signal_is_heard_however_much_was_typed(terminal: Open) -> None:
+    screen = terminal(*COMMAND, "open", RECORDING)
+    screen.wait_for(SHOWN)
+    os.set_blocking(screen._fd, False)
+    until = time.monotonic() + 3
+    while time.monotonic() < until:  # what it does not take waits at the terminal's other end
+        for act in (
+            lambda: os.write(screen._fd, b"j\x1b[A" * 500),
+            lambda: os.read(screen._fd, 1 << 16),
+        ):
+            with suppress(BlockingIOError):
+                act()
+    os.set_blocking(screen._fd, True)
+    os.kill(screen.pid, signal.SIGTERM)
+    assert screen.ended() == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_what_is_typed_is_read_no_faster_than_it_is_taken(*, over: bool) -> None:
+    driver = Driver.__new__(Driver)
+    app = driver._app = SimpleNamespace(behind=True)  # type: ignore[assignment]
+    driver._loop = SimpleNamespace(is_closed=lambda: True)  # type: ignore[assignment]
+    driver.exit_event = threading.Event()
+    driver._key_thread = threading.Thread(target=driver.process_message, args=[Message()])
+    driver._key_thread.start()
+    driver._key_thread.join(0.1)
+    assert driver._key_thread.is_alive()
+    if over:
+        driver.exit_event.set()
+    else:
+        app.behind = False
+    driver._key_thread.join(PATIENCE)
+    assert not driver._key_thread.is_alive()
