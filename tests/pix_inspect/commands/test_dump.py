@@ -275,15 +275,16 @@ def test_follow_prints_what_is_appended_until_interrupted(tmp_path: Path) -> Non
 
 
 def test_follow_says_when_there_is_nothing_to_follow_any_more(tmp_path: Path) -> None:
-    path = small_recording(tmp_path, "a").save(tmp_path / "replaced.pcapng")
+    path, other = tmp_path / "replaced.pcapng", tmp_path / "other.pcapng"
+    path.write_bytes((RECORDINGS / "queries.pcapng").read_bytes())
+    other.write_bytes((RECORDINGS / "lookups.pcapng").read_bytes())
     words = [sys.executable, "-m", "pix_inspect", "dump", "--follow", "--oneline", str(path)]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        for _ in range(3):
-            process.stdout.readline()
-        small_recording(tmp_path, "b").save(tmp_path / "other.pcapng").replace(path)
+        process.stdout.readline()
+        other.replace(path)
         assert "its name leads to something else now" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
