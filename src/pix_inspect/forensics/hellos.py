@@ -29,6 +29,7 @@ NO_LONGER_SAID = 33
 """From this minor on no client names a processor or asks for reserved space (Nix 2.6)."""
 DAEMON_SPEAKS_LAST = 33
 """From this minor on the daemon says its release, once it has read all that the client says."""
+WORD = 8
 HEAD = 16
 """Bytes of magic and version."""
 
@@ -67,7 +68,7 @@ def other_hello(said: tuple[bytes, bytes], side: int) -> Diagnosis | None:
     told = _told(declared, found[0], side, agreed)
     if side == CLIENT and _left_behind(found[0], said[side], protocol) == 0:
         over = _left_behind(_names(DAEMON, agreed), said[DAEMON], protocol)
-        if over is None or (over == 0 and agreed < DAEMON_SPEAKS_LAST):
+        if over is None or (over < WORD and agreed < DAEMON_SPEAKS_LAST):
             return replace(told, proviso=Proviso.LEFT)
     return told
 

@@ -628,7 +628,9 @@ def reply_of(view: ExchangeView, case: Case) -> Message | None:
     if operation is None or exchange is None or view.protocol is None or exchange.reply is None:
         return None
     is_early = any(note.reason is Reason.ANSWERED_EARLY for note in exchange.notes)
-    if exchange.request_done is None or is_early:
+    question = case.turns.at(CLIENT, exchange.start)
+    is_in_two = question is not None and question.end < (exchange.request_end or 0)
+    if exchange.request_done is None or is_early or (is_in_two and not operation.request.payload):
         return None  # what was asked is not known
     start = exchange.reply[0]
     has_log = view.protocol.family.has_log  # else a reply is all that is said

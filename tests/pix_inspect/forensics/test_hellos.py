@@ -42,6 +42,17 @@ def test_a_part_that_breaks_off_is_no_mistake() -> None:
         assert found is None or not found.certain
 
 
+def test_half_a_word_of_the_daemons_does_not_end_a_handshake() -> None:
+    ours, _ = hellos(22)
+    client, daemon = streams(22, ours[:-8], b"")
+    for cut in range(7, 0, -1):
+        found = other_hello((client, daemon[: len(daemon) - cut]), CLIENT)
+        assert found is None or not found.certain
+    whole = other_hello((client, daemon), CLIENT)
+    assert whole is not None
+    assert whole.certain
+
+
 def test_no_client_reserves_space() -> None:
     """The word behind a hello is an operation's number, and no other layout's last field."""
     said = streams(31, word(0) * 2 + word(1) + word(8) + ASKED[8:], b"")
