@@ -62,8 +62,9 @@ def _is_answered(look: Look, last: int) -> bool:
     """Whether the daemon answers what is not there, or not whole, behind the client's last byte."""
     row, reasons = look.row, look.reasons
     if row.kind == "operation":
-        is_short = Reason.REQUEST_CUT in reasons or row.took is None
-        if not is_short or (row.state != "error" and reasons.isdisjoint(ANSWERED)):
+        is_cut = Reason.REQUEST_CUT in reasons
+        is_heard = row.state == "error" or (is_cut and Reason.ANSWER_CUT in reasons)
+        if not (is_cut or row.took is None) or not (is_heard or reasons & ANSWERED):
             return False
         asking, answering = look.view.kept
         end = look.view.span(DAEMON)[1]

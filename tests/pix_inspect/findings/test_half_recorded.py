@@ -24,9 +24,9 @@ from tests.support.valid import imported, session, timeless
 from tests.support.words import PATH, text, word
 
 HELLO = TypicalPlaybook(35).turns
-QUERY, VALID, INFO = (
+QUERY, VALID, INFO, MANY = (
     TypicalPlaybook(35).whole(name).turns[len(HELLO) :]
-    for name in ("QueryReferrers", "IsValidPath", "QueryPathInfo")
+    for name in ("QueryReferrers", "IsValidPath", "QueryPathInfo", "QueryValidPaths")
 )
 Found = list[tuple[str, "Mistake | None", "Proviso | None"]]
 
@@ -72,6 +72,11 @@ def failed(turns: list[Turn]) -> list[Turn]:
     return [*half(turns)[:1], (DAEMON, error(35, b"no such path"))]
 
 
+def broken_off(turns: list[Turn]) -> list[Turn]:
+    """What is asked and what is answered lack their last word."""
+    return [(side, (data or b"")[:-8]) for side, data in turns]
+
+
 SHORT = ("half-recorded", Mistake.SHORT_REQUEST, Proviso.ALL_SAID)
 HALF = ("half-recorded", None, None)
 
@@ -81,6 +86,10 @@ STOPPED: dict[str, tuple[list[Turn], Found, set[str]]] = {
         [("half-recorded", Mistake.LONG_REPLY, Proviso.ALL_SAID)], {"desync"},
     ),
     "so is one that is not whole": (HELLO + half(QUERY), [SHORT], {"desync"}),
+    "so it is where the answer is not whole": (
+        HELLO + broken_off(MANY), [("half-recorded", Mistake.OTHER_VERSION, Proviso.ALL_SAID)],
+        {"misannounced-version"},
+    ),
     "so is one that fails": (HELLO + failed(QUERY), [HALF], set()),
     "and others behind it": (
         HELLO + half(QUERY) + without(CLIENT, VALID), [SHORT, SHORT], {"desync"}
