@@ -446,7 +446,9 @@ class Analyst:
         if distance is not None and watched.last:
             late = watched.late(distance)
             self._latest = max(self._latest, late)
-            self.predicted = max(self.predicted, int(watched.last - self.found.started + late))
+            # who hangs up a while after the last word does so then, too
+            end = watched.last if lasting else max(watched.last, watched.told)
+            self.predicted = max(self.predicted, int(end - self.found.started + late))
         del self._watched[watched.number]
 
     def event(self, event: Event) -> None:

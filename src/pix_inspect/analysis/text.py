@@ -62,9 +62,10 @@ def as_text(found: Analysis, distance: Distance | None, predicted: int) -> Itera
         rate = f" and {size(int(distance.rate))} a second" if distance.rate else ""
         factor = predicted / max(found.elapsed, 1)
         times = f"{factor:,.0f}" if factor >= 100 else f"{factor:.3g}"
+        longer = "as long as it did" if times == "1" else f"{times} times as long"
         yield (
             f"with a round trip of {duration(distance.rtt)}{rate} it would have taken about"
-            f" {duration(predicted)}, {times} times as long"
+            f" {duration(predicted)}, {longer}"
         )
 
 

@@ -51,6 +51,7 @@ def test_a_distance_is_told_as_a_factor() -> None:
     found = Analysis(started=0, ended=100 * MS)
     text = said(found, Distance(50 * MS, 20 << 20), 300 * MS)
     assert "50 ms and 20 MiB a second it would have taken about 300 ms, 3 times as long" in text
+    assert "about 100 ms, as long as it did" in said(found, Distance(50 * MS), 100 * MS)
     assert "about 2 min 47 s, 1,670 times as long" in said(found, Distance(50 * MS), 167_000 * MS)
 
 
