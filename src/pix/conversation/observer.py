@@ -257,7 +257,8 @@ class Conversation:
             length, self._missing = self._missing, 0
             number = int.from_bytes(data[:8], "little")
             known = self._ledger.in_force().family.code(number) in OPERATIONS
-            if self._ledger.pending or not number or not known:
+            answered = not self._ledger.pending and self._ledger.daemon.opaque is None
+            if not (answered and number and known):
                 self._ledger.give_up(side, cursor.offset, Note(Reason.NOT_RECORDED, length=length))
         if lane.opaque is not None or lane.eof:
             cursor.pos = cursor.end
