@@ -87,8 +87,9 @@ class Conversation:
         self.lockstep = lockstep
         self.limits = limits or Limits()
         self.turns: list[tuple[int, int]] = []
-        self._missing = 0
-        """Bytes that were stepped over: once answered, the client's next chunk begins anew."""
+        self._missing = (0, 0)
+        """Bytes that were stepped over, and what the daemon had said then: once it answers, the
+        client's next chunk begins anew."""
         self._ledger = Ledger(
             observer or Collector(self.exchanges), detail, self.limits, on_payload, offsets
         )
@@ -253,11 +254,11 @@ class Conversation:
         if side == DAEMON and self._ledger.heard:
             self._ledger.hear()
         cursor.feed(data)
-        if side == CLIENT and self._missing and not lane.eof:
-            length, self._missing = self._missing, 0
+        if side == CLIENT and self._missing[0] and not lane.eof:
+            (length, said), self._missing = self._missing, (0, 0)
             number = int.from_bytes(data[:8], "little")
             known = self._ledger.in_force().family.code(number) in OPERATIONS
-            answered = not self._ledger.pending and self._ledger.daemon.opaque is None
+            answered = not self._ledger.pending and self._answering.received > said
             if not (answered and number and known):
                 self._ledger.give_up(side, cursor.offset, Note(Reason.NOT_RECORDED, length=length))
         if lane.opaque is not None or lane.eof:
@@ -288,7 +289,7 @@ class Conversation:
             if side == CLIENT and self._ledger.step_over(length):
                 # a call that was not kept to its end; once it is answered, the next one is whole
                 lane.scanner = self._requests.scan()
-                self._missing = length
+                self._missing = (length, self._answering.received)
                 self._advance(DAEMON)
                 return
             self._ledger.give_up(side, cursor.received, Note(Reason.NOT_RECORDED, length=length))

@@ -159,9 +159,9 @@ function Conversation:feed(lane, data)
   end
   append(lane, data)
   if lane.missing then
+    local number, answered = word(data, 1), #self.pending == 0 and self[DAEMON].got > lane.missing
     lane.missing = nil
-    local number = word(data, 1)
-    if #self.pending > 0 or number == 0 or not self.protocol.family.operations[number] then
+    if not answered or number == 0 or not self.protocol.family.operations[number] then
       self:give_up(lane, lane.pos, "bytes were not recorded where structure was needed")
     end
   end
@@ -186,7 +186,7 @@ function Conversation:step_over(lane, length)
   if lane.side ~= CLIENT or not exchange or exchange.at_payload then return false end
   self:broken_off(lane, "bytes were not recorded")
   lane.base, lane.buf, lane.got = lane.got + length, "", lane.got + length
-  lane.pos, lane.waiting, lane.missing = lane.got, false, length
+  lane.pos, lane.waiting, lane.missing = lane.got, false, self[DAEMON].got
   lane.run = coroutine.create(function() self:requests() end)
   self:request_over(exchange)
   self:advance(self[DAEMON])
