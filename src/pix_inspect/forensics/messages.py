@@ -40,7 +40,10 @@ class Following(Wire):
 
 
 class Requests(Following):
-    """Requests, each with its number and its payload."""
+    """Requests, each with its number and its payload; the daemon speaks `agreed`, if given."""
+
+    def __init__(self, agreed: Protocol | None = None) -> None:
+        self.agreed = agreed
 
     def one(self, reader: Reader, out: list[Node]) -> None:
         at = reader.offset
@@ -50,7 +53,9 @@ class Requests(Following):
             raise DecodeError(at, "an operation", str(code))
         Fields(operation.request).tree(reader, f"then {operation.name}", out)
         payload = operation.request.payload
-        if payload is not None and payload.carriage(reader.protocol) is PULLED:
+        # what is sent when the daemon asks for it comes only where the daemon would ask
+        talks = (reader.protocol, self.agreed or reader.protocol)
+        if payload is not None and all(payload.carriage(each) is PULLED for each in talks):
             if reader.pos < reader.end:
                 reader.string()
             reader.pos = reader.end  # how many answers to STDERR_READ follow is not known

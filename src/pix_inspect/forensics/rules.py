@@ -618,7 +618,7 @@ def request_of(view: ExchangeView, case: Case) -> Message | None:
     is_last = turn is case.turns.all[-1]
     if exchange.error is not None and exchange.request_done is None:
         is_last = case.turns.is_last_of(turn)
-    rest = Requests(), stops, beyond, is_last
+    rest = Requests(view.protocol), stops, beyond, is_last
     return Message(request, own, view.protocol, start, "request", request.payload, *rest)
 
 

@@ -46,6 +46,17 @@ def test_how_many_answers_to_the_daemon_follow_is_not_known() -> None:
     assert fits(asked(ONE + pulled + word(1) + ONE))
 
 
+@pytest.mark.parametrize("behind", [b"", text(b"NAR"), text(b"NAR") + word(1) + ONE])
+def test_what_a_daemon_would_ask_for_does_not_come_where_it_does_not(behind: bytes) -> None:
+    """A NAR of 1.22 is asked for, one of 1.38 is not: then nothing comes behind its fields."""
+    pulled = Protocol(22)
+    add = text(PATH.encode()) + text(b"") + text(b"h") + word(0) * 5 + text(b"") + word(0) * 2
+    data = ONE + word(39) + add + behind
+    assert fits(Message(ASK.request, data, pulled, following=Requests(pulled)))
+    message = Message(ASK.request, data, V38, following=Requests(V38))
+    assert fits(message, protocol=pulled) == (not behind)
+
+
 def test_answers_are_as_many_as_questions() -> None:
     answer = word(STDERR_LAST) + word(1)
     for count, known in ((0, True), (1, True), (2, False)):
