@@ -96,7 +96,7 @@ def relaying(
 
 def turned_away(path: Path, said: bytes = b"") -> None:
     """Connect, and see the connection end."""
-    with socket.socket(socket.AF_UNIX) as client, suppress(ConnectionResetError):
+    with socket.socket(socket.AF_UNIX) as client, suppress(ConnectionError):
         client.settimeout(WAIT)
         client.connect(str(path))
         client.sendall(said)
