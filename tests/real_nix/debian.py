@@ -127,7 +127,7 @@ def loader(root: Path) -> Path:
     raise NoPackages(f"no dynamic loader under {root}")
 
 
-def library_folders(root: Path) -> list[Path]:
+def folders_of_shared_objects(root: Path) -> list[Path]:
     """Folders of an unpacked root in which the loader has to look."""
     patterns = ("lib/*-linux-gnu*", "usr/lib/*-linux-gnu*", "usr/lib/nix")
     return [path for pattern in patterns for path in sorted(root.glob(pattern)) if path.is_dir()]

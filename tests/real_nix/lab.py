@@ -98,7 +98,7 @@ def _wanted(package: str) -> bool:
 
 
 def _wrap(tree: Path, home: Path, version: str) -> None:
-    folders = debian.library_folders(tree)
+    folders = debian.folders_of_shared_objects(tree)
     libraries = ":".join(f"$tree/{folder.relative_to(tree)}" for folder in folders)
     start = debian.loader(tree).relative_to(tree)
     usr = tree / "usr"

@@ -19,8 +19,6 @@ from textual.widget import Widget
 PATIENCE = 3.0
 """Seconds after which the next is handed on though something still goes on: of this thread's own,
 for on a busy machine time passes in which nothing can be done."""
-
-
 MUCH = 1000
 """Keys and clicks of which the last is waited for long enough to be noticed."""
 
